@@ -1,0 +1,24 @@
+"""minialex: a small deep-learning framework to learn from, real enough to train AlexNet."""
+
+from . import functional, init, models, nn, optim
+from .backends import get_backend, use_backend
+from .random import Generator, manual_seed
+from .tape import is_grad_enabled, no_grad
+from .tensor import Tensor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Generator",
+    "Tensor",
+    "functional",
+    "get_backend",
+    "init",
+    "is_grad_enabled",
+    "manual_seed",
+    "models",
+    "nn",
+    "no_grad",
+    "optim",
+    "use_backend",
+]

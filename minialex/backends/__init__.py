@@ -1,0 +1,42 @@
+"""The registry of backends: who does the arithmetic on raw arrays.
+
+`use_backend(name)` chooses for new tensors; a tensor keeps the backend it was made on. A backend's module
+is imported only when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_CLASSES = {"numpy": (".numpy_backend", "NumPyBackend")}
+_made: dict = {}
+_default = "numpy"
+
+
+def available():
+    """Names of the backends that this version has."""
+    return tuple(_CLASSES)
+
+
+def get_backend(backend=None):
+    """A backend by its name (made once), the default for None, a backend itself as it is.
+
+    ValueError for an unknown name.
+    """
+    if not isinstance(backend, (str, type(None))):
+        return backend
+    name = backend or _default
+    if name not in _made:
+        if name not in _CLASSES:
+            raise ValueError(f"unknown backend {name!r}; this version has {', '.join(_CLASSES)}")
+        module, cls = _CLASSES[name]
+        _made[name] = getattr(importlib.import_module(module, __name__), cls)()
+    return _made[name]
+
+
+def use_backend(backend):
+    """Make a backend the default for new tensors, by name; returns it. ValueError for an unknown name."""
+    global _default
+    made = get_backend(backend)
+    _default = made.name
+    return made

@@ -1,0 +1,286 @@
+"""The reference backend: every layer's forward and backward on raw arrays, as plainly as NumPy can say it.
+
+Other backends are measured against this file and override what they do better. It speaks to `self.xp`, the
+array module, so that it also runs on whatever else follows NumPy's interface. Convolution and normalisation work
+through the batch one picture at a time: the pieces stay in the processor's cache, and one buffer serves them all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import random
+
+_CHUNK = 1 << 15  # elements an optimiser updates at a time: its temporaries stay in the cache
+
+
+class NumPyBackend:
+    """Methods come in pairs, `f` and `f_backward`. A forward that its backward needs something of returns
+    (y, saved), and what `saved` holds only that pair knows."""
+
+    name = "numpy"
+    xp = np
+
+    def asarray(self, data, dtype=None):
+        """An array of this backend, C-contiguous; without a dtype Python floats become float32, arrays keep theirs.
+
+        TypeError for anything that is not numbers.
+        """
+        array = self.xp.asarray(data, dtype=dtype, order="C")
+        if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
+            array = array.astype(np.float32)
+        if array.dtype not in (np.float32, np.float64) and array.dtype.kind not in "biu":
+            raise TypeError(f"minialex computes in float32 and float64, got {array.dtype}; use .astype(np.float32)")
+        return array
+
+    def to_numpy(self, array):
+        """The array as a NumPy array; may share memory."""
+        return array
+
+    # ------------------------------------------------------------------------------ activation
+
+    def relu(self, x, out=None):
+        """y = max(x, 0); NaN stays NaN."""
+        return self.xp.maximum(x, x.dtype.type(0), out=out)
+
+    def relu_backward(self, gy, y):
+        """gx = gy [y > 0]"""
+        return self.xp.where(y > 0, gy, gy.dtype.type(0))
+
+    def dropout(self, x, keep, scale, seed, call):
+        """y_i = scale x_i where word i of Philox (seed, call) is below keep 2^32, else 0; its own backward."""
+        xp = self.xp
+        words = random.words(x.size, seed, call, xp)
+        mask = (words < xp.uint64(round(keep * 2**32))).reshape(x.shape)
+        return x * mask * x.dtype.type(scale)
+
+    # ------------------------------------------------------------------------------ layers with weights
+
+    def linear(self, x, w, b):
+        """y = x W^T + b"""
+        y = x @ w.T
+        return y if b is None else y + b
+
+    def linear_backward(self, gy, x, w, needs):
+        """gx = gy W, gW = gy^T x, gb = sum gy; `needs` says which of them are wanted."""
+        rows = gy.reshape(-1, w.shape[0])
+        gx = gy @ w if needs[0] else None
+        gw = rows.T @ x.reshape(-1, w.shape[1]) if needs[1] else None
+        gb = rows.sum(axis=0) if needs[2] else None
+        return gx, gw, gb
+
+    def conv2d(self, x, w, b, window, groups, save):
+        """One matrix product a picture: W (O, K) @ columns (K, L), K = C KH KW, L = OH OW."""
+        xp = self.xp
+        pictures, filters, length = len(x), len(w), window.output[0] * window.output[1]
+        y = xp.empty((pictures, filters, *window.output), x.dtype)
+        weights = w.reshape(groups, filters // groups, -1)
+        buffers = _ConvBuffers(xp, x, window, groups)
+        for n in range(pictures):
+            product = y[n].reshape(groups, filters // groups, length)
+            xp.matmul(weights, buffers.im2col(x[n]), out=product)
+        if b is not None:
+            y += b[:, None, None]
+        return y, (x, w) if save else None
+
+    def conv2d_backward(self, gy, saved, window, groups, needs):
+        """Columns are made again rather than kept: gW = sum over pictures of gy @ columns^T, gx = col2im(W^T @ gy)."""
+        xp, (x, w) = self.xp, saved
+        pictures, filters, length = len(x), len(w), window.output[0] * window.output[1]
+        gx = xp.empty_like(x) if needs[0] else None
+        gw = xp.zeros_like(w) if needs[1] else None
+        gb = gy.sum(axis=(0, 2, 3)) if needs[2] else None
+        transposed = w.reshape(groups, filters // groups, -1).transpose(0, 2, 1)
+        buffers = _ConvBuffers(xp, x, window, groups)
+        for n in range(pictures):
+            g = gy[n].reshape(groups, filters // groups, length)
+            if gw is not None:
+                gw += xp.matmul(g, buffers.im2col(x[n]).transpose(0, 2, 1)).reshape(w.shape)
+            if gx is not None:
+                gx[n] = buffers.col2im(xp.matmul(transposed, g, out=buffers.columns))
+        return gx, gw, gb
+
+    # ------------------------------------------------------------------------------ pooling
+
+    def max_pool2d(self, x, window, save):
+        """A running maximum over the places of the kernel; the winner is the number of its place."""
+        xp = self.xp
+        padded = _pad(xp, x, window, -np.inf)
+        y = xp.full((*x.shape[:2], *window.output), -np.inf, x.dtype)
+        winners = xp.zeros(y.shape, np.min_scalar_type(window.kernel[0] * window.kernel[1]))
+        for place, tap in enumerate(window.taps()):
+            pixels = padded[..., *tap]
+            if save:
+                xp.copyto(winners, place, where=~(pixels <= y))  # larger, or NaN: the first of equals stays
+            xp.maximum(y, pixels, out=y)
+        return y, winners if save else None
+
+    def max_pool2d_backward(self, gy, winners, window):
+        """Each gradient is added where its window's winner stood; windows overlap, so a pixel may win several times."""
+        xp = self.xp
+        padded = xp.zeros((*gy.shape[:2], *window.padded), gy.dtype)
+        for place, tap in enumerate(window.taps()):
+            padded[..., *tap] += xp.where(winners == place, gy, gy.dtype.type(0))
+        return padded[..., *window.inside]
+
+    def avg_pool2d(self, x, scale, window):
+        """y = scale * sum over the window; scale is a number or one for each output place."""
+        padded = _pad(self.xp, x, window, 0)
+        y = self.xp.zeros((*x.shape[:2], *window.output), x.dtype)
+        for tap in window.taps():
+            y += padded[..., *tap]
+        return y * scale
+
+    def avg_pool2d_backward(self, gy, scale, window):
+        """scale * gy added at every place of its window."""
+        padded = self.xp.zeros((*gy.shape[:2], *window.padded), gy.dtype)
+        share = gy * scale
+        for tap in window.taps():
+            padded[..., *tap] += share
+        return padded[..., *window.inside]
+
+    # ------------------------------------------------------------------------------ normalisation
+
+    def local_response_norm(self, x, size, a, beta, k, within_channel, groups, save):
+        """y = x d^-beta, d = k + a * (sum of squares over the window)"""
+        y = self.xp.empty_like(x)
+        d = self.xp.empty_like(x) if save else None
+        for n in range(len(x)):
+            scale = k + a * _neighbours(self.xp, x[n] * x[n], size, within_channel, groups)
+            y[n] = x[n] * _power(self.xp, scale, beta)
+            if d is not None:
+                d[n] = scale
+        return y, (x, d)
+
+    def local_response_norm_backward(self, gy, saved, size, a, beta, k, within_channel, groups):
+        """gx = gy d^-beta - 2 a beta x * (sum of gy x d^(-beta - 1) over the mirrored window)"""
+        xp, (x, d) = self.xp, saved
+        gx = xp.empty_like(x)
+        for n in range(len(x)):
+            direct = gy[n] * _power(xp, d[n], beta)
+            cross = _neighbours(xp, direct * x[n] / d[n], size, within_channel, groups, mirrored=True)
+            gx[n] = direct - (2 * a * beta) * x[n] * cross
+        return gx
+
+    # ------------------------------------------------------------------------------ softmax and loss
+
+    def log_softmax(self, x, axis):
+        """y = (x - m) - log sum exp(x - m), m = max x"""
+        shifted = x - x.max(axis=axis, keepdims=True) if x.size else x
+        y = shifted - self.xp.log(self.xp.exp(shifted).sum(axis=axis, keepdims=True))
+        return y, y
+
+    def log_softmax_backward(self, gy, y, axis):
+        """gx = gy - softmax sum gy"""
+        return gy - self.xp.exp(y) * gy.sum(axis=axis, keepdims=True)
+
+    def cross_entropy(self, x, labels, w, valid, smoothing):
+        """loss_n = -sum_c q_nc log p_nc for rows (N, C); what backward needs of it is log p."""
+        xp, rows = self.xp, self.xp.arange(len(x))
+        logp, _ = self.log_softmax(x, 1)
+        losses = -(1 - smoothing) * w[labels] * logp[rows, labels]
+        if smoothing:
+            losses = losses - smoothing / x.shape[1] * (logp @ w)
+        return xp.where(valid, losses, 0), logp
+
+    def cross_entropy_backward(self, gy, logp, labels, w, valid, smoothing):
+        """gx = gy (p sum q - q), q = w ((1 - s) [c = label] + s / C)"""
+        xp, rows = self.xp, self.xp.arange(len(logp))
+        share = smoothing / logp.shape[1]
+        gx = self.xp.exp(logp) * ((1 - smoothing) * w[labels] + share * w.sum())[:, None]
+        gx[rows, labels] -= (1 - smoothing) * w[labels]
+        if smoothing:
+            gx -= share * w
+        return gx * xp.where(valid, gy, 0)[:, None]
+
+    # ------------------------------------------------------------------------------ optimiser
+
+    def sgd(self, p, g, v, lr, momentum, dampening, weight_decay, nesterov, rate_inside):
+        """One step of gradient descent, in place: parameter p, gradient g, velocity v (None without momentum).
+
+        g' = g + weight_decay p
+        rate outside (torch):   v = momentum v + (1 - dampening) g'        p = p - lr v
+        rate inside (paper):    v = momentum v + (1 - dampening) lr g'     p = p - v
+        nesterov: the step is g' + momentum v (torch), lr g' + momentum v (paper) in place of v
+        """
+        p, g, v = p.reshape(-1), g.reshape(-1), None if v is None else v.reshape(-1)
+        for start in range(0, p.size, _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            part = p[chunk]
+            step = g[chunk] + weight_decay * part if weight_decay else g[chunk]
+            if rate_inside:
+                step = lr * step
+            if v is not None:
+                velocity = v[chunk]
+                velocity *= momentum
+                velocity += (1 - dampening) * step if dampening else step
+                step = step + momentum * velocity if nesterov else velocity
+            part -= step if rate_inside else lr * step
+
+
+def _pad(xp, x, window, value):
+    """The pictures with the margins that the window reaches into; themselves where it reaches into none."""
+    if window.padded == window.size:
+        return x
+    padded = xp.full((*x.shape[:2], *window.padded), value, x.dtype)
+    padded[..., *window.inside] = x
+    return padded
+
+
+class _ConvBuffers:
+    """The two arrays that a convolution works in, one picture at a time: the padded picture and its columns."""
+
+    def __init__(self, xp, x, window, groups):
+        channels, kernel = x.shape[1], window.kernel[0] * window.kernel[1]
+        self.xp, self.window = xp, window
+        self.padded = xp.zeros((channels, *window.padded), x.dtype)
+        self.columns = xp.empty((groups, channels // groups * kernel, window.output[0] * window.output[1]), x.dtype)
+        c, h, w = self.padded.strides
+        (sh, sw), (dh, dw) = window.stride, window.dilation
+        self.six = (channels, *window.kernel, *window.output)
+        # seen[c, u, v, i, j] is padded[c, i s + u d, j s + v d]: five axes over three, by strides alone
+        self.seen = xp.lib.stride_tricks.as_strided(self.padded, self.six, (c, h * dh, w * dw, h * sh, w * sw))
+
+    def im2col(self, picture):
+        """columns[(c, u, v), (i, j)] = the pixel of channel c that tap (u, v) of output place (i, j) meets."""
+        self.padded[:, *self.window.inside] = picture
+        self.columns.reshape(self.six)[...] = self.seen
+        return self.columns
+
+    def col2im(self, columns):
+        """The adjoint of im2col: every column entry is added back to the pixel it was copied from."""
+        picture = self.xp.zeros_like(self.padded)
+        taps = columns.reshape(self.six[0], -1, *self.window.output)
+        for place, tap in enumerate(self.window.taps()):
+            picture[:, *tap] += taps[:, place]
+        return picture[:, *self.window.inside]
+
+
+def _neighbours(xp, values, size, within_channel, groups, mirrored=False):
+    """Sum over the window of every place, each window's values added afresh (C, H, W).
+
+    window(i) = i - n//2 ... i - n//2 + n - 1, cut off at the edges; mirrored: the c with i in window(c).
+    """
+    before, after = size // 2, size - 1 - size // 2
+    if mirrored:
+        before, after = after, before
+    if within_channel:
+        return _slide(xp, _slide(xp, values, 1, before, after), 2, before, after)
+    blocks = values.reshape(groups, -1, *values.shape[1:])
+    return _slide(xp, blocks, 1, before, after).reshape(values.shape)
+
+
+def _slide(xp, values, axis, before, after):
+    """total[i] = values[i - before] + ... + values[i + after] along the axis, as far as they exist."""
+    values = xp.moveaxis(values, axis, 0)
+    total = values.copy()
+    for offset in range(1, before + 1):
+        total[offset:] += values[:-offset]
+    for offset in range(1, after + 1):
+        total[:-offset] += values[offset:]
+    return xp.moveaxis(total, 0, axis)
+
+
+def _power(xp, d, beta):
+    """d^-beta; the paper's beta = 3/4 by two square roots, several times faster than a power."""
+    return 1 / xp.sqrt(d * xp.sqrt(d)) if beta == 0.75 else d**-beta

@@ -1,0 +1,201 @@
+"""One table of awkward cases for every operation.
+
+The gradient checker, the comparison with torch, the comparison between backends and the dtype check all go
+through this table, so a case that is added once is checked in every way. Sizes are all different, strides do not
+divide, windows overlap, groups have several channels: a swapped axis or a window off by one shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import functional, random
+from .tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Case:
+    """op: a name in minialex.functional; label: what is awkward; inputs: what has a gradient, each a shape (normally
+    distributed values) or a function of a NumPy generator; options: the other arguments."""
+
+    op: str
+    label: str
+    inputs: tuple
+    options: dict = field(default_factory=dict)
+
+    @property
+    def name(self):
+        return f"{self.op}: {self.label}"
+
+    def arrays(self, dtype=np.float64, seed=0):
+        """The inputs of this case, the same at every call."""
+        draw = np.random.default_rng([seed, *self.name.encode()])
+        made = [x(draw) if callable(x) else draw.standard_normal(x) for x in self.inputs]
+        return [np.asarray(x, dtype) for x in made]
+
+    def run(self, *tensors):
+        """The operation on these tensors; a random one always draws the same numbers."""
+        generator = {"generator": random.Generator(7)} if self.op == "dropout" else {}
+        return getattr(functional, self.op)(*tensors, **self.options, **generator)
+
+    def gradients(self, arrays, backend="numpy", seed=1):
+        """(y, gradients of all inputs) for a random cotangent, as NumPy arrays."""
+        tensors = [Tensor(x.copy(), requires_grad=True, backend=backend) for x in arrays]
+        y = self.run(*tensors)
+        y.backward(self.cotangent(y.shape, y.dtype, seed))
+        return y.numpy(), [t.backend.to_numpy(t.grad) for t in tensors]
+
+    def cotangent(self, shape, dtype=np.float64, seed=1):
+        """A random gradient for the result. Never ones: a softmax whose backward returns zeros would pass."""
+        return np.random.default_rng([seed, *self.name.encode()]).standard_normal(shape).astype(dtype)
+
+
+def away_from_zero(*shape):
+    """Values of either sign, none within 0.1 of the kink at 0."""
+
+    def make(draw):
+        x = draw.standard_normal(shape)
+        return x + 0.1 * np.sign(x)
+
+    return make
+
+
+def positive(*shape, low=0.3):
+    return lambda draw: low + draw.random(shape)
+
+
+def distinct(*shape, shift=0.0):
+    """Values all at least 0.01 apart, in random order: the largest of a window is never in doubt."""
+    return lambda draw: shift + 0.01 * (draw.permutation(int(np.prod(shape))).reshape(shape) - np.prod(shape) / 2)
+
+
+def strong_channel(n, c, h, w):
+    """One channel ten thousand times stronger than its neighbours."""
+
+    def make(draw):
+        x = draw.standard_normal((n, c, h, w))
+        x[:, c // 2] *= 1e4
+        return x
+
+    return make
+
+
+def extreme_logits(n, c):
+    """Logits of +-1e4, two of a row close together."""
+
+    def make(draw):
+        x = draw.standard_normal((n, c)) + 1e4 * draw.choice([-1, 0, 1], size=(n, 1))
+        x[0, 0] += 1e4
+        return x
+
+    return make
+
+
+MAPS = (2, 5, 7, 6)  # N, C, H, W all different
+
+CASES = [
+    Case("add", "same shape", ((3, 4), (3, 4))),
+    Case("add", "broadcast both ways", ((3, 1, 4), (2, 1))),
+    Case("add", "alpha", ((3, 4), (4,)), {"alpha": -2.5}),
+    Case("add", "a scalar", ((3, 4), ())),
+    Case("sub", "broadcast both ways", ((1, 4), (3, 1))),
+    Case("sub", "alpha", ((3, 4), (3, 1)), {"alpha": 0.5}),
+    Case("mul", "broadcast both ways", ((3, 1, 4), (2, 1))),
+    Case("mul", "a scalar", ((), (2, 3))),
+    Case("div", "broadcast both ways", ((3, 1, 4), positive(2, 1))),
+    Case("div", "negative divisor", ((4,), lambda draw: -0.5 - draw.random((3, 4)))),
+    Case("neg", "plain", ((3, 4),)),
+    Case("pow", "tensor exponent", (positive(3, 4), (4,))),
+    Case("pow", "square of either sign", ((3, 4),), {"exponent": 2}),
+    Case("pow", "negative fraction", (positive(3, 4),), {"exponent": -0.75}),
+    Case("exp", "plain", ((3, 4),)),
+    Case("log", "plain", (positive(3, 4),)),
+    Case("sqrt", "plain", (positive(3, 4),)),
+    Case("matmul", "matrices", ((3, 4), (4, 5))),
+    Case("matmul", "batches that broadcast", ((2, 1, 3, 4), (5, 4, 2))),
+    Case("matmul", "vector and matrix", ((4,), (4, 3))),
+    Case("matmul", "matrices and vector", ((2, 3, 4), (4,))),
+    Case("matmul", "two vectors", ((4,), (4,))),
+    Case("sum", "all", ((2, 3, 4),)),
+    Case("sum", "two axes", ((2, 3, 4),), {"dim": (0, -1)}),
+    Case("sum", "one axis kept", ((2, 3, 4),), {"dim": 1, "keepdim": True}),
+    Case("mean", "all", ((2, 3, 4),)),
+    Case("mean", "one axis", ((2, 3, 4),), {"dim": -2}),
+    Case("mean", "two axes kept", ((2, 3, 4),), {"dim": (0, 2), "keepdim": True}),
+    Case("reshape", "with -1", ((2, 3, 4),), {"shape": (4, -1)}),
+    Case("flatten", "from axis 1", ((2, 3, 4, 5),), {"start_dim": 1}),
+    Case("flatten", "in the middle", ((2, 3, 4, 5),), {"start_dim": 1, "end_dim": -2}),
+    Case("transpose", "first and last", ((2, 3, 4),), {"dim0": 0, "dim1": -1}),
+    Case("permute", "a cycle", ((2, 3, 4),), {"dims": (2, 0, 1)}),
+    Case("relu", "both signs", (away_from_zero(3, 4, 5),)),
+    Case("tanh", "plain", ((3, 4),)),
+    Case("dropout", "inverted", ((5, 7),), {"p": 0.3}),
+    Case("dropout", "the paper's, training", ((5, 7),), {"p": 0.5, "inverted": False}),
+    Case("dropout", "the paper's, evaluation", ((5, 7),), {"p": 0.3, "training": False, "inverted": False}),
+    Case("dropout", "everything", ((5, 7),), {"p": 1.0}),
+    Case("linear", "matrix", ((3, 4), (5, 4), (5,))),
+    Case("linear", "more axes, no bias", ((2, 3, 4), (5, 4))),
+    Case("linear", "one row", ((4,), (5, 4), (5,))),
+    Case("conv2d", "plain", ((2, 3, 7, 6), (4, 3, 3, 2), (4,))),
+    Case("conv2d", "no bias, one picture", ((1, 2, 4, 5), (3, 2, 2, 3))),
+    Case("conv2d", "stride that does not divide", ((2, 3, 8, 7), (4, 3, 3, 2), (4,)), {"stride": (2, 3)}),
+    Case("conv2d", "padding", ((2, 3, 5, 4), (4, 3, 3, 3), (4,)), {"padding": 1}),
+    Case("conv2d", "padding, a pair", ((2, 3, 5, 4), (4, 3, 3, 3), (4,)), {"padding": (2, 1), "stride": 2}),
+    Case("conv2d", "padding, each side", ((2, 3, 5, 4), (4, 3, 3, 3), (4,)),
+         {"padding": ((0, 3), (2, 1)), "stride": 2}),
+    Case("conv2d", "padding valid", ((2, 3, 5, 4), (4, 3, 3, 2), (4,)), {"padding": "valid"}),
+    Case("conv2d", "padding same, even kernel", ((2, 3, 5, 4), (4, 3, 4, 2), (4,)), {"padding": "same"}),
+    Case("conv2d", "padding same, strided", ((2, 3, 8, 7), (4, 3, 5, 3), (4,)), {"padding": "same", "stride": (3, 2)}),
+    Case("conv2d", "dilation", ((2, 3, 8, 7), (4, 3, 3, 2), (4,)), {"dilation": (2, 3), "padding": 1}),
+    Case("conv2d", "groups", ((2, 6, 5, 4), (9, 2, 3, 2), (9,)), {"groups": 3, "padding": 1}),
+    Case("conv2d", "depthwise", ((2, 4, 5, 6), (8, 1, 3, 3), (8,)), {"groups": 4, "stride": 2, "padding": 1}),
+    Case("conv2d", "1x1", ((2, 3, 5, 4), (4, 3, 1, 1), (4,))),
+    Case("conv2d", "stride beyond the kernel", ((2, 3, 9, 8), (4, 3, 2, 2), (4,)), {"stride": 3}),
+    Case("conv2d", "kernel of the padded size", ((2, 3, 3, 4), (4, 3, 5, 6), (4,)), {"padding": 1}),
+    Case("conv2d", "all at once", ((2, 4, 9, 8), (6, 2, 3, 2), (6,)),
+         {"stride": 2, "padding": ((1, 2), (0, 3)), "dilation": (1, 2), "groups": 2}),
+    Case("max_pool2d", "overlapping", (distinct(*MAPS),), {"kernel_size": 3, "stride": 2}),
+    Case("max_pool2d", "stride 1", (distinct(*MAPS),), {"kernel_size": (2, 3), "stride": 1}),
+    Case("max_pool2d", "default stride", (distinct(*MAPS),), {"kernel_size": 2}),
+    Case("max_pool2d", "all negative, padded", (distinct(*MAPS, shift=-10.0),),
+         {"kernel_size": 3, "stride": 2, "padding": 1}),
+    Case("max_pool2d", "ceil mode", (distinct(2, 3, 6, 8),), {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+    Case("max_pool2d", "ceil mode, last window outside", (distinct(2, 3, 5, 6),),
+         {"kernel_size": 2, "stride": 3, "padding": 1, "ceil_mode": True}),
+    Case("max_pool2d", "dilation", (distinct(*MAPS),), {"kernel_size": (3, 2), "stride": 2, "dilation": (2, 3)}),
+    Case("avg_pool2d", "overlapping", (MAPS,), {"kernel_size": 3, "stride": 2}),
+    Case("avg_pool2d", "padding counted", (MAPS,), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    Case("avg_pool2d", "padding not counted", (MAPS,),
+         {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False}),
+    Case("avg_pool2d", "ceil mode", ((2, 3, 6, 8),), {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+    Case("avg_pool2d", "ceil mode, padding counted", ((2, 3, 6, 8),),
+         {"kernel_size": (3, 4), "stride": 3, "padding": (1, 2), "ceil_mode": True}),
+    Case("avg_pool2d", "divisor", (MAPS,), {"kernel_size": (2, 3), "divisor_override": 5}),
+    Case("local_response_norm", "torch's", (MAPS,), {"size": 3, "alpha": 0.9, "k": 1.5}),
+    Case("local_response_norm", "the paper's", ((2, 7, 3, 4),),
+         {"size": 5, "alpha": 1.1, "k": 2.0, "alpha_over": "element"}),
+    Case("local_response_norm", "even window", (MAPS,), {"size": 4, "alpha": 1.0}),
+    Case("local_response_norm", "more than all channels", ((2, 3, 4, 5),), {"size": 9, "alpha": 1.0}),
+    Case("local_response_norm", "size 1, beta 1/2", (MAPS,), {"size": 1, "alpha": 1.0, "beta": 0.5}),
+    Case("local_response_norm", "groups", ((2, 6, 3, 4),), {"size": 3, "alpha": 1.0, "groups": 2}),
+    Case("local_response_norm", "one strong channel", (strong_channel(2, 7, 3, 4),), {"size": 3, "alpha": 1.0}),
+    Case("local_response_norm", "same map", (MAPS,), {"size": 3, "alpha": 1.0, "within_channel": True}),
+    Case("local_response_norm", "same map, even, element", (MAPS,),
+         {"size": 4, "alpha": 0.3, "within_channel": True, "alpha_over": "element"}),
+    Case("log_softmax", "last axis", ((3, 4),), {"dim": -1}),
+    Case("log_softmax", "middle axis", ((2, 4, 3),), {"dim": 1}),
+    Case("log_softmax", "logits of 1e4", (extreme_logits(5, 4),), {"dim": 1}),
+    Case("cross_entropy", "mean", ((5, 4),), {"target": np.array([1, 3, 0, 3, 2])}),
+    Case("cross_entropy", "logits of 1e4", (extreme_logits(6, 4),),
+         {"target": np.array([1, 3, 0, 3, 2, 0]), "reduction": "none"}),
+    Case("cross_entropy", "none", ((5, 4),), {"target": np.array([1, 3, 0, 3, 2]), "reduction": "none"}),
+    Case("cross_entropy", "sum, some ignored", ((5, 4),),
+         {"target": np.array([1, -100, 0, 3, -100]), "reduction": "sum"}),
+    Case("cross_entropy", "weights, smoothing", ((5, 4),),
+         {"target": np.array([1, 3, 0, -1, 2]), "weight": np.array([0.5, 1.0, 2.0, 0.2]), "ignore_index": -1,
+          "label_smoothing": 0.1}),
+    Case("cross_entropy", "maps", ((2, 4, 3, 2),),
+         {"target": np.array([1, 3, 0, 3, 2, 0, 0, 1, 2, 3, 3, 1]).reshape(2, 3, 2)}),
+]

@@ -1,0 +1,153 @@
+"""What every command shares: errors of one sentence, numbers that are checked, Ctrl-C that can wait."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import os
+import signal
+import sys
+import threading
+
+
+class UserError(Exception):
+    """Something the user can put right: shown as one sentence, exit code 2, no traceback."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM was noticed at a place where it is safe to stop; `.exit_code` is the shell's."""
+
+    def __init__(self, number):
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+def run(main, argv=None):
+    """The exit code of `main(argv)`: 0, or 2 after an error of the user's or the system's, 130 after Ctrl-C."""
+    try:
+        code = main(argv) or 0
+        sys.stdout.flush()  # not at exit, where it is too late to be told that nobody reads
+        return code
+    except BrokenPipeError:  # the reader of our output is gone, as in `... | head`: nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (UserError, OSError) as error:
+        print(f"error: {_sentence(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _sentence(error):
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+@contextlib.contextmanager
+def blame_input():
+    """Turns a ValueError about what the user gave (an unknown name, a damaged file) into a UserError."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose help keeps its layout and whose errors are one sentence."""
+
+    def __init__(self, command, description, epilog=""):
+        super().__init__(
+            prog=f"python -m minialex.{command}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message):
+        raise UserError(f"{message} ({self.prog} --help lists the options)")
+
+
+def whole_number(low, high=None):
+    """An argparse type: an integer from `low`, up to `high` if given."""
+
+    def parse(text):
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < low or (high is not None and value > high):
+            limit = f"from {low} to {high}" if high is not None else f"of at least {low}"
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number {limit}")
+        return value
+
+    return parse
+
+
+def real_number(low, below=math.inf):
+    """An argparse type: a finite number from `low` and smaller than `below`."""
+
+    def parse(text):
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value < below:
+            limit = f"of at least {low:g}" + (f" and below {below:g}" if below < math.inf else "")
+            raise argparse.ArgumentTypeError(f"'{text}' is not a number {limit}")
+        return value
+
+    return parse
+
+
+class Interrupt:
+    """A context in which Ctrl-C and SIGTERM wait for a safe place; a second one does not wait.
+
+    with Interrupt() as interrupt:
+        for batch in batches:
+            ...
+            interrupt.check()      # raises Interrupted if a signal came during this batch
+    """
+
+    def __init__(self):
+        self.number = None
+
+    def __enter__(self):
+        self._previous = {}
+        if threading.current_thread() is threading.main_thread():  # only there may handlers be set
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number, frame):
+        if self.number is not None:
+            raise KeyboardInterrupt
+        self.number = number
+        # A handler runs between any two bytecodes, perhaps inside a print: write past Python's buffers.
+        os.write(2, b"\nstopping after this batch; once more stops at once, without saving\n")
+
+    def check(self):
+        """Raise Interrupted if a signal has come."""
+        if self.number is not None:
+            raise Interrupted(self.number)
+
+    def watch(self, iterable):
+        """The items of `iterable`, with a check after each."""
+        for item in iterable:
+            yield item
+            self.check()
+
+
+def threads():
+    """The number of threads that NumPy's BLAS uses: as its environment variables say, else every core."""
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdigit():
+            return int(os.environ[name])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

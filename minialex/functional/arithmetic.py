@@ -1,0 +1,209 @@
+"""Arithmetic, element by element with broadcasting, and the matrix product."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import backends
+from ..tensor import Tensor, common_backend
+
+
+def unbroadcast(gradient, shape):
+    """Sum out what broadcasting had repeated, so that a gradient has its operand's shape again.
+
+    Broadcasting copies a value along new and stretched axes; the gradient of a copied value is the sum
+    over its copies.
+    """
+    new = gradient.ndim - len(shape)
+    stretched = tuple(new + i for i, n in enumerate(shape) if n == 1 and gradient.shape[new + i] != 1)
+    axes = (*range(new), *stretched)
+    return gradient.sum(axis=axes, keepdims=True).reshape(shape) if axes else gradient
+
+
+def _operands(*operands):
+    """The operands as tensors of one backend and one dtype.
+
+    Among tensors and arrays the wider dtype wins and integers give way to floats; a number takes on the dtype of
+    the rest, as in torch.
+    """
+    tensors = [x for x in operands if isinstance(x, Tensor)]
+    backend = common_backend(*tensors) if tensors else backends.get_backend()
+    arrays = [x for x in operands if hasattr(x, "dtype")]
+    typed = [x.dtype for x in arrays if x.ndim] or [x.dtype for x in arrays]  # a 0-d array counts as a number
+    floats = [dtype for dtype in typed if dtype.kind == "f"]
+    if not floats and any(isinstance(x, float) for x in operands):
+        floats = [np.dtype(np.float32)]
+    dtype = np.result_type(*(floats or typed)) if floats or typed else None
+    made = [x if isinstance(x, Tensor) else Tensor(x, dtype=dtype, backend=backend) for x in operands]
+    return [x if x.dtype == dtype else to(x, dtype) for x in made]
+
+
+def add(input, other, *, alpha=1):
+    """Sum.   y = a + alpha b      ga = gy, gb = alpha gy      a and b broadcast together."""
+    a, b = _operands(input, other)
+    shape_a, shape_b = a.shape, b.shape
+    y = a.data + b.data if alpha == 1 else a.data + alpha * b.data
+
+    def backward(gy):
+        return unbroadcast(gy, shape_a), unbroadcast(gy if alpha == 1 else alpha * gy, shape_b)
+
+    return Tensor.from_operation(y, backward, a, b)
+
+
+def sub(input, other, *, alpha=1):
+    """Difference.   y = a - alpha b      ga = gy, gb = -alpha gy      a and b broadcast together."""
+    a, b = _operands(input, other)
+    shape_a, shape_b = a.shape, b.shape
+    y = a.data - b.data if alpha == 1 else a.data - alpha * b.data
+
+    def backward(gy):
+        return unbroadcast(gy, shape_a), unbroadcast(-alpha * gy, shape_b)
+
+    return Tensor.from_operation(y, backward, a, b)
+
+
+def mul(input, other):
+    """Product.   y = a b      ga = gy b, gb = gy a      a and b broadcast together."""
+    left, right = _operands(input, other)
+    a, b = left.data, right.data
+
+    def backward(gy):
+        return unbroadcast(gy * b, a.shape), unbroadcast(gy * a, b.shape)
+
+    return Tensor.from_operation(a * b, backward, left, right)
+
+
+def div(input, other):
+    """Quotient.   y = a / b      ga = gy / b, gb = -gy a / b^2      a and b broadcast together."""
+    left, right = _operands(input, other)
+    if left.dtype.kind != "f":  # torch divides integers as float32
+        left, right = to(left, np.float32), to(right, np.float32)
+    a, b = left.data, right.data
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = a / b
+
+    def backward(gy):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return unbroadcast(gy / b, a.shape), unbroadcast(-gy * y / b, b.shape)
+
+    return Tensor.from_operation(y, backward, left, right)
+
+
+def neg(input):
+    """Negative.   y = -x      gx = -gy."""
+
+    def backward(gy):
+        return (-gy,)
+
+    return Tensor.from_operation(-input.data, backward, input)
+
+
+def pow(input, exponent):
+    """Power.   y = a^b      ga = gy b a^(b-1), gb = gy a^b ln(a)      a and b broadcast together.
+
+    As in torch, ga is 0 where b = 0, and gb is 0 where a = 0 and b >= 0.
+    """
+    left, right = _operands(input, exponent)
+    a, b, xp = left.data, right.data, left.backend.xp
+    needs_a, needs_b = left.requires_grad, right.requires_grad
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = a**b
+
+    def backward(gy):
+        ga = gb = None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if needs_a:
+                ga = unbroadcast(xp.where(b == 0, a.dtype.type(0), gy * b * a ** (b - 1)), a.shape)
+            if needs_b:
+                gb = unbroadcast(xp.where((a == 0) & (b >= 0), a.dtype.type(0), gy * y * xp.log(a)), b.shape)
+        return ga, gb
+
+    return Tensor.from_operation(y, backward, left, right)
+
+
+def exp(input):
+    """Exponential.   y = e^x      gx = gy y."""
+    y = input.backend.xp.exp(input.data)
+
+    def backward(gy):
+        return (gy * y,)
+
+    return Tensor.from_operation(y, backward, input)
+
+
+def log(input):
+    """Natural logarithm.   y = ln(x)      gx = gy / x.   -inf at 0, NaN below, as in torch."""
+    x, xp = input.data, input.backend.xp
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = xp.log(x)
+
+    def backward(gy):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (gy / x,)
+
+    return Tensor.from_operation(y, backward, input)
+
+
+def sqrt(input):
+    """Square root.   y = x^(1/2)      gx = gy / (2 y).   NaN below 0, as in torch."""
+    with np.errstate(invalid="ignore"):
+        y = input.backend.xp.sqrt(input.data)
+
+    def backward(gy):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (gy / (2 * y),)
+
+    return Tensor.from_operation(y, backward, input)
+
+
+def matmul(input, other):
+    """Matrix product.   Y = A B      gA = gY B^T, gB = A^T gY.
+
+    (..., n, k) x (..., k, m) -> (..., n, m); the leading axes broadcast. A vector stands in as a row on the
+    left and as a column on the right, and its axis leaves the result. ValueError where the k differ.
+    """
+    left, right = _operands(input, other)
+    a, b = left.data, right.data
+    if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(
+            f"matmul of {a.shape} and {b.shape}: the last axis of the first must be as long as the last but one "
+            "of the second"
+        )
+    needs_a, needs_b = left.requires_grad, right.requires_grad
+    row, column = a.ndim == 1, b.ndim == 1
+
+    def backward(gy):
+        if column:
+            gy = gy[..., None]
+        if row:
+            gy = gy[..., None, :]
+        rows, columns = (a[None] if row else a), (b[:, None] if column else b)
+        ga = gb = None
+        if needs_a:
+            ga = unbroadcast(gy @ columns.swapaxes(-1, -2), rows.shape).reshape(a.shape)
+        if needs_b:
+            gb = unbroadcast(rows.swapaxes(-1, -2) @ gy, columns.shape).reshape(b.shape)
+        return ga, gb
+
+    return Tensor.from_operation(a @ b, backward, left, right)
+
+
+def to(input, target):
+    """The same values as another dtype or on another backend.   y = x      gx = gy, moved back.
+
+    target: np.float32, np.float64 ... or the name of a backend; ValueError for an unknown one.
+    """
+    home, dtype = input.backend, input.dtype
+    is_name = isinstance(target, str) and target in backends.available()
+    if is_name or hasattr(target, "asarray"):
+        away = backends.get_backend(target)
+        moved = away.asarray(home.to_numpy(input.data))
+    else:
+        away, moved = home, input.data.astype(target, copy=False)
+
+    def backward(gy):
+        return (home.asarray(away.to_numpy(gy)).astype(dtype, copy=False),)
+
+    if moved is input.data and away is home:
+        return input
+    return Tensor.from_operation(moved, backward, input, view=moved is input.data, backend=away)

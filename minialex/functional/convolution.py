@@ -1,0 +1,70 @@
+"""The layers with weights: convolution and the fully connected layer."""
+
+from __future__ import annotations
+
+from ..tensor import Tensor, common_backend
+from ..window import Window
+
+
+def linear(input, weight, bias=None):
+    """Fully connected layer.
+
+    y = x W^T + b                                      (..., in), (out, in), (out) -> (..., out)
+    gx = gy W      gW = sum gy^T x      gb = sum gy    (sums over all leading axes)
+
+    ValueError where `in` differs between x and W.
+    """
+    backend = common_backend(input, weight, bias)
+    if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: weight {weight.shape} means {weight.shape[-1]} inputs, but the input has shape {input.shape}"
+        )
+    x, w, b = input.data, weight.data, bias.data if bias is not None else None
+    parents = [input, weight] + ([bias] if bias is not None else [])
+    needs = [parent.requires_grad for parent in parents] + [False]
+
+    def backward(gy):
+        return backend.linear_backward(gy, x, w, needs)[: len(parents)]
+
+    return Tensor.from_operation(backend.linear(x, w, b), backward, *parents)
+
+
+def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Convolution (as in all of deep learning: cross-correlation) of pictures with filters.
+
+    y[n, o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[n, c, i s + u d - p, j s + v d - p]
+
+    gx[n, c]       = each gy[n, o, i, j] w[o, c, u, v] added where its factor of x came from
+    gw[o, c, u, v] = sum over n, i, j of  gy[n, o, i, j] x[n, c, i s + u d - p, j s + v d - p]
+    gb[o]          = sum over n, i, j of  gy[n, o, i, j]
+
+    input (N, C, H, W), weight (O, C / groups, KH, KW), bias (O) -> (N, O, OH, OW), with
+    OH = floor((H + p_top + p_bottom - d (KH - 1) - 1) / s) + 1. Filters of group g see the channels of group g only.
+
+    stride, dilation: a number or (vertical, horizontal). padding: those, ((top, bottom), (left, right)), "valid"
+    (none) or "same" (TensorFlow's rule: OH = ceil(H / s), the odd pixel at the bottom and right); pixels outside
+    are 0. ValueError where shapes, groups and window do not fit.
+    """
+    backend = common_backend(input, weight, bias)
+    if input.ndim != 4 or weight.ndim != 4:
+        raise ValueError(
+            f"conv2d needs input (N, C, H, W) and weight (O, C/groups, KH, KW), got {input.shape} and {weight.shape}"
+        )
+    channels, filters = input.shape[1], weight.shape[0]
+    if groups < 1 or channels != groups * weight.shape[1] or filters % groups:
+        raise ValueError(
+            f"conv2d: input {input.shape} has {channels} channels, but weight {weight.shape} with groups={groups} "
+            f"needs {groups * weight.shape[1]}, and a number of filters that groups divides"
+        )
+    if bias is not None and bias.shape != (filters,):
+        raise ValueError(f"conv2d: bias of shape {bias.shape} for {filters} filters, expected ({filters},)")
+    window = Window.over(input.shape, weight.shape[2:], stride, padding, dilation)
+    x, w, b = input.data, weight.data, bias.data if bias is not None else None
+    parents = [input, weight] + ([bias] if bias is not None else [])
+    needs = [parent.requires_grad for parent in parents] + [False]
+    y, saved = backend.conv2d(x, w, b, window, groups, any(p.needs_grad for p in parents))
+
+    def backward(gy):
+        return backend.conv2d_backward(gy, saved, window, groups, needs)[: len(parents)]
+
+    return Tensor.from_operation(y, backward, *parents)

@@ -1,0 +1,50 @@
+"""Pooling: one number for every window of every channel."""
+
+from __future__ import annotations
+
+from ..tensor import Tensor
+from ..window import Window
+
+
+def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """Largest value in every window.
+
+    y[n, c, i, j] = max over u, v of  x[n, c, i s + u d - p, j s + v d - p]
+    gx            = each gy added at the place of its window's maximum (the first, where several tie)
+
+    (N, C, H, W) -> (N, C, OH, OW). Windows overlap where stride < kernel_size (AlexNet: 3 and 2); the default
+    stride is kernel_size. Padding never wins. ceil_mode rounds the output size up, so that the last windows may
+    reach over the edge. ValueError where the window does not fit.
+    """
+    window = Window.over_pool(input.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    backend = input.backend
+    y, winners = backend.max_pool2d(input.data, window, input.needs_grad)
+
+    def backward(gy):
+        return (backend.max_pool2d_backward(gy, winners, window),)
+
+    return Tensor.from_operation(y, backward, input)
+
+
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
+    """Mean of every window.
+
+    y[n, c, i, j] = 1/d sum over u, v of  x[n, c, i s + u - p, j s + v - p]
+    gx            = gy / d added at every place of its window
+
+    (N, C, H, W) -> (N, C, OH, OW). d: the pixels of the window, padding counted (count_include_pad) or not, but
+    never what ceil_mode adds beyond the padding; divisor_override replaces it. cuda-convnet's average pooling
+    is ceil_mode=True, count_include_pad=False. ValueError where the window does not fit.
+    """
+    window = Window.over_pool(input.shape, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor_override is not None and divisor_override == 0:
+        raise ValueError("avg_pool2d: divisor_override must not be 0")
+    backend = input.backend
+    scale = 1 / backend.asarray(divisor_override or window.counts(count_include_pad), input.dtype)
+
+    def backward(gy):
+        return (backend.avg_pool2d_backward(gy, scale, window),)
+
+    return Tensor.from_operation(backend.avg_pool2d(input.data, scale, window), backward, input)

@@ -1,0 +1,60 @@
+"""The networks, by name: `build("alexnet")`. Every one is data, in a file for its family."""
+
+from __future__ import annotations
+
+from ..optim import SGD
+from . import alexnet, cifar, shapes
+from .preset import Preset, Training
+
+PRESETS = {
+    "shapes_net": shapes.SHAPES_NET,
+    "cifar_quick": cifar.CIFAR_QUICK,
+    "alexnet": alexnet.ALEXNET,
+}
+
+__all__ = ["PRESETS", "Preset", "Training", "build", "get_preset", "optimizer", "parameter_groups"]
+
+
+def get_preset(name):
+    """The Preset of a network; ValueError that says which there are."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown model {name!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def build(name, **arguments):
+    """A network by its name, with its authors' initial values. arguments: of the network's function, as num_classes.
+
+    ValueError for an unknown name.
+    """
+    return get_preset(name).build(**arguments)
+
+
+def parameter_groups(model, lr, training):
+    """Groups for an optimiser: each parameter with the rate and the decay that `training` gives it.
+
+    Biases have `bias_lr` times the rate, and no decay unless `bias_decay`. A decay given by layer goes to the
+    parameters whose name begins with the layer's; ValueError where a layer has none.
+    """
+    groups = {}
+    for name, parameter in model.named_parameters():
+        is_bias = name.rpartition(".")[2] == "bias"
+        decay = _decay_of(name, training.weight_decay) if training.bias_decay or not is_bias else 0.0
+        rate = lr * training.bias_lr if is_bias else lr
+        groups.setdefault((rate, decay), []).append(parameter)
+    return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
+
+
+def _decay_of(name, weight_decay):
+    if not isinstance(weight_decay, dict):
+        return weight_decay
+    layers = [layer for layer in weight_decay if name.startswith(layer)]
+    if not layers:
+        raise ValueError(f"no weight decay is given for {name}; there is one for {', '.join(weight_decay)}")
+    return weight_decay[layers[0]]
+
+
+def optimizer(model, training, lr=None):
+    """The SGD with which `training` says to train a model; lr: another rate than its own."""
+    groups = parameter_groups(model, training.lr if lr is None else lr, training)
+    return SGD(groups, momentum=training.momentum, velocity=training.velocity)

@@ -1,0 +1,58 @@
+"""What a published network comes with: how to build it, and how its authors trained it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .. import init
+from ..nn import Module, Sequential
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained unless somebody says otherwise.
+
+    dataset: its usual data set. lr: rate of the weights; biases have bias_lr times that. velocity: see optim.SGD.
+    weight_decay: one number, or one by beginning of a parameter's name; for biases only where bias_decay.
+    schedule: "constant", "step:EPOCHS[:FACTOR]", "multistep:EPOCH,...[:FACTOR]", "plateau:PATIENCE[:FACTOR]".
+    normalization: "channels" (each channel's mean and deviation) or "mean-image" (the mean picture subtracted, values
+    on the scale 0-255). crop_padding: pixels of zeros around a picture before a random crop. flip: mirror half of them.
+    """
+
+    dataset: str
+    epochs: int
+    batch_size: int
+    lr: float
+    schedule: str = "constant"
+    momentum: float = 0.9
+    velocity: str = "paper"
+    weight_decay: float | dict[str, float] = 0.0005
+    bias_lr: float = 1.0
+    bias_decay: bool = True
+    normalization: str = "channels"
+    crop_padding: int = 0
+    flip: bool = False
+
+
+@dataclass(frozen=True)
+class Preset:
+    """build(**arguments) -> Module; input_size: pixels a side; num_classes: unless told otherwise."""
+
+    build: Callable[..., Module]
+    input_size: int
+    num_classes: int
+    summary: str
+    training: Training
+
+
+def from_table(table):
+    """A Sequential of rows (name, layer) or (name, layer, deviation, bias); weights ~ N(0, deviation^2)."""
+    layers = {}
+    for name, layer, *initial in table:
+        layers[name] = layer
+        if initial:
+            deviation, bias = initial
+            init.normal_(layer.weight, std=deviation)
+            init.constant_(layer.bias, bias)
+    return Sequential(layers)

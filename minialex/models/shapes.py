@@ -1,0 +1,46 @@
+"""The network of the default run: AlexNet in miniature, for pictures of 32 x 32."""
+
+from __future__ import annotations
+
+from ..nn import Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, MaxPool2d, ReLU
+from .preset import Preset, Training, from_table
+
+
+def shapes_net(num_classes=10):
+    """AlexNet's ingredients, each smaller: (N, 3, 32, 32) -> logits (N, num_classes).
+
+    A strided first convolution, a second in two groups, both normalised; overlapping pools; dropout before the last
+    layer.
+    Initial deviations are sqrt(2 / fan_in), so that activities keep their size (He et al. 2015).
+    """
+
+    def norm():
+        return LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0, alpha_over="element")
+
+    return from_table([
+        # name     layer                                      deviation, bias       output
+        ("conv1", Conv2d(3, 32, 5, stride=2, padding=2), (2 / 75) ** 0.5, 0),     # 32 x 16 x 16
+        ("relu1", ReLU()),
+        ("norm1", norm()),
+        ("pool1", MaxPool2d(3, 2)),                                               # 32 x 7 x 7
+        ("conv2", Conv2d(32, 64, 5, padding=2, groups=2), (2 / 400) ** 0.5, 0),   # 64 x 7 x 7
+        ("relu2", ReLU()),
+        ("norm2", norm()),
+        ("pool2", MaxPool2d(3, 2)),                                               # 64 x 3 x 3
+        ("conv3", Conv2d(64, 64, 3, padding=1), (2 / 576) ** 0.5, 0),             # 64 x 3 x 3
+        ("relu3", ReLU()),
+        ("flatten", Flatten()),
+        ("fc4", Linear(64 * 3 * 3, 128), (2 / 576) ** 0.5, 0),
+        ("relu4", ReLU()),
+        ("drop4", Dropout(0.5, inverted=False)),
+        ("fc5", Linear(128, num_classes), 0.01, 0),
+    ])
+
+
+SHAPES_NET = Preset(
+    shapes_net,
+    input_size=32,
+    num_classes=10,
+    summary="AlexNet in miniature, for the default run",
+    training=Training("shapes", epochs=10, batch_size=64, lr=0.02, schedule="multistep:7,9"),
+)

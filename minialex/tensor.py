@@ -1,0 +1,296 @@
+"""Tensor: an array and, where it requires a gradient, the way back to everything it was computed from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import backends, tape
+from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the tensor, a reader finds it here
+
+
+class Tensor:
+    """An array, and, where `requires_grad`, the way back to everything it was computed from.
+
+    data: an array, number, nested list or Tensor. An array is not copied. Floating-point arrays keep their
+    type (float32 or float64), Python floats become float32, integers and truth values stay what they are.
+    Raises TypeError for any other type, and where requires_grad meets a type that is not floating-point.
+    """
+
+    __slots__ = ("__weakref__", "_data", "_version", "backend", "grad", "node", "requires_grad")
+    __array_ufunc__ = None  # `array * tensor` is our business, not NumPy's element by element
+
+    def __init__(self, data, requires_grad=False, dtype=None, backend=None):
+        if isinstance(data, Tensor):
+            backend, data = backend or data.backend, data.data
+        self.backend: Any = backends.get_backend(backend)
+        self._data = self.backend.asarray(data, dtype)
+        self._version = tape.Version()
+        self.grad = self.node = None
+        self.requires_grad = bool(requires_grad)
+        if requires_grad and self.dtype.kind != "f":
+            raise TypeError(f"only floating-point tensors can require gradients, this one is {self.dtype}")
+
+    @classmethod
+    def from_operation(cls, data, backward, *parents, view=False, backend=None):
+        """The result of an operation: its array, its backward and the tensors it was computed from.
+
+        backward: gy -> a tuple with an array for each parent in order, None only for one that needs none;
+        each is gy itself, a view, or a fresh array. view: whether `data` shares the first parent's memory.
+        backend: of `data`, where it is another than the parents'.
+        """
+        result = cls.__new__(Tensor)
+        result.backend = backend or parents[0].backend
+        result._data = data if isinstance(data, result.backend.xp.ndarray) else result.backend.xp.asarray(data)
+        result._version = parents[0]._version if view else tape.Version()
+        result._version.viewed |= view
+        result.grad = result.node = None
+        result.requires_grad = is_grad_enabled() and any(p.requires_grad for p in parents)
+        if result.requires_grad:
+            result.node = tape.Node(backward, parents, result)
+        return result
+
+    def check_in_place(self, name):
+        """RuntimeError where overwriting this tensor's array would lose a gradient; name: who is asking."""
+        if self.needs_grad and self.is_leaf:
+            raise RuntimeError(
+                f"{name} in place on a leaf that requires a gradient would lose its value: use inplace=False"
+            )
+        if self.needs_grad and self._version.viewed:
+            raise RuntimeError(f"{name} in place on an array that a view (reshape, ...) shares: use inplace=False")
+
+    def rewritten_by(self, backward):
+        """Record that an operation has overwritten this tensor's array: what it was becomes the parent."""
+        self.bump_version()
+        if self.needs_grad:
+            self.node = tape.Node(backward, (self,), self)
+        return self
+
+    @property
+    def data(self):
+        """The raw array. Assigning to it counts as a change of the value; writing through it goes unseen."""
+        return self._data
+
+    @data.setter
+    def data(self, value):
+        value = self.backend.asarray(value, self.dtype)
+        if value.shape != self.shape:
+            raise ValueError(f"this tensor has shape {self.shape}, the new data {value.shape}")
+        self._data = value
+        self.bump_version()
+
+    @property
+    def version(self):
+        """How often the value was changed in place; views share it."""
+        return self._version.count
+
+    def bump_version(self):
+        """To be called by whoever writes into `.data`: backward then refuses to use a value that is gone."""
+        self._version.count += 1
+
+    @property
+    def needs_grad(self):
+        """Whether an operation on this tensor must record its backward now."""
+        return self.requires_grad and is_grad_enabled()
+
+    @property
+    def is_leaf(self):
+        """Whether this tensor was made by the user, not by an operation that recorded a gradient."""
+        return self.node is None
+
+    @property
+    def edge(self):
+        """Where a gradient of this tensor goes: to the operation that made it, or into `.grad` of a leaf."""
+        return self.node or self
+
+    def backward(self, gradient=None):
+        """Add d(self)/d(leaf) to `.grad` of every leaf below that requires a gradient.
+
+        gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
+
+        gradient: an array or Tensor of this shape; may be left out for one element (then 1).
+        RuntimeError: no gradient required, none given for several elements, a second backward, or a saved
+        value changed since. ValueError: a gradient of another shape. Nothing is added where it raises one of these.
+        """
+        if not self.requires_grad:
+            raise RuntimeError(
+                "backward() from a tensor that requires no gradient: nothing below it has requires_grad=True, "
+                "or it was computed under no_grad()"
+            )
+        tape.backward(self.edge, self._first_gradient(gradient))
+
+    def _first_gradient(self, gradient):
+        if gradient is None:
+            if self.numel() != 1:
+                raise RuntimeError(
+                    f"backward() without a gradient needs a single element, this tensor has shape {self.shape}: "
+                    "reduce it to a loss first (.mean(), .sum()), or pass a gradient of its shape"
+                )
+            return self.backend.xp.ones(self.shape, self.dtype)
+        gradient = gradient.data if isinstance(gradient, Tensor) else gradient
+        gradient = self.backend.asarray(gradient, self.dtype)
+        if gradient.shape != self.shape:
+            raise ValueError(f"backward() needs a gradient of the tensor's shape {self.shape}, got {gradient.shape}")
+        return gradient
+
+    def detach(self):
+        """The same array (and version), cut off from the tape."""
+        result = Tensor(self._data, backend=self.backend)
+        result._version = self._version
+        return result
+
+    def requires_grad_(self, requires_grad=True):
+        """Switch the gradient of a leaf on or off, in place; returns self."""
+        if not self.is_leaf:
+            raise RuntimeError("requires_grad can be set on leaves only; use detach() to cut a computed tensor off")
+        if requires_grad and self.dtype.kind != "f":
+            raise TypeError(f"only floating-point tensors can require gradients, this one is {self.dtype}")
+        self.requires_grad = requires_grad
+        return self
+
+    def to(self, target):
+        """The same values as another dtype (`np.float64`) or on another backend (`"cupy"`); differentiable."""
+        return functional.to(self, target)
+
+    @property
+    def shape(self):
+        return self._data.shape
+
+    @property
+    def dtype(self):
+        return self._data.dtype
+
+    @property
+    def ndim(self):
+        return self._data.ndim
+
+    @property
+    def T(self):
+        """The matrix transposed."""
+        return functional.transpose(self, 0, 1)
+
+    def size(self, dim=None):
+        return self.shape if dim is None else self.shape[dim]
+
+    def numel(self):
+        """The number of elements."""
+        return self._data.size
+
+    def numpy(self):
+        """The values as a NumPy array; shares memory on a CPU backend."""
+        return self.backend.to_numpy(self._data)
+
+    def item(self):
+        """The one element as a Python number; ValueError for more."""
+        if self.numel() != 1:
+            raise ValueError(f"item() needs a tensor of one element, this one has shape {self.shape}")
+        return self.numpy().reshape(()).item()
+
+    def __float__(self):
+        return float(self.item())
+
+    def __bool__(self):
+        return bool(self.item())
+
+    def __len__(self):
+        return len(self._data)
+
+    def __repr__(self):
+        text = np.array2string(self.numpy(), separator=", ", prefix="Tensor(", precision=4)
+        dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
+        grad = f", made_by={self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
+        return f"Tensor({text}{dtype}{grad})"
+
+    def __add__(self, other):
+        return functional.add(self, other)
+
+    def __sub__(self, other):
+        return functional.sub(self, other)
+
+    def __mul__(self, other):
+        return functional.mul(self, other)
+
+    def __truediv__(self, other):
+        return functional.div(self, other)
+
+    def __pow__(self, exponent):
+        return functional.pow(self, exponent)
+
+    def __matmul__(self, other):
+        return functional.matmul(self, other)
+
+    def __radd__(self, other):
+        return functional.add(other, self)
+
+    def __rsub__(self, other):
+        return functional.sub(other, self)
+
+    def __rmul__(self, other):
+        return functional.mul(other, self)
+
+    def __rtruediv__(self, other):
+        return functional.div(other, self)
+
+    def __rpow__(self, base):
+        return functional.pow(base, self)
+
+    def __rmatmul__(self, other):
+        return functional.matmul(other, self)
+
+    def __neg__(self):
+        return functional.neg(self)
+
+    def exp(self):
+        return functional.exp(self)
+
+    def log(self):
+        return functional.log(self)
+
+    def sqrt(self):
+        return functional.sqrt(self)
+
+    def tanh(self):
+        return functional.tanh(self)
+
+    def relu(self):
+        return functional.relu(self)
+
+    def matmul(self, other):
+        return functional.matmul(self, other)
+
+    def sum(self, dim=None, keepdim=False):
+        return functional.sum(self, dim, keepdim)
+
+    def mean(self, dim=None, keepdim=False):
+        return functional.mean(self, dim, keepdim)
+
+    def log_softmax(self, dim):
+        return functional.log_softmax(self, dim)
+
+    def reshape(self, *shape):
+        return functional.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+    def flatten(self, start_dim=0, end_dim=-1):
+        return functional.flatten(self, start_dim, end_dim)
+
+    def transpose(self, dim0, dim1):
+        return functional.transpose(self, dim0, dim1)
+
+    def permute(self, *dims):
+        return functional.permute(self, dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims)
+
+
+def common_backend(*tensors):
+    """The one backend that all the tensors live on; ValueError if there are two."""
+    backend = tensors[0].backend
+    for t in tensors:
+        if t is not None and t.backend is not backend:
+            raise ValueError(
+                f"one operation cannot mix backends: one tensor is on {backend.name}, another on {t.backend.name}; "
+                f'move one with .to("{backend.name}")'
+            )
+    return backend
+
+
+from . import functional  # noqa: E402  the functions need Tensor, and Tensor's methods are the functions

@@ -1,0 +1,125 @@
+"""Window: the one place that knows which input pixels an output pixel sees, and how large outputs are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def pair(value, name):
+    """(vertical, horizontal) of a number or a pair; TypeError otherwise. name: whose value, for the message."""
+    values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value) if np.iterable(value) else ()
+    if len(values) != 2 or not all(isinstance(v, (int, np.integer)) for v in values):
+        raise TypeError(f"{name} is a whole number or a pair (vertical, horizontal), got {value!r}")
+    return tuple(int(v) for v in values)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window sliding over pictures.
+
+    output = floor or ceil((input + before + after - dilation (kernel - 1) - 1) / stride) + 1      in each direction
+
+    Fields are pairs (vertical, horizontal); padding is ((top, bottom), (left, right)). `padded` is the size of the
+    array that all windows fit into, the picture standing at `inside`: padding, and what ceil mode's last windows
+    reach beyond it.
+    """
+
+    size: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[tuple[int, int], tuple[int, int]]
+    dilation: tuple[int, int]
+    output: tuple[int, int]
+
+    @classmethod
+    def over(cls, shape, kernel_size, stride=1, padding=0, dilation=1, ceil_mode=False):
+        """The window over pictures of `shape` (..., H, W). ValueError where not one fits, or a number is impossible."""
+        size = tuple(shape[-2:])
+        kernel, stride, dilation = pair(kernel_size, "kernel_size"), pair(stride, "stride"), pair(dilation, "dilation")
+        if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
+            raise ValueError(f"kernel_size {kernel}, stride {stride} and dilation {dilation} must all be at least 1")
+        extent = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
+        padding = _padding(padding, size, extent, stride)
+        output = tuple(map(_output_size, size, extent, stride, padding, (ceil_mode, ceil_mode)))
+        if min(output) < 1:
+            raise ValueError(
+                f"a window of {extent[0]}x{extent[1]} does not fit into pictures of {size[0]}x{size[1]} padded "
+                f"by {padding[0]} and {padding[1]}: use larger pictures, more padding or a smaller kernel"
+            )
+        return cls(size, kernel, stride, padding, dilation, output)
+
+    @classmethod
+    def over_pool(cls, shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+        """The window of a pooling layer: stride defaults to kernel_size, padding is at most half the window."""
+        if len(shape) != 4:
+            raise ValueError(f"pooling needs input (N, C, H, W), got {shape}")
+        kernel, padding = pair(kernel_size, "kernel_size"), pair(padding, "padding")
+        extents = [d * (k - 1) + 1 for k, d in zip(kernel, pair(dilation, "dilation"), strict=True)]
+        if any(2 * p > extent for p, extent in zip(padding, extents, strict=True)):
+            raise ValueError(f"pooling needs padding of at most half the window, got {padding} for kernel {kernel}")
+        return cls.over(shape, kernel, kernel if stride is None else stride, padding, dilation, ceil_mode)
+
+    @property
+    def padded(self):
+        """(height, width) of a picture with its margins, large enough for every window."""
+        return tuple(
+            max(before + n, s * (out - 1) + d * (k - 1) + 1)
+            for n, k, s, (before, _), d, out in zip(
+                self.size, self.kernel, self.stride, self.padding, self.dilation, self.output, strict=True
+            )
+        )
+
+    @property
+    def inside(self):
+        """Where the picture itself stands in the padded one: two slices."""
+        return tuple(slice(before, before + n) for (before, _), n in zip(self.padding, self.size, strict=True))
+
+    def taps(self):
+        """For each place of the kernel, in C order, the slices of the padded picture it meets: one pixel an output."""
+        (kh, kw), (sh, sw), (dh, dw), (oh, ow) = self.kernel, self.stride, self.dilation, self.output
+        for u in range(kh):
+            for v in range(kw):
+                rows = slice(u * dh, u * dh + sh * (oh - 1) + 1, sh)
+                columns = slice(v * dw, v * dw + sw * (ow - 1) + 1, sw)
+                yield rows, columns
+
+    def counts(self, include_padding):
+        """How many pixels each window holds (OH, OW): with padding as torch counts them, or of the picture only."""
+        each = []
+        for n, k, s, (before, after), d, out in zip(
+            self.size, self.kernel, self.stride, self.padding, self.dilation, self.output, strict=True
+        ):
+            places = np.arange(out)[:, None] * s + np.arange(k) * d - before
+            low, high = (-before, n + after) if include_padding else (0, n)
+            each.append(((places >= low) & (places < high)).sum(axis=1))
+        return np.outer(each[0], each[1])
+
+
+def _padding(padding, size, extent, stride):
+    """((top, bottom), (left, right)) of every form that padding may take."""
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0, 0), (0, 0)
+        if padding == "same":
+            totals = [max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(size, extent, stride, strict=True)]
+            return tuple((t // 2, t - t // 2) for t in totals)
+        raise ValueError(f'padding as a word is "valid" or "same", got {padding!r}')
+    sides = tuple(padding) if np.iterable(padding) else ()
+    if len(sides) == 2 and all(np.iterable(p) for p in sides):
+        padding = tuple(pair(p, "each side's padding") for p in sides)
+    else:
+        padding = tuple((p, p) for p in pair(padding, "padding"))
+    if min(min(p) for p in padding) < 0:
+        raise ValueError(f"padding must not be negative, got {padding}")
+    return padding
+
+
+def _output_size(n, extent, stride, padding, ceil_mode):
+    span = n + sum(padding) - extent
+    if not ceil_mode:
+        return span // stride + 1
+    out = -(-span // stride) + 1
+    # torch's rule: the last window must start inside the picture or the padding before it
+    return out - 1 if (out - 1) * stride >= n + padding[0] else out
