@@ -1,0 +1,107 @@
+"""CIFAR-10 from its official binary files: 60,000 photographs, 32x32, ten classes.
+
+Each of the six files holds 10,000 records of 1 + 3072 bytes: the label, then the red, green and blue planes.
+Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009; www.cs.toronto.edu/~kriz/cifar.html
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from minialex.data import download as downloads
+from minialex.data.dataset import ArrayDataset, Splits
+
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
+FOLDER = "cifar-10-batches-bin"
+TRAINING_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
+TEST_FILE = "test_batch.bin"
+NAMES_FILE = "batches.meta.txt"
+IMAGE_SHAPE = 3, 32, 32
+RECORDS = 10_000  # in each file
+RECORD_BYTES = 1 + 3 * 32 * 32
+
+
+def load(data_dir=None, download=False, size=32, validation=5000, limit=None):
+    """The splits of CIFAR-10, read from data_dir/cifar-10-batches-bin (or data_dir itself, if it is that folder).
+
+    data_dir: $XDG_CACHE_HOME/minialex by default, or ~/.cache/minialex
+    validation: how many of the last training pictures are held out; limit: the first N of each split
+    download: fetch what is missing or damaged
+    FileNotFoundError for a missing file, ValueError for one with the wrong length or a wrong label.
+    """
+    total = RECORDS * len(TRAINING_FILES)
+    if not 0 <= validation < total:
+        raise ValueError(f"validation must be from 0 to {total - 1} of the {total} training pictures, got {validation}")
+    if size != 32:
+        raise ValueError(f"the pictures of cifar10 are 32x32, there are none of size {size}")
+    folder = find(data_dir)
+    if download and not _complete(folder):
+        archive = downloads.fetch(URL, folder.parent / URL.rpartition("/")[2], MD5)
+        downloads.unpack(archive, folder)
+    classes = _read_names(folder)
+    records = np.concatenate([_read_records(folder / name) for name in TRAINING_FILES])
+    held_out = total - validation
+    return Splits(
+        _dataset(records[:held_out][:limit], classes),
+        _dataset(records[held_out:][:limit], classes) if validation else None,
+        _dataset(_read_records(folder / TEST_FILE)[:limit], classes),
+    )
+
+
+def find(data_dir=None):
+    """The folder of the binary files, there or not."""
+    if data_dir is None:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minialex" / FOLDER
+    data_dir = Path(data_dir).expanduser().absolute()
+    return data_dir if data_dir.name == FOLDER else data_dir / FOLDER
+
+
+def _complete(folder):
+    paths = [folder / name for name in (*TRAINING_FILES, TEST_FILE)]
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
+    return (folder / NAMES_FILE).is_file() and sizes == [RECORDS * RECORD_BYTES] * len(paths)
+
+
+def _dataset(records, classes):
+    return ArrayDataset(records[:, 1:].reshape(-1, *IMAGE_SHAPE), records[:, 0], classes)
+
+
+def _existing(path):
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"CIFAR-10 is not complete: {path} does not exist; name the folder that holds {FOLDER} with --data-dir, "
+            "or fetch it (170 MB) with --download"
+        )
+    return path
+
+
+def _read_records(path):
+    """One file as uint8 (10000, 3073)."""
+    expected, size = RECORDS * RECORD_BYTES, _existing(path).stat().st_size
+    if size != expected:
+        raise ValueError(
+            f"{path} is {'cut short' if size < expected else 'too long'}: {size} bytes where {expected} were expected; "
+            "put the official file in its place, or fetch it with --download"
+        )
+    records = np.fromfile(path, np.uint8).reshape(RECORDS, RECORD_BYTES)
+    wrong = np.flatnonzero(records[:, 0] > 9)
+    if len(wrong):
+        raise ValueError(
+            f"{path} is damaged: record {wrong[0]} has label {records[wrong[0], 0]} where 0 to 9 were expected; "
+            "delete the file and fetch it with --download"
+        )
+    return records
+
+
+def _read_names(folder):
+    names = tuple(_existing(folder / NAMES_FILE).read_text(encoding="utf-8").split())
+    if len(names) != 10:
+        raise ValueError(
+            f"{folder / NAMES_FILE} lists {len(names)} class names where 10 were expected; "
+            "delete the file and fetch it with --download"
+        )
+    return names

@@ -1,0 +1,55 @@
+"""What a data set is: something that hands out pictures and labels by index.
+
+Every data set has `len()`, `classes` (a tuple of names), `image_shape` (C, H, W), `labels` (int64 (N,)) and
+`fetch(indices)`, which returns (uint8 images (n, C, H, W), int64 labels (n,)). Nothing else is asked of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Splits(NamedTuple):
+    """The three parts of a data set; `validation` is None where nothing is held out."""
+
+    train: Any
+    validation: Any
+    test: Any
+
+
+class ArrayDataset:
+    """A data set held in memory.
+
+    images: uint8 (N, C, H, W), labels: whole numbers (N,) from 0 to len(classes) - 1, classes: names.
+    ValueError says which of these does not hold.
+    """
+
+    def __init__(self, images, labels, classes):
+        self.images, self.labels, self.classes = np.asarray(images), np.asarray(labels), tuple(classes)
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            raise ValueError(f"images must be uint8 (N, C, H, W), got {self.images.dtype} {self.images.shape}")
+        if self.labels.dtype.kind not in "iu" or self.labels.shape != (len(self.images),):
+            raise ValueError(
+                f"{len(self.images)} images need whole-number labels of shape ({len(self.images)},), "
+                f"got {self.labels.dtype} {self.labels.shape}"
+            )
+        outside = (self.labels < 0) | (self.labels >= len(self.classes))
+        if outside.any():
+            first = int(np.flatnonzero(outside)[0])
+            raise ValueError(f"label {self.labels[first]} of image {first} is not one of {len(self.classes)} classes")
+        self.labels = self.labels.astype(np.int64)
+
+    def __len__(self):
+        return len(self.labels)
+
+    @property
+    def image_shape(self):
+        """(C, H, W) of every picture."""
+        return self.images.shape[1:]
+
+    def fetch(self, indices):
+        """Pictures and labels at `indices`: copies, uint8 (n, C, H, W) and int64 (n,)."""
+        indices = np.asarray(indices, np.int64)
+        return self.images[indices], self.labels[indices]

@@ -1,0 +1,147 @@
+"""What happens to a batch on its way to the network: normalisation, and random changes that leave the class alone.
+
+A transform is a function of (images (n, C, H, W), words uint32 (n, 4)): the random words of each picture are handed
+to it, so it keeps no state, and equal words give equal pictures. It never writes to the images it is given.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+_CHUNK = 2**22  # values at a time, for statistics
+
+
+class Normalization:
+    """y = (x - mean) / std, uint8 to float32.
+
+    mean: (C, 1, 1), or (C, H, W) for a mean image; std: a single number or (C, 1, 1).
+    ValueError for other shapes, or a std that is not positive.
+    """
+
+    def __init__(self, mean, std=1.0):
+        self.mean, self.std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
+        channels = self.mean.shape[0] if self.mean.ndim == 3 else 0
+        if not channels or self.std.shape not in ((), (channels, 1, 1)):
+            raise ValueError(
+                "mean must be (C, 1, 1) or (C, H, W) and std one number or (C, 1, 1), "
+                f"got {self.mean.shape} and {self.std.shape}"
+            )
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
+            raise ValueError("mean and std must be finite, and std greater than 0")
+
+    @classmethod
+    def channels(cls, dataset):
+        """Mean 0 and deviation 1 in every channel of `dataset`; a channel that never changes keeps its scale."""
+        count = total = squares = 0
+        for images in _chunks(dataset):
+            count += images[:, 0].size
+            total = total + images.sum(axis=(0, 2, 3), keepdims=True)[0]
+            squares = squares + (images * images).sum(axis=(0, 2, 3), keepdims=True)[0]
+        mean = total / count
+        variance = squares / count - mean**2  # sums of whole numbers: exact in float64
+        return cls(mean, np.sqrt(np.where(variance > 0, variance, 1)))
+
+    @classmethod
+    def mean_image(cls, dataset):
+        """The mean picture of `dataset` subtracted, the scale of 0 to 255 kept: the 2012 paper's only preprocessing."""
+        return cls(sum(images.sum(axis=0) for images in _chunks(dataset)) / len(dataset))
+
+    def __call__(self, images, words=None):
+        """float32 images; ValueError where mean and images do not fit."""
+        if any(m not in (1, n) for m, n in zip(self.mean.shape, images.shape[1:], strict=True)):
+            raise ValueError(
+                f"a mean of shape {self.mean.shape} does not fit images of shape {images.shape[1:]}; "
+                "crop after normalising, not before"
+            )
+        normalized = np.subtract(images, self.mean, dtype=np.float32)
+        normalized /= self.std
+        return normalized
+
+    def to_arrays(self):
+        """{"mean": ..., "std": ...}, for a checkpoint."""
+        return {"mean": self.mean, "std": self.std}
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """The normalisation that `to_arrays` described."""
+        return cls(arrays["mean"], arrays["std"])
+
+    def __repr__(self):
+        return f"Normalization(mean {self.mean.shape}, std {self.std.shape})"
+
+
+def _chunks(dataset):
+    """All pictures of a data set, some at a time, in float64."""
+    if not len(dataset):
+        raise ValueError("an empty data set has no mean")
+    count = max(1, _CHUNK // math.prod(dataset.image_shape))
+    for start in range(0, len(dataset), count):
+        images, _ = dataset.fetch(np.arange(start, min(start + count, len(dataset))))
+        yield images.astype(np.float64)
+
+
+class RandomCrop:
+    """A size x size window at a random place of each picture, after `padding` zeros on every side.
+
+    Comes after Normalization, where 0 is the mean pixel. ValueError when the window is larger than the padded picture.
+    """
+
+    def __init__(self, size, padding=0):
+        self.size, self.padding = size, padding
+
+    def __call__(self, images, words):
+        height, width = (n + 2 * self.padding for n in images.shape[2:])
+        _check_fits(self.size, height, width)
+        top = _below(words[:, 0], height - self.size + 1)
+        left = _below(words[:, 1], width - self.size + 1)
+        sides = (self.padding, self.padding)
+        padded = np.pad(images, ((0, 0), (0, 0), sides, sides))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (self.size, self.size), axis=(2, 3))
+        return windows[np.arange(len(images)), :, top, left]
+
+    def __repr__(self):
+        return f"RandomCrop({self.size}, padding={self.padding})"
+
+
+class CenterCrop:
+    """The size x size window in the middle of each picture (rounded as torchvision does)."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __call__(self, images, words=None):
+        height, width = images.shape[2:]
+        _check_fits(self.size, height, width)
+        top, left = round((height - self.size) / 2), round((width - self.size) / 2)
+        return images[:, :, top : top + self.size, left : left + self.size]
+
+    def __repr__(self):
+        return f"CenterCrop({self.size})"
+
+
+class RandomHorizontalFlip:
+    """Left and right exchanged, with probability p for each picture."""
+
+    def __init__(self, p=0.5):
+        if not 0 <= p <= 1:
+            raise ValueError(f"p is a probability from 0 to 1, got {p}")
+        self.p = p
+
+    def __call__(self, images, words):
+        flipped = words[:, 0] < round(self.p * 2**32)
+        return np.where(flipped[:, None, None, None], images[..., ::-1], images)
+
+    def __repr__(self):
+        return f"RandomHorizontalFlip(p={self.p})"
+
+
+def _below(words, count):
+    """Each random word as a whole number from 0 to count - 1: the high half of word * count (Lemire, 2019)."""
+    return (words.astype(np.uint64) * np.uint64(count) >> np.uint64(32)).astype(np.intp)
+
+
+def _check_fits(size, height, width):
+    if not 0 < size <= min(height, width):
+        raise ValueError(f"a crop of {size}x{size} does not fit into pictures of {height}x{width}")

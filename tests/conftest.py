@@ -1,0 +1,43 @@
+"""Fixtures that every test may ask for."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minialex import backends, random
+
+
+@pytest.fixture(autouse=True)
+def fresh_defaults():
+    """Every test starts at the same place: seed 0, the NumPy backend."""
+    random.manual_seed(0)
+    backends.use_backend("numpy")
+
+
+@pytest.fixture
+def rng(request):
+    """A NumPy generator of the test's own: other tests, and their order, do not change what it draws."""
+    return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture
+def torch():
+    """The torch module, at seed 0."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch.manual_seed(0)
+    return torch
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of real data that MINIALEX_DATA names, which holds cifar-10-batches-bin/."""
+    if not os.environ.get("MINIALEX_DATA"):
+        pytest.skip("MINIALEX_DATA does not name a folder with real data")
+    folder = Path(os.environ["MINIALEX_DATA"])
+    assert folder.is_dir(), f"MINIALEX_DATA names {folder}, which is no folder"
+    return folder

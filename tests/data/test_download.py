@@ -1,0 +1,172 @@
+"""Downloads against a small server on this machine: resumed, checked, unpacked safely."""
+
+import hashlib
+import http.server
+import io
+import socket
+import tarfile
+import threading
+
+import pytest
+
+from minialex.data import download
+
+BODY = bytes(range(256)) * 40
+MD5 = hashlib.md5(BODY).hexdigest()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `body` at every address; `manner`: "ranges", "whole" (knows no Range) or "breaks" (half of it)."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.body, self.manner, self.ranges = BODY, "ranges", []
+        self.url = f"http://127.0.0.1:{self.server_port}/file.bin"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        server.ranges.append(self.headers["Range"])
+        start = 0
+        if self.headers["Range"] and server.manner != "whole":
+            start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        if start and start >= len(server.body):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        rest = server.body[start:]
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        self.wfile.write(rest[: len(rest) // 2] if server.manner == "breaks" else rest)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_fresh_download(server, tmp_path):
+    path = download.fetch(server.url, tmp_path / "new" / "file.bin", MD5)
+    assert path.read_bytes() == BODY and names(path.parent) == ["file.bin"] and server.ranges == [None]
+    download.fetch(server.url, path, MD5)
+    assert server.ranges == [None]  # what is there already is not fetched again
+
+
+def test_a_file_with_another_content_is_replaced(server, tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"something else")
+    assert download.fetch(server.url, path, MD5).read_bytes() == BODY
+
+
+def test_a_part_is_continued(server, tmp_path):
+    (tmp_path / "file.bin.part").write_bytes(BODY[:1000])
+    assert download.fetch(server.url, tmp_path / "file.bin", MD5).read_bytes() == BODY
+    assert server.ranges == ["bytes=1000-"] and names(tmp_path) == ["file.bin"]
+
+
+def test_a_server_that_ignores_range_starts_over(server, tmp_path):
+    server.manner = "whole"
+    (tmp_path / "file.bin.part").write_bytes(BODY[:1000])
+    assert download.fetch(server.url, tmp_path / "file.bin", MD5).read_bytes() == BODY
+    assert server.ranges == ["bytes=1000-"]
+
+
+def test_a_part_that_is_complete_needs_nothing_more(server, tmp_path):
+    (tmp_path / "file.bin.part").write_bytes(BODY)
+    assert download.fetch(server.url, tmp_path / "file.bin", MD5).read_bytes() == BODY
+    assert names(tmp_path) == ["file.bin"]
+
+
+def test_an_interrupted_transfer_keeps_its_part_and_goes_on(server, tmp_path):
+    server.manner = "breaks"
+    half = len(BODY) // 2
+    with pytest.raises(OSError, match=r"5,120 of 10,240 bytes.*file\.bin\.part, so run the same command again"):
+        download.fetch(server.url, tmp_path / "file.bin", MD5)
+    assert names(tmp_path) == ["file.bin.part"]
+    assert (tmp_path / "file.bin.part").read_bytes() == BODY[:half]
+    server.manner = "ranges"
+    assert download.fetch(server.url, tmp_path / "file.bin", MD5).read_bytes() == BODY
+    assert server.ranges == [None, f"bytes={half}-"]
+
+
+@pytest.mark.parametrize("part", [b"", b"other bytes", BODY + b"too many"])
+def test_a_wrong_md5_removes_the_part(server, tmp_path, part):
+    server.body = BODY if part else BODY[:-1]
+    (tmp_path / "file.bin.part").write_bytes(part)
+    with pytest.raises(OSError, match=f"MD5 [0-9a-f]+ where {MD5} was expected; it was removed"):
+        download.fetch(server.url, tmp_path / "file.bin", MD5)
+    assert names(tmp_path) == []
+
+
+def test_a_server_that_is_not_there(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(OSError, match=f"downloading http://127.0.0.1:{port}/file.bin failed .*run the same command"):
+        download.fetch(f"http://127.0.0.1:{port}/file.bin", tmp_path / "file.bin", MD5)
+    assert names(tmp_path) == []
+
+
+def archive(path, members):
+    """A tar.gz of {name: content}; a content of None is a symbolic link to /etc."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            if content is None:
+                member.type, member.linkname = tarfile.SYMTYPE, "/etc"
+            else:
+                member.size = len(content)
+            tar.addfile(member, io.BytesIO(content or b""))
+    return path
+
+
+def test_unpack_into_a_new_folder(tmp_path):
+    path = archive(tmp_path / "a.tar.gz", {"set/one.bin": b"1", "set/two.bin": b"2"})
+    folder = download.unpack(path, tmp_path / "set")
+    assert names(tmp_path) == ["a.tar.gz", "set"] and names(folder) == ["one.bin", "two.bin"]
+
+
+def test_unpack_mends_a_folder_and_leaves_other_files_alone(tmp_path):
+    path = archive(tmp_path / "a.tar.gz", {"set/one.bin": b"1", "set/two.bin": b"2"})
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "one.bin").write_bytes(b"cut")
+    (tmp_path / "set" / "notes").write_bytes(b"mine")
+    download.unpack(path, tmp_path / "set")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "set").iterdir()} == {
+        "one.bin": b"1",
+        "two.bin": b"2",
+        "notes": b"mine",
+    }
+    assert names(tmp_path) == ["a.tar.gz", "set"]
+
+
+@pytest.mark.parametrize("member", ["../evil", "set/../../evil", "set/link"])
+def test_a_member_that_lands_outside_is_refused(tmp_path, member):
+    inner = tmp_path / "data"
+    inner.mkdir()
+    path = archive(inner / "a.tar.gz", {"set/one.bin": b"1", member: None if "link" in member else b"evil"})
+    with pytest.raises(OSError, match=r"a\.tar\.gz cannot be unpacked"):
+        download.unpack(path, inner / "set")
+    assert names(tmp_path) == ["data"] and names(inner) == ["a.tar.gz"]
+
+
+def test_an_archive_without_the_folder_and_one_that_is_none(tmp_path):
+    with pytest.raises(OSError, match="holds no folder set"):
+        download.unpack(archive(tmp_path / "a.tar.gz", {"other/one.bin": b"1"}), tmp_path / "set")
+    whole = archive(tmp_path / "b.tar.gz", {"set/one.bin": bytes(range(256)) * 100}).read_bytes()
+    (tmp_path / "b.tar.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(OSError, match=r"b\.tar\.gz cannot be unpacked"):
+        download.unpack(tmp_path / "b.tar.gz", tmp_path / "set")
+    assert names(tmp_path) == ["a.tar.gz", "b.tar.gz"]
