@@ -49,5 +49,5 @@ ALEXNET = Preset(
     input_size=227,
     num_classes=1000,
     summary="the paper's network, its two GPUs written as groups",
-    training=Training("cifar10", epochs=90, batch_size=128, lr=0.01, schedule="plateau:5", flip=True),
+    training=Training("shapes", epochs=90, batch_size=128, lr=0.01, schedule="plateau:5", flip=True),
 )

@@ -23,7 +23,7 @@ def shapes_net(num_classes=10):
         ("relu1", ReLU()),
         ("norm1", norm()),
         ("pool1", MaxPool2d(3, 2)),                                               # 32 x 7 x 7
-        ("conv2", Conv2d(32, 64, 5, padding=2, groups=2), (2 / 400) ** 0.5, 0),   # 64 x 7 x 7
+        ("conv2", Conv2d(32, 64, 3, padding=1, groups=2), (2 / 144) ** 0.5, 0),   # 64 x 7 x 7
         ("relu2", ReLU()),
         ("norm2", norm()),
         ("pool2", MaxPool2d(3, 2)),                                               # 64 x 3 x 3
@@ -42,5 +42,5 @@ SHAPES_NET = Preset(
     input_size=32,
     num_classes=10,
     summary="AlexNet in miniature, for the default run",
-    training=Training("shapes", epochs=10, batch_size=64, lr=0.02, schedule="multistep:7,9"),
+    training=Training("shapes", epochs=8, batch_size=64, lr=0.02, schedule="multistep:5,7"),
 )

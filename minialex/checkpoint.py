@@ -1,0 +1,132 @@
+"""Checkpoints: one `.npz` file with all that was learned and all that is needed to use it or to train on.
+
+The arrays are members of the file under names a person can read ("weights/conv1.weight"), everything else
+is one JSON text in the member "checkpoint", in which {"$array": NAME} stands for an array. Nothing is
+pickled: opening a stranger's checkpoint runs no code of theirs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import files, models
+
+FORMAT, VERSION = "minialex checkpoint", 1
+
+
+@dataclass
+class Checkpoint:
+    """A trained network and what training knew.
+
+    Whoever has one needs no other file: the model and the arguments that build it, the size of its
+    pictures, their normalisation and channel order, the names of the classes.
+    """
+
+    model: str
+    arguments: dict
+    weights: dict[str, np.ndarray]  # the state_dict: parameters and buffers
+    input_size: int
+    normalization: dict[str, np.ndarray]  # what Normalization.from_arrays takes
+    classes: list[str]
+    configuration: dict  # of the training run, as in its config.json
+    training: dict = field(default_factory=dict)  # Trainer.state_dict(), for an exact resume
+    history: list[dict] = field(default_factory=list)  # one row of metrics an epoch
+    channel_order: str = "RGB"
+
+    def build_model(self):
+        """The model with these weights, in training mode. ValueError if this version builds another one."""
+        model = models.build(self.model, **self.arguments)
+        model.load_state_dict(self.weights)
+        return model
+
+
+def save(path, checkpoint):
+    """Write a Checkpoint to `path`, whole or not at all. OSError says why it cannot, a full disk for example."""
+    arrays = {}
+    tree = {"format": FORMAT, "version": VERSION}
+    tree |= {name: _pack(value, name, arrays) for name, value in vars(checkpoint).items()}
+    text = np.frombuffer(json.dumps(tree, default=_plain).encode(), np.uint8)
+    with files.replacing(path) as file:
+        np.savez(file, checkpoint=text, **arrays)
+
+
+def load(path, *, model=None):
+    """The Checkpoint at `path`, every number exactly as it was saved.
+
+    model: the name of the model it should be of, if the caller knows. FileNotFoundError if there is no
+    such file; ValueError if it is none of ours, is cut short or damaged, was written by a newer version or
+    is of another model.
+    """
+    arrays = _read(path)
+    try:
+        tree = json.loads(arrays.pop("checkpoint").tobytes())
+    except ValueError:
+        raise ValueError(f"{path} is not a minialex checkpoint: its description is not JSON") from None
+    if not isinstance(tree, dict) or tree.pop("format", None) != FORMAT:
+        raise ValueError(f"{path} is not a minialex checkpoint: it does not say so in its description")
+    if (version := tree.pop("version")) > VERSION:
+        raise ValueError(
+            f"{path} was written by a newer minialex: its format is {version}, this version reads "
+            f"up to {VERSION}; update minialex"
+        )
+    try:
+        checkpoint = Checkpoint(**_unpack(tree, arrays))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: its description and its arrays do not fit together ({error})") from None
+    if model is not None and checkpoint.model != model:
+        raise ValueError(f"{path} holds the weights of '{checkpoint.model}', not of '{model}'")
+    return checkpoint
+
+
+def _read(path):
+    """Every array of the .npz file; reading a member to its end also compares its checksum."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(4) != b"PK\3\4":
+                raise ValueError(f"{path} is not a minialex checkpoint: it is no .npz file")
+            file.seek(0)
+            return _members(path, file)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no checkpoint {path}") from None
+
+
+def _members(path, file):
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            if "checkpoint" in archive.files:
+                return {name: archive[name] for name in archive.files}
+    except Exception as error:  # a cut or damaged file shows itself in a dozen ways, each from another layer
+        raise ValueError(f"{path} is cut short or damaged ({error})") from error
+    raise ValueError(f"{path} is not a minialex checkpoint: it has no description")
+
+
+def _pack(value, name, arrays):
+    """`value` with each array replaced by its name; the arrays go to the dict `arrays`."""
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {"$array": name}
+    if isinstance(value, dict):
+        return {str(key): _pack(item, f"{name}/{key}", arrays) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_pack(item, f"{name}/{index}", arrays) for index, item in enumerate(value)]
+    return value
+
+
+def _unpack(value, arrays):
+    if isinstance(value, dict):
+        if "$array" in value:
+            return arrays[value["$array"]]
+        return {key: _unpack(item, arrays) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unpack(item, arrays) for item in value]
+    return value
+
+
+def _plain(value):
+    """For JSON: a NumPy number as a Python one."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")

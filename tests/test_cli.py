@@ -1,0 +1,168 @@
+"""What every command shares, and `python -m minialex`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import minialex
+from minialex import __main__ as front
+from minialex import cli
+
+
+def module(name, *arguments, **options):
+    """Run `python -m name arguments`."""
+    command = [sys.executable, "-m", name, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (cli.UserError("there is no such dog"), "error: there is no such dog\n"),
+        (OSError("cannot write here"), "error: cannot write here\n"),
+        (FileNotFoundError(2, "No such file or directory", "a.bin"), "error: a.bin: No such file or directory\n"),
+        (OSError(28, "No space left on device"), "error: No space left on device\n"),
+    ],
+)
+def test_run_shows_errors_of_the_users_in_one_sentence(capsys, error, message):
+    def main(argv):
+        raise error
+
+    assert cli.run(main, []) == 2
+    assert capsys.readouterr() == ("", message)
+
+
+def test_run_passes_on_exit_codes_and_bugs(capsys):
+    assert cli.run(lambda argv: None, []) == 0
+    assert cli.run(lambda argv: len(argv), ["a", "b", "c"]) == 3
+    for bug in (ValueError, KeyError, TypeError):
+
+        def main(argv, bug=bug):
+            raise bug("ours")
+
+        with pytest.raises(bug):
+            cli.run(main, [])
+
+
+def test_run_after_ctrl_c(capsys):
+    def main(argv):
+        raise KeyboardInterrupt
+
+    assert cli.run(main, []) == 130
+
+
+def test_blame_input_turns_only_value_errors():
+    with pytest.raises(cli.UserError, match="too long"), cli.blame_input():
+        raise ValueError("too long")
+    with pytest.raises(KeyError), cli.blame_input():
+        raise KeyError("a bug")
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (cli.whole_number(1), {"1": 1, "20": 20}, ["0", "-1", "1.5", "", "ten", "1e3", "inf"]),
+        (cli.whole_number(0, 2**64 - 1), {"0": 0, str(2**64 - 1): 2**64 - 1}, ["-1", str(2**64)]),
+        (cli.real_number(0), {"0": 0.0, "1e-3": 1e-3, "2": 2.0}, ["-1e-9", "nan", "inf", "x", ""]),
+        (cli.real_number(0, 1), {"0.999": 0.999}, ["1", "-0.1", "nan"]),
+    ],
+)
+def test_numbers_on_the_command_line(kind, good, bad):
+    for text, value in good.items():
+        assert kind(text) == value and type(kind(text)) is type(value)
+    for text in bad:
+        with pytest.raises(argparse.ArgumentTypeError, match=f"^'{text}' is not a (whole )?number (of at least|from) "):
+            kind(text)
+
+
+def test_parser_errors_are_one_sentence_and_name_the_help():
+    parser = cli.Parser("train", "text")
+    parser.add_argument("--epochs", type=cli.whole_number(1))
+    for arguments in (["--epochs", "0"], ["--epoch", "3"], ["more"]):
+        with pytest.raises(cli.UserError, match=r"^[^\n]+ \(python -m minialex\.train --help lists the options\)$"):
+            parser.parse_args(arguments)
+
+
+def test_a_signal_waits_for_a_safe_place(capfd):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    seen = []
+    with pytest.raises(cli.Interrupted) as raised, cli.Interrupt() as interrupt:
+        for item in interrupt.watch(range(9)):
+            if item == 3:
+                signal.raise_signal(signal.SIGTERM)
+            seen.append(item)
+    assert seen == [0, 1, 2, 3] and raised.value.exit_code == 143
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert "stopping after this batch" in capfd.readouterr().err
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    with pytest.raises(KeyboardInterrupt), cli.Interrupt() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupt.number == signal.SIGINT
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_interrupt_outside_the_main_thread_changes_nothing():
+    entered = []
+
+    def work():
+        with cli.Interrupt() as interrupt:
+            interrupt.check()
+            entered.append(signal.getsignal(signal.SIGINT))
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert entered == [before]
+
+
+def test_threads_follow_the_environment(monkeypatch):
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    assert 1 <= cli.threads() <= os.cpu_count()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert cli.threads() == 3
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert cli.threads() == 2
+
+
+def test_the_list_of_commands():
+    done = module("minialex")
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith(f"minialex {minialex.__version__}\n")
+    for name, line in front.COMMANDS.items():
+        assert f"python -m minialex.{name}" in done.stdout and line in done.stdout
+        assert importlib.util.find_spec(f"minialex.{name}"), f"there is no command {name}"
+
+
+def test_every_command_explains_itself():
+    for name in front.COMMANDS:
+        done = module(f"minialex.{name}", "--help")
+        assert done.returncode == 0 and done.stdout.startswith(f"usage: python -m minialex.{name}"), done.stderr
+
+
+def test_unknown_commands(capsys):
+    assert cli.run(front.main, ["fly"]) == 2
+    assert "no 'fly'" in capsys.readouterr().err
+    assert cli.run(front.main, ["train"]) == 2
+    assert "it is python -m minialex.train" in capsys.readouterr().err
+    assert cli.run(front.main, ["--version"]) == 0
+    assert capsys.readouterr().out == f"minialex {minialex.__version__}\n"
+
+
+def test_a_reader_that_leaves_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "minialex"], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert done.stderr == "" and done.returncode == 1

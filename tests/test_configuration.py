@@ -1,0 +1,37 @@
+"""The configuration of a run: recipe and options, there and back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from minialex import models
+from minialex.configuration import Configuration, parser
+
+
+@pytest.mark.parametrize("model", models.PRESETS)
+def test_without_options_it_is_the_recipe(model):
+    options = parser().parse_args(["--model", model, "--seed", "3", "--backend", "numpy"])
+    configuration = Configuration.from_options(options)
+    assert configuration.training == models.PRESETS[model].training
+    assert (configuration.model, configuration.seed, configuration.limit) == (model, 3, None)
+    assert Configuration.from_dict(json.loads(json.dumps(configuration.to_dict()))) == configuration
+
+
+def test_options_replace_the_recipe_and_zero_counts_as_given():
+    text = "--model cifar_quick --lr 0 --momentum 0 --weight-decay 0 --optimizer sgd --validation 0 --data-dir here"
+    configuration = Configuration.from_options(parser().parse_args(text.split()))
+    recipe = configuration.training
+    assert (recipe.lr, recipe.momentum, recipe.weight_decay, recipe.velocity) == (0, 0, 0, "torch")
+    assert configuration.validation == 0 and recipe.batch_size == 128
+    assert configuration.data_dir.startswith("/") and configuration.data_dir.endswith("/here")
+
+
+def test_a_dict_of_another_version_is_refused():
+    values = Configuration.from_options(parser().parse_args(["--model", "shapes_net"])).to_dict()
+    with pytest.raises(TypeError):
+        Configuration.from_dict(values | {"warp": 9})
+    del values["seed"]
+    with pytest.raises(TypeError):
+        Configuration.from_dict(values)

@@ -1,0 +1,168 @@
+"""Metrics against hand-worked numbers, schedules by name, and the loop itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minialex import data, models, nn, optim, random, trainer
+from minialex.tensor import Tensor, is_grad_enabled
+
+
+def test_rank_of_label_by_hand():
+    logits = np.array(
+        [
+            [0.1, 0.9, 0.3, 0.2, 0.0, -1.0, -2.0],  # label 1: first
+            [0.1, 0.9, 0.3, 0.2, 0.0, -1.0, -2.0],  # label 4: behind 1, 2, 3, 0
+            [0.1, 0.9, 0.3, 0.2, 0.0, -1.0, -2.0],  # label 5: behind five
+            [5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0],  # label 0 of equal ones: first
+            [5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0],  # label 6: last
+            [1.0, 2.0, np.nan, 0.0, 0.0, 0.0, 0.0],  # label 1: behind what is no number
+            [1.0, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0],  # label 1, no number itself: behind all
+        ],
+        np.float32,
+    )
+    labels = np.array([1, 4, 5, 0, 6, 1, 1])
+    assert trainer.rank_of_label(logits, labels).tolist() == [0, 4, 5, 0, 6, 1, 7]
+    metrics = trainer.Metrics()
+    metrics.add(2.0, logits, labels)
+    metrics.add(9.0, logits[:1], labels[:1])
+    assert (metrics.pictures, metrics.top1_errors, metrics.top5_errors) == (8, 5, 3)
+    assert metrics.loss == (2.0 * 7 + 9.0) / 8 and metrics.top1_error == 5 / 8 and metrics.top5_error == 3 / 8
+
+
+def test_the_first_choice_is_argmax(rng):
+    logits = rng.integers(-2, 3, (200, 4)).astype(np.float32)  # many ties
+    labels = rng.integers(0, 4, 200)
+    assert ((trainer.rank_of_label(logits, labels) == 0) == (logits.argmax(1) == labels)).all()
+
+
+def batches(rng, count, size, classes=3):
+    return [(rng.standard_normal((size - (i == count - 1), 4)).astype(np.float32),
+             rng.integers(0, classes, size - (i == count - 1))) for i in range(count)]  # fmt: skip
+
+
+def test_evaluate_weighs_pictures_not_batches_and_leaves_the_model_alone(rng):
+    model = nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 3))
+    recording = []
+    model[0].forward = lambda x, forward=model[0].forward: (recording.append(is_grad_enabled()), forward(x))[1]
+    parts = batches(rng, 3, 5)
+    before = {name: array.copy() for name, array in model.state_dict().items()}
+    metrics = trainer.evaluate(model, parts)
+
+    x, labels = (np.concatenate(column) for column in zip(*parts))
+    logits = x.astype(np.float64) @ before["1.weight"].T + before["1.bias"]  # no dropout
+    exponentials = np.exp(logits)
+    loss = -np.log(exponentials[range(14), labels] / exponentials.sum(1)).mean()
+    assert metrics.pictures == 14 and metrics.loss == pytest.approx(loss, rel=1e-6)
+    assert metrics.top1_error == (logits.argmax(1) != labels).mean() and metrics.top5_error == 0
+    assert recording == [False, False, False], "nothing is kept for a backward that never comes"
+    assert model.training and random.default_generator.call == 2, "only the weight and the bias were drawn"
+    assert all((array == before[name]).all() for name, array in model.state_dict().items())
+    assert model[1].weight.grad is None
+
+    model.eval()
+    trainer.evaluate(model, parts)
+    assert not model.training
+    model.train()
+    with pytest.raises(ValueError):
+        trainer.evaluate(model, [(np.zeros((2, 4), np.float32), np.array([0, 7]))])
+    assert model.training, "training mode comes back after an error too"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("constant", [1, 1, 1, 1, 1]),
+        ("step:2", [1, 1, 0.1, 0.1, 0.01]),
+        ("step:1:0.5", [1, 0.5, 0.25, 0.125, 0.0625]),
+        ("multistep:1,4", [1, 0.1, 0.1, 0.1, 0.01]),
+        ("multistep:3:0.2", [1, 1, 1, 0.2, 0.2]),
+        ("plateau:1", [1, 1, 1, 1, 0.1]),  # the loss below falls once and then stays
+    ],
+)
+def test_schedules_by_name(text, expected):
+    model = nn.Linear(4, 3)
+    pictures = data.ArrayDataset(np.zeros((2, 4, 1, 1), np.uint8), np.array([0, 1]), "abc")
+    flat = nn.Sequential(nn.Flatten(), model)
+    optimizer = optim.SGD(model.parameters(), 1.0)
+    loader = data.Loader(pictures, 2, [lambda images, words: images.astype(np.float32)])
+    t = trainer.Trainer(flat, optimizer, trainer.make_schedule(text, optimizer), loader)
+    rates = []
+    for epoch in range(5):
+        # Zero pictures and these biases make the validation loss: falling once, then constant.
+        t.finish_epoch(_constant_loss(model, 1.0 if epoch == 0 else 2.0))
+        rates.append(t.history[-1]["lr"])
+    assert rates == pytest.approx(expected)
+
+
+def _constant_loss(model, margin):
+    model.bias.data[...] = [margin, 0, 0]
+    return [(np.zeros((1, 4, 1, 1), np.float32), np.array([0]))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "cosine", "constant:1", "step", "step:", "step:0", "step:1.5", "step:1,2", "step:1:0", "step:1:1", "step:1:x",
+     "step:1:0.1:2", "multistep:", "multistep:3,", "multistep:0,3", "plateau:1,2", "plateau:-1", "step:1:nan"],
+)  # fmt: skip
+def test_texts_that_are_no_schedule(text):
+    with pytest.raises(ValueError, match=f"^'{text}' is no schedule; there are constant, step:EPOCHS"):
+        trainer.parse_schedule(text)
+
+
+def test_every_recipe_has_a_schedule():
+    for preset in models.PRESETS.values():
+        trainer.parse_schedule(preset.training.schedule)
+
+
+def test_best_row_is_the_lowest_error_then_the_lowest_loss():
+    rows = [
+        {"epoch": e, "val_top1_error": error, "val_loss": loss}
+        for e, (error, loss) in enumerate([(0.3, 0.1), (0.2, 0.9), (0.2, 0.8), (0.2, 0.85), (0.25, 0.01)])
+    ]
+    assert trainer.best_row(rows)["epoch"] == 2
+
+
+def test_a_step_is_forward_backward_step(rng):
+    """Two batches against the same arithmetic written out: softmax regression with momentum."""
+    images = rng.integers(0, 256, (6, 4, 1, 1), dtype=np.uint8)
+    pictures = data.ArrayDataset(images, np.array([0, 1, 2, 0, 1, 2]), "abc")
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    w, b = (p.data.astype(np.float64) for p in model.parameters())
+    optimizer = optim.SGD(model.parameters(), 0.1, momentum=0.5)
+    loader = data.Loader(pictures, 4, [data.Normalization(np.full((4, 1, 1), 128), 64.0)])
+    t = trainer.Trainer(model, optimizer, None, loader)
+    losses = list(t.batches())
+
+    v_w, v_b = 0.0, 0.0
+    for part, loss in zip((slice(0, 4), slice(4, 6)), losses):
+        x, labels = (pictures.images[part, :, 0, 0] - 128.0) / 64, pictures.labels[part]
+        p = np.exp(x @ w.T + b)
+        p /= p.sum(1, keepdims=True)
+        assert loss == pytest.approx(-np.log(p[range(len(x)), labels]).mean(), rel=1e-5)
+        g = (p - np.eye(3)[labels]) / len(x)
+        v_w, v_b = 0.5 * v_w + g.T @ x, 0.5 * v_b + g.sum(0)
+        w, b = w - 0.1 * v_w, b - 0.1 * v_b
+    np.testing.assert_allclose(model[1].weight.data, w, rtol=1e-5)
+    np.testing.assert_allclose(model[1].bias.data, b, rtol=1e-5)
+    assert (t.epoch, t.batch, t.running.pictures) == (0, 2, 6)
+    row = t.finish_epoch()
+    assert row["epoch"] == 1 and row["train_loss"] == pytest.approx((4 * losses[0] + 2 * losses[1]) / 6)
+    assert "val_loss" not in row and (t.epoch, t.batch, t.running.pictures) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_no_number_stops_before_the_step(value):
+    pictures = data.ArrayDataset(np.zeros((4, 4, 1, 1), np.uint8), np.zeros(4, int), "abc")
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    t = trainer.Trainer(model, optim.SGD(model.parameters(), 0.1), None, data.Loader(pictures, 2))
+    steps = t.batches()
+    next(steps)
+    model[1].bias.data = Tensor(np.array([value, 0, 0], np.float32)).data
+    with pytest.raises(trainer.Diverged, match=r"training loss became (nan|inf) in epoch 1, batch 2: .* a lower --lr"):
+        next(steps)
+    assert np.isfinite(model[1].weight.data).all() and t.batch == 1
+    with pytest.raises(trainer.Diverged, match="validation loss became (nan|inf) after epoch 1"):
+        t.finish_epoch([(np.zeros((1, 4, 1, 1), np.float32), np.array([1]))])
+    assert t.history == []
