@@ -39,19 +39,17 @@ class Module:
     def __setattr__(self, name, value):
         if "_parameters" not in self.__dict__:
             raise AttributeError(f"call super().__init__() before setting {name!r}")
-        homes = {Parameter: self._parameters, Module: self._modules}
-        home = next((h for kind, h in homes.items() if isinstance(value, kind)), None)
-        if home is None and value is None:  # bias=None keeps its place among the parameters
-            home = next((h for h in (self._parameters, self._buffers, self._modules) if name in h), None)
-        for other in (self._parameters, self._modules, self.__dict__):
-            if other is not home:
-                other.pop(name, None)
-        if home is not None:
-            home[name] = value
-        elif name in self._buffers:
-            self._buffers[name] = value
-        else:
-            object.__setattr__(self, name, value)
+        homes = {Parameter: self._parameters, Module: self._modules, Tensor: self._buffers}
+        for kind, home in homes.items():
+            if name in home and not isinstance(value, kind | None):
+                raise TypeError(f"{name} is a {kind.__name__}: assign another one, or None, not {type(value).__name__}")
+            if name in home or (isinstance(value, kind) and kind is not Tensor):
+                for other in (*homes.values(), self.__dict__):
+                    if other is not home:
+                        other.pop(name, None)
+                home[name] = value
+                return
+        object.__setattr__(self, name, value)
 
     def __getattr__(self, name):  # called only for what is no ordinary attribute
         for home in ("_parameters", "_buffers", "_modules"):
@@ -64,18 +62,20 @@ class Module:
         self._parameters[name] = parameter
 
     def register_buffer(self, name, value):
-        """A Tensor that belongs to the state but is not trained."""
+        """A Tensor, or None, that belongs to the state but is not trained. TypeError for anything else."""
+        if not isinstance(value, Tensor | None):
+            raise TypeError(f"buffer {name!r} must be a Tensor or None, got {type(value).__name__}")
         self._buffers[name] = value
 
     def named_modules(self, prefix=""):
         """(name, module) of this module and all below it, in order; its own name is empty."""
         yield prefix, self
-        for name, module in self._modules.items():
+        for name, module in self.named_children():
             yield from module.named_modules(_join(prefix, name))
 
     def named_children(self):
         """(name, module) of the modules one level below."""
-        return iter(self._modules.items())
+        return ((name, module) for name, module in self._modules.items() if module is not None)
 
     def _named(self, home):
         seen = set()  # a tensor that two modules share is listed once, under its first name
@@ -134,20 +134,26 @@ class Module:
         own = dict(self.named_parameters()) | dict(self.named_buffers())
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]
-        arrays = {n: v.data if isinstance(v, Tensor) else v for n, v in state.items()}
-        shapes = {name: np.shape(arrays[name]) for name in own if name in arrays}
-        differ = [name for name in shapes if shapes[name] != own[name].shape]
-        wrong = [f"{name} (is {shapes[name]}, expected {own[name].shape})" for name in differ]
-        faults = [f"misshapen: {', '.join(wrong)}"] if wrong else []
+        values, faults = {}, []
+        for name, t in own.items():
+            if name in state:
+                given = state[name].data if isinstance(state[name], Tensor) else state[name]
+                try:
+                    values[name] = t.backend.asarray(given, t.dtype)
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"{name} of this state is not numbers: {error}") from None
+        misshapen = [n for n, value in values.items() if value.shape != own[n].shape]
+        if misshapen:
+            described = (f"{n} (is {values[n].shape}, expected {own[n].shape})" for n in misshapen)
+            faults = [f"misshapen: {', '.join(described)}"]
         if strict:
             faults += [f"missing: {', '.join(missing)}"] if missing else []
             faults += [f"unexpected: {', '.join(unexpected)}"] if unexpected else []
         if faults:
             raise ValueError(f"this state does not fit {type(self).__name__}: {'; '.join(faults)}")
-        for name in shapes:
-            t = own[name]
-            t.data[...] = t.backend.asarray(arrays[name], t.dtype)
-            t.bump_version()
+        for name, value in values.items():
+            own[name].data[...] = value
+            own[name].bump_version()
         return missing, unexpected
 
     def extra_repr(self):
@@ -172,6 +178,8 @@ class Sequential(Module):
         super().__init__()
         named = layers[0] if len(layers) == 1 and isinstance(layers[0], dict) else dict(enumerate(layers))
         for name, layer in named.items():
+            if not isinstance(layer, Module):
+                raise TypeError(f"Sequential takes modules, but {name!r} is {type(layer).__name__}")
             self._modules[str(name)] = layer
 
     def forward(self, x):

@@ -57,8 +57,8 @@ class Generator:
 
     def manual_seed(self, seed):
         """Start again from call 0 of `seed`; returns self."""
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"a seed is a whole number from 0 to 2^64 - 1, got {seed}")
+        if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+            raise ValueError(f"a seed is a whole number from 0 to 2^64 - 1, got {seed!r}")
         self.seed, self.call = int(seed), 0
         return self
 
@@ -69,7 +69,7 @@ class Generator:
 
     def numpy(self):
         """A NumPy generator for the next call: normals and uniforms for the initialisers."""
-        return np.random.Generator(np.random.Philox(key=[self.seed, self.next_call()]))
+        return np.random.Generator(np.random.Philox(key=np.array([self.seed, self.next_call()], np.uint64)))
 
     def __repr__(self):
         return f"Generator(seed={self.seed}, call={self.call})"

@@ -22,11 +22,12 @@ class no_grad(contextlib.ContextDecorator):
     """Within `with no_grad():`, or a function decorated `@no_grad()`, nothing is recorded or saved."""
 
     def __enter__(self):
-        self._before = [*getattr(self, "_before", ()), is_grad_enabled()]  # a stack: a decorated function may recurse
+        # a stack, of each thread's own: a decorated function may recurse, and run in two threads at once
+        _thread.before = [*getattr(_thread, "before", ()), is_grad_enabled()]
         _thread.grad_enabled = False
 
     def __exit__(self, *exception):
-        _thread.grad_enabled = self._before.pop()
+        _thread.grad_enabled = _thread.before.pop()
 
 
 @contextlib.contextmanager
@@ -44,15 +45,15 @@ class Node:
     """One operation on the tape.
 
     backward: gy -> a gradient for each parent; parents: where they go (a Node, a leaf Tensor, or None for
-    an input that needs no gradient); watched: versions of all that `backward` holds on to; name: the
-    operation; module: the innermost nn.Module at work when it ran.
+    an input that is not there or needs no gradient); watched: versions of all that `backward` holds on to; name: the
+    operation, the function that `backward` was defined in; module: the innermost nn.Module at work when it ran.
     """
 
     __slots__ = ("backward", "dtype", "module", "name", "parents", "shape", "watched")
 
     def __init__(self, backward, parents, result):
         self.backward = backward
-        self.parents = tuple(p.edge if p.requires_grad else None for p in parents)
+        self.parents = tuple(p.edge if p is not None and p.requires_grad else None for p in parents)
         self.watched = [(t._version, t.version) for t in _held_by(backward, (*parents, result))]
         self.name = backward.__qualname__.split(".")[0]
         self.module = getattr(_thread, "module", None)
@@ -101,7 +102,7 @@ def _held_by(backward, tensors):
             stack.extend(thing)
         else:
             held.add(id(thing))
-    return [t for t in tensors if id(t.data) in held or id(t) in held]
+    return [t for t in tensors if t is not None and (id(t.data) in held or id(t) in held)]
 
 
 def _sorted_nodes(root):

@@ -22,11 +22,12 @@ class Tensor:
     __array_ufunc__ = None  # `array * tensor` is our business, not NumPy's element by element
 
     def __init__(self, data, requires_grad=False, dtype=None, backend=None):
-        if isinstance(data, Tensor):
-            backend, data = backend or data.backend, data.data
+        source: Tensor | None = data if isinstance(data, Tensor) else None
+        if source is not None:
+            backend, data = backend or source.backend, source.data
         self.backend: Any = backends.get_backend(backend)
         self._data = self.backend.asarray(data, dtype)
-        self._version = tape.Version()
+        self._version: tape.Version = source._version if source is not None and self._data is data else tape.Version()
         self.grad = self.node = None
         self.requires_grad = bool(requires_grad)
         if requires_grad and self.dtype.kind != "f":
@@ -36,19 +37,25 @@ class Tensor:
     def from_operation(cls, data, backward, *parents, view=False, backend=None):
         """The result of an operation: its array, its backward and the tensors it was computed from.
 
-        backward: gy -> a tuple with an array for each parent in order, None only for one that needs none;
-        each is gy itself, a view, or a fresh array. view: whether `data` shares the first parent's memory.
+        parents: None stands for an argument that was left out. backward: gy -> a tuple with an array for each parent
+        in order, None allowed for one that needs none; each is gy itself, a view, or a fresh array.
+        view: whether `data` shares the first parent's memory.
         backend: of `data`, where it is another than the parents'.
         """
-        result = cls.__new__(Tensor)
-        result.backend = backend or parents[0].backend
-        result._data = data if isinstance(data, result.backend.xp.ndarray) else result.backend.xp.asarray(data)
-        result._version = parents[0]._version if view else tape.Version()
+        result = cls._holding(data, backend or parents[0].backend, parents[0]._version if view else tape.Version())
         result._version.viewed |= view
-        result.grad = result.node = None
-        result.requires_grad = is_grad_enabled() and any(p.requires_grad for p in parents)
+        result.requires_grad = is_grad_enabled() and any(p is not None and p.requires_grad for p in parents)
         if result.requires_grad:
             result.node = tape.Node(backward, parents, result)
+        return result
+
+    @classmethod
+    def _holding(cls, data, backend, version):
+        """A leaf around an array as it is, contiguous or not."""
+        result = cls.__new__(Tensor)
+        result.backend, result._version = backend, version
+        result._data = data if isinstance(data, backend.xp.ndarray) else backend.xp.asarray(data)
+        result.grad, result.node, result.requires_grad = None, None, False
         return result
 
     def check_in_place(self, name):
@@ -136,9 +143,7 @@ class Tensor:
 
     def detach(self):
         """The same array (and version), cut off from the tape."""
-        result = Tensor(self._data, backend=self.backend)
-        result._version = self._version
-        return result
+        return Tensor._holding(self._data, self.backend, self._version)
 
     def requires_grad_(self, requires_grad=True):
         """Switch the gradient of a leaf on or off, in place; returns self."""
@@ -291,6 +296,18 @@ def common_backend(*tensors):
                 f'move one with .to("{backend.name}")'
             )
     return backend
+
+
+def needs_grad(*tensors):
+    """For each tensor whether an operation must record its backward now; None, an argument left out, needs nothing."""
+    return [t is not None and t.needs_grad for t in tensors]
+
+
+def check_dtypes(name, *tensors):
+    """TypeError unless all the tensors that are there have one dtype; only arithmetic converts. name: who is asking."""
+    dtypes = [t.dtype for t in tensors if t is not None]
+    if any(dtype != dtypes[0] for dtype in dtypes):
+        raise TypeError(f"{name} needs one dtype, got {' and '.join(map(str, dtypes))}: convert with .to()")
 
 
 from . import functional  # noqa: E402  the functions need Tensor, and Tensor's methods are the functions

@@ -85,6 +85,14 @@ class Window:
                 columns = slice(v * dw, v * dw + sw * (ow - 1) + 1, sw)
                 yield rows, columns
 
+    def first_inside(self):
+        """For each output place, the number of the first kernel place that meets the picture (OH, OW)."""
+        skipped = [
+            np.maximum(-((s * np.arange(out) - before) // d), 0)
+            for s, (before, _), d, out in zip(self.stride, self.padding, self.dilation, self.output, strict=True)
+        ]
+        return skipped[0][:, None] * self.kernel[1] + skipped[1]
+
     def counts(self, include_padding):
         """How many pixels each window holds (OH, OW): with padding as torch counts them, or of the picture only."""
         each = []

@@ -26,16 +26,21 @@ class NumPyBackend:
 
         TypeError for anything that is not numbers.
         """
-        array = self.xp.asarray(data, dtype=dtype, order="C")
+        array = self.xp.asarray(data, order="C")
         if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
-            array = array.astype(np.float32)
-        if array.dtype not in (np.float32, np.float64) and array.dtype.kind not in "biu":
-            raise TypeError(f"minialex computes in float32 and float64, got {array.dtype}; use .astype(np.float32)")
-        return array
+            dtype = np.float32
+        for wanted in (array.dtype, np.dtype(dtype or array.dtype)):
+            if wanted not in (np.float32, np.float64) and wanted.kind not in "biu":
+                raise TypeError(f"minialex computes in float32 and float64, got {wanted}; use .astype(np.float32)")
+        return array if dtype is None else array.astype(dtype, copy=False)
 
     def to_numpy(self, array):
         """The array as a NumPy array; may share memory."""
         return array
+
+    def add_at(self, target, index, values):
+        """target[index] += values, in place, an element that the index names twice getting both."""
+        self.xp.add.at(target, index, values)
 
     # ------------------------------------------------------------------------------ activation
 
@@ -63,39 +68,42 @@ class NumPyBackend:
 
     def linear_backward(self, gy, x, w, needs):
         """gx = gy W, gW = gy^T x, gb = sum gy; `needs` says which of them are wanted."""
-        rows = gy.reshape(-1, w.shape[0])
+        rows = gy.reshape(-1, gy.shape[-1])
         gx = gy @ w if needs[0] else None
-        gw = rows.T @ x.reshape(-1, w.shape[1]) if needs[1] else None
+        gw = rows.T @ x.reshape(-1, x.shape[-1]) if needs[1] else None
         gb = rows.sum(axis=0) if needs[2] else None
         return gx, gw, gb
 
-    def conv2d(self, x, w, b, window, groups, save):
-        """One matrix product a picture: W (O, K) @ columns (K, L), K = C KH KW, L = OH OW."""
+    def conv2d(self, x, w, b, window, groups, needs):
+        """One matrix product a picture: W (O, K) @ columns (K, L), K = C KH KW, L = OH OW.
+
+        `needs` says which of gx, gw and gb backward will be asked for: what none of them takes is not saved.
+        """
         xp = self.xp
         pictures, filters, length = len(x), len(w), window.output[0] * window.output[1]
         y = xp.empty((pictures, filters, *window.output), x.dtype)
         weights = w.reshape(groups, filters // groups, -1)
-        buffers = _ConvBuffers(xp, x, window, groups)
+        buffers = _ConvBuffers(xp, x.shape[1], x.dtype, window, groups)
         for n in range(pictures):
             product = y[n].reshape(groups, filters // groups, length)
             xp.matmul(weights, buffers.im2col(x[n]), out=product)
         if b is not None:
             y += b[:, None, None]
-        return y, (x, w) if save else None
+        return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)
 
     def conv2d_backward(self, gy, saved, window, groups, needs):
         """Columns are made again rather than kept: gW = sum over pictures of gy @ columns^T, gx = col2im(W^T @ gy)."""
-        xp, (x, w) = self.xp, saved
-        pictures, filters, length = len(x), len(w), window.output[0] * window.output[1]
-        gx = xp.empty_like(x) if needs[0] else None
-        gw = xp.zeros_like(w) if needs[1] else None
+        xp, (x_shape, w_shape, x, w) = self.xp, saved
+        filters = w_shape[0]
+        gx = xp.empty(x_shape, gy.dtype) if needs[0] else None
+        gw = xp.zeros(w_shape, gy.dtype) if needs[1] else None
         gb = gy.sum(axis=(0, 2, 3)) if needs[2] else None
-        transposed = w.reshape(groups, filters // groups, -1).transpose(0, 2, 1)
-        buffers = _ConvBuffers(xp, x, window, groups)
-        for n in range(pictures):
-            g = gy[n].reshape(groups, filters // groups, length)
+        transposed = w.reshape(groups, filters // groups, -1).transpose(0, 2, 1) if needs[0] else None
+        buffers = _ConvBuffers(xp, x_shape[1], gy.dtype, window, groups)
+        for n in range(len(gy)):
+            g = gy[n].reshape(groups, filters // groups, -1)
             if gw is not None:
-                gw += xp.matmul(g, buffers.im2col(x[n]).transpose(0, 2, 1)).reshape(w.shape)
+                gw += xp.matmul(g, buffers.im2col(x[n]).transpose(0, 2, 1)).reshape(w_shape)
             if gx is not None:
                 gx[n] = buffers.col2im(xp.matmul(transposed, g, out=buffers.columns))
         return gx, gw, gb
@@ -107,11 +115,12 @@ class NumPyBackend:
         xp = self.xp
         padded = _pad(xp, x, window, -np.inf)
         y = xp.full((*x.shape[:2], *window.output), -np.inf, x.dtype)
-        winners = xp.zeros(y.shape, np.min_scalar_type(window.kernel[0] * window.kernel[1]))
+        winners = xp.empty(y.shape, np.min_scalar_type(window.kernel[0] * window.kernel[1]))
+        winners[...] = xp.asarray(window.first_inside())  # wins where all are -inf
         for place, tap in enumerate(window.taps()):
             pixels = padded[..., *tap]
             if save:
-                xp.copyto(winners, place, where=~(pixels <= y))  # larger, or NaN: the first of equals stays
+                xp.copyto(winners, place, where=(pixels > y) | (pixels != pixels))  # first of equals stays, NaN wins
             xp.maximum(y, pixels, out=y)
         return y, winners if save else None
 
@@ -161,6 +170,27 @@ class NumPyBackend:
             cross = _neighbours(xp, direct * x[n] / d[n], size, within_channel, groups, mirrored=True)
             gx[n] = direct - (2 * a * beta) * x[n] * cross
         return gx
+
+    def batch_norm(self, x, statistics, w, b, eps):
+        """(y, mean, biased variance, saved) with the batch's statistics, or those given."""
+        xp = self.xp
+        axes, column = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
+        mean, variance = statistics or (x.mean(axis=axes), x.var(axis=axes))
+        deviation = xp.sqrt(variance + x.dtype.type(eps))
+        z = (x - mean.reshape(column)) / deviation.reshape(column)
+        y = z if w is None else z * w.reshape(column)
+        y = y if b is None else y + b.reshape(column)
+        return y, mean, variance, (z, deviation)
+
+    def batch_norm_backward(self, gy, saved, w, training):
+        """gx = (gz - mean gz - z mean(gz z)) / deviation in training, gz / deviation otherwise; gw, gb"""
+        z, deviation = saved
+        axes, column = (0, *range(2, z.ndim)), (-1, *[1] * (z.ndim - 2))
+        gb, gw = gy.sum(axis=axes), (gy * z).sum(axis=axes)
+        gz = gy if w is None else gy * w.reshape(column)
+        if training:
+            gz = gz - gz.mean(axis=axes, keepdims=True) - z * (gz * z).mean(axis=axes, keepdims=True)
+        return gz / deviation.reshape(column), gw, gb
 
     # ------------------------------------------------------------------------------ softmax and loss
 
@@ -230,11 +260,11 @@ def _pad(xp, x, window, value):
 class _ConvBuffers:
     """The two arrays that a convolution works in, one picture at a time: the padded picture and its columns."""
 
-    def __init__(self, xp, x, window, groups):
-        channels, kernel = x.shape[1], window.kernel[0] * window.kernel[1]
+    def __init__(self, xp, channels, dtype, window, groups):
+        kernel = window.kernel[0] * window.kernel[1]
         self.xp, self.window = xp, window
-        self.padded = xp.zeros((channels, *window.padded), x.dtype)
-        self.columns = xp.empty((groups, channels // groups * kernel, window.output[0] * window.output[1]), x.dtype)
+        self.padded = xp.zeros((channels, *window.padded), dtype)
+        self.columns = xp.empty((groups, channels // groups * kernel, window.output[0] * window.output[1]), dtype)
         c, h, w = self.padded.strides
         (sh, sw), (dh, dw) = window.stride, window.dilation
         self.six = (channels, *window.kernel, *window.output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import random
 from ..tensor import Tensor
+from .arithmetic import floating
 
 
 def relu(input, inplace=False):
@@ -25,6 +26,7 @@ def relu(input, inplace=False):
 
 def tanh(input):
     """Hyperbolic tangent.   y = tanh(x)      gx = gy (1 - y^2)."""
+    input = floating(input)
     y = input.backend.xp.tanh(input.data)
 
     def backward(gy):
@@ -66,3 +68,39 @@ def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
         return (masked(gy),)
 
     return Tensor.from_operation(masked(input.data), backward, input)
+
+
+def sigmoid(input):
+    """Logistic function.   y = 1 / (1 + e^-x)      gx = gy y (1 - y)."""
+    input = floating(input)
+    xp, x = input.backend.xp, input.data
+    e = xp.exp(-xp.abs(x))  # at most 1, so that nothing overflows
+    y = xp.where(x >= 0, 1 / (1 + e), e / (1 + e)).astype(x.dtype, copy=False)
+
+    def backward(gy):
+        return (gy * y * (1 - y),)
+
+    return Tensor.from_operation(y, backward, input)
+
+
+def leaky_relu(input, negative_slope=0.01, inplace=False):
+    """ReLU that lets a little through.   y = x where x > 0, else slope x      gx = gy where x > 0, else slope gy.
+
+    inplace: write over x, as `relu` does; ValueError for a negative slope then, as in torch.
+    """
+    x, xp = input.data, input.backend.xp
+    if inplace and negative_slope < 0:
+        raise ValueError(f"leaky_relu in place needs a slope of at least 0, got {negative_slope}")
+    if inplace:
+        input.check_in_place("leaky_relu")
+    positive = x > 0
+    slope = x.dtype.type(negative_slope)
+    y = xp.where(positive, x, slope * x)
+
+    def backward(gy):
+        return (xp.where(positive, gy, slope * gy),)
+
+    if inplace:
+        x[...] = y
+        return input.rewritten_by(backward)
+    return Tensor.from_operation(y, backward, input)

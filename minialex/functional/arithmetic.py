@@ -30,12 +30,17 @@ def _operands(*operands):
     backend = common_backend(*tensors) if tensors else backends.get_backend()
     arrays = [x for x in operands if hasattr(x, "dtype")]
     typed = [x.dtype for x in arrays if x.ndim] or [x.dtype for x in arrays]  # a 0-d array counts as a number
-    floats = [dtype for dtype in typed if dtype.kind == "f"]
+    floats = [d for d in typed if d.kind == "f"] or [x.dtype for x in arrays if x.dtype.kind == "f"]
     if not floats and any(isinstance(x, float) for x in operands):
         floats = [np.dtype(np.float32)]
     dtype = np.result_type(*(floats or typed)) if floats or typed else None
     made = [x if isinstance(x, Tensor) else Tensor(x, dtype=dtype, backend=backend) for x in operands]
     return [x if x.dtype == dtype else to(x, dtype) for x in made]
+
+
+def floating(input):
+    """The tensor itself, or as float32 where it holds integers: what torch does before an exponential."""
+    return input if input.dtype.kind == "f" else to(input, np.float32)
 
 
 def add(input, other, *, alpha=1):
@@ -76,8 +81,7 @@ def mul(input, other):
 def div(input, other):
     """Quotient.   y = a / b      ga = gy / b, gb = -gy a / b^2      a and b broadcast together."""
     left, right = _operands(input, other)
-    if left.dtype.kind != "f":  # torch divides integers as float32
-        left, right = to(left, np.float32), to(right, np.float32)
+    left, right = floating(left), floating(right)
     a, b = left.data, right.data
     with np.errstate(divide="ignore", invalid="ignore"):
         y = a / b
@@ -123,7 +127,9 @@ def pow(input, exponent):
 
 def exp(input):
     """Exponential.   y = e^x      gx = gy y."""
-    y = input.backend.xp.exp(input.data)
+    input = floating(input)
+    with np.errstate(over="ignore"):
+        y = input.backend.xp.exp(input.data)
 
     def backward(gy):
         return (gy * y,)
@@ -133,6 +139,7 @@ def exp(input):
 
 def log(input):
     """Natural logarithm.   y = ln(x)      gx = gy / x.   -inf at 0, NaN below, as in torch."""
+    input = floating(input)
     x, xp = input.data, input.backend.xp
     with np.errstate(divide="ignore", invalid="ignore"):
         y = xp.log(x)
@@ -146,6 +153,7 @@ def log(input):
 
 def sqrt(input):
     """Square root.   y = x^(1/2)      gx = gy / (2 y).   NaN below 0, as in torch."""
+    input = floating(input)
     with np.errstate(invalid="ignore"):
         y = input.backend.xp.sqrt(input.data)
 
@@ -191,15 +199,20 @@ def matmul(input, other):
 def to(input, target):
     """The same values as another dtype or on another backend.   y = x      gx = gy, moved back.
 
-    target: np.float32, np.float64 ... or the name of a backend; ValueError for an unknown one.
+    target: a dtype, or a backend or its name; ValueError for anything else. A dtype of integers ends the gradient.
     """
     home, dtype = input.backend, input.dtype
-    is_name = isinstance(target, str) and target in backends.available()
-    if is_name or hasattr(target, "asarray"):
+    if hasattr(target, "asarray") or target in backends.available():
         away = backends.get_backend(target)
         moved = away.asarray(home.to_numpy(input.data))
     else:
-        away, moved = home, input.data.astype(target, copy=False)
+        try:
+            away, moved = home, input.data.astype(target, copy=False)
+        except TypeError:
+            known = ", ".join(backends.available())
+            raise ValueError(f"cannot move to {target!r}: it is no dtype, and the backends are {known}") from None
+        if moved.dtype.kind != "f":
+            return Tensor(moved, backend=home)
 
     def backward(gy):
         return (home.asarray(away.to_numpy(gy)).astype(dtype, copy=False),)

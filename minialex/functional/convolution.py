@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tensor import Tensor, common_backend
+from ..tensor import Tensor, check_dtypes, common_backend, needs_grad
 from ..window import Window
 
 
@@ -19,14 +19,17 @@ def linear(input, weight, bias=None):
         raise ValueError(
             f"linear: weight {weight.shape} means {weight.shape[-1]} inputs, but the input has shape {input.shape}"
         )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"linear: bias of shape {bias.shape} for weight {weight.shape}, expected {weight.shape[:1]}")
+    check_dtypes("linear", input, weight, bias)
     x, w, b = input.data, weight.data, bias.data if bias is not None else None
-    parents = [input, weight] + ([bias] if bias is not None else [])
-    needs = [parent.requires_grad for parent in parents] + [False]
+    needs = needs_grad(input, weight, bias)
+    saved = (x if needs[1] else None, w if needs[0] else None)
 
     def backward(gy):
-        return backend.linear_backward(gy, x, w, needs)[: len(parents)]
+        return backend.linear_backward(gy, *saved, needs)
 
-    return Tensor.from_operation(backend.linear(x, w, b), backward, *parents)
+    return Tensor.from_operation(backend.linear(x, w, b), backward, input, weight, bias)
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -58,13 +61,13 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         )
     if bias is not None and bias.shape != (filters,):
         raise ValueError(f"conv2d: bias of shape {bias.shape} for {filters} filters, expected ({filters},)")
+    check_dtypes("conv2d", input, weight, bias)
     window = Window.over(input.shape, weight.shape[2:], stride, padding, dilation)
     x, w, b = input.data, weight.data, bias.data if bias is not None else None
-    parents = [input, weight] + ([bias] if bias is not None else [])
-    needs = [parent.requires_grad for parent in parents] + [False]
-    y, saved = backend.conv2d(x, w, b, window, groups, any(p.needs_grad for p in parents))
+    needs = needs_grad(input, weight, bias)
+    y, saved = backend.conv2d(x, w, b, window, groups, needs)
 
     def backward(gy):
-        return backend.conv2d_backward(gy, saved, window, groups, needs)[: len(parents)]
+        return backend.conv2d_backward(gy, saved, window, groups, needs)
 
-    return Tensor.from_operation(y, backward, *parents)
+    return Tensor.from_operation(y, backward, input, weight, bias)

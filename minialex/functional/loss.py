@@ -20,47 +20,109 @@ def cross_entropy(
     not count. weight: w_c, a Tensor or array (C); 1 where left out. reduction: "mean" (divided by the sum of the
     weights of the targets), "sum" or "none". ValueError for shapes that do not fit and labels out of range.
     """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is a share from 0 to 1, got {label_smoothing}")
+    setup = _rows(input, target, weight, size_average, ignore_index, reduce, reduction, "cross_entropy")
+    xp, rows, labels, valid, w, scale = setup
+    inner, shape = (input.shape[0], *input.shape[2:], input.shape[1]), (input.shape[0], *input.shape[2:])
+    backend = input.backend
+    losses, saved = backend.cross_entropy(rows, labels, w, valid, label_smoothing)
+
+    def backward(gy):
+        per_row = _per_row(xp, gy, scale, shape)
+        gx = backend.cross_entropy_backward(per_row, saved, labels, w, valid, label_smoothing)
+        return (xp.moveaxis(gx.reshape(inner), -1, 1),)
+
+    return Tensor.from_operation(_reduced(losses, scale, shape), backward, input)
+
+
+def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+    """Negative log-likelihood of log-probabilities, as `log_softmax` gives them.
+
+    loss_n = -w_c x_nc,   c = target_n        gx_nc = -gy_n w_c [c = target_n]
+
+    input (N, C) or (N, C, d1, ...); the rest as in `cross_entropy`.
+    """
+    setup = _rows(input, target, weight, size_average, ignore_index, reduce, reduction, "nll_loss")
+    xp, rows, labels, valid, w, scale = setup
+    inner, shape = (input.shape[0], *input.shape[2:], input.shape[1]), (input.shape[0], *input.shape[2:])
+    every = xp.arange(len(rows))
+    losses = xp.where(valid, -w[labels] * rows[every, labels], rows.dtype.type(0))
+    dtype = rows.dtype
+
+    def backward(gy):
+        gx = xp.zeros((len(labels), inner[-1]), dtype)
+        gx[every, labels] = xp.where(valid, -w[labels], dtype.type(0)) * _per_row(xp, gy, scale, shape)
+        return (xp.moveaxis(gx.reshape(inner), -1, 1),)
+
+    return Tensor.from_operation(_reduced(losses, scale, shape), backward, input)
+
+
+def mse_loss(input, target, size_average=None, reduce=None, reduction="mean"):
+    """Mean squared error.   loss = (x - t)^2, averaged, summed or as it is      gx = 2 (x - t) gy / n, gt = -gx.
+
+    input and target broadcast together. ValueError for an unknown reduction.
+    """
+    _check_reduction(size_average, reduce, reduction, "mse_loss")
+    difference = input - target
+    squares = difference * difference
+    return squares.mean() if reduction == "mean" else squares.sum() if reduction == "sum" else squares
+
+
+def _check_reduction(size_average, reduce, reduction, name):
     if size_average is not None or reduce is not None:
-        raise ValueError('cross_entropy: instead of size_average and reduce use reduction="mean", "sum" or "none"')
+        raise ValueError(f'{name}: instead of size_average and reduce use reduction="mean", "sum" or "none"')
     if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'reduction is "mean", "sum" or "none", got {reduction!r}')
+        raise ValueError(f'{name}: reduction is "mean", "sum" or "none", got {reduction!r}')
+
+
+def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, name):
+    """What the losses over classes share: (xp, rows (M, C), labels (M,), which of them count, w (C,), scale).
+
+    scale: what each loss is multiplied by in the reduction, None for reduction="none".
+    """
+    _check_reduction(size_average, reduce, reduction, name)
     backend = input.backend
     xp = backend.xp
     target = backend.asarray(target.data if isinstance(target, Tensor) else target)
-    _check_target(xp, input.shape, target, ignore_index)
+    _check_target(xp, input.shape, target, ignore_index, name)
     classes = input.shape[1]
-    rows = xp.moveaxis(input.data, 1, -1).reshape(-1, classes)
     labels = target.reshape(-1)
     valid = labels != ignore_index
     labels = xp.where(valid, labels, 0)
     weight = weight.data if isinstance(weight, Tensor) else weight
     w = xp.ones(classes, input.dtype) if weight is None else backend.asarray(weight, input.dtype)
     if w.shape != (classes,):
-        raise ValueError(f"cross_entropy: {w.shape} class weights for {classes} classes, expected ({classes},)")
-    losses, saved = backend.cross_entropy(rows, labels, w, valid, label_smoothing)
-    with np.errstate(invalid="ignore", divide="ignore"):  # no row that counts: 0 / 0 is NaN, as in torch
-        scale = 1 / xp.where(valid, w[labels], 0).sum() if reduction == "mean" else input.dtype.type(1)
-    shape, inner = target.shape, (input.shape[0], *input.shape[2:], classes)
-
-    def backward(gy):
-        per_row = xp.broadcast_to(gy * scale if reduction != "none" else gy, shape).reshape(-1)
-        gx = backend.cross_entropy_backward(per_row, saved, labels, w, valid, label_smoothing)
-        return (xp.moveaxis(gx.reshape(inner), -1, 1),)
-
-    y = losses.reshape(shape) if reduction == "none" else losses.sum() * scale
-    return Tensor.from_operation(y, backward, input)
+        raise ValueError(f"{name}: {w.shape} class weights for {classes} classes, expected ({classes},)")
+    scale = None if reduction == "none" else input.dtype.type(1)
+    if reduction == "mean":
+        with np.errstate(invalid="ignore", divide="ignore"):  # no row that counts: 0 / 0 is NaN, as in torch
+            scale = 1 / xp.where(valid, w[labels], 0).sum()
+    return xp, xp.moveaxis(input.data, 1, -1).reshape(-1, classes), labels, valid, w, scale
 
 
-def _check_target(xp, shape, target, ignore_index):
+def _per_row(xp, gy, scale, shape):
+    """The gradient of every row's loss."""
+    return xp.broadcast_to(gy if scale is None else gy * scale, shape).reshape(-1)
+
+
+def _reduced(losses, scale, shape):
+    if scale is None:
+        return losses.reshape(shape)
+    with np.errstate(invalid="ignore"):
+        return losses.sum() * scale
+
+
+def _check_target(xp, shape, target, ignore_index, name):
     if len(shape) < 2 or target.shape != (shape[0], *shape[2:]):
         raise ValueError(
-            f"cross_entropy needs input (N, C, ...) and a target of shape (N, ...), got {shape} and {target.shape}"
+            f"{name} needs input (N, C, ...) and a target of shape (N, ...), got {shape} and {target.shape}"
         )
     if target.dtype.kind not in "iu":
-        raise ValueError(f"cross_entropy: targets are whole numbers (class labels), got {target.dtype}")
+        raise ValueError(f"{name}: targets are whole numbers (class labels), got {target.dtype}")
     wrong = (target != ignore_index) & ((target < 0) | (target >= shape[1]))
     if bool(wrong.any()):
         place = tuple(int(i[0]) for i in xp.nonzero(wrong))
         raise ValueError(
-            f"cross_entropy: label {int(target[place])} at {place} is no class: there are 0 to {shape[1] - 1}"
+            f"{name}: label {int(target[place])} at {place} is no class: there are 0 to {shape[1] - 1}"
         )

@@ -1,8 +1,8 @@
-"""Local response normalisation."""
+"""Local response normalisation and batch normalisation."""
 
 from __future__ import annotations
 
-from ..tensor import Tensor
+from ..tensor import Tensor, check_dtypes, common_backend
 
 
 def local_response_norm(
@@ -36,3 +36,42 @@ def local_response_norm(
         return (backend.local_response_norm_backward(gy, saved, *settings),)
 
     return Tensor.from_operation(y, backward, input)
+
+
+def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """Bring every channel to mean 0 and deviation 1, then to a deviation and a mean that are learned.
+
+    y = w z + b,   z = (x - mean) / sqrt(var + eps),   mean and var over all axes but the channels'
+    gb = sum gy      gw = sum gy z      gz = gy w
+    gx = (gz - mean(gz) - z mean(gz z)) / sqrt(var + eps)  in training,  gz / sqrt(var + eps)  with running statistics
+
+    input (N, C, ...). In training the batch's statistics are used, and the running ones, Tensors (C) or None, move:
+    running = (1 - momentum) running + momentum batch's, with the unbiased variance, as in torch. In evaluation the
+    running ones are used. ValueError for one value a channel in training, and where statistics are missing.
+    Ioffe and Szegedy, "Batch normalization", 2015.
+    """
+    backend = common_backend(input, running_mean, running_var, weight, bias)
+    check_dtypes("batch_norm", input, weight, bias)
+    if input.ndim < 2:
+        raise ValueError(f"batch_norm needs input (N, C, ...), got {input.shape}")
+    channels = input.shape[1]
+    for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if t is not None and t.shape != (channels,):
+            raise ValueError(f"batch_norm: {name} of shape {t.shape} for {channels} channels, expected ({channels},)")
+    if not training and (running_mean is None or running_var is None):
+        raise ValueError("batch_norm in evaluation needs running_mean and running_var")
+    count = input.numel() // channels if channels else 0
+    if training and count <= 1:
+        raise ValueError(f"batch_norm in training needs more than one value for every channel, got input {input.shape}")
+    statistics = None if training else (running_mean.data, running_var.data)
+    w, b = (None if t is None else t.data for t in (weight, bias))
+    y, mean, variance, saved = backend.batch_norm(input.data, statistics, w, b, eps)
+    if training and running_mean is not None:
+        unbiased = variance * (count / (count - 1))
+        for running, batch in ((running_mean, mean), (running_var, unbiased)):
+            running.data += momentum * (batch - running.data)
+
+    def backward(gy):
+        return backend.batch_norm_backward(gy, saved, w, training)
+
+    return Tensor.from_operation(y, backward, input, weight, bias)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..tensor import Tensor
-from ..window import Window
+from ..window import Window, pair
 
 
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
@@ -48,3 +50,36 @@ def avg_pool2d(
         return (backend.avg_pool2d_backward(gy, scale, window),)
 
     return Tensor.from_operation(backend.avg_pool2d(input.data, scale, window), backward, input)
+
+
+def adaptive_avg_pool2d(input, output_size):
+    """Means of windows laid out so that the result has a given size.
+
+    y[n, c, i, j] = mean of x[n, c] over rows floor(i H / OH) to ceil((i + 1) H / OH), columns alike    = R x C^T
+    gx            = R^T gy C
+
+    R (OH, H) and C (OW, W) hold 1 / length at the places of each window: averaging is a linear map.
+    (N, C, H, W) -> (N, C, OH, OW). output_size: a number or a pair, in which None keeps the input's size.
+    """
+    if input.ndim != 4:
+        raise ValueError(f"pooling needs input (N, C, H, W), got {input.shape}")
+    sizes = output_size if np.iterable(output_size) else (output_size, output_size)
+    out = pair([n if n is not None else old for n, old in zip(sizes, input.shape[2:], strict=True)], "output_size")
+    if min(out) < 0:
+        raise ValueError(f"adaptive_avg_pool2d: output_size must not be negative, got {out}")
+    backend = input.backend
+    rows, columns = (
+        backend.asarray(_averaging(old, new), input.dtype) for old, new in zip(input.shape[2:], out, strict=True)
+    )
+
+    def backward(gy):
+        return (rows.T @ gy @ columns,)
+
+    return Tensor.from_operation(rows @ input.data @ columns.T, backward, input)
+
+
+def _averaging(old, new):
+    """The matrix (new, old) that averages `old` places into `new` windows."""
+    places, i = np.arange(old), np.arange(new)[:, None]
+    inside = (places >= i * old // max(new, 1)) & (places < -(-(i + 1) * old // max(new, 1)))
+    return inside / np.maximum(inside.sum(axis=1, keepdims=True), 1)

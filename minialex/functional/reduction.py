@@ -1,45 +1,32 @@
-"""Sums over axes, and the logarithm of softmax."""
+"""Sums over axes, and what is made of sums of exponentials."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..tensor import Tensor
-
-
-def _axes(dim, ndim):
-    """The axes to reduce, counted from 0: all for None. ValueError for one that is not there or stands twice."""
-    dims = range(ndim) if dim is None else [dim] if isinstance(dim, int) else dim
-    if any(not -max(ndim, 1) <= d < max(ndim, 1) for d in dims):
-        raise ValueError(f"dim {dim} is out of range for a tensor with {ndim} axes")
-    axes = tuple(d % ndim for d in dims) if ndim else ()
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"dim {dim} names an axis twice")
-    return axes
-
-
-def _kept(shape, axes):
-    """The shape with every reduced axis of length 1: what broadcasts back against x."""
-    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+from .axes import all_axes, kept, one_axis
 
 
 def sum(input, dim=None, keepdim=False):
     """Sum over the axes `dim` (all for None).   y = sum_i x_i      gx_i = gy."""
-    shape, axes, xp = input.shape, _axes(dim, input.ndim), input.backend.xp
+    shape, axes, xp = input.shape, all_axes(dim, input.ndim), input.backend.xp
 
     def backward(gy):
-        return (xp.broadcast_to(gy.reshape(_kept(shape, axes)), shape),)
+        return (xp.broadcast_to(gy.reshape(kept(shape, axes)), shape),)
 
     return Tensor.from_operation(input.data.sum(axis=axes, keepdims=keepdim), backward, input)
 
 
 def mean(input, dim=None, keepdim=False):
     """Mean over the axes `dim` (all for None).   y = 1/n sum_i x_i      gx_i = gy / n."""
-    shape, axes, xp = input.shape, _axes(dim, input.ndim), input.backend.xp
+    shape, axes, xp = input.shape, all_axes(dim, input.ndim), input.backend.xp
     count = math.prod(shape[a] for a in axes)
 
     def backward(gy):
-        return (xp.broadcast_to(gy.reshape(_kept(shape, axes)) / max(count, 1), shape),)
+        return (xp.broadcast_to(gy.reshape(kept(shape, axes)) / max(count, 1), shape),)
 
     total = input.data.sum(axis=axes, keepdims=keepdim)
     return Tensor.from_operation(total / count if count else total * math.nan, backward, input)
@@ -52,11 +39,66 @@ def log_softmax(input, dim):
 
     Computed as (x - m) - log sum exp(x - m) with m = max x, so that no exponential overflows.
     """
-    (axis,) = _axes(dim, input.ndim) or (0,)
+    axis = one_axis(dim, input.ndim)
     backend = input.backend
     y, saved = backend.log_softmax(input.data, axis)
 
     def backward(gy):
         return (backend.log_softmax_backward(gy, saved, axis),)
+
+    return Tensor.from_operation(y, backward, input)
+
+
+def softmax(input, dim):
+    """Probabilities along the axis `dim`.   y_i = exp(x_i) / sum_j exp(x_j)      gx = y (gy - sum_j gy_j y_j)."""
+    axis = one_axis(dim, input.ndim)
+    backend = input.backend
+    y = backend.xp.exp(backend.log_softmax(input.data, axis)[0])
+
+    def backward(gy):
+        return (y * (gy - (gy * y).sum(axis=axis, keepdims=True)),)
+
+    return Tensor.from_operation(y, backward, input)
+
+
+def logsumexp(input, dim, keepdim=False):
+    """Logarithm of a sum of exponentials over the axes `dim`.   y = log sum_i exp(x_i)      gx_i = gy exp(x_i - y).
+
+    Computed as m + log sum exp(x - m) with m = max x, so that no exponential overflows.
+    """
+    x, xp = input.data, input.backend.xp
+    axes = all_axes(dim, input.ndim)
+    full_shape = kept(x.shape, axes)
+    m = x.max(axis=axes, keepdims=True, initial=-math.inf) if axes else x
+    m = xp.where(xp.isfinite(m), m, x.dtype.type(0))  # all -inf: their sum is 0 and its logarithm -inf
+    with np.errstate(divide="ignore"):
+        full = m + xp.log(xp.exp(x - m).sum(axis=axes, keepdims=True))
+    y = full if keepdim else full.reshape([n for i, n in enumerate(x.shape) if i not in axes])
+
+    def backward(gy):
+        with np.errstate(invalid="ignore"):
+            return (gy.reshape(full_shape) * xp.exp(x - full),)
+
+    return Tensor.from_operation(y, backward, input)
+
+
+def var(input, dim=None, *, correction=1, keepdim=False):
+    """Variance over the axes `dim` (all for None).
+
+    y = 1 / (n - correction) sum_i (x_i - mean)^2      gx_i = gy 2 (x_i - mean) / (n - correction)
+
+    correction=1 is the unbiased estimate, 0 the variance of these values. NaN where n <= correction, as in torch.
+    """
+    x, axes = input.data, all_axes(dim, input.ndim)
+    full_shape = kept(x.shape, axes)
+    n = math.prod(x.shape[a] for a in axes)
+    divisor = n - correction
+    centred = x - x.sum(axis=axes, keepdims=True) / max(n, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = (centred * centred).sum(axis=axes, keepdims=keepdim) / x.dtype.type(max(divisor, 0))
+
+    def backward(gy):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (gy.reshape(full_shape) * centred * (2 / x.dtype.type(max(divisor, 0))),)
 
     return Tensor.from_operation(y, backward, input)

@@ -1,10 +1,12 @@
-"""Other arrangements of the same elements. Results are views: they share the array and its version."""
+"""Other arrangements of the same elements. Views share the array of their input, and its version."""
 
 from __future__ import annotations
 
+import itertools
 import math
 
-from ..tensor import Tensor
+from ..tensor import Tensor, common_backend
+from .axes import one_axis
 
 
 def _shares(y, x):
@@ -21,7 +23,7 @@ def reshape(input, shape):
     try:
         y = input.data.reshape(shape)
     except ValueError:
-        raise ValueError(f"cannot reshape {old}, {input.numel()} elements, into {tuple(shape)}") from None
+        raise ValueError(f"cannot reshape {old}, {input.numel()} elements, into {shape}") from None
 
     def backward(gy):
         return (gy.reshape(old),)
@@ -32,7 +34,7 @@ def reshape(input, shape):
 def flatten(input, start_dim=0, end_dim=-1):
     """Join the axes start_dim ... end_dim into one, in C order.   y = x      gx = gy in x's shape."""
     old = input.shape or (1,)
-    start, end = start_dim % len(old), end_dim % len(old)
+    start, end = one_axis(start_dim, len(old)), one_axis(end_dim, len(old))
     if start > end:
         raise ValueError(f"flatten needs start_dim <= end_dim, got {start_dim} and {end_dim} of {len(old)} axes")
     return reshape(input, (*old[:start], math.prod(old[start : end + 1]), *old[end + 1 :]))
@@ -40,7 +42,7 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 def permute(input, dims):
     """Axes in a new order: axis i of y is axis dims[i] of x.   gx = gy, put back in order."""
-    axes = [d % input.ndim for d in dims]
+    axes = [one_axis(d, input.ndim) for d in dims]
     if sorted(axes) != list(range(input.ndim)):
         raise ValueError(f"permute needs each of the {input.ndim} axes once, got {tuple(dims)}")
     inverse = sorted(range(input.ndim), key=axes.__getitem__)
@@ -53,8 +55,113 @@ def permute(input, dims):
 
 def transpose(input, dim0, dim1):
     """Two axes exchanged.   gx = gy with the same two exchanged."""
+    axes = list(range(input.ndim))
+    first, second = one_axis(dim0, input.ndim), one_axis(dim1, input.ndim)
+    if axes:
+        axes[first], axes[second] = second, first
 
     def backward(gy):
-        return (gy.swapaxes(dim0, dim1),)
+        return (gy.transpose(axes),)
 
-    return Tensor.from_operation(input.data.swapaxes(dim0, dim1), backward, input, view=True)
+    return Tensor.from_operation(input.data.transpose(axes), backward, input, view=True)
+
+
+def getitem(input, index):
+    """The elements that NumPy's indexing chooses: slices (any step), whole numbers, None, ..., arrays, truth values.
+
+    y = x[index]      gx = 0 with gy added at [index]: an element chosen twice gets both gradients
+
+    Slices and numbers give a view; arrays of indices (NumPy's, lists or integer and boolean Tensors) a copy.
+    """
+    index = tuple(_raw(i) for i in index) if isinstance(index, tuple) else _raw(index)
+    x, backend = input.data, input.backend
+    try:
+        y = x[index]
+    except IndexError as error:
+        raise IndexError(f"a tensor of shape {x.shape} cannot be indexed with {index!r}: {error}") from None
+    view = _shares(y, x) if isinstance(y, backend.xp.ndarray) else False
+    shape = x.shape
+
+    def backward(gy):
+        gx = backend.xp.zeros(shape, gy.dtype)
+        if view:
+            gx[index] = gy  # no element twice
+        else:
+            backend.add_at(gx, index, gy)
+        return (gx,)
+
+    return Tensor.from_operation(y, backward, input, view=view)
+
+
+def _raw(index):
+    return index.data if isinstance(index, Tensor) else index
+
+
+def pad(input, pad, mode="constant", value=0.0):
+    """A margin around the last axes.
+
+    pad: (before, after) of the last axis, then of the last but one ...: (left, right, top, bottom). A negative
+    number cuts off as much. gx = gy without the margin. ValueError for odd or too many numbers, and for any
+    mode but "constant".
+    """
+    if mode != "constant":
+        raise ValueError(f'pad has mode="constant" only, got {mode!r}')
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise ValueError(f"pad needs two numbers for each of the last axes of {input.ndim}, got {tuple(pad)}")
+    widths = [(0, 0)] * (input.ndim - len(pad) // 2) + [tuple(pad[i : i + 2]) for i in range(len(pad) - 2, -1, -2)]
+    shape = tuple(n + before + after for n, (before, after) in zip(input.shape, widths, strict=True))
+    if any(n < 0 for n in shape):
+        raise ValueError(f"pad={tuple(pad)} cuts more off {input.shape} than there is")
+    # where the kept part stands in y, and where it came from in x
+    inside = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(shape, widths, strict=True))
+    source = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(input.shape, widths, strict=True))
+    xp, old = input.backend.xp, input.shape
+    y = xp.full(shape, value, input.dtype)
+    y[inside] = input.data[source]
+
+    def backward(gy):
+        gx = xp.zeros(old, gy.dtype)
+        gx[source] = gy[inside]
+        return (gx,)
+
+    return Tensor.from_operation(y, backward, input)
+
+
+def concatenate(tensors, dim=0):
+    """Tensors put one behind another along an axis that exists; each gets its part of gy.
+
+    ValueError where their other axes differ.
+    """
+    tensors = list(tensors)
+    backend = common_backend(*tensors)
+    shapes = [t.shape for t in tensors]
+    ndim = len(shapes[0])
+    if not ndim:
+        raise ValueError("concatenate needs tensors with axes; stack puts single numbers together")
+    axis = one_axis(dim, ndim)
+    if any(s[:axis] + s[axis + 1 :] != shapes[0][:axis] + shapes[0][axis + 1 :] for s in shapes):
+        raise ValueError(f"concatenate along axis {dim} needs shapes that agree elsewhere, got {shapes}")
+    ends = list(itertools.accumulate(s[axis] for s in shapes))
+
+    def backward(gy):
+        return tuple(backend.xp.split(gy, ends[:-1], axis))
+
+    return Tensor.from_operation(backend.xp.concatenate([t.data for t in tensors], axis), backward, *tensors)
+
+
+cat = concatenate
+
+
+def stack(tensors, dim=0):
+    """Tensors of one shape side by side along a new axis; each gets its slice of gy. ValueError where they differ."""
+    tensors = list(tensors)
+    backend = common_backend(*tensors)
+    shapes = [t.shape for t in tensors]
+    if any(s != shapes[0] for s in shapes):
+        raise ValueError(f"stack needs tensors of one shape, got {shapes}")
+    axis = one_axis(dim, len(shapes[0]) + 1)
+
+    def backward(gy):
+        return tuple(backend.xp.moveaxis(gy, axis, 0))
+
+    return Tensor.from_operation(backend.xp.stack([t.data for t in tensors], axis), backward, *tensors)

@@ -1,0 +1,155 @@
+"""Functions that pick one of several values; the gradient goes to the one that was picked."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..tensor import Tensor
+from .arithmetic import _operands, unbroadcast
+from .axes import kept, one_axis
+
+
+class ValuesAndIndices(NamedTuple):
+    """What max and min along an axis return: both tensors; only the values have a gradient."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def abs(input):
+    """Absolute value.   y = |x|      gx = gy sign(x), 0 at 0."""
+    x, xp = input.data, input.backend.xp
+
+    def backward(gy):
+        return (gy * xp.sign(x),)
+
+    return Tensor.from_operation(xp.abs(x), backward, input)
+
+
+def maximum(input, other):
+    """The larger of each two.   y = max(a, b)      ga = gy where a > b, half of it where they tie; gb likewise."""
+    return _larger(input, other, 1, "maximum")
+
+
+def minimum(input, other):
+    """The smaller of each two.   y = min(a, b)      ga = gy where a < b, half of it where they tie; gb likewise."""
+    return _larger(input, other, -1, "minimum")
+
+
+def _larger(input, other, sign, name):
+    left, right = _operands(input, other)
+    a, b, xp = left.data, right.data, left.backend.xp
+
+    def backward(gy):
+        half, none = gy / 2, gy.dtype.type(0)
+        ga = xp.where(a == b, half, xp.where(sign * a < sign * b, none, gy))
+        gb = xp.where(a == b, half, xp.where(sign * b < sign * a, none, gy))
+        return unbroadcast(ga, a.shape), unbroadcast(gb, b.shape)
+
+    backward.__qualname__ = name
+    return Tensor.from_operation(getattr(xp, name)(a, b), backward, left, right)
+
+
+def where(condition, input, other):
+    """Of each two, the first where the condition holds.   y = a or b      ga = gy there, gb = gy elsewhere.
+
+    condition: an array or Tensor of truth values; all three broadcast together.
+    """
+    left, right = _operands(input, other)
+    a, b, xp = left.data, right.data, left.backend.xp
+    chosen = left.backend.asarray(condition.data if isinstance(condition, Tensor) else condition)
+    if chosen.dtype != bool:
+        raise TypeError(f"where needs a condition of truth values, got {chosen.dtype}; compare with something first")
+
+    def backward(gy):
+        none = gy.dtype.type(0)
+        return unbroadcast(xp.where(chosen, gy, none), a.shape), unbroadcast(xp.where(chosen, none, gy), b.shape)
+
+    return Tensor.from_operation(xp.where(chosen, a, b), backward, left, right)
+
+
+def clamp(input, min=None, max=None):
+    """Values below `min` and above `max` replaced by them.   y = min(max(x, low), high).
+
+    gx = gy where low <= x <= high; a bound that is a tensor gets gy where it took over. Where low > high, y = high.
+    min, max: numbers, arrays or tensors that broadcast; ValueError where both are left out.
+    """
+    if min is None and max is None:
+        raise ValueError("clamp needs min, max or both")
+    given = [bound for bound in (min, max) if bound is not None]
+    x, *bounds = _operands(input, *given)
+    xp, value = x.backend.xp, x.data
+    low = bounds[0].data if min is not None else None
+    high = bounds[-1].data if max is not None else None
+    y = value if low is None else xp.maximum(value, low)
+    y = y if high is None else xp.minimum(y, high)
+
+    def backward(gy):
+        none = gy.dtype.type(0)
+        too_low = False if low is None else value < low
+        too_high = False if high is None else value > high
+        crossed = False if low is None or high is None else low > high
+        gradients = [unbroadcast(xp.where(np.logical_or(too_low, too_high), none, gy), value.shape)]
+        if low is not None:
+            gradients.append(unbroadcast(xp.where(too_low & ~np.asarray(crossed), gy, none), low.shape))
+        if high is not None:
+            gradients.append(unbroadcast(xp.where(np.logical_or(too_high, crossed), gy, none), high.shape))
+        return tuple(gradients)
+
+    return Tensor.from_operation(y, backward, x, *bounds)
+
+
+def max(input, dim=None, keepdim=False):
+    """Largest value: of all (dim=None), along an axis, or of two tensors (then `maximum`).
+
+    y = max_i x_i      gx = gy at the largest: shared evenly among equals for dim=None, all to the first along an axis
+
+    Along an axis returns (values, indices). ValueError over no elements.
+    """
+    return _extreme(input, dim, keepdim, "max")
+
+
+def min(input, dim=None, keepdim=False):
+    """Smallest value: of all (dim=None), along an axis, or of two tensors (then `minimum`); otherwise as `max`."""
+    return _extreme(input, dim, keepdim, "min")
+
+
+def _extreme(input, dim, keepdim, name):
+    if isinstance(dim, Tensor):
+        return maximum(input, dim) if name == "max" else minimum(input, dim)
+    if dim is None:
+        return _extreme_of_all(input, name)
+    x, xp = input.data, input.backend.xp
+    axis = one_axis(dim, x.ndim)
+    if not x.ndim:
+        return ValuesAndIndices(input, Tensor(xp.zeros((), np.int64), backend=input.backend))
+    if not x.shape[axis]:
+        raise ValueError(f"{name} along axis {dim} of shape {x.shape}, which has no elements")
+    first = xp.expand_dims(getattr(xp, f"arg{name}")(x, axis=axis), axis)
+    full_shape = kept(x.shape, (axis,))
+    shape = full_shape if keepdim else full_shape[:axis] + full_shape[axis + 1 :]
+
+    def backward(gy):
+        gx = xp.zeros(x.shape, gy.dtype)
+        xp.put_along_axis(gx, first, gy.reshape(full_shape), axis)
+        return (gx,)
+
+    backward.__qualname__ = name
+    values = Tensor.from_operation(xp.take_along_axis(x, first, axis).reshape(shape), backward, input)
+    return ValuesAndIndices(values, Tensor(first.reshape(shape), backend=input.backend))
+
+
+def _extreme_of_all(input, name):
+    x = input.data
+    if not x.size:
+        raise ValueError(f"{name} of a tensor without elements, of shape {x.shape}")
+    y = getattr(x, name)()
+
+    def backward(gy):
+        ties = x == y
+        return (ties * (gy / ties.sum()).astype(x.dtype),)
+
+    backward.__qualname__ = name
+    return Tensor.from_operation(y, backward, input)

@@ -1,0 +1,91 @@
+"""What torch makes of every case of the table: for each operation an expression of torch's own.
+
+Most are torch functions of the same name and options. What only minialex has (padding of four sides, the strided
+"same", normalisation within a map, the Philox mask of dropout) is written out in torch's primitives; torch
+differentiates all of it by itself.
+"""
+
+from __future__ import annotations
+
+import loops
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def gradients(case, arrays, cotangent):
+    """(y, gradients of all inputs) as NumPy arrays of the inputs' dtype; cotangent: a function of y's shape."""
+    tensors = [torch.tensor(x, requires_grad=True) for x in arrays]
+    y = FUNCTIONS[case.op](*tensors, **case.options)
+    y.backward(torch.tensor(cotangent(tuple(y.shape))))
+    return y.detach().numpy(), [t.grad.numpy() for t in tensors]
+
+
+def _pair(value):
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
+    stride, dilation = _pair(stride), _pair(dilation)
+    if padding == "valid":
+        padding = 0
+    if padding == "same":  # TensorFlow's documentation says it in these words, for dilation 1
+        assert dilation == (1, 1)
+        totals = [max(k - (n % s or s), 0) for n, k, s in zip(x.shape[2:], w.shape[2:], stride)]
+        padding = [(total // 2, total - total // 2) for total in totals]
+    (top, bottom), (left, right) = [_pair(p) for p in _pair(padding)]
+    return F.conv2d(F.pad(x, (left, right, top, bottom)), w, b, stride, 0, dilation, groups)
+
+
+def _local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0, alpha_over="window", within_channel=False, groups=1):
+    per_element = alpha if alpha_over == "element" else alpha / (size * size if within_channel else size)
+    if within_channel:
+        before, after = size // 2, size - 1 - size // 2
+        squares = F.pad(x * x, (before, after, before, after)).unfold(2, size, 1).unfold(3, size, 1)
+        return x / (k + per_element * squares.sum((-1, -2))) ** beta
+    blocks = [F.local_response_norm(block, size, per_element * size, beta, k) for block in x.chunk(groups, dim=1)]
+    return torch.cat(blocks, dim=1)
+
+
+def _dropout(x, p=0.5, training=True, inverted=True):
+    keep = 1 - p
+    if not training:
+        return x if inverted else x * keep
+    mask = loops.dropout_mask(x.shape, keep, seed=7, call=0)  # Case.run draws from a new Generator(7)
+    mask = torch.tensor(mask, dtype=x.dtype)
+    return x * mask / keep if inverted and keep else x * mask
+
+
+def _cross_entropy(x, target, weight=None, **options):
+    weight = None if weight is None else torch.tensor(weight, dtype=x.dtype)
+    return F.cross_entropy(x, torch.tensor(np.asarray(target, np.int64)), weight, **options)
+
+
+FUNCTIONS = {
+    "add": torch.add,
+    "avg_pool2d": F.avg_pool2d,
+    "conv2d": _conv2d,
+    "cross_entropy": _cross_entropy,
+    "div": torch.div,
+    "dropout": _dropout,
+    "exp": torch.exp,
+    "flatten": torch.flatten,
+    "linear": F.linear,
+    "local_response_norm": _local_response_norm,
+    "log": torch.log,
+    "log_softmax": F.log_softmax,
+    "matmul": torch.matmul,
+    "max_pool2d": F.max_pool2d,
+    "mean": torch.mean,
+    "mul": torch.mul,
+    "neg": torch.neg,
+    "permute": torch.permute,
+    "pow": torch.pow,
+    "relu": F.relu,
+    "reshape": torch.reshape,
+    "sqrt": torch.sqrt,
+    "sub": torch.sub,
+    "sum": torch.sum,
+    "tanh": torch.tanh,
+    "transpose": torch.transpose,
+}
