@@ -37,8 +37,20 @@ class Case:
 
     def run(self, *tensors):
         """The operation on these tensors; a random one always draws the same numbers."""
-        generator = {"generator": random.Generator(7)} if self.op == "dropout" else {}
-        return getattr(functional, self.op)(*tensors, **self.options, **generator)
+        function, options = getattr(functional, self.op), dict(self.options)
+        if self.op in ("concatenate", "cat", "stack"):
+            return function(tensors, **options)
+        if self.op == "where":
+            return function(options["condition"], *tensors)
+        if self.op == "batch_norm":
+            running = [options.pop(name, None) for name in ("running_mean", "running_var")]
+            like = tensors[0]
+            running = [None if r is None else Tensor(r, dtype=like.dtype, backend=like.backend) for r in running]
+            return function(like, *running, *tensors[1:], **options)
+        if self.op == "dropout":
+            options["generator"] = random.Generator(7)
+        y = function(*tensors, **options)
+        return getattr(y, "values", y)  # of max and min along an axis
 
     def gradients(self, arrays, backend="numpy", seed=1):
         """(y, gradients of all inputs) for a random cotangent, as NumPy arrays."""
@@ -82,12 +94,12 @@ def strong_channel(n, c, h, w):
     return make
 
 
-def extreme_logits(n, c):
-    """Logits of +-1e4, two of a row close together."""
+def extreme_logits(n, c, size=1e4):
+    """Logits of +-size, most of a row close together."""
 
     def make(draw):
-        x = draw.standard_normal((n, c)) + 1e4 * draw.choice([-1, 0, 1], size=(n, 1))
-        x[0, 0] += 1e4
+        x = draw.standard_normal((n, c)) + size * draw.choice([-1, 0, 1], size=(n, 1))
+        x[0, 0] += size
         return x
 
     return make
@@ -106,6 +118,7 @@ CASES = [
     Case("mul", "a scalar", ((), (2, 3))),
     Case("div", "broadcast both ways", ((3, 1, 4), positive(2, 1))),
     Case("div", "negative divisor", ((4,), lambda draw: -0.5 - draw.random((3, 4)))),
+    Case("abs", "both signs", (away_from_zero(3, 4),)),
     Case("neg", "plain", ((3, 4),)),
     Case("pow", "tensor exponent", (positive(3, 4), (4,))),
     Case("pow", "square of either sign", ((3, 4),), {"exponent": 2}),
@@ -113,6 +126,19 @@ CASES = [
     Case("exp", "plain", ((3, 4),)),
     Case("log", "plain", (positive(3, 4),)),
     Case("sqrt", "plain", (positive(3, 4),)),
+    Case("maximum", "broadcast", (distinct(3, 1, 4), distinct(2, 1, shift=0.003))),
+    Case("minimum", "broadcast", (distinct(3, 1, 4), distinct(2, 1, shift=0.003))),
+    Case("where", "broadcast both ways", ((3, 1, 4), (2, 1)), {"condition": np.arange(8).reshape(2, 4) % 3 == 0}),
+    Case("clamp", "two numbers", (distinct(5, 7),), {"min": -0.083, "max": 0.064}),
+    Case("clamp", "below only", (distinct(5, 7),), {"min": 0.013}),
+    Case("clamp", "tensors that cross", (distinct(3, 7), distinct(7, shift=0.003), distinct(3, 1, shift=0.006))),
+    Case("clamp", "above only", (distinct(5, 7),), {"max": 0.013}),
+    Case("max", "all", (distinct(3, 4),)),
+    Case("max", "an axis", (distinct(3, 4, 5),), {"dim": 1}),
+    Case("max", "an axis kept", (distinct(3, 4, 5),), {"dim": -1, "keepdim": True}),
+    Case("min", "all", (distinct(3, 4),)),
+    Case("min", "an axis", (distinct(3, 4, 5),), {"dim": 0}),
+    Case("min", "an axis kept", (distinct(3, 4, 5),), {"dim": -2, "keepdim": True}),
     Case("matmul", "matrices", ((3, 4), (4, 5))),
     Case("matmul", "batches that broadcast", ((2, 1, 3, 4), (5, 4, 2))),
     Case("matmul", "vector and matrix", ((4,), (4, 3))),
@@ -124,13 +150,36 @@ CASES = [
     Case("mean", "all", ((2, 3, 4),)),
     Case("mean", "one axis", ((2, 3, 4),), {"dim": -2}),
     Case("mean", "two axes kept", ((2, 3, 4),), {"dim": (0, 2), "keepdim": True}),
+    Case("var", "all", ((2, 3, 4),)),
+    Case("var", "two axes kept, biased", ((2, 3, 4),), {"dim": (0, 2), "correction": 0, "keepdim": True}),
+    Case("var", "one axis", ((2, 3, 4),), {"dim": -1}),
+    Case("logsumexp", "one axis", ((2, 3, 4),), {"dim": 1}),
+    Case("logsumexp", "two axes kept", ((2, 3, 4),), {"dim": (0, -1), "keepdim": True}),
+    Case("logsumexp", "logits of 1e3", (extreme_logits(5, 4, 1e3),), {"dim": 1}),
+    Case("softmax", "last axis", ((3, 4),), {"dim": -1}),
+    Case("softmax", "middle axis", ((2, 4, 3),), {"dim": 1}),
     Case("reshape", "with -1", ((2, 3, 4),), {"shape": (4, -1)}),
     Case("flatten", "from axis 1", ((2, 3, 4, 5),), {"start_dim": 1}),
     Case("flatten", "in the middle", ((2, 3, 4, 5),), {"start_dim": 1, "end_dim": -2}),
     Case("transpose", "first and last", ((2, 3, 4),), {"dim0": 0, "dim1": -1}),
     Case("permute", "a cycle", ((2, 3, 4),), {"dims": (2, 0, 1)}),
+    Case("getitem", "slices and a step", ((5, 7, 4),), {"index": np.s_[1:4, ::3]}),
+    Case("getitem", "backwards, an axis dropped, one added", ((5, 7, 4),), {"index": np.s_[::-2, None, 3, ...]}),
+    Case("getitem", "an array, repeated", ((5, 7),), {"index": np.array([[3, 0, 3], [1, 3, -1]])}),
+    Case("getitem", "arrays and a slice", ((5, 7, 4),),
+         {"index": np.s_[np.array([0, 2, 2]), 1:6:2, np.array([3, 1, 1])]}),
+    Case("getitem", "truth values", ((5, 7),), {"index": np.arange(35).reshape(5, 7) % 3 == 1}),
+    Case("getitem", "one element", ((5, 7),), {"index": (4, -2)}),
+    Case("pad", "two axes, uneven", ((2, 3, 4),), {"pad": (1, 2, 0, 3), "value": 1.5}),
+    Case("pad", "cutting off", ((2, 5, 6),), {"pad": (-1, 2, 3, -2)}),
+    Case("concatenate", "three, middle axis", ((2, 3, 4), (2, 1, 4), (2, 5, 4)), {"dim": 1}),
+    Case("concatenate", "last axis", ((2, 3), (2, 2)), {"dim": -1}),
+    Case("stack", "new last axis", ((2, 3), (2, 3), (2, 3)), {"dim": -1}),
+    Case("stack", "new first axis", ((2, 3), (2, 3))),
     Case("relu", "both signs", (away_from_zero(3, 4, 5),)),
     Case("tanh", "plain", ((3, 4),)),
+    Case("sigmoid", "far out", (lambda draw: 12 * draw.standard_normal((3, 4)),)),
+    Case("leaky_relu", "both signs", (away_from_zero(3, 4, 5),), {"negative_slope": 0.2}),
     Case("dropout", "inverted", ((5, 7),), {"p": 0.3}),
     Case("dropout", "the paper's, training", ((5, 7),), {"p": 0.5, "inverted": False}),
     Case("dropout", "the paper's, evaluation", ((5, 7),), {"p": 0.3, "training": False, "inverted": False}),
@@ -173,6 +222,13 @@ CASES = [
     Case("avg_pool2d", "ceil mode, padding counted", ((2, 3, 6, 8),),
          {"kernel_size": (3, 4), "stride": 3, "padding": (1, 2), "ceil_mode": True}),
     Case("avg_pool2d", "divisor", (MAPS,), {"kernel_size": (2, 3), "divisor_override": 5}),
+    Case("adaptive_avg_pool2d", "windows that overlap", ((2, 3, 7, 5),), {"output_size": (3, 4)}),
+    Case("adaptive_avg_pool2d", "to one", ((2, 3, 7, 5),), {"output_size": 1}),
+    Case("adaptive_avg_pool2d", "larger, one kept", ((2, 3, 4, 5),), {"output_size": (7, None)}),
+    Case("batch_norm", "training", ((4, 3, 5, 2), (3,), (3,)), {"training": True, "eps": 1e-3}),
+    Case("batch_norm", "training, no weights", ((6, 3),), {"training": True}),
+    Case("batch_norm", "evaluation", ((4, 3, 5), (3,), (3,)),
+         {"running_mean": np.array([0.3, -1.0, 0.1]), "running_var": np.array([0.5, 2.0, 1.1]), "momentum": 0.2}),
     Case("local_response_norm", "torch's", (MAPS,), {"size": 3, "alpha": 0.9, "k": 1.5}),
     Case("local_response_norm", "the paper's", ((2, 7, 3, 4),),
          {"size": 5, "alpha": 1.1, "k": 2.0, "alpha_over": "element"}),
@@ -187,6 +243,13 @@ CASES = [
     Case("log_softmax", "last axis", ((3, 4),), {"dim": -1}),
     Case("log_softmax", "middle axis", ((2, 4, 3),), {"dim": 1}),
     Case("log_softmax", "logits of 1e4", (extreme_logits(5, 4),), {"dim": 1}),
+    Case("nll_loss", "mean", ((5, 4),), {"target": np.array([1, 3, 0, 3, 2])}),
+    Case("nll_loss", "weights, some ignored, maps", ((2, 4, 3),),
+         {"target": np.array([[1, 3, 0], [3, -1, 2]]), "weight": np.array([0.5, 1.0, 2.0, 0.2]), "ignore_index": -1}),
+    Case("nll_loss", "none", ((5, 4),), {"target": np.array([1, 3, 0, 3, 2]), "reduction": "none"}),
+    Case("mse_loss", "mean", ((3, 4), (3, 4))),
+    Case("mse_loss", "sum", ((3, 4), (3, 4)), {"reduction": "sum"}),
+    Case("mse_loss", "none", ((3, 4), (3, 4)), {"reduction": "none"}),
     Case("cross_entropy", "mean", ((5, 4),), {"target": np.array([1, 3, 0, 3, 2])}),
     Case("cross_entropy", "logits of 1e4", (extreme_logits(6, 4),),
          {"target": np.array([1, 3, 0, 3, 2, 0]), "reduction": "none"}),

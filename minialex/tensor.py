@@ -246,6 +246,12 @@ class Tensor:
     def __neg__(self):
         return functional.neg(self)
 
+    def __getitem__(self, index):
+        return functional.getitem(self, index)
+
+    def __abs__(self):
+        return functional.abs(self)
+
     def exp(self):
         return functional.exp(self)
 
@@ -258,6 +264,18 @@ class Tensor:
     def tanh(self):
         return functional.tanh(self)
 
+    def sigmoid(self):
+        return functional.sigmoid(self)
+
+    def abs(self):
+        return functional.abs(self)
+
+    def pow(self, exponent):
+        return functional.pow(self, exponent)
+
+    def clamp(self, min=None, max=None):
+        return functional.clamp(self, min, max)
+
     def relu(self):
         return functional.relu(self)
 
@@ -269,6 +287,26 @@ class Tensor:
 
     def mean(self, dim=None, keepdim=False):
         return functional.mean(self, dim, keepdim)
+
+    def var(self, dim=None, *, correction=1, keepdim=False):
+        return functional.var(self, dim, correction=correction, keepdim=keepdim)
+
+    def max(self, dim=None, keepdim=False):
+        return functional.max(self, dim, keepdim)
+
+    def min(self, dim=None, keepdim=False):
+        return functional.min(self, dim, keepdim)
+
+    def argmax(self, dim=None, keepdim=False):
+        """Where the largest value stands, the first of equals; no gradient. dim=None: in the flattened tensor."""
+        flat = self.detach().reshape(-1) if dim is None else self.detach()
+        return functional.max(flat, -1 if dim is None else dim, keepdim).indices
+
+    def logsumexp(self, dim, keepdim=False):
+        return functional.logsumexp(self, dim, keepdim)
+
+    def softmax(self, dim):
+        return functional.softmax(self, dim)
 
     def log_softmax(self, dim):
         return functional.log_softmax(self, dim)

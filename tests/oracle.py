@@ -61,8 +61,56 @@ def _cross_entropy(x, target, weight=None, **options):
     return F.cross_entropy(x, torch.tensor(np.asarray(target, np.int64)), weight, **options)
 
 
+def _nll_loss(x, target, weight=None, **options):
+    weight = None if weight is None else torch.tensor(weight, dtype=x.dtype)
+    return F.nll_loss(x, torch.tensor(np.asarray(target, np.int64)), weight, **options)
+
+
+def _batch_norm(x, weight=None, bias=None, running_mean=None, running_var=None, **options):
+    running = [None if r is None else torch.tensor(r, dtype=x.dtype) for r in (running_mean, running_var)]
+    return F.batch_norm(x, *running, weight, bias, **options)
+
+
+def _getitem(x, index):
+    """torch knows no negative steps, so NumPy says which elements are meant."""
+    places = np.arange(x.numel()).reshape(x.shape)[index]
+    return x.reshape(-1)[torch.tensor(np.ascontiguousarray(places))].reshape(np.shape(places))
+
+
+def _extreme(name):
+    def function(x, **options):
+        y = getattr(torch, name)(x, **options)
+        return y.values if options else y
+
+    return function
+
+
+def _clamp(x, low=None, high=None, min=None, max=None):
+    return torch.clamp(x, min if low is None else low, max if high is None else high)
+
+
 FUNCTIONS = {
+    "abs": torch.abs,
+    "adaptive_avg_pool2d": F.adaptive_avg_pool2d,
     "add": torch.add,
+    "batch_norm": _batch_norm,
+    "clamp": _clamp,
+    "concatenate": lambda *tensors, dim: torch.cat(tensors, dim),
+    "getitem": _getitem,
+    "leaky_relu": F.leaky_relu,
+    "logsumexp": torch.logsumexp,
+    "max": _extreme("max"),
+    "maximum": torch.maximum,
+    "min": _extreme("min"),
+    "minimum": torch.minimum,
+    "mse_loss": F.mse_loss,
+    "nll_loss": _nll_loss,
+    "pad": F.pad,
+    "sigmoid": torch.sigmoid,
+    "softmax": torch.softmax,
+    "stack": lambda *tensors, dim=0: torch.stack(tensors, dim),
+    "var": torch.var,
+    "where": lambda a, b, condition: torch.where(torch.tensor(condition), a, b),
     "avg_pool2d": F.avg_pool2d,
     "conv2d": _conv2d,
     "cross_entropy": _cross_entropy,

@@ -2,15 +2,18 @@
 
 Other backends are measured against this file and override what they do better. It speaks to `self.xp`, the
 array module, so that it also runs on whatever else follows NumPy's interface. Convolution and normalisation work
-through the batch one picture at a time: the pieces stay in the processor's cache, and one buffer serves them all.
+through the batch a picture or a few at a time: the pieces stay in the processor's cache, one buffer serves them all.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from .. import random
 
+_COLUMNS = 1 << 20  # bytes of columns that a convolution makes at a time, if more than one picture's
 _CHUNK = 1 << 15  # elements an optimiser updates at a time: its temporaries stay in the cache
 
 
@@ -75,18 +78,17 @@ class NumPyBackend:
         return gx, gw, gb
 
     def conv2d(self, x, w, b, window, groups, needs):
-        """One matrix product a picture: W (O, K) @ columns (K, L), K = C KH KW, L = OH OW.
+        """A matrix product for each picture and group: W (O, K) @ columns (K, L), K = C KH KW, L = OH OW.
 
         `needs` says which of gx, gw and gb backward will be asked for: what none of them takes is not saved.
         """
-        xp = self.xp
-        pictures, filters, length = len(x), len(w), window.output[0] * window.output[1]
-        y = xp.empty((pictures, filters, *window.output), x.dtype)
+        xp, filters = self.xp, len(w)
+        y = xp.empty((len(x), groups, filters // groups, math.prod(window.output)), x.dtype)
         weights = w.reshape(groups, filters // groups, -1)
-        buffers = _ConvBuffers(xp, x.shape[1], x.dtype, window, groups)
-        for n in range(pictures):
-            product = y[n].reshape(groups, filters // groups, length)
-            xp.matmul(weights, buffers.im2col(x[n]), out=product)
+        buffers = _ConvBuffers(xp, x.shape, x.dtype, window, groups)
+        for some in buffers.blocks:
+            xp.matmul(weights, buffers.im2col(x[some]), out=y[some])
+        y = y.reshape(len(x), filters, *window.output)
         if b is not None:
             y += b[:, None, None]
         return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)
@@ -96,33 +98,38 @@ class NumPyBackend:
         xp, (x_shape, w_shape, x, w) = self.xp, saved
         filters = w_shape[0]
         gx = xp.empty(x_shape, gy.dtype) if needs[0] else None
-        gw = xp.zeros(w_shape, gy.dtype) if needs[1] else None
+        gw = xp.zeros((groups, filters // groups, math.prod(w_shape[1:])), gy.dtype) if needs[1] else None
         gb = gy.sum(axis=(0, 2, 3)) if needs[2] else None
-        transposed = w.reshape(groups, filters // groups, -1).transpose(0, 2, 1) if needs[0] else None
-        buffers = _ConvBuffers(xp, x_shape[1], gy.dtype, window, groups)
-        for n in range(len(gy)):
-            g = gy[n].reshape(groups, filters // groups, -1)
+        transposed = w.reshape(groups, filters // groups, -1).swapaxes(1, 2) if needs[0] else None
+        gy = gy.reshape(len(gy), groups, filters // groups, math.prod(window.output))
+        buffers = _ConvBuffers(xp, x_shape, gy.dtype, window, groups)
+        for some in buffers.blocks:
             if gw is not None:
-                gw += xp.matmul(g, buffers.im2col(x[n]).transpose(0, 2, 1)).reshape(w_shape)
+                gw += xp.matmul(gy[some], buffers.im2col(x[some]).swapaxes(2, 3)).sum(axis=0)
             if gx is not None:
-                gx[n] = buffers.col2im(xp.matmul(transposed, g, out=buffers.columns))
-        return gx, gw, gb
+                gx[some] = buffers.col2im(xp.matmul(transposed, gy[some]))
+        return gx, gw if gw is None else gw.reshape(w_shape), gb
 
     # ------------------------------------------------------------------------------ pooling
 
     def max_pool2d(self, x, window, save):
-        """A running maximum over the places of the kernel; the winner is the number of its place."""
+        """The maximum over the places of the kernel; then, for backward, the number of the place where it stood."""
         xp = self.xp
         padded = _pad(xp, x, window, -np.inf)
         y = xp.full((*x.shape[:2], *window.output), -np.inf, x.dtype)
-        winners = xp.empty(y.shape, np.min_scalar_type(window.kernel[0] * window.kernel[1]))
-        winners[...] = xp.asarray(window.first_inside())  # wins where all are -inf
-        for place, tap in enumerate(window.taps()):
-            pixels = padded[..., *tap]
-            if save:
-                xp.copyto(winners, place, where=(pixels > y) | (pixels != pixels))  # first of equals stays, NaN wins
-            xp.maximum(y, pixels, out=y)
-        return y, winners if save else None
+        for tap in window.taps():
+            xp.maximum(y, padded[..., *tap], out=y)
+        if not save:
+            return y, None
+        winners = xp.zeros(y.shape, np.min_scalar_type(math.prod(window.kernel)))
+        for place, tap in reversed([*enumerate(window.taps())]):  # of equals the first is written last
+            xp.copyto(winners, place, where=padded[..., *tap] == y)
+        if xp.isnan(y).any():  # NaN, where it is the maximum, equals nothing
+            for place, tap in enumerate(window.taps()):
+                xp.copyto(winners, place, where=xp.isnan(padded[..., *tap]))
+        if (y == -np.inf).any():  # equals the padding, too, which must not win
+            xp.copyto(winners, xp.asarray(window.first_inside(), winners.dtype), where=y == -np.inf)
+        return y, winners
 
     def max_pool2d_backward(self, gy, winners, window):
         """Each gradient is added where its window's winner stood; windows overlap, so a pixel may win several times."""
@@ -258,32 +265,40 @@ def _pad(xp, x, window, value):
 
 
 class _ConvBuffers:
-    """The two arrays that a convolution works in, one picture at a time: the padded picture and its columns."""
+    """What a convolution works in: the padded pictures and their columns, a block of pictures at a time.
 
-    def __init__(self, xp, channels, dtype, window, groups):
-        kernel = window.kernel[0] * window.kernel[1]
+    A block is as many pictures as have columns of _COLUMNS bytes: one for a large network, whose columns of a whole
+    batch would fill the memory; a few for a small one, where calling NumPy for each would take longer than it computes.
+    """
+
+    def __init__(self, xp, shape, dtype, window, groups):
+        pictures, channels = shape[:2]
+        rows, length = channels * math.prod(window.kernel), math.prod(window.output)
+        block = max(1, min(pictures, _COLUMNS // (rows * length * np.dtype(dtype).itemsize)))
+        self.blocks = [slice(start, min(start + block, pictures)) for start in range(0, pictures, block)]
         self.xp, self.window = xp, window
-        self.padded = xp.zeros((channels, *window.padded), dtype)
-        self.columns = xp.empty((groups, channels // groups * kernel, window.output[0] * window.output[1]), dtype)
-        c, h, w = self.padded.strides
+        self.padded = xp.zeros((block, channels, *window.padded), dtype)
+        self.columns = xp.empty((block, groups, rows // groups, length), dtype)
+        self.six = (block, channels, *window.kernel, *window.output)
+        n, c, h, w = self.padded.strides
         (sh, sw), (dh, dw) = window.stride, window.dilation
-        self.six = (channels, *window.kernel, *window.output)
-        # seen[c, u, v, i, j] is padded[c, i s + u d, j s + v d]: five axes over three, by strides alone
-        self.seen = xp.lib.stride_tricks.as_strided(self.padded, self.six, (c, h * dh, w * dw, h * sh, w * sw))
+        # seen[n, c, u, v, i, j] is padded[n, c, i s + u d, j s + v d]: six axes over four, by strides alone
+        self.seen = xp.lib.stride_tricks.as_strided(self.padded, self.six, (n, c, h * dh, w * dw, h * sh, w * sw))
 
-    def im2col(self, picture):
-        """columns[(c, u, v), (i, j)] = the pixel of channel c that tap (u, v) of output place (i, j) meets."""
-        self.padded[:, *self.window.inside] = picture
-        self.columns.reshape(self.six)[...] = self.seen
-        return self.columns
+    def im2col(self, pictures):
+        """columns[n, (c, u, v), (i, j)] = the pixel of channel c that tap (u, v) of output place (i, j) meets."""
+        count = len(pictures)
+        self.padded[:count, :, *self.window.inside] = pictures
+        self.columns.reshape(self.six)[:count] = self.seen[:count]
+        return self.columns[:count]
 
     def col2im(self, columns):
         """The adjoint of im2col: every column entry is added back to the pixel it was copied from."""
-        picture = self.xp.zeros_like(self.padded)
-        taps = columns.reshape(self.six[0], -1, *self.window.output)
+        pictures = self.xp.zeros((len(columns), *self.padded.shape[1:]), self.padded.dtype)
+        taps = columns.reshape(len(columns), self.six[1], -1, *self.window.output)
         for place, tap in enumerate(self.window.taps()):
-            picture[:, *tap] += taps[:, place]
-        return picture[:, *self.window.inside]
+            pictures[:, :, *tap] += taps[:, :, place]
+        return pictures[:, :, *self.window.inside]
 
 
 def _neighbours(xp, values, size, within_channel, groups, mirrored=False):

@@ -62,7 +62,7 @@ def softmax(input, dim):
 
 
 def logsumexp(input, dim, keepdim=False):
-    """Logarithm of a sum of exponentials over the axes `dim`.   y = log sum_i exp(x_i)      gx_i = gy exp(x_i - y).
+    """Logarithm of a sum of exponentials over the axes `dim`.   y = log sum_i exp(x_i)      gx_i = gy softmax(x)_i.
 
     Computed as m + log sum exp(x - m) with m = max x, so that no exponential overflows.
     """
@@ -71,15 +71,17 @@ def logsumexp(input, dim, keepdim=False):
     full_shape = kept(x.shape, axes)
     m = x.max(axis=axes, keepdims=True, initial=-math.inf) if axes else x
     m = xp.where(xp.isfinite(m), m, x.dtype.type(0))  # all -inf: their sum is 0 and its logarithm -inf
-    with np.errstate(divide="ignore"):
-        full = m + xp.log(xp.exp(x - m).sum(axis=axes, keepdims=True))
-    y = full if keepdim else full.reshape([n for i, n in enumerate(x.shape) if i not in axes])
+    exponentials = xp.exp(x - m)
+    total = exponentials.sum(axis=axes, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = m + xp.log(total)
+        probabilities = exponentials / total  # not exp(x - y), which loses what y was rounded by
 
     def backward(gy):
-        with np.errstate(invalid="ignore"):
-            return (gy.reshape(full_shape) * xp.exp(x - full),)
+        return (gy.reshape(full_shape) * probabilities,)
 
-    return Tensor.from_operation(y, backward, input)
+    shape = full_shape if keepdim else [n for i, n in enumerate(x.shape) if i not in axes]
+    return Tensor.from_operation(y.reshape(shape), backward, input)
 
 
 def var(input, dim=None, *, correction=1, keepdim=False):

@@ -101,6 +101,9 @@ def clamp(input, min=None, max=None):
     return Tensor.from_operation(y, backward, x, *bounds)
 
 
+clip = clamp
+
+
 def max(input, dim=None, keepdim=False):
     """Largest value: of all (dim=None), along an axis, or of two tensors (then `maximum`).
 
