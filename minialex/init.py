@@ -48,12 +48,23 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
     return uniform_(tensor, -bound, bound, generator)
 
 
+def xavier_normal_(tensor, gain=1.0, generator=None):
+    """w ~ N(0, gain^2 2 / (fan_in + fan_out)): a compromise for both ways (Glorot, Bengio 2010)."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / (_fan(tensor, "fan_in") + _fan(tensor, "fan_out"))), generator)
+
+
+def xavier_uniform_(tensor, gain=1.0, generator=None):
+    """w ~ U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)): the deviation of `xavier_normal_`, without its tails."""
+    bound = gain * math.sqrt(6 / (_fan(tensor, "fan_in") + _fan(tensor, "fan_out")))
+    return uniform_(tensor, -bound, bound, generator)
+
+
 def calculate_gain(nonlinearity, param=None):
     """By how much weights must be larger to make up for what the non-linearity takes away.
 
-    linear, conv2d: 1      tanh: 5/3      relu: sqrt 2      leaky_relu with slope a: sqrt(2 / (1 + a^2))
+    linear, conv2d, sigmoid: 1      tanh: 5/3      relu: sqrt 2      leaky_relu with slope a: sqrt(2 / (1 + a^2))
     """
-    if nonlinearity in ("linear", "conv2d"):
+    if nonlinearity in ("linear", "conv2d", "sigmoid"):
         return 1.0
     if nonlinearity == "tanh":
         return 5 / 3
@@ -61,7 +72,8 @@ def calculate_gain(nonlinearity, param=None):
         return math.sqrt(2)
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
-    raise ValueError(f"unknown nonlinearity {nonlinearity!r}; there are linear, conv2d, tanh, relu, leaky_relu")
+    known = "linear, conv2d, sigmoid, tanh, relu, leaky_relu"
+    raise ValueError(f"unknown nonlinearity {nonlinearity!r}; there are {known}")
 
 
 def _fan(tensor, mode):

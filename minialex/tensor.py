@@ -186,6 +186,9 @@ class Tensor:
         """The values as a NumPy array; shares memory on a CPU backend."""
         return self.backend.to_numpy(self._data)
 
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.numpy(), dtype, copy=copy)
+
     def item(self):
         """The one element as a Python number; ValueError for more."""
         if self.numel() != 1:
@@ -325,7 +328,10 @@ class Tensor:
 
 
 def common_backend(*tensors):
-    """The one backend that all the tensors live on; ValueError if there are two."""
+    """The one backend that all the tensors live on; ValueError if there are two, TypeError for what is no Tensor."""
+    for t in tensors:
+        if not isinstance(t, Tensor | None):
+            raise TypeError(f"a function of tensors got {type(t).__name__}: wrap the array first, Tensor(array)")
     backend = tensors[0].backend
     for t in tensors:
         if t is not None and t.backend is not backend:

@@ -105,23 +105,34 @@ class Window:
         return np.outer(each[0], each[1])
 
 
-def _padding(padding, size, extent, stride):
-    """((top, bottom), (left, right)) of every form that padding may take."""
+def check_padding(padding):
+    """Padding in one of its forms: "valid", "same", or ((top, bottom), (left, right)), from a number or a pair too.
+
+    A number or a pair comes back as a pair, for a representation like torch's. ValueError, TypeError for other values.
+    """
     if isinstance(padding, str):
-        if padding == "valid":
-            return (0, 0), (0, 0)
-        if padding == "same":
-            totals = [max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(size, extent, stride, strict=True)]
-            return tuple((t // 2, t - t // 2) for t in totals)
-        raise ValueError(f'padding as a word is "valid" or "same", got {padding!r}')
+        if padding not in ("valid", "same"):
+            raise ValueError(f'padding as a word is "valid" or "same", got {padding!r}')
+        return padding
     sides = tuple(padding) if np.iterable(padding) else ()
     if len(sides) == 2 and all(np.iterable(p) for p in sides):
-        padding = tuple(pair(p, "each side's padding") for p in sides)
+        checked = tuple(pair(p, "each side's padding") for p in sides)
     else:
-        padding = tuple((p, p) for p in pair(padding, "padding"))
-    if min(min(p) for p in padding) < 0:
+        checked = pair(padding, "padding")
+    if np.min(checked) < 0:
         raise ValueError(f"padding must not be negative, got {padding}")
-    return padding
+    return checked
+
+
+def _padding(padding, size, extent, stride):
+    """((top, bottom), (left, right)) of every form that padding may take."""
+    padding = check_padding(padding)
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if padding == "same":
+        totals = [max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(size, extent, stride, strict=True)]
+        return tuple((t // 2, t - t // 2) for t in totals)
+    return tuple(p if np.iterable(p) else (p, p) for p in padding)
 
 
 def _output_size(n, extent, stride, padding, ceil_mode):

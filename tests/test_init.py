@@ -124,3 +124,13 @@ def test_what_cannot_be_is_refused():
         init.kaiming_uniform_(empty(3, 4), mode="fan_sideways")
     with pytest.raises(ValueError, match="unknown nonlinearity 'swish'.*relu"):
         init.calculate_gain("swish")
+
+
+def test_xavier_deviation_and_bound_by_hand():
+    """A weight (30, 20, 3, 3) has fan_in 180 and fan_out 270: deviation 2 sqrt(2 / 450), bound sqrt(6 / 450)."""
+    weight = nn.Parameter(np.empty((30, 20, 3, 3), np.float32))
+    assert init.xavier_normal_(weight, gain=2.0).data.std() == pytest.approx(2 * (2 / 450) ** 0.5, rel=0.03)
+    values = init.xavier_uniform_(weight).data
+    bound = (6 / 450) ** 0.5
+    assert 0.99 * bound < np.abs(values).max() <= bound
+    assert values.std() == pytest.approx((2 / 450) ** 0.5, rel=0.03)

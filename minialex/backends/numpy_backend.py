@@ -254,6 +254,25 @@ class NumPyBackend:
                 step = step + momentum * velocity if nesterov else velocity
             part -= step if rate_inside else lr * step
 
+    def adam(self, p, g, m, v, t, lr, b1, b2, eps, weight_decay, decoupled):
+        """Step t of Adam, in place: parameter p, gradient g, moving averages m of g and v of g^2.
+
+        m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  p = p - lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)
+        weight decay: added to g, or, decoupled, p = p (1 - lr weight_decay) first
+        """
+        p, g, m, v = (array.reshape(-1) for array in (p, g, m, v))
+        for start in range(0, p.size, _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            part, first, second, gradient = p[chunk], m[chunk], v[chunk], g[chunk]
+            if decoupled:
+                part *= 1 - lr * weight_decay
+            elif weight_decay:
+                gradient = gradient + weight_decay * part
+            first += (1 - b1) * (gradient - first)
+            second *= b2
+            second += (1 - b2) * gradient * gradient
+            part -= lr / (1 - b1**t) * first / (self.xp.sqrt(second / (1 - b2**t)) + eps)
+
 
 def _pad(xp, x, window, value):
     """The pictures with the margins that the window reaches into; themselves where it reaches into none."""

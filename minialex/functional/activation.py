@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import random
-from ..tensor import Tensor
+from ..tensor import Tensor, common_backend
 from .arithmetic import floating
 
 
@@ -13,7 +13,7 @@ def relu(input, inplace=False):
     inplace: write over x, as torch does: saves a pass and an array where the operation that made x does not
     need it again (backward raises RuntimeError where it does).
     """
-    backend = input.backend
+    backend = common_backend(input)
     if inplace:
         input.check_in_place("relu")
     y = backend.relu(input.data, out=input.data if inplace else None)
@@ -49,7 +49,7 @@ def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout's p is a probability from 0 to 1, got {p}")
-    backend, keep = input.backend, 1 - p
+    backend, keep = common_backend(input), 1 - p
     if training and p > 0:
         generator = generator or random.default_generator
         seed, call = generator.seed, generator.next_call()

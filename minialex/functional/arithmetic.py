@@ -70,12 +70,16 @@ def sub(input, other, *, alpha=1):
 def mul(input, other):
     """Product.   y = a b      ga = gy b, gb = gy a      a and b broadcast together."""
     left, right = _operands(input, other)
-    a, b = left.data, right.data
+    shape_a, shape_b = left.shape, right.shape
+    a = left.data if right.requires_grad else None  # what the other's gradient does not need is not kept
+    b = right.data if left.requires_grad else None
 
     def backward(gy):
-        return unbroadcast(gy * b, a.shape), unbroadcast(gy * a, b.shape)
+        ga = None if b is None else unbroadcast(gy * b, shape_a)
+        gb = None if a is None else unbroadcast(gy * a, shape_b)
+        return ga, gb
 
-    return Tensor.from_operation(a * b, backward, left, right)
+    return Tensor.from_operation(left.data * right.data, backward, left, right)
 
 
 def div(input, other):
@@ -207,10 +211,11 @@ def to(input, target):
         moved = away.asarray(home.to_numpy(input.data))
     else:
         try:
-            away, moved = home, input.data.astype(target, copy=False)
+            wanted = np.dtype(target)
         except TypeError:
             known = ", ".join(backends.available())
             raise ValueError(f"cannot move to {target!r}: it is no dtype, and the backends are {known}") from None
+        away, moved = home, home.asarray(input.data, wanted)
         if moved.dtype.kind != "f":
             return Tensor(moved, backend=home)
 

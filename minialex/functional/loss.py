@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..tensor import Tensor, common_backend
 
 
 def cross_entropy(
@@ -25,7 +25,7 @@ def cross_entropy(
     setup = _rows(input, target, weight, size_average, ignore_index, reduce, reduction, "cross_entropy")
     xp, rows, labels, valid, w, scale = setup
     inner, shape = (input.shape[0], *input.shape[2:], input.shape[1]), (input.shape[0], *input.shape[2:])
-    backend = input.backend
+    backend = common_backend(input)
     losses, saved = backend.cross_entropy(rows, labels, w, valid, label_smoothing)
 
     def backward(gy):
@@ -82,7 +82,7 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
     scale: what each loss is multiplied by in the reduction, None for reduction="none".
     """
     _check_reduction(size_average, reduce, reduction, name)
-    backend = input.backend
+    backend = common_backend(input)
     xp = backend.xp
     target = backend.asarray(target.data if isinstance(target, Tensor) else target)
     _check_target(xp, input.shape, target, ignore_index, name)

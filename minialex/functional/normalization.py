@@ -29,7 +29,7 @@ def local_response_norm(
         raise ValueError(f'alpha_over is "window" or "element", got {alpha_over!r}')
     divisor = 1 if alpha_over == "element" else size * size if within_channel else size
     settings = (size, alpha / divisor, beta, k, within_channel, groups)
-    backend = input.backend
+    backend = common_backend(input)
     y, saved = backend.local_response_norm(input.data, *settings, input.needs_grad)
 
     def backward(gy):

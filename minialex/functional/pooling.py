@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..tensor import Tensor, common_backend
 from ..window import Window, pair
 
 
@@ -19,7 +19,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     reach over the edge. ValueError where the window does not fit.
     """
     window = Window.over_pool(input.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    backend = input.backend
+    backend = common_backend(input)
     y, winners = backend.max_pool2d(input.data, window, input.needs_grad)
 
     def backward(gy):
@@ -43,7 +43,7 @@ def avg_pool2d(
     window = Window.over_pool(input.shape, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override is not None and divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be 0")
-    backend = input.backend
+    backend = common_backend(input)
     scale = 1 / backend.asarray(divisor_override or window.counts(count_include_pad), input.dtype)
 
     def backward(gy):
@@ -67,7 +67,7 @@ def adaptive_avg_pool2d(input, output_size):
     out = pair([n if n is not None else old for n, old in zip(sizes, input.shape[2:], strict=True)], "output_size")
     if min(out) < 0:
         raise ValueError(f"adaptive_avg_pool2d: output_size must not be negative, got {out}")
-    backend = input.backend
+    backend = common_backend(input)
     rows, columns = (
         backend.asarray(_averaging(old, new), input.dtype) for old, new in zip(input.shape[2:], out, strict=True)
     )

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..tensor import Tensor, common_backend
 from .axes import all_axes, kept, one_axis
 
 
@@ -40,7 +40,7 @@ def log_softmax(input, dim):
     Computed as (x - m) - log sum exp(x - m) with m = max x, so that no exponential overflows.
     """
     axis = one_axis(dim, input.ndim)
-    backend = input.backend
+    backend = common_backend(input)
     y, saved = backend.log_softmax(input.data, axis)
 
     def backward(gy):
@@ -52,7 +52,7 @@ def log_softmax(input, dim):
 def softmax(input, dim):
     """Probabilities along the axis `dim`.   y_i = exp(x_i) / sum_j exp(x_j)      gx = y (gy - sum_j gy_j y_j)."""
     axis = one_axis(dim, input.ndim)
-    backend = input.backend
+    backend = common_backend(input)
     y = backend.xp.exp(backend.log_softmax(input.data, axis)[0])
 
     def backward(gy):

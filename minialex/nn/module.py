@@ -1,14 +1,11 @@
-"""Modules: layers and networks, with torch's names, arguments, representation and state_dict keys."""
+"""Module, Parameter and Sequential: how layers become networks. Names, arguments and behaviour are torch's."""
 
 from __future__ import annotations
 
-import math
+import itertools
 
-import numpy as np
-
-from . import functional, init, tape
-from .tensor import Tensor
-from .window import pair
+from .. import tape
+from ..tensor import Tensor
 
 
 class Parameter(Tensor):
@@ -27,6 +24,7 @@ class Module:
         for name in ("_parameters", "_buffers", "_modules"):
             object.__setattr__(self, name, {})
         object.__setattr__(self, "training", True)
+        object.__setattr__(self, "_forward_hooks", {})
 
     def forward(self, *inputs):
         """What the module computes; every kind of module writes its own."""
@@ -34,7 +32,18 @@ class Module:
 
     def __call__(self, *inputs, **options):
         with tape.at_work(self):
-            return self.forward(*inputs, **options)
+            output = self.forward(*inputs, **options)
+        for hook in tuple(self._forward_hooks.values()):
+            replaced = hook(self, inputs, output)
+            output = output if replaced is None else replaced
+        return output
+
+    def register_forward_hook(self, hook):
+        """Call hook(module, inputs, output) after every forward; what it returns, unless None, replaces the output.
+
+        Returns a handle: `handle.remove()`, or the end of a `with` block, takes the hook off again.
+        """
+        return Handle(self._forward_hooks, hook)
 
     def __setattr__(self, name, value):
         if "_parameters" not in self.__dict__:
@@ -58,7 +67,9 @@ class Module:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def register_parameter(self, name, parameter):
-        """A Parameter, or None for one that this module might have but does not."""
+        """A Parameter, or None for one that this module might have but does not. TypeError for anything else."""
+        if not isinstance(parameter, Parameter | None):
+            raise TypeError(f"parameter {name!r} must be a Parameter or None, got {type(parameter).__name__}")
         self._parameters[name] = parameter
 
     def register_buffer(self, name, value):
@@ -72,6 +83,14 @@ class Module:
         yield prefix, self
         for name, module in self.named_children():
             yield from module.named_modules(_join(prefix, name))
+
+    def modules(self):
+        """This module and all below it."""
+        return (module for _, module in self.named_modules())
+
+    def children(self):
+        """The modules one level below."""
+        return (module for _, module in self.named_children())
 
     def named_children(self):
         """(name, module) of the modules one level below."""
@@ -107,16 +126,29 @@ class Module:
         """Behave as in evaluation; returns self."""
         return self.train(False)
 
+    def requires_grad_(self, requires_grad=True):
+        """Switch the gradients of all parameters on, or off to freeze them; returns self."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
     def zero_grad(self):
         """Forget all gradients."""
         for parameter in self.parameters():
             parameter.grad = None
 
     def to(self, target):
-        """Move all parameters and buffers to another backend or dtype, in place; returns self."""
+        """Move all parameters and buffers to another backend or dtype, in place; returns self.
+
+        A dtype is for floating-point ones, counters keep theirs. TypeError for a dtype of integers.
+        """
         for home in ("_parameters", "_buffers"):
             for _, t in self._named(home):
                 moved = t.detach().to(target)
+                if moved.dtype.kind != t.dtype.kind:
+                    if t.dtype.kind == "f":
+                        raise TypeError(f"a module computes in float32 or float64, not in {moved.dtype}")
+                    continue
                 t.backend, t._data, t.grad = moved.backend, moved.data, None
                 t.bump_version()
         return self
@@ -167,6 +199,25 @@ class Module:
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 
+class Handle:
+    """Takes a forward hook off its module again."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, hooks, hook):
+        self._hooks, self._number = hooks, next(self._numbers)
+        hooks[self._number] = hook
+
+    def remove(self):
+        self._hooks.pop(self._number, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.remove()
+
+
 def _join(prefix, name):
     return f"{prefix}.{name}" if prefix else name
 
@@ -196,180 +247,3 @@ class Sequential(Module):
     def __getitem__(self, index):
         layers = list(self._modules.items())
         return Sequential(dict(layers[index])) if isinstance(index, slice) else layers[index][1]
-
-
-class Linear(Module):
-    """y = x W^T + b, weight (out_features, in_features). Initially both ~ U(-1/sqrt(in), 1/sqrt(in)), as in torch."""
-
-    def __init__(self, in_features, out_features, bias=True):
-        super().__init__()
-        self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(np.empty((out_features, in_features), np.float32))
-        self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
-        _torch_initial_values(self)
-
-    def forward(self, x):
-        return functional.linear(x, self.weight, self.bias)
-
-    def extra_repr(self):
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
-
-
-class Conv2d(Module):
-    """Convolution, weight (out_channels, in_channels / groups, KH, KW); see functional.conv2d.
-
-    Initially weight and bias ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as in torch.
-    """
-
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True):
-        super().__init__()
-        if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(f"Conv2d: groups={groups} must divide both {in_channels} and {out_channels} channels")
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = pair(kernel_size, "kernel_size")
-        self.stride, self.dilation = pair(stride, "stride"), pair(dilation, "dilation")
-        self.padding = padding if isinstance(padding, str) or np.iterable(padding) else pair(padding, "padding")
-        self.weight = Parameter(np.empty((out_channels, in_channels // groups, *self.kernel_size), np.float32))
-        self.register_parameter("bias", Parameter(np.empty(out_channels, np.float32)) if bias else None)
-        _torch_initial_values(self)
-
-    def forward(self, x):
-        return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-
-    def extra_repr(self):
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        text += f", padding={self.padding}" if self.padding != (0, 0) else ""
-        text += f", dilation={self.dilation}" if self.dilation != (1, 1) else ""
-        text += f", groups={self.groups}" if self.groups != 1 else ""
-        return text + ("" if self.bias is not None else ", bias=False")
-
-
-def _torch_initial_values(layer):
-    init.kaiming_uniform_(layer.weight, a=math.sqrt(5))
-    if layer.bias is not None:
-        bound = 1 / math.sqrt(math.prod(layer.weight.shape[1:]))
-        init.uniform_(layer.bias, -bound, bound)
-
-
-class ReLU(Module):
-    """y = max(x, 0)"""
-
-    def __init__(self, inplace=False):
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, x):
-        return functional.relu(x, self.inplace)
-
-    def extra_repr(self):
-        return "inplace=True" if self.inplace else ""
-
-
-class Tanh(Module):
-    """y = tanh(x)"""
-
-    def forward(self, x):
-        return functional.tanh(x)
-
-
-class MaxPool2d(Module):
-    """Largest value in every window; see functional.max_pool2d."""
-
-    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
-        super().__init__()
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
-
-    def forward(self, x):
-        return functional.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-
-    def extra_repr(self):
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
-
-
-class AvgPool2d(Module):
-    """Mean of every window; see functional.avg_pool2d."""
-
-    def __init__(
-        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
-    ):
-        super().__init__()
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.ceil_mode = padding, ceil_mode
-        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
-
-    def forward(self, x):
-        return functional.avg_pool2d(
-            x,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-            self.divisor_override,
-        )
-
-    def extra_repr(self):
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-
-class LocalResponseNorm(Module):
-    """y = x / (k + a sum of squares over neighbours)^beta; see functional.local_response_norm."""
-
-    def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False, groups=1):
-        super().__init__()
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-        self.ours = {"alpha_over": alpha_over, "within_channel": within_channel, "groups": groups}
-
-    def forward(self, x):
-        return functional.local_response_norm(x, self.size, self.alpha, self.beta, self.k, **self.ours)
-
-    def extra_repr(self):
-        defaults = {"alpha_over": "window", "within_channel": False, "groups": 1}
-        ours = "".join(f", {name}={value}" for name, value in self.ours.items() if value != defaults[name])
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}{ours}"
-
-
-class Dropout(Module):
-    """Zero activities at random in training; inverted=False is the paper's form; see functional.dropout."""
-
-    def __init__(self, p=0.5, *, inverted=True, generator=None):
-        super().__init__()
-        self.p, self.inverted, self.generator = p, inverted, generator
-
-    def forward(self, x):
-        return functional.dropout(x, self.p, self.training, inverted=self.inverted, generator=self.generator)
-
-    def extra_repr(self):
-        return f"p={self.p}" + ("" if self.inverted else ", inverted=False")
-
-
-class Flatten(Module):
-    """Join the axes start_dim ... end_dim into one: from maps to the fully connected layers."""
-
-    def __init__(self, start_dim=1, end_dim=-1):
-        super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, x):
-        return functional.flatten(x, self.start_dim, self.end_dim)
-
-    def extra_repr(self):
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
-
-
-class CrossEntropyLoss(Module):
-    """Softmax and negative log-likelihood; see functional.cross_entropy."""
-
-    def __init__(
-        self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
-    ):
-        super().__init__()
-        self.register_buffer("weight", None if weight is None else Tensor(weight))
-        self.options = (size_average, ignore_index, reduce, reduction, label_smoothing)
-
-    def forward(self, input, target):
-        return functional.cross_entropy(input, target, self.weight, *self.options)

@@ -1,0 +1,273 @@
+"""The layers: each keeps its settings and parameters, and calls its function in minialex.functional."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import functional, init
+from ..tensor import Tensor
+from ..window import check_padding, pair
+from .module import Module, Parameter
+
+
+class Linear(Module):
+    """y = x W^T + b, weight (out_features, in_features). Initially both ~ U(-1/sqrt(in), 1/sqrt(in)), as in torch."""
+
+    def __init__(self, in_features, out_features, bias=True):
+        super().__init__()
+        _at_least_one("Linear", in_features=in_features, out_features=out_features)
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(np.empty((out_features, in_features), np.float32))
+        self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
+        _torch_initial_values(self)
+
+    def forward(self, x):
+        return functional.linear(x, self.weight, self.bias)
+
+    def extra_repr(self):
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Conv2d(Module):
+    """Convolution, weight (out_channels, in_channels / groups, KH, KW); see functional.conv2d.
+
+    Initially weight and bias ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as in torch.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True):
+        super().__init__()
+        _at_least_one("Conv2d", in_channels=in_channels, out_channels=out_channels)
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(f"Conv2d: groups={groups} must divide both {in_channels} and {out_channels} channels")
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size = pair(kernel_size, "kernel_size")
+        self.stride, self.dilation = pair(stride, "stride"), pair(dilation, "dilation")
+        _at_least_one("Conv2d", kernel_size=self.kernel_size, stride=self.stride, dilation=self.dilation)
+        self.padding = check_padding(padding)
+        self.weight = Parameter(np.empty((out_channels, in_channels // groups, *self.kernel_size), np.float32))
+        self.register_parameter("bias", Parameter(np.empty(out_channels, np.float32)) if bias else None)
+        _torch_initial_values(self)
+
+    def forward(self, x):
+        return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def extra_repr(self):
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        text += f", padding={self.padding}" if self.padding != (0, 0) else ""
+        text += f", dilation={self.dilation}" if self.dilation != (1, 1) else ""
+        text += f", groups={self.groups}" if self.groups != 1 else ""
+        return text + ("" if self.bias is not None else ", bias=False")
+
+
+def _at_least_one(name, **numbers):
+    for setting, value in numbers.items():
+        if np.min(value) < 1:
+            raise ValueError(f"{name}: {setting} must be at least 1, got {value}")
+
+
+def _torch_initial_values(layer):
+    init.kaiming_uniform_(layer.weight, a=math.sqrt(5))
+    if layer.bias is not None:
+        bound = 1 / math.sqrt(math.prod(layer.weight.shape[1:]))
+        init.uniform_(layer.bias, -bound, bound)
+
+
+class ReLU(Module):
+    """y = max(x, 0)"""
+
+    def __init__(self, inplace=False):
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, x):
+        return functional.relu(x, self.inplace)
+
+    def extra_repr(self):
+        return "inplace=True" if self.inplace else ""
+
+
+class LeakyReLU(Module):
+    """y = x where x > 0, else negative_slope x"""
+
+    def __init__(self, negative_slope=0.01, inplace=False):
+        super().__init__()
+        self.negative_slope, self.inplace = negative_slope, inplace
+
+    def forward(self, x):
+        return functional.leaky_relu(x, self.negative_slope, self.inplace)
+
+    def extra_repr(self):
+        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
+
+
+class Sigmoid(Module):
+    """y = 1 / (1 + e^-x)"""
+
+    def forward(self, x):
+        return functional.sigmoid(x)
+
+
+class Identity(Module):
+    """y = x, whatever it is given at construction: stands where a layer was taken out."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__()
+
+    def forward(self, x):
+        return x
+
+
+class Tanh(Module):
+    """y = tanh(x)"""
+
+    def forward(self, x):
+        return functional.tanh(x)
+
+
+class MaxPool2d(Module):
+    """Largest value in every window; see functional.max_pool2d."""
+
+    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+        super().__init__()
+        pair(kernel_size, "kernel_size")
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
+
+    def forward(self, x):
+        return functional.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+
+    def extra_repr(self):
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+        )
+
+
+class AvgPool2d(Module):
+    """Mean of every window; see functional.avg_pool2d."""
+
+    def __init__(
+        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+    ):
+        super().__init__()
+        pair(kernel_size, "kernel_size")
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.ceil_mode = padding, ceil_mode
+        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
+
+    def forward(self, x):
+        return functional.avg_pool2d(
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+    def extra_repr(self):
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AdaptiveAvgPool2d(Module):
+    """Means of windows laid out to give a result of output_size; see functional.adaptive_avg_pool2d."""
+
+    def __init__(self, output_size):
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, x):
+        return functional.adaptive_avg_pool2d(x, self.output_size)
+
+    def extra_repr(self):
+        return f"output_size={self.output_size}"
+
+
+class BatchNorm2d(Module):
+    """Normalise every channel over the batch, then scale and shift it by weights that are learned; see batch_norm.
+
+    Keeps running statistics for evaluation: buffers running_mean and running_var (C), num_batches_tracked.
+    running = (1 - momentum) running + momentum batch's; momentum=None averages over all batches alike.
+    track_running_stats=False: the batch's statistics in evaluation too. affine=False: no weight, no bias;
+    bias=False: no bias.
+    """
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, *, bias=True):
+        super().__init__()
+        _at_least_one("BatchNorm2d", num_features=num_features)
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
+        self.register_parameter("weight", Parameter(ones) if affine else None)
+        self.register_parameter("bias", Parameter(zeros) if affine and bias else None)
+        self.register_buffer("running_mean", Tensor(zeros.copy()) if track_running_stats else None)
+        self.register_buffer("running_var", Tensor(ones.copy()) if track_running_stats else None)
+        self.register_buffer("num_batches_tracked", Tensor(np.array(0)) if track_running_stats else None)
+
+    def forward(self, x):
+        if x.ndim != 4:
+            raise ValueError(f"BatchNorm2d needs input (N, C, H, W), got {x.shape}")
+        momentum, by_batch = self.momentum, self.training or not self.track_running_stats
+        if self.training and self.track_running_stats:
+            self.num_batches_tracked.data += 1
+            momentum = 1 / self.num_batches_tracked.item() if momentum is None else momentum
+        statistics = (self.running_mean, self.running_var)
+        return functional.batch_norm(x, *statistics, self.weight, self.bias, by_batch, momentum, self.eps)
+
+    def extra_repr(self):
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class LocalResponseNorm(Module):
+    """y = x / (k + a sum of squares over neighbours)^beta; see functional.local_response_norm."""
+
+    def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False, groups=1):
+        super().__init__()
+        if alpha_over not in ("window", "element"):
+            raise ValueError(f'LocalResponseNorm: alpha_over is "window" or "element", got {alpha_over!r}')
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        self.ours = {"alpha_over": alpha_over, "within_channel": within_channel, "groups": groups}
+
+    def forward(self, x):
+        return functional.local_response_norm(x, self.size, self.alpha, self.beta, self.k, **self.ours)
+
+    def extra_repr(self):
+        defaults = {"alpha_over": "window", "within_channel": False, "groups": 1}
+        ours = "".join(f", {name}={value}" for name, value in self.ours.items() if value != defaults[name])
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}{ours}"
+
+
+class Dropout(Module):
+    """Zero activities at random in training; inverted=False is the paper's form; see functional.dropout."""
+
+    def __init__(self, p=0.5, *, inverted=True, generator=None):
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p is a probability from 0 to 1, got {p}")
+        self.p, self.inverted, self.generator = p, inverted, generator
+
+    def forward(self, x):
+        return functional.dropout(x, self.p, self.training, inverted=self.inverted, generator=self.generator)
+
+    def extra_repr(self):
+        return f"p={self.p}" + ("" if self.inverted else ", inverted=False")
+
+
+class Flatten(Module):
+    """Join the axes start_dim ... end_dim into one: from maps to the fully connected layers."""
+
+    def __init__(self, start_dim=1, end_dim=-1):
+        super().__init__()
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x):
+        return functional.flatten(x, self.start_dim, self.end_dim)
+
+    def extra_repr(self):
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
