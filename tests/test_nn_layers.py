@@ -167,3 +167,37 @@ def test_a_layer_given_an_array_says_what_to_do():
     for layer in (nn.Linear(2, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(1, 1, 1), nn.LocalResponseNorm(3)):
         with pytest.raises(TypeError, match=r"ndarray.*Tensor\(array\)"):
             layer(np.ones((1, 1, 2, 2), np.float32))
+
+
+def test_a_sequential_names_the_layer_that_cannot_take_its_input():
+    body = nn.Sequential({"conv1": nn.Conv2d(3, 4, 3), "pool1": nn.MaxPool2d(3, 2)})
+    model = nn.Sequential({"body": body, "flatten": nn.Flatten(), "fc": nn.Linear(36, 2)})
+    assert model(Tensor(values(1, 3, 9, 9))).shape == (1, 2)
+    with pytest.raises(ValueError, match=r"^layer body \(Sequential\): layer pool1 \(MaxPool2d\): .*3x3.*2x2"):
+        model(Tensor(values(1, 3, 4, 4)))
+    with pytest.raises(ValueError, match=r"^layer fc \(Linear\): .*36 inputs.*\(1, 16\)"):
+        model(Tensor(values(1, 3, 7, 7)))
+
+
+def test_states_travel_to_torch_and_back(torch):
+    def network(module):
+        return module.Sequential(
+            module.Conv2d(3, 6, 3, padding=1, groups=3), module.BatchNorm2d(6), module.LeakyReLU(0.1),
+            module.AdaptiveAvgPool2d((2, 3)), module.Flatten(), module.Linear(36, 5, bias=False),
+        )
+
+    x = values(4, 3, 6, 7)
+    theirs = network(torch.nn)
+    theirs(torch.tensor(x))  # moves the running statistics away from 0 and 1
+    ours = network(nn)
+    ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+    ours.eval(), theirs.eval()
+    np.testing.assert_allclose(ours(Tensor(x)).numpy(), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+    minialex.manual_seed(3)
+    ours = network(nn)
+    ours(Tensor(x))
+    theirs = network(torch.nn)
+    theirs.load_state_dict({key: torch.tensor(value) for key, value in ours.state_dict().items()}, strict=True)
+    ours.eval(), theirs.eval()
+    np.testing.assert_allclose(ours(Tensor(x)).numpy(), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-4, atol=1e-5)

@@ -20,22 +20,39 @@ def unbroadcast(gradient, shape):
     return gradient.sum(axis=axes, keepdims=True).reshape(shape) if axes else gradient
 
 
-def _operands(*operands):
-    """The operands as tensors of one backend and one dtype.
+_KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
+_NUMBERS = {"b": np.bool_, "u": np.int64, "i": np.int64, "f": np.float32}
 
-    Among tensors and arrays the wider dtype wins and integers give way to floats; a number takes on the dtype of
-    the rest, as in torch.
-    """
+
+def _operands(*operands, fractions=False):
+    """The operands as tensors of one backend and one dtype; fractions: a floating-point one."""
     tensors = [x for x in operands if isinstance(x, Tensor)]
     backend = common_backend(*tensors) if tensors else backends.get_backend()
-    arrays = [x for x in operands if hasattr(x, "dtype")]
-    typed = [x.dtype for x in arrays if x.ndim] or [x.dtype for x in arrays]  # a 0-d array counts as a number
-    floats = [d for d in typed if d.kind == "f"] or [x.dtype for x in arrays if x.dtype.kind == "f"]
-    if not floats and any(isinstance(x, float) for x in operands):
-        floats = [np.dtype(np.float32)]
-    dtype = np.result_type(*(floats or typed)) if floats or typed else None
+    dtype = _common_dtype(backend, operands)
+    if fractions and dtype.kind != "f":
+        dtype = np.dtype(np.float32)
     made = [x if isinstance(x, Tensor) else Tensor(x, dtype=dtype, backend=backend) for x in operands]
     return [x if x.dtype == dtype else to(x, dtype) for x in made]
+
+
+def _common_dtype(backend, operands):
+    """torch's rule: floats win over integers, integers over truth values, and of one kind the wider wins.
+
+    Arrays without axes, and after them plain numbers, count only where they are of a higher kind than the rest.
+    """
+    ranks: tuple = ([], [], [])
+    for x in operands:
+        array = x if isinstance(x, Tensor) else backend.asarray(x)
+        if isinstance(x, (bool, int, float, np.generic)):
+            ranks[2].append(np.dtype(_NUMBERS[array.dtype.kind]))
+        else:
+            ranks[0 if array.ndim else 1].append(array.dtype)
+    kind, dtype = -1, None
+    for dtypes in ranks:
+        highest = max((_KINDS[d.kind] for d in dtypes), default=-1)
+        if highest > kind:
+            kind, dtype = highest, np.result_type(*(d for d in dtypes if _KINDS[d.kind] == highest))
+    return dtype
 
 
 def floating(input):
@@ -84,14 +101,13 @@ def mul(input, other):
 
 def div(input, other):
     """Quotient.   y = a / b      ga = gy / b, gb = -gy a / b^2      a and b broadcast together."""
-    left, right = _operands(input, other)
-    left, right = floating(left), floating(right)
+    left, right = _operands(input, other, fractions=True)
     a, b = left.data, right.data
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         y = a / b
 
     def backward(gy):
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return unbroadcast(gy / b, a.shape), unbroadcast(-gy * y / b, b.shape)
 
     return Tensor.from_operation(y, backward, left, right)
@@ -114,12 +130,12 @@ def pow(input, exponent):
     left, right = _operands(input, exponent)
     a, b, xp = left.data, right.data, left.backend.xp
     needs_a, needs_b = left.requires_grad, right.requires_grad
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         y = a**b
 
     def backward(gy):
         ga = gb = None
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             if needs_a:
                 ga = unbroadcast(xp.where(b == 0, a.dtype.type(0), gy * b * a ** (b - 1)), a.shape)
             if needs_b:

@@ -6,8 +6,14 @@ import operator
 
 
 def one_axis(dim, ndim):
-    """The axis counted from 0; IndexError for one that does not exist (a number without axes counts as having one)."""
-    axis = operator.index(dim)
+    """The axis counted from 0; IndexError for one that does not exist (a number without axes counts as having one).
+
+    TypeError for what is no whole number.
+    """
+    try:
+        axis = operator.index(dim)
+    except TypeError:
+        raise TypeError(f"dim names one axis, a whole number, got {dim!r}") from None
     if not -max(ndim, 1) <= axis < max(ndim, 1):
         raise IndexError(f"dim {dim} is out of range for a tensor with {ndim} axes")
     return axis % max(ndim, 1)

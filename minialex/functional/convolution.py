@@ -36,6 +36,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Convolution (as in all of deep learning: cross-correlation) of pictures with filters.
 
     y[n, o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[n, c, i s + u d - p, j s + v d - p]
+    (u, v: a place in the kernel; s: stride, d: dilation, p: padding before the first pixel)
 
     gx[n, c]       = each gy[n, o, i, j] w[o, c, u, v] added where its factor of x came from
     gw[o, c, u, v] = sum over n, i, j of  gy[n, o, i, j] x[n, c, i s + u d - p, j s + v d - p]
@@ -54,10 +55,10 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
             f"conv2d needs input (N, C, H, W) and weight (O, C/groups, KH, KW), got {input.shape} and {weight.shape}"
         )
     channels, filters = input.shape[1], weight.shape[0]
-    if groups < 1 or channels != groups * weight.shape[1] or filters % groups:
+    if groups < 1 or not filters or channels != groups * weight.shape[1] or filters % groups:
         raise ValueError(
             f"conv2d: input {input.shape} has {channels} channels, but weight {weight.shape} with groups={groups} "
-            f"needs {groups * weight.shape[1]}, and a number of filters that groups divides"
+            f"needs {groups * weight.shape[1]}, and filters, in a number that groups divides"
         )
     if bias is not None and bias.shape != (filters,):
         raise ValueError(f"conv2d: bias of shape {bias.shape} for {filters} filters, expected ({filters},)")

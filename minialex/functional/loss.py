@@ -103,7 +103,8 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
 
 def _per_row(xp, gy, scale, shape):
     """The gradient of every row's loss."""
-    return xp.broadcast_to(gy if scale is None else gy * scale, shape).reshape(-1)
+    with np.errstate(invalid="ignore"):
+        return xp.broadcast_to(gy if scale is None else gy * scale, shape).reshape(-1)
 
 
 def _reduced(losses, scale, shape):
@@ -114,7 +115,7 @@ def _reduced(losses, scale, shape):
 
 
 def _check_target(xp, shape, target, ignore_index, name):
-    if len(shape) < 2 or target.shape != (shape[0], *shape[2:]):
+    if len(shape) < 2 or not shape[1] or target.shape != (shape[0], *shape[2:]):
         raise ValueError(
             f"{name} needs input (N, C, ...) and a target of shape (N, ...), got {shape} and {target.shape}"
         )

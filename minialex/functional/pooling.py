@@ -63,8 +63,12 @@ def adaptive_avg_pool2d(input, output_size):
     """
     if input.ndim != 4:
         raise ValueError(f"pooling needs input (N, C, H, W), got {input.shape}")
-    sizes = output_size if np.iterable(output_size) else (output_size, output_size)
-    out = pair([n if n is not None else old for n, old in zip(sizes, input.shape[2:], strict=True)], "output_size")
+    if 0 in input.shape[2:]:
+        raise ValueError(f"adaptive_avg_pool2d: pictures of {input.shape[2:]} have no pixels to average")
+    sizes = tuple(output_size) if np.iterable(output_size) else (output_size, output_size)
+    if len(sizes) == 2:
+        sizes = tuple(old if n is None else n for n, old in zip(sizes, input.shape[2:], strict=True))
+    out = pair(sizes, "output_size")
     if min(out) < 0:
         raise ValueError(f"adaptive_avg_pool2d: output_size must not be negative, got {out}")
     backend = common_backend(input)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..tensor import Tensor, common_backend
+from .arithmetic import floating
 from .axes import all_axes, kept, one_axis
 
 
@@ -17,11 +18,13 @@ def sum(input, dim=None, keepdim=False):
     def backward(gy):
         return (xp.broadcast_to(gy.reshape(kept(shape, axes)), shape),)
 
-    return Tensor.from_operation(input.data.sum(axis=axes, keepdims=keepdim), backward, input)
+    dtype = None if input.dtype.kind == "f" else np.int64
+    return Tensor.from_operation(input.data.sum(axis=axes, dtype=dtype, keepdims=keepdim), backward, input)
 
 
 def mean(input, dim=None, keepdim=False):
     """Mean over the axes `dim` (all for None).   y = 1/n sum_i x_i      gx_i = gy / n."""
+    input = floating(input)
     shape, axes, xp = input.shape, all_axes(dim, input.ndim), input.backend.xp
     count = math.prod(shape[a] for a in axes)
 
@@ -66,6 +69,7 @@ def logsumexp(input, dim, keepdim=False):
 
     Computed as m + log sum exp(x - m) with m = max x, so that no exponential overflows.
     """
+    input = floating(input)
     x, xp = input.data, input.backend.xp
     axes = all_axes(dim, input.ndim)
     full_shape = kept(x.shape, axes)
@@ -89,8 +93,10 @@ def var(input, dim=None, *, correction=1, keepdim=False):
 
     y = 1 / (n - correction) sum_i (x_i - mean)^2      gx_i = gy 2 (x_i - mean) / (n - correction)
 
-    correction=1 is the unbiased estimate, 0 the variance of these values. NaN where n <= correction, as in torch.
+    correction=1 is the unbiased estimate, 0 the variance of these values. Where n <= correction the divisor is 0, as
+    in torch: NaN for a single value, else infinity.
     """
+    input = floating(input)
     x, axes = input.data, all_axes(dim, input.ndim)
     full_shape = kept(x.shape, axes)
     n = math.prod(x.shape[a] for a in axes)

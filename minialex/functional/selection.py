@@ -88,14 +88,14 @@ def clamp(input, min=None, max=None):
 
     def backward(gy):
         none = gy.dtype.type(0)
-        too_low = False if low is None else value < low
-        too_high = False if high is None else value > high
-        crossed = False if low is None or high is None else low > high
-        gradients = [unbroadcast(xp.where(np.logical_or(too_low, too_high), none, gy), value.shape)]
+        inside = (True if low is None else value >= low) & (True if high is None else value <= high)
+        gradients = [unbroadcast(xp.where(inside, gy, none), value.shape)]
         if low is not None:
-            gradients.append(unbroadcast(xp.where(too_low & ~np.asarray(crossed), gy, none), low.shape))
+            lifted = value < low if high is None else (value < low) & (low < high)
+            gradients.append(unbroadcast(xp.where(lifted, gy, none), low.shape))
         if high is not None:
-            gradients.append(unbroadcast(xp.where(np.logical_or(too_high, crossed), gy, none), high.shape))
+            lowered = value > high if low is None else (value > high) | (high < low)
+            gradients.append(unbroadcast(xp.where(lowered, gy, none), high.shape))
         return tuple(gradients)
 
     return Tensor.from_operation(y, backward, x, *bounds)
@@ -151,7 +151,7 @@ def _extreme_of_all(input, name):
     y = getattr(x, name)()
 
     def backward(gy):
-        ties = x == y
+        ties = (x == y) | (x != x)  # where there is a NaN, y is NaN and equals nothing
         return (ties * (gy / ties.sum()).astype(x.dtype),)
 
     backward.__qualname__ = name

@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 
-from ..tensor import Tensor, common_backend
+import numpy as np
+
+from ..tensor import Tensor
+from .arithmetic import _operands
 from .axes import one_axis
 
 
@@ -21,6 +24,8 @@ def reshape(input, shape):
     """
     old = input.shape
     try:
+        if np.min(shape, initial=0) < -1:
+            raise ValueError  # NumPy takes any negative number for -1
         y = input.data.reshape(shape)
     except ValueError:
         raise ValueError(f"cannot reshape {old}, {input.numel()} elements, into {shape}") from None
@@ -97,8 +102,8 @@ def _raw(index):
     return index.data if isinstance(index, Tensor) else index
 
 
-def pad(input, pad, mode="constant", value=0.0):
-    """A margin around the last axes.
+def pad(input, pad, mode="constant", value=None):
+    """A margin of `value` (0 for None) around the last axes.
 
     pad: (before, after) of the last axis, then of the last but one ...: (left, right, top, bottom). A negative
     number cuts off as much. gx = gy without the margin. ValueError for odd or too many numbers, and for any
@@ -106,17 +111,17 @@ def pad(input, pad, mode="constant", value=0.0):
     """
     if mode != "constant":
         raise ValueError(f'pad has mode="constant" only, got {mode!r}')
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ValueError(f"pad needs two numbers for each of the last axes of {input.ndim}, got {tuple(pad)}")
+    if not np.iterable(pad) or len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise ValueError(f"pad needs two numbers for each of the last axes of {input.ndim}, got {pad}")
     widths = [(0, 0)] * (input.ndim - len(pad) // 2) + [tuple(pad[i : i + 2]) for i in range(len(pad) - 2, -1, -2)]
     shape = tuple(n + before + after for n, (before, after) in zip(input.shape, widths, strict=True))
-    if any(n < 0 for n in shape):
+    if any(n + min(before, 0) + min(after, 0) < 0 for n, (before, after) in zip(input.shape, widths, strict=True)):
         raise ValueError(f"pad={tuple(pad)} cuts more off {input.shape} than there is")
     # where the kept part stands in y, and where it came from in x
     inside = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(shape, widths, strict=True))
     source = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(input.shape, widths, strict=True))
     xp, old = input.backend.xp, input.shape
-    y = xp.full(shape, value, input.dtype)
+    y = xp.full(shape, 0 if value is None else value, input.dtype)
     y[inside] = input.data[source]
 
     def backward(gy):
@@ -130,23 +135,26 @@ def pad(input, pad, mode="constant", value=0.0):
 def concatenate(tensors, dim=0):
     """Tensors put one behind another along an axis that exists; each gets its part of gy.
 
+    Of several dtypes the result has the widest. As in torch, a tensor of shape (0,) goes with all others.
     ValueError where their other axes differ.
     """
-    tensors = list(tensors)
-    backend = common_backend(*tensors)
+    tensors = _operands(*tensors)
     shapes = [t.shape for t in tensors]
-    ndim = len(shapes[0])
-    if not ndim:
-        raise ValueError("concatenate needs tensors with axes; stack puts single numbers together")
-    axis = one_axis(dim, ndim)
-    if any(s[:axis] + s[axis + 1 :] != shapes[0][:axis] + shapes[0][axis + 1 :] for s in shapes):
+    if not all(shapes) or not shapes:
+        raise ValueError("concatenate needs one or more tensors with axes; stack puts single numbers together")
+    full = next((s for s in shapes if s != (0,)), (0,))
+    axis = one_axis(dim, len(full))
+    before, after = full[:axis], full[axis + 1 :]
+    arrays = [t.data.reshape(*before, 0, *after) if t.shape == (0,) else t.data for t in tensors]
+    if any(x.shape != (*before, *x.shape[axis : axis + 1], *after) for x in arrays):
         raise ValueError(f"concatenate along axis {dim} needs shapes that agree elsewhere, got {shapes}")
-    ends = list(itertools.accumulate(s[axis] for s in shapes))
+    ends = list(itertools.accumulate(x.shape[axis] for x in arrays))
+    xp = tensors[0].backend.xp
 
     def backward(gy):
-        return tuple(backend.xp.split(gy, ends[:-1], axis))
+        return tuple(g.reshape(s) for g, s in zip(xp.split(gy, ends[:-1], axis), shapes, strict=True))
 
-    return Tensor.from_operation(backend.xp.concatenate([t.data for t in tensors], axis), backward, *tensors)
+    return Tensor.from_operation(xp.concatenate(arrays, axis), backward, *tensors)
 
 
 cat = concatenate
@@ -154,14 +162,14 @@ cat = concatenate
 
 def stack(tensors, dim=0):
     """Tensors of one shape side by side along a new axis; each gets its slice of gy. ValueError where they differ."""
-    tensors = list(tensors)
-    backend = common_backend(*tensors)
+    tensors = _operands(*tensors)
     shapes = [t.shape for t in tensors]
-    if any(s != shapes[0] for s in shapes):
-        raise ValueError(f"stack needs tensors of one shape, got {shapes}")
+    if len(set(shapes)) != 1:
+        raise ValueError(f"stack needs one or more tensors of one shape, got {shapes}")
     axis = one_axis(dim, len(shapes[0]) + 1)
+    xp = tensors[0].backend.xp
 
     def backward(gy):
-        return tuple(backend.xp.moveaxis(gy, axis, 0))
+        return tuple(xp.moveaxis(gy, axis, 0))
 
-    return Tensor.from_operation(backend.xp.stack([t.data for t in tensors], axis), backward, *tensors)
+    return Tensor.from_operation(xp.stack([t.data for t in tensors], axis), backward, *tensors)

@@ -20,24 +20,7 @@ from .losses import CrossEntropyLoss, MSELoss, NLLLoss
 from .module import Module, Parameter, Sequential
 
 __all__ = [
-    "AdaptiveAvgPool2d",
-    "AvgPool2d",
-    "BatchNorm2d",
-    "Conv2d",
-    "CrossEntropyLoss",
-    "Dropout",
-    "Flatten",
-    "Identity",
-    "LeakyReLU",
-    "Linear",
-    "LocalResponseNorm",
-    "MSELoss",
-    "MaxPool2d",
-    "Module",
-    "NLLLoss",
-    "Parameter",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Tanh",
+    "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten",
+    "Identity", "LeakyReLU", "Linear", "LocalResponseNorm", "MSELoss", "MaxPool2d", "Module", "NLLLoss",
+    "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh",
 ]

@@ -223,7 +223,10 @@ def _join(prefix, name):
 
 
 class Sequential(Module):
-    """Layers applied one after another: `Sequential(a, b)`, or with names `Sequential({"conv1": a, "relu1": b})`."""
+    """Layers applied one after another: `Sequential(a, b)`, or with names `Sequential({"conv1": a, "relu1": b})`.
+
+    A layer that cannot take what it is given is named in the ValueError.
+    """
 
     def __init__(self, *layers):
         super().__init__()
@@ -234,8 +237,11 @@ class Sequential(Module):
             self._modules[str(name)] = layer
 
     def forward(self, x):
-        for layer in self._modules.values():
-            x = layer(x)
+        for name, layer in self._modules.items():
+            try:
+                x = layer(x)
+            except ValueError as error:
+                raise ValueError(f"layer {name} ({type(layer).__name__}): {error}") from error
         return x
 
     def __len__(self):
