@@ -5,6 +5,8 @@ Nothing here is shared with minialex.
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -80,7 +82,7 @@ def conv2d(x, w, b, gy, stride, padding, dilation, groups):
 
 
 def max_pool2d(x, gy, kernel, stride, padding, dilation, ceil_mode):
-    """(y, gx): the first of equals wins."""
+    """(y, gx): the first of equals wins; a dilated window may miss the picture altogether, and holds -inf then."""
     rows, columns = corners(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
     y, gx = np.zeros((*x.shape[:2], len(rows), len(columns))), np.zeros(x.shape)
     gy = gy(y.shape)
@@ -89,8 +91,9 @@ def max_pool2d(x, gy, kernel, stride, padding, dilation, ceil_mode):
         for _, _, row, column in pixels((rows[i], columns[j]), kernel, dilation, x.shape[2:]):
             if best is None or x[n, c, row, column] > x[n, c, *best]:
                 best = row, column
-        y[n, c, i, j] = x[n, c, *best]
-        gx[n, c, *best] += gy[n, c, i, j]
+        y[n, c, i, j] = x[n, c, *best] if best else -np.inf
+        if best:
+            gx[n, c, *best] += gy[n, c, i, j]
     return y, gx
 
 
@@ -130,3 +133,57 @@ def local_response_norm(x, gy, size, a, beta, k, within_channel, groups):
         for j in window:
             gx[j] -= 2 * a * beta * x[j] * gy[n, c, h, w] * x[n, c, h, w] * d ** (-beta - 1)
     return y, gx
+
+
+def adaptive_avg_pool2d(x, gy, out):
+    """(y, gx): window i of n over a length of m goes from floor(i m / n) to the ceiling of (i + 1) m / n."""
+    y, gx = np.zeros((*x.shape[:2], *out)), np.zeros(x.shape)
+    gy = gy(y.shape)
+    for n, c, i, j in np.ndindex(y.shape):
+        rows, columns = (
+            range(math.floor(Fraction(k * m, new)), math.ceil(Fraction((k + 1) * m, new)))
+            for k, m, new in zip((i, j), x.shape[2:], out)
+        )
+        for r, q in product(rows, columns):
+            y[n, c, i, j] += x[n, c, r, q] / (len(rows) * len(columns))
+            gx[n, c, r, q] += gy[n, c, i, j] / (len(rows) * len(columns))
+    return y, gx
+
+
+def batch_norm(x, w, b, gy, eps):
+    """(y, gx, gw, gb, mean, unbiased variance): all pairs (i, j) of a channel's values, d y_j / d x_i times gy_j."""
+    y, gx, gw, gb, means, variances = np.zeros(x.shape), np.zeros(x.shape), *(np.zeros(x.shape[1]) for _ in range(4))
+    for c in range(x.shape[1]):
+        places = [i for i in np.ndindex(x.shape) if i[1] == c]
+        n = len(places)
+        mean = sum(x[i] for i in places) / n
+        variance = sum((x[i] - mean) ** 2 for i in places) / n
+        root = math.sqrt(variance + eps)
+        for j in places:
+            z = (x[j] - mean) / root
+            y[j] = w[c] * z + b[c]
+            gw[c] += gy[j] * z
+            gb[c] += gy[j]
+            for i in places:
+                gx[i] += gy[j] * w[c] / root * ((i == j) - 1 / n - z * (x[i] - mean) / root / n)
+        means[c], variances[c] = mean, variance * n / (n - 1)
+    return y, gx, gw, gb, means, variances
+
+
+def cross_entropy(x, target, w, gy, ignore_index, smoothing, reduction):
+    """(loss, gx) of rows (N, C): each class c of a row adds -q_c log p_c and sends gy q_c (p_k - [k = c]) to logit k.
+
+    gy: a function of the loss's shape.
+    """
+    classes, losses, gx = x.shape[1], np.zeros(len(x)), np.zeros(x.shape)
+    counted = [n for n in range(len(x)) if target[n] != ignore_index]
+    total = sum(w[target[n]] for n in counted) if reduction == "mean" else 1.0
+    gy = gy(losses.shape if reduction == "none" else ())
+    for n in counted:
+        p = [1 / sum(math.exp(other - own) for other in x[n]) for own in x[n]]
+        for c in range(classes):
+            q = w[c] * ((1 - smoothing) * (c == target[n]) + smoothing / classes) / total
+            losses[n] -= q * math.log(p[c])
+            for k in range(classes):
+                gx[n, k] += (gy[n] if reduction == "none" else gy) * q * (p[k] - (k == c))
+    return losses if reduction == "none" else losses.sum(), gx

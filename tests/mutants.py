@@ -1,63 +1,59 @@
-"""Gradients and functions made wrong on purpose, for the tests of the tests.
+"""Wrong gradients on purpose, for the tests of the tests: finite differences must reject every one.
 
-BACKWARD: the forward pass is right, the gradient wrong: finite differences must see it. CONSISTENT: a wrong function
-with its own right gradient, which only torch's values can tell.
+    python tests/mutants.py      prints all mutants, those of mutants_elsewhere.py too, with the check that rejects each
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # the checkout, installed or not
+
+import mutants_elsewhere  # noqa: F401  registers the others
+from verdicts import FINITE, altered, mutant, print_table
+
 from minialex import functional
-from minialex.backends import numpy_backend
 from minialex.backends.numpy_backend import NumPyBackend
-from minialex.functional import arithmetic
+from minialex.functional import arithmetic, unbroadcast
 from minialex.tensor import Tensor
-from minialex.window import Window
-
-BACKWARD, CONSISTENT = [], []  # (mutant, owner, attribute, operation)
-
-
-def mutant(kind, owner, attribute, op):
-    """Register a function that takes the place of owner.attribute; its first argument is what stood there."""
-    return lambda function: kind.append((function, owner, attribute, op)) or function
 
 
 def with_backward(y, backward, *parents):
     return Tensor.from_operation(y.data.copy(), backward, *parents)
 
 
-# ------------------------------------------------------------------------------ forward right, backward wrong
-
-
-@mutant(BACKWARD, NumPyBackend, "log_softmax_backward", "log_softmax")
+@mutant(FINITE, NumPyBackend, "log_softmax_backward", "log_softmax")
 def zero_softmax_gradient(original, self, gy, y, axis):
     return 0 * gy
 
 
-@mutant(BACKWARD, NumPyBackend, "log_softmax_backward", "log_softmax")
+@mutant(FINITE, NumPyBackend, "log_softmax_backward", "log_softmax")
 def softmax_over_the_wrong_axis(original, self, gy, y, axis):
     return original(self, gy, y, 0)
 
 
-@mutant(BACKWARD, NumPyBackend, "local_response_norm_backward", "local_response_norm")
+@mutant(FINITE, NumPyBackend, "local_response_norm_backward", "local_response_norm")
 def lrn_without_its_cross_term(original, self, gy, saved, size, a, beta, k, *rest):
     return gy * saved[1] ** -beta
 
 
-@mutant(BACKWARD, NumPyBackend, "local_response_norm_backward", "local_response_norm")
+@mutant(FINITE, NumPyBackend, "local_response_norm_backward", "local_response_norm")
 def lrn_cross_term_over_the_unmirrored_window(original, self, gy, saved, size, *rest):
     """All channels turned round, which turns the window round: another one only where n is even."""
     turned = original(self, gy[:, ::-1], tuple(s[:, ::-1] for s in saved), size, *rest)
     return turned[:, ::-1].copy()
 
 
-@mutant(BACKWARD, NumPyBackend, "max_pool2d_backward", "max_pool2d")
+@mutant(FINITE, NumPyBackend, "max_pool2d_backward", "max_pool2d")
 def max_pool_window_off_by_one(original, self, gy, winners, window):
     return original(self, gy, winners + 1, window)
 
 
-@mutant(BACKWARD, NumPyBackend, "max_pool2d_backward", "max_pool2d")
+@mutant(FINITE, NumPyBackend, "max_pool2d_backward", "max_pool2d")
 def max_pool_assigns_where_it_must_add(original, self, gy, winners, window):
     padded = np.zeros((*gy.shape[:2], *window.padded))
     for place, tap in enumerate(window.taps()):
@@ -65,7 +61,7 @@ def max_pool_assigns_where_it_must_add(original, self, gy, winners, window):
     return padded[..., *window.inside]
 
 
-@mutant(BACKWARD, NumPyBackend, "avg_pool2d_backward", "avg_pool2d")
+@mutant(FINITE, NumPyBackend, "avg_pool2d_backward", "avg_pool2d")
 def avg_pool_assigns_where_it_must_add(original, self, gy, scale, window):
     padded = np.zeros((*gy.shape[:2], *window.padded))
     for tap in window.taps():
@@ -73,65 +69,66 @@ def avg_pool_assigns_where_it_must_add(original, self, gy, scale, window):
     return padded[..., *window.inside]
 
 
-@mutant(BACKWARD, NumPyBackend, "avg_pool2d_backward", "avg_pool2d")
+@mutant(FINITE, NumPyBackend, "avg_pool2d_backward", "avg_pool2d")
 def avg_pool_not_divided(original, self, gy, scale, window):
     return original(self, gy, np.ones_like(scale), window)
 
 
-@mutant(BACKWARD, NumPyBackend, "conv2d_backward", "conv2d")
+@mutant(FINITE, NumPyBackend, "conv2d_backward", "conv2d")
 def conv_without_bias_gradient(original, self, gy, *rest):
     gx, gw, gb = original(self, gy, *rest)
     return gx, gw, None if gb is None else 0 * gb
 
 
-@mutant(BACKWARD, NumPyBackend, "conv2d_backward", "conv2d")
+@mutant(FINITE, NumPyBackend, "conv2d_backward", "conv2d")
 def conv_filter_gradient_flipped(original, self, gy, *rest):
     gx, gw, gb = original(self, gy, *rest)
     return gx, gw[..., ::-1, ::-1].copy(), gb
 
 
-@mutant(BACKWARD, NumPyBackend, "conv2d_backward", "conv2d")
+@mutant(FINITE, NumPyBackend, "conv2d_backward", "conv2d")
 def conv_padding_ignored_in_gx(original, self, gy, saved, window, *rest):
     gx, gw, gb = original(self, gy, saved, window, *rest)
     (top, _), (left, _) = window.padding
     return np.roll(gx, (top, left), (2, 3)), gw, gb
 
 
-@mutant(BACKWARD, NumPyBackend, "linear_backward", "linear")
+@mutant(FINITE, NumPyBackend, "linear_backward", "linear")
 def linear_bias_gradient_of_one_row(original, self, gy, x, w, needs):
     gx, gw, gb = original(self, gy, x, w, needs)
     return gx, gw, None if gb is None else gy.reshape(-1, len(w))[0].copy()
 
 
-@mutant(BACKWARD, NumPyBackend, "relu_backward", "relu")
+@mutant(FINITE, NumPyBackend, "relu_backward", "relu")
 def relu_lets_negatives_pass(original, self, gy, y):
     return gy.copy()
 
 
-@mutant(BACKWARD, NumPyBackend, "cross_entropy_backward", "cross_entropy")
+@mutant(FINITE, NumPyBackend, "cross_entropy_backward", "cross_entropy")
 def cross_entropy_gradient_not_divided_by_n(original, self, gy, logp, *rest):
     return original(self, gy, logp, *rest) * len(logp)
 
 
-@mutant(BACKWARD, NumPyBackend, "cross_entropy_backward", "cross_entropy")
+@mutant(FINITE, NumPyBackend, "cross_entropy_backward", "cross_entropy")
 def cross_entropy_counts_ignored_rows(original, self, gy, logp, labels, w, valid, smoothing):
     return original(self, gy, logp, labels, w, np.ones_like(valid), smoothing)
 
 
-@mutant(BACKWARD, arithmetic, "unbroadcast", "add")
-@mutant(BACKWARD, arithmetic, "unbroadcast", "mul")
+@mutant(FINITE, arithmetic, "unbroadcast", "add")
+@mutant(FINITE, arithmetic, "unbroadcast", "mul")
+@mutant(FINITE, arithmetic, "unbroadcast", "matmul")
 def unbroadcast_takes_one_copy(original, gradient, shape):
     gradient = gradient[(0,) * (gradient.ndim - len(shape))]
     return gradient[tuple(slice(n) for n in shape)]
 
 
-@mutant(BACKWARD, functional, "tanh", "tanh")
+@mutant(FINITE, functional, "tanh", "tanh")
 def tanh_with_y_unsquared(original, x):
     y = original(x)
     return with_backward(y, lambda gy: (gy * (1 - y.data),), x)
 
 
-@mutant(BACKWARD, functional, "matmul", "matmul")
+@mutant(FINITE, functional, "matmul", "matmul")
 def matmul_reshaped_where_it_must_transpose(original, a, b):
     y = original(a, b)
     if a.ndim != 2 or b.ndim != 2:
@@ -139,7 +136,7 @@ def matmul_reshaped_where_it_must_transpose(original, a, b):
     return with_backward(y, lambda gy: (gy @ b.data.reshape(b.shape[::-1]), a.data.reshape(a.shape[::-1]) @ gy), a, b)
 
 
-@mutant(BACKWARD, functional, "mean", "mean")
+@mutant(FINITE, functional, "mean", "mean")
 def mean_not_divided(original, x, dim=None, keepdim=False):
     gradient = Tensor(np.zeros(x.shape), requires_grad=True)
     total = functional.sum(gradient, dim, keepdim)
@@ -151,7 +148,7 @@ def mean_not_divided(original, x, dim=None, keepdim=False):
     return with_backward(original(x, dim, keepdim), backward, x)
 
 
-@mutant(BACKWARD, functional, "dropout", "dropout")
+@mutant(FINITE, functional, "dropout", "dropout")
 def dropout_redrawn_with_another_call(original, x, *args, generator, **options):
     y = original(x, *args, generator=generator, **options)
 
@@ -161,68 +158,80 @@ def dropout_redrawn_with_another_call(original, x, *args, generator, **options):
     return with_backward(y, backward, x)
 
 
-@mutant(BACKWARD, functional, "sub", "sub")
+@mutant(FINITE, functional, "sub", "sub")
 def sub_without_its_sign(original, a, b, **options):
     return with_backward(original(a, b, **options), lambda gy: functional.add(a, b, **options).node.backward(gy), a, b)
 
 
-# ------------------------------------------------------------------------------ forward and backward wrong alike
+@mutant(FINITE, functional, "maximum", "maximum")
+def maximum_to_the_smaller(original, a, b):
+    return with_backward(original(a, b), lambda gy: functional.minimum(a, b).node.backward(gy), a, b)
 
 
-@mutant(CONSISTENT, NumPyBackend, "dropout", "dropout")
-def mask_of_the_next_call(original, self, x, keep, scale, seed, call):
-    return original(self, x, keep, scale, seed, call + 1)
+@mutant(FINITE, functional, "minimum", "minimum")
+def minimum_to_the_larger(original, a, b):
+    return with_backward(original(a, b), lambda gy: functional.maximum(a, b).node.backward(gy), a, b)
 
 
-@mutant(CONSISTENT, Window, "counts", "avg_pool2d")
-def padding_counted_when_it_must_not(original, self, include_padding):
-    return original(self, not include_padding)
+@mutant(FINITE, functional, "min", "min")
+def min_to_the_largest(original, x, *args, **options):
+    y, largest = original(x, *args, **options), functional.max(x, *args, **options)
+    node, other = getattr(y, "values", y).node, getattr(largest, "values", largest).node
+    if node is not None:
+        node.backward = other.backward
+    return y
 
 
-@mutant(CONSISTENT, numpy_backend, "_pad", "max_pool2d")
-def max_pool_padded_with_zeros(original, xp, x, window, value):
-    return original(xp, x, window, 0)
+@mutant(FINITE, functional, "softmax", "softmax")
+def softmax_of_its_diagonal_only(original, x, dim):
+    y = original(x, dim)
+    return with_backward(y, lambda gy: (gy * y.data * (1 - y.data),), x)
 
 
-@mutant(CONSISTENT, functional, "conv2d", "conv2d")
-def the_odd_pixel_of_same_padding_at_the_top(original, x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
-    if padding == "same":
-        window = Window.over(x.shape, w.shape[2:], stride, padding, dilation)
-        padding = tuple(side[::-1] for side in window.padding)
-    return original(x, w, b, stride, padding, dilation, groups)
+@mutant(FINITE, NumPyBackend, "add_at", "getitem")
+def getitem_assigns_where_it_must_add(original, self, target, index, values):
+    target[index] = values
 
 
-@mutant(CONSISTENT, functional, "conv2d", "conv2d")
-def conv_with_flipped_filters(original, x, w, *args, **options):
-    """Convolution as mathematics has it: the values of 1x1 filters only are right."""
-    flipped = Tensor.from_operation(w.data[..., ::-1, ::-1].copy(), lambda gw: (gw[..., ::-1, ::-1].copy(),), w)
-    return original(x, flipped, *args, **options)
+@mutant(FINITE, NumPyBackend, "batch_norm_backward", "batch_norm")
+def batch_norm_statistics_taken_for_constants(original, self, gy, saved, w, training):
+    return original(self, gy, saved, w, False)
 
 
-@mutant(CONSISTENT, functional, "local_response_norm", "local_response_norm")
-def lrn_window_from_the_other_side(original, x, *args, **options):
-    def turn(t):
-        return Tensor.from_operation(t.data[:, ::-1].copy(), lambda g: (g[:, ::-1].copy(),), t)
+# ------------------------------------------------------------------------------ one line each: the gradients, changed
 
-    return turn(original(turn(x), *args, **options))
+altered("abs", "abs_without_its_sign", lambda gy, g, x: (gy,))
+altered("adaptive_avg_pool2d", "adaptive_turned_round", lambda gy, g, x: (g[0][..., ::-1],))
+altered("batch_norm", "batch_norm_weight_without_z", lambda gy, g, x, *w: (g[0], g[2], g[2]) if w else g)
+altered("clamp", "clamp_lets_all_pass", lambda gy, g, x, *bounds: (gy.copy(), *g[1:]))
+altered("clamp", "clamp_keeps_nothing_for_its_bounds", lambda gy, g, x, *bounds: (g[0], *(0 * h for h in g[1:])))
+altered("concatenate", "concatenate_parts_back_to_front", lambda gy, g, *x: tuple(h[..., ::-1] for h in g))
+altered("div", "div_by_b_where_it_must_be_b_squared", lambda gy, g, a, b: (g[0], unbroadcast(-gy * a / b, b.shape)))
+altered("exp", "exp_with_x_for_y", lambda gy, g, x: (gy * x,))
+altered("flatten", "flatten_back_to_front", lambda gy, g, x: (g[0][::-1],))
+altered("getitem", "getitem_a_step_too_far", lambda gy, g, x: (np.roll(g[0], 1, 0),))
+altered("leaky_relu", "leaky_relu_with_relus_gradient", lambda gy, g, x: (gy * (x > 0),))
+altered("linear", "linear_weights_of_one_row", lambda gy, g, x, w, *b: (
+    g[0], np.outer(gy.reshape(-1, len(w))[0], x.reshape(-1, x.shape[-1])[0]), *g[2:]))  # fmt: skip
+altered("log", "log_times_where_it_must_divide", lambda gy, g, x: (gy * x,))
+altered("logsumexp", "logsumexp_like_max", lambda gy, g, x: (g[0] * (g[0] == g[0].max()),))
+altered("max", "max_to_its_neighbour", lambda gy, g, x: (np.roll(g[0], 1),))
+altered("mse_loss", "mse_without_its_two", lambda gy, g, *x: tuple(h / 2 for h in g))
+altered("neg", "neg_without_its_sign", lambda gy, g, x: (gy,))
+altered("nll_loss", "nll_without_its_sign", lambda gy, g, x: (-g[0],))
+altered("pad", "pad_off_by_one", lambda gy, g, x: (np.roll(g[0], 1, -1),))
+altered("permute", "permute_reshaped_where_it_must_permute", lambda gy, g, x: (gy.reshape(x.shape),))
+altered("pow", "pow_without_lowering_the_exponent", lambda gy, g, a, *b: (g[0] * a, g[1]))
+altered("pow", "pow_with_a_constant_exponent", lambda gy, g, a, *b: (g[0], *((0 * g[1],) if b else g[1:])))
+altered("reshape", "reshape_back_in_fortran_order", lambda gy, g, x: (gy.reshape(-1).reshape(x.shape, order="F"),))
+altered("sigmoid", "sigmoid_with_y_unsquared", lambda gy, g, x: (gy / (1 + np.exp(-x)),))
+altered("sqrt", "sqrt_without_its_half", lambda gy, g, x: (2 * g[0],))
+altered("stack", "stack_gives_all_of_them_the_first", lambda gy, g, *x: (g[0],) * len(g))
+altered("sum", "sum_shared_out_like_a_mean", lambda gy, g, x: (g[0] * gy.size / x.size,))
+altered("transpose", "transpose_reshaped_where_it_must_transpose", lambda gy, g, x: (gy.reshape(x.shape),))
+altered("var", "var_without_its_two", lambda gy, g, x: (g[0] / 2,))
+altered("where", "where_to_the_first_only", lambda gy, g, a, b: (g[0], 0 * g[1]))
 
 
-@mutant(CONSISTENT, functional, "local_response_norm", "local_response_norm")
-def lrn_alpha_never_divided(original, x, size, **options):
-    return original(x, size, **options | {"alpha_over": "element"})
-
-
-@mutant(CONSISTENT, functional, "cross_entropy", "cross_entropy")
-def cross_entropy_summed(original, x, target, reduction="mean", **options):
-    return original(x, target, reduction="sum" if reduction == "mean" else reduction, **options)
-
-
-@mutant(CONSISTENT, functional, "cross_entropy", "cross_entropy")
-def label_smoothing_ignored(original, x, target, label_smoothing=0.0, **options):
-    return original(x, target, **options)
-
-
-@mutant(CONSISTENT, functional, "reshape", "reshape")
-def reshape_in_fortran_order(original, x, shape):
-    y = x.data.reshape(shape, order="F").copy()
-    return Tensor.from_operation(y, lambda gy: (gy.reshape(x.shape, order="F"),), x)
+if __name__ == "__main__":
+    print_table()

@@ -12,6 +12,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from minialex import functional
+from minialex.tensor import Tensor
+
 
 def gradients(case, arrays, cotangent):
     """(y, gradients of all inputs) as NumPy arrays of the inputs' dtype; cotangent: a function of y's shape."""
@@ -87,6 +90,57 @@ def _extreme(name):
 
 def _clamp(x, low=None, high=None, min=None, max=None):
     return torch.clamp(x, min if low is None else low, max if high is None else high)
+
+
+class Names:
+    """torch under the names of minialex.functional: `names.softmax`, `names.conv2d`."""
+
+    def __getattr__(self, name):
+        if name in ("sigmoid", "tanh", "concatenate"):
+            return getattr(torch, name)
+        return getattr(F, name, None) or getattr(torch, name)  # torch.dropout and torch.batch_norm are others than F's
+
+
+def outcome(call, names, make, arrays):
+    """What a call comes to: (dtypes and values of its results, gradients of its inputs), or the error it raises.
+
+    call: (names, *tensors) -> a tensor or a tuple of them; of a tuple the first has the gradients.
+    """
+    tensors = [make(x.copy()) for x in arrays]
+    try:
+        results = call(names, *tensors)
+        results = tuple(results) if isinstance(results, tuple) else (results,)
+        if results[0].requires_grad:
+            cotangent = np.random.default_rng(0).standard_normal(tuple(results[0].shape))
+            results[0].backward(make(cotangent.astype(arrays[0].dtype), False))
+    except (ValueError, IndexError, TypeError, RuntimeError, NotImplementedError) as error:
+        return error
+    values = [np.asarray(r.detach().numpy()) for r in results]
+    zeros = [np.zeros(x.shape, x.dtype) for x in arrays]
+    return values, [z if t.grad is None else np.asarray(t.grad) for t, z in zip(tensors, zeros)]
+
+
+def compare(call, *arrays):
+    """AssertionError unless minialex does as torch: raises, or gives the same values, gradients, shapes and dtypes."""
+    arrays = [np.asarray(x) for x in arrays]
+
+    def torch_leaf(x, leaf=True):
+        return torch.tensor(x, requires_grad=leaf and x.dtype.kind == "f")
+
+    def our_leaf(x, leaf=True):
+        return Tensor(x, requires_grad=leaf and x.dtype.kind == "f")
+
+    ours, theirs = outcome(call, functional, our_leaf, arrays), outcome(call, Names(), torch_leaf, arrays)
+    if isinstance(theirs, Exception) or isinstance(ours, Exception):
+        both = isinstance(theirs, Exception) and isinstance(ours, Exception)
+        assert both, f"minialex: {ours!r}\ntorch: {theirs!r}"
+        return
+    for kind, mine, torchs in zip(("value", "gradient"), ours, theirs):
+        for a, b in zip(mine, torchs, strict=True):
+            assert (a.shape, a.dtype) == (b.shape, b.dtype), f"{kind}: {a.dtype}{a.shape}, torch's {b.dtype}{b.shape}"
+            rtol = 1e-5 if np.float32 in (a.dtype, *(x.dtype for x in arrays)) else 1e-11
+            largest = np.abs(b[np.isfinite(b)]).max(initial=0) if a.dtype.kind == "f" else 0
+            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * largest, err_msg=kind)
 
 
 FUNCTIONS = {

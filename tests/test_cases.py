@@ -235,7 +235,7 @@ DIFFERENTIABLE = {"batch_norm": ["input", "weight", "bias"], "where": ["input", 
 
 
 def test_every_argument_is_given_in_some_case():
-    """All but those that change no value of the table: relu's inplace, dropout's generator, torch's retired two, the one mode of pad."""
+    """All but those that change no value: inplace, dropout's generator, torch's retired two, the one mode of pad."""
     elsewhere = {"inplace", "generator", "size_average", "reduce", "mode"}
     for op in {case.op for case in CASES}:
         arguments = list(inspect.signature(getattr(functional, op)).parameters)

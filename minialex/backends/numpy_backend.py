@@ -52,8 +52,8 @@ class NumPyBackend:
         return self.xp.maximum(x, x.dtype.type(0), out=out)
 
     def relu_backward(self, gy, y):
-        """gx = gy [y > 0]"""
-        return self.xp.where(y > 0, gy, gy.dtype.type(0))
+        """gx = gy [y > 0 or NaN]"""
+        return self.xp.where(y <= 0, gy.dtype.type(0), gy)  # so that a NaN does not end a gradient unseen
 
     def dropout(self, x, keep, scale, seed, call):
         """y_i = scale x_i where word i of Philox (seed, call) is below keep 2^32, else 0; its own backward."""
@@ -71,9 +71,10 @@ class NumPyBackend:
 
     def linear_backward(self, gy, x, w, needs):
         """gx = gy W, gW = gy^T x, gb = sum gy; `needs` says which of them are wanted."""
-        rows = gy.reshape(-1, gy.shape[-1])
+        count = math.prod(gy.shape[:-1])
+        rows = gy.reshape(count, gy.shape[-1])
         gx = gy @ w if needs[0] else None
-        gw = rows.T @ x.reshape(-1, x.shape[-1]) if needs[1] else None
+        gw = rows.T @ x.reshape(count, x.shape[-1]) if needs[1] else None
         gb = rows.sum(axis=0) if needs[2] else None
         return gx, gw, gb
 
@@ -82,9 +83,9 @@ class NumPyBackend:
 
         `needs` says which of gx, gw and gb backward will be asked for: what none of them takes is not saved.
         """
-        xp, filters = self.xp, len(w)
+        xp, filters, rows = self.xp, len(w), math.prod(w.shape[1:])
         y = xp.empty((len(x), groups, filters // groups, math.prod(window.output)), x.dtype)
-        weights = w.reshape(groups, filters // groups, -1)
+        weights = w.reshape(groups, filters // groups, rows)
         buffers = _ConvBuffers(xp, x.shape, x.dtype, window, groups)
         for some in buffers.blocks:
             xp.matmul(weights, buffers.im2col(x[some]), out=y[some])
@@ -96,11 +97,11 @@ class NumPyBackend:
     def conv2d_backward(self, gy, saved, window, groups, needs):
         """Columns are made again rather than kept: gW = sum over pictures of gy @ columns^T, gx = col2im(W^T @ gy)."""
         xp, (x_shape, w_shape, x, w) = self.xp, saved
-        filters = w_shape[0]
+        filters, rows = w_shape[0], math.prod(w_shape[1:])
         gx = xp.empty(x_shape, gy.dtype) if needs[0] else None
-        gw = xp.zeros((groups, filters // groups, math.prod(w_shape[1:])), gy.dtype) if needs[1] else None
+        gw = xp.zeros((groups, filters // groups, rows), gy.dtype) if needs[1] else None
         gb = gy.sum(axis=(0, 2, 3)) if needs[2] else None
-        transposed = w.reshape(groups, filters // groups, -1).swapaxes(1, 2) if needs[0] else None
+        transposed = w.reshape(groups, filters // groups, rows).swapaxes(1, 2) if needs[0] else None
         gy = gy.reshape(len(gy), groups, filters // groups, math.prod(window.output))
         buffers = _ConvBuffers(xp, x_shape, gy.dtype, window, groups)
         for some in buffers.blocks:
@@ -203,8 +204,9 @@ class NumPyBackend:
 
     def log_softmax(self, x, axis):
         """y = (x - m) - log sum exp(x - m), m = max x"""
-        shifted = x - x.max(axis=axis, keepdims=True) if x.size else x
-        y = shifted - self.xp.log(self.xp.exp(shifted).sum(axis=axis, keepdims=True))
+        with np.errstate(divide="ignore", invalid="ignore"):  # infinite logits: NaN, as in torch; an axis of length 0
+            shifted = x - x.max(axis=axis, keepdims=True) if x.size else x
+            y = shifted - self.xp.log(self.xp.exp(shifted).sum(axis=axis, keepdims=True))
         return y, y
 
     def log_softmax_backward(self, gy, y, axis):
@@ -293,7 +295,7 @@ class _ConvBuffers:
     def __init__(self, xp, shape, dtype, window, groups):
         pictures, channels = shape[:2]
         rows, length = channels * math.prod(window.kernel), math.prod(window.output)
-        block = max(1, min(pictures, _COLUMNS // (rows * length * np.dtype(dtype).itemsize)))
+        block = max(1, min(pictures, _COLUMNS // max(1, rows * length * np.dtype(dtype).itemsize)))
         self.blocks = [slice(start, min(start + block, pictures)) for start in range(0, pictures, block)]
         self.xp, self.window = xp, window
         self.padded = xp.zeros((block, channels, *window.padded), dtype)
@@ -314,7 +316,7 @@ class _ConvBuffers:
     def col2im(self, columns):
         """The adjoint of im2col: every column entry is added back to the pixel it was copied from."""
         pictures = self.xp.zeros((len(columns), *self.padded.shape[1:]), self.padded.dtype)
-        taps = columns.reshape(len(columns), self.six[1], -1, *self.window.output)
+        taps = columns.reshape(len(columns), self.six[1], math.prod(self.window.kernel), *self.window.output)
         for place, tap in enumerate(self.window.taps()):
             pictures[:, :, *tap] += taps[:, :, place]
         return pictures[:, :, *self.window.inside]
@@ -330,7 +332,7 @@ def _neighbours(xp, values, size, within_channel, groups, mirrored=False):
         before, after = after, before
     if within_channel:
         return _slide(xp, _slide(xp, values, 1, before, after), 2, before, after)
-    blocks = values.reshape(groups, -1, *values.shape[1:])
+    blocks = values.reshape(groups, len(values) // groups, *values.shape[1:])
     return _slide(xp, blocks, 1, before, after).reshape(values.shape)
 
 

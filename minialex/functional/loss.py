@@ -26,11 +26,12 @@ def cross_entropy(
     xp, rows, labels, valid, w, scale = setup
     inner, shape = (input.shape[0], *input.shape[2:], input.shape[1]), (input.shape[0], *input.shape[2:])
     backend = common_backend(input)
-    losses, saved = backend.cross_entropy(rows, labels, w, valid, label_smoothing)
+    smoothing = float(label_smoothing)  # a NumPy number would widen float32
+    losses, saved = backend.cross_entropy(rows, labels, w, valid, smoothing)
 
     def backward(gy):
         per_row = _per_row(xp, gy, scale, shape)
-        gx = backend.cross_entropy_backward(per_row, saved, labels, w, valid, label_smoothing)
+        gx = backend.cross_entropy_backward(per_row, saved, labels, w, valid, smoothing)
         return (xp.moveaxis(gx.reshape(inner), -1, 1),)
 
     return Tensor.from_operation(_reduced(losses, scale, shape), backward, input)
@@ -52,7 +53,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
 
     def backward(gy):
         gx = xp.zeros((len(labels), inner[-1]), dtype)
-        gx[every, labels] = xp.where(valid, -w[labels], dtype.type(0)) * _per_row(xp, gy, scale, shape)
+        gx[every, labels] = xp.where(valid, -w[labels] * _per_row(xp, gy, scale, shape), dtype.type(0))
         return (xp.moveaxis(gx.reshape(inner), -1, 1),)
 
     return Tensor.from_operation(_reduced(losses, scale, shape), backward, input)
@@ -96,22 +97,19 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
         raise ValueError(f"{name}: {w.shape} class weights for {classes} classes, expected ({classes},)")
     scale = None if reduction == "none" else input.dtype.type(1)
     if reduction == "mean":
-        with np.errstate(invalid="ignore", divide="ignore"):  # no row that counts: 0 / 0 is NaN, as in torch
-            scale = 1 / xp.where(valid, w[labels], 0).sum()
+        total = xp.where(valid, w[labels], 0).sum()
+        with np.errstate(divide="ignore"):  # no row that counts: 0 / 0 is NaN, as in torch
+            scale = xp.where(total == 0, input.dtype.type(np.nan), 1 / total)
     return xp, xp.moveaxis(input.data, 1, -1).reshape(-1, classes), labels, valid, w, scale
 
 
 def _per_row(xp, gy, scale, shape):
     """The gradient of every row's loss."""
-    with np.errstate(invalid="ignore"):
-        return xp.broadcast_to(gy if scale is None else gy * scale, shape).reshape(-1)
+    return xp.broadcast_to(gy if scale is None else gy * scale, shape).reshape(-1)
 
 
 def _reduced(losses, scale, shape):
-    if scale is None:
-        return losses.reshape(shape)
-    with np.errstate(invalid="ignore"):
-        return losses.sum() * scale
+    return losses.reshape(shape) if scale is None else losses.sum() * scale
 
 
 def _check_target(xp, shape, target, ignore_index, name):

@@ -47,7 +47,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
 
     input (N, C, ...). In training the batch's statistics are used, and the running ones, Tensors (C) or None, move:
     running = (1 - momentum) running + momentum batch's, with the unbiased variance, as in torch. In evaluation the
-    running ones are used. ValueError for one value a channel in training, and where statistics are missing.
+    running ones are used. ValueError for a single value a channel in training, and where statistics are missing.
     Ioffe and Szegedy, "Batch normalization", 2015.
     """
     backend = common_backend(input, running_mean, running_var, weight, bias)
@@ -58,10 +58,13 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
         if t is not None and t.shape != (channels,):
             raise ValueError(f"batch_norm: {name} of shape {t.shape} for {channels} channels, expected ({channels},)")
+    count = input.numel() // max(channels, 1)
+    if not count:  # nothing to normalise, and nothing to learn from: accepted, as in torch
+        training, running_mean = False, Tensor(backend.xp.ones(channels, input.dtype), backend=backend)
+        running_var = running_mean
     if not training and (running_mean is None or running_var is None):
         raise ValueError("batch_norm in evaluation needs running_mean and running_var")
-    count = input.numel() // channels if channels else 0
-    if training and count <= 1:
+    if training and count == 1:
         raise ValueError(f"batch_norm in training needs more than one value for every channel, got input {input.shape}")
     statistics = None if training else (running_mean.data, running_var.data)
     w, b = (None if t is None else t.data for t in (weight, bias))

@@ -42,8 +42,8 @@ def log_softmax(input, dim):
 
     Computed as (x - m) - log sum exp(x - m) with m = max x, so that no exponential overflows.
     """
-    axis = one_axis(dim, input.ndim)
-    backend = common_backend(input)
+    axis, backend = one_axis(dim, input.ndim), common_backend(input)
+    input = floating(input)
     y, saved = backend.log_softmax(input.data, axis)
 
     def backward(gy):
@@ -54,8 +54,8 @@ def log_softmax(input, dim):
 
 def softmax(input, dim):
     """Probabilities along the axis `dim`.   y_i = exp(x_i) / sum_j exp(x_j)      gx = y (gy - sum_j gy_j y_j)."""
-    axis = one_axis(dim, input.ndim)
-    backend = common_backend(input)
+    axis, backend = one_axis(dim, input.ndim), common_backend(input)
+    input = floating(input)
     y = backend.xp.exp(backend.log_softmax(input.data, axis)[0])
 
     def backward(gy):

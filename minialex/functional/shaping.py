@@ -111,7 +111,7 @@ def pad(input, pad, mode="constant", value=None):
     """
     if mode != "constant":
         raise ValueError(f'pad has mode="constant" only, got {mode!r}')
-    if not np.iterable(pad) or len(pad) % 2 or len(pad) > 2 * input.ndim:
+    if not isinstance(pad, (tuple, list)) or len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(f"pad needs two numbers for each of the last axes of {input.ndim}, got {pad}")
     widths = [(0, 0)] * (input.ndim - len(pad) // 2) + [tuple(pad[i : i + 2]) for i in range(len(pad) - 2, -1, -2)]
     shape = tuple(n + before + after for n, (before, after) in zip(input.shape, widths, strict=True))
