@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -248,6 +249,30 @@ class Tensor:
 
     def __neg__(self):
         return functional.neg(self)
+
+    def _compared(self, other, compare):
+        """A tensor of truth values, without a gradient."""
+        return Tensor(compare(self._data, other.data if isinstance(other, Tensor) else other), backend=self.backend)
+
+    def __lt__(self, other):
+        return self._compared(other, operator.lt)
+
+    def __le__(self, other):
+        return self._compared(other, operator.le)
+
+    def __gt__(self, other):
+        return self._compared(other, operator.gt)
+
+    def __ge__(self, other):
+        return self._compared(other, operator.ge)
+
+    def __eq__(self, other):
+        return self._compared(other, operator.eq)
+
+    def __ne__(self, other):
+        return self._compared(other, operator.ne)
+
+    __hash__ = object.__hash__  # a tensor is itself, whatever it is equal to
 
     def __getitem__(self, index):
         return functional.getitem(self, index)

@@ -271,7 +271,7 @@ def test_numpy_shares_memory():
 
 def test_tensors_can_be_kept_in_dicts_and_sets():
     a, b = Tensor([1.0]), Tensor([1.0])
-    assert len({a, b}) == 2 and a != b and a == a
+    assert len({a, b}) == 2 and len({a: 1, b: 2}) == 2 and a in {a} and b not in {a}
 
 
 def test_unknown_attributes_are_errors():
@@ -288,3 +288,15 @@ def test_repr():
     assert repr(functional.exp(Tensor([0.0], requires_grad=True))) == "Tensor([1.], made_by=exp)"
     assert repr(Tensor([[1, 2], [3, 4]])) == "Tensor([[1, 2],\n        [3, 4]], dtype=int64)"
     assert "..." in repr(Tensor(np.zeros((100, 100, 3))))
+
+
+def test_comparisons_give_truth_values_element_by_element():
+    a, b = Tensor([1.0, 2.0, 3.0], requires_grad=True), Tensor([2.0, 2.0, 2.0])
+    expected = {"<": [1, 0, 0], "<=": [1, 1, 0], ">": [0, 0, 1], ">=": [0, 1, 1], "==": [0, 1, 0], "!=": [1, 0, 1]}
+    for sign, truth in expected.items():
+        for other in (b, b.data, 2, 2.0):
+            result = eval(f"a {sign} other", {"a": a, "other": other})
+            assert result.dtype == bool and not result.requires_grad
+            np.testing.assert_array_equal(result.numpy(), np.array(truth, bool))
+        np.testing.assert_array_equal(eval(f"array {sign} b", {"array": a.data, "b": b}).numpy(), np.array(truth, bool))
+    assert len({a, b, a}) == 2  # hashed by identity
