@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import files, models
+from . import fields, files, models
 
 FORMAT, VERSION = "minialex checkpoint", 1
 
@@ -63,17 +63,21 @@ def load(path, *, model=None):
     arrays = _read(path)
     try:
         tree = json.loads(arrays.pop("checkpoint").tobytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"{path} is not a minialex checkpoint: its description is not JSON") from None
     if not isinstance(tree, dict) or tree.pop("format", None) != FORMAT:
         raise ValueError(f"{path} is not a minialex checkpoint: it does not say so in its description")
-    if (version := tree.pop("version")) > VERSION:
+    version = tree.pop("version", None)
+    if not isinstance(version, int):
+        raise ValueError(f"{path} is damaged: its description gives {version!r} for the version of its format")
+    if version > VERSION:
         raise ValueError(
             f"{path} was written by a newer minialex: its format is {version}, this version reads "
             f"up to {VERSION}; update minialex"
         )
     try:
         checkpoint = Checkpoint(**_unpack(tree, arrays))
+        fields.check_types(checkpoint)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: its description and its arrays do not fit together ({error})") from None
     if model is not None and checkpoint.model != model:
@@ -97,7 +101,10 @@ def _members(path, file):
     try:
         with np.load(file, allow_pickle=False) as archive:
             if "checkpoint" in archive.files:
-                return {name: archive[name] for name in archive.files}
+                arrays = {name: archive[name] for name in archive.files}
+                if strangers := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+                    raise ValueError(f"{strangers[0]} is no array")
+                return arrays
     except Exception as error:  # a cut or damaged file shows itself in a dozen ways, each from another layer
         raise ValueError(f"{path} is cut short or damaged ({error})") from error
     raise ValueError(f"{path} is not a minialex checkpoint: it has no description")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import math
 import os
 import signal
@@ -25,6 +26,8 @@ class Interrupted(Exception):
 
 def run(main, argv=None):
     """The exit code of `main(argv)`: 0, or 2 after an error of the user's or the system's, 130 after Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = main(argv) or 0
         sys.stdout.flush()  # not at exit, where it is too late to be told that nobody reads
@@ -32,7 +35,7 @@ def run(main, argv=None):
     except BrokenPipeError:  # the reader of our output is gone, as in `... | head`: nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (UserError, OSError) as error:
+    except (UserError, OSError, MemoryError) as error:
         print(f"error: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -41,9 +44,12 @@ def run(main, argv=None):
 
 
 def _sentence(error):
+    text = str(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        text = f"out of memory ({text or 'the system gave no more'}): try a smaller --batch-size, or --limit"
+    return " ".join(text.splitlines())  # a name, or another library's message, may hold a line break
 
 
 @contextlib.contextmanager
@@ -69,6 +75,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         raise UserError(f"{message} ({self.prog} --help lists the options)")
+
+
+def folder(text):
+    """An argparse type: the name of a folder, there or not."""
+    if not text:  # as in --resume "$RUN" where RUN is not set
+        raise argparse.ArgumentTypeError("'' is not the name of a folder")
+    return text
 
 
 def whole_number(low, high=None):

@@ -15,7 +15,7 @@ import numpy as np
 from . import functional, nn
 from .tensor import Tensor, no_grad
 
-HEALTHY_UPDATE = 1e-4, 1e-2  # |step| / |weight|: about 1e-3 is a good rate
+HEALTHY_UPDATE = 3e-5, 3e-2  # of |step| / |weight|: a factor of 30 about 1e-3, the rule of thumb
 DEAD_LIMIT = 0.5  # more dead ReLUs than this are too many
 CHANCE_STEPS = 100  # a loss may stay at chance for so many steps before that is worth a word
 
@@ -37,7 +37,7 @@ def first_fault(model, images):
 
     def hook(name):
         def look(module, inputs, output):
-            if not faults and isinstance(output, Tensor) and not _is_finite(output):
+            if isinstance(output, Tensor) and not _is_finite(output):
                 faults.append(f"{name or 'the network'} ({type(module).__name__})")
 
         return look
@@ -46,20 +46,20 @@ def first_fault(model, images):
         for name, module in model.named_modules():
             hooks.enter_context(module.register_forward_hook(hook(name)))
         model(Tensor(images))
-    output = f"{faults[0]} is the first module whose output is not finite" if faults else (
-        "every module's output is finite, so it is the loss itself that overflows"
-    )  # fmt: skip
-    lost = lost_values(model)
-    if lost:
-        return f"{output}; {lost} of {len(model.state_dict())} tensors, since an earlier step"
-    return f"{output}; all parameters are finite still"
+    if faults:
+        output = f"{faults[0]} is the first module whose output is not finite"
+    else:
+        output = "every module's output is finite, so the loss itself overflowed"
+    lost = lost_tensors(model)
+    return f"{output}; {lost} ceased to be finite in an earlier step" if lost else f"{output}; all weights still are"
 
 
-def lost_values(model):
-    """"conv1.weight is not finite, the first of 3": parameters and buffers that are lost; an empty text if none is."""
+def lost_tensors(model):
+    """Names the parameters and buffers that are not finite: "conv1.weight and 3 others"; an empty text if all are."""
     named = [*model.named_parameters(), *model.named_buffers()]
     lost = [name for name, t in named if not _is_finite(t)]
-    return f"{lost[0]} is not finite, the first of {len(lost)}" if lost else ""
+    others = f" and {len(lost) - 1} other{'s' if len(lost) > 2 else ''}" if len(lost) > 1 else ""
+    return f"{lost[0]}{others}" if lost else ""
 
 
 def _is_finite(tensor):
@@ -69,20 +69,22 @@ def _is_finite(tensor):
 def chance_hint(history, classes, steps_per_epoch):
     """What to say if, with the last row of `history`, the loss is found to stay at ln(classes); else None.
 
-    That is the loss of guessing. It is found at the first epoch's end, after CHANCE_STEPS steps or more, at which the
-    training loss lies within 1 % of it and the validation loss is no better; said once in a run.
+    That is the loss of guessing. It stays there if, after CHANCE_STEPS steps or more, an epoch's training loss lies
+    within 1 % of it, or above, and the validation loss as well; without validation only if it lies within 1 %, since
+    the mean of a good first epoch may be larger. Said once in a run.
     """
     chance = math.log(classes)
 
     def stays(row):
-        enough = row["epoch"] * steps_per_epoch >= CHANCE_STEPS
-        no_better = row.get("val_loss", math.inf) > 0.99 * chance
-        return enough and no_better and abs(row["train_loss"] - chance) < 0.01 * chance
+        learned_nothing = min(row["train_loss"], row.get("val_loss", math.inf)) > 0.99 * chance
+        near = row["train_loss"] < 1.01 * chance or "val_loss" in row
+        return row["epoch"] * steps_per_epoch >= CHANCE_STEPS and learned_nothing and near
 
     if not stays(history[-1]) or any(stays(row) for row in history[:-1]):
         return None
     return (
-        f"hint: the training loss stays at ln({classes}) = {chance:.4f}, that of guessing among {classes} classes.\n"
+        f"hint: the training loss ({history[-1]['train_loss']:.4f}) stays at ln({classes}) = {chance:.4f} or above, "
+        f"that of guessing among {classes} classes.\n"
         "  Usual causes: initial deviations so small that signals die out on their way; a --lr too low to move\n"
         "  anything, or so high that ReLUs died; biases of zero under such ReLUs; labels of other pictures.\n"
         "  --diagnose shows which layer it is, --overfit 20 whether the network can learn anything."
@@ -119,7 +121,7 @@ def measure(model, optimizer, images, labels):
             stack.enter_context(module.register_forward_hook(hook(name)))
         model.eval()
         stack.callback(model.train, was_training)
-        optimizer.zero_grad()
+        model.zero_grad()
         functional.cross_entropy(model(Tensor(images)), labels).backward()
         gradients = {name: None if w.grad is None else float(w.grad.std()) for name, w in weights.items()}
         steps = _relative_steps(model, optimizer, weights)
@@ -142,18 +144,19 @@ def _dead_share(output):
 
 def _relative_steps(model, optimizer, weights):
     """Take a step, measure it, and take it back."""
-    before = {name: array.copy() for name, array in model.state_dict().items()}
+    before = {id(p): p.data.copy() for p in model.parameters()}
     state = copy.deepcopy(optimizer.state_dict())
-    olds = {name: w.data.copy() for name, w in weights.items()}
     optimizer.step()
     shares = {}
     for name, w in weights.items():
-        size = float((olds[name] ** 2).sum()) ** 0.5
-        moved = float(((w.data - olds[name]) ** 2).sum()) ** 0.5
-        shares[name] = moved / size if size and w.grad is not None else None
-    model.load_state_dict(before)
+        norm, old = w.backend.xp.linalg.norm, before[id(w)]
+        size = float(norm(old))
+        shares[name] = float(norm(w.data - old)) / size if size and w.grad is not None else None
+    for p in model.parameters():
+        p.data[...] = before[id(p)]
+        p.bump_version()
     optimizer.load_state_dict(state)
-    optimizer.zero_grad()
+    model.zero_grad()
     return shares
 
 

@@ -23,12 +23,17 @@ def replacing(path):
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise OSError(f"cannot write {path}: {error.strerror or error}") from error
-    except BaseException:
-        beside.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # perhaps it could not even be made: what went wrong first is what counts
+            beside.unlink()
+        if isinstance(error, OSError):
+            raise OSError(f"cannot write {path}: {error.strerror or error}") from error
         raise
+
+
+def leftovers(folder):
+    """The half-written files in a folder, of a process that was killed within `replacing`."""
+    return list(Path(folder).glob(".*.partial"))
 
 
 def write_text(path, text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .schedules import CosineAnnealingLR, LinearLR, MultiStepLR, ReduceLROnPlateau, SequentialLR, StepLR
+from .schedules import CosineAnnealingLR, LinearLR, MultiStepLR, ReduceLROnPlateau, Schedule, SequentialLR, StepLR
 
 __all__ = [
     "SGD",
@@ -15,6 +15,7 @@ __all__ = [
     "MultiStepLR",
     "Optimizer",
     "ReduceLROnPlateau",
+    "Schedule",
     "SequentialLR",
     "StepLR",
 ]

@@ -25,11 +25,12 @@ COLUMNS = (
     "images_per_second",
 )
 SAVE_EVERY = 300  # seconds between checkpoints within an epoch
+LAYER_COLUMNS = ("epoch", "layer", "activation", "dead", "gradient", "update")  # of diagnose.measure
 DRAW_EVERY = 30  # seconds between figures: drawing takes about one
 
 
 class RunFolder:
-    """`config.json`, `metrics.csv`, `curves.png`, `filters.png`, `last.npz` and `best.npz` in one folder.
+    """`config.json`, `metrics.csv`, `last.npz`, `best.npz` and the figures in one folder.
 
     Each file is replaced as a whole, so a run may be killed, or looked at, at any moment.
     """
@@ -43,7 +44,7 @@ class RunFolder:
     def create(cls, path):
         """A new folder, made when the first file is written; FileExistsError if there is something in it already."""
         folder = cls(path)
-        if folder.path.is_file() or (folder.path.is_dir() and any(folder.path.iterdir())):
+        if folder.path.is_file() or (folder.path.is_dir() and {*folder.path.iterdir()} - {*files.leftovers(path)}):
             raise FileExistsError(
                 f"{path} exists and is not empty: choose another --out, "
                 f"or go on with the run in it with --resume {path}"
@@ -58,6 +59,8 @@ class RunFolder:
             raise FileNotFoundError(f"there is no run folder {path}")
         if not (folder.path / "config.json").is_file():
             raise FileNotFoundError(f"{path} is not the folder of a training run: it has no config.json")
+        for leftover in files.leftovers(path):
+            leftover.unlink()
         return folder
 
     def write_configuration(self, configuration):
@@ -74,8 +77,10 @@ class RunFolder:
             configuration = json.loads(path.read_text(encoding="utf-8"))
             del configuration["versions"]
             return from_dict(configuration)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is damaged ({error!r})") from error
+        except KeyError as error:
+            raise ValueError(f"{path} is damaged (it has no {error})") from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"{path} is damaged ({error})") from error
 
     def save(self, snapshot):
         """Write `last.npz`."""
@@ -91,12 +96,20 @@ class RunFolder:
         checkpoint.save(self.best, snapshot)
 
     def write_metrics(self, history):
-        """Write metrics.csv: a line for each row, every number with all its digits, what is missing left empty."""
+        """Write metrics.csv, a line for each row, and diagnose.csv, a line for each layer of those that have `layers`.
+
+        Every number with all its digits; what is missing is left empty.
+        """
+        self._write_table("metrics.csv", COLUMNS, history)
+        if layers := [{"epoch": row["epoch"]} | layer for row in history for layer in row.get("layers", ())]:
+            self._write_table("diagnose.csv", LAYER_COLUMNS, layers)
+
+    def _write_table(self, name, columns, rows):
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+        writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(history)
-        files.write_text(self.path / "metrics.csv", text.getvalue())
+        writer.writerows(rows)
+        files.write_text(self.path / name, text.getvalue())
 
     def draw(self, history, model, *, now=False):
         """Draw the figures: at most every DRAW_EVERY seconds, unless it must be now."""
@@ -109,4 +122,14 @@ class RunFolder:
         convolutions = [p.numpy() for p in model.parameters() if len(p.shape) == 4]
         if convolutions:
             plotting.filters(convolutions[0], self.path / "filters.png")
+        if any("layers" in row for row in history):
+            plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()
+
+    def draw_test(self, dataset, evaluation):
+        """Draw the figures of the test: `evaluation` is of the pictures of `dataset`, in their order."""
+        from . import plotting
+
+        predicted = evaluation.logits.argmax(1)
+        plotting.predictions(dataset, evaluation.logits, self.path / "predictions.png")
+        plotting.confusion(evaluation.labels, predicted, dataset.classes, self.path / "confusion.png")

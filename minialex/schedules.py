@@ -37,6 +37,15 @@ class Schedule(_State):
         self.last_epoch += 1
         self.set_rates()
 
+    def state_dict(self):
+        """The epochs done and the initial rates; all else is given when a schedule is made."""
+        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs}
+
+    def load_state_dict(self, state):
+        """Go on from a saved state; a schedule made for another length sets its own rates from here on."""
+        super().load_state_dict(state)
+        self.set_rates()
+
 
 class StepLR(Schedule):
     """lr = initial lr * gamma^floor(epoch / step_size)"""
@@ -108,10 +117,6 @@ class SequentialLR(Schedule):
     def rate(self, base, epoch):
         i = bisect.bisect_right(self.milestones, epoch)
         return self.schedulers[i].rate(base, epoch - (self.milestones[i - 1] if i else 0))
-
-    def state_dict(self):
-        """The epochs done and the initial rates; its schedules are functions of these."""
-        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs}
 
 
 class ReduceLROnPlateau(_State):

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from . import functional, optim, random
+from . import diagnose, functional, optim, random
 from .tensor import Tensor, no_grad
 
 
 class Diverged(ArithmeticError):
-    """The loss is no longer a number: training cannot go on from here."""
+    """The loss, or a weight, is no longer a number: training cannot go on from here."""
 
-
-def _quiet():
-    """Weights that run away overflow first. Diverged says that in words, so NumPy need not warn as well."""
-    return np.errstate(over="ignore", invalid="ignore")
+    def __init__(self, what):
+        super().__init__(f"{what}; try a lower --lr, smaller initial deviations, pictures that are normalised")
 
 
 @dataclass
@@ -66,21 +64,37 @@ def rank_of_label(logits, labels):
     return (~(logits <= own) | ((logits == own) & lower_class)).sum(1)
 
 
+@dataclass
+class Evaluation(Metrics):
+    """Metrics, and what they were counted from: logits (N, C) and labels (N,), in the order of the pictures."""
+
+    logits: np.ndarray = field(kw_only=True)
+    labels: np.ndarray = field(kw_only=True)
+
+
 @no_grad()
-def evaluate(model, batches):
-    """Metrics of `model` over batches of (images, labels): dropout off, nothing learned."""
+def evaluate(model, batches, what="the loss"):
+    """The Evaluation of `model` over batches of (images, labels): dropout off, nothing learned.
+
+    Diverged if the loss of a batch is not finite; it calls the loss `what`.
+    """
     was_training = model.training
     model.eval()
-    metrics = Metrics()
+    metrics, outputs = Metrics(), []
     try:
         for images, labels in batches:
-            with _quiet():
+            with diagnose.quiet():
                 logits = model(Tensor(images))
-                loss = functional.cross_entropy(logits, labels)
-            metrics.add(loss.item(), logits.numpy(), labels)
+                loss = functional.cross_entropy(logits, labels).item()
+            if not math.isfinite(loss):
+                fault = diagnose.first_fault(model, images)
+                raise Diverged(f"{what} became {loss} in batch {len(outputs) + 1}: {fault}")
+            metrics.add(loss, logits.numpy(), labels)
+            outputs.append((logits.numpy(), labels))
     finally:
         model.train(was_training)
-    return metrics
+    logits, labels = (np.concatenate(arrays) for arrays in zip(*outputs))
+    return Evaluation(**asdict(metrics), logits=logits, labels=labels)
 
 
 def best_row(history):
@@ -89,16 +103,20 @@ def best_row(history):
 
 
 def parse_schedule(text):
-    """("step", [30], 0.1) for "step:30": the kind, its whole numbers and gamma, which a last field may set.
+    """("step", [30], 0.1, 0) for "step:30": the kind, its whole numbers, gamma, and epochs of warm-up before it.
 
     "constant"; "step:30", every 30 epochs; "multistep:8,9", after these epochs; "plateau:3", after more than 3
-    epochs without a lower validation loss. "step:30:0.5" halves the rate where the others divide it by ten.
-    ValueError for any other text.
+    epochs without a lower validation loss; "cosine", down to 0 at the end. "step:30:0.5" halves the rate where the
+    others divide it by ten. "warmup:5+cosine" first raises the rate for 5 epochs. ValueError for any other text.
     """
-    kind, *fields = text.split(":")
+    warmup, _, rest = text.rpartition("+")
+    kind, *fields = rest.split(":")
     try:
-        if kind == "constant" and not fields:
-            return kind, [], 1.0
+        before = int(warmup.removeprefix("warmup:")) if warmup else 0
+        if warmup and (before < 1 or not warmup.startswith("warmup:") or kind == "plateau"):
+            raise ValueError
+        if kind in ("constant", "cosine") and not fields:
+            return kind, [], 1.0, before
         numbers = [int(number) for number in fields[0].split(",")]
         gamma = float(fields[1]) if len(fields) == 2 else 0.1
         several = kind == "multistep"
@@ -109,69 +127,104 @@ def parse_schedule(text):
             and (several or len(numbers) == 1)
             and min(numbers) >= 1
         ):
-            return kind, numbers, gamma
+            return kind, numbers, gamma, before
     except (ValueError, IndexError):
         pass
     raise ValueError(
-        f"'{text}' is no schedule; there are constant, step:EPOCHS, multistep:EPOCH,EPOCH,... and "
-        "plateau:EPOCHS, each of the last three with an optional factor below 1, as in step:30:0.1"
+        f"'{text}' is no schedule; there are constant, cosine, step:EPOCHS, multistep:EPOCH,EPOCH,... and "
+        "plateau:EPOCHS, the last three with an optional factor below 1, as in step:30:0.1; all but plateau may "
+        "come after a warm-up, as in warmup:5+cosine"
     )
 
 
-def make_schedule(text, optimizer):
-    """The schedule that `text` names, see parse_schedule; None for "constant"."""
-    kind, numbers, gamma = parse_schedule(text)
-    if kind == "step":
-        return optim.StepLR(optimizer, numbers[0], gamma)
-    if kind == "multistep":
-        return optim.MultiStepLR(optimizer, numbers, gamma)
+def make_schedule(text, optimizer, epochs):
+    """The schedule that `text` names, see parse_schedule, for a training of so many epochs."""
+    kind, numbers, gamma, warmup = parse_schedule(text)
     if kind == "plateau":
         return optim.ReduceLROnPlateau(optimizer, factor=gamma, patience=numbers[0])
-    return None
+    schedule: optim.Schedule
+    if kind == "step":
+        schedule = optim.StepLR(optimizer, numbers[0], gamma)
+    elif kind == "cosine":
+        schedule = optim.CosineAnnealingLR(optimizer, max(epochs - warmup, 1))
+    else:
+        schedule = optim.MultiStepLR(optimizer, numbers, gamma)  # constant: no milestones
+    if warmup:
+        rising = optim.LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup)
+        schedule = optim.SequentialLR(optimizer, [rising, schedule], [warmup])
+    return schedule
 
 
 class Trainer:
     """A model in training: stochastic gradient descent over a Loader, epoch after epoch.
 
         while trainer.epoch < epochs:
-            for loss in trainer.batches():       # one step each
+            for loss in trainer.steps():
                 ...                              # a safe place to save, or to stop
             trainer.finish_epoch(validation.epoch())
 
-    `epoch` counts the finished ones, `batch` the steps of the one in progress, `history` has a row of metrics
+    accumulate: how many batches make a step, whose gradient is that of the mean loss over all their pictures.
+    `epoch` counts the finished ones, `batch` the batches of the one in progress, `history` has a row of metrics
     for each finished one. `state_dict()` at any safe place, loaded into a new Trainer of the same
     arguments, goes on bit for bit as if nothing had happened.
     """
 
-    def __init__(self, model, optimizer, schedule, loader):
+    def __init__(self, model, optimizer, schedule, loader, accumulate=1):
         self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
+        self.accumulate = accumulate
         self.epoch, self.batch, self.history = 0, 0, []
         self.running, self.seconds = Metrics(), 0.0
 
-    def batches(self):
-        """Train on what is left of this epoch; yields the loss of each batch. Diverged if one is not finite."""
+    def steps(self):
+        """Train on what is left of this epoch; yields the mean loss of each step. Diverged if one is not finite."""
         self.model.train()
-        start = time.perf_counter()
+        start, awaited = time.perf_counter(), 0  # pictures that the step under way still waits for
         for images, labels in self.loader.epoch(self.epoch, start_batch=self.batch):
-            with _quiet():
-                logits = self.model(Tensor(images))
-                loss = functional.cross_entropy(logits, labels)
-            value = loss.item()
-            if not math.isfinite(value):
-                raise Diverged(
-                    f"the training loss became {value} in epoch {self.epoch + 1}, batch {self.batch + 1}: "
-                    "the weights have run away; try a lower --lr"
-                )
-            with _quiet():
+            if not awaited:
+                pictures = awaited = self._pictures_of_step()
+                mean = 0.0
                 self.optimizer.zero_grad()
-                loss.backward()
-                self.optimizer.step()
-
+            share = len(labels) / pictures
+            logits, loss = self._forward(images, labels)
+            value = loss.item()
+            with diagnose.quiet():
+                loss.backward(share)
             self.batch += 1
             self.running.add(value, logits.numpy(), labels)
-            self.seconds += time.perf_counter() - start
-            yield value
-            start = time.perf_counter()
+            mean += share * value
+            awaited -= len(labels)
+            if not awaited:
+                with diagnose.quiet():
+                    self.optimizer.step()
+                self.seconds += time.perf_counter() - start
+                yield mean
+                start = time.perf_counter()
+
+    def _pictures_of_step(self):
+        """Of the step that begins at this batch; the last one of an epoch may have fewer."""
+        size = self.loader.batch_size
+        end = min((self.batch + self.accumulate) * size, len(self.loader) * size, len(self.loader.dataset))
+        return end - self.batch * size
+
+    def _forward(self, images, labels):
+        """Logits and loss of a batch; Diverged, with the module at fault, if the loss is not finite."""
+        generator = random.default_generator
+        call = generator.call
+        with diagnose.quiet():
+            logits = self.model(Tensor(images))
+            loss = functional.cross_entropy(logits, labels)
+        if not math.isfinite(loss.item()):
+            generator.call = call  # the same dropout again
+            fault = diagnose.first_fault(self.model, images)
+            raise Diverged(
+                f"the training loss became {loss.item()} in epoch {self.epoch + 1}, batch {self.batch + 1}: {fault}"
+            )
+        return logits, loss
+
+    def check_weights(self):
+        """Diverged if a weight is not finite: such weights must not take the place of the last good ones."""
+        if lost := diagnose.lost_tensors(self.model):
+            raise Diverged(f"after {self.epoch} epochs and {self.batch} batches, {lost} ceased to be finite")
 
     def finish_epoch(self, validation=None):
         """Validate, step the schedule, and return the epoch's row of metrics.
@@ -183,12 +236,7 @@ class Trainer:
         row = {"epoch": self.epoch + 1, "train_loss": self.running.loss, "train_error": self.running.top1_error}
         watched = self.running.loss
         if validation is not None:
-            result = evaluate(self.model, validation)
-            if not math.isfinite(result.loss):
-                raise Diverged(
-                    f"the validation loss became {result.loss} after epoch {self.epoch + 1}: "
-                    "the weights have run away; try a lower --lr"
-                )
+            result = evaluate(self.model, validation, f"the validation loss after epoch {self.epoch + 1}")
             row |= {"val_loss": result.loss, "val_top1_error": result.top1_error, "val_top5_error": result.top5_error}
             watched = result.loss
         row |= {
@@ -219,6 +267,8 @@ class Trainer:
 
     def load_state_dict(self, state):
         """Stand where `state` was taken; the default generator too."""
+        if not 0 <= state["batch"] <= len(self.loader):
+            raise ValueError(f"it stands at batch {state['batch']} of an epoch that has {len(self.loader)}")
         self.epoch, self.batch, self.seconds = state["epoch"], state["batch"], state["seconds"]
         self.running = Metrics(**state["running"])
         random.manual_seed(state["generator"]["seed"]).call = state["generator"]["call"]

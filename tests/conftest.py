@@ -6,6 +6,10 @@ import os
 import zlib
 from pathlib import Path
 
+# Before NumPy is loaded, and for every process that tests start: on small matrices, beside other threads, the threads
+# of OpenBLAS wait for each other many times longer than they compute.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 

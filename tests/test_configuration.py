@@ -23,9 +23,21 @@ def test_options_replace_the_recipe_and_zero_counts_as_given():
     text = "--model cifar_quick --lr 0 --momentum 0 --weight-decay 0 --optimizer sgd --validation 0 --data-dir here"
     configuration = Configuration.from_options(parser().parse_args(text.split()))
     recipe = configuration.training
-    assert (recipe.lr, recipe.momentum, recipe.weight_decay, recipe.velocity) == (0, 0, 0, "torch")
+    assert (recipe.lr, recipe.momentum, recipe.weight_decay, recipe.optimizer) == (0, 0, 0, "sgd")
     assert configuration.validation == 0 and recipe.batch_size == 128
     assert configuration.data_dir.startswith("/") and configuration.data_dir.endswith("/here")
+
+
+def test_watching_and_accumulation():
+    text = "--model shapes_net --accumulate 4 --overfit 20 --diagnose"
+    configuration = Configuration.from_options(parser().parse_args(text.split()))
+    assert (configuration.accumulate, configuration.overfit, configuration.diagnose) == (4, 20, True)
+    values = configuration.to_dict()
+    assert Configuration.from_dict(values) == configuration
+    for name in ("accumulate", "overfit", "diagnose"):
+        del values[name]  # as written before there were these options
+    earlier = Configuration.from_dict(values)
+    assert (earlier.accumulate, earlier.overfit, earlier.diagnose) == (1, None, False)
 
 
 def test_a_dict_of_another_version_is_refused():
@@ -35,3 +47,10 @@ def test_a_dict_of_another_version_is_refused():
     del values["seed"]
     with pytest.raises(TypeError):
         Configuration.from_dict(values)
+
+
+@pytest.mark.parametrize("text,lr", [
+    ("--optimizer adam", 0.001), ("--optimizer adamw --lr 0.5", 0.5), ("--optimizer sgd", 0.02), ("", 0.02),
+])
+def test_adam_has_a_rate_of_its_own_unless_one_is_given(text, lr):
+    assert Configuration.from_options(parser().parse_args(text.split())).training.lr == lr

@@ -216,7 +216,8 @@ def test_optimizer_follows_the_recipe(name):
     training = models.PRESETS[name].training
     model = models.build(name)
     own, other = models.optimizer(model, training), models.optimizer(model, training, lr=0.5)
-    assert own.velocity == training.velocity and {g["momentum"] for g in own.param_groups} == {training.momentum}
+    assert own.velocity == {"sgd": "torch", "sgd_paper": "paper"}[training.optimizer]
+    assert {g["momentum"] for g in own.param_groups} == {training.momentum}
     assert own.param_groups[0]["lr"] == training.lr and other.param_groups[0]["lr"] == 0.5
 
 
@@ -224,13 +225,14 @@ def test_the_published_recipe_of_cifar_quick():
     """Eight epochs, then two at a tenth; batches of 128; the mean image subtracted and no distortion."""
     t = models.PRESETS["cifar_quick"].training
     assert (t.dataset, t.epochs, t.batch_size, t.schedule, t.lr) == ("cifar10", 10, 128, "multistep:8", 0.001)
-    assert (t.velocity, t.momentum, t.normalization, t.crop_padding, t.flip) == ("paper", 0.9, "mean-image", 0, False)
+    assert t.optimizer == "sgd_paper"
+    assert (t.momentum, t.normalization, t.crop_padding, t.flip) == (0.9, "mean-image", 0, False)
 
 
 def test_the_published_recipe_of_alexnet():
     """Section 5: batches of 128, momentum 0.9, decay 0.0005, rate 0.01, the rate inside the velocity."""
     t = models.PRESETS["alexnet"].training
-    assert (t.batch_size, t.momentum, t.weight_decay, t.lr, t.velocity) == (128, 0.9, 0.0005, 0.01, "paper")
+    assert (t.batch_size, t.momentum, t.weight_decay, t.lr, t.optimizer) == (128, 0.9, 0.0005, 0.01, "sgd_paper")
     assert t.epochs == 90 and t.bias_decay and t.bias_lr == 1.0
 
 

@@ -76,7 +76,6 @@ def test_a_saved_sequence_goes_on():
     path(first, 5)
     second = sequence(optim, optimizer(1.0))
     second.load_state_dict(first.state_dict())
-    second.set_rates()
     np.testing.assert_array_equal(path(second, 6), whole[5:])
 
 

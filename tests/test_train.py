@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,9 @@ from PIL import Image
 from tiny_runs import TIMES, TINY, assert_same_end, metrics, run
 from tqdm import tqdm
 
-from minialex import checkpoint, data, models, random, run_folder, train, trainer
+from minialex import checkpoint, data, functional, models, optim, plotting, random, run_folder, train, trainer
 from minialex.configuration import Configuration, parser
+from minialex.tensor import Tensor
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +72,15 @@ class TestRun:
 
     def test_the_folder(self, whole):
         assert {p.name for p in whole.iterdir()} == {
-            "config.json", "metrics.csv", "curves.png", "filters.png", "last.npz", "best.npz",
+            "config.json", "metrics.csv", "curves.png", "filters.png", "predictions.png", "confusion.png",
+            "last.npz", "best.npz",
         }  # fmt: skip
         configuration = json.loads((whole / "config.json").read_text())
         assert configuration["versions"]["numpy"] == np.__version__
         expected = dict(model="shapes_net", dataset="shapes", epochs=3, batch_size=8, lr=0.02, momentum=0.9, seed=5,
                         weight_decay=0.0005, backend="numpy", limit=20, validation=None,
-                        schedule="multistep:1,2:0.5", normalization="channels")  # fmt: skip
+                        schedule="multistep:1,2:0.5", normalization="channels",
+                        accumulate=1, diagnose=False, overfit=None)  # fmt: skip
         assert configuration.items() >= expected.items()
         rows = metrics(whole)
         assert list(rows[0]) == [name for name in run_folder.COLUMNS if name not in TIMES]
@@ -96,6 +100,25 @@ class TestRun:
         assert last.training["epoch"] == 3 and last.training["generator"] == {"seed": 5, "call": calls}
         assert len(best.history) == trainer.best_row(last.history)["epoch"] and best.training == {}
         assert [row["epoch"] for row in last.history] == [1, 2, 3]
+
+    def test_the_figures_of_the_test_show_its_pictures(self, whole, tmp_path, monkeypatch):
+        """In their order, with what the last weights say to them; one pass over them is enough."""
+        shown, passes = {}, []
+        monkeypatch.setattr(plotting, "predictions", lambda dataset, logits, path: shown.update(
+            pictures=dataset.fetch(np.arange(len(dataset))), logits=logits))  # fmt: skip
+        monkeypatch.setattr(plotting, "confusion", lambda labels, predicted, classes, path: shown.update(
+            labels=labels, predicted=predicted, classes=classes))  # fmt: skip
+        forward = functional.cross_entropy
+        monkeypatch.setattr(functional, "cross_entropy", lambda *a: (passes.append(a), forward(*a))[1])
+        assert run("--resume", whole) == 0
+        saved, test = checkpoint.load(whole / "last.npz"), data.load("shapes", limit=20).test
+        images, labels = test.fetch(np.arange(20))
+        assert (shown["pictures"][0] == images).all() and (shown["labels"] == labels).all()
+        network = saved.build_model().eval()
+        logits = network(Tensor(data.Normalization.from_arrays(saved.normalization)(images))).numpy()
+        np.testing.assert_allclose(shown["logits"], logits, rtol=1e-4, atol=1e-5)
+        assert (shown["predicted"] == shown["logits"].argmax(1)).all() and tuple(shown["classes"]) == test.classes
+        assert len(passes) == 3, "batches of 8, 8 and 4"
 
     def test_another_seed_is_another_run(self, whole, tmp_path):
         assert run(*TINY, "--epochs", 1, "--seed", 6, "--out", tmp_path / "r") == 0
@@ -171,13 +194,15 @@ class TestErrors:
             (["--model", "vgg"], "'vgg' .*shapes_net.*cifar_quick.*alexnet"),
             (["--dataset", "mnist"], "'mnist' .*shapes.*cifar10"),
             (["--backend", "tpu"], "'tpu' .*numpy"),
-            (["--optimizer", "adam"], "'adam' .*sgd.*sgd_paper"),
-            (["--schedule", "cosine"], "'cosine' is no schedule; there are constant, step:EPOCHS"),
+            (["--optimizer", "lion"], "'lion' .*sgd.*sgd_paper.*adam.*adamw"),
+            (["--schedule", "sine"], "'sine' is no schedule; there are constant, cosine, step:EPOCHS"),
             (["--batch-size", "0"], "--batch-size: '0' is not a whole number of at least 1"),
             (["--epochs", "0"], "--epochs: '0' is not a whole number of at least 1"),
             (["--epochs", "2.5"], "--epochs: '2.5' is not a whole number"),
             (["--limit", "0"], "--limit: '0' is not a whole number of at least 1"),
             (["--validation", "-1"], "--validation: '-1' is not a whole number of at least 0"),
+            (["--accumulate", "0"], "--accumulate: '0' is not a whole number of at least 1"),
+            (["--overfit", "0"], "--overfit: '0' is not a whole number of at least 1"),
             (["--lr", "-0.1"], "--lr: '-0.1' is not a number of at least 0"),
             (["--lr", "nan"], "--lr: 'nan' is not a number"),
             (["--momentum", "1"], "--momentum: '1' is not a number of at least 0 and below 1"),
@@ -196,7 +221,7 @@ class TestErrors:
 
     def test_pictures_of_another_size(self, data_dir, capsys):
         error = sentence(capsys, "--model", "alexnet", "--dataset", "cifar10", "--data-dir", data_dir)
-        assert "alexnet (pictures of 227x227) on cifar10: the pictures of cifar10 are 32x32" in error
+        assert "alexnet takes pictures of 227x227, those of cifar10 are 32x32: layer pool2" in error
 
     def test_a_folder_in_use(self, whole, tmp_path, capsys):
         before = {p.name: p.stat().st_mtime_ns for p in whole.iterdir()}
@@ -208,7 +233,8 @@ class TestErrors:
         assert run("--limit", 10, "--epochs", 1, "--out", tmp_path / "empty") == 0
 
     @pytest.mark.parametrize("option", [["--lr", "0.1"], ["--seed", "0"], ["--download"], ["--model", "shapes_net"],
-                                        ["--out", "x"], ["--backend", "numpy"]])  # fmt: skip
+                                        ["--out", "x"], ["--backend", "numpy"], ["--accumulate", "1"],
+                                        ["--overfit", "3"], ["--diagnose"]])  # fmt: skip
     def test_options_that_a_resumed_run_cannot_change(self, whole, capsys, option):
         assert f"{option[0]} cannot be changed when a run goes on" in sentence(capsys, "--resume", whole, *option)
 
@@ -233,8 +259,44 @@ class TestErrors:
 
     def test_a_run_that_diverges(self, tmp_path, capsys, recwarn):
         error = sentence(capsys, *TINY, "--lr", "1e12", "--epochs", 2, "--out", tmp_path / "r")
-        assert re.search(r"the (training|validation) loss became (nan|inf) .*epoch 1.*lower --lr", error)
-        assert not recwarn.list
+        assert re.search(r"the (training|validation) loss .*became (nan|inf) in .*(epoch 1|batch \d)", error)
+        assert re.search(r": \w+ \(\w+\) is the first module whose output is not finite; .*lower --lr", error)
+        assert "no checkpoint was saved yet" in error and not recwarn.list
+        assert not list((tmp_path / "r").glob("*.npz"))
+
+    @pytest.mark.parametrize(("step", "validation"), [(5, 0), (6, 0), (6, 20)])
+    def test_a_good_checkpoint_outlives_what_comes_after(self, tmp_path, capsys, monkeypatch, step, validation):
+        """Lost in the second epoch's second step, or in its last, when nothing is left that would show it."""
+        folder, steps, good = tmp_path / "r", [], {}
+        real = optim.SGD.step
+
+        def fatal(self):
+            real(self)
+            steps.append(self)
+            if len(steps) == step:
+                good.update({name: (folder / name).read_bytes() for name in ("last.npz", "metrics.csv")})
+                self.param_groups[0]["params"][2].data[0] = np.nan  # conv2.weight
+
+        monkeypatch.setattr(optim.SGD, "step", fatal)
+        error = sentence(capsys, *TINY, "--validation", validation, "--epochs", 2, "--out", folder)
+        assert "conv2.weight" in error and f"the last good checkpoint is {folder / 'last.npz'}" in error
+        assert {name: (folder / name).read_bytes() for name in good} == good
+        assert checkpoint.load(folder / "last.npz").training["epoch"] == 1
+        monkeypatch.undo()
+        assert run("--resume", folder) == 0, "and goes on from there"
+
+    def test_ctrl_c_does_not_save_lost_weights_either(self, tmp_path, capsys, monkeypatch):
+        real = optim.SGD.step
+
+        def fatal(self):
+            real(self)
+            self.param_groups[0]["params"][0].data[0] = np.inf
+            signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(optim.SGD, "step", fatal)
+        assert run(*TINY, "--out", tmp_path / "r") == 2
+        assert "conv1.weight ceased to be finite" in capsys.readouterr().err
+        assert not list((tmp_path / "r").glob("*.npz"))
 
     def test_a_disk_that_is_full(self, tmp_path, capsys, monkeypatch):
         def full(file, **arrays):
@@ -250,8 +312,8 @@ def test_help_names_every_option_and_its_default(capsys):
     assert exit_.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     for name in ("backend", "model", "dataset", "data-dir", "download", "epochs", "batch-size", "optimizer", "lr",
-                 "momentum",
-                 "weight-decay", "schedule", "seed", "out", "limit", "validation"):  # fmt: skip
+                 "momentum", "weight-decay", "schedule", "seed", "out", "limit", "validation", "accumulate", "diagnose",
+                 "overfit"):  # fmt: skip
         assert re.search(rf" --{name} (?:(?! --[a-z]).)*\(default: ", text), name
     assert " --resume " in text and text.count("python -m minialex.train --") >= 4
     for name, preset in models.PRESETS.items():

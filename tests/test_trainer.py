@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,8 @@ def test_evaluate_weighs_pictures_not_batches_and_leaves_the_model_alone(rng):
     logits = x.astype(np.float64) @ before["1.weight"].T + before["1.bias"]  # no dropout
     exponentials = np.exp(logits)
     loss = -np.log(exponentials[range(14), labels] / exponentials.sum(1)).mean()
+    np.testing.assert_allclose(metrics.logits, logits, rtol=1e-4, atol=1e-6)
+    assert (metrics.labels == labels).all()
     assert metrics.pictures == 14 and metrics.loss == pytest.approx(loss, rel=1e-6)
     assert metrics.top1_error == (logits.argmax(1) != labels).mean() and metrics.top5_error == 0
     assert recording == [False, False, False], "nothing is kept for a backward that never comes"
@@ -78,6 +82,10 @@ def test_evaluate_weighs_pictures_not_batches_and_leaves_the_model_alone(rng):
         ("step:1:0.5", [1, 0.5, 0.25, 0.125, 0.0625]),
         ("multistep:1,4", [1, 0.1, 0.1, 0.1, 0.01]),
         ("multistep:3:0.2", [1, 1, 1, 0.2, 0.2]),
+        ("cosine", [1, (1 + 0.8090169944) / 2, (1 + 0.3090169944) / 2, (1 - 0.3090169944) / 2, (1 - 0.8090169944) / 2]),
+        ("warmup:3+constant", [0.25, 0.5, 0.75, 1, 1]),
+        ("warmup:1+cosine", [0.5, 1, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2]),
+        ("warmup:2+step:2:0.5", [1 / 3, 2 / 3, 1, 1, 0.5]),
         ("plateau:1", [1, 1, 1, 1, 0.1]),  # the loss below falls once and then stays
     ],
 )
@@ -87,7 +95,7 @@ def test_schedules_by_name(text, expected):
     flat = nn.Sequential(nn.Flatten(), model)
     optimizer = optim.SGD(model.parameters(), 1.0)
     loader = data.Loader(pictures, 2, [lambda images, words: images.astype(np.float32)])
-    t = trainer.Trainer(flat, optimizer, trainer.make_schedule(text, optimizer), loader)
+    t = trainer.Trainer(flat, optimizer, trainer.make_schedule(text, optimizer, 5), loader)
     rates = []
     for epoch in range(5):
         # Zero pictures and these biases make the validation loss: falling once, then constant.
@@ -103,11 +111,12 @@ def _constant_loss(model, margin):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "cosine", "constant:1", "step", "step:", "step:0", "step:1.5", "step:1,2", "step:1:0", "step:1:1", "step:1:x",
+    ["", "cosine:3", "warmup:3", "warmup:0+cosine", "warmup:2+plateau:3", "warm:2+cosine", "constant:1", "step",
+     "step:", "step:0", "step:1.5", "step:1,2", "step:1:0", "step:1:1", "step:1:x",
      "step:1:0.1:2", "multistep:", "multistep:3,", "multistep:0,3", "plateau:1,2", "plateau:-1", "step:1:nan"],
 )  # fmt: skip
 def test_texts_that_are_no_schedule(text):
-    with pytest.raises(ValueError, match=f"^'{text}' is no schedule; there are constant, step:EPOCHS"):
+    with pytest.raises(ValueError, match=f"^'{re.escape(text)}' is no schedule; there are constant, cosine, step:"):
         trainer.parse_schedule(text)
 
 
@@ -133,7 +142,7 @@ def test_a_step_is_forward_backward_step(rng):
     optimizer = optim.SGD(model.parameters(), 0.1, momentum=0.5)
     loader = data.Loader(pictures, 4, [data.Normalization(np.full((4, 1, 1), 128), 64.0)])
     t = trainer.Trainer(model, optimizer, None, loader)
-    losses = list(t.batches())
+    losses = list(t.steps())
 
     v_w, v_b = 0.0, 0.0
     for part, loss in zip((slice(0, 4), slice(4, 6)), losses):
@@ -152,17 +161,87 @@ def test_a_step_is_forward_backward_step(rng):
     assert "val_loss" not in row and (t.epoch, t.batch, t.running.pictures) == (1, 0, 0)
 
 
+def accumulated(rng, count, batch_size, accumulate, *, drop_last=False, epochs=2):
+    """Losses and weights of a small network (no dropout) after some epochs, and its trainer."""
+    images = rng.integers(0, 256, (count, 1, 6, 6), dtype=np.uint8)
+    pictures = data.ArrayDataset(images, rng.integers(0, 3, count), "abc")
+    random.manual_seed(1)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
+    optimizer = optim.SGD(model.parameters(), 0.05, momentum=0.9, weight_decay=0.01)
+    loader = data.Loader(pictures, batch_size, [data.Normalization.channels(pictures)], shuffle=True, seed=3,
+                         drop_last=drop_last)  # fmt: skip
+    t = trainer.Trainer(model, optimizer, None, loader, accumulate)
+    losses = []
+    for _ in range(epochs):
+        losses += t.steps()
+        t.finish_epoch()
+    return losses, model.state_dict(), t
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "accumulate", "steps"),
+    [
+        (20, 8, 3, 1),  # batches of 8, 8 and 4: weighed by their pictures
+        (20, 4, 3, 2),  # steps of 12 and 8
+        (21, 5, 2, 3),  # steps of 10, 10 and a single picture
+        (12, 4, 99, 1),  # more than there are
+    ],
+)
+def test_accumulated_batches_are_one_large_batch(rng, count, batch_size, accumulate, steps):
+    state = rng.bit_generator.state
+    losses, weights, t = accumulated(rng, count, batch_size, accumulate)
+    rng.bit_generator.state = state
+    large_losses, large_weights, large = accumulated(rng, count, batch_size * accumulate, 1)
+    assert len(losses) == len(large_losses) == 2 * steps
+    assert losses == pytest.approx(large_losses, rel=1e-5)
+    for name, array in weights.items():
+        np.testing.assert_allclose(array, large_weights[name], rtol=1e-4, atol=1e-6)
+    for row, large_row in zip(t.history, large.history, strict=True):
+        assert row["train_loss"] == pytest.approx(large_row["train_loss"], rel=1e-5)
+
+
+def test_accumulation_where_the_last_batch_is_dropped(rng):
+    """21 pictures in batches of 4: five are used, in steps of 8, 8 and 4 of them."""
+    losses, _, t = accumulated(rng, 21, 4, 2, drop_last=True, epochs=1)
+    assert len(losses) == 3 and t.history[0]["train_loss"] == pytest.approx(np.dot(losses, [8, 8, 4]) / 20)
+
+
+def test_accumulation_yields_where_a_checkpoint_is_exact(rng):
+    """A state taken at any yield, loaded into a new trainer, ends with the same bits."""
+    state = rng.bit_generator.state
+    _, weights, _ = accumulated(rng, 21, 4, 2, epochs=1)
+    for taken in range(1, 4):
+        rng.bit_generator.state = state
+        _, _, t = accumulated(rng, 21, 4, 2, epochs=0)
+        for _, _ in zip(range(taken), t.steps()):
+            pass
+        assert t.batch == min(2 * taken, 6)
+        saved, arrays = t.state_dict(), {name: array.copy() for name, array in t.model.state_dict().items()}
+        rng.bit_generator.state = state
+        _, _, other = accumulated(rng, 21, 4, 2, epochs=0)
+        other.model.load_state_dict(arrays)
+        other.load_state_dict(saved)
+        list(other.steps())
+        for name, array in other.model.state_dict().items():
+            assert array.tobytes() == weights[name].tobytes()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_loss_that_is_no_number_stops_before_the_step(value):
     pictures = data.ArrayDataset(np.zeros((4, 4, 1, 1), np.uint8), np.zeros(4, int), "abc")
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
     t = trainer.Trainer(model, optim.SGD(model.parameters(), 0.1), None, data.Loader(pictures, 2))
-    steps = t.batches()
+    steps = t.steps()
     next(steps)
     model[1].bias.data = Tensor(np.array([value, 0, 0], np.float32)).data
-    with pytest.raises(trainer.Diverged, match=r"training loss became (nan|inf) in epoch 1, batch 2: .* a lower --lr"):
+    expected = r"^the training loss became (nan|inf) in epoch 1, batch 2: 1 \(Linear\) is the first module .* 1.bias .*"
+    with pytest.raises(trainer.Diverged, match=f"{expected}; try a lower --lr, smaller initial deviations, .* normal"):
         next(steps)
     assert np.isfinite(model[1].weight.data).all() and t.batch == 1
-    with pytest.raises(trainer.Diverged, match="validation loss became (nan|inf) after epoch 1"):
+    with pytest.raises(trainer.Diverged, match="the validation loss after epoch 1 became (nan|inf) in batch 1: 1 "):
         t.finish_epoch([(np.zeros((1, 4, 1, 1), np.float32), np.array([1]))])
     assert t.history == []
+    with pytest.raises(trainer.Diverged, match="^after 0 epochs and 1 batches, 1.bias ceased to be finite"):
+        t.check_weights()
+    model[1].bias.data[...] = 0
+    t.check_weights()

@@ -16,7 +16,7 @@ import torch
 import twins
 
 MIXED = models.Training(
-    "shapes", 1, 1, lr=0.02, velocity="torch", weight_decay={"conv": 0.01, "fc": 0.1}, bias_lr=2.0, bias_decay=False
+    "shapes", 1, 1, lr=0.02, optimizer="sgd", weight_decay={"conv": 0.01, "fc": 0.1}, bias_lr=2.0, bias_decay=False
 )
 norm = np.linalg.norm
 

@@ -146,7 +146,7 @@ def twin_optimizer(torch_model, training):
             group["lr"] *= training.bias_lr
             group["weight_decay"] *= training.bias_decay
         groups.append(group)
-    kind = {"paper": PaperSGD, "torch": torch.optim.SGD}[training.velocity]
+    kind = {"sgd_paper": PaperSGD, "sgd": torch.optim.SGD}[training.optimizer]
     return kind(groups, lr=training.lr, momentum=training.momentum)
 
 

@@ -45,7 +45,7 @@ DATASETS = {
     ),
     "cifar10": Source(
         cifar10.load,
-        ("data_dir", "download", "size", "validation", "limit"),
+        ("data_dir", "download", "validation", "limit"),
         "60,000 photographs in ten classes, 32x32; read from the official binary files (--download fetches them)",
     ),
 }

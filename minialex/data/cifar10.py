@@ -25,7 +25,7 @@ RECORDS = 10_000  # in each file
 RECORD_BYTES = 1 + 3 * 32 * 32
 
 
-def load(data_dir=None, download=False, size=32, validation=5000, limit=None):
+def load(data_dir=None, download=False, validation=5000, limit=None):
     """The splits of CIFAR-10, read from data_dir/cifar-10-batches-bin (or data_dir itself, if it is that folder).
 
     data_dir: $XDG_CACHE_HOME/minialex by default, or ~/.cache/minialex
@@ -36,8 +36,6 @@ def load(data_dir=None, download=False, size=32, validation=5000, limit=None):
     total = RECORDS * len(TRAINING_FILES)
     if not 0 <= validation < total:
         raise ValueError(f"validation must be from 0 to {total - 1} of the {total} training pictures, got {validation}")
-    if size != 32:
-        raise ValueError(f"the pictures of cifar10 are 32x32, there are none of size {size}")
     folder = find(data_dir)
     if download and not _complete(folder):
         archive = downloads.fetch(URL, folder.parent / URL.rpartition("/")[2], MD5)
@@ -98,10 +96,11 @@ def _read_records(path):
 
 
 def _read_names(folder):
-    names = tuple(_existing(folder / NAMES_FILE).read_text(encoding="utf-8").split())
-    if len(names) != 10:
+    names = tuple(_existing(folder / NAMES_FILE).read_text(encoding="utf-8", errors="replace").split())
+    count = len(set(filter(str.isalpha, names)))
+    if not len(names) == count == 10:
         raise ValueError(
-            f"{folder / NAMES_FILE} lists {len(names)} class names where 10 were expected; "
+            f"{folder / NAMES_FILE} lists {count} class names where 10 were expected; "
             "delete the file and fetch it with --download"
         )
     return names

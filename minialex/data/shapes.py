@@ -107,6 +107,8 @@ def load(size=32, train_count=10_000, validation=1000, test_count=2000, limit=No
     if not 0 <= seed < 2**64:
         raise ValueError(f"a seed is a whole number from 0 to 2^64 - 1, got {seed}")
     counts = {"train": train_count, "validation": validation, "test": test_count}
+    if max(counts.values()) > 2**32:  # a picture's number is one word of the Philox counter
+        raise ValueError(f"a split of shapes has at most {2**32} pictures, got {max(counts.values())}")
     return Splits(**{split: _dataset(split, min(n, limit or n), size, seed) for split, n in counts.items()})
 
 

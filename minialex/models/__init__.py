@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..optim import SGD
+from ..optim import SGD, Adam, AdamW
 from . import alexnet, cifar, shapes
 from .preset import Preset, Training
 
@@ -12,7 +12,14 @@ PRESETS = {
     "alexnet": alexnet.ALEXNET,
 }
 
-__all__ = ["PRESETS", "Preset", "Training", "build", "get_preset", "optimizer", "parameter_groups"]
+OPTIMIZERS = {
+    "sgd": lambda groups, training: SGD(groups, momentum=training.momentum),
+    "sgd_paper": lambda groups, training: SGD(groups, momentum=training.momentum, velocity="paper"),
+    "adam": lambda groups, training: Adam(groups),
+    "adamw": lambda groups, training: AdamW(groups),
+}
+
+__all__ = ["OPTIMIZERS", "PRESETS", "Preset", "Training", "build", "get_preset", "optimizer", "parameter_groups"]
 
 
 def get_preset(name):
@@ -55,6 +62,8 @@ def _decay_of(name, weight_decay):
 
 
 def optimizer(model, training, lr=None):
-    """The SGD with which `training` says to train a model; lr: another rate than its own."""
+    """The optimiser with which `training` says to train a model; lr: another rate than its own."""
+    if training.optimizer not in OPTIMIZERS:
+        raise ValueError(f"unknown optimizer {training.optimizer!r}; there are {', '.join(OPTIMIZERS)}")
     groups = parameter_groups(model, training.lr if lr is None else lr, training)
-    return SGD(groups, momentum=training.momentum, velocity=training.velocity)
+    return OPTIMIZERS[training.optimizer](groups, training)

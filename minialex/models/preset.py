@@ -13,9 +13,11 @@ from ..nn import Module, Sequential
 class Training:
     """How a network is trained unless somebody says otherwise.
 
-    dataset: its usual data set. lr: rate of the weights; biases have bias_lr times that. velocity: see optim.SGD.
+    dataset: its usual data set. lr: rate of the weights; biases have bias_lr times that. optimizer: "sgd" or
+    "sgd_paper" (the rate stands outside or inside the velocity, see optim.SGD; momentum is theirs), "adam", "adamw".
     weight_decay: one number, or one by beginning of a parameter's name; for biases only where bias_decay.
-    schedule: "constant", "step:EPOCHS[:FACTOR]", "multistep:EPOCH,...[:FACTOR]", "plateau:PATIENCE[:FACTOR]".
+    schedule: "constant", "step:EPOCHS[:FACTOR]", "multistep:EPOCH,...[:FACTOR]", "plateau:PATIENCE[:FACTOR]", "cosine",
+    each but plateau also after "warmup:EPOCHS+".
     normalization: "channels" (each channel's mean and deviation) or "mean-image" (the mean picture subtracted, values
     on the scale 0-255). crop_padding: pixels of zeros around a picture before a random crop. flip: mirror half of them.
     """
@@ -26,7 +28,7 @@ class Training:
     lr: float
     schedule: str = "constant"
     momentum: float = 0.9
-    velocity: str = "paper"
+    optimizer: str = "sgd_paper"
     weight_decay: float | dict[str, float] = 0.0005
     bias_lr: float = 1.0
     bias_decay: bool = True

@@ -1,0 +1,193 @@
+"""Options of `train` that watch over a run, or spread a step over batches: what they do, and what they leave alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_runs import TINY, assert_same_arrays, assert_same_end, metrics, run
+
+from minialex import checkpoint, data, diagnose, functional, models, overfit, random
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of three epochs without any of these options."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def diagnosed(tmp_path_factory):
+    """The same run, watched."""
+    folder = tmp_path_factory.mktemp("runs") / "diagnosed"
+    assert run(*TINY, "--epochs", 3, "--seed", 5, "--diagnose", "--out", folder) == 0
+    return folder
+
+
+class TestAccumulate:
+    def test_it_reaches_training_and_resumes_exactly(self, tmp_path, monkeypatch, capsys):
+        options = (*TINY, "--epochs", 3, "--accumulate", 2, "--out")
+        assert run(*options, tmp_path / "whole") == 0
+        assert "3 of 3 batches of 8 pictures, 2 batches a step, seed 0" in capsys.readouterr().out
+        assert json.loads((tmp_path / "whole" / "config.json").read_text())["accumulate"] == 2
+        with monkeypatch.context() as m:  # in the first batch of the second epoch's first step: that step is finished
+            interrupt_at_loss(m, 3 + 3 + 1)
+            assert run(*options, tmp_path / "parts") == 130
+        state = checkpoint.load(tmp_path / "parts" / "last.npz").training
+        assert (state["epoch"], state["batch"]) == (1, 2)
+        assert run("--resume", tmp_path / "parts") == 0
+        assert_same_end(tmp_path / "parts", tmp_path / "whole")
+
+    def test_it_changes_the_steps(self, whole, tmp_path):
+        assert run(*TINY, "--epochs", 1, "--seed", 5, "--accumulate", 3, "--out", tmp_path / "r") == 0
+        assert metrics(tmp_path / "r")[0] != metrics(whole)[0]
+
+
+def interrupt_at_loss(monkeypatch, count):
+    """Ctrl-C while the count-th loss from now on is computed."""
+    loss, seen = functional.cross_entropy, []
+
+    def counted(*arguments):
+        seen.append(1)
+        if len(seen) == count:
+            signal.raise_signal(signal.SIGINT)
+        return loss(*arguments)
+
+    monkeypatch.setattr(functional, "cross_entropy", counted)
+
+
+class TestDiagnose:
+    def rows(self, folder):
+        with open(folder / "diagnose.csv", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def test_it_leaves_training_alone(self, whole, diagnosed):
+        a, b = (checkpoint.load(folder / "last.npz") for folder in (whole, diagnosed))
+        assert_same_arrays(a.weights, b.weights)
+        a.training.pop("seconds"), b.training.pop("seconds")
+        np.testing.assert_equal(b.training, a.training)
+        assert metrics(diagnosed) == metrics(whole)
+
+    def test_a_line_for_each_layer_of_each_epoch(self, diagnosed):
+        rows = self.rows(diagnosed)
+        assert list(rows[0]) == ["epoch", "layer", "activation", "dead", "gradient", "update"]
+        names = ["conv1", "conv2", "conv3", "fc4", "fc5"]
+        assert [(row["epoch"], row["layer"]) for row in rows] == [(e, name) for e in "123" for name in names]
+        for row in rows:
+            assert float(row["activation"]) > 0 and float(row["gradient"]) > 0 and 0 < float(row["update"]) < 1
+            assert (row["dead"] == "") == (row["layer"] == "fc5")
+        assert len({row["activation"] for row in rows}) == 15
+        with Image.open(diagnosed / "diagnose.png") as image:
+            assert image.format == "PNG" and image.width > 900
+
+    def test_what_it_prints(self, diagnosed, tmp_path, capsys):
+        assert run(*TINY, "--epochs", 1, "--seed", 5, "--diagnose", "--out", tmp_path / "r") == 0
+        lines = capsys.readouterr().out.splitlines()
+        (start,) = (i for i, line in enumerate(lines) if line.startswith("epoch 1/1"))
+        assert lines[start + 1].split() == ["layer", "activation", "dead", "ReLUs", "gradient", "update/weight"]
+        shown = lines[start + 2].split()
+        row = self.rows(diagnosed)[0]
+        assert shown[0] == "conv1" and float(shown[1]) == pytest.approx(float(row["activation"]), rel=0.01)
+        assert lines[start + 6].split()[0] == "fc5" and lines[start + 7].startswith("test accuracy")
+
+    @pytest.mark.parametrize("loss", [5, 8, 9, 11])
+    def test_a_resumed_run_keeps_its_rows_and_goes_on_alike(self, diagnosed, tmp_path, monkeypatch, loss):
+        """Interrupted in training, while measuring (7 and 14), and in validation."""
+        folder = tmp_path / "r"
+        with monkeypatch.context() as m:
+            interrupt_at_loss(m, loss)
+            assert run(*TINY, "--epochs", 3, "--seed", 5, "--diagnose", "--out", folder) == 130
+        assert run("--resume", folder) == 0
+        assert_same_end(folder, diagnosed)
+        assert (folder / "diagnose.csv").read_bytes() == (diagnosed / "diagnose.csv").read_bytes()
+
+    def test_no_file_without_it(self, whole):
+        assert not list(whole.glob("diagnose.*"))
+
+
+class TestOverfit:
+    def test_the_run_proceeds_as_without_it(self, whole, tmp_path, capsys):
+        assert run(*TINY, "--epochs", 3, "--seed", 5, "--overfit", 5, "--out", tmp_path / "r") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert re.fullmatch(r"knows 5 of 5 pictures after \d+ steps, loss 0\.0\d+", lines[7])
+        assert lines[8].startswith("epoch 1/3")
+        assert_same_end(tmp_path / "r", whole)
+        assert json.loads((tmp_path / "r" / "config.json").read_text())["overfit"] == 5
+
+        assert run("--resume", tmp_path / "r", "--epochs", 4) == 0
+        assert "knows" not in capsys.readouterr().out, "a run that has begun has passed it"
+
+    def test_it_learns_the_pictures_that_training_begins_with(self, tmp_path, monkeypatch):
+        seen = {}
+
+        def learn_by_heart(model, optimizer, loader, accumulate, watch):
+            seen.update(locals())
+            return True, 3, 1, 0.0
+
+        monkeypatch.setattr(overfit, "learn_by_heart", learn_by_heart)
+        assert run(*TINY, "--momentum", 0.3, "--accumulate", 2, "--epochs", 1, "--overfit", 3, "--out", tmp_path) == 0
+        train_set = data.load("shapes", limit=20).train
+        order = data.Loader(train_set, 8, shuffle=True, seed=0).order(0)
+        assert (seen["loader"].dataset.images == train_set.images[order[:3]]).all()
+        assert (seen["loader"].dataset.labels == train_set.labels[order[:3]]).all()
+        assert [type(t) for t in seen["loader"].transforms] == [data.Normalization] and seen["accumulate"] == 2
+        group = seen["optimizer"].param_groups[0]
+        assert group["momentum"] == 0.3 and group["params"][0] is next(seen["model"].parameters())
+        random.manual_seed(0)
+        assert_same_arrays(seen["model"].state_dict(), models.build("shapes_net").state_dict())
+        assert seen["model"].drop4.p == 0
+
+    def test_a_network_that_cannot_learn(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(overfit, "MOST_STEPS", 3)
+        assert run(*TINY, "--lr", 0, "--overfit", 10, "--out", tmp_path / "r") == 1
+        out, err = capsys.readouterr()
+        assert re.search(r"\nknows \d of 10 pictures after 4 steps, loss 2\.\d+\n(.*\n)+.*lower --lr; .*initial", out)
+        assert "epoch 1/" not in out and err == "" and not (tmp_path / "r").exists(), "nothing is left behind"
+
+    def test_too_many_pictures_and_a_loss_that_runs_away(self, tmp_path, capsys):
+        assert run(*TINY, "--overfit", 21, "--out", tmp_path / "r") == 2
+        error = capsys.readouterr().err
+        assert "--overfit 21: there are only 20 training pictures" in error
+        assert run(*TINY, "--lr", "1e12", "--overfit", 5, "--out", tmp_path / "r") == 2
+        error = capsys.readouterr().err
+        assert re.search(r"--overfit 5: the .* loss .*became (nan|inf) .* is the first module .*lower --lr", error)
+        assert not (tmp_path / "r").exists()
+
+    def test_ctrl_c_and_again(self, whole, tmp_path, monkeypatch, capsys):
+        folder = tmp_path / "r"
+        with monkeypatch.context() as m:
+            interrupt_at_loss(m, 4)
+            assert run(*TINY, "--epochs", 3, "--seed", 5, "--overfit", 5, "--out", folder) == 130
+        assert "stopped after 0 epochs and 0 batches" in capsys.readouterr().out
+        assert run("--resume", folder) == 0
+        assert "knows 5 of 5 pictures" in capsys.readouterr().out
+        assert_same_end(folder, whole)
+
+
+def test_a_loss_that_stays_at_chance_is_pointed_out_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(diagnose, "CHANCE_STEPS", 4)
+    assert run(*TINY, "--lr", 0, "--epochs", 3, "--out", tmp_path / "r") == 0
+    out = capsys.readouterr().out
+    assert out.count("ln(10) = 2.3026") == 1 and out.index("epoch 2/3") < out.index("hint: ") < out.index("epoch 3/3")
+    monkeypatch.setattr(diagnose, "CHANCE_STEPS", 3)
+    assert run(*TINY, "--lr", 0, "--accumulate", 2, "--epochs", 1, "--out", tmp_path / "s") == 0
+    assert "hint" not in capsys.readouterr().out, "3 batches, but 2 steps"
+
+
+def test_adam_and_a_warm_up_train_and_go_on_exactly(tmp_path, capsys):
+    options = (*TINY, "--optimizer", "adamw", "--lr", 0.001, "--schedule", "warmup:1+cosine", "--seed", 5)
+    assert run(*options, "--epochs", 3, "--out", tmp_path / "whole") == 0
+    assert "optimizer  adamw, lr 0.001, weight decay 0.0005, schedule warmup:1+cosine" in capsys.readouterr().out
+    assert [row["lr"] for row in metrics(tmp_path / "whole")] == ["0.0005", "0.001", "0.0005"]
+    # Longer than at first: a cosine then ends where the longer run ends.
+    assert run(*options, "--epochs", 2, "--out", tmp_path / "part") == 0
+    assert run("--resume", tmp_path / "part", "--epochs", 3) == 0
+    rates = [float(row["lr"]) for row in metrics(tmp_path / "part")]
+    assert rates == pytest.approx([0.0005, 0.001, 0.0005])
