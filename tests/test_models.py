@@ -97,9 +97,10 @@ def test_shapes_net_is_alexnet_in_miniature():
 
 
 def test_shapes_nets_initial_values():
-    """sqrt(2 / fan_in), but 0.01 in the layer of the logits, which so begin near 0 and the loss near ln 10."""
+    """sqrt(2 / fan_in), but 0.1 in conv1, and 0.01 in the layer of the logits: the loss begins near ln 10."""
     layers = [layer for layer in models.build("shapes_net") if isinstance(layer, nn.Conv2d | nn.Linear)]
-    for layer in layers[:-1]:
+    assert_initial(layers[0], 0.1, 0)
+    for layer in layers[1:-1]:
         assert_initial(layer, math.sqrt(2 / math.prod(layer.weight.shape[1:])), 0)
     assert_initial(layers[-1], 0.01, 0)
 
