@@ -7,17 +7,8 @@ import math
 from .schedules import CosineAnnealingLR, LinearLR, MultiStepLR, ReduceLROnPlateau, Schedule, SequentialLR, StepLR
 
 __all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "CosineAnnealingLR",
-    "LinearLR",
-    "MultiStepLR",
-    "Optimizer",
-    "ReduceLROnPlateau",
-    "Schedule",
-    "SequentialLR",
-    "StepLR",
+    "SGD", "Adam", "AdamW", "CosineAnnealingLR", "LinearLR", "MultiStepLR", "Optimizer", "ReduceLROnPlateau",
+    "Schedule", "SequentialLR", "StepLR",
 ]
 
 

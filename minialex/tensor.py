@@ -29,10 +29,8 @@ class Tensor:
         self.backend: Any = backends.get_backend(backend)
         self._data = self.backend.asarray(data, dtype)
         self._version: tape.Version = source._version if source is not None and self._data is data else tape.Version()
-        self.grad = self.node = None
-        self.requires_grad = bool(requires_grad)
-        if requires_grad and self.dtype.kind != "f":
-            raise TypeError(f"only floating-point tensors can require gradients, this one is {self.dtype}")
+        self.grad, self.node, self.requires_grad = None, None, False
+        self.requires_grad_(bool(requires_grad))
 
     @classmethod
     def from_operation(cls, data, backward, *parents, view=False, backend=None):

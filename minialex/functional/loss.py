@@ -7,9 +7,8 @@ import numpy as np
 from ..tensor import Tensor, common_backend
 
 
-def cross_entropy(
-    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
-):
+def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
+                  label_smoothing=0.0):
     """Softmax and negative log-likelihood in one, so that logits of +-1e4 neither overflow nor lose the gradient.
 
     loss_n = -sum over c of  q_nc log p_nc        p = softmax(x)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from ..tensor import Tensor, check_dtypes, common_backend
 
 
-def local_response_norm(
-    input, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False, groups=1
-):
+def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False,
+                        groups=1):
     """Divide each activity by what its neighbours do: lateral inhibition.
 
     y_i  = x_i d_i^-beta        d_i = k + a sum over j in window(i) of x_j^2

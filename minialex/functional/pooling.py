@@ -28,9 +28,8 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return Tensor.from_operation(y, backward, input)
 
 
-def avg_pool2d(
-    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
-):
+def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+               divisor_override=None):
     """Mean of every window.
 
     y[n, c, i, j] = 1/d sum over u, v of  x[n, c, i s + u - p, j s + v - p]

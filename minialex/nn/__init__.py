@@ -1,20 +1,9 @@
 """Modules: layers and networks, with torch's names, arguments, representation and state_dict keys."""
 
+# isort: skip_file
 from .layers import (
-    AdaptiveAvgPool2d,
-    AvgPool2d,
-    BatchNorm2d,
-    Conv2d,
-    Dropout,
-    Flatten,
-    Identity,
-    LeakyReLU,
-    Linear,
-    LocalResponseNorm,
-    MaxPool2d,
-    ReLU,
-    Sigmoid,
-    Tanh,
+    AdaptiveAvgPool2d, AvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Identity, LeakyReLU, Linear,
+    LocalResponseNorm, MaxPool2d, ReLU, Sigmoid, Tanh,
 )
 from .losses import CrossEntropyLoss, MSELoss, NLLLoss
 from .module import Module, Parameter, Sequential

@@ -148,9 +148,8 @@ class MaxPool2d(Module):
 class AvgPool2d(Module):
     """Mean of every window; see functional.avg_pool2d."""
 
-    def __init__(
-        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
-    ):
+    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+                 divisor_override=None):
         super().__init__()
         pair(kernel_size, "kernel_size")
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
@@ -159,12 +158,7 @@ class AvgPool2d(Module):
 
     def forward(self, x):
         return functional.avg_pool2d(
-            x,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
+            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
             self.divisor_override,
         )
 
