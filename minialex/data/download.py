@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import shutil
 import tarfile
 import tempfile
 import urllib.error
 import urllib.request
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
@@ -80,17 +81,18 @@ def _md5(path):
 def unpack(archive, folder):
     """Unpack the folder of that name from a tar archive to `folder`, which appears only when it is complete.
 
-    Files of a `folder` that exists already are replaced one by one. Members that would land outside (../x, /x, links
-    and devices) are refused by tarfile's "data" filter. OSError says what is wrong with the archive.
+    Files of a `folder` that exists already are replaced one by one. OSError says what is wrong with the archive: also
+    one with anything in it but files that lie directly in the folder (links, devices, ../x, /x).
     """
     archive, folder = Path(archive), Path(folder)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
+        unpacked = Path(temporary) / folder.name
         try:
             with tarfile.open(archive) as tar:
-                tar.extractall(temporary, filter="data")
+                for member in tar:
+                    _unpack_member(tar, member, unpacked)
         except (tarfile.TarError, EOFError, zlib.error) as error:
             raise OSError(f"{archive} cannot be unpacked ({error}); delete it and download it again") from error
-        unpacked = Path(temporary) / folder.name
         if not unpacked.is_dir():
             raise OSError(f"{archive} holds no folder {folder.name}; delete it and download it again")
         if folder.is_dir():
@@ -99,3 +101,15 @@ def unpack(archive, folder):
         else:
             os.replace(unpacked, folder)
     return folder
+
+
+def _unpack_member(tar, member, folder):
+    """One file into the folder. By hand: tarfile's own filter against bad names is younger than Python 3.11."""
+    path = PurePosixPath(member.name)
+    if member.isdir() and path.parts == (folder.name,):
+        return
+    if not member.isfile() or path.parts[:-1] != (folder.name,) or path.name == "..":
+        raise tarfile.TarError(f"{member.name!r} does not belong into {folder.name}")
+    folder.mkdir(exist_ok=True)
+    with tar.extractfile(member) as source, open(folder / path.name, "wb") as target:
+        shutil.copyfileobj(source, target)

@@ -152,7 +152,7 @@ def test_unpack_mends_a_folder_and_leaves_other_files_alone(tmp_path):
     assert names(tmp_path) == ["a.tar.gz", "set"]
 
 
-@pytest.mark.parametrize("member", ["../evil", "set/../../evil", "set/link"])
+@pytest.mark.parametrize("member", ["../evil", "set/../../evil", "set/link", "/evil", "set/deeper/evil", "set/.."])
 def test_a_member_that_lands_outside_is_refused(tmp_path, member):
     inner = tmp_path / "data"
     inner.mkdir()
@@ -163,8 +163,10 @@ def test_a_member_that_lands_outside_is_refused(tmp_path, member):
 
 
 def test_an_archive_without_the_folder_and_one_that_is_none(tmp_path):
-    with pytest.raises(OSError, match="holds no folder set"):
+    with pytest.raises(OSError, match="'other/one.bin' does not belong into set"):
         download.unpack(archive(tmp_path / "a.tar.gz", {"other/one.bin": b"1"}), tmp_path / "set")
+    with pytest.raises(OSError, match="holds no folder set"):
+        download.unpack(archive(tmp_path / "a.tar.gz", {}), tmp_path / "set")
     whole = archive(tmp_path / "b.tar.gz", {"set/one.bin": bytes(range(256)) * 100}).read_bytes()
     (tmp_path / "b.tar.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(OSError, match=r"b\.tar\.gz cannot be unpacked"):
