@@ -9,6 +9,7 @@ from . import __version__, cli
 COMMANDS = {
     "train": "train a network; leaves a run folder with checkpoints, metrics and figures",
     "gradcheck": "check every operation's gradient against finite differences",
+    "bench": "time networks and layers beside torch, and beside the machine's limits",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-_CLASSES = {"numpy": (".numpy_backend", "NumPyBackend")}
+_CLASSES = {"numpy": (".numpy_backend", "NumPyBackend"), "numba": (".numba_backend", "NumbaBackend")}
 _made: dict = {}
 _default = "numpy"
 

@@ -1,0 +1,78 @@
+"""The numba backend's kernels that go through arrays once, element by element: activation, dropout, optimisers.
+
+All arrays are flat; the last two arguments, `start` and `stop`, say which elements: `threads.parallel` deals them out.
+Numbers must come in the arrays' own type: a Python float would make every float32 loop a double one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .compiled import kernel
+
+_M0, _M1, _W0, _W1 = (np.uint64(n) for n in (0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85))
+_LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+
+
+@kernel
+def relu(x, y, start, stop):
+    """y = max(x, 0); NaN stays NaN."""
+    zero = x.dtype.type(0)
+    for i in range(start, stop):
+        y[i] = zero if x[i] <= 0 else x[i]
+
+
+@kernel
+def relu_backward(gy, y, gx, start, stop):
+    """gx = gy [y > 0 or NaN]"""
+    zero = gy.dtype.type(0)
+    for i in range(start, stop):
+        gx[i] = zero if y[i] <= 0 else gy[i]
+
+
+@kernel
+def dropout(x, y, below, scale, seed, call, start, stop):
+    """y_i = scale x_i where word i % 4 of Philox at counter (i // 4, call) is smaller than `below`, else 0.
+
+    start and stop count fours of elements: one counter's words. `minialex/random.py` explains the generator.
+    """
+    for block in range(start, stop):
+        c0, c1 = np.uint64(block) & _LOW, np.uint64(block) >> _HALF
+        c2, c3 = call & _LOW, call >> _HALF
+        k0, k1 = seed & _LOW, seed >> _HALF
+        for _ in range(10):
+            p0, p1 = c0 * _M0, c2 * _M1
+            c0 = (p1 >> _HALF) ^ c1 ^ k0
+            c2 = (p0 >> _HALF) ^ c3 ^ k1
+            c1, c3 = p1 & _LOW, p0 & _LOW
+            k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+        words = (c0, c1, c2, c3)
+        for i in range(min(4, len(x) - 4 * block)):
+            y[4 * block + i] = x[4 * block + i] * scale if words[i] < below else x[4 * block + i] * (scale - scale)
+
+
+@kernel
+def sgd(p, g, v, lr, momentum, kept, weight_decay, nesterov, rate_inside, start, stop):
+    """One step of gradient descent, see NumPyBackend.sgd; v is empty without momentum, kept = 1 - dampening."""
+    for i in range(start, stop):
+        step = g[i] + weight_decay * p[i]
+        if rate_inside:
+            step = lr * step
+        if len(v):
+            v[i] = momentum * v[i] + kept * step
+            step = step + momentum * v[i] if nesterov else v[i]
+        p[i] -= step if rate_inside else lr * step
+
+
+@kernel
+def adam(p, g, m, v, rate, b1, b2, correction, eps, shrink, weight_decay, start, stop):
+    """One step of Adam, see NumPyBackend.adam.
+
+    rate = lr / (1 - b1^t), correction = 1 - b2^t; shrink = 1 - lr weight_decay if that is decoupled, else 1.
+    """
+    one = p.dtype.type(1)
+    for i in range(start, stop):
+        gradient = g[i] + weight_decay * p[i]
+        m[i] += (one - b1) * (gradient - m[i])
+        v[i] = b2 * v[i] + (one - b2) * gradient * gradient
+        p[i] = p[i] * shrink - rate * m[i] / (np.sqrt(v[i] / correction) + eps)

@@ -1,0 +1,58 @@
+"""The measurements as bars."""
+
+from __future__ import annotations
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from .. import files
+from ..plotting import BLUE, DPI, INK, STYLE, VERMILION
+
+PASSES = ("training step", "forward pass")
+
+
+def draw(networks, machine, path):
+    """Images a second of every network and batch, by contender, into the PNG file `path`.
+
+    networks: as Bench.network returns them. Each panel has its own scale: a row for a network and batch, on the left
+    the training step, on the right the forward pass. minialex is blue, torch vermilion.
+    """
+    margin, head, line, gap, names, bars, numbers = 12, 50, 22, 44, 140, 250, 70  # pixels
+    panel = margin + names + bars + numbers
+    counts = [len({row["contender"] for row in result["rows"]}) for result in networks]
+    width, height = 2 * panel, head + sum(gap + line * count for count in counts) + margin
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+
+    def write(x, y, text, size):
+        figure.text(x / width, 1 - y / height, text, va="center", fontsize=size, color=INK, fontweight="bold")
+
+    threads = f"{machine.threads} thread{'s' if machine.threads > 1 else ''}"
+    write(margin, 20, "Images a second: more is better", 11)
+    write(margin, 40, f"{threads} of {machine.cpu}, {machine.date}", 9)
+    y = head
+    for result, count in zip(networks, counts):
+        y += gap
+        for column, kind in enumerate(PASSES):
+            x = column * panel + margin
+            write(x, y - 12, f"{result['network']}, batches of {result['batch_size']}: {kind}", 10)
+            place = ((x + names) / width, 1 - (y + line * count) / height, bars / width, line * count / height)
+            rows = [(row["contender"], row["images_per_second"]) for row in result["rows"] if row["pass"] == kind]
+            _bars(figure.add_axes(place), rows)
+        y += line * count
+    with files.replacing(path) as file:
+        FigureCanvasAgg(figure).print_png(file)
+
+
+def _bars(axes, rows):
+    """One panel: a bar for each contender, its number at its end."""
+    names, values = zip(*rows)
+    colors = [VERMILION if name.startswith("torch") else BLUE for name in names]
+    axes.barh(range(len(rows)), values, color=colors, height=0.72)
+    for place, value in enumerate(values):
+        axes.text(value, place, f" {value:,.0f}" if value >= 100 else f" {value:.1f}", va="center", **STYLE)
+    axes.set_yticks(range(len(rows)), names)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(0, max(values))
+    axes.set_xticks([])
+    axes.tick_params(labelsize=9, colors=INK, length=0)
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,91 @@
+"""The machine: what it is, its peak in matrix products, and how fast it moves memory."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import threads
+from .workloads import noise
+
+_RUNS = 10
+
+
+@dataclass(frozen=True)
+class Machine:
+    """gemm_peak in operations/s, bandwidth in bytes/s, both measured with `threads` threads; versions are text."""
+
+    cpu: str
+    cores: int
+    threads: int
+    gemm_peak: float
+    bandwidth: float
+    python: str
+    numpy: str
+    blas: str
+    numba: str | None
+    torch: str | None
+    date: str
+
+
+def measure(side=1536, megabytes=256):
+    """The Machine, at the number of threads that is set now. side: of the matrices; megabytes: of the array copied."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return Machine(
+        cpu=_cpu_name(),
+        cores=threads.default_count(),
+        threads=threads.count(),
+        gemm_peak=_gemm_peak(side),
+        bandwidth=_bandwidth(megabytes << 20),
+        python=platform.python_version(),
+        numpy=np.__version__,
+        blas=f"{blas['name']} {blas['version']}",
+        numba=_version("numba"),
+        torch=_version("torch"),
+        date=time.strftime("%Y-%m-%d"),
+    )
+
+
+def _gemm_peak(side):
+    """Operations a second of the fastest of several products of square float32 matrices."""
+    a, b = noise((2, side, side))
+    out = np.empty_like(a)
+    return 2 * side**3 / _fastest(lambda: np.matmul(a, b, out=out))
+
+
+def _bandwidth(size):
+    """Bytes read and written a second while an array far larger than the cache is copied, each thread a part of it."""
+    source, target = np.ones(size, np.uint8), np.zeros(size, np.uint8)
+    count = threads.count()
+    parts = [*zip(np.array_split(target, count), np.array_split(source, count))]
+    with ThreadPoolExecutor(count) as pool:  # copying releases Python's lock
+        return 2 * size / _fastest(lambda: [*pool.map(lambda part: np.copyto(*part), parts)])
+
+
+def _fastest(run):
+    seconds = []
+    for _ in range(_RUNS):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def _cpu_name():
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or not a PC
+        return platform.processor() or platform.machine()
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,170 @@
+"""torch as a contender, where it is installed: the same networks, made of torch's own layers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from .. import nn
+from .workloads import RECIPE
+
+RIVALS = ("torch-eager", "torch-channels-last", "torch-compile")
+
+
+class Torch:
+    """torch in one of three ways: as it comes; channels last with fused SGD; compiled, with fused SGD too.
+
+    ImportError where torch is not installed, OSError where it cannot be loaded.
+    """
+
+    def __init__(self, name, threads):
+        import torch
+
+        torch.set_num_threads(threads)
+        self.name = name
+
+    def model(self, workload):
+        """The network's twin."""
+        return twin(workload.build())
+
+    def network(self, workload, batch_size):
+        """The twin with its optimiser and a batch: `.step()` and `.forward()`."""
+        return Network(self.name, self.model(workload), workload.batch(batch_size))
+
+    def layer(self, model, layer, images, cotangent):
+        """Forward and backward of one layer of `model` alone."""
+        import torch
+
+        module = model.get_submodule(layer.name)
+        if isinstance(module, torch.nn.ReLU):
+            module = torch.nn.ReLU()  # not in place: an input that is nobody's result may not be overwritten
+        x, gy = torch.from_numpy(images).requires_grad_(not layer.first), torch.from_numpy(cotangent)
+
+        def run():
+            x.grad = None
+            module.zero_grad()
+            module(x).backward(gy)
+
+        return run
+
+    def loss(self, logits, labels):
+        """Softmax, cross-entropy and their gradient."""
+        import torch
+
+        x, labels = torch.from_numpy(logits).requires_grad_(), torch.from_numpy(labels)
+
+        def run():
+            x.grad = None
+            torch.nn.functional.cross_entropy(x, labels).backward()
+
+        return run
+
+    def update(self, model):
+        """The optimiser's step on all parameters."""
+        import torch
+
+        for p in model.parameters():
+            p.grad = torch.full_like(p, 1e-3)
+        return _sgd(model, self.name).step
+
+
+class Network:
+    """A network in training, with its optimiser and one batch."""
+
+    def __init__(self, name, model, batch):
+        import torch
+
+        layout = torch.channels_last if name == "torch-channels-last" else torch.contiguous_format
+        self.model = model.to(memory_format=layout)
+        self.optimizer = _sgd(self.model, name)
+        self.images = torch.from_numpy(batch[0]).contiguous(memory_format=layout)
+        self.labels = torch.from_numpy(batch[1])
+        if name == "torch-compile":
+            self.model = torch.compile(self.model)
+
+    def step(self):
+        """Forward, loss, backward, update."""
+        import torch
+
+        torch.nn.functional.cross_entropy(self.model(self.images), self.labels).backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def forward(self):
+        """The logits, as in evaluation."""
+        import torch
+
+        self.model.eval()
+        with torch.no_grad():
+            self.model(self.images)
+        self.model.train()
+
+
+def _sgd(model, name):
+    import torch
+
+    how: dict = {"lr": RECIPE.lr, "momentum": RECIPE.momentum, "weight_decay": RECIPE.weight_decay}
+    return torch.optim.SGD(model.parameters(), **how, fused=None if name == "torch-eager" else True)
+
+
+def twin(model):
+    """A torch.nn.Sequential like a minialex Sequential, with copies of its weights. TypeError for an unknown layer.
+
+    Dropout is torch's own, with its own masks, which scales in training; all else computes the same.
+    """
+    import torch
+
+    with torch.device("meta"):  # no memory, no initial values
+        copy = torch.nn.Sequential(OrderedDict((name, _layer(layer)) for name, layer in model.named_children()))
+    copy.to_empty(device="cpu")
+    with torch.no_grad():
+        for theirs, ours in zip(copy.parameters(), model.parameters(), strict=True):
+            theirs.copy_(torch.from_numpy(ours.numpy()))
+    return copy.train(model.training)
+
+
+def _layer(layer):
+    import torch
+
+    match layer:
+        case nn.Conv2d():
+            return _convolution(layer)
+        case nn.Linear():
+            return torch.nn.Linear(layer.in_features, layer.out_features, layer.bias is not None)
+        case nn.ReLU():
+            return torch.nn.ReLU(layer.inplace)
+        case nn.MaxPool2d():
+            return torch.nn.MaxPool2d(
+                layer.kernel_size, layer.stride, layer.padding, layer.dilation, ceil_mode=layer.ceil_mode
+            )
+        case nn.AvgPool2d():
+            return torch.nn.AvgPool2d(
+                layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode, layer.count_include_pad,
+                layer.divisor_override,
+            )  # fmt: skip
+        case nn.AdaptiveAvgPool2d():
+            return torch.nn.AdaptiveAvgPool2d(layer.output_size)
+        case nn.LocalResponseNorm() if not layer.ours["within_channel"] and layer.ours["groups"] == 1:
+            # torch divides alpha by the size of the window
+            alpha = layer.alpha * (layer.size if layer.ours["alpha_over"] == "element" else 1)
+            return torch.nn.LocalResponseNorm(layer.size, alpha, layer.beta, layer.k)
+        case nn.Dropout():
+            return torch.nn.Dropout(layer.p)
+        case nn.Flatten():
+            return torch.nn.Flatten(layer.start_dim, layer.end_dim)
+    raise TypeError(f"torch has no counterpart of {layer!r}")
+
+
+def _convolution(layer):
+    """torch's convolution, after a layer that pads where the margins of minialex's are not the same on both sides."""
+    import torch
+
+    if layer.padding == "same":
+        raise TypeError(f"torch has no counterpart of {layer!r}")
+    margins = (0, 0) if layer.padding == "valid" else layer.padding
+    (top, bottom), (left, right) = (m if isinstance(m, tuple) else (m, m) for m in margins)
+    even = top == bottom and left == right
+    convolution = torch.nn.Conv2d(
+        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, (top, left) if even else 0,
+        layer.dilation, layer.groups, layer.bias is not None,
+    )  # fmt: skip
+    return convolution if even else torch.nn.Sequential(torch.nn.ZeroPad2d((left, right, top, bottom)), convolution)
