@@ -65,14 +65,14 @@ def set_count(number):
             library.set_num_threads(number)
 
 
-def parallel(function, total, at_least=1):
+def parallel(function, total, at_least=1, pieces=None):
     """Call function(start, stop) for pieces that cover range(total), in several threads; returns when all are done.
 
-    at_least: the smallest piece that is worth its own call. The pieces must not depend on each other: which thread
+    at_least: the smallest piece that is worth its own call; pieces: how many, if that matters to the caller. The pieces must not depend on each other: which thread
     computes which, and in what order, is left to chance, and no result may show it. An error in one is raised here.
     """
-    pieces = max(1, min(_PIECES * count(), total // at_least))
-    if pieces == 1 or count() == 1:
+    pieces = pieces or max(1, min(_PIECES * count() if count() > 1 else 1, total // at_least))
+    if pieces == 1:
         with _owner:
             _take_over()
             function(0, total)

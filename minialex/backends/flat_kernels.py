@@ -27,7 +27,8 @@ def relu_backward(gy, y, gx, start, stop):
     """gx = gy [y > 0 or NaN]"""
     zero = gy.dtype.type(0)
     for i in range(start, stop):
-        gx[i] = zero if y[i] <= 0 else gy[i]
+        g = gy[i]  # read either way: a choice between two values is a vector operation, a jump around a read is not
+        gx[i] = zero if y[i] <= 0 else g
 
 
 @kernel

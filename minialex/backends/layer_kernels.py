@@ -1,6 +1,6 @@
-"""The numba backend's kernels for pooling, normalisation and the loss: loops over one picture, map or row at a time.
+"""The numba backend's kernels for normalisation and the loss: loops over one picture, channel or row at a time.
 
-The last two arguments of a kernel, `start` and `stop`, say which: `threads.parallel` deals them out.
+The last two arguments of a public kernel, `start` and `stop`, say which: `threads.parallel` shares them out.
 """
 
 from __future__ import annotations
@@ -8,87 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import kernel, reordering_kernel
-from .im2col import collect, deal
 
 _STRIP = 512  # places of a map that LRN takes at a time: their values in all channels stay in the cache
-
-
-@kernel
-def max_pool(x, y, winners, shape, kernel_size, stride, dilation, before, first_inside, start, stop):
-    """y (maps, OH, OW) of x (maps, H, W), and the number of the winning place in the kernel unless winners is empty.
-
-    shape: of the padded map. Of equals the first wins, NaN over everything; where all is -inf, `first_inside` says.
-    Every map is dealt out by the stride first, so that the windows of a row meet each of their places in one run.
-    """
-    width = y.shape[2]
-    dealt = np.full((1, shape[0], stride[1], (shape[1] + stride[1] - 1) // stride[1]), -np.inf, x.dtype)
-    best, winner = np.empty(width, x.dtype), np.empty(width, np.int32)
-    for m in range(start, stop):
-        deal(x[m : m + 1], dealt, before[0], before[1])
-        for i in range(y.shape[1]):
-            best[:] = -np.inf
-            winner[:] = first_inside[i]
-            for u in range(kernel_size[0]):
-                for v in range(kernel_size[1]):
-                    left = v * dilation[1]
-                    row = dealt[0, i * stride[0] + u * dilation[0], left % stride[1], left // stride[1] :]
-                    place = np.int32(u * kernel_size[1] + v)
-                    for j in range(width):
-                        wins = (row[j] > best[j]) | (row[j] != row[j])
-                        winner[j] = place if wins else winner[j]
-                        best[j] = row[j] if wins else best[j]
-            y[m, i] = best
-            if len(winners):
-                for j in range(width):
-                    winners[m, i, j] = winner[j]
-
-
-@kernel
-def max_pool_backward(gy, winners, gx, columns, stride, dilation, before, start, stop):
-    """Each gy is added where its window's winner stood; `columns`: the width of the kernel."""
-    for m in range(start, stop):
-        gx[m] = 0
-        for i in range(gy.shape[1]):
-            for j in range(gy.shape[2]):
-                u, v = winners[m, i, j] // columns, winners[m, i, j] % columns
-                row, column = i * stride[0] + u * dilation[0], j * stride[1] + v * dilation[1]
-                gx[m, row - before[0], column - before[1]] += gy[m, i, j]
-
-
-@kernel
-def avg_pool(x, y, scale, shape, kernel_size, stride, before, start, stop):
-    """y = scale * sum over the window, for maps; scale (OH, OW)."""
-    dealt = np.zeros((1, shape[0], stride[1], (shape[1] + stride[1] - 1) // stride[1]), x.dtype)
-    for m in range(start, stop):
-        deal(x[m : m + 1], dealt, before[0], before[1])
-        for i in range(y.shape[1]):
-            total = y[m, i]
-            total[:] = 0
-            for u in range(kernel_size[0]):
-                for v in range(kernel_size[1]):
-                    row = dealt[0, i * stride[0] + u, v % stride[1], v // stride[1] :]
-                    for j in range(len(total)):
-                        total[j] += row[j]
-            for j in range(len(total)):
-                total[j] *= scale[i, j]
-
-
-@kernel
-def avg_pool_backward(gy, gx, scale, shape, kernel_size, stride, before, start, stop):
-    """scale * gy added at every place of its window."""
-    dealt = np.empty((1, shape[0], stride[1], (shape[1] + stride[1] - 1) // stride[1]), gy.dtype)
-    share = np.empty(gy.shape[2], gy.dtype)
-    for m in range(start, stop):
-        dealt[...] = 0
-        for i in range(gy.shape[1]):
-            for j in range(len(share)):
-                share[j] = gy[m, i, j] * scale[i, j]
-            for u in range(kernel_size[0]):
-                for v in range(kernel_size[1]):
-                    row = dealt[0, i * stride[0] + u, v % stride[1], v // stride[1] :]
-                    for j in range(len(share)):
-                        row[j] += share[j]
-        collect(dealt, gx[m : m + 1], before[0], before[1])
 
 
 @reordering_kernel

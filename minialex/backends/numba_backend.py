@@ -1,7 +1,7 @@
 """The fast CPU: the NumPy backend's methods, compiled, fused and dealt out to threads.
 
-This file says what is computed where; the loops stand in `layer_kernels.py` and `flat_kernels.py`, the two
-ways to convolve in `im2col.py` and `winograd.py`, the threads in `minialex/threads.py`. What is not here, NumPy does.
+This file says what is computed where; the loops stand in `flat_kernels.py`, `layer_kernels.py` and
+`pool_kernels.py`, the two ways to convolve in `im2col.py` and `winograd.py`, the threads in `minialex/threads.py`. What is not here, NumPy does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .. import threads
-from . import flat_kernels, im2col, layer_kernels, winograd
+from . import flat_kernels, im2col, layer_kernels, pool_kernels, winograd
 from .numpy_backend import NumPyBackend
 
 _FEW = 1 << 14  # elements below which a second thread costs more than it saves
@@ -99,7 +99,7 @@ class NumbaBackend(NumPyBackend):
         y = np.empty((*x.shape[:2], *window.output), x.dtype)
         winners = np.empty(y.shape if save else (0, *y.shape), np.min_scalar_type(math.prod(window.kernel)))
         _share(
-            layer_kernels.max_pool, math.prod(x.shape[:2]), _maps(x), _maps(y), _maps(winners),
+            pool_kernels.max_pool, math.prod(x.shape[:2]), _maps(x), _maps(y), _maps(winners),
             window.padded, window.kernel, window.stride, window.dilation, _before(window), window.first_inside(),
         )
         return y, winners if save else None
@@ -107,7 +107,7 @@ class NumbaBackend(NumPyBackend):
     def max_pool2d_backward(self, gy, winners, window):
         gx = np.empty((*gy.shape[:2], *window.size), gy.dtype)
         _share(
-            layer_kernels.max_pool_backward, math.prod(gy.shape[:2]), _maps(gy), _maps(winners), _maps(gx),
+            pool_kernels.max_pool_backward, math.prod(gy.shape[:2]), _maps(gy), _maps(winners), _maps(gx),
             window.kernel[1], window.stride, window.dilation, _before(window),
         )
         return gx
@@ -116,8 +116,8 @@ class NumbaBackend(NumPyBackend):
         y = np.empty((*x.shape[:2], *window.output), x.dtype)
         scale = np.ascontiguousarray(np.broadcast_to(scale, window.output))
         _share(
-            layer_kernels.avg_pool, math.prod(x.shape[:2]), _maps(x), _maps(y), scale,
-            window.padded, window.kernel, window.stride, _before(window),
+            pool_kernels.avg_pool, math.prod(x.shape[:2]), _maps(x), _maps(y), scale,
+            window.padded, window.kernel, window.stride, window.dilation, _before(window),
         )
         return y
 
@@ -125,8 +125,8 @@ class NumbaBackend(NumPyBackend):
         gx = np.empty((*gy.shape[:2], *window.size), gy.dtype)
         scale = np.ascontiguousarray(np.broadcast_to(scale, window.output))
         _share(
-            layer_kernels.avg_pool_backward, math.prod(gy.shape[:2]), _maps(gy), _maps(gx), scale,
-            window.padded, window.kernel, window.stride, _before(window),
+            pool_kernels.avg_pool_backward, math.prod(gy.shape[:2]), _maps(gy), _maps(gx), scale,
+            window.padded, window.kernel, window.stride, window.dilation, _before(window),
         )
         return gx
 

@@ -36,13 +36,14 @@ import math
 
 import numpy as np
 
-from ..threads import parallel
+from .. import threads
 from .compiled import reordering_kernel
 
 TILE = 6
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
 _LANES = 16  # pictures that go through a transform side by side: the innermost loops run over them
-_BYTES = 24 << 20  # of V and M together at a time, more or less: what stays in a large cache
+_BYTES = 4 << 20  # of V and M together at a time, more or less, or as many as U has: less would stream U too often
+_SLAB = 256 << 10  # of U's gradient at a time
 
 
 def matrices(outputs, taps):
@@ -71,8 +72,8 @@ def fits(shape, window, groups):
     )
 
 
-class Plan:
-    """One convolution's matrices, its tiles, and the blocks of pictures and rows of tiles it works through."""
+class _Plan:
+    """One convolution's matrices and tiles, and the blocks of pictures that threads take one at a time."""
 
     def __init__(self, x_shape, w_shape, window, groups, dtype):
         self.taps, self.groups, self.window = w_shape[2], groups, window
@@ -80,22 +81,35 @@ class Plan:
         self.at, self.g, self.bt = (m.astype(dtype) for m in matrices(self.step, self.taps))
         self.rows, self.columns = (-(-n // self.step) for n in window.output)
         self.channels, self.filters = w_shape[1], w_shape[0] // groups
-        row = TILE**2 * (self.channels + self.filters) * self.columns * min(_LANES, x_shape[0]) * self.at.itemsize
-        rows = max(1, min(self.rows, _BYTES // row))
-        self.blocks = [
-            (slice(n, min(n + _LANES, x_shape[0])), first, min(rows, self.rows - first))
-            for n in range(0, x_shape[0], _LANES) for first in range(0, self.rows, rows)
+        lanes = min(_LANES, -(-x_shape[0] // threads.count()))
+        self.units = [
+            (slice(n, min(n + lanes, x_shape[0])), group) for n in range(0, x_shape[0], lanes) for group in range(groups)
         ]
-        self.buffers = {}
-        self.largest = rows * self.columns * min(_LANES, x_shape[0])
+        row = TILE**2 * (self.channels + self.filters) * self.columns * lanes * self.at.itemsize
+        place = self.channels * self.filters * self.at.itemsize  # of U, for one of the 36 places in a tile
+        slab = max(1, _SLAB // place)
+        self.slabs = [slice(first, first + slab) for first in range(0, TILE**2, slab)]
+        budget = max(_BYTES, TILE**2 * place)
+        count = max(1, min(self.rows, budget // row))
+        self.strips = [(first, min(count, self.rows - first)) for first in range(0, self.rows, count)]
+        self.largest = count * self.columns * lanes
 
-    def tiles(self, name, maps, pictures, rows):
-        """A buffer (36, maps, T), T = rows of tiles x tiles in a row x pictures. The 36 matrices stand a little
-        further apart than they are large: at a power of two they would all compete for the same lines of the cache."""
-        if name not in self.buffers:
-            self.buffers[name] = np.empty((TILE**2, maps * self.largest + 16), self.at.dtype)
+    def buffers(self):
+        """Room for V and M of one strip of tiles, each (6, 6, maps T). The 36 matrices stand a little further apart
+        than they are large: at a power of two they would all compete for the same lines of the cache."""
+        return [
+            np.empty((TILE, TILE, maps * self.largest + 16), self.at.dtype) for maps in (self.channels, self.filters)
+        ]
+
+    def stack(self, buffer, maps, pictures, rows):
+        """The part of a buffer that these tiles fill, as 36 matrices (maps, T), T = rows x columns x pictures."""
         count = rows * self.columns * (pictures.stop - pictures.start)
-        return self.buffers[name][:, : maps * count].reshape(TILE**2, maps, count)
+        return buffer.reshape(TILE**2, -1)[:, : maps * count].reshape(TILE**2, maps, count)
+
+    def maps(self, x, pictures, group):
+        """The maps of one group, of a block of pictures: a view."""
+        count = x.shape[1] // self.groups
+        return x[pictures, group * count : (group + 1) * count]
 
     def spread(self, w):
         """U = G g G^T for the filters of every group: (groups, 36, O, C), as one product with G (x) G (36, r r)."""
@@ -106,85 +120,80 @@ class Plan:
         def columns(start, stop):
             np.matmul(both, flat[:, start:stop].swapaxes(1, 2), out=u[:, :, start:stop])
 
-        parallel(columns, flat.shape[1], at_least=1024)
+        threads.parallel(columns, flat.shape[1], at_least=1024)
         return u.reshape(self.groups, TILE**2, self.filters, self.channels)
 
     def gather(self, gu):
-        """gw = G^T gU G, from (groups, 36, O, C) to (groups O, C, r, r)."""
+        """gw = G^T gU G of the sum of gU (parts, groups, 36, O, C): (groups O, C, r, r)."""
         both = np.kron(self.g, self.g)
-        flat = gu.reshape(self.groups, TILE**2, -1)
-        gw = np.empty((self.groups, flat.shape[2], self.taps**2), gu.dtype)
+        flat = gu.reshape(len(gu), self.groups, TILE**2, -1)
+        gw = np.empty((self.groups, flat.shape[3], self.taps**2), gu.dtype)
 
         def rows(start, stop):
-            np.matmul(flat[:, :, start:stop].swapaxes(1, 2), both, out=gw[:, start:stop])
+            for first in range(start, stop, 4096):  # sums that stay in the cache
+                some = slice(first, min(first + 4096, stop))
+                np.matmul(flat[..., some].sum(axis=0).swapaxes(1, 2), both, out=gw[:, some])
 
-        parallel(rows, flat.shape[2], at_least=1024)
+        threads.parallel(rows, flat.shape[3], at_least=1024)
         return gw.reshape(self.groups * self.filters, self.channels, self.taps, self.taps)
 
 
 def conv2d(x, w, b, window, groups):
     """y = A^T [sum over channels of (G g G^T) * (B^T d B)] A, tile by tile."""
-    plan = Plan(x.shape, w.shape, window, groups, x.dtype)
+    plan = _Plan(x.shape, w.shape, window, groups, x.dtype)
     (top, _), (left, _) = window.padding
     y = np.empty((len(x), len(w), *window.output), x.dtype)
-    y[...] = 0 if b is None else b[:, None, None]
     u = plan.spread(w)
-    for pictures, first, rows in plan.blocks:
-        v = plan.tiles("v", plan.channels, pictures, rows)
-        m = plan.tiles("m", plan.filters, pictures, rows)
-        for group in range(groups):
-            maps, filters = _maps(x, pictures, groups, group), _maps(y, pictures, groups, group)
-            _to_tiles(maps, v, plan.bt, plan, rows, first, top, left)
-            parallel(lambda start, stop, g=group: np.matmul(u[g, start:stop], v[start:stop], out=m[start:stop]), 36)
-            _from_tiles(m, filters, plan.at, plan, rows, first, 0, 0)
+
+    def blocks(start, stop):
+        v, m = plan.buffers()
+        for pictures, group in plan.units[start:stop]:
+            maps, filters = plan.maps(x, pictures, group), plan.maps(y, pictures, group)
+            filters[...] = 0 if b is None else b.reshape(groups, -1, 1, 1)[group]
+            for first, rows in plan.strips:
+                cut(maps, v, plan.bt, plan.step, plan.columns, rows, first, top, left)
+                stacks = plan.stack(v, plan.channels, pictures, rows), plan.stack(m, plan.filters, pictures, rows)
+                np.matmul(u[group], stacks[0], out=stacks[1])
+                paste(m, filters, plan.at, plan.step, plan.columns, rows, first, 0, 0)
+
+    threads.parallel(blocks, len(plan.units))
     return y
 
 
 def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
-    """gx and gw; one is None where what it is made from is: w, or x."""
-    plan = Plan(x_shape, w_shape, window, groups, gy.dtype)
+    """gx and gw; one is None where what it is made from is: w, or x. Each thread sums its own share of gw."""
+    plan = _Plan(x_shape, w_shape, window, groups, gy.dtype)
     (top, _), (left, _) = window.padding
+    a, b = plan.at.T.copy(), plan.bt.T.copy()
+    parts = min(threads.count(), len(plan.units))
     gx = np.zeros(x_shape, gy.dtype) if w is not None else None
     u = plan.spread(w) if w is not None else None
-    gu = np.zeros((groups, TILE**2, plan.filters, plan.channels), gy.dtype) if x is not None else None
-    for pictures, first, rows in plan.blocks:
-        v = plan.tiles("v", plan.channels, pictures, rows)
-        gm = plan.tiles("m", plan.filters, pictures, rows)
-        for group in range(groups):
-            _to_tiles(_maps(gy, pictures, groups, group), gm, plan.at.T.copy(), plan, rows, first, 0, 0)
-            if gu is not None:
-                _to_tiles(_maps(x, pictures, groups, group), v, plan.bt, plan, rows, first, top, left)
+    gu = np.zeros((parts, groups, TILE**2, plan.filters, plan.channels), gy.dtype) if x is not None else None
 
-            def products(start, stop, gm=gm, v=v, group=group):
+    def blocks(part, _):
+        v, m = plan.buffers()
+        begun = set()
+        for pictures, group in plan.units[len(plan.units) * part // parts : len(plan.units) * (part + 1) // parts]:
+            for first, rows in plan.strips:
+                tiles = plan.step, plan.columns, rows, first
+                gm = plan.stack(m, plan.filters, pictures, rows)
+                cut(plan.maps(gy, pictures, group), m, a, *tiles, 0, 0)
                 if gu is not None:
-                    gu[group, start:stop] += np.matmul(gm[start:stop], v[start:stop].swapaxes(1, 2))
-                if u is not None:  # V is done with: its buffer takes gV
-                    np.matmul(u[group, start:stop].swapaxes(1, 2), gm[start:stop], out=v[start:stop])
+                    cut(plan.maps(x, pictures, group), v, plan.bt, *tiles, top, left)
+                    inputs = plan.stack(v, plan.channels, pictures, rows)
+                    if group in begun:
+                        for some in plan.slabs:  # products that stay in the cache until they are added
+                            gu[part, group, some] += np.matmul(gm[some], inputs[some].swapaxes(1, 2))
+                    else:
+                        np.matmul(gm, inputs.swapaxes(1, 2), out=gu[part, group])
+                        begun.add(group)
+                if gx is not None:
+                    gv = plan.stack(v, plan.channels, pictures, rows)
+                    np.matmul(u[group].swapaxes(1, 2), gm, out=gv)
+                    paste(v, plan.maps(gx, pictures, group), b, *tiles, top, left)
 
-            parallel(products, 36)
-            if gx is not None:
-                _from_tiles(v, _maps(gx, pictures, groups, group), plan.bt.T.copy(), plan, rows, first, top, left)
+    threads.parallel(blocks, parts, pieces=parts)
     return gx, plan.gather(gu) if gu is not None else None
-
-
-def _maps(x, pictures, groups, group):
-    """The maps of one group, of a block of pictures: a view."""
-    count = x.shape[1] // groups
-    return x[pictures, group * count : (group + 1) * count]
-
-
-def _to_tiles(x, tiles, transform, plan, rows, first, top, left):
-    """tiles = L d L^T of every tile d of the pictures, L = transform (6, size of d), for `rows` rows from `first` on."""
-    tiles = tiles.base.reshape(TILE, TILE, -1)  # contiguous
-    parallel(lambda start, stop: _cut(x, tiles, transform, plan.step, plan.columns, rows, first, top, left, start, stop),
-             x.shape[1])
-
-
-def _from_tiles(tiles, x, transform, plan, rows, first, top, left):
-    """x += L t L^T of every tile t, L = transform (size of the result, 6), where the tile stands."""
-    tiles = tiles.base.reshape(TILE, TILE, -1)  # contiguous
-    parallel(lambda start, stop: _paste(tiles, x, transform, plan.step, plan.columns, rows, first, top, left, start, stop),
-             x.shape[1])
 
 
 # The kernels keep a strip of pictures as lanes[y, z % step, (z // step, picture)]. The pictures lie innermost, and the
@@ -192,8 +201,8 @@ def _from_tiles(tiles, x, transform, plan, rows, first, top, left):
 
 
 @reordering_kernel
-def _cut(x, tiles, transform, step, columns, rows, first, top, left, start, stop):
-    """Transformed tiles (6, 6, maps, T) of pictures x (n, maps, H, W), for the maps from `start` to `stop`.
+def cut(x, tiles, transform, step, columns, rows, first, top, left):
+    """Transformed tiles (6, 6, maps, T) of pictures x (n, maps, H, W): L d L^T, L = transform (6, size).
 
     Tile (ti, tj) begins at pixel (step ti - top, step tj - left); pixels outside are 0. T counts (ti, tj, picture).
     """
@@ -202,7 +211,7 @@ def _cut(x, tiles, transform, step, columns, rows, first, top, left, start, stop
     lanes = np.zeros((step * (rows - 1) + size, step, run + (size - 1) // step * n), x.dtype)
     half = np.empty((TILE, step, lanes.shape[2]), x.dtype)
     low, high = max(0, left), min(step * (columns - 1) + size, left + width)
-    for c in range(start, stop):
+    for c in range(x.shape[1]):
         for i in range(max(0, top - step * first), min(len(lanes), height + top - step * first)):
             row = x[:, c, i + step * first - top]
             for z in range(low, high):
@@ -230,14 +239,14 @@ def _cut(x, tiles, transform, step, columns, rows, first, top, left, start, stop
 
 
 @reordering_kernel
-def _paste(tiles, x, transform, step, columns, rows, first, top, left, start, stop):
-    """The transpose of _cut: x += what the tiles turn into, by transform (size, 6), each at its place."""
+def paste(tiles, x, transform, step, columns, rows, first, top, left):
+    """The transpose of cut: x += what the tiles turn into, by transform (size, 6), each at its place."""
     n, _, height, width = x.shape
     size, run = transform.shape[0], columns * n
     lanes = np.empty((step * (rows - 1) + size, step, run + (size - 1) // step * n), x.dtype)
     half = np.empty((TILE, step, lanes.shape[2]), x.dtype)
     low, high = max(0, left), min(step * (columns - 1) + size, left + width)
-    for c in range(start, stop):
+    for c in range(x.shape[1]):
         lanes[...] = 0
         for ti in range(rows):
             half[...] = 0
