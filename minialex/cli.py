@@ -156,11 +156,3 @@ class Interrupt:
         for item in iterable:
             yield item
             self.check()
-
-
-def threads():
-    """The number of threads that NumPy's BLAS uses: as its environment variables say, else every core."""
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        if os.environ.get(name, "").isdigit():
-            return int(os.environ[name])
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

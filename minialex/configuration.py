@@ -6,7 +6,7 @@ import dataclasses
 import os
 from dataclasses import asdict, dataclass
 
-from . import backends, cli, data, fields, models, trainer
+from . import backends, cli, data, fields, models, threads, trainer
 
 ADAM_LR = 0.001  # the recipes' rates are those of SGD
 
@@ -40,7 +40,10 @@ _OVERFIT = (
     "code 1 if it does not"
 )
 _DIAGNOSE = "after each epoch measure activations, dead ReLUs, gradients and steps by layer: diagnose.csv, diagnose.png"
-_RESUME = "as it was configured; only --epochs, to go on longer, and --data-dir, if the data has moved, go with it"
+_RESUME = (
+    "as it was configured; only --epochs, to go on longer, --data-dir, if the data has moved, and --threads go with it"
+)
+_THREADS = "threads that compute (default: as many as this process may use; another number may change the last digits)"
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Configuration:
     accumulate: int = 1
     diagnose: bool = False
     overfit: int | None = None
+    threads: int | None = None
 
     @classmethod
     def from_options(cls, options):
@@ -71,7 +75,7 @@ class Configuration:
         return cls(
             model=model,
             training=dataclasses.replace(recipe, **given),
-            backend=options.backend or "numpy",
+            backend=backends.fastest() if options.backend in (None, "auto") else options.backend,
             seed=options.seed or 0,
             data_dir=data_dir,
             limit=options.limit,
@@ -79,6 +83,7 @@ class Configuration:
             accumulate=options.accumulate or 1,
             diagnose=bool(options.diagnose),
             overfit=options.overfit,
+            threads=options.threads or threads.count(),
         )
 
     @classmethod
@@ -98,7 +103,7 @@ class Configuration:
         trainer.parse_schedule(t.schedule)
         if t.normalization not in ("channels", "mean-image"):
             raise ValueError(f"unknown normalization '{t.normalization}'; there are channels and mean-image")
-        names = ("model", "backend", "seed", "limit", "validation", "accumulate", "overfit")
+        names = ("model", "backend", "seed", "limit", "validation", "accumulate", "overfit", "threads")
         values = {name: getattr(self, name) for name in names}
         recipe = ("dataset", "epochs", "batch_size", "optimizer", "lr", "momentum")
         values |= {name: getattr(t, name) for name in recipe}
@@ -143,7 +148,8 @@ def parser():
     option("--weight-decay", "DECAY", f"L2 penalty {recipe}", type=cli.real_number(0))
     option("--schedule", "TEXT", f"of the rate: {_SCHEDULES} {recipe}")
     option("--seed", "N", "of weights, order, distortion and dropout (default: 0)", type=cli.whole_number(0, 2**64 - 1))
-    choice("--backend", backends.available(), "(default: numpy)")
+    choice("--backend", ("auto", *backends.available()), "(default: auto, the fastest that works here)")
+    option("--threads", "N", _THREADS, type=count)
     option("--overfit", "N", f"before training, {_OVERFIT} (default: do not)", type=count)
     p.add_argument("--diagnose", action="store_true", default=None, help=f"{_DIAGNOSE} (default: do not)")
     option("--out", "DIR", "folder for the run, new or empty (default: runs/MODEL-DATASET-DATE-TIME)", type=cli.folder)

@@ -19,7 +19,8 @@ from pathlib import Path
 from threadpoolctl import ThreadpoolController
 
 _PIECES = 4  # a thread: so that one whose core is taken away for a moment leaves work to the others
-_owner = threading.RLock()
+_owner = threading.Lock()
+_thread = threading.local()  # works: whether this thread is computing a piece
 _count = 0  # 0: nobody has chosen yet
 _pool: ThreadPoolExecutor | None = None
 _blas: list | None = None
@@ -32,13 +33,13 @@ def default_count():
 
 
 def _container_limit(root="/sys/fs/cgroup"):
-    """Cores' worth of time that Linux's control groups grant (cpu.max, or its two older files); infinity if no limit."""
+    """How many cores' time Linux's control groups grant (cpu.max, or its two older files); infinity without a limit."""
     with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
         quota, period = (Path(root) / "cpu.max").read_text().split()
         return math.inf if quota == "max" else int(quota) / int(period)
     with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
-        quota, period = (int((Path(root) / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
-        return quota / period if quota > 0 else math.inf
+        granted, every = (int((Path(root) / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+        return granted / every if granted > 0 else math.inf
     return math.inf
 
 
@@ -68,21 +69,23 @@ def set_count(number):
 def parallel(function, total, at_least=1, pieces=None):
     """Call function(start, stop) for pieces that cover range(total), in several threads; returns when all are done.
 
-    at_least: the smallest piece that is worth its own call; pieces: how many, if that matters to the caller. The pieces must not depend on each other: which thread
-    computes which, and in what order, is left to chance, and no result may show it. An error in one is raised here.
+    at_least: the smallest piece that is worth its own call; pieces: how many, if that matters to the caller. The
+    pieces must not depend on each other: which thread computes which, and in what order, is left to chance, and no
+    result may show it. An error in one is raised here. Within a piece, `parallel` computes where it is.
     """
-    pieces = pieces or max(1, min(_PIECES * count() if count() > 1 else 1, total // at_least))
-    if pieces == 1:
-        with _owner:
-            _take_over()
-            function(0, total)
+    if getattr(_thread, "works", False):
+        function(0, total)
         return
-    starts = iter([total * i // pieces for i in range(pieces)])  # shared: each piece is taken by one thread
-    ends = {total * i // pieces: total * (i + 1) // pieces for i in range(pieces)}
+    pieces = pieces or max(1, min(_PIECES * count() if count() > 1 else 1, total // at_least))
+    bounds = iter([(total * i // pieces, total * (i + 1) // pieces) for i in range(pieces)])  # shared by the threads
 
     def work():
-        for start in starts:
-            function(start, ends[start])
+        _thread.works = True
+        try:
+            for start, stop in bounds:
+                function(start, stop)
+        finally:
+            _thread.works = False
 
     with _owner:
         _take_over()
@@ -122,7 +125,7 @@ def _libraries():
 
 def _after_fork():
     global _owner, _pool
-    _owner, _pool = threading.RLock(), None  # the child has none of the parent's threads
+    _owner, _pool = threading.Lock(), None  # the child has none of the parent's threads
 
 
 if hasattr(os, "register_at_fork"):

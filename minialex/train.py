@@ -12,7 +12,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from . import __version__, backends, checkpoint, cli, data, diagnose, models, overfit, random, trainer
+from . import __version__, backends, checkpoint, cli, data, diagnose, models, overfit, random, threads, trainer
 from .configuration import Configuration, decay_text, parser
 from .run_folder import RunFolder
 from .tensor import Tensor, no_grad
@@ -31,7 +31,7 @@ def main(argv=None):
     else:
         folder, configuration, saved = _start(options)
     run = Run(configuration, folder, saved, options.download)
-    with cli.Interrupt() as interrupt, _troubles_in_words(folder):
+    with cli.Interrupt() as interrupt, _troubles_in_words(folder), run.backend.announcing(say):
         say(run.header())
         try:
             if configuration.overfit and not run.has_begun and not run.learns_by_heart(interrupt):
@@ -78,10 +78,10 @@ def _start(options):
 def _reopen(options):
     """An earlier run: (its folder, its configuration, its checkpoint if it came that far)."""
     for name, value in vars(options).items():
-        if value is not None and name not in ("resume", "epochs", "data_dir"):
+        if value is not None and name not in ("resume", "epochs", "data_dir", "threads"):
             raise cli.UserError(
                 f"--{name.replace('_', '-')} cannot be changed when a run goes on; leave it out, or "
-                "start a new run (only --epochs and --data-dir go with --resume)"
+                "start a new run (only --epochs, --data-dir and --threads go with --resume)"
             )
     folder = RunFolder.open(options.resume)
     with cli.blame_input():
@@ -91,6 +91,7 @@ def _reopen(options):
         raise cli.UserError(f"{folder.last} has weights but no state of training, as best.npz: it cannot go on")
     if options.data_dir:
         configuration.data_dir = os.path.abspath(options.data_dir)
+    configuration.threads = options.threads or configuration.threads
     if options.epochs:
         finished = saved.training["epoch"] if saved else 0
         if options.epochs < finished:
@@ -108,6 +109,8 @@ class Run:
     def __init__(self, configuration, folder, saved, download=False):
         self.configuration, self.folder = configuration, folder
         self.preset, recipe = models.PRESETS[configuration.model], configuration.training
+        if configuration.threads:
+            threads.set_count(configuration.threads)
         with cli.blame_input():
             self.backend = backends.use_backend(configuration.backend)
         self.splits = _load_data(configuration, download)
@@ -299,7 +302,7 @@ class Run:
         shape = "x".join(str(n) for n in splits.train.image_shape)
         parameters = sum(p.numel() for p in self.model.parameters())
         validation = f"{len(splits.validation):,} validation" if splits.validation else "no validation"
-        threads = f"{cli.threads()} thread{'s' if cli.threads() > 1 else ''}"
+        workers = f"{threads.count()} thread{'s' if threads.count() > 1 else ''} {self.backend.threading}"
         biases = f" (of biases {t.lr * t.bias_lr:g})" if t.bias_lr != 1 else ""
         momentum = f", momentum {t.momentum:g}" if t.optimizer.startswith("sgd") else ""
         decay = decay_text(t) + ("" if t.bias_decay else " (not of biases)")
@@ -309,7 +312,7 @@ class Run:
 minialex {__version__}
   model      {c.model}, {parameters:,} parameters, pictures {shape}, {len(self.classes)} classes
   data       {t.dataset}: {len(splits.train):,} training, {validation} and {len(splits.test):,} test pictures
-  backend    {self.backend.name}, float32, {threads}
+  backend    {self.backend.name}, float32, {workers}
   optimizer  {t.optimizer}, lr {t.lr:g}{biases}{momentum}, weight decay {decay}, schedule {t.schedule}
   epochs     {t.epochs} of {len(progress.loader):,} batches of {t.batch_size} pictures{steps}, seed {c.seed}{place}
   folder     {self.folder.path}"""

@@ -126,16 +126,6 @@ def test_interrupt_outside_the_main_thread_changes_nothing():
     assert entered == [before]
 
 
-def test_threads_follow_the_environment(monkeypatch):
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    assert 1 <= cli.threads() <= os.cpu_count()
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert cli.threads() == 3
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    assert cli.threads() == 2
-
-
 def test_the_list_of_commands():
     done = module("minialex")
     assert done.returncode == 0 and done.stderr == ""

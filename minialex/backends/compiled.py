@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
+from typing import Any
 
 import numba
 from numba.core import event
 
-kernel = partial(numba.njit, nogil=True, cache=True, error_model="numpy")
+kernel: Any = partial(numba.njit, nogil=True, cache=True, error_model="numpy")
 # Sums may be taken in another order, so that they use the processor's vectors. Never told: that there is no NaN or
 # infinity, which max-pooling's -inf and a diverging network would turn into nonsense.
-reordering_kernel = partial(kernel, fastmath={"reassoc", "contract", "nsz"})
+reordering_kernel: Any = partial(kernel, fastmath={"reassoc", "contract", "nsz"})
 
 
 class _Announcement(event.Listener):
@@ -26,7 +27,7 @@ class _Announcement(event.Listener):
     def on_start(self, event):
         if not self.said:
             self.said = True
-            self.say("compiling the kernels: once, takes about half a minute, they are kept on disk")
+            self.say("compiling the kernels: once, about ten seconds, then they are on disk")
 
     def on_end(self, event):
         pass

@@ -53,27 +53,31 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
         for part in range(start, stop):
             for n in range(len(gy) * part // parts, len(gy) * (part + 1) // parts):
                 if sums is not None:
-                    weight_gradient(space, n, sums[part])
+                    _weight_gradient(space, gy[n], x[n], sums[part])
                 if gx is not None:
-                    input_gradient(space, n)
-
-    def weight_gradient(space, n, total):
-        space.deal(x[n])
-        for group, maps, gradient in space.groups(gy[n]):
-            for rows in space.chunks:
-                total[group] += gradient[:, rows].reshape(len(gradient), -1) @ space.im2col(maps, rows).T
-
-    def input_gradient(space, n):
-        space.dealt[...] = 0
-        for group, maps, gradient in space.groups(gy[n]):
-            for rows in space.chunks:
-                columns = space.columns(rows)
-                np.matmul(weights[group], gradient[:, rows].reshape(len(gradient), -1), out=columns)
-                space.col2im(columns, maps, rows)
-        space.collect(gx[n])
+                    _input_gradient(space, gy[n], weights, gx[n])
 
     parallel(pictures, parts)
     return gx, sums.sum(axis=0).reshape(w_shape) if sums is not None else None
+
+
+def _weight_gradient(space, gy, x, total):
+    """Add gy @ columns^T of one picture to the total (groups, O, K)."""
+    space.deal(x)
+    for group, maps, gradient in space.groups(gy):
+        for rows in space.chunks:
+            total[group] += gradient[:, rows].reshape(len(gradient), -1) @ space.im2col(maps, rows).T
+
+
+def _input_gradient(space, gy, weights, gx):
+    """gx = col2im(W^T @ gy) of one picture, weights (groups, K, O)."""
+    space.dealt[...] = 0
+    for group, maps, gradient in space.groups(gy):
+        for rows in space.chunks:
+            columns = space.columns(rows)
+            np.matmul(weights[group], gradient[:, rows].reshape(len(gradient), -1), out=columns)
+            space.col2im(columns, maps, rows)
+    space.collect(gx)
 
 
 class _Workspace:

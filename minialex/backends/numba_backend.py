@@ -1,7 +1,8 @@
 """The fast CPU: the NumPy backend's methods, compiled, fused and dealt out to threads.
 
-This file says what is computed where; the loops stand in `flat_kernels.py`, `layer_kernels.py` and
-`pool_kernels.py`, the two ways to convolve in `im2col.py` and `winograd.py`, the threads in `minialex/threads.py`. What is not here, NumPy does.
+This file says what is computed where. The loops stand in `flat_kernels.py`, `layer_kernels.py` and `pool_kernels.py`,
+the two ways to convolve in `im2col.py` and `winograd.py`, the threads in `minialex/threads.py`. What is not here,
+NumPy does.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from .. import threads
 from . import flat_kernels, im2col, layer_kernels, pool_kernels, winograd
+from .compiled import announcing
 from .numpy_backend import NumPyBackend
 
 _FEW = 1 << 14  # elements below which a second thread costs more than it saves
@@ -20,7 +22,10 @@ _FEW = 1 << 14  # elements below which a second thread costs more than it saves
 class NumbaBackend(NumPyBackend):
     """Kernels work on contiguous arrays, so every method first makes sure of that; usually there is nothing to do."""
 
-    name = "numba"
+    name, threading = "numba", "of minialex's pool"
+
+    def announcing(self, say):
+        return announcing(say)
 
     # ------------------------------------------------------------------------------ activation
 
@@ -204,7 +209,8 @@ def _elements(kernel, *arguments):
 def _share(kernel, count, *arguments):
     """Run a kernel for `count` pictures, maps, channels or rows, in several threads."""
     largest = max(a.size for a in arguments if isinstance(a, np.ndarray))
-    threads.parallel(lambda start, stop: kernel(*arguments, start, stop), count, max(1, count * _FEW // max(1, largest)))
+    at_least = max(1, count * _FEW // max(1, largest))
+    threads.parallel(lambda start, stop: kernel(*arguments, start, stop), count, at_least)
 
 
 def _maps(x):

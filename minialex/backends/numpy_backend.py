@@ -7,6 +7,7 @@ through the batch a picture or a few at a time: the pieces stay in the processor
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import numpy as np
@@ -21,7 +22,7 @@ class NumPyBackend:
     """Methods come in pairs, `f` and `f_backward`. A forward that its backward needs something of returns
     (y, saved), and what `saved` holds only that pair knows."""
 
-    name = "numpy"
+    name, threading = "numpy", "of BLAS"  # and whose its threads are
     xp = np
 
     def asarray(self, data, dtype=None):
@@ -36,6 +37,10 @@ class NumPyBackend:
             if wanted not in (np.float32, np.float64) and wanted.kind not in "biu":
                 raise TypeError(f"minialex computes in float32 and float64, got {wanted}; use .astype(np.float32)")
         return array if dtype is None else array.astype(dtype, copy=False)
+
+    def announcing(self, say):
+        """A context in which say(sentence) is called before work that only has to be done once, such as compiling."""
+        return contextlib.nullcontext()
 
     def to_numpy(self, array):
         """The array as a NumPy array; may share memory."""

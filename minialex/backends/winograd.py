@@ -3,7 +3,7 @@
 One dimension first. A filter g of r taps over n = m + r - 1 pixels d gives m outputs, in m r multiplications. Read
 as polynomials, filter times output gradient is a product of degree n - 1, and a product of polynomials is fixed by
 its values at n points: evaluate both, multiply the n values, interpolate. Five numbers and infinity (the leading
-coefficient) make n = 6 multiplications, and the convolution, which is the transpose of a product, is (Toom, Cook, Winograd)
+coefficient) make n = 6 multiplications, and the convolution, which is a product transposed, is (Toom, Cook, Winograd)
 
     y = A^T [(G g) * (B^T d)]          * element by element
     A^T (m, 6): rows p^0 ... p^(m-1) of every point p;  last column: infinity only counts for the highest power
@@ -39,6 +39,7 @@ import numpy as np
 from .. import threads
 from .compiled import reordering_kernel
 
+enabled = True  # False: every convolution is direct
 TILE = 6
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
 _LANES = 16  # pictures that go through a transform side by side: the innermost loops run over them
@@ -64,7 +65,8 @@ def matrices(outputs, taps):
 def fits(shape, window, groups):
     """Whether this way pays: square filters of 3 or 5 at stride 1, and enough pictures, channels and places."""
     return (
-        window.kernel in ((3, 3), (5, 5))
+        enabled
+        and window.kernel in ((3, 3), (5, 5))
         and window.stride == window.dilation == (1, 1)
         and shape[0] >= 8
         and shape[1] // groups >= 32
@@ -82,9 +84,8 @@ class _Plan:
         self.rows, self.columns = (-(-n // self.step) for n in window.output)
         self.channels, self.filters = w_shape[1], w_shape[0] // groups
         lanes = min(_LANES, -(-x_shape[0] // threads.count()))
-        self.units = [
-            (slice(n, min(n + lanes, x_shape[0])), group) for n in range(0, x_shape[0], lanes) for group in range(groups)
-        ]
+        blocks = [slice(n, min(n + lanes, x_shape[0])) for n in range(0, x_shape[0], lanes)]
+        self.units = [(pictures, group) for pictures in blocks for group in range(groups)]
         row = TILE**2 * (self.channels + self.filters) * self.columns * lanes * self.at.itemsize
         place = self.channels * self.filters * self.at.itemsize  # of U, for one of the 36 places in a tile
         slab = max(1, _SLAB // place)
@@ -167,7 +168,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     a, b = plan.at.T.copy(), plan.bt.T.copy()
     parts = min(threads.count(), len(plan.units))
     gx = np.zeros(x_shape, gy.dtype) if w is not None else None
-    u = plan.spread(w) if w is not None else None
+    transposed = plan.spread(w).swapaxes(2, 3) if w is not None else np.empty(0)
     gu = np.zeros((parts, groups, TILE**2, plan.filters, plan.channels), gy.dtype) if x is not None else None
 
     def blocks(part, _):
@@ -189,7 +190,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
                         begun.add(group)
                 if gx is not None:
                     gv = plan.stack(v, plan.channels, pictures, rows)
-                    np.matmul(u[group].swapaxes(1, 2), gm, out=gv)
+                    np.matmul(transposed[group], gm, out=gv)
                     paste(v, plan.maps(gx, pictures, group), b, *tiles, top, left)
 
     threads.parallel(blocks, parts, pieces=parts)
