@@ -1,7 +1,8 @@
-"""Direct convolution on the fast CPU: im2col and a matrix product, a few rows of one picture at a time.
+"""Direct convolution on the fast CPU: im2col and a matrix product, piece by piece.
 
 The columns of a whole batch would fill the memory (AlexNet's conv1 at batch 128: 562 MB). Those of a few output rows
-stay in the cache that belongs to one core, and their product W (O, K) @ columns (K, L) is already a piece of y.
+stay in the cache that belongs to one core, and their product W (O, K) @ columns (K, L) is already a piece of y. Where
+pictures are small, a piece is several of them, so that the product is large enough to be fast.
 
 With a stride s, neighbours in a row of columns are s pixels apart. So a picture is first dealt out into s pictures, of
 the pixels 0, s, 2s ..., of 1, s + 1, ...: then every row of columns is one run over memory.
@@ -21,164 +22,180 @@ _PARTS = 8  # of the batch, whose weight gradients are summed apart, in this ord
 
 
 def conv2d(x, w, b, window, groups):
-    """y = W @ im2col(x) + b, a thread a picture."""
-    weights = w.reshape(groups, len(w) // groups, -1)
+    """y = W @ im2col(x) + b, each thread with pictures of its own."""
+    space = _Space(x.shape, w.shape, x.dtype, window)
+    filters = len(w) // groups
+    weights = w.reshape(groups, filters, -1)
     y = np.empty((len(x), len(w), *window.output), x.dtype)
 
     def pictures(start, stop):
-        space = _Workspace(x.shape, w.shape, x.dtype, window)
-        for n in range(start, stop):
-            space.deal(x[n])
-            for group, maps, filters in space.groups(y[n]):
-                for rows in space.chunks:
-                    columns = space.im2col(maps, rows)
-                    np.matmul(weights[group], columns, out=filters[:, rows].reshape(len(filters), -1))
-            if b is not None:
-                y[n] += b[:, None, None]
+        room = space.room()
+        for some, rows in space.pieces(start, stop):
+            if rows.start == 0:
+                space.deal(room, x[some])
+            for group in range(groups):
+                columns = space.im2col(room, group, some, rows)
+                here = y[some, group * filters : (group + 1) * filters, rows]
+                if len(here) == 1:
+                    np.matmul(weights[group], columns, out=here[0].reshape(filters, -1))
+                else:
+                    here[...] = (weights[group] @ columns).reshape(filters, len(here), -1, here.shape[3]).swapaxes(0, 1)
+                if b is not None:
+                    here += b[group * filters : (group + 1) * filters, None, None]
 
-    parallel(pictures, len(x))
+    parallel(pictures, len(x), at_least=space.block)
     return y
 
 
 def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     """gx = col2im(W^T @ gy), gw = sum over pictures of gy @ columns^T; one is None where w, or x, is."""
-    depth = math.prod(w_shape[1:])
+    space = _Space(x_shape, w_shape, gy.dtype, window)
+    filters, depth = w_shape[0] // groups, math.prod(w_shape[1:])
     gx = np.empty(x_shape, gy.dtype) if w is not None else None
-    parts = min(_PARTS, len(gy))
-    sums = np.zeros((parts, groups, w_shape[0] // groups, depth), gy.dtype) if x is not None else None
-    weights = w.reshape(groups, -1, depth).swapaxes(1, 2) if w is not None else None
+    parts = max(1, min(_PARTS, len(gy) // space.block))
+    sums = np.zeros((parts, groups, filters, depth), gy.dtype) if x is not None else None
+    transposed = w.reshape(groups, filters, depth).swapaxes(1, 2) if w is not None else np.empty(0)
 
-    def pictures(start, stop):
-        space = _Workspace(x_shape, w_shape, gy.dtype, window)
-        for part in range(start, stop):
-            for n in range(len(gy) * part // parts, len(gy) * (part + 1) // parts):
+    def pictures(part, _):
+        room = space.room()
+        for some, rows in space.pieces(len(gy) * part // parts, len(gy) * (part + 1) // parts):
+            if rows.start == 0 and x is not None:
+                space.deal(room, x[some])
+            if rows.start == 0 and gx is not None:
+                room.gradient[...] = 0
+            for group in range(groups):
+                gradient = gy[some, group * filters : (group + 1) * filters, rows].swapaxes(0, 1).reshape(filters, -1)
                 if sums is not None:
-                    _weight_gradient(space, gy[n], x[n], sums[part])
+                    sums[part, group] += gradient @ space.im2col(room, group, some, rows).T
                 if gx is not None:
-                    _input_gradient(space, gy[n], weights, gx[n])
+                    columns = np.matmul(transposed[group], gradient, out=space.columns(room, some, rows))
+                    space.col2im(columns, room, group, rows)
+            if rows.stop == window.output[0] and gx is not None:
+                space.collect(room, gx[some])
 
-    parallel(pictures, parts)
+    parallel(pictures, parts, pieces=parts)
     return gx, sums.sum(axis=0).reshape(w_shape) if sums is not None else None
 
 
-def _weight_gradient(space, gy, x, total):
-    """Add gy @ columns^T of one picture to the total (groups, O, K)."""
-    space.deal(x)
-    for group, maps, gradient in space.groups(gy):
-        for rows in space.chunks:
-            total[group] += gradient[:, rows].reshape(len(gradient), -1) @ space.im2col(maps, rows).T
+class _Room:
+    """What one thread works in: pictures, and gradients of pictures, padded and dealt out; and columns."""
+
+    def __init__(self, dealt_shape, columns, dtype):
+        self.pictures, self.gradient = np.zeros(dealt_shape, dtype), np.zeros(dealt_shape, dtype)
+        self.columns = np.empty(columns, dtype)
 
 
-def _input_gradient(space, gy, weights, gx):
-    """gx = col2im(W^T @ gy) of one picture, weights (groups, K, O)."""
-    space.dealt[...] = 0
-    for group, maps, gradient in space.groups(gy):
-        for rows in space.chunks:
-            columns = space.columns(rows)
-            np.matmul(weights[group], gradient[:, rows].reshape(len(gradient), -1), out=columns)
-            space.col2im(columns, maps, rows)
-    space.collect(gx)
-
-
-class _Workspace:
-    """What one thread works in: a picture, padded and dealt out (C, H, stride, W / stride), and some rows' columns."""
+class _Space:
+    """How a convolution is cut into pieces: some rows of one picture or, where pictures are small, several of them."""
 
     def __init__(self, x_shape, w_shape, dtype, window):
-        self.window, self.channels = window, w_shape[1]
-        (height, width), (_, stride) = window.padded, window.stride
-        self.dealt = np.zeros((x_shape[1], height, stride, -(-width // stride)), dtype)
+        self.window, self.dtype, self.channels = window, dtype, w_shape[1]
         self.depth = math.prod(w_shape[1:])
-        lines, length = window.output
-        count = max(1, min(lines, _BYTES // max(1, self.depth * length * self.dealt.itemsize)))
-        self.chunks = [slice(first, min(first + count, lines)) for first in range(0, lines, count)]
-        self.buffer = np.empty(self.depth * count * length, dtype)
+        rows, length = window.output
+        fit = _BYTES // max(1, self.depth * length * np.dtype(dtype).itemsize)  # rows whose columns do
+        self.rows, self.block = max(1, min(rows, fit)), max(1, min(x_shape[0], fit // rows))
+        (height, width), stride = window.padded, window.stride[1]
+        self.dealt_shape = self.block, x_shape[1], height, stride, -(-width // stride)
 
-    def groups(self, maps):
-        """(number, its part of the picture, its part of `maps`) for every group."""
-        count = len(self.dealt) // self.channels
-        each = len(maps) // count
-        return [
-            (g, self.dealt[g * self.channels : (g + 1) * self.channels], maps[g * each : (g + 1) * each])
-            for g in range(count)
-        ]
+    def room(self):
+        return _Room(self.dealt_shape, self.depth * self.block * self.rows * self.window.output[1], self.dtype)
 
-    def deal(self, x):
-        """Take a picture in."""
+    def pieces(self, start, stop):
+        """(pictures, output rows), in slices, of the pictures from `start` to `stop`."""
+        lines = self.window.output[0]
+        for n in range(start, stop, self.block):
+            for first in range(0, lines, self.rows):
+                yield slice(n, min(n + self.block, stop)), slice(first, min(first + self.rows, lines))
+
+    def deal(self, room, x):
+        """Take pictures in."""
         (top, _), (left, _) = self.window.padding
-        self.dealt[...] = 0
-        deal(x, self.dealt, top, left)
+        deal(x, room.pictures, top, left)
 
-    def collect(self, x):
-        """Give the picture back."""
+    def collect(self, room, x):
+        """Give their gradients back."""
         (top, _), (left, _) = self.window.padding
-        collect(self.dealt, x, top, left)
+        collect(room.gradient, x, top, left)
 
-    def columns(self, rows):
-        """The buffer (K, L) for the columns of these output rows."""
-        length = (rows.stop - rows.start) * self.window.output[1]
-        return self.buffer[: self.depth * length].reshape(self.depth, length)
+    def columns(self, room, some, rows):
+        """Room for the columns (K, L) of a piece."""
+        length = (some.stop - some.start) * (rows.stop - rows.start) * self.window.output[1]
+        return room.columns[: self.depth * length].reshape(self.depth, length)
 
-    def im2col(self, maps, rows):
-        """columns[(c, u, v), (i, j)] = x[c, i s + u d - p, j s + v d - p]"""
-        columns, window = self.columns(rows), self.window
-        _im2col(maps, columns, rows.start, *window.kernel, window.stride[0], *window.dilation, window.output[1])
+    def im2col(self, room, group, some, rows):
+        """columns[(c, u, v), (n, i, j)] = x[n, c, i s + u d - p, j s + v d - p]"""
+        columns = self.columns(room, some, rows)
+        _im2col(self.maps(room.pictures, group), columns, *self.geometry(rows))
         return columns
 
-    def col2im(self, columns, maps, rows):
+    def col2im(self, columns, room, group, rows):
         """The transpose: every entry of the columns is added to the pixel it was copied from."""
+        _col2im(columns, self.maps(room.gradient, group), *self.geometry(rows))
+
+    def maps(self, dealt, group):
+        return dealt[:, group * self.channels : (group + 1) * self.channels]
+
+    def geometry(self, rows):
         window = self.window
-        _col2im(columns, maps, rows.start, *window.kernel, window.stride[0], *window.dilation, window.output[1])
+        kernel_size, stride, dilation = window.kernel, window.stride[0], window.dilation
+        return rows.start, rows.stop - rows.start, *kernel_size, stride, *dilation, window.output[1]
 
 
 @kernel
 def deal(x, dealt, top, left):
-    """dealt[c, y + top, k, t] = x[c, y, t s + k - left]; the margins are left alone."""
-    stride = dealt.shape[2]
-    for c in range(x.shape[0]):
-        for y in range(x.shape[1]):
-            for k in range(stride):
-                row = dealt[c, y + top, k]
-                first = (left - k + stride - 1) // stride
-                pixels = x[c, y, first * stride + k - left :]
-                for t in range((len(pixels) + stride - 1) // stride):
-                    row[first + t] = pixels[t * stride]
+    """dealt[n, c, y + top, k, t] = x[n, c, y, t s + k - left]; the margins are left alone."""
+    stride = dealt.shape[3]
+    for n in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            for y in range(x.shape[2]):
+                for k in range(stride):
+                    row = dealt[n, c, y + top, k]
+                    first = (left - k + stride - 1) // stride
+                    pixels = x[n, c, y, first * stride + k - left :]
+                    for t in range((len(pixels) + stride - 1) // stride):
+                        row[first + t] = pixels[t * stride]
 
 
 @kernel
 def collect(dealt, x, top, left):
     """The transpose of deal."""
-    stride = dealt.shape[2]
-    for c in range(x.shape[0]):
-        for y in range(x.shape[1]):
-            for k in range(stride):
-                row = dealt[c, y + top, k]
-                first = (left - k + stride - 1) // stride
-                pixels = x[c, y, first * stride + k - left :]
-                for t in range((len(pixels) + stride - 1) // stride):
-                    pixels[t * stride] = row[first + t]
+    stride = dealt.shape[3]
+    for n in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            for y in range(x.shape[2]):
+                for k in range(stride):
+                    row = dealt[n, c, y + top, k]
+                    first = (left - k + stride - 1) // stride
+                    pixels = x[n, c, y, first * stride + k - left :]
+                    for t in range((len(pixels) + stride - 1) // stride):
+                        pixels[t * stride] = row[first + t]
 
 
 @kernel
-def _im2col(dealt, columns, first, kh, kw, sh, dh, dw, width):
-    stride = dealt.shape[2]
-    for c in range(dealt.shape[0]):
+def _im2col(dealt, columns, first, rows, kh, kw, sh, dh, dw, width):
+    stride = dealt.shape[3]
+    for c in range(dealt.shape[1]):
         for u in range(kh):
             for v in range(kw):
-                for i in range(columns.shape[1] // width):
-                    row = dealt[c, (first + i) * sh + u * dh, v * dw % stride, v * dw // stride :]
-                    column = columns[(c * kh + u) * kw + v, i * width : (i + 1) * width]
-                    for j in range(width):
-                        column[j] = row[j]
+                for n in range(columns.shape[1] // (rows * width)):
+                    for i in range(rows):
+                        row = dealt[n, c, (first + i) * sh + u * dh, v * dw % stride, v * dw // stride :]
+                        start = (n * rows + i) * width
+                        column = columns[(c * kh + u) * kw + v, start : start + width]
+                        for j in range(width):
+                            column[j] = row[j]
 
 
 @kernel
-def _col2im(columns, dealt, first, kh, kw, sh, dh, dw, width):
-    stride = dealt.shape[2]
-    for c in range(dealt.shape[0]):
+def _col2im(columns, dealt, first, rows, kh, kw, sh, dh, dw, width):
+    stride = dealt.shape[3]
+    for c in range(dealt.shape[1]):
         for u in range(kh):
             for v in range(kw):
-                for i in range(columns.shape[1] // width):
-                    row = dealt[c, (first + i) * sh + u * dh, v * dw % stride, v * dw // stride :]
-                    column = columns[(c * kh + u) * kw + v, i * width : (i + 1) * width]
-                    for j in range(width):
-                        row[j] += column[j]
+                for n in range(columns.shape[1] // (rows * width)):
+                    for i in range(rows):
+                        row = dealt[n, c, (first + i) * sh + u * dh, v * dw % stride, v * dw // stride :]
+                        start = (n * rows + i) * width
+                        column = columns[(c * kh + u) * kw + v, start : start + width]
+                        for j in range(width):
+                            row[j] += column[j]
