@@ -62,8 +62,14 @@ def set_count(number):
         if _pool:
             _pool.shutdown()
         _count, _pool = number, None
+    release()
+
+
+def release():
+    """Give NumPy's BLAS its threads back: the next call of `parallel` takes them again."""
+    with _owner:
         for library in _libraries():
-            library.set_num_threads(number)
+            library.set_num_threads(count())
 
 
 def parallel(function, total, at_least=1, pieces=None):
@@ -109,7 +115,8 @@ def _workers():
 
 def _take_over():
     """Keep NumPy's matrix products in the thread that asks for them. Not undone after each call: BLAS's idle threads
-    go on looking for work for some 20 ms, and would have the cores just when the next kernel wants them."""
+    go on looking for work for some 20 ms, and would have the cores just when the next kernel wants them.
+    """
     for library in _libraries():
         if library.get_num_threads() != 1:
             library.set_num_threads(1)

@@ -44,5 +44,6 @@ def use_backend(backend):
     """Make a backend the default for new tensors, by name; returns it. ValueError for an unknown name."""
     global _default
     made = get_backend(backend)
+    made.chosen()
     _default = made.name
     return made

@@ -7,22 +7,22 @@ through the batch a picture or a few at a time: the pieces stay in the processor
 
 from __future__ import annotations
 
-import contextlib
 import math
 
 import numpy as np
 
 from .. import random
+from .host import Host
 
 _COLUMNS = 1 << 20  # bytes of columns that a convolution makes at a time, if more than one picture's
 _CHUNK = 1 << 15  # elements an optimiser updates at a time: its temporaries stay in the cache
 
 
-class NumPyBackend:
+class NumPyBackend(Host):
     """Methods come in pairs, `f` and `f_backward`. A forward that its backward needs something of returns
     (y, saved), and what `saved` holds only that pair knows."""
 
-    name, threading = "numpy", "of BLAS"  # and whose its threads are
+    name = "numpy"
     xp = np
 
     def asarray(self, data, dtype=None):
@@ -37,10 +37,6 @@ class NumPyBackend:
             if wanted not in (np.float32, np.float64) and wanted.kind not in "biu":
                 raise TypeError(f"minialex computes in float32 and float64, got {wanted}; use .astype(np.float32)")
         return array if dtype is None else array.astype(dtype, copy=False)
-
-    def announcing(self, say):
-        """A context in which say(sentence) is called before work that only has to be done once, such as compiling."""
-        return contextlib.nullcontext()
 
     def to_numpy(self, array):
         """The array as a NumPy array; may share memory."""

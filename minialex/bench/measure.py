@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 
+from .. import threads
 from . import floors, memory, workloads
 from .contenders import reason
 
@@ -24,6 +25,7 @@ def interleave(runs, repeat, watch=lambda name: None, clock=time.perf_counter, s
     for _ in range(repeat):
         for name, run in runs.items():
             watch(name)
+            threads.release()  # minialex's kernels keep NumPy's BLAS to one thread
             sleep(PAUSE)
             seconds[name].append(_timed(run, clock))
     return seconds
