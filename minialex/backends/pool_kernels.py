@@ -23,11 +23,10 @@ def _deal(x, phases, pitch, stride, before):
     for y in range(x.shape[0]):
         row = (y + before[0]) % stride[0] * stride[1]
         for k in range(stride[1]):
-            first = (before[1] - k + stride[1] - 1) // stride[1]
-            phase = phases[row + k, (y + before[0]) // stride[0] * pitch + first :]
-            pixels = x[y, first * stride[1] + k - before[1] :]
-            for t in range((len(pixels) + stride[1] - 1) // stride[1]):
-                phase[t] = pixels[t * stride[1]]
+            column = (k - before[1]) % stride[1]  # the first pixel of this phase
+            first = (before[1] + column) // stride[1] + (y + before[0]) // stride[0] * pitch
+            for t in range((x.shape[1] - column + stride[1] - 1) // stride[1]):
+                phases[row + k, first + t] = x[y, column + t * stride[1]]
 
 
 @kernel
@@ -36,11 +35,10 @@ def _collect(phases, x, pitch, stride, before):
     for y in range(x.shape[0]):
         row = (y + before[0]) % stride[0] * stride[1]
         for k in range(stride[1]):
-            first = (before[1] - k + stride[1] - 1) // stride[1]
-            phase = phases[row + k, (y + before[0]) // stride[0] * pitch + first :]
-            pixels = x[y, first * stride[1] + k - before[1] :]
-            for t in range((len(pixels) + stride[1] - 1) // stride[1]):
-                pixels[t * stride[1]] = phase[t]
+            column = (k - before[1]) % stride[1]
+            first = (before[1] + column) // stride[1] + (y + before[0]) // stride[0] * pitch
+            for t in range((x.shape[1] - column + stride[1] - 1) // stride[1]):
+                x[y, column + t * stride[1]] = phases[row + k, first + t]
 
 
 @kernel
@@ -75,9 +73,10 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
             for v in range(kernel_size[1]):
                 values, place = _run(phases, pitch, u, v, stride, dilation), np.int32(u * kernel_size[1] + v)
                 for q in range(length):
-                    wins = (values[q] > best[q]) | (values[q] != values[q])
-                    winner[q] = place if wins else winner[q]
-                    best[q] = values[q] if wins else best[q]
+                    value, largest, before_it = values[q], best[q], winner[q]  # read first: see relu_backward
+                    wins = (value > largest) | (value != value)
+                    winner[q] = place if wins else before_it
+                    best[q] = value if wins else largest
         for i in range(height):
             y[m, i] = best[i * pitch : i * pitch + width]
             if len(winners):
