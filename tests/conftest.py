@@ -18,8 +18,10 @@ from minialex import backends, random
 
 @pytest.fixture(autouse=True)
 def fresh_defaults():
-    """Every test starts at the same place: seed 0, the NumPy backend."""
+    """Every test starts at the same place, and leaves it so for the fixtures that several share: seed 0, NumPy."""
     random.manual_seed(0)
+    backends.use_backend("numpy")
+    yield
     backends.use_backend("numpy")
 
 

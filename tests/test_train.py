@@ -17,7 +17,20 @@ from PIL import Image
 from tiny_runs import TIMES, TINY, assert_same_end, metrics, run
 from tqdm import tqdm
 
-from minialex import checkpoint, data, functional, models, optim, plotting, random, run_folder, train, trainer
+from minialex import (
+    backends,
+    checkpoint,
+    data,
+    functional,
+    models,
+    optim,
+    plotting,
+    random,
+    run_folder,
+    threads,
+    train,
+    trainer,
+)
 from minialex.configuration import Configuration, parser
 from minialex.tensor import Tensor
 
@@ -40,7 +53,7 @@ class TestRun:
         parameters = sum(p.numel() for p in models.build("shapes_net").parameters())
         for expected in (
             "minialex 0.1.0", f"shapes_net, {parameters:,} parameters, pictures 3x32x32, 10 classes",
-            "shapes: 20 training, 20 validation and 20 test pictures", "numpy, float32, ", " thread",
+            "shapes: 20 training, 20 validation and 20 test pictures", f"{backends.fastest()}, float32, ", " thread",
             "lr 0.02", "momentum 0.9, weight decay 0.0005", "schedule multistep:1,2:0.5",
             "3 of 3 batches of 8 pictures, seed 5", str(tmp_path / "r"),
         ):  # fmt: skip
@@ -78,8 +91,8 @@ class TestRun:
         configuration = json.loads((whole / "config.json").read_text())
         assert configuration["versions"]["numpy"] == np.__version__
         expected = dict(model="shapes_net", dataset="shapes", epochs=3, batch_size=8, lr=0.02, momentum=0.9, seed=5,
-                        weight_decay=0.0005, backend="numpy", limit=20, validation=None,
-                        schedule="multistep:1,2:0.5", normalization="channels",
+                        weight_decay=0.0005, backend=backends.fastest(), threads=threads.count(), limit=20,
+                        validation=None, schedule="multistep:1,2:0.5", normalization="channels",
                         accumulate=1, diagnose=False, overfit=None)  # fmt: skip
         assert configuration.items() >= expected.items()
         rows = metrics(whole)
