@@ -56,7 +56,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     sums = np.zeros((parts, groups, filters, depth), gy.dtype) if x is not None else None
     transposed = w.reshape(groups, filters, depth).swapaxes(1, 2) if w is not None else np.empty(0)
 
-    def pictures(part, _):
+    def share(part):
         room = space.room()
         for some, rows in space.pieces(len(gy) * part // parts, len(gy) * (part + 1) // parts):
             if rows.start == 0 and x is not None:
@@ -73,7 +73,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
             if rows.stop == window.output[0] and gx is not None:
                 space.collect(room, gx[some])
 
-    parallel(pictures, parts, pieces=parts)
+    parallel(lambda start, stop: [share(part) for part in range(start, stop)], parts, pieces=parts)
     return gx, sums.sum(axis=0).reshape(w_shape) if sums is not None else None
 
 

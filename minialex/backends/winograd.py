@@ -171,7 +171,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     transposed = plan.spread(w).swapaxes(2, 3) if w is not None else np.empty(0)
     gu = np.zeros((parts, groups, TILE**2, plan.filters, plan.channels), gy.dtype) if x is not None else None
 
-    def blocks(part, _):
+    def share(part):
         v, m = plan.buffers()
         begun = set()
         for pictures, group in plan.units[len(plan.units) * part // parts : len(plan.units) * (part + 1) // parts]:
@@ -193,7 +193,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
                     np.matmul(transposed[group], gm, out=gv)
                     paste(v, plan.maps(gx, pictures, group), b, *tiles, top, left)
 
-    threads.parallel(blocks, parts, pieces=parts)
+    threads.parallel(lambda start, stop: [share(part) for part in range(start, stop)], parts, pieces=parts)
     return gx, plan.gather(gu) if gu is not None else None
 
 
