@@ -7,7 +7,6 @@ is imported only when somebody asks for it: the numba backend's takes half a sec
 from __future__ import annotations
 
 import importlib
-import importlib.util
 
 _CLASSES = {"numpy": (".numpy_backend", "NumPyBackend"), "numba": (".numba_backend", "NumbaBackend")}
 _made: dict = {}
@@ -21,13 +20,16 @@ def available():
 
 def fastest():
     """The name of the fastest backend that this machine can use: what "auto" stands for."""
-    return "numba" if importlib.util.find_spec("numba") else "numpy"
+    try:
+        return get_backend("numba").name
+    except ValueError:
+        return "numpy"
 
 
 def get_backend(backend=None):
     """A backend by its name (made once), the fastest for "auto", the default for None, a backend itself as it is.
 
-    ValueError for an unknown name.
+    ValueError for an unknown name, and for a backend that cannot be used here.
     """
     if not isinstance(backend, (str, type(None))):
         return backend
@@ -36,7 +38,10 @@ def get_backend(backend=None):
         if name not in _CLASSES:
             raise ValueError(f"unknown backend {name!r}; this version has {', '.join(_CLASSES)}")
         module, cls = _CLASSES[name]
-        _made[name] = getattr(importlib.import_module(module, __name__), cls)()
+        try:
+            _made[name] = getattr(importlib.import_module(module, __name__), cls)()
+        except ImportError as error:  # not installed, or not for this version of NumPy
+            raise ValueError(f"the {name} backend cannot be used here ({error}); choose another backend") from error
     return _made[name]
 
 

@@ -1,0 +1,39 @@
+"""The registry of backends."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from minialex import Tensor, backends, cli, train
+
+
+@pytest.fixture
+def without_numba(monkeypatch):
+    """As if numba, or the NumPy that it needs, were not installed."""
+    monkeypatch.setitem(sys.modules, "numba", None)
+    for name in [name for name in sys.modules if name.startswith("minialex.backends.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(backends, "_made", {})
+
+
+def test_auto_is_the_fast_cpu():
+    assert backends.fastest() == "numba" == backends.get_backend("auto").name
+    assert Tensor([1.0], backend="auto").backend is backends.get_backend("numba")
+
+
+def test_auto_without_numba_is_numpy(without_numba):
+    assert backends.fastest() == "numpy" == backends.get_backend("auto").name
+
+
+def test_a_backend_that_cannot_be_used_here(without_numba, tmp_path, capsys):
+    with pytest.raises(ValueError, match=r"the numba backend cannot be used here \(.*numba.*\); choose another"):
+        backends.use_backend("numba")
+    assert cli.run(train.main, ["--backend", "numba", "--limit", "10", "--out", str(tmp_path / "r")]) == 2
+    assert capsys.readouterr().err.startswith("error: the numba backend cannot be used here")
+
+
+def test_an_unknown_backend():
+    with pytest.raises(ValueError, match="unknown backend 'tpu'; this version has numpy, numba"):
+        backends.use_backend("tpu")
