@@ -14,6 +14,7 @@ import numpy as np
 from .. import threads
 from . import flat_kernels, im2col, layer_kernels, pool_kernels, winograd
 from .compiled import announcing
+from .memory import keep_freed_memory
 from .numpy_backend import NumPyBackend
 
 _FEW = 1 << 14  # elements below which a second thread costs more than it saves
@@ -26,6 +27,9 @@ class NumbaBackend(NumPyBackend):
 
     def chosen(self):
         pass  # it takes the cores with every kernel
+
+    def __init__(self):
+        keep_freed_memory()
 
     def announcing(self, say):
         return announcing(say)
@@ -50,10 +54,8 @@ class NumbaBackend(NumPyBackend):
         x = np.ascontiguousarray(x)
         y, one = np.empty_like(x), x.dtype.type
         flat, numbers = (x.reshape(-1), y.reshape(-1)), (np.uint64(round(keep * 2**32)), one(scale))
-        draw = np.uint64(seed), np.uint64(call)
-        threads.parallel(
-            lambda start, stop: flat_kernels.dropout(*flat, *numbers, *draw, start, stop), -(-x.size // 4), _FEW // 4
-        )
+        draw, fours = (np.uint64(seed), np.uint64(call)), -(-x.size // 4)
+        threads.parallel(lambda i, j: flat_kernels.dropout(*flat, *numbers, *draw, i, j), fours, max(1, _FEW // 4))
         return y
 
     # ------------------------------------------------------------------------------ layers with weights
