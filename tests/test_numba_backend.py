@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -275,6 +276,22 @@ minialex.use_backend("numba")
 assert "numba" in sys.modules
 """
     run(code)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep freed memory")
+def test_freed_memory_is_kept():
+    """Without it 64 MB anew are 32 page faults at least, with the largest pages there are."""
+    code = """
+import resource
+import numpy as np
+from minialex import backends
+backends.get_backend("numba")
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(1 << 24, np.float32)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    assert int(run(code)) < 10
 
 
 def test_compiling_is_announced_once_and_kept_on_disk(tmp_path):

@@ -9,7 +9,7 @@ from .. import threads
 from . import floors, memory, workloads
 from .contenders import reason
 
-PAUSE = 0.05  # s between contenders: another library's threads may still wait in a loop, on the cores
+PAUSE = 0.3  # s between contenders: idle threads of BLAS go on looking for work, on the cores, for more than 0.05
 LONG_ENOUGH = 0.1  # s: what is over sooner is repeated, and divided
 
 
