@@ -1,6 +1,7 @@
 """The numba backend's kernels that go through arrays once, element by element: activation, dropout, optimisers.
 
-All arrays are flat; the last two arguments, `start` and `stop`, say which elements: `threads.parallel` deals them out.
+All arrays are flat, and of one length: the piece of larger ones that `threads.parallel` gives this call. A loop over
+len(x) becomes vector operations; over range(start, stop) it does not, since a negative index would count from the end.
 Numbers must come in the arrays' own type: a Python float would make every float32 loop a double one.
 """
 
@@ -15,30 +16,30 @@ _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @kernel
-def relu(x, y, start, stop):
+def relu(x, y):
     """y = max(x, 0); NaN stays NaN."""
     zero = x.dtype.type(0)
-    for i in range(start, stop):
+    for i in range(len(x)):
         y[i] = zero if x[i] <= 0 else x[i]
 
 
 @kernel
-def relu_backward(gy, y, gx, start, stop):
+def relu_backward(gy, y, gx):
     """gx = gy [y > 0 or NaN]"""
     zero = gy.dtype.type(0)
-    for i in range(start, stop):
+    for i in range(len(gx)):
         g = gy[i]  # read either way: a choice between two values is a vector operation, a jump around a read is not
         gx[i] = zero if y[i] <= 0 else g
 
 
 @kernel
-def dropout(x, y, below, scale, seed, call, start, stop):
-    """y_i = scale x_i where word i % 4 of Philox at counter (i // 4, call) is smaller than `below`, else 0.
+def dropout(x, y, below, scale, seed, call, first):
+    """y_i = scale x_i where word i % 4 of Philox at counter (first + i // 4, call) is smaller than `below`, else 0.
 
-    start and stop count fours of elements: one counter's words. `minialex/random.py` explains the generator.
+    `minialex/random.py` explains the generator.
     """
-    for block in range(start, stop):
-        c0, c1 = np.uint64(block) & _LOW, np.uint64(block) >> _HALF
+    for block in range((len(x) + 3) // 4):
+        c0, c1 = np.uint64(first + block) & _LOW, np.uint64(first + block) >> _HALF
         c2, c3 = call & _LOW, call >> _HALF
         k0, k1 = seed & _LOW, seed >> _HALF
         for _ in range(10):
@@ -53,9 +54,9 @@ def dropout(x, y, below, scale, seed, call, start, stop):
 
 
 @kernel
-def sgd(p, g, v, lr, momentum, kept, weight_decay, nesterov, rate_inside, start, stop):
+def sgd(p, g, v, lr, momentum, kept, weight_decay, nesterov, rate_inside):
     """One step of gradient descent, see NumPyBackend.sgd; v is empty without momentum, kept = 1 - dampening."""
-    for i in range(start, stop):
+    for i in range(len(p)):
         step = g[i] + weight_decay * p[i]
         if rate_inside:
             step = lr * step
@@ -66,13 +67,13 @@ def sgd(p, g, v, lr, momentum, kept, weight_decay, nesterov, rate_inside, start,
 
 
 @kernel
-def adam(p, g, m, v, rate, b1, b2, correction, eps, shrink, weight_decay, start, stop):
+def adam(p, g, m, v, rate, b1, b2, correction, eps, shrink, weight_decay):
     """One step of Adam, see NumPyBackend.adam.
 
     rate = lr / (1 - b1^t), correction = 1 - b2^t; shrink = 1 - lr weight_decay if that is decoupled, else 1.
     """
     one = p.dtype.type(1)
-    for i in range(start, stop):
+    for i in range(len(p)):
         gradient = g[i] + weight_decay * p[i]
         m[i] += (one - b1) * (gradient - m[i])
         v[i] = b2 * v[i] + (one - b2) * gradient * gradient

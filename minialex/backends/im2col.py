@@ -1,8 +1,8 @@
 """Direct convolution on the fast CPU: im2col and a matrix product, piece by piece.
 
 The columns of a whole batch would fill the memory (AlexNet's conv1 at batch 128: 562 MB). Those of a few output rows
-stay in the cache that belongs to one core, and their product W (O, K) @ columns (K, L) is already a piece of y. Where
-pictures are small, a piece is several of them, so that the product is large enough to be fast.
+stay in the cache, and their product W (O, K) @ columns (K, L) is already a piece of y. Where pictures are small, a
+piece is several of them: between two steps a thread needs Python's lock, and could wait for it longer than it computes.
 
 With a stride s, neighbours in a row of columns are s pixels apart. So a picture is first dealt out into s pictures, of
 the pixels 0, s, 2s ..., of 1, s + 1, ...: then every row of columns is one run over memory.
@@ -17,7 +17,7 @@ import numpy as np
 from ..threads import parallel
 from .compiled import kernel
 
-_BYTES = 512 << 10  # of columns at a time, for each thread
+_BYTES = 2 << 20  # of columns at a time, for each thread
 _PARTS = 8  # of the batch, whose weight gradients are summed apart, in this order whatever the number of threads
 
 
@@ -36,10 +36,7 @@ def conv2d(x, w, b, window, groups):
             for group in range(groups):
                 columns = space.im2col(room, group, some, rows)
                 here = y[some, group * filters : (group + 1) * filters, rows]
-                if len(here) == 1:
-                    np.matmul(weights[group], columns, out=here[0].reshape(filters, -1))
-                else:
-                    here[...] = (weights[group] @ columns).reshape(filters, len(here), -1, here.shape[3]).swapaxes(0, 1)
+                np.matmul(weights[group], columns, out=here.reshape(len(here), filters, -1))
                 if b is not None:
                     here += b[group * filters : (group + 1) * filters, None, None]
 
@@ -52,21 +49,23 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     space = _Space(x_shape, w_shape, gy.dtype, window)
     filters, depth = w_shape[0] // groups, math.prod(w_shape[1:])
     gx = np.empty(x_shape, gy.dtype) if w is not None else None
-    parts = max(1, min(_PARTS, len(gy) // space.block))
+    parts = max(1, min(_PARTS, len(gy)))
     sums = np.zeros((parts, groups, filters, depth), gy.dtype) if x is not None else None
     transposed = w.reshape(groups, filters, depth).swapaxes(1, 2) if w is not None else np.empty(0)
 
     def share(part):
         room = space.room()
         for some, rows in space.pieces(len(gy) * part // parts, len(gy) * (part + 1) // parts):
+            length = (rows.stop - rows.start) * window.output[1]
             if rows.start == 0 and x is not None:
                 space.deal(room, x[some])
             if rows.start == 0 and gx is not None:
                 room.gradient[...] = 0
             for group in range(groups):
-                gradient = gy[some, group * filters : (group + 1) * filters, rows].swapaxes(0, 1).reshape(filters, -1)
+                gradient = gy[some, group * filters : (group + 1) * filters, rows].reshape(-1, filters, length)
                 if sums is not None:
-                    sums[part, group] += gradient @ space.im2col(room, group, some, rows).T
+                    columns = space.im2col(room, group, some, rows)
+                    sums[part, group] += np.matmul(gradient, columns.swapaxes(1, 2)).sum(axis=0)
                 if gx is not None:
                     columns = np.matmul(transposed[group], gradient, out=space.columns(room, some, rows))
                     space.col2im(columns, room, group, rows)
@@ -93,7 +92,7 @@ class _Space:
         self.depth = math.prod(w_shape[1:])
         rows, length = window.output
         fit = _BYTES // max(1, self.depth * length * np.dtype(dtype).itemsize)  # rows whose columns do
-        self.rows, self.block = max(1, min(rows, fit)), max(1, min(x_shape[0], fit // rows))
+        self.rows, self.block = max(1, min(rows, fit)), max(1, min(-(-x_shape[0] // _PARTS), fit // rows))
         (height, width), stride = window.padded, window.stride[1]
         self.dealt_shape = self.block, x_shape[1], height, stride, -(-width // stride)
 
@@ -118,12 +117,12 @@ class _Space:
         collect(room.gradient, x, top, left)
 
     def columns(self, room, some, rows):
-        """Room for the columns (K, L) of a piece."""
-        length = (some.stop - some.start) * (rows.stop - rows.start) * self.window.output[1]
-        return room.columns[: self.depth * length].reshape(self.depth, length)
+        """Room for the columns (n, K, L) of a piece."""
+        shape = some.stop - some.start, self.depth, (rows.stop - rows.start) * self.window.output[1]
+        return room.columns[: math.prod(shape)].reshape(shape)
 
     def im2col(self, room, group, some, rows):
-        """columns[(c, u, v), (n, i, j)] = x[n, c, i s + u d - p, j s + v d - p]"""
+        """columns[n, (c, u, v), (i, j)] = x[n, c, i s + u d - p, j s + v d - p]"""
         columns = self.columns(room, some, rows)
         _im2col(self.maps(room.pictures, group), columns, *self.geometry(rows))
         return columns
@@ -174,14 +173,13 @@ def collect(dealt, x, top, left):
 @kernel
 def _im2col(dealt, columns, first, rows, kh, kw, sh, dh, dw, width):
     stride = dealt.shape[3]
-    for c in range(dealt.shape[1]):
-        for u in range(kh):
-            for v in range(kw):
-                for n in range(columns.shape[1] // (rows * width)):
+    for n in range(len(columns)):
+        for c in range(dealt.shape[1]):
+            for u in range(kh):
+                for v in range(kw):
                     for i in range(rows):
                         row = dealt[n, c, (first + i) * sh + u * dh, v * dw % stride, v * dw // stride :]
-                        start = (n * rows + i) * width
-                        column = columns[(c * kh + u) * kw + v, start : start + width]
+                        column = columns[n, (c * kh + u) * kw + v, i * width : (i + 1) * width]
                         for j in range(width):
                             column[j] = row[j]
 
@@ -189,13 +187,12 @@ def _im2col(dealt, columns, first, rows, kh, kw, sh, dh, dw, width):
 @kernel
 def _col2im(columns, dealt, first, rows, kh, kw, sh, dh, dw, width):
     stride = dealt.shape[3]
-    for c in range(dealt.shape[1]):
-        for u in range(kh):
-            for v in range(kw):
-                for n in range(columns.shape[1] // (rows * width)):
+    for n in range(len(columns)):
+        for c in range(dealt.shape[1]):
+            for u in range(kh):
+                for v in range(kw):
                     for i in range(rows):
                         row = dealt[n, c, (first + i) * sh + u * dh, v * dw % stride, v * dw // stride :]
-                        start = (n * rows + i) * width
-                        column = columns[(c * kh + u) * kw + v, start : start + width]
+                        column = columns[n, (c * kh + u) * kw + v, i * width : (i + 1) * width]
                         for j in range(width):
                             row[j] += column[j]

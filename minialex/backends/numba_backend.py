@@ -53,9 +53,14 @@ class NumbaBackend(NumPyBackend):
     def dropout(self, x, keep, scale, seed, call):
         x = np.ascontiguousarray(x)
         y, one = np.empty_like(x), x.dtype.type
-        flat, numbers = (x.reshape(-1), y.reshape(-1)), (np.uint64(round(keep * 2**32)), one(scale))
-        draw, fours = (np.uint64(seed), np.uint64(call)), -(-x.size // 4)
-        threads.parallel(lambda i, j: flat_kernels.dropout(*flat, *numbers, *draw, i, j), fours, max(1, _FEW // 4))
+        numbers = np.uint64(round(keep * 2**32)), one(scale), np.uint64(seed), np.uint64(call)
+        flat_x, flat_y = x.reshape(-1), y.reshape(-1)
+
+        def counters(start, stop):  # each gives four elements their words
+            some = slice(4 * start, 4 * stop)
+            flat_kernels.dropout(flat_x[some], flat_y[some], *numbers, start)
+
+        threads.parallel(counters, -(-x.size // 4), max(1, _FEW // 4))
         return y
 
     # ------------------------------------------------------------------------------ layers with weights
@@ -206,9 +211,13 @@ class NumbaBackend(NumPyBackend):
 
 
 def _elements(kernel, *arguments):
-    """Run a kernel over the elements of its arrays, which all are contiguous, in several threads."""
+    """Run a kernel over the elements of its arrays, which all are contiguous, each thread with pieces of them."""
     flat = [a.reshape(-1) if isinstance(a, np.ndarray) else a for a in arguments]
-    threads.parallel(lambda start, stop: kernel(*flat, start, stop), flat[0].size, _FEW)
+
+    def piece(start, stop):
+        kernel(*(a[start:stop] if isinstance(a, np.ndarray) else a for a in flat))
+
+    threads.parallel(piece, flat[0].size, _FEW)
 
 
 def _share(kernel, count, *arguments):

@@ -20,25 +20,35 @@ from .compiled import kernel
 @kernel
 def _deal(x, phases, pitch, stride, before):
     """phases[(y % s, x % s), (y // s, x // s)] = pixel (y, x) of the padded map; the margins are left alone."""
-    for y in range(x.shape[0]):
-        row = (y + before[0]) % stride[0] * stride[1]
+    for r in range(stride[0]):
         for k in range(stride[1]):
-            column = (k - before[1]) % stride[1]  # the first pixel of this phase
-            first = (before[1] + column) // stride[1] + (y + before[0]) // stride[0] * pitch
-            for t in range((x.shape[1] - column + stride[1] - 1) // stride[1]):
-                phases[row + k, first + t] = x[y, column + t * stride[1]]
+            top, column = (r - before[0]) % stride[0], (k - before[1]) % stride[1]  # the first pixel of this phase
+            first = (before[0] + top) // stride[0] * pitch + (before[1] + column) // stride[1]
+            for i in range((x.shape[0] - top + stride[0] - 1) // stride[0]):
+                pixels, phase = x[top + i * stride[0], column:], phases[r * stride[1] + k, first + i * pitch :]
+                if stride[1] == 2:  # said as a number: then it is vector operations
+                    for t in range((len(pixels) + 1) // 2):
+                        phase[t] = pixels[2 * t]
+                else:
+                    for t in range((len(pixels) + stride[1] - 1) // stride[1]):
+                        phase[t] = pixels[t * stride[1]]
 
 
 @kernel
 def _collect(phases, x, pitch, stride, before):
     """The transpose of _deal."""
-    for y in range(x.shape[0]):
-        row = (y + before[0]) % stride[0] * stride[1]
+    for r in range(stride[0]):
         for k in range(stride[1]):
-            column = (k - before[1]) % stride[1]
-            first = (before[1] + column) // stride[1] + (y + before[0]) // stride[0] * pitch
-            for t in range((x.shape[1] - column + stride[1] - 1) // stride[1]):
-                x[y, column + t * stride[1]] = phases[row + k, first + t]
+            top, column = (r - before[0]) % stride[0], (k - before[1]) % stride[1]
+            first = (before[0] + top) // stride[0] * pitch + (before[1] + column) // stride[1]
+            for i in range((x.shape[0] - top + stride[0] - 1) // stride[0]):
+                pixels, phase = x[top + i * stride[0], column:], phases[r * stride[1] + k, first + i * pitch :]
+                if stride[1] == 2:
+                    for t in range((len(pixels) + 1) // 2):
+                        pixels[2 * t] = phase[t]
+                else:
+                    for t in range((len(pixels) + stride[1] - 1) // stride[1]):
+                        pixels[t * stride[1]] = phase[t]
 
 
 @kernel
@@ -49,10 +59,15 @@ def _phases(padded, stride, value, like):
 
 
 @kernel
-def _run(phases, pitch, u, v, stride, dilation):
-    """The phase that place (u, v) of the window goes through, from the pixel that it meets first."""
-    y, x = u * dilation[0], v * dilation[1]
-    return phases[y % stride[0] * stride[1] + x % stride[1], y // stride[0] * pitch + x // stride[1] :]
+def _runs(pitch, kernel_size, stride, dilation):
+    """For each place of the window: the phase that it goes through, and the pixel there that it meets first."""
+    runs = np.empty((kernel_size[0] * kernel_size[1], 2), np.int64)
+    for u in range(kernel_size[0]):
+        for v in range(kernel_size[1]):
+            y, x = u * dilation[0], v * dilation[1]
+            runs[u * kernel_size[1] + v, 0] = y % stride[0] * stride[1] + x % stride[1]
+            runs[u * kernel_size[1] + v, 1] = y // stride[0] * pitch + x // stride[1]
+    return runs
 
 
 @kernel
@@ -63,20 +78,25 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
     """
     height, width = y.shape[1:]
     pitch, phases = _phases(padded, stride, -np.inf, x)
+    runs = _runs(pitch, kernel_size, stride, dilation)
     length = (height - 1) * pitch + width
-    best, winner = np.empty(length, x.dtype), np.empty(length, np.int32)
+    # Before and after a place, by turns: in one array, "store the new value or leave the old one" would become a masked
+    # store, which takes some processors ten times as long.
+    bests, winners_so_far = np.empty((2, length), x.dtype), np.empty((2, length), np.int32)
     for m in range(start, stop):
         _deal(x[m], phases, pitch, stride, before)
+        best, winner = bests[0], winners_so_far[0]
         best[:] = -np.inf
         winner[:] = -1
-        for u in range(kernel_size[0]):
-            for v in range(kernel_size[1]):
-                values, place = _run(phases, pitch, u, v, stride, dilation), np.int32(u * kernel_size[1] + v)
-                for q in range(length):
-                    value, largest, before_it = values[q], best[q], winner[q]  # read first: see relu_backward
-                    wins = (value > largest) | (value != value)
-                    winner[q] = place if wins else before_it
-                    best[q] = value if wins else largest
+        for place in range(len(runs)):
+            values, number = phases[runs[place, 0], runs[place, 1] :], np.int32(place)
+            next_best, next_winner = bests[(place + 1) % 2], winners_so_far[(place + 1) % 2]
+            for q in range(length):
+                value, largest, earlier = values[q], best[q], winner[q]  # read first: see relu_backward
+                wins = (value > largest) | (value != value)
+                next_best[q] = value if wins else largest
+                next_winner[q] = number if wins else earlier
+            best, winner = next_best, next_winner
         for i in range(height):
             y[m, i] = best[i * pitch : i * pitch + width]
             if len(winners):
@@ -102,15 +122,15 @@ def avg_pool(x, y, scale, padded, kernel_size, stride, dilation, before, start, 
     """y = scale * sum over the window; scale (OH, OW)."""
     height, width = y.shape[1:]
     pitch, phases = _phases(padded, stride, 0.0, x)
+    runs = _runs(pitch, kernel_size, stride, dilation)
     total = np.empty((height - 1) * pitch + width, x.dtype)
     for m in range(start, stop):
         _deal(x[m], phases, pitch, stride, before)
         total[:] = 0
-        for u in range(kernel_size[0]):
-            for v in range(kernel_size[1]):
-                values = _run(phases, pitch, u, v, stride, dilation)
-                for q in range(len(total)):
-                    total[q] += values[q]
+        for place in range(len(runs)):
+            values = phases[runs[place, 0], runs[place, 1] :]
+            for q in range(len(total)):
+                total[q] += values[q]
         for i in range(height):
             for j in range(width):
                 y[m, i, j] = total[i * pitch + j] * scale[i, j]
@@ -121,15 +141,15 @@ def avg_pool_backward(gy, gx, scale, padded, kernel_size, stride, dilation, befo
     """scale * gy added at every place of its window."""
     height, width = gy.shape[1:]
     pitch, phases = _phases(padded, stride, 0.0, gy)
+    runs = _runs(pitch, kernel_size, stride, dilation)
     share = np.zeros((height - 1) * pitch + width, gy.dtype)  # and 0 in what belongs to no window
     for m in range(start, stop):
         phases[...] = 0
         for i in range(height):
             for j in range(width):
                 share[i * pitch + j] = gy[m, i, j] * scale[i, j]
-        for u in range(kernel_size[0]):
-            for v in range(kernel_size[1]):
-                values = _run(phases, pitch, u, v, stride, dilation)
-                for q in range(len(share)):
-                    values[q] += share[q]
+        for place in range(len(runs)):
+            values = phases[runs[place, 0], runs[place, 1] :]
+            for q in range(len(share)):
+                values[q] += share[q]
         _collect(phases, gx[m], pitch, stride, before)

@@ -10,7 +10,7 @@ from . import floors, memory, workloads
 from .contenders import reason
 
 PAUSE = 0.3  # s between contenders: idle threads of BLAS go on looking for work, on the cores, for more than 0.05
-LONG_ENOUGH = 0.1  # s: what is over sooner is repeated, and divided
+LONG_ENOUGH = 0.4  # s: what is over sooner is repeated, and divided
 
 
 def interleave(runs, repeat, watch=lambda name: None, clock=time.perf_counter, sleep=time.sleep):
