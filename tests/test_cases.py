@@ -8,8 +8,9 @@ import inspect
 import golden
 import numpy as np
 import pytest
+import usable
 
-from minialex import backends, functional
+from minialex import functional
 from minialex.cases import CASES
 from minialex.gradcheck import gradcheck
 from minialex.tensor import Tensor, no_grad
@@ -75,9 +76,10 @@ def test_a_changed_case_is_told_from_its_golden_values():
         golden.check(changed, y, gradients)
 
 
-@pytest.mark.parametrize("backend", backends.available())
+@pytest.mark.parametrize("backend", usable.EVERY)
 @every_case
 def test_float32_of_every_backend(case, backend):
+    usable.or_skip(backend)
     arrays = case.arrays(np.float32)
     y, gradients = case.gradients(arrays, backend)
     rounded = [x.astype(np.float64) for x in arrays]  # what rounding the inputs costs is not the operation's fault
@@ -88,10 +90,11 @@ def test_float32_of_every_backend(case, backend):
         assert error <= FLOAT32_RTOL * np.abs(theirs).max(initial=0), f"off by {error}"
 
 
-@pytest.mark.parametrize("backend", backends.available())
+@pytest.mark.parametrize("backend", usable.EVERY)
 @every_case
 def test_float64_of_every_backend(case, backend):
     """To the bit against the NumPy backend itself: the same machine gives the same numbers twice."""
+    usable.or_skip(backend)
     y, gradients = case.gradients(case.arrays(), backend)
     expected_y, expected = case.gradients(case.arrays(), "numpy")
     for ours, theirs in [(y, expected_y), *zip(gradients, expected, strict=True)]:

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import importlib
 
-_CLASSES = {"numpy": (".numpy_backend", "NumPyBackend"), "numba": (".numba_backend", "NumbaBackend")}
+_CLASSES = {
+    "numpy": (".numpy_backend", "NumPyBackend"),
+    "numba": (".numba_backend", "NumbaBackend"),
+    "cupy": (".cuda_cupy", "CupyBackend"),
+    "emulator": (".cuda_emulator", "EmulatorBackend"),
+}
 _made: dict = {}
 _default = "numpy"
 
@@ -40,7 +45,7 @@ def get_backend(backend=None):
         module, cls = _CLASSES[name]
         try:
             _made[name] = getattr(importlib.import_module(module, __name__), cls)()
-        except ImportError as error:  # not installed, or not for this version of NumPy
+        except (ImportError, OSError) as error:  # not installed, not for this version of NumPy, without its compiler
             raise ValueError(f"the {name} backend cannot be used here ({error}); choose another backend") from error
     return _made[name]
 

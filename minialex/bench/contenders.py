@@ -21,7 +21,8 @@ def choose(backend_names, rival_names, thread_count, say):
     UserError where one that was named does not run.
     """
     chosen = []
-    for names, known in ((backend_names, backends.available()), (rival_names, RIVALS)):
+    timed = [name for name in backends.available() if name != "emulator"]  # which is there to be stepped through
+    for names, known in ((backend_names, timed), (rival_names, RIVALS)):
         for name in known if names is None else dict.fromkeys(names):
             try:
                 chosen.append(make(name, thread_count))
