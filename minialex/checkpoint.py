@@ -112,6 +112,8 @@ def _members(path, file):
 
 def _pack(value, name, arrays):
     """`value` with each array replaced by its name; the arrays go to the dict `arrays`."""
+    if hasattr(value, "dtype") and hasattr(value, "get"):  # an array of a GPU
+        value = value.get()
     if isinstance(value, np.ndarray):
         arrays[name] = value
         return {"$array": name}

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from . import diagnose, functional, optim, random
+from . import backends, diagnose, functional, optim, random
 from .tensor import Tensor, no_grad
 
 
@@ -82,7 +82,7 @@ def evaluate(model, batches, what="the loss"):
     model.eval()
     metrics, outputs = Metrics(), []
     try:
-        for images, labels in batches:
+        for images, labels in backends.get_backend().upload(batches):
             with diagnose.quiet():
                 logits = model(Tensor(images))
                 loss = functional.cross_entropy(logits, labels).item()
@@ -174,30 +174,38 @@ class Trainer:
         self.accumulate = accumulate
         self.epoch, self.batch, self.history = 0, 0, []
         self.running, self.seconds = Metrics(), 0.0
+        self._unread: list = []  # (loss, logits, labels) of batches that nobody has looked at yet
 
     def steps(self):
-        """Train on what is left of this epoch; yields the mean loss of each step. Diverged if one is not finite."""
+        """Train on what is left of this epoch; yields the mean loss of each step. Diverged if one is not finite.
+
+        On a GPU, which computes while the next step is being prepared, losses are read every `look_every` batches
+        of its backend, and what is yielded is None.
+        """
         self.model.train()
+        backend = backends.get_backend()
         start, awaited = time.perf_counter(), 0  # pictures that the step under way still waits for
-        for images, labels in self.loader.epoch(self.epoch, start_batch=self.batch):
+        for images, labels in backend.upload(self.loader.epoch(self.epoch, start_batch=self.batch)):
             if not awaited:
                 pictures = awaited = self._pictures_of_step()
-                mean = 0.0
+                losses = []
                 self.optimizer.zero_grad()
-            share = len(labels) / pictures
-            logits, loss = self._forward(images, labels)
-            value = loss.item()
+            share, call = len(labels) / pictures, random.default_generator.call
+            with diagnose.quiet():
+                logits = self.model(Tensor(images))
+                loss = functional.cross_entropy(logits, labels)
+            self._unread.append((loss.detach(), logits.detach(), labels))
+            if len(self._unread) >= backend.look_every:
+                losses.append((share, self._look(images, call)))
             with diagnose.quiet():
                 loss.backward(share)
             self.batch += 1
-            self.running.add(value, logits.numpy(), labels)
-            mean += share * value
             awaited -= len(labels)
             if not awaited:
                 with diagnose.quiet():
                     self.optimizer.step()
                 self.seconds += time.perf_counter() - start
-                yield mean
+                yield sum(weight * loss for weight, loss in losses) if backend.look_every == 1 else None
                 start = time.perf_counter()
 
     def _pictures_of_step(self):
@@ -206,20 +214,25 @@ class Trainer:
         end = min((self.batch + self.accumulate) * size, len(self.loader) * size, len(self.loader.dataset))
         return end - self.batch * size
 
-    def _forward(self, images, labels):
-        """Logits and loss of a batch; Diverged, with the module at fault, if the loss is not finite."""
-        generator = random.default_generator
-        call = generator.call
-        with diagnose.quiet():
-            logits = self.model(Tensor(images))
-            loss = functional.cross_entropy(logits, labels)
-        if not math.isfinite(loss.item()):
-            generator.call = call  # the same dropout again
-            fault = diagnose.first_fault(self.model, images)
-            raise Diverged(
-                f"the training loss became {loss.item()} in epoch {self.epoch + 1}, batch {self.batch + 1}: {fault}"
-            )
-        return logits, loss
+    def _look(self, images=None, call=None):
+        """Count the batches that nobody has looked at; the last one's loss. Diverged if one is not finite.
+
+        images, call: of the batch under way, if it is the last one: it can then be computed again.
+        """
+        unread, self._unread = self._unread, []
+        done, value = self.batch + (images is not None), math.nan
+        for number, (loss, logits, labels) in enumerate(unread, done - len(unread) + 1):
+            value = loss.item()
+            if not math.isfinite(value):
+                if number == done and images is not None:
+                    random.default_generator.call = call  # the same dropout again
+                    fault = diagnose.first_fault(self.model, images)
+                else:
+                    lost = diagnose.lost_tensors(self.model) or "no weight"
+                    fault = f"seen after batch {done}, when {lost} had ceased to be finite"
+                raise Diverged(f"the training loss became {value} in epoch {self.epoch + 1}, batch {number}: {fault}")
+            self.running.add(value, logits.numpy(), labels)
+        return value
 
     def check_weights(self):
         """Diverged if a weight is not finite: such weights must not take the place of the last good ones."""
@@ -232,7 +245,9 @@ class Trainer:
         validation: batches of (images, labels), or None. Errors are shares of the pictures, from 0 to 1. The
         training loss and error are the means over the epoch while the weights changed, dropout and all.
         """
-        trained, start = self.seconds, time.perf_counter()
+        start = time.perf_counter()
+        self._look()
+        trained, start = self.seconds + time.perf_counter() - start, time.perf_counter()
         row = {"epoch": self.epoch + 1, "train_loss": self.running.loss, "train_error": self.running.top1_error}
         watched = self.running.loss
         if validation is not None:
@@ -254,6 +269,7 @@ class Trainer:
 
     def state_dict(self):
         """Everything but the weights and the history: numbers, lists, dicts and arrays."""
+        self._look()
         generator = random.default_generator
         return {
             "epoch": self.epoch,

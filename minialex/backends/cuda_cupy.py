@@ -13,6 +13,7 @@ import numpy as np
 
 from . import cuda_launch
 from .cuda_backend import CudaBackend
+from .cuda_upload import upload
 
 _TF32 = False  # see use_tf32
 
@@ -70,7 +71,7 @@ class CupyBackend(CudaBackend):
     """The CUDA backend on a GPU. ImportError where CuPy or a GPU is missing, in words that say which."""
 
     name, threading = "cupy", "of the host, which only feed the GPU"
-    columns = 1 << 30
+    columns, look_every = 1 << 30, 20
 
     def __init__(self):
         cupy = usable_cupy()
@@ -81,6 +82,11 @@ class CupyBackend(CudaBackend):
 
     def to_numpy(self, array):
         return self.xp.asnumpy(array)
+
+    def upload(self, batches):
+        import cupyx
+
+        return upload(self.xp, cupyx.empty_pinned, batches)
 
 
 def usable_cupy():

@@ -9,12 +9,17 @@ class Host:
     """A backend that leaves its threads to NumPy's BLAS, and has nothing to prepare."""
 
     threading = "of BLAS"  # whose threads they are, in words
+    look_every = 1  # batches between two looks at the loss: a look waits until all that was asked for is computed
 
     def chosen(self):
         """Called when this becomes the default backend."""
         from .. import threads  # only now: to compute on arrays takes no more than NumPy
 
         threads.release()
+
+    def upload(self, batches):
+        """The batches (images, labels), each with its images where this backend computes: here they are."""
+        return batches
 
     def announcing(self, say):
         """A context in which say(sentence) is called before work that only has to be done once, such as compiling."""

@@ -84,10 +84,10 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
     _check_reduction(size_average, reduce, reduction, name)
     backend = common_backend(input)
     xp = backend.xp
-    target = backend.asarray(target.data if isinstance(target, Tensor) else target)
-    _check_target(xp, input.shape, target, ignore_index, name)
-    classes = input.shape[1]
-    labels = target.reshape(-1)
+    target = target.data if isinstance(target, Tensor) else target
+    target = target if isinstance(target, xp.ndarray) else np.asarray(target)
+    _check_target(input.shape, target, ignore_index, name)  # NumPy's labels here: to ask a GPU is to wait for it
+    labels, classes = backend.asarray(target).reshape(-1), input.shape[1]
     valid = labels != ignore_index
     labels = xp.where(valid, labels, 0)
     weight = weight.data if isinstance(weight, Tensor) else weight
@@ -111,7 +111,7 @@ def _reduced(losses, scale, shape):
     return losses.reshape(shape) if scale is None else losses.sum() * scale
 
 
-def _check_target(xp, shape, target, ignore_index, name):
+def _check_target(shape, target, ignore_index, name):
     if len(shape) < 2 or not shape[1] or target.shape != (shape[0], *shape[2:]):
         raise ValueError(
             f"{name} needs input (N, C, ...) and a target of shape (N, ...), got {shape} and {target.shape}"
@@ -120,7 +120,7 @@ def _check_target(xp, shape, target, ignore_index, name):
         raise ValueError(f"{name}: targets are whole numbers (class labels), got {target.dtype}")
     wrong = (target != ignore_index) & ((target < 0) | (target >= shape[1]))
     if bool(wrong.any()):
-        place = tuple(int(i[0]) for i in xp.nonzero(wrong))
+        place = tuple(int(i[0]) for i in wrong.nonzero())
         raise ValueError(
             f"{name}: label {int(target[place])} at {place} is no class: there are 0 to {shape[1] - 1}"
         )
