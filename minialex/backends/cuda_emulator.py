@@ -11,6 +11,7 @@ import ctypes
 import hashlib
 import math
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -180,6 +181,7 @@ def build(text, real, checked, extra=()):
     folder = resources.folder("kernels")
     headers = "".join((folder / name).read_text() for name in ("emulator.h", "checked.h"))
     flags = [*_FLAGS, f"-DREAL={real}", f"-I{folder}", *(["-DCHECKED"] if checked else []), *extra]
+    flags += shlex.split(os.environ.get("CXXFLAGS", ""))  # -O0 for a debugger, for example
     whole = text + "\n" + "\n".join(_entry(k, checked) for k in cuda_launch.parse(text, ""))
     key = hashlib.sha256("\0".join([whole, headers, *flags, compiler(), _version()]).encode()).hexdigest()[:24]
     cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minialex" / "kernels"
