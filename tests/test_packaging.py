@@ -180,9 +180,13 @@ def test_readme_shows_the_set_up_first_and_examples_that_run(tmp_path):
     train, tests, *_ = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert train == "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/python -m minialex.train\n"
     assert tests == "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest\n"
-    network, operation = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    network, operation, kernel = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     printed = run(sys.executable, "-c", network, cwd=tmp_path, PYTHONPATH=str(ROOT)).splitlines()
     assert re.fullmatch(r"accuracy \d+\.\d %", printed[-1])
     printed = run(sys.executable, "-c", operation, cwd=tmp_path, PYTHONPATH=str(ROOT))
     assert re.match(r"error \d\.\de-\d\d in input 0", printed) and float(printed.split()[1]) < 1e-6
+    if shutil.which("g++"):
+        printed = run(sys.executable, "-c", kernel, cwd=tmp_path, PYTHONPATH=str(ROOT)).splitlines()
+        told = re.search(r"says, among others, `(.*?)`", readme, re.DOTALL)[1]
+        assert " ".join(told.split()) in printed and printed[-1] == "32 loads, 32 stores"
     assert not list(tmp_path.iterdir()), "the examples leave files behind"
