@@ -44,6 +44,7 @@ _RESUME = (
     "as it was configured; only --epochs, to go on longer, --data-dir, if the data has moved, and --threads go with it"
 )
 _THREADS = "threads that compute (default: as many as this process may use; another number may change the last digits)"
+_PRECISION = "of matrix products on a GPU: tf32 rounds their factors to 10 bits, for tensor cores"
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Configuration:
     diagnose: bool = False
     overfit: int | None = None
     threads: int | None = None
+    matmul_precision: str = "float32"
 
     @classmethod
     def from_options(cls, options):
@@ -84,6 +86,7 @@ class Configuration:
             diagnose=bool(options.diagnose),
             overfit=options.overfit,
             threads=options.threads or threads.count(),
+            matmul_precision=options.matmul_precision or "float32",
         )
 
     @classmethod
@@ -103,8 +106,8 @@ class Configuration:
         trainer.parse_schedule(t.schedule)
         if t.normalization not in ("channels", "mean-image"):
             raise ValueError(f"unknown normalization '{t.normalization}'; there are channels and mean-image")
-        names = ("model", "backend", "seed", "limit", "validation", "accumulate", "overfit", "threads")
-        values = {name: getattr(self, name) for name in names}
+        own = ("model", "backend", "seed", "limit", "validation", "accumulate", "overfit", "threads")
+        values = {name: getattr(self, name) for name in (*own, "matmul_precision")}
         recipe = ("dataset", "epochs", "batch_size", "optimizer", "lr", "momentum")
         values |= {name: getattr(t, name) for name in recipe}
         texts = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
@@ -150,6 +153,7 @@ def parser():
     option("--seed", "N", "of weights, order, distortion and dropout (default: 0)", type=cli.whole_number(0, 2**64 - 1))
     choice("--backend", ("auto", *backends.available()), "(default: auto, the fastest that works here)")
     option("--threads", "N", _THREADS, type=count)
+    choice("--matmul-precision", ("float32", "tf32"), f"{_PRECISION} (default: float32)")
     option("--overfit", "N", f"before training, {_OVERFIT} (default: do not)", type=count)
     p.add_argument("--diagnose", action="store_true", default=None, help=f"{_DIAGNOSE} (default: do not)")
     option("--out", "DIR", "folder for the run, new or empty (default: runs/MODEL-DATASET-DATE-TIME)", type=cli.folder)

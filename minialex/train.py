@@ -113,6 +113,7 @@ class Run:
             threads.set_count(configuration.threads)
         with cli.blame_input():
             self.backend = backends.use_backend(configuration.backend)
+            self.backend.set_matmul_precision(configuration.matmul_precision)
         self.splits = _load_data(configuration, download)
         self.classes = list(self.splits.train.classes)
         self.arguments = {"num_classes": len(self.classes)}
@@ -312,7 +313,7 @@ class Run:
 minialex {__version__}
   model      {c.model}, {parameters:,} parameters, pictures {shape}, {len(self.classes)} classes
   data       {t.dataset}: {len(splits.train):,} training, {validation} and {len(splits.test):,} test pictures
-  backend    {self.backend.name}, float32, {workers}
+  backend    {self.backend.name}, {self.configuration.matmul_precision}, {workers}
   optimizer  {t.optimizer}, lr {t.lr:g}{biases}{momentum}, weight decay {decay}, schedule {t.schedule}
   epochs     {t.epochs} of {len(progress.loader):,} batches of {t.batch_size} pictures{steps}, seed {c.seed}{place}
   folder     {self.folder.path}"""

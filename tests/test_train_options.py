@@ -191,3 +191,13 @@ def test_adam_and_a_warm_up_train_and_go_on_exactly(tmp_path, capsys):
     assert run("--resume", tmp_path / "part", "--epochs", 3) == 0
     rates = [float(row["lr"]) for row in metrics(tmp_path / "part")]
     assert rates == pytest.approx([0.0005, 0.001, 0.0005])
+
+
+def test_matmul_precision_is_a_gpus(tmp_path, capsys):
+    numpy = *TINY, "--epochs", 1, "--backend", "numpy"
+    assert run(*numpy, "--matmul-precision", "float32", "--out", tmp_path / "r") == 0
+    assert "backend    numpy, float32, " in capsys.readouterr().out
+    assert json.loads((tmp_path / "r" / "config.json").read_text())["matmul_precision"] == "float32"
+    assert run(*numpy, "--matmul-precision", "tf32", "--out", tmp_path / "s") == 2
+    assert "matrix products in tf32 are made by GPUs: use --backend cupy" in capsys.readouterr().err
+    assert run(*TINY, "--matmul-precision", "half") == 2

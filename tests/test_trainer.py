@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from minialex import data, models, nn, optim, random, trainer
+from minialex import backends, data, models, nn, optim, random, trainer
 from minialex.tensor import Tensor, is_grad_enabled
 
 
@@ -245,3 +245,42 @@ def test_a_loss_that_is_no_number_stops_before_the_step(value):
         t.check_weights()
     model[1].bias.data[...] = 0
     t.check_weights()
+
+
+class TestLookingRarely:
+    """As on a GPU: losses are read every few batches, and when somebody needs the sums."""
+
+    @pytest.mark.parametrize("every", [2, 4, 100])
+    def test_the_same_training(self, rng, monkeypatch, every):
+        state = rng.bit_generator.state
+        losses, weights, t = accumulated(rng, 21, 4, 2)
+        assert None not in losses
+        monkeypatch.setattr(backends.get_backend(), "look_every", every)
+        rng.bit_generator.state = state
+        unread, same_weights, rarely = accumulated(rng, 21, 4, 2)
+        assert unread == [None] * len(losses)
+        for name, array in weights.items():
+            np.testing.assert_array_equal(same_weights[name], array)
+        for row, same in zip(t.history, rarely.history, strict=True):
+            for figure in ("train_loss", "train_error"):
+                assert same[figure] == row[figure]
+
+    def test_a_state_has_counted_all(self, rng, monkeypatch):
+        monkeypatch.setattr(backends.get_backend(), "look_every", 100)
+        _, _, t = accumulated(rng, 21, 4, 2, epochs=0)
+        for _, _ in zip(range(2), t.steps()):
+            pass
+        assert t.running.pictures == 0 and t.state_dict()["running"]["pictures"] == 16
+
+    def test_a_loss_that_is_no_number_is_seen_later(self, monkeypatch):
+        monkeypatch.setattr(backends.get_backend(), "look_every", 100)
+        pictures = data.ArrayDataset(np.zeros((8, 4, 1, 1), np.uint8), np.zeros(8, int), "abc")
+        model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+        t = trainer.Trainer(model, optim.SGD(model.parameters(), 0.1), None, data.Loader(pictures, 2))
+        steps = t.steps()
+        next(steps)
+        model[1].bias.data = np.array([np.nan, 0, 0], np.float32)
+        assert [*steps] == [None] * 3
+        expected = r"became nan in epoch 1, batch 2: seen after batch 4, when 1.weight and 1 other had ceased"
+        with pytest.raises(trainer.Diverged, match=expected):
+            t.state_dict()

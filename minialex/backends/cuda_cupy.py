@@ -15,20 +15,12 @@ from . import cuda_launch
 from .cuda_backend import CudaBackend
 from .cuda_upload import upload
 
-_TF32 = False  # see use_tf32
-
-
-def use_tf32(wanted):
-    """Whether matrix products of float32 may round their factors to 10 bits of mantissa (TF32), as tensor cores do."""
-    global _TF32
-    _TF32 = bool(wanted)
-
 
 class CupyLauncher(cuda_launch.Launcher):
     """Runs kernels on CuPy arrays, in the current stream. Nothing here waits for the GPU."""
 
     def __init__(self, cupy):
-        self.xp, self._functions = cupy, {}
+        self.xp, self._functions, self.tf32 = cupy, {}, False
 
     def launch(self, kernel, real, grid, block, values):
         key = kernel.name, real.char, self.xp.cuda.runtime.getDevice()
@@ -52,7 +44,7 @@ class CupyLauncher(cuda_launch.Launcher):
         kind = 0 if single else 1  # CUDA_R_32F, CUDA_R_64F
         compute = cublas.CUBLAS_COMPUTE_64F
         if single:
-            compute = cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if _TF32 else cublas.CUBLAS_COMPUTE_32F
+            compute = cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if self.tf32 else cublas.CUBLAS_COMPUTE_32F
         # cuBLAS counts down columns: to it each of our matrices is its transpose, and out^T = b^T @ a^T
         cublas.gemmStridedBatchedEx(
             device.get_cublas_handle(), int(transpose_b), int(transpose_a), n, m, k,
@@ -82,6 +74,10 @@ class CupyBackend(CudaBackend):
 
     def to_numpy(self, array):
         return self.xp.asnumpy(array)
+
+    def set_matmul_precision(self, precision):
+        """"tf32": float32 matrix products may round their factors to 10 bits of mantissa, as tensor cores do."""
+        self.launch.tf32 = precision == "tf32"
 
     def upload(self, batches):
         import cupyx

@@ -17,6 +17,11 @@ class Host:
 
         threads.release()
 
+    def set_matmul_precision(self, precision):
+        """"float32", or "tf32" on a GPU: ValueError elsewhere."""
+        if precision != "float32":
+            raise ValueError(f"matrix products in {precision} are made by GPUs: use --backend cupy, or leave it out")
+
     def upload(self, batches):
         """The batches (images, labels), each with its images where this backend computes: here they are."""
         return batches
