@@ -11,20 +11,25 @@
 
 const int THREADS = 256;  // of the kernels that sum: a power of two
 
+// Every place of channel c in all pictures, shared out to the threads of a block.
+#define FOR_EACH_OF_CHANNEL(i, c)                                                                                      \
+    for (long long picture = 0; picture < pictures; ++picture)                                                         \
+        for (long long i = (picture * channels + c) * places + threadIdx.x; i < (picture * channels + c + 1) * places; \
+             i += THREADS)
+
 extern "C" __global__ void channel_statistics(global<const REAL> x, global<REAL> mean, global<REAL> variance,
-                                              long long pictures, long long channels, long long places) {
+                                              long long pictures, int channels, int places) {
     SHARED(REAL, scratch, THREADS);
-    long long c = blockIdx.x, count = pictures * places;
-    REAL sum = 0;
-    for (long long q = threadIdx.x; q < count; q += THREADS)
-        sum += x[(q / places * channels + c) * places + q % places];
-    REAL centre = block_sum(sum, scratch) / (REAL)count;
+    int c = blockIdx.x;
+    REAL count = (REAL)pictures * (REAL)places, sum = 0;
+    FOR_EACH_OF_CHANNEL(i, c) sum += x[i];
+    REAL centre = block_sum(sum, scratch) / count;
     sum = 0;
-    for (long long q = threadIdx.x; q < count; q += THREADS) {
-        REAL away = x[(q / places * channels + c) * places + q % places] - centre;
+    FOR_EACH_OF_CHANNEL(i, c) {
+        REAL away = x[i] - centre;
         sum += away * away;
     }
-    REAL spread = block_sum(sum, scratch) / (REAL)count;
+    REAL spread = block_sum(sum, scratch) / count;
     if (threadIdx.x == 0) {
         mean[c] = centre;
         variance[c] = spread;
@@ -34,24 +39,21 @@ extern "C" __global__ void channel_statistics(global<const REAL> x, global<REAL>
 // w and b may be missing (has_w, has_b = 0): 1 and 0.
 extern "C" __global__ void batch_norm(global<const REAL> x, global<const REAL> mean, global<const REAL> deviation,
                                       global<const REAL> w, int has_w, global<const REAL> b, int has_b, global<REAL> y,
-                                      long long channels, long long places, long long n) {
-    for (long long i = thread_number(); i < n; i += thread_count()) {
-        long long c = i / places % channels;
-        REAL z = (x[i] - mean[c]) / deviation[c];
-        if (has_w) z *= w[c];
-        if (has_b) z += b[c];
-        y[i] = z;
+                                      long long pictures, int channels, int places) {
+    FOR_EACH_PLANE(map, pictures * channels) {
+        int c = (int)(map % channels);
+        REAL centre = mean[c], spread = deviation[c], factor = has_w ? w[c] : (REAL)1, shift = has_b ? b[c] : (REAL)0;
+        FOR_EACH_PLACE(l, places) y[map * places + l] = (x[map * places + l] - centre) / spread * factor + shift;
     }
 }
 
 extern "C" __global__ void batch_norm_sums(global<const REAL> gy, global<const REAL> x, global<const REAL> mean,
                                            global<const REAL> deviation, global<REAL> gw, global<REAL> gb,
-                                           long long pictures, long long channels, long long places) {
+                                           long long pictures, int channels, int places) {
     SHARED(REAL, scratch, THREADS);
-    long long c = blockIdx.x, count = pictures * places;
+    int c = blockIdx.x;
     REAL centre = mean[c], spread = deviation[c], sum = 0, product = 0;
-    for (long long q = threadIdx.x; q < count; q += THREADS) {
-        long long i = (q / places * channels + c) * places + q % places;
+    FOR_EACH_OF_CHANNEL(i, c) {
         REAL gradient = gy[i];
         sum += gradient;
         product += gradient * ((x[i] - centre) / spread);
@@ -67,13 +69,15 @@ extern "C" __global__ void batch_norm_sums(global<const REAL> gy, global<const R
 extern "C" __global__ void batch_norm_backward(global<const REAL> gy, global<const REAL> x, global<const REAL> mean,
                                                global<const REAL> deviation, global<const REAL> w, int has_w,
                                                global<const REAL> gw, global<const REAL> gb, int training,
-                                               global<REAL> gx, long long channels, long long places, long long n) {
-    REAL count = (REAL)(n / channels);
-    for (long long i = thread_number(); i < n; i += thread_count()) {
-        long long c = i / places % channels;
-        REAL gradient = gy[i];
-        if (training) gradient -= gb[c] / count + (x[i] - mean[c]) / deviation[c] * (gw[c] / count);
-        if (has_w) gradient *= w[c];
-        gx[i] = gradient / deviation[c];
+                                               global<REAL> gx, long long pictures, int channels, int places) {
+    REAL count = (REAL)pictures * (REAL)places;
+    FOR_EACH_PLANE(map, pictures * channels) {
+        int c = (int)(map % channels);
+        REAL centre = mean[c], spread = deviation[c], factor = has_w ? w[c] : (REAL)1;
+        REAL mean_gradient = training ? gb[c] / count : (REAL)0, mean_product = training ? gw[c] / count : (REAL)0;
+        FOR_EACH_PLACE(l, places) {
+            REAL z = (x[map * places + l] - centre) / spread;
+            gx[map * places + l] = factor * (gy[map * places + l] - mean_gradient - z * mean_product) / spread;
+        }
     }
 }

@@ -47,6 +47,33 @@ __device__ inline long long thread_number() { return (long long)blockIdx.x * blo
 
 __device__ inline long long thread_count() { return (long long)gridDim.x * blockDim.x; }
 
+// The same over many maps of equal size, each a row of the grid: no thread has to divide a long number to find out
+// where it is, which takes a GPU longer than the memory needs for a pixel.
+//
+//   FOR_EACH_PLANE(map, maps) FOR_EACH_PLACE(place, places) { ... x[map * places + place] ... }
+#define FOR_EACH_PLANE(plane, planes) for (long long plane = blockIdx.y; plane < (planes); plane += gridDim.y)
+#define FOR_EACH_PLACE(place, places) \
+    for (int place = blockIdx.x * blockDim.x + threadIdx.x; place < (places); place += gridDim.x * blockDim.x)
+
+// Which windows hold a pixel, along one axis: outputs `first` to `last`, and at which tap of the kernel.
+struct Meeting {
+    int there, stride, dilation, first, last;
+
+    __device__ Meeting(const Window& w, int axis, int at)
+        : there(at + w.before[axis]), stride(w.stride[axis]), dilation(w.dilation[axis]) {
+        int reach = (w.kernel[axis] - 1) * dilation;
+        first = there > reach ? (there - reach + stride - 1) / stride : 0;
+        last = min(there / stride, w.output[axis] - 1);
+    }
+
+    // -1 where the pixel lies between two taps of a dilated kernel
+    __device__ int tap(int output) const {
+        int away = there - output * stride;
+        if (dilation == 1) return away;
+        return away % dilation ? -1 : away / dilation;
+    }
+};
+
 // The sum of `value` over the threads of a block, known to all of them: in each round the first half adds what the
 // other half holds. `scratch` has a place for each thread; the block's size is a power of two.
 template <typename Scratch>

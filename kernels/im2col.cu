@@ -15,62 +15,59 @@
 #include "common.cuh"
 
 extern "C" __global__ void im2col(global<const REAL> x, global<REAL> columns, int channels, Window w, long long first,
-                                  long long pictures) {
-    long long places = (long long)w.output[0] * w.output[1], length = pictures * places;
-    long long n = (long long)channels * w.kernel[0] * w.kernel[1] * length;
-    for (long long e = thread_number(); e < n; e += thread_count()) {
-        long long place = e % length, tap = e / length;
-        int j = (int)(place % w.output[1]), i = (int)(place / w.output[1] % w.output[0]);
-        int v = (int)(tap % w.kernel[1]), u = (int)(tap / w.kernel[1] % w.kernel[0]);
-        long long picture = first + place / places, c = tap / (w.kernel[0] * w.kernel[1]);
-        int row = i * w.stride[0] + u * w.dilation[0] - w.before[0];
-        int column = j * w.stride[1] + v * w.dilation[1] - w.before[1];
-        bool inside = row >= 0 && row < w.size[0] && column >= 0 && column < w.size[1];
-        columns[e] = inside ? x[((picture * channels + c) * w.size[0] + row) * w.size[1] + column] : (REAL)0;
+                                  int pictures) {
+    int places = w.output[0] * w.output[1], pixels = w.size[0] * w.size[1], taps = w.kernel[0] * w.kernel[1];
+    FOR_EACH_PLANE(plane, (long long)channels * taps * pictures) {  // of one tap and one picture
+        int picture = (int)(plane % pictures), tap = (int)(plane / pictures), c = tap / taps;
+        int above = tap % taps / w.kernel[1] * w.dilation[0] - w.before[0];
+        int aside = tap % w.kernel[1] * w.dilation[1] - w.before[1];
+        long long map = ((first + picture) * channels + c) * pixels;
+        FOR_EACH_PLACE(place, places) {
+            int row = place / w.output[1] * w.stride[0] + above, column = place % w.output[1] * w.stride[1] + aside;
+            bool inside = row >= 0 && row < w.size[0] && column >= 0 && column < w.size[1];
+            columns[plane * places + place] = inside ? x[map + row * w.size[1] + column] : (REAL)0;
+        }
     }
 }
 
 extern "C" __global__ void col2im(global<const REAL> columns, global<REAL> gx, int channels, Window w, long long first,
-                                  long long pictures) {
-    long long places = (long long)w.output[0] * w.output[1], length = pictures * places;
-    long long pixels = (long long)w.size[0] * w.size[1], n = pictures * channels * pixels;
-    for (long long e = thread_number(); e < n; e += thread_count()) {
-        int column = (int)(e % w.size[1]), row = (int)(e / w.size[1] % w.size[0]);
-        long long c = e / pixels % channels, picture = e / (pixels * channels);
+                                  int pictures) {
+    int places = w.output[0] * w.output[1], pixels = w.size[0] * w.size[1];
+    FOR_EACH_PLANE(map, (long long)pictures * channels) FOR_EACH_PLACE(pixel, pixels) {
+        int picture = (int)(map / channels), c = (int)(map % channels);
+        Meeting rows(w, 0, pixel / w.size[1]), across(w, 1, pixel % w.size[1]);
         REAL sum = 0;
-        for (int u = 0; u < w.kernel[0]; ++u) {
-            int i = row + w.before[0] - u * w.dilation[0];
-            if (i < 0 || i % w.stride[0] || i / w.stride[0] >= w.output[0]) continue;
-            for (int v = 0; v < w.kernel[1]; ++v) {
-                int j = column + w.before[1] - v * w.dilation[1];
-                if (j < 0 || j % w.stride[1] || j / w.stride[1] >= w.output[1]) continue;
-                long long tap = (c * w.kernel[0] + u) * w.kernel[1] + v;
-                sum += columns[tap * length + picture * places + (long long)(i / w.stride[0]) * w.output[1] +
-                               j / w.stride[1]];
+        for (int i = rows.first; i <= rows.last; ++i) {
+            int u = rows.tap(i);
+            for (int j = across.first; u >= 0 && j <= across.last; ++j) {
+                int v = across.tap(j);
+                if (v < 0) continue;
+                long long tap = ((long long)c * w.kernel[0] + u) * w.kernel[1] + v;
+                sum += columns[(tap * pictures + picture) * places + i * w.output[1] + j];
             }
         }
-        gx[first * channels * pixels + e] = sum;
+        gx[(first * channels + map) * pixels + pixel] = sum;
     }
 }
 
-// What a product of those columns gives stands filter by filter: (O, n OH OW). A batch stands picture by picture.
+// What a product of those columns gives stands filter by filter: (O, n, OH OW). A batch stands picture by picture.
 //
 //   to_pictures   y[n, o, l] = product[o, n, l] + b[o]       from_pictures   product[o, n, l] = gy[n, o, l]
 extern "C" __global__ void to_pictures(global<const REAL> product, global<const REAL> b, int with_bias, global<REAL> y,
-                                       long long filters, long long places, long long first, long long pictures) {
-    long long n = pictures * filters * places;
-    for (long long e = thread_number(); e < n; e += thread_count()) {
-        long long l = e % places, o = e / places % filters, picture = e / (places * filters);
-        REAL value = product[(o * pictures + picture) * places + l];
-        y[first * filters * places + e] = with_bias ? value + b[o] : value;
+                                       int filters, int places, long long first, int pictures) {
+    FOR_EACH_PLANE(map, (long long)pictures * filters) {
+        int o = (int)(map % filters), picture = (int)(map / filters);
+        REAL bias = with_bias ? b[o] : (REAL)0;
+        FOR_EACH_PLACE(l, places)
+        y[(first * filters + map) * places + l] = product[((long long)o * pictures + picture) * places + l] + bias;
     }
 }
 
-extern "C" __global__ void from_pictures(global<const REAL> gy, global<REAL> product, long long filters,
-                                         long long places, long long first, long long pictures) {
-    long long n = pictures * filters * places;
-    for (long long e = thread_number(); e < n; e += thread_count()) {
-        long long l = e % places, picture = e / places % pictures, o = e / (places * pictures);
-        product[e] = gy[((first + picture) * filters + o) * places + l];
+extern "C" __global__ void from_pictures(global<const REAL> gy, global<REAL> product, int filters, int places,
+                                         long long first, int pictures) {
+    FOR_EACH_PLANE(plane, (long long)pictures * filters) {
+        int picture = (int)(plane % pictures), o = (int)(plane / pictures);
+        FOR_EACH_PLACE(l, places)
+        product[plane * places + l] = gy[((first + picture) * filters + o) * places + l];
     }
 }

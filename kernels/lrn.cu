@@ -20,78 +20,74 @@ __device__ inline REAL minus_power(REAL d, REAL beta) {
 }
 
 extern "C" __global__ void lrn_across(global<const REAL> x, global<REAL> y, global<REAL> scale, int save, int size,
-                                      REAL a, REAL beta, REAL k, long long channels, long long block, long long places,
-                                      long long n) {
-    long long blocks = channels / block;
-    for (long long e = thread_number(); e < n * blocks * places; e += thread_count()) {
-        long long l = e % places, first = e / places * block;  // of all pictures' channels, counted on
-        for (long long c = first; c < first + block; ++c) {
-            long long low = max(first, c - size / 2), high = min(first + block, c - size / 2 + size);
+                                      REAL a, REAL beta, REAL k, int channels, int block, int places, int n) {
+    FOR_EACH_PLANE(plane, (long long)n * (channels / block)) FOR_EACH_PLACE(l, places) {
+        long long start = plane * block * places + l;  // of this place in the first channel of the block
+        for (int c = 0; c < block; ++c) {
             REAL sum = 0;
-            for (long long j = low; j < high; ++j) {
-                REAL value = x[j * places + l];
+            for (int j = max(0, c - size / 2); j < min(block, c - size / 2 + size); ++j) {
+                REAL value = x[start + (long long)j * places];
                 sum += value * value;
             }
+            long long here = start + (long long)c * places;
             REAL d = k + a * sum;
-            y[c * places + l] = x[c * places + l] * minus_power(d, beta);
-            if (save) scale[c * places + l] = d;
+            y[here] = x[here] * minus_power(d, beta);
+            if (save) scale[here] = d;
         }
     }
 }
 
 extern "C" __global__ void lrn_across_backward(global<const REAL> gy, global<const REAL> x, global<const REAL> scale,
-                                               global<REAL> gx, int size, REAL a, REAL beta, long long channels,
-                                               long long block, long long places, long long n) {
-    long long blocks = channels / block;
+                                               global<REAL> gx, int size, REAL a, REAL beta, int channels, int block,
+                                               int places, int n) {
     int after = size - 1 - size / 2;
-    for (long long e = thread_number(); e < n * blocks * places; e += thread_count()) {
-        long long l = e % places, first = e / places * block;
-        for (long long c = first; c < first + block; ++c) {
-            long long low = max(first, c - after), high = min(first + block, c - after + size);
+    FOR_EACH_PLANE(plane, (long long)n * (channels / block)) FOR_EACH_PLACE(l, places) {
+        long long start = plane * block * places + l;
+        for (int c = 0; c < block; ++c) {
             REAL sum = 0, direct = 0;
-            for (long long j = low; j < high; ++j) {
-                REAL d = scale[j * places + l], through = gy[j * places + l] * minus_power(d, beta);
-                sum += through * x[j * places + l] / d;
+            for (int j = max(0, c - after); j < min(block, c - after + size); ++j) {
+                long long there = start + (long long)j * places;
+                REAL d = scale[there], through = gy[there] * minus_power(d, beta);
+                sum += through * x[there] / d;
                 if (j == c) direct = through;
             }
-            gx[c * places + l] = direct - 2 * a * beta * x[c * places + l] * sum;
+            long long here = start + (long long)c * places;
+            gx[here] = direct - 2 * a * beta * x[here] * sum;
         }
     }
 }
 
 extern "C" __global__ void lrn_within(global<const REAL> x, global<REAL> y, global<REAL> scale, int save, int size,
                                       REAL a, REAL beta, REAL k, int height, int width, long long maps) {
-    long long n = maps * height * width;
-    for (long long e = thread_number(); e < n; e += thread_count()) {
-        int column = (int)(e % width), row = (int)(e / width % height);
-        long long map = e - column - (long long)row * width;
+    FOR_EACH_PLANE(plane, maps) FOR_EACH_PLACE(place, height * width) {
+        int row = place / width, column = place % width;
+        long long map = plane * height * width, here = map + place;
         REAL sum = 0;
         for (int i = max(0, row - size / 2); i < min(height, row - size / 2 + size); ++i)
             for (int j = max(0, column - size / 2); j < min(width, column - size / 2 + size); ++j) {
-                REAL value = x[map + (long long)i * width + j];
+                REAL value = x[map + i * width + j];
                 sum += value * value;
             }
         REAL d = k + a * sum;
-        y[e] = x[e] * minus_power(d, beta);
-        if (save) scale[e] = d;
+        y[here] = x[here] * minus_power(d, beta);
+        if (save) scale[here] = d;
     }
 }
 
 extern "C" __global__ void lrn_within_backward(global<const REAL> gy, global<const REAL> x, global<const REAL> scale,
                                                global<REAL> gx, int size, REAL a, REAL beta, int height, int width,
                                                long long maps) {
-    long long n = maps * height * width;
     int after = size - 1 - size / 2;
-    for (long long e = thread_number(); e < n; e += thread_count()) {
-        int column = (int)(e % width), row = (int)(e / width % height);
-        long long map = e - column - (long long)row * width;
+    FOR_EACH_PLANE(plane, maps) FOR_EACH_PLACE(place, height * width) {
+        int row = place / width, column = place % width;
+        long long map = plane * height * width, here = map + place;
         REAL sum = 0;
         for (int i = max(0, row - after); i < min(height, row - after + size); ++i)
             for (int j = max(0, column - after); j < min(width, column - after + size); ++j) {
-                long long q = map + (long long)i * width + j;
-                REAL d = scale[q];
-                sum += gy[q] * x[q] * minus_power(d, beta) / d;
+                long long there = map + i * width + j;
+                REAL d = scale[there];
+                sum += gy[there] * x[there] * minus_power(d, beta) / d;
             }
-        gx[e] = gy[e] * minus_power(scale[e], beta) - 2 * a * beta * x[e] * sum;
+        gx[here] = gy[here] * minus_power(scale[here], beta) - 2 * a * beta * x[here] * sum;
     }
 }

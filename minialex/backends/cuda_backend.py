@@ -13,6 +13,7 @@ import numpy as np
 from .numpy_backend import NumPyBackend
 
 _SUMMING = 256  # threads of a block that adds up a channel or a row: THREADS in the sources
+_PARTS = 32  # blocks that share a channel's pictures
 
 
 class CudaBackend(NumPyBackend):
@@ -54,7 +55,7 @@ class CudaBackend(NumPyBackend):
         y = self.empty((1, rows.shape[1], len(w)), x.dtype)
         self.launch.gemm(rows, self._solid(w)[None], y, transpose_b=True)
         if b is not None:
-            self.launch.elements("add_bias", y.size, y, self._solid(b), len(w), 1, y.size)
+            self.launch.planes("add_bias", len(w), rows.shape[1], y, self._solid(b), rows.shape[1], len(w))
         return y.reshape(*x.shape[:-1], len(w))
 
     def linear_backward(self, gy, x, w, needs):
@@ -84,10 +85,8 @@ class CudaBackend(NumPyBackend):
             columns = self._im2col(x, window, groups, first, pictures)
             product = self.empty((groups, filters // groups, pictures * places), x.dtype)
             self.launch.gemm(weights, columns, product)
-            some = pictures * filters * places
-            self.launch.elements(
-                "to_pictures", some, product, bias, int(b is not None), y, filters, places, first, pictures
-            )
+            given = product, bias, int(b is not None), y, filters, places, first, pictures
+            self.launch.planes("to_pictures", places, pictures * filters, *given)
         return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)
 
     def conv2d_backward(self, gy, saved, window, groups, needs):
@@ -98,17 +97,16 @@ class CudaBackend(NumPyBackend):
         gw = self.xp.zeros((groups, filters // groups, depth), gy.dtype) if needs[1] else None
         for first, pictures in self._chunks(gx if x is None else x, window) if needs[0] or needs[1] else ():
             gradient = self.empty((groups, filters // groups, pictures * places), gy.dtype)
-            self.launch.elements(
-                "from_pictures", gradient.size, gy, gradient, filters, places, first, pictures
-            )
+            given = gy, gradient, filters, places, first, pictures
+            self.launch.planes("from_pictures", places, pictures * filters, *given)
             if gw is not None:
                 columns = self._im2col(x, window, groups, first, pictures)
                 self.launch.gemm(gradient, columns, gw, transpose_b=True, add=True)
             if gx is not None:
                 columns = self.empty((groups, depth, pictures * places), gy.dtype)
                 self.launch.gemm(w.reshape(groups, filters // groups, depth), gradient, columns, transpose_a=True)
-                some = pictures * math.prod(x_shape[1:])
-                self.launch.elements("col2im", some, columns, gx, x_shape[1], window, first, pictures)
+                channels, given = x_shape[1], (window, first, pictures)
+                self.launch.planes("col2im", math.prod(window.size), pictures * channels, columns, gx, channels, *given)
         gb = self._channel_sums(gy) if needs[2] else None
         return gx, gw if gw is None else gw.reshape(w_shape), gb
 
@@ -119,16 +117,20 @@ class CudaBackend(NumPyBackend):
         return [(first, min(most, len(x) - first)) for first in range(0, len(x), most)]
 
     def _im2col(self, x, window, groups, first, pictures):
-        channels, length = x.shape[1], pictures * math.prod(window.output)
-        columns = self.empty((groups, channels // groups * math.prod(window.kernel), length), x.dtype)
-        self.launch.elements("im2col", columns.size, x, columns, channels, window, first, pictures)
+        channels, taps, places = x.shape[1], math.prod(window.kernel), math.prod(window.output)
+        columns = self.empty((groups, channels // groups * taps, pictures * places), x.dtype)
+        self.launch.planes("im2col", places, channels * taps * pictures, x, columns, channels, window, first, pictures)
         return columns
 
     def _channel_sums(self, gy):
-        gb = self.empty(gy.shape[1], gy.dtype)
-        places = math.prod(gy.shape[2:])
-        self.launch("channel_sums", gy.shape[1], _SUMMING, gy, gb, len(gy), gy.shape[1], places)
-        return gb
+        pictures, channels, places = *gy.shape[:2], math.prod(gy.shape[2:])
+        if places == 1:
+            gb = self.empty(channels, gy.dtype)
+            self.launch.elements("column_sums", channels, gy, gb, pictures, channels)
+            return gb
+        partial = self.empty((max(1, min(pictures, _PARTS)), channels), gy.dtype)
+        self.launch("channel_sums", (channels, len(partial)), _SUMMING, gy, partial, pictures, channels, places)
+        return partial.sum(axis=0)
 
     # ------------------------------------------------------------------------------ pooling
 
@@ -138,26 +140,27 @@ class CudaBackend(NumPyBackend):
         x, maps = self._solid(x), math.prod(x.shape[:2])
         y = self.empty((*x.shape[:2], *window.output), x.dtype)
         winners = self.empty(y.shape if save else 0, np.uint8)
-        self.launch.elements("max_pool2d", y.size, x, y, winners, int(save), window, maps)
+        self.launch.planes("max_pool2d", math.prod(window.output), maps, x, y, winners, int(save), window, maps)
         return y, winners if save else None
 
     def max_pool2d_backward(self, gy, winners, window):
         if winners.dtype != np.uint8:
             return super().max_pool2d_backward(gy, winners, window)
         gy, gx = self._solid(gy), self.empty((*gy.shape[:2], *window.size), gy.dtype)
-        self.launch.elements("max_pool2d_backward", gx.size, gy, winners, gx, window, math.prod(gy.shape[:2]))
+        maps = math.prod(gy.shape[:2])
+        self.launch.planes("max_pool2d_backward", math.prod(window.size), maps, gy, winners, gx, window, maps)
         return gx
 
     def avg_pool2d(self, x, scale, window):
-        x, scale = self._solid(x), self._scale(scale, window)
+        x, scale, maps = self._solid(x), self._scale(scale, window), math.prod(x.shape[:2])
         y = self.empty((*x.shape[:2], *window.output), x.dtype)
-        self.launch.elements("avg_pool2d", y.size, x, scale, y, window, math.prod(x.shape[:2]))
+        self.launch.planes("avg_pool2d", math.prod(window.output), maps, x, scale, y, window, maps)
         return y
 
     def avg_pool2d_backward(self, gy, scale, window):
-        gy, scale = self._solid(gy), self._scale(scale, window)
+        gy, scale, maps = self._solid(gy), self._scale(scale, window), math.prod(gy.shape[:2])
         gx = self.empty((*gy.shape[:2], *window.size), gy.dtype)
-        self.launch.elements("avg_pool2d_backward", gx.size, gy, scale, gx, window, math.prod(gy.shape[:2]))
+        self.launch.planes("avg_pool2d_backward", math.prod(window.size), maps, gy, scale, gx, window, maps)
         return gx
 
     def _scale(self, scale, window):
@@ -169,31 +172,25 @@ class CudaBackend(NumPyBackend):
         x = self._solid(x)
         y = self.empty(x.shape, x.dtype)
         scale = self.empty(x.shape if save else 0, x.dtype)
-        numbers = size, float(a), float(beta), float(k)
-        if within_channel:
-            where = (*x.shape[2:], math.prod(x.shape[:2]))
-            self.launch.elements("lrn_within", x.size, x, y, scale, int(save), *numbers, *where)
-        else:
-            where = self._across(x.shape, groups)
-            walks = math.prod(where[2:]) * groups
-            self.launch.elements("lrn_across", walks, x, y, scale, int(save), *numbers, *where)
+        given = x, y, scale, int(save), size, float(a), float(beta), float(k)
+        self._lrn("", x.shape, within_channel, groups, given)
         return y, (x, scale) if save else None
 
     def local_response_norm_backward(self, gy, saved, size, a, beta, k, within_channel, groups):
-        (x, scale), gy = saved, self._solid(gy)
-        gx, numbers = self.empty(x.shape, x.dtype), (size, float(a), float(beta))
-        if within_channel:
-            where = (*x.shape[2:], math.prod(x.shape[:2]))
-            self.launch.elements("lrn_within_backward", x.size, gy, x, scale, gx, *numbers, *where)
-        else:
-            where = self._across(x.shape, groups)
-            walks = math.prod(where[2:]) * groups
-            self.launch.elements("lrn_across_backward", walks, gy, x, scale, gx, *numbers, *where)
+        x, scale = saved
+        gx = self.empty(x.shape, x.dtype)
+        given = self._solid(gy), x, scale, gx, size, float(a), float(beta)
+        self._lrn("_backward", x.shape, within_channel, groups, given)
         return gx
 
-    def _across(self, shape, groups):
-        """Channels, channels in a block, places, pictures."""
-        return shape[1], shape[1] // groups, math.prod(shape[2:]), shape[0]
+    def _lrn(self, direction, shape, within_channel, groups, given):
+        pictures, channels, places = *shape[:2], math.prod(shape[2:])
+        if within_channel:
+            maps = pictures * channels
+            self.launch.planes(f"lrn_within{direction}", places, maps, *given, *shape[2:], maps)
+        else:
+            extent = channels, channels // groups, places, pictures
+            self.launch.planes(f"lrn_across{direction}", places, pictures * groups, *given, *extent)
 
     def batch_norm(self, x, statistics, w, b, eps):
         x, channels = self._solid(x), x.shape[1]
@@ -203,7 +200,7 @@ class CudaBackend(NumPyBackend):
             self.launch("channel_statistics", channels, _SUMMING, x, mean, variance, *extent)
         deviation, y = self.xp.sqrt(variance + x.dtype.type(eps)), self.empty(x.shape, x.dtype)
         optional = self._or_none(w, mean) + self._or_none(b, mean)
-        self.launch.elements("batch_norm", x.size, x, mean, deviation, *optional, y, *extent[1:], x.size)
+        self.launch.planes("batch_norm", extent[2], len(x) * channels, x, mean, deviation, *optional, y, *extent)
         return y, mean, variance, (x, mean, deviation)
 
     def batch_norm_backward(self, gy, saved, w, training):
@@ -213,9 +210,8 @@ class CudaBackend(NumPyBackend):
         gw, gb = self.empty(x.shape[1], x.dtype), self.empty(x.shape[1], x.dtype)
         self.launch("batch_norm_sums", x.shape[1], _SUMMING, gy, x, mean, deviation, gw, gb, *extent)
         given = (*self._or_none(w, mean), gw, gb, int(training))
-        self.launch.elements(
-            "batch_norm_backward", x.size, gy, x, mean, deviation, *given, gx, *extent[1:], x.size
-        )
+        maps = len(x) * x.shape[1]
+        self.launch.planes("batch_norm_backward", extent[2], maps, gy, x, mean, deviation, *given, gx, *extent)
         return gx, gw, gb
 
     def _or_none(self, array, instead):

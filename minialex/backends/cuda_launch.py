@@ -19,6 +19,7 @@ from .. import resources
 from ..window import Window
 
 MOST_BLOCKS = 132 * 16  # in a grid whose threads go on to the next element: enough to fill the largest GPU
+MOST_ROWS = 65535  # of a grid: CUDA's limit
 WINDOW = np.dtype([(name, np.int32, 2) for name in ("size", "kernel", "stride", "before", "dilation", "output")])
 _SCALARS = {
     "int": np.int32,
@@ -144,6 +145,11 @@ class Launcher:
     def elements(self, name, count, *arguments, block=256):
         """Launch with a thread for each of `count` elements, or as many as keep a GPU busy: each then takes several."""
         self(name, min(-(-count // block), MOST_BLOCKS), block, *arguments)
+
+    def planes(self, name, places, planes, *arguments):
+        """Launch for `planes` maps, each a row of the grid, with a thread for each of their `places`."""
+        block = min(256, -(-places // 32) * 32)
+        self(name, (-(-places // block) if block else 0, min(planes, MOST_ROWS)), block or 1, *arguments)
 
     def launch(self, kernel, real, grid, block, values):
         """Run a Kernel whose arguments have been checked."""
