@@ -97,8 +97,8 @@ class CudaBackend(NumPyBackend):
         gw = self.xp.zeros((groups, filters // groups, depth), gy.dtype) if needs[1] else None
         for first, pictures in self._chunks(gx if x is None else x, window) if needs[0] or needs[1] else ():
             gradient = self.empty((groups, filters // groups, pictures * places), gy.dtype)
-            given = gy, gradient, filters, places, first, pictures
-            self.launch.planes("from_pictures", places, pictures * filters, *given)
+            extent = filters, places, first, pictures
+            self.launch.planes("from_pictures", places, pictures * filters, gy, gradient, *extent)
             if gw is not None:
                 columns = self._im2col(x, window, groups, first, pictures)
                 self.launch.gemm(gradient, columns, gw, transpose_b=True, add=True)
@@ -123,7 +123,7 @@ class CudaBackend(NumPyBackend):
         return columns
 
     def _channel_sums(self, gy):
-        pictures, channels, places = *gy.shape[:2], math.prod(gy.shape[2:])
+        (pictures, channels), places = gy.shape[:2], math.prod(gy.shape[2:])
         if places == 1:
             gb = self.empty(channels, gy.dtype)
             self.launch.elements("column_sums", channels, gy, gb, pictures, channels)
@@ -184,7 +184,7 @@ class CudaBackend(NumPyBackend):
         return gx
 
     def _lrn(self, direction, shape, within_channel, groups, given):
-        pictures, channels, places = *shape[:2], math.prod(shape[2:])
+        (pictures, channels), places = shape[:2], math.prod(shape[2:])
         if within_channel:
             maps = pictures * channels
             self.launch.planes(f"lrn_within{direction}", places, maps, *given, *shape[2:], maps)
