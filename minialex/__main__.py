@@ -10,6 +10,7 @@ COMMANDS = {
     "train": "train a network; leaves a run folder with checkpoints, metrics and figures",
     "gradcheck": "check every operation's gradient against finite differences",
     "bench": "time networks and layers beside torch, and beside the machine's limits",
+    "doctor": "what this machine has, and which backends really work on it",
 }
 
 

@@ -15,6 +15,9 @@ from . import cuda_launch
 from .cuda_backend import CudaBackend
 from .cuda_upload import upload
 
+DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+_WITHOUT = "--backend emulator runs the same kernels without one"
+
 
 class CupyLauncher(cuda_launch.Launcher):
     """Runs kernels on CuPy arrays, in the current stream. Nothing here waits for the GPU."""
@@ -96,9 +99,10 @@ def usable_cupy():
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except RuntimeError as error:  # no driver, or one too old
-        raise ImportError(f"CuPy is installed, but finds no usable GPU: {_sentence(error)}") from error
+        why = _sentence(error) if driver_version() else "there is no NVIDIA driver"
+        raise ImportError(f"CuPy is installed, but finds no usable GPU: {why}; {_WITHOUT}") from error
     if not count:
-        raise ImportError("CuPy is installed, but finds no usable GPU")
+        raise ImportError(f"CuPy is installed, but finds no usable GPU: the driver shows none; {_WITHOUT}")
     try:
         cupy.cuda.nvrtc.getVersion()
     except (ImportError, OSError, RuntimeError) as error:
@@ -116,10 +120,9 @@ def advice():
 
 def driver_version():
     """The newest CUDA version that the installed driver supports, (major, minor), or None without a driver."""
-    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     number = ctypes.c_int()
     try:
-        failed = ctypes.CDLL(name).cuDriverGetVersion(ctypes.byref(number))
+        failed = ctypes.CDLL(DRIVER).cuDriverGetVersion(ctypes.byref(number))
     except (OSError, AttributeError):
         return None
     return None if failed or not number.value else (number.value // 1000, number.value % 1000 // 10)

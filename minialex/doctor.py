@@ -1,0 +1,302 @@
+"""What this machine has, and which backends really work on it.
+
+    python -m minialex.doctor
+
+Every backend convolves something small, forward and backward, and its numbers are held against a loop in NumPy.
+Whatever is broken becomes a line of the report: nothing stops here. So modules that need more than NumPy are
+imported where they are asked about.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from . import __version__, backends, cli
+from .functional import conv2d
+from .tensor import Tensor
+
+TOLERANCE = 1e-4  # of the largest number; float32 errs by 1e-6
+_SECONDS = 60  # that a compiler may take to say its version
+_REMEDIES = {
+    "numpy": "reinstall NumPy: pip install --force-reinstall numpy",
+    "numba": "install versions of both that fit: pip install --upgrade numba numpy",
+    "cupy": "look at the lines NVIDIA driver and CuPy above",
+    "emulator": "name a C++ compiler that works in the variable CXX",
+}
+
+
+def main(argv=None):
+    """The command: the report, or the kernels' table; exit code 1 if numpy or what "auto" stands for does not work."""
+    parser = cli.Parser(
+        "doctor",
+        "What this machine has, and which backends really work on it.",
+        "example: python -m minialex.doctor --kernels",
+    )
+    parser.add_argument(
+        "--kernels",
+        action="store_true",
+        help="instead compile the CUDA kernels for three GPUs (none is needed) and list their registers; takes 20 s",
+    )
+    if parser.parse_args(argv).kernels:
+        return _print_kernels()
+    print(f"minialex {__version__}\n")
+    for name, describe in FACTS.items():
+        print(f"{name:<14} {_guarded(describe)}", flush=True)
+    print()
+    troubles = {}
+    for name in backends.available():
+        print(f"{name:<14} ", end="", flush=True)  # before numba compiles
+        troubles[name] = trouble(name)
+        print(f"does not work: {troubles[name]}" if troubles[name] else "works", flush=True)
+    auto = _guarded(backends.fastest)
+    print(f"\n--backend auto takes {auto}")
+    return 1 if troubles["numpy"] or troubles.get(auto, "unknown") else 0
+
+
+# ------------------------------------------------------------------------------------------------- what there is
+
+
+def _python():
+    return f"{platform.python_version()}, {platform.system()} {platform.machine()}, {sys.executable}"
+
+
+def _numpy():
+    return f"{np.__version__}, BLAS: {_guarded(_blas)}"
+
+
+def _blas():
+    from threadpoolctl import ThreadpoolController
+
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    return "; ".join(f"{b.internal_api} {b.version}, {_threads(b.num_threads)}" for b in found) or "of unknown threads"
+
+
+def _numba():
+    import numba
+
+    return f"{numba.__version__}; {_guarded(_pool)}"
+
+
+def _pool():
+    from . import threads
+
+    return f"its kernels run on {_threads(threads.count())} {_backend('numba').threading}"
+
+
+def _matplotlib():
+    import matplotlib
+
+    return matplotlib.__version__
+
+
+def _cupy():
+    import cupy
+
+    version = cupy.cuda.runtime.runtimeGetVersion()
+    return f"{cupy.__version__}, built for CUDA {version // 1000}.{version % 1000 // 10}, NVRTC {_guarded(_nvrtc)}"
+
+
+def _nvrtc():
+    from cupy.cuda import nvrtc
+
+    return "{}.{}".format(*nvrtc.getVersion())
+
+
+def _driver():
+    from .backends import cuda_cupy
+
+    version = cuda_cupy.driver_version()
+    return "supports CUDA up to {}.{}".format(*version) if version else "none found"
+
+
+def _gpus():
+    return "; ".join(gpus()) or "none found"
+
+
+def _compiler():
+    from .backends import cuda_emulator
+
+    path = cuda_emulator.compiler()
+    return f"{path}: {_version(path).splitlines()[0]}"
+
+
+def _nvcc():
+    path = shutil.which("nvcc")
+    return f"{path}: {', '.join(re.findall('release.*', _version(path)))}" if path else "not installed (nor needed)"
+
+
+def _torch():
+    import torch
+
+    if not torch.version.cuda:
+        return f"{torch.__version__}, without CUDA"
+    return f"{torch.__version__}, CUDA {torch.version.cuda}, sees {torch.cuda.device_count()} GPUs"
+
+
+FACTS = {
+    "Python": _python,
+    "NumPy": _numpy,
+    "Numba": _numba,
+    "matplotlib": _matplotlib,
+    "CuPy": _cupy,
+    "NVIDIA driver": _driver,
+    "GPUs": _gpus,
+    "C++ compiler": _compiler,
+    "nvcc": _nvcc,
+    "torch": _torch,  # last: it loads a BLAS of its own
+}
+
+
+def gpus():
+    """Name, memory and compute capability of every GPU that the NVIDIA driver shows this process, a text each.
+
+    Asks the driver itself: CuPy may be what is broken. RuntimeError with the driver's number where it refuses.
+    """
+    from .backends import cuda_cupy
+
+    try:
+        driver = ctypes.CDLL(cuda_cupy.DRIVER)
+    except OSError:
+        return []
+
+    def call(name, *arguments):
+        if status := getattr(driver, name)(*arguments):
+            raise RuntimeError(f"the NVIDIA driver's {name} fails with number {status}")
+
+    count, device, number = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+    memory, name = ctypes.c_size_t(), ctypes.create_string_buffer(256)
+    call("cuInit", 0)
+    call("cuDeviceGetCount", ctypes.byref(count))
+    texts = []
+    for index in range(count.value):
+        call("cuDeviceGet", ctypes.byref(device), index)
+        call("cuDeviceGetName", name, len(name), device)
+        call("cuDeviceTotalMem_v2", ctypes.byref(memory), device)
+        capability = []
+        for attribute in (75, 76):  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
+            call("cuDeviceGetAttribute", ctypes.byref(number), attribute, device)
+            capability.append(str(number.value))
+        gib = memory.value / 2**30
+        texts.append(f"{name.value.decode()}, {gib:.1f} GiB, compute capability {'.'.join(capability)}")
+    return texts
+
+
+def _guarded(describe):
+    try:
+        return describe()
+    except ModuleNotFoundError as error:
+        return f"not installed ({_sentence(error)})"
+    except Exception as error:
+        return f"unusable: {_sentence(error)}"
+
+
+def _sentence(error):
+    """The first line of an error's message that has words: CuPy's messages begin with a row of ===."""
+    lines = [line.strip() for line in str(error).splitlines() if re.search(r"\w", line)]
+    return lines[0] if lines else type(error).__name__
+
+
+def _version(program):
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=_SECONDS)
+    if done.returncode or not done.stdout:
+        raise OSError(f"{program} --version fails with code {done.returncode} ({done.stderr.strip() or 'no message'})")
+    return done.stdout
+
+
+def _threads(number):
+    return f"{number} thread{'s' if number > 1 else ''}"
+
+
+# ------------------------------------------------------------------------------------------------- what works
+
+
+def trouble(name):
+    """What keeps a backend from convolving as it should, and what to do: a sentence; None if nothing does."""
+    try:
+        backend = _backend(name)
+    except ModuleNotFoundError as error:
+        return f"{_sentence(error)}: pip install {error.name}"
+    except (ImportError, OSError) as error:
+        # the GPU's and the emulator's backends refuse in sentences that say what to do
+        return _sentence(error) if name in ("cupy", "emulator") else f"{_sentence(error)}; {_REMEDIES[name]}"
+    except Exception as error:
+        return f"it fails to start ({_sentence(error)}); {_REMEDIES[name]}"
+    try:
+        worst = _convolution_error(backend)
+    except Exception as error:
+        return f"it starts, but fails to compute ({_sentence(error)}); {_REMEDIES[name]}"
+    if not worst < TOLERANCE:
+        return f"it starts, but a convolution's numbers are wrong by {worst:.1e} of the largest; {_REMEDIES[name]}"
+    return None
+
+
+def _backend(name):
+    try:
+        return backends.get_backend(name)
+    except ValueError as error:
+        raise error.__cause__ or error from None
+
+
+def _convolution_error(backend):
+    """The largest error of a convolution and its three gradients in float32, over the largest number of each."""
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(shape) for shape in ((2, 3, 9, 8), (4, 3, 3, 2), (4,)))
+    gy = rng.standard_normal((2, 4, 7, 7))
+    y, gx, gw = b.reshape(1, -1, 1, 1) + np.zeros_like(gy), np.zeros_like(x), np.zeros_like(w)
+    for u, v in np.ndindex(*w.shape[2:]):  # the same a place of the kernel at a time, in float64
+        under = np.s_[:, :, u : u + gy.shape[2], v : v + gy.shape[3]]
+        y += np.einsum("nchw,oc->nohw", x[under], w[:, :, u, v])
+        gx[under] += np.einsum("nohw,oc->nchw", gy, w[:, :, u, v])
+        gw[:, :, u, v] = np.einsum("nohw,nchw->oc", gy, x[under])
+    tensors = [Tensor(a, requires_grad=True, dtype=np.float32, backend=backend) for a in (x, w, b)]
+    output = conv2d(*tensors)
+    output.backward(gy)
+    found = [output.numpy(), *(backend.to_numpy(t.grad) for t in tensors)]
+    wanted = [y, gx, gw, gy.sum((0, 2, 3))]
+    return np.max([np.abs(f - w).max() / np.abs(w).max() for f, w in zip(found, wanted)])  # NaN where one is
+
+
+# ------------------------------------------------------------------------------------------------- the kernels
+
+
+def _print_kernels():
+    from .backends import cuda_compile
+
+    reasons = []
+    for compiler, compile_by in (("NVRTC", cuda_compile.by_nvrtc), ("nvcc", cuda_compile.by_nvcc)):
+        try:
+            with cli.blame_input(), ThreadPoolExecutor(2) as pool:
+                usages = [*pool.map(compile_by, [cuda_compile.all_files()] * 2, ("float", "double"))]
+        except (ImportError, OSError) as error:
+            reasons.append(str(error))
+            continue
+        print(f"registers of a thread, float/double, by {compiler}\n")
+        _print_table(usages, cuda_compile.ARCHITECTURES)
+        return
+    raise cli.UserError("; ".join(reasons))
+
+
+def _print_table(usages, architectures):
+    cells: dict = {}  # {kernel: {architecture: [Usage in float, in double]}}
+    for usage in (usage for of_one_real in usages for usage in of_one_real):
+        cells.setdefault(usage.kernel, {}).setdefault(usage.architecture, []).append(usage)
+    width = max(map(len, ["kernel", *cells]))
+    header = "".join(f"{name:>10}" for name in architectures)
+    print(f"{'kernel':<{width}}{header}   shared bytes   spills and stack")
+    for kernel, row in sorted(cells.items()):
+        registers = "".join(f"{'/'.join(str(u.registers) for u in row[a]):>10}" for a in architectures)
+        every = [u for pair in row.values() for u in pair]
+        shared = "/".join(str(u.shared) for u in row[architectures[-1]])
+        print(f"{kernel:<{width}}{registers}   {shared:>12}   {max(u.spilled + u.stack for u in every):>16}")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))
