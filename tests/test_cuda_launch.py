@@ -101,6 +101,13 @@ def test_more_refusals(launcher):
         launcher("avg_pool2d", 1, 32, *arrays((1, 2, 2), (1, 1), (1, 1, 1)), (2, 2), 1)
 
 
+def test_an_array_of_another_device(launcher, monkeypatch):
+    x, y = arrays(4, 4)
+    monkeypatch.setattr(launcher, "device", lambda array=None: 1 if array is y else 0)
+    with pytest.raises(ValueError, match="relu: y is on device 1, the launch would be on 0"):
+        launcher("relu", 1, 32, x, y, 4)
+
+
 def test_an_empty_grid_launches_nothing(launcher):
     launcher.elements("relu", 0, *arrays(0, 0), 0)
     assert not launcher.launched

@@ -26,10 +26,13 @@ class CupyLauncher(cuda_launch.Launcher):
         self.xp, self._functions, self.tf32 = cupy, {}, False
 
     def launch(self, kernel, real, grid, block, values):
-        key = kernel.name, real.char, self.xp.cuda.runtime.getDevice()
+        key = kernel.name, real.char, self.device()
         if key not in self._functions:
             self._functions[key] = module(self.xp, kernel.file, real).get_function(kernel.name)
         self._functions[key](grid, block, tuple(values))
+
+    def device(self, array=None):
+        return self.xp.cuda.runtime.getDevice() if array is None else array.device.id
 
     def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
         """out = a @ b, or out += a @ b, stack by stack, by cuBLAS; transposes are not copied."""

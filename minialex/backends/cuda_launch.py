@@ -189,7 +189,13 @@ class Launcher:
             raise TypeError(f"{where} must be of {dtype}, got {array.dtype}")
         if not array.flags.c_contiguous:
             raise ValueError(f"{where} must be contiguous, got strides {array.strides} for shape {array.shape}")
+        if self.device(array) != self.device():
+            raise ValueError(f"{where} is on device {self.device(array)}, the launch would be on {self.device()}")
         return array
+
+    def device(self, array=None):
+        """The number of the device that an array is on; that of the next launch for None. There is only one here."""
+        return 0
 
 
 def find(name):
