@@ -16,8 +16,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from threadpoolctl import ThreadpoolController
-
 _PIECES = 4  # a thread: so that one whose core is taken away for a moment leaves work to the others
 _owner = threading.Lock()
 _thread = threading.local()  # works: whether this thread is computing a piece
@@ -126,7 +124,12 @@ def _libraries():
     """The BLAS libraries in this process that can be told how many threads to use."""
     global _blas
     if _blas is None:
-        _blas = ThreadpoolController().select(user_api="blas").lib_controllers
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:  # a plain checkout beside a GPU, whose host has little to compute: BLAS does as it likes
+            _blas = []
+        else:
+            _blas = ThreadpoolController().select(user_api="blas").lib_controllers
     return _blas
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from pathlib import Path
 
@@ -14,6 +15,18 @@ import numpy as np
 import pytest
 
 from minialex import backends, random
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Skip a file of tests that needs a library which is not installed, as where there is NumPy and CuPy alone."""
+    report = yield
+    libraries = "PIL|matplotlib|numba|threadpoolctl|tqdm"
+    missing = re.search(rf"No module named '({libraries})\b", str(report.longrepr)) if report.failed else None
+    if missing:
+        report.outcome = "skipped"
+        report.longrepr = str(collector.path), 0, f"Skipped: {missing[1]} is not installed"
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import time
 import types
 
 import numpy as np
 import pytest
-from PIL import Image
 from refusals import must_refuse
 
-from minialex import Tensor, cli, nn, plotting, threads
+from minialex import Tensor, cli, nn, threads
 from minialex.bench import __main__ as bench
-from minialex.bench import chart, contenders, floors, measure, memory, ours, profile, report, rivals, workloads
+from minialex.bench import contenders, floors, host, measure, memory, ours, profile, report, rivals, workloads
 
-MACHINE = types.SimpleNamespace(cpu="a processor", threads=1, date="2026-11-21", gemm_peak=1000.0, bandwidth=100.0)
+LIMITS = floors.Limits(gemm_peak=1000.0, bandwidth=100.0)
+MACHINE = types.SimpleNamespace(title="a processor", date="2026-11-21")
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +87,7 @@ class TestFloors:
 
     def test_whichever_takes_longer_added_up(self):
         computes, moves = floors.Cost(macs=1000, bytes=100), floors.Cost(macs=100, bytes=50)
-        assert floors.floor([computes, moves], MACHINE) == floors.Floor(seconds=2.0 + 0.5, computing=2.0)
+        assert floors.floor([computes, moves], LIMITS) == floors.Floor(seconds=2.0 + 0.5, computing=2.0)
 
 
 class Diary:
@@ -108,7 +110,7 @@ class Diary:
         self.now += seconds
 
     def interleave(self, runs, repeat):
-        return measure.interleave(runs, repeat, clock=lambda: self.now, sleep=self.sleep)
+        return measure.interleave(runs, repeat, host.Host(1, lambda: self.now, self.sleep).seconds)
 
 
 def test_contenders_take_turns_and_the_first_run_does_not_count():
@@ -124,7 +126,7 @@ def test_what_is_over_soon_is_repeated_and_divided():
     diary = Diary()
     seconds = diary.interleave({"a": diary.run("a", 9, 0.03)}, 2)
     assert seconds == {"a": pytest.approx([0.03, 0.03])}
-    assert diary.events == ["a", *["sleep", *["a"] * math.ceil(measure.LONG_ENOUGH / 0.03)] * 2]
+    assert diary.events == ["a", *["sleep", *["a"] * math.ceil(host.LONG_ENOUGH / 0.03)] * 2]
 
 
 class Fake:
@@ -142,12 +144,13 @@ class Fake:
 
 
 def test_only_torch_compile_is_left_out_when_it_fails(monkeypatch):
-    monkeypatch.setattr(measure, "LONG_ENOUGH", 1e-9)
+    monkeypatch.setattr(host, "LONG_ENOUGH", 1e-9)
     monkeypatch.setattr(memory, "in_a_child", lambda *arguments: {"peak_mib": 1.0})
-    said = []
+    said, device = [], host.Host(1)
+    device.machine = LIMITS
 
     def rows(*fakes):
-        bench = measure.Bench(fakes, MACHINE, 1, said.append, lambda text: None)
+        bench = measure.Bench(fakes, device, None, 1, said.append, lambda text: None)
         return bench.network(workloads.WORKLOADS["cifar_quick"], 2)["rows"]
 
     measured = rows(Fake("numpy"), Fake("torch-compile", RuntimeError("no compiler\nat all")))
@@ -163,7 +166,7 @@ def test_only_torch_compile_is_left_out_when_it_fails(monkeypatch):
 class TestContenders:
     @pytest.fixture(autouse=True)
     def without_torch(self, monkeypatch):
-        def make(name, thread_count):
+        def make(name, thread_count, device="cpu"):
             if name.startswith("torch"):
                 raise ModuleNotFoundError("No module named 'torch'")
             return Fake(name)
@@ -172,13 +175,16 @@ class TestContenders:
 
     def test_what_does_not_run_is_left_out(self):
         said = []
-        chosen = contenders.choose(["numpy", "numpy"], None, 1, said.append)
+        chosen = contenders.choose(host.Host(1), ["numpy", "numpy"], None, said.append)
         assert [c.name for c in chosen] == ["numpy"]
         assert said == [f"{name}: left out (No module named 'torch')" for name in rivals.RIVALS]
 
+    def test_neither_the_emulator_nor_a_gpu_beside_processors(self):
+        assert [c.name for c in contenders.choose(host.Host(1), None, [], print)] == ["numpy", "numba"]
+
     def test_what_was_asked_for_must_run(self):
         with pytest.raises(cli.UserError, match="torch-eager does not run here .No module named 'torch'."):
-            contenders.choose(["numpy"], ["torch-eager"], 1, print)
+            contenders.choose(host.Host(1), ["numpy"], ["torch-eager"], print)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +196,8 @@ class TestContenders:
         (["--batch-size", "-3"], "'-3' is not a whole number of at least 1"),
         (["--threads", "many"], "'many' is not a whole number of at least 1"),
         (["--rival", "none", "--rival", "torch-eager"], "--rival none leaves no other rival"),
+        (["--matmul-precision", "tf32"], "--matmul-precision is for a GPU: it needs --backend cupy"),
+        (["--backend", "numpy", "--backend", "cupy"], "--backend cupy is measured alone, on the GPU"),
         (["--json", "nowhere/b.json"], "there is no folder 'nowhere' for 'b.json'"),
         (["--plot", "."], "'.' is not the name of a file"),
     ],
@@ -199,13 +207,18 @@ def test_refusals(tmp_path, monkeypatch, capsys, arguments, sentence):
     assert sentence in must_refuse(capsys, *arguments, main=bench.main)
 
 
-def test_quick_from_end_to_end(tmp_path, capsys):
+def test_quick_from_end_to_end(tmp_path, monkeypatch, capsys):
+    Image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    monkeypatch.setattr(host, "LONG_ENOUGH", 1e-9)
+    monkeypatch.setattr(host, "PAUSE", 0)
     written, drawn = tmp_path / "bench.json", tmp_path / "bench.png"
     options = ["--quick", "--threads", "1", "--backend", "numpy", "--rival", "none", "--profile"]
     assert cli.run(bench.main, [*options, "--json", str(written), "--plot", str(drawn)]) == 0
     printed = capsys.readouterr().out
     for text in ("GFLOP/s in float32", "cifar_quick, batches of 8, 145,578 parameters", "training step", "Winograd"):
         assert text in printed
+    assert not re.search(" ms|pool MiB|of copy", printed.partition("each layer alone")[0]), "a GPU's columns"
     document = json.loads(written.read_text())
     assert document["repeat"] == 1 and document["machine"]["threads"] == 1
     peak = document["machine"]["gemm_peak"]
@@ -253,7 +266,7 @@ def test_profile_finds_every_operation():
     workload = workloads.WORKLOADS["cifar_quick"]
     network = ours.Minialex("numpy").network(workload, 2)
     weights = network.model.conv1.weight.numpy().copy()
-    rows = {row["operation"]: row for row in profile.of_step(network)}
+    rows = {row["operation"]: row for row in profile.of_step(network, time.perf_counter)}
     assert {name: row["calls"] for name, row in rows.items()} == {
         "conv2d": 3, "max_pool2d": 1, "avg_pool2d": 2, "relu": 4, "linear": 2, "reshape": 1, "cross_entropy": 1,
         "update": 1, "the rest": 1,
@@ -273,6 +286,11 @@ def test_tables():
 
 
 def test_chart(tmp_path):
+    Image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from minialex import plotting
+    from minialex.bench import chart
+
     rows = [
         {"pass": kind, "contender": name, "images_per_second": speed}
         for kind in chart.PASSES

@@ -41,7 +41,8 @@ class CupyLauncher(cuda_launch.Launcher):
         if not out.size:
             return
         if not a.size:
-            out *= add
+            if not add:
+                out.fill(0)
             return
         (count, m, n), k = out.shape, a.shape[1] if transpose_a else a.shape[2]
         single = out.dtype == np.float32
@@ -107,9 +108,11 @@ def usable_cupy():
     if not count:
         raise ImportError(f"CuPy is installed, but finds no usable GPU: the driver shows none; {_WITHOUT}")
     try:
+        import cupy.cuda.cublas
+
         cupy.cuda.nvrtc.getVersion()
     except (ImportError, OSError, RuntimeError) as error:
-        raise ImportError(f"CuPy finds no compiler for kernels (NVRTC): {advice()}") from error
+        raise ImportError(f"CuPy finds no compiler for kernels (NVRTC), or no cuBLAS: {advice()}") from error
     return cupy
 
 

@@ -6,11 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from .. import backends, cli, threads
-from . import machine, profile, report
-from .contenders import choose
+from . import gpu, profile, report
+from .contenders import choose, reason
+from .host import Host
 from .measure import Bench
 from .ours import Minialex
 from .rivals import RIVALS
@@ -20,13 +19,18 @@ DESCRIPTION = """\
 Time the training step (forward, loss, backward, SGD with momentum) and the forward pass of whole networks, and each
 layer alone: every backend that runs here, and torch if it is installed, in turn, with the same number of threads.
 Prints images/s, GFLOP/s, the ratio to torch as it comes ("torch-eager"), the floor that the machine's measured peak
-and bandwidth set, and the peak memory of a process that trains. Close other programs first."""
+and bandwidth set, and the peak memory of a process that trains. Close other programs first.
+
+--backend cupy measures on the GPU instead: minialex's CUDA kernels and torch with cuDNN, in one run and in the same
+precision of matrix products, one after the other in each; layers by the GPU's own clock, with the share of the
+bandwidth of a copy that they reach; and the memory that either takes from the GPU."""
 
 EXAMPLES = """\
 examples:
   python -m minialex.bench
   python -m minialex.bench --model alexnet --batch-size 32 --rival torch-eager --json bench.json --plot bench.png
   python -m minialex.bench --model cifar_quick --backend numpy --rival none --profile
+  python -m minialex.bench --backend cupy --matmul-precision tf32 --json gpu.json
   python -m minialex.bench --quick"""
 
 
@@ -34,52 +38,87 @@ def main(argv=None):
     """Measure as the options say, and print, write and draw what comes out, network by network."""
     options = _options(argv)
     threads.set_count(options.threads)
-    contenders = choose(options.backend, options.rival, options.threads, _say)
-    this_machine = machine.measure(side=256, megabytes=8) if options.quick else machine.measure()
-    _say(report.header(this_machine, [c.name for c in contenders], options.repeat))
-    results = []
-    with tqdm(bar_format="{desc}", disable=None, leave=False) as line:
-        bench = Bench(contenders, this_machine, options.repeat, _say, line.set_description_str)
-        for name in options.model:
-            workload = WORKLOADS[name]
-            for number, batch_size in enumerate(options.batch_size or workload.batch_sizes):
+    device = _device(options)
+    contenders = choose(device, options.backend, options.rival, _say)
+    machine = device.measure(options.quick)
+    _say(report.header(machine, [c.name for c in contenders], options.repeat))
+    results: list = []
+    try:
+        for workload, number, batch_size, precision in _plan(options, device):
+            bench = Bench(contenders, device, precision, options.repeat, _say, _status)
+            try:
                 result = bench.network(workload, batch_size)
                 _say("\n" + report.network(result))
                 if options.layers and number == 0:
                     result["layers"] = bench.layers(workload, batch_size)
                     _say("\n" + report.layers(result))
                 if options.profile:
-                    result["profile"] = _profiles(contenders, workload, batch_size)
+                    result["profile"] = _profiles(contenders, workload, batch_size, device.clock)
                     _say("\n" + report.profiles(result))
-                results.append(result)
-                _keep(options, this_machine, results)
+            except device.out_of_memory as error:
+                _say(f"{workload.name}, batches of {batch_size}: left out ({reason(error)})")
+                continue
+            finally:
+                device.free()
+            results.append(result)
+            _keep(options, machine, results)
+    finally:
+        _status("")
 
 
-def _profiles(contenders, workload, batch_size):
+def _device(options):
+    """What the backends asked for run on. UserError for some of the processor and one of the GPU."""
+    if "cupy" not in (options.backend or ()):
+        if options.matmul_precision:
+            raise cli.UserError("--matmul-precision is for a GPU: it needs --backend cupy")
+        return Host(options.threads)
+    if set(options.backend) != {"cupy"}:
+        raise cli.UserError("--backend cupy is measured alone, on the GPU: give the others in a run of their own")
+    return gpu.Gpu(options.threads, [*dict.fromkeys(options.matmul_precision or gpu.PRECISIONS)])
+
+
+def _plan(options, device):
+    """(workload, which of its batch sizes, batch size, precision) one after the other."""
+    models = options.model or (["cifar_quick"] if options.quick else device.batch_sizes)
+    for name in dict.fromkeys(models):
+        workload = WORKLOADS[name]
+        sizes = options.batch_size or device.batch_sizes.get(name, workload.batch_sizes)
+        for number, batch_size in enumerate(sizes):
+            for precision in device.precisions:
+                yield workload, number, batch_size, precision
+
+
+def _profiles(contenders, workload, batch_size, clock):
     """{backend: where the time of a training step goes}, after a step that does not count."""
     profiles = {}
     for contender in contenders:
         if isinstance(contender, Minialex):
             network = contender.network(workload, batch_size)
             network.step()
-            profiles[contender.name] = profile.of_step(network)
+            profiles[contender.name] = profile.of_step(network, clock)
     return profiles
 
 
-def _keep(options, this_machine, results):
+def _keep(options, machine, results):
     """The files asked for, new after every network: what was measured before Ctrl-C is not lost."""
     if options.json:
-        report.write_json(options.json, this_machine, options.repeat, results)
+        report.write_json(options.json, machine, options.repeat, results)
     if options.plot:
         from . import chart  # matplotlib takes a moment to load
 
-        chart.draw(results, this_machine, options.plot)
+        chart.draw(results, machine, options.plot)
 
 
 def _say(text):
-    """Print to stdout at once, above the line that tells what runs."""
-    tqdm.write(text, file=sys.stdout)
-    sys.stdout.flush()
+    """Print to stdout at once, in the place of the line that tells what runs."""
+    _status("")
+    print(text, flush=True)
+
+
+def _status(text):
+    """Tell what runs, in the last line of a terminal; "" for nothing."""
+    if sys.stderr.isatty():
+        print(f"\r{text[:79]:79}\r", end="", file=sys.stderr, flush=True)
 
 
 def _options(argv):
@@ -89,7 +128,6 @@ def _options(argv):
         if set(options.rival) != {"none"}:
             raise cli.UserError("--rival none leaves no other rival: give it alone, or leave it out")
         options.rival = []
-    options.model = [*dict.fromkeys(options.model or (["cifar_quick"] if options.quick else WORKLOADS))]
     options.batch_size = [*dict.fromkeys(options.batch_size or ([8] if options.quick else []))]
     options.repeat = options.repeat or (1 if options.quick else 5)
     return options
@@ -115,12 +153,14 @@ def _parser():
         option(name, "NAME", f"{', '.join(known)}; may be repeated {text}", choices=known, action="append")
 
     count, cores = cli.whole_number(1), threads.default_count()
-    several("--model", tuple(WORKLOADS), "(default: all)")
+    several("--model", tuple(WORKLOADS), "(default: all; on a GPU alexnet)")
     batches = ", ".join(f"{name} {' and '.join(map(str, w.batch_sizes))}" for name, w in WORKLOADS.items())
-    text = f"pictures in a batch; may be repeated (default: {batches})"
+    on_gpu = f"on a GPU alexnet {', '.join(map(str, gpu.Gpu.batch_sizes['alexnet']))}"
+    text = f"pictures in a batch; may be repeated (default: {batches}; {on_gpu})"
     option("--batch-size", "N", text, type=count, action="append")
-    several("--backend", backends.available(), "(default: all that run here)")
+    several("--backend", backends.available(), "(default: all that run on the processor here)")
     several("--rival", (*RIVALS, "none"), "(default: all that run here)")
+    several("--matmul-precision", gpu.PRECISIONS, "(default: both)")
     text = f"threads of every contender (default: the usable cores, {cores})"
     option("--threads", "N", text, type=count, default=cores)
     option("--repeat", "N", "rounds, of which the median counts (default: 5)", type=count)

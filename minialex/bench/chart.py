@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from .. import files
 from ..plotting import BLUE, DPI, INK, STYLE, VERMILION
+from . import report
 
 PASSES = ("training step", "forward pass")
 
@@ -26,15 +27,14 @@ def draw(networks, machine, path):
     def write(x, y, text, size):
         figure.text(x / width, 1 - y / height, text, va="center", fontsize=size, color=INK, fontweight="bold")
 
-    threads = f"{machine.threads} thread{'s' if machine.threads > 1 else ''}"
     write(margin, 20, "Images a second: more is better", 11)
-    write(margin, 40, f"{threads} of {machine.cpu}, {machine.date}", 9)
+    write(margin, 40, f"{machine.title}, {machine.date}", 9)
     y = head
     for result, count in zip(networks, counts):
         y += gap
         for column, kind in enumerate(PASSES):
             x = column * panel + margin
-            write(x, y - 12, f"{result['network']}, batches of {result['batch_size']}: {kind}", 10)
+            write(x, y - 12, f"{report.title(result)}: {kind}", 10)
             place = ((x + names) / width, 1 - (y + line * count) / height, bars / width, line * count / height)
             rows = [(row["contender"], row["images_per_second"]) for row in result["rows"] if row["pass"] == kind]
             _bars(figure.add_axes(place), rows)

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from .. import backends, cli
+from .. import cli
 from .ours import Minialex
 from .rivals import RIVALS, Torch
 
 
-def make(name, thread_count):
-    """The contender of this name, a backend's or one of RIVALS.
+def make(name, thread_count, device="cpu"):
+    """The contender of this name, a backend's or one of RIVALS; device: torch's, "cpu" or "cuda".
 
     Where it does not run here: ImportError, OSError, RuntimeError or whatever else its libraries raise.
     """
-    return Torch(name, thread_count) if name in RIVALS else Minialex(name)
+    return Torch(name, thread_count, device) if name in RIVALS else Minialex(name)
 
 
-def choose(backend_names, rival_names, thread_count, say):
-    """The contenders asked for by name, None meaning all that run here; say(line) for each that is left out.
+def choose(device, backend_names, rival_names, say):
+    """The contenders asked for by name, None meaning all that run on the device; say(line) for each that is left out.
 
     UserError where one that was named does not run.
     """
     chosen = []
-    timed = [name for name in backends.available() if name != "emulator"]  # which is there to be stepped through
-    for names, known in ((backend_names, timed), (rival_names, RIVALS)):
+    for names, known in ((backend_names, device.backends), (rival_names, device.rivals)):
         for name in known if names is None else dict.fromkeys(names):
             try:
-                chosen.append(make(name, thread_count))
+                chosen.append(device.make(name))
             except Exception as error:  # a library's own: an extension that does not load, a device that is not there
                 if names is not None:
                     raise cli.UserError(f"{name} does not run here ({reason(error)})") from error

@@ -31,6 +31,14 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """gemm_peak in operations/s, bandwidth in bytes/s."""
+
+    gemm_peak: float
+    bandwidth: float
+
+
+@dataclass(frozen=True)
 class Floor:
     """seconds: the floor; computing: those of them that are spent where the operations are what takes long."""
 
@@ -74,11 +82,11 @@ def of_update(model):
     return Cost(0, FLOAT * 5 * parameters(model))
 
 
-def floor(costs, machine):
-    """The Floor of pieces of work done one after another; machine: gemm_peak (operations/s), bandwidth (bytes/s)."""
+def floor(costs, limits):
+    """The Floor of pieces of work done one after another; limits: Limits, or a machine.Machine."""
     computing, moving = 0.0, 0.0
     for cost in costs:
-        operations, traffic = cost.operations / machine.gemm_peak, cost.bytes / machine.bandwidth
+        operations, traffic = cost.operations / limits.gemm_peak, cost.bytes / limits.bandwidth
         computing += operations if operations >= traffic else 0
         moving += traffic if traffic > operations else 0
     return Floor(computing + moving, computing)

@@ -32,6 +32,27 @@ class Machine:
     torch: str | None
     date: str
 
+    @property
+    def title(self):
+        return f"{self.threads} thread{'s' if self.threads > 1 else ''} of {self.cpu}"
+
+    @property
+    def place(self):
+        """What it is, for a person."""
+        cores, counted = ("s" if count > 1 else "" for count in (self.cores, self.threads))
+        return f"{self.cpu}, {self.cores} core{cores}, {self.threads} thread{counted}"
+
+    @property
+    def measured(self):
+        peak = f"{self.gemm_peak / 1e9:.1f} GFLOP/s in float32 matrix products"
+        return f"{peak}, {self.bandwidth / 1e9:.1f} GB/s copying memory"
+
+    @property
+    def software(self):
+        known = [f"Python {self.python}", f"NumPy {self.numpy} ({self.blas})"]
+        optional = (("numba", self.numba), ("torch", self.torch))
+        return ", ".join(known + [f"{name} {version}" for name, version in optional if version])
+
 
 def measure(side=1536, megabytes=256):
     """The Machine, at the number of threads that is set now. side: of the matrices; megabytes: of the array copied."""

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import statistics
-import time
 
-from .. import threads
-from . import floors, memory, workloads
+from . import floors, workloads
 from .contenders import reason
 
-PAUSE = 0.3  # s between contenders: idle threads of BLAS go on looking for work, on the cores, for more than 0.05
-LONG_ENOUGH = 0.4  # s: what is over sooner is repeated, and divided
 
+def interleave(runs, repeat, seconds, warm_ups=1, watch=lambda name: None):
+    """The seconds of {name: function} taken in turn, after runs of each that do not count: {name: [seconds]}.
 
-def interleave(runs, repeat, watch=lambda name: None, clock=time.perf_counter, sleep=time.sleep):
-    """The seconds of {name: function} taken in turn, after a run of each that does not count: {name: [seconds]}.
-
-    watch(name) is called before each. A neighbour on the machine, or a processor that grows hot, so hits all alike.
+    seconds(run) times one; watch(name) is called before each. A neighbour on the machine, or a processor that grows
+    hot, so hits all alike.
     """
     for name, run in runs.items():
         watch(name)
-        run()
-    seconds: dict = {name: [] for name in runs}
+        for _ in range(warm_ups):
+            run()
+    taken: dict = {name: [] for name in runs}
     for _ in range(repeat):
         for name, run in runs.items():
             watch(name)
-            threads.release()  # minialex's kernels keep NumPy's BLAS to one thread
-            sleep(PAUSE)
-            seconds[name].append(_timed(run, clock))
-    return seconds
-
-
-def _timed(run, clock):
-    """Seconds of a run: the mean of as many as fill LONG_ENOUGH."""
-    start, count, elapsed = clock(), 0, 0.0
-    while elapsed < LONG_ENOUGH:
-        run()
-        count, elapsed = count + 1, clock() - start
-    return elapsed / count
+            taken[name].append(seconds(run))
+    return taken
 
 
 def medians(seconds):
@@ -46,23 +32,29 @@ def medians(seconds):
 
 
 class Bench:
-    """Measures workloads with contenders (ours.Minialex, rivals.Torch) on a machine.Machine.
+    """Measures workloads with contenders (ours.Minialex, rivals.Torch) on a device (host.Host, gpu.Gpu).
 
-    say(line): where a contender that does not work is reported. watch(text): told before each run what it is.
+    precision: of matrix products, one of the device's. say(line): where a contender that does not work is reported.
+    watch(text): told before each run what it is.
     """
 
-    def __init__(self, contenders, machine, repeat, say, watch):
-        self.contenders, self.machine, self.repeat, self.say, self.watch = contenders, machine, repeat, say, watch
+    def __init__(self, contenders, device, precision, repeat, say, watch):
+        self.contenders, self.device, self.precision = contenders, device, precision
+        self.limits, self.repeat, self.say, self.watch = device.use(precision), repeat, say, watch
 
     def network(self, workload, batch_size):
         """A network's training step and forward pass by every contender: a dict, its "rows" by pass and contender."""
         parameters, costs = _costs(workload, batch_size)
-        rows = self._times(workload, batch_size, costs)  # whose networks are gone before the children need memory
+        rows = self._times(workload, batch_size, costs)  # whose networks are gone before their memory is needed
+        by_name = {contender.name: contender for contender in self.contenders}
         for row in rows:
             if row["pass"] == "training step":
                 self.watch(f"memory: {row['contender']}")
-                row |= memory.in_a_child(row["contender"], workload.name, batch_size, self.machine.threads)
-        return {"network": workload.name, "batch_size": batch_size, "parameters": parameters, "rows": rows}
+                row |= self.device.memory(by_name[row["contender"]], workload, batch_size)
+        precision = {"precision": self.precision} if self.precision else {}
+        return {
+            "network": workload.name, "batch_size": batch_size, **precision, "parameters": parameters, "rows": rows,
+        }  # fmt: skip
 
     def _times(self, workload, batch_size, costs):
         networks = self._networks(workload, batch_size)
@@ -91,8 +83,8 @@ class Bench:
         return networks
 
     def _rows(self, kind, batch_size, runs, costs):
-        taken = interleave(runs, self.repeat, lambda name: self.watch(f"{kind}: {name}"))
-        typical, floor = medians(taken), floors.floor(costs, self.machine)
+        taken = self._interleave(runs, self.device.seconds, kind)
+        typical, floor = medians(taken), floors.floor(costs, self.limits)
         operations = sum(cost.operations for cost in costs)
         return [
             {
@@ -108,6 +100,9 @@ class Bench:
             }
             for name, seconds in typical.items()
         ]
+
+    def _interleave(self, runs, seconds, what):
+        return interleave(runs, self.repeat, seconds, self.device.warm_ups, lambda name: self.watch(f"{what}: {name}"))
 
     def layers(self, workload, batch_size):
         """Forward and backward of each layer alone, then the loss and the update: a list of dicts."""
@@ -126,8 +121,11 @@ class Bench:
         return rows
 
     def _layer(self, name, shape, runs, cost):
-        typical = medians(interleave(runs, self.repeat, lambda contender: self.watch(f"{name}: {contender}")))
-        floor = floors.floor([cost], self.machine)
+        taken = self._interleave(runs, self.device.seconds_alone, name)
+        typical, floor, share = medians(taken), floors.floor([cost], self.limits), {}
+        if self.precision and not cost.macs:
+            copied = cost.bytes / self.limits.bandwidth
+            share["of_bandwidth"] = {c: copied / seconds for c, seconds in typical.items()}
         return {
             "layer": name,
             "output": list(shape),
@@ -136,6 +134,7 @@ class Bench:
             "floor_seconds": floor.seconds,
             "floor_bound_by": "operations" if floor.computing else "bytes",
             "seconds": typical,
+            **share,
         }
 
 

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import time
-
 from .. import functional
 
 
-def of_step(network):
-    """The operations of one training step of an ours.Network, the slowest first, as dicts.
+def of_step(network, clock):
+    """The operations of one training step of an ours.Network, the slowest first, as dicts; clock() in seconds.
 
     "forward", "backward", "seconds" (both), "share" of the step, "calls". Backward is timed on the tape, where each
     operation has left a Node. The optimiser's "update" and "the rest" have only their seconds.
     """
     rows: dict = {}
-    begin = time.perf_counter()
+    begin = clock()
 
     def forward(function, *inputs):
-        start = time.perf_counter()
+        start = clock()
         output = function(*inputs)
         row = rows.setdefault(output.node.name, {"forward": 0.0, "backward": 0.0, "calls": 0})
-        row["forward"] += time.perf_counter() - start
+        row["forward"] += clock() - start
         row["calls"] += 1
-        output.node.backward = _timed(output.node.backward, row)
+        output.node.backward = _timed(output.node.backward, row, clock)
         return output
 
     x = network.images
     for layer in network.model:
         x = forward(layer, x)
     forward(functional.cross_entropy, x, network.labels).backward()
-    start = time.perf_counter()
+    start = clock()
     network.optimizer.step()
-    end = time.perf_counter()
+    end = clock()
     network.optimizer.zero_grad()
 
     total, alone = end - begin, {"forward": None, "backward": None, "calls": 1}
@@ -41,11 +39,11 @@ def of_step(network):
     return sorted((row | {"share": row["seconds"] / total} for row in table), key=lambda row: -row["seconds"])
 
 
-def _timed(backward, row):
+def _timed(backward, row, clock):
     def run(gy):
-        start = time.perf_counter()
+        start = clock()
         gradients = backward(gy)
-        row["backward"] += time.perf_counter() - start
+        row["backward"] += clock() - start
         return gradients
 
     return run

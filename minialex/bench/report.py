@@ -7,42 +7,51 @@ import json
 
 from .. import __version__, files
 
-FOOTNOTE = """\
+FLOOR = """\
 floor: each layer's multiplications at the machine's GEMM peak, or its arrays once through memory at the bandwidth,
 whichever takes longer, all layers added up; "computing" is the share of those where it is the multiplications.
 Convolution by Winograd does fewer of them than are counted here, and what stays in the cache needs no bandwidth:
-both may go below. GFLOP/s counts what the direct algorithm would do. MiB: the most memory of a process that does
+both may go below. GFLOP/s counts what the direct algorithm would do. MiB: """
+OF_COPY = """\
+Times by the GPU's clock, without Python's. "of copy": the floor's bytes in a second, beside those that copying moves;
+for layers without weights."""
+ON_HOST = """the most memory of a process that does
 nothing but two training steps, and what it had after its imports."""
+ON_GPU = """the most that the arrays of
+two training steps fill, and what the library's pool took from the GPU for them. A step's time has Python's in it."""
 
 
 def header(machine, contenders, repeat):
     """What runs where, a line a subject."""
-    m, versions = machine, [f"Python {machine.python}", f"NumPy {machine.numpy} ({machine.blas})"]
-    versions += [f"{name} {version}" for name, version in (("numba", m.numba), ("torch", m.torch)) if version]
     rounds = "one run of each" if repeat == 1 else f"medians of {repeat}, the contenders in turn"
     return f"""\
-minialex {__version__}, {m.date}
-  machine     {m.cpu}, {m.cores} core{"s" if m.cores > 1 else ""}, {m.threads} thread{"s" if m.threads > 1 else ""}
-  measured    {m.gemm_peak / 1e9:.1f} GFLOP/s in float32 matrix products, {m.bandwidth / 1e9:.1f} GB/s copying memory
-  software    {", ".join(versions)}
+minialex {__version__}, {machine.date}
+  machine     {machine.place}
+  measured    {machine.measured}
+  software    {machine.software}
   contenders  {", ".join(contenders)}; {rounds}"""
 
 
 def network(result):
     """The table of a network: training step, then forward pass."""
-    lines = []
+    lines, on_gpu = [], "precision" in result
+    unit, scale = ("ms", 1e3) if on_gpu else ("s", 1)
+    memory = ("peak_mib", "pool_mib") if on_gpu else ("start_mib", "peak_mib")
     for kind in ("training step", "forward pass"):
         rows = [row for row in result["rows"] if row["pass"] == kind]
-        figures = ["seconds", "images/s", "GFLOP/s", "x torch", "floor s", "computing", "start MiB", "peak MiB"]
+        figures = ["ms" if on_gpu else "seconds", "images/s", "GFLOP/s", "x torch", f"floor {unit}", "computing"]
+        figures += [name.replace("_mib", " MiB") for name in memory]
         lines.append([kind, *figures])
         for row in rows:
             lines.append([
-                row["contender"], f"{row['seconds']:.4f}", f"{row['images_per_second']:,.1f}", f"{row['gflops']:.1f}",
-                _optional(row["times_torch"], "{:.2f}"), f"{row['floor_seconds']:.4f}",
-                f"{100 * row['floor_computing']:.0f} %",
-                *(_optional(row.get(name), "{:,.0f}") for name in ("start_mib", "peak_mib")),
+                row["contender"], f"{scale * row['seconds']:.4f}", f"{row['images_per_second']:,.1f}",
+                f"{row['gflops']:.1f}",
+                _optional(row["times_torch"], "{:.2f}"), f"{scale * row['floor_seconds']:.4f}",
+                _percent(row["floor_computing"]),
+                *(_optional(row.get(name), "{:,.0f}") for name in memory),
             ])  # fmt: skip
-    return f"{_name(result)}, {result['parameters']:,} parameters\n{table(lines)}\n{FOOTNOTE}"
+    footnote = FLOOR + (ON_GPU if on_gpu else ON_HOST)
+    return f"{title(result)}, {result['parameters']:,} parameters\n{table(lines)}\n{footnote}"
 
 
 def layers(result):
@@ -57,7 +66,8 @@ def layers(result):
         "seconds": {c: sum(row["seconds"][c] for row in rows) for c in contenders},
     }
     times, ratios = [f"{c} ms" for c in contenders], [f"{c} x torch" for c in compared]
-    lines = [["layer", "output", *times, "floor ms", "bound by", *ratios]]
+    shares = [f"{c} of copy" for c in contenders if "precision" in result]
+    lines = [["layer", "output", *times, "floor ms", "bound by", *ratios, *shares]]
     for row in (*rows, total):
         seconds = row["seconds"]
         times = [f"{1e3 * seconds[c]:.3f}" for c in contenders]
@@ -65,8 +75,11 @@ def layers(result):
         floor = f"{1e3 * row['floor_seconds']:.3f}"
         shape = "x".join(str(n) for n in row["output"])
         lines.append([row["layer"], shape, *times, floor, row["floor_bound_by"], *ratios])
-    title = f"{_name(result)}: forward and backward of each layer alone, then loss and update"
-    return f"{title}\n{table(lines)}"
+        if "precision" in result:
+            lines[-1] += [_percent(row.get("of_bandwidth", {}).get(c)) for c in contenders]
+    heading = f"{title(result)}: forward and backward of each layer alone, then loss and update"
+    footnote = f"\n{OF_COPY}" if "precision" in result else ""
+    return f"{heading}\n{table(lines)}{footnote}"
 
 
 def profiles(result):
@@ -78,12 +91,14 @@ def profiles(result):
             each = [_optional(row[direction], "{:.4f}") for direction in ("forward", "backward")]
             share = f"{100 * row['share']:.1f} %"
             lines.append([row["operation"], str(row["calls"]), *each, f"{row['seconds']:.4f}", share])
-        blocks.append(f"{_name(result)}: one training step of {backend} by operation\n{table(lines)}")
+        blocks.append(f"{title(result)}: one training step of {backend} by operation\n{table(lines)}")
     return "\n\n".join(blocks)
 
 
-def _name(result):
-    return f"{result['network']}, batches of {result['batch_size']}"
+def title(result):
+    """The network, its batch and, on a GPU, the precision of its matrix products."""
+    precision = f", {result['precision']}" if "precision" in result else ""
+    return f"{result['network']}, batches of {result['batch_size']}{precision}"
 
 
 def table(lines):
@@ -93,6 +108,10 @@ def table(lines):
         "  ".join(["", line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))])
         for line in lines
     )
+
+
+def _percent(share):
+    return "-" if share is None else f"{100 * share:.0f} %"
 
 
 def _optional(value, form):

@@ -13,22 +13,30 @@ RIVALS = ("torch-eager", "torch-channels-last", "torch-compile")
 class Torch:
     """torch in one of three ways: as it comes; channels last with fused SGD; compiled, with fused SGD too.
 
-    ImportError where torch is not installed, OSError where it cannot be loaded.
+    device: "cpu" or "cuda", where cuDNN tries its algorithms and takes the fastest. ImportError where torch is not
+    installed, OSError where it cannot be loaded, RuntimeError where it has no such device.
     """
 
-    def __init__(self, name, threads):
+    def __init__(self, name, threads, device="cpu"):
         import torch
 
+        if device == "cuda":
+            if not torch.cuda.is_available():
+                raise RuntimeError("torch finds no GPU")
+            torch.backends.cudnn.benchmark = True
         torch.set_num_threads(threads)
-        self.name = name
+        self.name, self.device = name, device
 
     def model(self, workload):
         """The network's twin."""
-        return twin(workload.build())
+        return twin(workload.build()).to(self.device)
 
     def network(self, workload, batch_size):
         """The twin with its optimiser and a batch: `.step()` and `.forward()`."""
-        return Network(self.name, self.model(workload), workload.batch(batch_size))
+        import torch
+
+        images, labels = (torch.from_numpy(array).to(self.device) for array in workload.batch(batch_size))
+        return Network(self.name, self.model(workload), images, labels)
 
     def layer(self, model, layer, images, cotangent):
         """Forward and backward of one layer of `model` alone."""
@@ -37,7 +45,8 @@ class Torch:
         module = model.get_submodule(layer.name)
         if isinstance(module, torch.nn.ReLU):
             module = torch.nn.ReLU()  # not in place: an input that is nobody's result may not be overwritten
-        x, gy = torch.from_numpy(images).requires_grad_(not layer.first), torch.from_numpy(cotangent)
+        x, gy = (torch.from_numpy(array).to(self.device) for array in (images, cotangent))
+        x.requires_grad_(not layer.first)
 
         def run():
             x.grad = None
@@ -50,7 +59,8 @@ class Torch:
         """Softmax, cross-entropy and their gradient."""
         import torch
 
-        x, labels = torch.from_numpy(logits).requires_grad_(), torch.from_numpy(labels)
+        x, labels = (torch.from_numpy(array).to(self.device) for array in (logits, labels))
+        x.requires_grad_()
 
         def run():
             x.grad = None
@@ -70,14 +80,13 @@ class Torch:
 class Network:
     """A network in training, with its optimiser and one batch."""
 
-    def __init__(self, name, model, batch):
+    def __init__(self, name, model, images, labels):
         import torch
 
         layout = torch.channels_last if name == "torch-channels-last" else torch.contiguous_format
         self.model = model.to(memory_format=layout)
         self.optimizer = _sgd(self.model, name)
-        self.images = torch.from_numpy(batch[0]).contiguous(memory_format=layout)
-        self.labels = torch.from_numpy(batch[1])
+        self.images, self.labels = images.contiguous(memory_format=layout), labels
         if name == "torch-compile":
             self.model = torch.compile(self.model)
 
@@ -97,6 +106,20 @@ class Network:
         with torch.no_grad():
             self.model(self.images)
         self.model.train()
+
+
+def use_tf32(wanted):
+    """Whether products of matrices and convolutions on a GPU may round their factors to 10 bits of mantissa."""
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = wanted
+
+
+def versions():
+    """torch's version, and those of the libraries that it computes with on a GPU."""
+    import torch
+
+    return f"{torch.__version__} (CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()})"
 
 
 def _sgd(model, name):
