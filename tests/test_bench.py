@@ -288,8 +288,8 @@ def test_tables():
 def test_chart(tmp_path):
     Image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    from minialex import plotting
     from minialex.bench import chart
+    from minialex.plotting import style
 
     rows = [
         {"pass": kind, "contender": name, "images_per_second": speed}
@@ -300,7 +300,7 @@ def test_chart(tmp_path):
     chart.draw(networks, MACHINE, tmp_path / "b.png")
     with Image.open(tmp_path / "b.png") as image:
         pixels = np.asarray(image.convert("RGB"))
-    for color, least in ((plotting.BLUE, 20), (plotting.VERMILION, 4 * 200 * 10)):  # bars of 240 x 16 pixels and 2 x 16
+    for color, least in ((style.BLUE, 20), (style.VERMILION, 4 * 200 * 10)):  # bars of 240 x 16 pixels and 2 x 16
         assert (pixels == [int(color[i : i + 2], 16) for i in (1, 3, 5)]).all(-1).sum() > least
 
 

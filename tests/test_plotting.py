@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from minialex import plotting
+from minialex.plotting import style
 
 
 def history(epochs, validation=True):
@@ -34,15 +35,15 @@ def test_curves(tmp_path, epochs, validation):
     picture = pixels(tmp_path / "curves.png")
     assert picture.shape == (396, 990, 3)  # 9 x 3.6 inches at 110 dots an inch
     left, right = picture[:, :495], picture[:, 495:]
-    assert ink(left, plotting.TRAIN) > 5 and ink(right, plotting.TRAIN) > 5
-    assert (ink(left, plotting.VALIDATION) > 5) == validation
-    assert (ink(right, plotting.VALIDATION) > 5) == (ink(right, plotting.VALIDATION_TOP5) > 5) == validation
+    assert ink(left, style.TRAIN) > 5 and ink(right, style.TRAIN) > 5
+    assert (ink(left, style.VALIDATION) > 5) == validation
+    assert (ink(right, style.VALIDATION) > 5) == (ink(right, style.VALIDATION_TOP5) > 5) == validation
     assert [p.name for p in tmp_path.iterdir()] == ["curves.png"], "nothing is left beside it"
 
 
 def test_curves_of_a_resumed_run_that_had_no_validation_at_first(tmp_path):
     plotting.curves(history(2, validation=False) + history(3)[2:], tmp_path / "curves.png")
-    assert ink(pixels(tmp_path / "curves.png"), plotting.VALIDATION) == 0
+    assert ink(pixels(tmp_path / "curves.png"), style.VALIDATION) == 0
 
 
 def tile(picture, number, height, width, columns=16, margin=12, gap=4):

@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from minialex import data, plotting
+from minialex.plotting import style
 
 
 def pixels(path):
@@ -43,7 +44,7 @@ def shown(path):
             value = picture[y + 48, x + 48]
             if not near(picture[y + 48, x], "white"):
                 assert (value == value[0]).all() and value[0] % 5 == 0
-                colors = [near(picture[y + 48, x], c) for c in (plotting.RIGHT, plotting.WRONG)]
+                colors = [near(picture[y + 48, x], c) for c in (style.RIGHT, style.WRONG)]
                 assert sum(colors) == 1
                 cells.append((int(value[0]) // 5, colors[0]))
     return cells, picture
@@ -79,10 +80,10 @@ class TestPredictions:
         logits = np.log(np.array([[0.1, 0.7, 0.2], [0.25, 0.7, 0.05]], np.float32))  # 0 is said to be 1; 1 is right
         plotting.predictions(pictures, logits, tmp_path / "p.png")
         _, picture = shown(tmp_path / "p.png")
-        tints = {color: plotting._tint(color, 0.45) for color in (plotting.RIGHT, plotting.WRONG, "#999999")}
+        tints = {color: style.tint(color, 0.45) for color in (style.RIGHT, style.WRONG, "#999999")}
         expected = [  # by cell and row: colour and length
-            [(plotting.WRONG, 0.7), ("#999999", 0.2), (plotting.RIGHT, 0.1)],
-            [(plotting.RIGHT, 0.7), ("#999999", 0.25), ("#999999", 0.05)],
+            [(style.WRONG, 0.7), ("#999999", 0.2), (style.RIGHT, 0.1)],
+            [(style.RIGHT, 0.7), ("#999999", 0.25), ("#999999", 0.05)],
         ]
         for cell, rows in enumerate(expected):
             for row, (color, length) in enumerate(rows):
@@ -95,7 +96,7 @@ class TestPredictions:
         logits = np.log(np.array([[0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1]], np.float32))
         plotting.predictions(pictures, logits, tmp_path / "p.png")
         line = pixels(tmp_path / "p.png")[46 + 17 + 3 + round(3 * 94 / 4), 12 + 104 :][:122]
-        assert 10 <= sum(near(p, plotting._tint(plotting.RIGHT, 0.45)) for p in line) <= 14
+        assert 10 <= sum(near(p, style.tint(style.RIGHT, 0.45)) for p in line) <= 14
 
     @pytest.mark.parametrize("classes", [2, 1000])
     def test_any_number_of_classes_large_pictures_one_channel(self, tmp_path, rng, classes):
@@ -123,8 +124,8 @@ class TestConfusion:
         plotting.confusion(labels, predicted, ["ant", "bee", "cat"], tmp_path / "c.png")
         picture = pixels(tmp_path / "c.png")
         for row, column, share in ((0, 0, 0.75), (0, 2, 0.25), (2, 2, 0.01), (2, 0, 0.99), (0, 1, 0), (1, 1, 0)):
-            color = plotting.RIGHT if row == column else plotting.WRONG
-            assert near(cell(picture, row, column), plotting._tint(color, share**0.5)), (row, column)
+            color = style.RIGHT if row == column else style.WRONG
+            assert near(cell(picture, row, column), style.tint(color, share**0.5)), (row, column)
 
     @pytest.mark.parametrize(("classes", "size"), [(1, 46), (20, 46), (21, 24), (100, 7), (1000, 1)])
     def test_many_classes(self, tmp_path, classes, size):
@@ -134,9 +135,9 @@ class TestConfusion:
         plotting.confusion(labels, predicted, [f"class number {i}" for i in range(classes)], tmp_path / "c.png")
         picture = pixels(tmp_path / "c.png")
         for index in range(3, classes - 3):  # away from the frame
-            assert near(cell(picture, index, index, size), plotting.RIGHT)
+            assert near(cell(picture, index, index, size), style.RIGHT)
         if size > 1 and classes > 1:
-            assert near(cell(picture, 0, classes - 1, size), plotting._tint(plotting.WRONG, 0.5**0.5))
+            assert near(cell(picture, 0, classes - 1, size), style.tint(style.WRONG, 0.5**0.5))
             assert near(cell(picture, classes - 1, 1, size), "white")
         if size > 10:
             middle = picture[48 : 48 + size, 140 : 140 + size][4:-4, 4:-4]
@@ -169,15 +170,15 @@ class TestDiagnosis:
         def colors(number):
             return [[panel(picture, number, row, column, 2) for column in (0, 1)] for row in range(3)]
 
-        pale, ink = plotting.PALE, plotting.INK
+        pale, ink = style.PALE, style.INK
         assert [[near(c, ink) for c in row] for row in colors(0)] == [[True, True], [True, False], [False, False]]
         assert near(colors(0)[2][0], pale) and near(colors(2)[0][0], ink) and near(colors(2)[1][1], pale)
         dead, update = colors(1), colors(3)
         assert near(dead[0][0], pale) and near(dead[1][0], pale), "up to half is healthy"
-        assert near(dead[1][1], plotting.WRONG) and dead[0][1][0] > dead[0][1][2] + 40, "more is not"
+        assert near(dead[1][1], style.WRONG) and dead[0][1][0] > dead[0][1][2] + 40, "more is not"
         assert near(dead[2][0], "white") and near(colors(2)[2][1], "white"), "no such figure"
         assert [near(update[row][column], pale) for row, column in ((0, 0), (0, 1), (2, 0))] == [True] * 3
-        assert near(update[1][0], plotting.BLUE) and near(update[1][1], plotting.WRONG)
+        assert near(update[1][0], style.BLUE) and near(update[1][1], style.WRONG)
         assert update[2][1][0] > update[2][1][2] + 40, "just above: a tint of orange"
 
     @pytest.mark.parametrize(("epochs", "count"), [(1, 1), (90, 30)])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from .. import files
-from ..plotting import BLUE, DPI, INK, STYLE, VERMILION
+from ..plotting.style import BLUE, DPI, INK, STYLE, VERMILION, write
 from . import report
 
 PASSES = ("training step", "forward pass")
@@ -24,23 +22,22 @@ def draw(networks, machine, path):
     width, height = 2 * panel, head + sum(gap + line * count for count in counts) + margin
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
 
-    def write(x, y, text, size):
+    def label(x, y, text, size):
         figure.text(x / width, 1 - y / height, text, va="center", fontsize=size, color=INK, fontweight="bold")
 
-    write(margin, 20, "Images a second: more is better", 11)
-    write(margin, 40, f"{machine.title}, {machine.date}", 9)
+    label(margin, 20, "Images a second: more is better", 11)
+    label(margin, 40, f"{machine.title}, {machine.date}", 9)
     y = head
     for result, count in zip(networks, counts):
         y += gap
         for column, kind in enumerate(PASSES):
             x = column * panel + margin
-            write(x, y - 12, f"{report.title(result)}: {kind}", 10)
+            label(x, y - 12, f"{report.title(result)}: {kind}", 10)
             place = ((x + names) / width, 1 - (y + line * count) / height, bars / width, line * count / height)
             rows = [(row["contender"], row["images_per_second"]) for row in result["rows"] if row["pass"] == kind]
             _bars(figure.add_axes(place), rows)
         y += line * count
-    with files.replacing(path) as file:
-        FigureCanvasAgg(figure).print_png(file)
+    write(figure, path)
 
 
 def _bars(axes, rows):

@@ -1,0 +1,81 @@
+"""Loss and error over the epochs of a run."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..trainer import best_row
+from .style import DPI, GRID, INK, STYLE, TRAIN, VALIDATION, VALIDATION_TOP5, write
+
+
+def curves(history, path):
+    """Draw loss (left) and error (right) of the rows of a run's `history` into the PNG file `path`.
+
+    history: the rows of Trainer.history; those without validation show the training alone. The circle marks
+    the epoch that `best.npz` is of.
+    """
+    figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in history]
+    validated = all("val_loss" in row for row in history)
+
+    lines = [("training", TRAIN, [row["train_loss"] for row in history])]
+    if validated:
+        lines += [("validation", VALIDATION, [row["val_loss"] for row in history])]
+    _lines(left, "loss", epochs, lines, "{:.3f}")
+
+    lines = [("training", TRAIN, [100 * row["train_error"] for row in history])]
+    if validated:
+        lines += [
+            ("validation top-1", VALIDATION, [100 * row["val_top1_error"] for row in history]),
+            ("validation top-5", VALIDATION_TOP5, [100 * row["val_top5_error"] for row in history]),
+        ]
+    _lines(right, "error (%)", epochs, lines, "{:.1f} %")
+    if validated:
+        best = best_row(history)
+        x, y = best["epoch"], 100 * best["val_top1_error"]
+        right.plot([x], [y], "o", markersize=8, markerfacecolor="none", markeredgecolor=INK, clip_on=False, zorder=3)
+        right.set_xlabel(f"epoch  (circle: the best, {x}, with {y:.1f} %)", **STYLE)
+    write(figure, path)
+
+
+def _lines(axes, title, epochs, lines, form):
+    for _, color, values in lines:
+        axes.plot(
+            epochs,
+            values,
+            color=color,
+            linewidth=1.8,
+            marker="o",
+            clip_on=False,
+            markersize=3 if len(epochs) < 40 else 0,
+        )
+    axes.set_title(title, loc="left", fontsize=10, color=INK, fontweight="bold")
+    axes.set_xlabel("epoch", **STYLE)
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(0.5, max(epochs[-1], 1.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    axes.tick_params(labelsize=8, colors=INK, length=0)
+    axes.grid(color=GRID, linewidth=0.7)
+    axes.spines[:].set_visible(False)
+    _label_ends(axes, epochs[-1], lines, form)
+
+
+def _label_ends(axes, x, lines, form):
+    """Write each line's name at its right end, pushed apart where the ends lie close together."""
+    top = axes.get_ylim()[1]
+    gap, lowest = 0.075 * top, 0.0
+    for label, color, values in sorted(lines, key=lambda line: line[2][-1]):
+        y = max(values[-1], lowest)
+        axes.annotate(
+            f"{label} {form.format(values[-1])}",
+            (x, y),
+            xytext=(7, 0),
+            textcoords="offset points",
+            color=color,
+            fontsize=9,
+            va="center",
+            annotation_clip=False,
+        )
+        lowest = y + gap

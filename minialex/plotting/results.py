@@ -1,0 +1,130 @@
+"""What a network says to pictures: the paper's figure 4 of some, and who is taken for whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from .style import DPI, GRID, INK, PALE, RIGHT, STYLE, WRONG, sheet_of, short, softmax, tint, write
+
+
+def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
+    """Draw pictures of `dataset` with what the network says to them into the PNG file `path`.
+
+    logits (N, C): of picture 0, 1, ... of the data set. Mistakes come first, in half of the cells or more where there
+    are not enough pictures that are right: the surest of every kind (this class taken for that), then the next of
+    each. Then the first pictures that are right. Each has a bar for its likeliest classes and the true one.
+    """
+    probabilities = softmax(logits)
+    labels = np.asarray(dataset.labels)[: len(logits)]
+    said = probabilities.argmax(1)
+    mistakes, correct = _surest_of_each_kind(probabilities, said, labels), np.flatnonzero(said == labels)
+    cells = columns * rows
+    shown_mistakes = min(len(mistakes), max(cells // 2, cells - len(correct)))
+    chosen = [*mistakes[:shown_mistakes], *correct[: cells - shown_mistakes]]
+    images, _ = dataset.fetch(chosen)
+
+    cell_width, cell_height, margin, head = 242, 130, 12, 34  # pixels
+    width = 2 * margin + columns * cell_width
+    height = margin + head + -(-len(chosen) // columns) * cell_height
+    figure, axes = sheet_of(width, height)
+    title = f"Test pictures: {shown_mistakes} of {len(mistakes):,} mistakes, the surest of each kind first"
+    title += f"; {len(chosen) - shown_mistakes} of {len(correct):,} that are right"
+    axes.text(margin, margin + 8, title, va="center", fontsize=10, color=INK, fontweight="bold")
+    for position, (index, image) in enumerate(zip(chosen, images)):
+        x = margin + position % columns * cell_width
+        y = margin + head + position // columns * cell_height
+        _prediction(axes, x, y, image, probabilities[index], labels[index], dataset.classes, bars)
+    write(figure, path)
+
+
+def _surest_of_each_kind(probabilities, said, labels):
+    """The indices of the mistakes: first the surest of every (class, taken for), then the second of every one ..."""
+    seen, ranked = Counter(), []
+    for index in np.argsort(-probabilities.max(1), kind="stable"):
+        if said[index] != labels[index]:
+            kind = labels[index], said[index]
+            ranked.append((seen[kind], len(ranked), index))
+            seen[kind] += 1
+    return [index for *_, index in sorted(ranked)]
+
+
+def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96, width=122, height=20):
+    """One cell: a line above, the picture, and a bar for each of the likeliest classes beside it."""
+    said = probabilities.argmax()
+    if said == label:
+        color, line = RIGHT, f"\N{CHECK MARK} {short(classes[label], 28)}"
+    else:
+        color, line = WRONG, f"\N{BALLOT X} {short(classes[label], 11)}, not {short(classes[said], 11)}"
+    axes.text(x, y + 6, line, va="center", fontsize=9, color=color, fontweight="bold")
+    top = y + 17
+    picture = image.transpose(1, 2, 0) if len(image) == 3 else image[0, ..., None].repeat(3, axis=-1)
+    axes.imshow(picture, extent=(x, x + size, top + size, top), aspect="auto")
+    axes.add_patch(Rectangle((x, top), size, size, fill=False, edgecolor=color, linewidth=2))
+    likely = list(np.argsort(-probabilities, kind="stable")[:bars])
+    if label not in likely:
+        likely[-1] = label
+    left = x + size + 8
+    for row, c in enumerate(likely):
+        bar = top + 1 + row * (size - 2) / max(bars, 1)
+        hue = RIGHT if c == label else WRONG if c == said else "#999999"
+        axes.add_patch(Rectangle((left, bar), width, height, color=PALE, linewidth=0))
+        axes.add_patch(Rectangle((left, bar), width * probabilities[c], height, color=tint(hue, 0.45), linewidth=0))
+        weight = "bold" if c in (label, said) else "normal"
+        middle = bar + height / 2
+        axes.text(left + 4, middle, short(classes[c], 11), va="center", fontsize=8, color=INK, fontweight=weight)
+        percent = f"{100 * probabilities[c]:.0f} %"
+        axes.text(left + width - 3, middle, percent, va="center", ha="right", fontsize=8, color=INK)
+
+
+def confusion(labels, predicted, classes, path):
+    """Draw which class (row) was taken for which (column) into the PNG file `path`; labels, predicted: (N,).
+
+    A cell's colour is its share of the row, blue where right, orange where wrong. Up to 20 classes have
+    their counts written in the cells, and the share that is right at the end of each row.
+    """
+    count = len(classes)
+    table = np.zeros((count, count), np.int64)
+    np.add.at(table, (labels, predicted), 1)
+    share = table / np.maximum(table.sum(1, keepdims=True), 1)
+    strength = np.sqrt(share)[..., None]  # so that a mistake in a hundred is seen
+    hue = np.where(np.eye(count, dtype=bool)[..., None], to_rgb(RIGHT), to_rgb(WRONG))
+    colors = 1 - strength * (1 - hue)
+
+    detailed = count <= 20
+    cell = 46 if detailed else max(1, min(24, 720 // count))  # pixels
+    side = count * cell
+    left, top, right, bottom = 140, 48, 66 if detailed else 16, 110
+    width, height = max(left + side + right, 460), top + side + bottom
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
+    axes.imshow(colors, interpolation="nearest")
+    for row, column in zip(*np.nonzero(table)) if detailed else ():
+        ink = "white" if strength[row, column, 0] > 0.6 else INK
+        axes.text(column, row, f"{table[row, column]}", ha="center", va="center", fontsize=8, color=ink)
+    for row in range(count) if detailed else ():
+        right_share = f"{100 * share[row, row]:.0f} %" if table[row].any() else "none"
+        axes.text(count - 0.3, row, right_share, va="center", fontsize=9, color=RIGHT, fontweight="bold")
+    if detailed:
+        axes.text(count - 0.3, -0.75, "right", va="center", color=RIGHT, fontsize=9)
+    ticks = range(0, count, max(1, -(-14 // cell)))  # a name needs 14 pixels
+    names = [short(classes[tick], 14) for tick in ticks]
+    axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, names)
+    axes.tick_params(labelsize=9, colors=INK, length=0)
+    axes.spines[:].set_color(GRID)
+    if detailed:
+        axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=1.5)
+        axes.tick_params(which="minor", length=0)
+    axes.set_xlabel("predicted class", **STYLE)
+    figure.text(14 / width, (bottom + side / 2) / height, "true class", va="center", rotation=90, **STYLE)
+    accuracy = 100 * np.trace(table) / max(len(labels), 1)
+    figure.text(12 / width, 1 - 18 / height, f"Test: {accuracy:.1f} % of {len(labels):,} right", va="center",
+                fontsize=10, color=INK, fontweight="bold")  # fmt: skip
+    write(figure, path)
