@@ -5,32 +5,60 @@ Numbers come from `minialex.random.default_generator` or the generator given, so
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import math
 
 from . import random
 
+_skipping = contextvars.ContextVar("_skipping", default=False)
+
+
+@contextlib.contextmanager
+def skipped():
+    """Within `with init.skipped():` the functions below draw no number and leave their tensors as they are.
+
+    For layers whose weights nobody will read, as where a network is only counted: they allocate their arrays with
+    numpy.empty, and memory that is never touched is never taken from the machine.
+    """
+    token = _skipping.set(True)
+    try:
+        yield
+    finally:
+        _skipping.reset(token)
+
 
 def _fill(tensor, values):
-    tensor.data[...] = tensor.backend.asarray(values, tensor.dtype)
-    tensor.bump_version()
+    """tensor = values(), which is not called where initial values are skipped."""
+    if not _skipping.get():
+        tensor.data[...] = tensor.backend.asarray(values(), tensor.dtype)
+        tensor.bump_version()
     return tensor
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
     """w ~ N(mean, std^2). Krizhevsky et al. 2012, section 5: mean 0, std 0.01 in every layer."""
-    draw = (generator or random.default_generator).numpy()
-    return _fill(tensor, draw.standard_normal(tensor.shape, dtype=tensor.dtype) * tensor.dtype.type(std) + mean)
+
+    def values():
+        draw = (generator or random.default_generator).numpy()
+        return draw.standard_normal(tensor.shape, dtype=tensor.dtype) * tensor.dtype.type(std) + mean
+
+    return _fill(tensor, values)
 
 
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
     """w ~ U(a, b)."""
-    draw = (generator or random.default_generator).numpy()
-    return _fill(tensor, draw.random(tensor.shape, dtype=tensor.dtype) * tensor.dtype.type(b - a) + a)
+
+    def values():
+        draw = (generator or random.default_generator).numpy()
+        return draw.random(tensor.shape, dtype=tensor.dtype) * tensor.dtype.type(b - a) + a
+
+    return _fill(tensor, values)
 
 
 def constant_(tensor, val):
     """w = val. The paper's biases are 1 in conv2, conv4, conv5 and the hidden fully connected layers, 0 elsewhere."""
-    return _fill(tensor, val)
+    return _fill(tensor, lambda: val)
 
 
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):

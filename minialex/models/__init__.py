@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from ..optim import SGD, Adam, AdamW
-from . import alexnet, cifar, shapes
+from . import alexnet, cifar, dl4j, keras, released, shapes, torchvision
 from .preset import Preset, Training
 
 PRESETS = {
     "shapes_net": shapes.SHAPES_NET,
     "cifar_quick": cifar.CIFAR_QUICK,
+    "cifar_18pct": cifar.CIFAR_18PCT,
     "alexnet": alexnet.ALEXNET,
+    "alexnet_2012": released.ALEXNET_2012,
+    "alexnet_2012_one_gpu": released.ALEXNET_2012_ONE_GPU,
+    "alexnet_caffe": alexnet.ALEXNET_CAFFE,
+    "alexnet_merged": keras.ALEXNET_MERGED,
+    "alexnet_pad2": torchvision.ALEXNET_PAD2,
+    "alexnet_torchvision": torchvision.ALEXNET_TORCHVISION,
+    "alexnet_keras_bn": keras.ALEXNET_KERAS_BN,
+    "alexnet_keras_bn10": keras.ALEXNET_KERAS_BN10,
+    "alexnet_dl4j": dl4j.ALEXNET_DL4J,
 }
 
 OPTIMIZERS = {

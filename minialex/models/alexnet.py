@@ -1,30 +1,31 @@
-"""AlexNet: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural networks", 2012."""
+"""AlexNet: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural networks", 2012.
+
+The network of the paper, and Caffe's, which made it known. What really ran in 2012 is in released.py.
+"""
 
 from __future__ import annotations
 
-from ..nn import Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, MaxPool2d, ReLU
-from .preset import Preset, Training, from_table
+from ..nn import Conv2d, LocalResponseNorm, MaxPool2d, ReLU
+from .preset import Preset, Training
+from .table import dropout_at, from_table, fully_connected, norm_layer, paper_lrn
 
 
-def alexnet(num_classes=1000):
+def alexnet(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", inverted=False):
     """The network of the paper, its two GPUs written as groups: (N, 3, 227, 227) -> logits (N, num_classes).
 
     Section 3.5 (layers), 3.3 (normalisation), 4.2 (dropout: masked in training, halved in evaluation), 5 (initial
     values). 60,965,224 parameters for 1000 classes. The paper says 224 pixels; 55 x 55 maps need 227.
+    norm: "lrn", "bn" or "none"; dropout: "before" or "after" fc6 and fc7; inverted: its form.
     """
-
-    def norm():
-        return LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0, alpha_over="element")
-
-    return from_table([
+    maps = [
         # name     layer                                            deviation, bias    output
         ("conv1", Conv2d(3, 96, 11, stride=4), 0.01, 0),                             # 96 x 55 x 55
         ("relu1", ReLU()),
-        ("norm1", norm()),
+        ("norm1", norm_layer(norm, 96, paper_lrn())),
         ("pool1", MaxPool2d(3, 2)),                                                  # 96 x 27 x 27
         ("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 1),                 # 256 x 27 x 27
         ("relu2", ReLU()),
-        ("norm2", norm()),
+        ("norm2", norm_layer(norm, 256, paper_lrn())),
         ("pool2", MaxPool2d(3, 2)),                                                  # 256 x 13 x 13
         ("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),                          # 384 x 13 x 13
         ("relu3", ReLU()),
@@ -33,15 +34,43 @@ def alexnet(num_classes=1000):
         ("conv5", Conv2d(384, 256, 3, padding=1, groups=2), 0.01, 1),                # 256 x 13 x 13
         ("relu5", ReLU()),
         ("pool5", MaxPool2d(3, 2)),                                                  # 256 x 6 x 6
-        ("flatten", Flatten()),
-        ("fc6", Linear(256 * 6 * 6, 4096), 0.01, 1),
-        ("relu6", ReLU()),
-        ("drop6", Dropout(0.5, inverted=False)),
-        ("fc7", Linear(4096, 4096), 0.01, 1),
-        ("relu7", ReLU()),
-        ("drop7", Dropout(0.5, inverted=False)),
-        ("fc8", Linear(4096, num_classes), 0.01, 0),
-    ])
+    ]
+    drop = dropout_at(dropout, inverted)
+    return from_table(maps + fully_connected(maps, input_size, num_classes, drop, hidden=(0.01, 1), last=(0.01, 0)))
+
+
+def alexnet_caffe(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", inverted=True):
+    """Caffe's `models/bvlc_alexnet/train_val.prototxt`: (N, 3, 227, 227), channels BGR -> logits (N, num_classes).
+
+    60,965,224 parameters for 1000 classes. Its pools round sizes up, which at 227 pixels changes nothing.
+    """
+
+    def lrn():
+        return LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
+
+    def pool():
+        return MaxPool2d(3, 2, ceil_mode=True)
+
+    maps = [
+        # name     layer                                            deviation, bias    output
+        ("conv1", Conv2d(3, 96, 11, stride=4), 0.01, 0),                             # 96 x 55 x 55
+        ("relu1", ReLU()),
+        ("norm1", norm_layer(norm, 96, lrn())),
+        ("pool1", pool()),                                                           # 96 x 27 x 27
+        ("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 0.1),               # 256 x 27 x 27
+        ("relu2", ReLU()),
+        ("norm2", norm_layer(norm, 256, lrn())),
+        ("pool2", pool()),                                                           # 256 x 13 x 13
+        ("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),                          # 384 x 13 x 13
+        ("relu3", ReLU()),
+        ("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 0.1),              # 384 x 13 x 13
+        ("relu4", ReLU()),
+        ("conv5", Conv2d(384, 256, 3, padding=1, groups=2), 0.01, 0.1),              # 256 x 13 x 13
+        ("relu5", ReLU()),
+        ("pool5", pool()),                                                           # 256 x 6 x 6
+    ]
+    drop = dropout_at(dropout, inverted)
+    return from_table(maps + fully_connected(maps, input_size, num_classes, drop, hidden=(0.005, 0.1), last=(0.01, 0)))
 
 
 ALEXNET = Preset(
@@ -50,4 +79,33 @@ ALEXNET = Preset(
     num_classes=1000,
     summary="the paper's network, its two GPUs written as groups",
     training=Training("shapes", epochs=90, batch_size=128, lr=0.01, schedule="plateau:5", flip=True),
+    differs=(
+        "This is the paper's network. The paper says that pictures are 224 x 224, but its 55 x 55 maps need 227.",
+        "The paper counts 253,440 neurons in the first layer; 55 x 55 x 96 are 290,400.",
+    ),
+)
+
+ALEXNET_CAFFE = Preset(
+    alexnet_caffe,
+    input_size=227,
+    num_classes=1000,
+    summary="Caffe's bvlc_alexnet",
+    training=Training(
+        "shapes",
+        epochs=90,
+        batch_size=256,
+        lr=0.01,
+        schedule="step:20",
+        bias_lr=2.0,
+        bias_decay=False,
+        normalization="mean-image",
+        flip=True,
+    ),
+    channel_order="BGR",
+    differs=(
+        "Pictures have their channels in the order blue, green, red.",
+        "Local response normalisation divides alpha by the 5 channels of its window, and k is 1, not 2.",
+        "Dropout is the inverted form: activities are doubled in training and left alone in evaluation.",
+        "Biases that are 1 in the paper begin at 0.1, and the weights of fc6 and fc7 with a deviation of 0.005.",
+    ),
 )

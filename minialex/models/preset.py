@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .. import init
-from ..nn import Module, Sequential
+from ..nn import Module
 
 
 @dataclass(frozen=True)
@@ -39,22 +38,17 @@ class Training:
 
 @dataclass(frozen=True)
 class Preset:
-    """build(**arguments) -> Module; input_size: pixels a side; num_classes: unless told otherwise."""
+    """A published network by its name.
+
+    build(**arguments) -> Module. input_size: pixels a side, num_classes: both unless told otherwise. channel_order:
+    "RGB" or "BGR", how its first convolution expects a picture's channels. differs: sentences on what sets it apart
+    from the paper's network.
+    """
 
     build: Callable[..., Module]
     input_size: int
     num_classes: int
     summary: str
     training: Training
-
-
-def from_table(table):
-    """A Sequential of rows (name, layer) or (name, layer, deviation, bias); weights ~ N(0, deviation^2)."""
-    layers = {}
-    for name, layer, *initial in table:
-        layers[name] = layer
-        if initial:
-            deviation, bias = initial
-            init.normal_(layer.weight, std=deviation)
-            init.constant_(layer.bias, bias)
-    return Sequential(layers)
+    channel_order: str = "RGB"
+    differs: tuple[str, ...] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..nn import Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, MaxPool2d, ReLU
-from .preset import Preset, Training, from_table
+from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from .preset import Preset, Training
+from .table import from_table, paper_lrn
 
 
 def shapes_net(num_classes=10):
@@ -15,18 +16,15 @@ def shapes_net(num_classes=10):
     smaller, so that in its filters what was learned outweighs the noise they began with.
     """
 
-    def norm():
-        return LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0, alpha_over="element")
-
     return from_table([
         # name     layer                                      deviation, bias       output
         ("conv1", Conv2d(3, 32, 5, stride=2, padding=2), 0.1, 0),                # 32 x 16 x 16
         ("relu1", ReLU()),
-        ("norm1", norm()),
+        ("norm1", paper_lrn()),
         ("pool1", MaxPool2d(3, 2)),                                               # 32 x 7 x 7
         ("conv2", Conv2d(32, 64, 3, padding=1, groups=2), (2 / 144) ** 0.5, 0),   # 64 x 7 x 7
         ("relu2", ReLU()),
-        ("norm2", norm()),
+        ("norm2", paper_lrn()),
         ("pool2", MaxPool2d(3, 2)),                                               # 64 x 3 x 3
         ("conv3", Conv2d(64, 64, 3, padding=1), (2 / 576) ** 0.5, 0),             # 64 x 3 x 3
         ("relu3", ReLU()),

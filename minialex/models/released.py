@@ -1,0 +1,105 @@
+"""AlexNet as it ran: the configurations in the source that the Computer History Museum released."""
+
+from __future__ import annotations
+
+from ..nn import Conv2d, LocalResponseNorm, MaxPool2d, ReLU
+from .preset import Preset, Training
+from .table import dropout_at, from_table, fully_connected
+
+
+def alexnet_2012(num_classes=1000, input_size=224, *, norm="lrn", dropout="after", inverted=False):
+    """`layers-145.cfg`, the network behind the paper's figures: (N, 3, 224, 224) -> logits (N, num_classes).
+
+    60,965,224 parameters for 1000 classes. norm="none" is `layers-148.cfg`, without all three normalisations.
+    """
+    return _released((96, 256, 384, 384, 256), 2, num_classes, input_size, norm, dropout, inverted)
+
+
+def alexnet_2012_one_gpu(num_classes=1000, input_size=224, *, norm="lrn", dropout="after", inverted=False):
+    """`layers-145-half.cfg`, the paper's network of one GPU (section 3.2): (N, 3, 224, 224) -> (N, num_classes).
+
+    59,798,312 parameters for 1000 classes: half the kernels in conv1 to conv4, but conv5 and what follows whole.
+    """
+    return _released((48, 128, 192, 192, 256), 1, num_classes, input_size, norm, dropout, inverted)
+
+
+def _released(channels, gpus, num_classes, input_size, norm, dropout, inverted):
+    c1, c2, c3, c4, c5 = channels
+    # its convolutions round sizes up: the last window of conv1 reaches beyond the right and lower edge, 3 pixels at 224
+    beyond = (11 - input_size) % 4
+
+    if norm not in ("lrn", "none"):
+        raise ValueError(f'norm is "lrn" or "none" in the networks of 2012, got {norm!r}')
+
+    def lrn():
+        return LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0, groups=gpus) if norm == "lrn" else None
+
+    def same_map_norm():
+        return LocalResponseNorm(5, alpha=1e-3, beta=0.75, k=1.0, within_channel=True) if norm == "lrn" else None
+
+    def pool():
+        return MaxPool2d(3, 2, ceil_mode=True)
+
+    maps = [
+        # name      layer                                           deviation, bias   output, on two GPUs
+        ("conv1", Conv2d(3, c1, 11, stride=4, padding=((0, beyond), (0, beyond))), 0.01, 0),  # 96 x 55 x 55
+        ("rnorm1", lrn()),
+        ("pool1", pool()),                                                          # 96 x 27 x 27
+        ("relu1", ReLU()),
+        ("conv2", Conv2d(c1, c2, 5, padding=2, groups=gpus), 0.01, 1),              # 256 x 27 x 27
+        ("relu2", ReLU()),
+        ("rnorm2", lrn()),
+        ("cnorm2", same_map_norm()),
+        ("pool2", pool()),                                                          # 256 x 13 x 13
+        ("conv3", Conv2d(c2, c3, 3, padding=1), 0.03, 0),                           # 384 x 13 x 13
+        ("relu3", ReLU()),
+        ("conv4", Conv2d(c3, c4, 3, padding=1, groups=gpus), 0.03, 1),              # 384 x 13 x 13
+        ("relu4", ReLU()),
+        ("conv5", Conv2d(c4, c5, 3, padding=1, groups=gpus), 0.03, 1),              # 256 x 13 x 13
+        ("pool5", pool()),                                                          # 256 x 6 x 6
+        ("relu5", ReLU()),
+    ]
+    drop = dropout_at(dropout, inverted)
+    return from_table(maps + fully_connected(maps, input_size, num_classes, drop, hidden=(0.01, 1), last=(0.01, 0)))
+
+
+def _training(epochs, schedule):
+    return Training(
+        "shapes",
+        epochs=epochs,
+        batch_size=128,
+        lr=0.01,
+        schedule=schedule,
+        bias_lr=2.0,
+        bias_decay=False,
+        normalization="mean-image",
+        flip=True,
+    )
+
+
+_DIFFERS = (
+    "Pictures are 224 x 224; conv1 sees three rows and columns of zeros at the lower and right edge.",
+    "Layer 1 is conv, normalisation, pool, ReLU: what is normalised has both signs. Layer 5 is conv, pool, ReLU.",
+    "Local response normalisation divides alpha by the 5 channels of its window, to 2e-5.",
+    "Layer 2 has a second normalisation, over 5 x 5 places of the same map.",
+    "The weights of conv3, conv4 and conv5 begin with a deviation of 0.03, not 0.01.",
+    "Biases learn at twice the rate of the weights, and without decay.",
+)
+
+ALEXNET_2012 = Preset(
+    alexnet_2012,
+    input_size=224,
+    num_classes=1000,
+    summary="the released source's layers-145, the network that won in 2012",
+    training=_training(91, "multistep:25,51,79"),
+    differs=(*_DIFFERS, "Windows of the normalisation stay inside the channels of one GPU."),
+)
+
+ALEXNET_2012_ONE_GPU = Preset(
+    alexnet_2012_one_gpu,
+    input_size=224,
+    num_classes=1000,
+    summary="the released source's layers-145-half, for one GPU",
+    training=_training(96, "multistep:20,48"),
+    differs=("It has half the kernels in conv1 to conv4, and no groups.", *_DIFFERS),
+)

@@ -1,0 +1,119 @@
+"""The AlexNets of torch: torchvision's, and the one that articles on PyTorch write out."""
+
+from __future__ import annotations
+
+from ..nn import AdaptiveAvgPool2d, Conv2d, Flatten, Linear, LocalResponseNorm, MaxPool2d, ReLU, Sequential
+from .preset import Preset, Training
+from .table import dropout_at, features, norm_layer
+
+
+def alexnet_torchvision(num_classes=1000, input_size=224, *, dropout="before", inverted=True):
+    """torchvision's `alexnet`, after "One weird trick for parallelizing convolutional neural networks" (2014).
+
+    (N, 3, 224, 224) -> logits (N, num_classes); 61,100,840 parameters for 1000 classes, with torch's initial values
+    and torchvision's names, which the adaptive pool lets any input_size keep.
+    """
+    maps = _features((64, 192, 384, 256, 256))
+    features(maps, input_size)  # raises where the picture is too small
+    return Sequential({
+        "features": maps,
+        "avgpool": AdaptiveAvgPool2d(6),
+        "flatten": Flatten(),
+        "classifier": _classifier(256 * 6 * 6, num_classes, dropout, inverted),
+    })  # fmt: skip
+
+
+def alexnet_pad2(num_classes=1000, input_size=224, *, norm="none", dropout="before", inverted=True):
+    """Articles on PyTorch: `Conv2d(3, 96, 11, 4, padding=2)`, the paper's widths without groups.
+
+    (N, 3, 224, 224) -> logits (N, num_classes); 62,378,344 parameters for 1000 classes, with torch's initial values.
+    norm="lrn": after conv2, as some have it; it moves the numbers of the layers behind it, and so their names.
+    """
+    maps = _features((96, 256, 384, 384, 256), norm)
+    return Sequential({
+        "features": maps,
+        "flatten": Flatten(),
+        "classifier": _classifier(features(maps, input_size), num_classes, dropout, inverted),
+    })  # fmt: skip
+
+
+def _features(channels, norm="none"):
+    c1, c2, c3, c4, c5 = channels
+    return _numbered(
+        #                                          index without norm, torchvision's output
+        Conv2d(3, c1, 11, stride=4, padding=2),  # 0    64 x 55 x 55
+        ReLU(inplace=True),
+        MaxPool2d(3, 2),                         # 2    64 x 27 x 27
+        Conv2d(c1, c2, 5, padding=2),            # 3   192 x 27 x 27
+        ReLU(inplace=True),
+        norm_layer(norm, c2, LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)),
+        MaxPool2d(3, 2),                         # 5   192 x 13 x 13
+        Conv2d(c2, c3, 3, padding=1),            # 6   384 x 13 x 13
+        ReLU(inplace=True),
+        Conv2d(c3, c4, 3, padding=1),            # 8   256 x 13 x 13
+        ReLU(inplace=True),
+        Conv2d(c4, c5, 3, padding=1),            # 10  256 x 13 x 13
+        ReLU(inplace=True),
+        MaxPool2d(3, 2),                         # 12  256 x 6 x 6
+    )  # fmt: skip
+
+
+def _classifier(inputs, num_classes, dropout, inverted):
+    drop = dropout_at(dropout, inverted)
+    return _numbered(
+        drop("before"),
+        Linear(inputs, 4096),       # 1
+        ReLU(inplace=True),
+        drop("after"),
+        drop("before"),
+        Linear(4096, 4096),         # 4
+        ReLU(inplace=True),
+        drop("after"),
+        Linear(4096, num_classes),  # 6
+    )  # fmt: skip
+
+
+def _numbered(*layers):
+    """A Sequential without the layers that are None; names are numbers from 0."""
+    return Sequential(*(layer for layer in layers if layer is not None))
+
+
+_DIFFERS = (
+    "There are no groups: every convolution sees all maps before it.",
+    "Nothing is normalised.",
+    "Dropout stands before fc6 and fc7, in the inverted form.",
+    "conv1 pads its 224 x 224 pictures by 2.",
+    "Initial values are torch's: uniform, up to one over the root of the number of inputs.",
+)
+
+ALEXNET_TORCHVISION = Preset(
+    alexnet_torchvision,
+    input_size=224,
+    num_classes=1000,
+    summary='torchvision\'s alexnet, of "One weird trick"',
+    training=Training(  # torchvision's references/classification: 8 GPUs with 32 pictures each
+        "shapes",
+        epochs=90,
+        batch_size=256,
+        lr=0.01,
+        schedule="step:30",
+        optimizer="sgd",
+        weight_decay=0.0001,
+        flip=True,
+    ),
+    differs=(
+        "Its convolutions have 64, 192, 384, 256 and 256 kernels, not 96, 256, 384, 384 and 256.",
+        *_DIFFERS,
+        "An adaptive average pool in front of fc6 makes maps of 6 x 6 from pictures of other sizes.",
+    ),
+)
+
+ALEXNET_PAD2 = Preset(
+    alexnet_pad2,
+    input_size=224,
+    num_classes=1000,
+    summary="articles on PyTorch: conv1 with padding 2, no groups",
+    # no recipe is published with it: the paper's, with torch's SGD
+    training=Training("shapes", 90, 128, lr=0.01, schedule="step:30", optimizer="sgd", flip=True),
+    differs=_DIFFERS,
+)
