@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import fields, files, models
+from . import fields, files, init, models
 
 FORMAT, VERSION = "minialex checkpoint", 1
 
@@ -35,10 +35,12 @@ class Checkpoint:
     training: dict = field(default_factory=dict)  # Trainer.state_dict(), for an exact resume
     history: list[dict] = field(default_factory=list)  # one row of metrics an epoch
     channel_order: str = "RGB"
+    resize: int | None = None  # what the shorter side of photographs is brought to before they are cropped
 
     def build_model(self):
         """The model with these weights, in training mode. ValueError if this version builds another one."""
-        model = models.build(self.model, **self.arguments)
+        with init.skipped():
+            model = models.build(self.model, **self.arguments)
         model.load_state_dict(self.weights)
         return model
 

@@ -121,6 +121,22 @@ class CenterCrop:
         return f"CenterCrop({self.size})"
 
 
+class CornerCrop:
+    """The size x size window in a corner of each picture: bottom, right are 0 or 1."""
+
+    def __init__(self, size, bottom, right):
+        self.size, self.bottom, self.right = size, bottom, right
+
+    def __call__(self, images, words=None):
+        height, width = images.shape[2:]
+        _check_fits(self.size, height, width)
+        top, left = self.bottom * (height - self.size), self.right * (width - self.size)
+        return images[:, :, top : top + self.size, left : left + self.size]
+
+    def __repr__(self):
+        return f"CornerCrop({self.size}, bottom={self.bottom}, right={self.right})"
+
+
 class RandomHorizontalFlip:
     """Left and right exchanged, with probability p for each picture."""
 
