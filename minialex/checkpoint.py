@@ -47,12 +47,18 @@ class Checkpoint:
 
 def save(path, checkpoint):
     """Write a Checkpoint to `path`, whole or not at all. OSError says why it cannot, a full disk for example."""
+    arrays = to_arrays(checkpoint)
+    with files.replacing(path) as file:
+        np.savez(file, **arrays)
+
+
+def to_arrays(checkpoint):
+    """{"checkpoint": the description as bytes of JSON, "weights/conv1.weight": ..., ...}: the members of the file."""
     arrays = {}
     tree = {"format": FORMAT, "version": VERSION}
     tree |= {name: _pack(value, name, arrays) for name, value in vars(checkpoint).items()}
     text = np.frombuffer(json.dumps(tree, default=_plain).encode(), np.uint8)
-    with files.replacing(path) as file:
-        np.savez(file, checkpoint=text, **arrays)
+    return {"checkpoint": text, **arrays}
 
 
 def load(path, *, model=None):
@@ -62,7 +68,15 @@ def load(path, *, model=None):
     such file; ValueError if it is none of ours, is cut short or damaged, was written by a newer version or
     is of another model.
     """
-    arrays = _read(path)
+    checkpoint = from_arrays(path, _read(path))
+    if model is not None and checkpoint.model != model:
+        raise ValueError(f"{path} holds the weights of '{checkpoint.model}', not of '{model}'")
+    return checkpoint
+
+
+def from_arrays(path, arrays):
+    """The Checkpoint that `to_arrays` took apart; ValueError, as by `load`, that names `path`, where they are from."""
+    arrays = dict(arrays)
     try:
         tree = json.loads(arrays.pop("checkpoint").tobytes())
     except (ValueError, RecursionError):
@@ -82,8 +96,6 @@ def load(path, *, model=None):
         fields.check_types(checkpoint)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: its description and its arrays do not fit together ({error})") from None
-    if model is not None and checkpoint.model != model:
-        raise ValueError(f"{path} holds the weights of '{checkpoint.model}', not of '{model}'")
     return checkpoint
 
 

@@ -1,0 +1,231 @@
+"""The files that weights travel in, by suffix; each is read whole, and written whole or not at all.
+
+    .npz            a checkpoint of minialex; or, without a description, an array for each name of a state dict
+    .keras.npz      np.savez(file, *model.get_weights()) of Keras: the arrays arr_0, arr_1, ...
+    .safetensors    a tensor for each name of the state dict; the description is in the metadata
+    .pth, .pt       torch's state dict; the description is in its `_metadata`, where load_state_dict passes it by
+    .onnx           the network as a graph that computes logits; written, not read
+
+The description is that of checkpoint.py, so that nothing is lost on the way from one format to another. Nothing is
+unpickled but plain tensors, by torch.load(weights_only=True).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pickle
+import warnings
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import checkpoint, files
+from ..models.layout import layout
+from .keras import to_keras
+
+DESCRIPTION = "checkpoint"  # checkpoint.to_arrays's name for it, and ours in metadata
+_WEIGHTS = "weights/"  # what its names of weights begin with
+_EXTRAS = {"safetensors": "convert", "onnx": "convert", "torch": "torch"}
+
+
+def read(path):
+    """The Checkpoint in a file; or, where it has no description, {name: array} as it stands there.
+
+    FileNotFoundError where there is no file; ValueError for one that is damaged, of another format, or would have to
+    run code to be read.
+    """
+    reader = {".npz": _read_npz, ".safetensors": _read_safetensors, ".pth": _read_torch, ".pt": _read_torch}
+    suffix = Path(path).suffix
+    if suffix == ".onnx":
+        raise ValueError(f"{path}: .onnx files are written, not read; convert what it was made from")
+    if suffix not in reader:
+        raise ValueError(f"{path}: the format is read off the suffix, which is one of {', '.join(reader)}")
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"there is no file {path}")
+    return reader[suffix](path)
+
+
+def writer(path):
+    """The function (path, Checkpoint, weights_only) that writes files of this suffix.
+
+    ValueError for a suffix that is none of the formats', or a format whose library is not installed.
+    """
+    known = {
+        ".keras.npz": (_write_keras, None),
+        ".npz": (_write_npz, None),
+        ".safetensors": (_write_safetensors, "safetensors"),
+        ".pth": (_write_torch, "torch"),
+        ".pt": (_write_torch, "torch"),
+        ".onnx": (_write_onnx, "onnx"),
+    }
+    for suffix, (write, name) in known.items():
+        if Path(path).name.endswith(suffix):
+            if name:
+                library(name)
+            return write
+    raise ValueError(f"{path}: the format is read off the suffix, which is one of {', '.join(known)}")
+
+
+def write(path, saved, weights_only=False):
+    """Write a Checkpoint in the format of the suffix. weights_only: without its description and the run's state.
+
+    ValueError as by `writer`; OSError where it cannot be written.
+    """
+    writer(path)(path, saved, weights_only)
+
+
+def library(name):
+    """An optional library; ValueError that says how to install it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        extra = _EXTRAS[name.partition(".")[0]]
+        raise ValueError(f"this format needs {name}: pip install 'minialex[{extra}]'") from None
+
+
+def _flat(saved, weights_only):
+    """({name of a weight, as in the state dict: array}, the rest's {name: array}, the description)."""
+    arrays = checkpoint.to_arrays(saved)
+    weights = {name: np.asarray(arrays.pop(_WEIGHTS + name), order="C") for name in saved.weights}
+    if weights_only:
+        return weights, {}, None
+    return weights, arrays, arrays.pop(DESCRIPTION).tobytes().decode()
+
+
+def _described(path, weights, rest, text):
+    """The Checkpoint of what `_flat` gave, or the weights alone where there is no description."""
+    if text is None:
+        return weights
+    arrays = {DESCRIPTION: np.frombuffer(text.encode(), np.uint8)} | rest
+    return checkpoint.from_arrays(path, arrays | {_WEIGHTS + name: array for name, array in weights.items()})
+
+
+# -------------------------------------------------------------------------------------------------------------- .npz
+
+
+def _read_npz(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bare = f"{DESCRIPTION}.npy" not in archive.namelist()
+    except Exception:  # damaged: checkpoint.load says how
+        bare = False
+    return _read_bare_npz(path) if bare else checkpoint.load(path)
+
+
+def _read_bare_npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:  # each layer has its own way to say that a file is damaged
+        raise ValueError(f"{path} is cut short or damaged, or holds objects of Python ({error})") from error
+    if not arrays or not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError(f"{path} is no .npz file of arrays")
+    return arrays
+
+
+def _write_npz(path, saved, weights_only):
+    if not weights_only:
+        return checkpoint.save(path, saved)
+    with files.replacing(path) as file:
+        np.savez(file, **_flat(saved, weights_only)[0])
+
+
+def _write_keras(path, saved, weights_only):
+    rows = layout(saved.build_model(), (3, saved.input_size, saved.input_size))
+    with files.replacing(path) as file:
+        np.savez(file, *to_keras(saved.weights, rows))
+
+
+# ------------------------------------------------------------------------------------------------------- .safetensors
+
+
+def _read_safetensors(path):
+    safetensors = library("safetensors")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            text = (file.metadata() or {}).get(DESCRIPTION)
+    except (safetensors.SafetensorError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no .safetensors file that NumPy can read, or is damaged ({error})") from None
+    prefix = f"{DESCRIPTION}/"
+    rest = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    return _described(path, {n: array for n, array in tensors.items() if not n.startswith(prefix)}, rest, text)
+
+
+def _write_safetensors(path, saved, weights_only):
+    weights, rest, text = _flat(saved, weights_only)
+    tensors = weights | {f"{DESCRIPTION}/{name}": np.asarray(array, order="C") for name, array in rest.items()}
+    content = library("safetensors.numpy").save(tensors, metadata=text and {DESCRIPTION: text})
+    with files.replacing(path) as file:
+        file.write(content)
+
+
+# -------------------------------------------------------------------------------------------------------- .pth, .pt
+
+
+def _read_torch(path):
+    torch = library("torch")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what it will refuse
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError(
+            f"{path} is damaged, or holds objects that only its author's code could make, which was not run: "
+            "save model.state_dict(), not the model"
+        ) from None
+    except Exception as error:  # a cut or damaged file shows itself in a dozen ways, each from another layer
+        raise ValueError(f"{path} is cut short or damaged, or no file of torch's ({_first_line(error)})") from error
+    for key in ("state_dict", "model"):  # as training scripts nest it
+        state = state[key] if isinstance(state, dict) and key in state else state
+    try:
+        ours = getattr(state, "_metadata", {}).get(DESCRIPTION, {"text": None, "arrays": {}})
+        weights, rest = ({str(n): _numpy(t) for n, t in tensors.items()} for tensors in (state, ours["arrays"]))
+        text = None if ours["text"] is None else str(ours["text"])
+    except (AttributeError, KeyError, RuntimeError, TypeError):
+        raise ValueError(f"{path} holds no state dict: neither by itself nor under 'state_dict' or 'model'") from None
+    return _described(path, weights, rest, text)
+
+
+def _numpy(tensor):
+    """A tensor as an array; NumPy has no bfloat16, all of whose numbers float32 has."""
+    tensor = tensor.detach()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+
+
+def _write_torch(path, saved, weights_only):
+    torch = library("torch")
+    weights, rest, text = _flat(saved, weights_only)
+    state: Any = OrderedDict((name, torch.from_numpy(array)) for name, array in weights.items())
+    if text is not None:
+        arrays = {name: torch.from_numpy(np.asarray(array, order="C")) for name, array in rest.items()}
+        state._metadata = {DESCRIPTION: {"text": text, "arrays": arrays}}
+    with files.replacing(path) as file:
+        torch.save(state, file)
+
+
+def _first_line(error):
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+# -------------------------------------------------------------------------------------------------------------- .onnx
+
+
+def _write_onnx(path, saved, weights_only):
+    library("onnx")
+    from .graph import to_onnx  # needs the library at once
+
+    rows = layout(saved.build_model(), (3, saved.input_size, saved.input_size))
+    metadata = {
+        "model": saved.model,
+        "classes": json.dumps(saved.classes),
+        "channel_order": saved.channel_order,
+        "normalization": json.dumps({name: array.tolist() for name, array in saved.normalization.items()}),
+    }
+    content = to_onnx(rows, metadata).SerializeToString()
+    with files.replacing(path) as file:
+        file.write(content)

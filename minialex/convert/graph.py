@@ -1,0 +1,187 @@
+"""A network as an ONNX graph, its layers composed of ONNX's operators so that onnxruntime computes the same.
+
+The graph computes logits in evaluation mode: input "input" float32 (N, 3, H, W), N free, output "logits". Initialisers
+have the names of the state dict. https://onnx.ai/onnx/operators/
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from .. import Tensor, functional, nn
+from ..models.layout import window_of
+
+OPSET, IR_VERSION = 17, 8  # of 2022: what runtimes on small devices know as well
+_SAME_NAME = {nn.ReLU: "Relu", nn.Sigmoid: "Sigmoid", nn.Tanh: "Tanh"}
+
+
+class Graph:
+    """Nodes and initialisers, in the order in which they were added."""
+
+    def __init__(self):
+        self.nodes, self.initializers = [], {}
+
+    def add(self, operator, name, *inputs, **attributes):
+        """A node; returns the name of its output, which is its own."""
+        self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
+        return name
+
+    def array(self, name, values, dtype=np.float32):
+        """An initialiser; returns its name."""
+        self.initializers[name] = numpy_helper.from_array(np.asarray(values, dtype, order="C"), name)
+        return name
+
+    def parameters(self, row, *names):
+        """Initialisers for those of a layer's tensors that it has."""
+        tensors = ((name, getattr(row.layer, name)) for name in names)
+        return [self.array(f"{row.name}.{name}", t.numpy()) for name, t in tensors if t is not None]
+
+
+def to_onnx(rows, metadata):
+    """An onnx.ModelProto of a network in evaluation mode.
+
+    rows: its `layout` for the pictures it will be given. metadata: {name: text} to go with it. ValueError, with the
+    layer's name, for a layer that has no exact form in ONNX.
+    """
+    graph, last = Graph(), "input"
+    for row in rows:
+        try:
+            last = _emit(row.layer, graph, row, last)
+        except ValueError as error:
+            raise ValueError(f"layer {row.name} ({type(row.layer).__name__}): {error}") from error
+    graph.add("Identity", "logits", last)
+    ends = [
+        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", *shape])]
+        for name, shape in (("input", rows[0].input), ("logits", rows[-1].output))
+    ]
+    made = helper.make_graph(graph.nodes, "minialex", ends[0], ends[1], list(graph.initializers.values()))
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="minialex")
+    model.ir_version = IR_VERSION
+    helper.set_model_props(model, metadata)
+    return model
+
+
+@singledispatch
+def _emit(layer, graph, row, x):
+    """Add a layer that is given the value named x; returns the name of what it computes."""
+    if type(layer) not in _SAME_NAME:
+        raise ValueError("no operators of ONNX are known for this type of layer")
+    return graph.add(_SAME_NAME[type(layer)], row.name, x)
+
+
+@_emit.register
+def _(layer: nn.Identity, graph, row, x):
+    return x
+
+
+@_emit.register
+def _(layer: nn.LeakyReLU, graph, row, x):
+    return graph.add("LeakyRelu", row.name, x, alpha=layer.negative_slope)
+
+
+@_emit.register
+def _(layer: nn.Dropout, graph, row, x):
+    """In evaluation: the paper's form multiplies by what was kept, the inverted one does nothing."""
+    if layer.inverted:
+        return x
+    return graph.add("Mul", row.name, x, graph.array(f"{row.name}.keep", 1 - layer.p))
+
+
+@_emit.register
+def _(layer: nn.Conv2d, graph, row, x):
+    (top, bottom), (left, right) = window_of(layer, row.input).padding
+    return graph.add(
+        "Conv", row.name, x, *graph.parameters(row, "weight", "bias"), group=layer.groups, strides=layer.stride,
+        dilations=layer.dilation, kernel_shape=layer.kernel_size, pads=(top, left, bottom, right),
+    )  # fmt: skip
+
+
+@_emit.register
+def _(layer: nn.Linear, graph, row, x):
+    return graph.add("Gemm", row.name, x, *graph.parameters(row, "weight", "bias"), transB=1)
+
+
+@_emit.register
+def _(layer: nn.Flatten, graph, row, x):
+    if len(row.output) != 1:
+        raise ValueError("ONNX flattens all axes but the batch's")
+    return graph.add("Flatten", row.name, x, axis=1)
+
+
+@_emit.register
+def _(layer: nn.BatchNorm2d, graph, row, x):
+    if not layer.track_running_stats:
+        raise ValueError("without running statistics it has no form for evaluation")
+    if layer.weight is None or layer.bias is None:
+        raise ValueError("ONNX's batch normalisation has a weight and a bias")
+    numbers = graph.parameters(row, "weight", "bias", "running_mean", "running_var")
+    return graph.add("BatchNormalization", row.name, x, *numbers, epsilon=layer.eps)
+
+
+@_emit.register
+def _(layer: nn.MaxPool2d, graph, row, x):
+    window = window_of(layer, row.input)
+    return graph.add("MaxPool", row.name, x, dilations=window.dilation, **_window(window))
+
+
+@_emit.register
+def _(layer: nn.AvgPool2d, graph, row, x):
+    """ONNX's mean counts all that is padded, ceil mode's margin as well: its result is brought to our divisors."""
+    window = window_of(layer, row.input)
+    area = window.kernel[0] * window.kernel[1]
+    scale = area / (layer.divisor_override or window.counts(layer.count_include_pad))
+    mean = graph.add("AveragePool", f"{row.name}.mean", x, count_include_pad=1, **_window(window))
+    return graph.add("Mul", row.name, mean, graph.array(f"{row.name}.scale", scale))
+
+
+@_emit.register
+def _(layer: nn.AdaptiveAvgPool2d, graph, row, x):
+    """R x C^T, the linear map that averaging is: R and C^T are what it makes of unit matrices."""
+    if row.input == row.output:
+        return x
+    (height, width), (rows, columns) = row.input[1:], row.output[1:]
+    left = functional.adaptive_avg_pool2d(Tensor(np.eye(height)[None, None]), (rows, None)).numpy()[0, 0]
+    right = functional.adaptive_avg_pool2d(Tensor(np.eye(width)[None, None]), (None, columns)).numpy()[0, 0]
+    x = graph.add("MatMul", f"{row.name}.down", graph.array(f"{row.name}.rows", left), x)
+    return graph.add("MatMul", row.name, x, graph.array(f"{row.name}.columns", right))
+
+
+@_emit.register
+def _(layer: nn.LocalResponseNorm, graph, row, x):
+    """ONNX's LRN, which divides alpha by n, over channels; composed of other operators over places of the same map."""
+    name, n, ours = row.name, layer.size, layer.ours
+    cells = n * n if ours["within_channel"] else n
+    alpha = layer.alpha * (cells if ours["alpha_over"] == "element" else 1)
+    if ours["within_channel"]:
+        before, after = n // 2, (n - 1) // 2
+        squares = graph.add("Mul", f"{name}.squares", x, x)
+        mean = graph.add(
+            "AveragePool", f"{name}.mean", squares, count_include_pad=1, kernel_shape=(n, n), strides=(1, 1),
+            pads=(before, before, after, after),
+        )  # fmt: skip
+        scaled = graph.add("Mul", f"{name}.scaled", mean, graph.array(f"{name}.alpha", alpha))
+        base = graph.add("Add", f"{name}.base", scaled, graph.array(f"{name}.k", layer.k))
+        power = graph.add("Pow", f"{name}.power", base, graph.array(f"{name}.beta", layer.beta))
+        return graph.add("Div", name, x, power)
+    if n % 2 == 0:
+        raise ValueError(f"ONNX's window over {n} channels begins one channel later: only odd sizes are the same")
+    groups, (channels, height, width) = ours["groups"], row.input
+    if groups > 1:  # each group as a picture of its own
+        apart = graph.array(f"{name}.apart", (-1, channels // groups, height, width), np.int64)
+        x = graph.add("Reshape", f"{name}.groups", x, apart)
+    last = f"{name}.normalized" if groups > 1 else name
+    x = graph.add("LRN", last, x, size=n, alpha=alpha, beta=layer.beta, bias=layer.k)
+    if groups > 1:
+        x = graph.add("Reshape", name, x, graph.array(f"{name}.joined", (-1, channels, height, width), np.int64))
+    return x
+
+
+def _window(window):
+    """Attributes of a pool, with margins given as numbers: ONNX's ceil mode is not the same in all its versions."""
+    (top, _), (left, _) = window.padding
+    bottom, right = (all_of - n - before for all_of, n, before in zip(window.padded, window.size, (top, left)))
+    return {"kernel_shape": window.kernel, "strides": window.stride, "pads": (top, left, bottom, right)}
