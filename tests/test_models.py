@@ -68,13 +68,6 @@ def test_alexnets_parameters(alexnet):
     assert weights["fc6.weight"] == (4096, 9216)
 
 
-@pytest.mark.parametrize("classes, expected", [(10, 56_909_194), (100, 57_277_924), (200, 57_687_624)])
-def test_alexnet_with_another_head(classes, expected):
-    """Without building 57 million numbers again: only fc8 depends on the number of classes."""
-    head = sum(p.numel() for p in nn.Linear(4096, classes).parameters())
-    assert 60_965_224 - ALEXNET_PARAMETERS["fc8"] + head == expected
-
-
 def test_cifar_quicks_maps_and_parameters():
     model = models.build("cifar_quick")
     assert maps_of(model, 32) == CIFAR_MAPS
@@ -111,19 +104,11 @@ def test_another_number_of_classes(name):
     assert logits.shape == (2, 7)
 
 
-@pytest.mark.parametrize("name", models.PRESETS)
-def test_presets_agree_with_what_they_build(name, request):
-    preset = models.PRESETS[name]
-    model = request.getfixturevalue("alexnet") if name == "alexnet" else models.build(name)
-    last = list(maps_of(model, preset.input_size).values())[-1]
-    assert last == (preset.num_classes,) and preset.summary and models.get_preset(name) is preset
-
-
 def test_alexnets_settings(alexnet):
     """Sections 3.3 to 4.2: where normalisation, pools and dropout stand, and in which form."""
     norm = "LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=2.0, alpha_over=element)"
     assert repr(alexnet.norm1) == repr(alexnet.norm2) == norm
-    assert repr(alexnet.drop6) == repr(alexnet.drop7) == "Dropout(p=0.5, inverted=False)"
+    assert repr(alexnet.drop6) == repr(alexnet.drop7) == "Dropout(p=0.5, inplace=False, inverted=False)"
     for pool in (alexnet.pool1, alexnet.pool2, alexnet.pool5):
         assert repr(pool) == "MaxPool2d(kernel_size=3, stride=2, padding=0, dilation=1, ceil_mode=False)"
     assert [getattr(alexnet, f"conv{i}").groups for i in range(1, 6)] == [1, 2, 1, 2, 2]

@@ -297,8 +297,8 @@ OURS = [
      "LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=2.0, alpha_over=element)"),
     (nn.LocalResponseNorm(3, within_channel=True, groups=2),
      "LocalResponseNorm(3, alpha=0.0001, beta=0.75, k=1.0, within_channel=True, groups=2)"),
-    (nn.Dropout(), "Dropout(p=0.5)"),
-    (nn.Dropout(0.2, inverted=False), "Dropout(p=0.2, inverted=False)"),
+    (nn.Dropout(), "Dropout(p=0.5, inplace=False)"),
+    (nn.Dropout(0.2, inverted=False), "Dropout(p=0.2, inplace=False, inverted=False)"),
 ]
 # fmt: on
 

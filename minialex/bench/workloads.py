@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import models, nn
+from ..models.names import published_names
 from ..tensor import Tensor, no_grad
 
 RECIPE = models.PRESETS["alexnet"].training  # momentum 0.9, weight decay 0.0005: the optimiser of every network here
@@ -34,35 +35,24 @@ def noise(shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape, np.float32)
 
 
-def alexnet_torchvision(num_classes=1000):
-    """torchvision's AlexNet, of "One weird trick for parallelizing convolutional neural networks" (2014).
-
-    (N, 3, 224, 224) -> logits (N, num_classes). 61,100,840 parameters for 1000 classes, torch's initial values.
-    """
-    return nn.Sequential({
-        "conv1": nn.Conv2d(3, 64, 11, stride=4, padding=2), "relu1": nn.ReLU(inplace=True),
-        "pool1": nn.MaxPool2d(3, 2),
-        "conv2": nn.Conv2d(64, 192, 5, padding=2), "relu2": nn.ReLU(inplace=True),
-        "pool2": nn.MaxPool2d(3, 2),
-        "conv3": nn.Conv2d(192, 384, 3, padding=1), "relu3": nn.ReLU(inplace=True),
-        "conv4": nn.Conv2d(384, 256, 3, padding=1), "relu4": nn.ReLU(inplace=True),
-        "conv5": nn.Conv2d(256, 256, 3, padding=1), "relu5": nn.ReLU(inplace=True),
-        "pool5": nn.MaxPool2d(3, 2),
-        "average": nn.AdaptiveAvgPool2d(6), "flatten": nn.Flatten(),
-        "drop6": nn.Dropout(0.5), "fc6": nn.Linear(256 * 6 * 6, 4096), "relu6": nn.ReLU(inplace=True),
-        "drop7": nn.Dropout(0.5), "fc7": nn.Linear(4096, 4096), "relu7": nn.ReLU(inplace=True),
-        "fc8": nn.Linear(4096, num_classes),
-    })  # fmt: skip
+def flattened(model):
+    """A Sequential of all layers of nested ones, so that each can be timed: conv1, relu1, maxpool2d1, conv2, ..."""
+    published, layers, number = {its: name for name, its in published_names(model).items()}, {}, 0
+    for name, layer in model.named_modules():
+        if not isinstance(layer, nn.Sequential):
+            number += name in published
+            layers[published.get(name, f"{type(layer).__name__.lower()}{number}")] = layer
+    return nn.Sequential(layers)
 
 
-def _preset(name, *batch_sizes):
+def _preset(name, *batch_sizes, arrange=lambda model: model):
     preset = models.PRESETS[name]
-    return Workload(name, preset.build, preset.input_size, preset.num_classes, batch_sizes)
+    return Workload(name, lambda: arrange(preset.build()), preset.input_size, preset.num_classes, batch_sizes)
 
 
 WORKLOADS = {
     "alexnet": _preset("alexnet", 32, 128),
-    "alexnet_torchvision": Workload("alexnet_torchvision", alexnet_torchvision, 224, 1000, (32,)),
+    "alexnet_torchvision": _preset("alexnet_torchvision", 32, arrange=flattened),
     "cifar_quick": _preset("cifar_quick", 128),
 }
 

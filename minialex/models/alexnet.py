@@ -80,7 +80,7 @@ ALEXNET = Preset(
     summary="the paper's network, its two GPUs written as groups",
     training=Training("shapes", epochs=90, batch_size=128, lr=0.01, schedule="plateau:5", flip=True),
     differs=(
-        "This is the paper's network. The paper says that pictures are 224 x 224, but its 55 x 55 maps need 227.",
+        "It is the paper's. The paper says that pictures are 224 x 224, but its 55 x 55 maps need 227.",
         "The paper counts 253,440 neurons in the first layer; 55 x 55 x 96 are 290,400.",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..nn import Conv2d, LocalResponseNorm, MaxPool2d, ReLU
 from .preset import Preset, Training
-from .table import dropout_at, from_table, fully_connected
+from .table import check_side, dropout_at, from_table, fully_connected
 
 
 def alexnet_2012(num_classes=1000, input_size=224, *, norm="lrn", dropout="after", inverted=False):
@@ -24,12 +24,12 @@ def alexnet_2012_one_gpu(num_classes=1000, input_size=224, *, norm="lrn", dropou
 
 
 def _released(channels, gpus, num_classes, input_size, norm, dropout, inverted):
+    check_side(input_size)
+    if norm not in ("lrn", "none"):
+        raise ValueError(f'norm is "lrn" or "none" in the networks of 2012, got {norm!r}')
     c1, c2, c3, c4, c5 = channels
     # its convolutions round sizes up: the last window of conv1 reaches beyond the right and lower edge, 3 pixels at 224
     beyond = (11 - input_size) % 4
-
-    if norm not in ("lrn", "none"):
-        raise ValueError(f'norm is "lrn" or "none" in the networks of 2012, got {norm!r}')
 
     def lrn():
         return LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0, groups=gpus) if norm == "lrn" else None

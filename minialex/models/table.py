@@ -35,14 +35,19 @@ def features(maps, input_size):
 
     ValueError where the picture is too small for a layer, or input_size is no whole number.
     """
-    if not isinstance(input_size, int) or input_size < 1:
-        raise ValueError(f"input_size is a whole number of pixels, at least 1, got {input_size!r}")
+    check_side(input_size)
     if not isinstance(maps, Sequential):
         maps = Sequential({name: layer for name, layer, *_ in maps if layer is not None})
     try:
         return math.prod(layout(maps, (3, input_size, input_size))[-1].output)
     except ValueError as error:
         raise ValueError(f"input_size={input_size} leaves no pixels: {error}") from error
+
+
+def check_side(input_size):
+    """ValueError unless input_size is a number of pixels."""
+    if not isinstance(input_size, int) or input_size < 1:
+        raise ValueError(f"input_size is a whole number of pixels, at least 1, got {input_size!r}")
 
 
 def fully_connected(maps, input_size, num_classes, drop, hidden=(), last=()):

@@ -7,17 +7,19 @@ from .preset import Preset, Training
 from .table import dropout_at, features, norm_layer
 
 
-def alexnet_torchvision(num_classes=1000, input_size=224, *, dropout="before", inverted=True):
+def alexnet_torchvision(num_classes=1000, input_size=224, *, norm="none", dropout="before", inverted=True):
     """torchvision's `alexnet`, after "One weird trick for parallelizing convolutional neural networks" (2014).
 
     (N, 3, 224, 224) -> logits (N, num_classes); 61,100,840 parameters for 1000 classes, with torch's initial values
-    and torchvision's names, which the adaptive pool lets any input_size keep.
+    and torchvision's names and shapes, which the adaptive pool lets any input_size keep.
+    norm="lrn" or "bn": behind the ReLU of conv1 and conv2; it moves the numbers of the layers behind it, and so their
+    names.
     """
-    maps = _features((64, 192, 384, 256, 256))
+    maps = _features((64, 192, 384, 256, 256), norm, (1, 2))
     features(maps, input_size)  # raises where the picture is too small
     return Sequential({
         "features": maps,
-        "avgpool": AdaptiveAvgPool2d(6),
+        "avgpool": AdaptiveAvgPool2d((6, 6)),
         "flatten": Flatten(),
         "classifier": _classifier(256 * 6 * 6, num_classes, dropout, inverted),
     })  # fmt: skip
@@ -27,9 +29,9 @@ def alexnet_pad2(num_classes=1000, input_size=224, *, norm="none", dropout="befo
     """Articles on PyTorch: `Conv2d(3, 96, 11, 4, padding=2)`, the paper's widths without groups.
 
     (N, 3, 224, 224) -> logits (N, num_classes); 62,378,344 parameters for 1000 classes, with torch's initial values.
-    norm="lrn": after conv2, as some have it; it moves the numbers of the layers behind it, and so their names.
+    norm="lrn" or "bn": behind the ReLU of conv2, where some have it; it moves the numbers of the layers behind it.
     """
-    maps = _features((96, 256, 384, 384, 256), norm)
+    maps = _features((96, 256, 384, 384, 256), norm, (2,))
     return Sequential({
         "features": maps,
         "flatten": Flatten(),
@@ -37,16 +39,23 @@ def alexnet_pad2(num_classes=1000, input_size=224, *, norm="none", dropout="befo
     })  # fmt: skip
 
 
-def _features(channels, norm="none"):
+def _features(channels, norm, normalized):
+    """The maps to pool5. normalized: the numbers of the convolutions that `norm` follows."""
+
+    def normal(number):
+        lrn = LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
+        return norm_layer(norm if number in normalized else "none", channels[number - 1], lrn)
+
     c1, c2, c3, c4, c5 = channels
     return _numbered(
         #                                          index without norm, torchvision's output
         Conv2d(3, c1, 11, stride=4, padding=2),  # 0    64 x 55 x 55
         ReLU(inplace=True),
+        normal(1),
         MaxPool2d(3, 2),                         # 2    64 x 27 x 27
         Conv2d(c1, c2, 5, padding=2),            # 3   192 x 27 x 27
         ReLU(inplace=True),
-        norm_layer(norm, c2, LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)),
+        normal(2),
         MaxPool2d(3, 2),                         # 5   192 x 13 x 13
         Conv2d(c2, c3, 3, padding=1),            # 6   384 x 13 x 13
         ReLU(inplace=True),

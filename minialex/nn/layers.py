@@ -250,7 +250,7 @@ class Dropout(Module):
         return functional.dropout(x, self.p, self.training, inverted=self.inverted, generator=self.generator)
 
     def extra_repr(self):
-        return f"p={self.p}" + ("" if self.inverted else ", inverted=False")
+        return f"p={self.p}, inplace=False" + ("" if self.inverted else ", inverted=False")
 
 
 class Flatten(Module):

@@ -1,0 +1,23 @@
+"""A network drawn: all layers as boxes and, for one of two groups, as the two towers of the paper's figure 2."""
+
+from __future__ import annotations
+
+from .layers3d import layers3d, text_width
+from .style import INK, sheet_of, write
+from .towers import are_two, towers
+
+MARGIN, HEAD, BETWEEN = 16, 36, 24  # pixels
+
+
+def architecture(rows, path, *, title):
+    """Draw the rows of a network (models.layout) into a PNG or SVG file, by the suffix of `path`."""
+    drawings = [layers3d(rows), *([towers(rows)] if are_two(rows) else [])]
+    width = max(text_width(title, 10, "bold"), *(width for width, *_ in drawings)) + 2 * MARGIN
+    height = HEAD + sum(height + BETWEEN for _, height, _ in drawings) - BETWEEN + MARGIN
+    figure, axes = sheet_of(width, height)
+    axes.text(MARGIN, HEAD / 2 + 2, title, va="center", fontsize=10, color=INK, fontweight="bold")
+    top = HEAD
+    for drawn_width, drawn_height, draw in drawings:
+        draw(axes, (width - drawn_width) / 2, top)
+        top += drawn_height + BETWEEN
+    write(figure, path)

@@ -1,0 +1,170 @@
+"""A network as a row of boxes: depth from channels, height and width from maps, a colour for each kind of layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Polygon, Rectangle
+from matplotlib.textpath import TextPath
+
+from .. import nn
+from ..window import pair
+from .style import BLUE, DPI, INK, PURPLE, VERMILION, tint
+
+PICTURE, YELLOW, GREEN, GREY = "#BBBBBB", "#E6C619", "#009E73", "#888888"
+KINDS = (  # what a layer is, its colour, its modules
+    ("convolution", BLUE, nn.Conv2d),
+    ("activation", YELLOW, (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh)),
+    ("normalisation", PURPLE, (nn.LocalResponseNorm, nn.BatchNorm2d)),
+    ("pooling", VERMILION, (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
+    ("flattened", PICTURE, (nn.Flatten, nn.Identity)),
+    ("fully connected", GREEN, nn.Linear),
+    ("dropout", GREY, nn.Dropout),
+)
+STARTS = ("convolution", "pooling", "flattened", "fully connected")  # kinds with a label of their own
+LARGEST = 190  # pixels of the drawing, for the height of the largest map and for the longest bar
+SLANT = (0.40, -0.28)  # pixels to the right and down for each pixel of a map's width
+SLAB, BAR = 6, 12  # thickness of what leaves shapes alone, of flattened layers
+GAP, LINE, SMALL = 16, 15, 8  # between cells; between lines of text; points
+
+
+@dataclass
+class Cell:
+    """A layer with those behind it that leave its shape alone: [(kind's colour, thickness)], and its label's lines."""
+
+    shape: tuple[int, ...]
+    label: list[str]
+    slabs: list[tuple[str, float]] = field(default_factory=list)
+
+
+class Scale:
+    """Gentle scales, in pixels of the drawing: the square root of maps' sides and of channels."""
+
+    def __init__(self, rows):
+        shapes = [rows[0].input, *(row.output for row in rows)]
+        self.side = max(shape[1] for shape in shapes if len(shape) == 3)
+        self.units = max(shape[0] for shape in shapes if len(shape) == 1)
+
+    def face(self, shape):
+        """(height, the map's width) of a layer; flattened ones are bars."""
+        if len(shape) == 3:
+            return LARGEST * (shape[1] / self.side) ** 0.5, LARGEST * (shape[2] / self.side) ** 0.5
+        return 30 + (LARGEST - 30) * (shape[0] / self.units) ** 0.4, BAR
+
+    def thickness(self, shape):
+        """Along the network."""
+        return max(SLAB, 2.2 * shape[0] ** 0.5) if len(shape) == 3 else BAR
+
+
+def text_width(text, size=SMALL, weight="normal"):
+    """Pixels that a text takes."""
+    return TextPath((0, 0), text, size=size, prop=FontProperties(weight=weight)).get_extents().width * DPI / 72
+
+
+def sizes(shape):
+    """96×55×55"""
+    return "×".join(f"{n:,}" for n in shape)
+
+
+def kind_of(layer):
+    """(kind, colour); ValueError for a layer of no known kind."""
+    for kind, color, modules in KINDS:
+        if isinstance(layer, modules):
+            return kind, color
+    raise ValueError(f"no box is known for a layer of type {type(layer).__name__}")
+
+
+def box(axes, x, y, thickness, face, color):
+    """A box whose outline's centre is at height y, its front's left edge at x; returns its right end.
+
+    Its front has `thickness` and the face's height; the face itself, the map, is the slanted side on the right.
+    """
+    height, (across, up) = face[0], slanted(face[1])
+    top = y - height / 2 - up / 2
+    right, bottom = x + thickness, top + height
+    style: dict = {"edgecolor": INK, "linewidth": 0.5, "joinstyle": "round"}
+    axes.add_patch(Rectangle((x, top), thickness, height, facecolor=tint(color, 0.75), **style))
+    corners = [(x, top), (x + across, top + up), (right + across, top + up), (right, top)]
+    axes.add_patch(Polygon(corners, facecolor=tint(color, 0.45), **style))
+    corners = [(right, top), (right + across, top + up), (right + across, bottom + up), (right, bottom)]
+    axes.add_patch(Polygon(corners, facecolor=tint(color, 0.95), **style))
+    return right + across
+
+
+def slanted(width):
+    """(pixels to the right, pixels down) of a map's width."""
+    return SLANT[0] * width, SLANT[1] * width
+
+
+def cells_of(rows, scale):
+    """The Cells of a network, the picture's first."""
+    cells = [Cell(rows[0].input, ["input", sizes(rows[0].input)], [(PICTURE, SLAB)])]
+    for row in rows:
+        kind, color = kind_of(row.layer)
+        if kind in STARTS:
+            cells.append(Cell(row.output, [row.name, sizes(row.output), *_window(row.layer)]))
+            cells[-1].slabs.append((color, scale.thickness(row.output)))
+        else:
+            cells[-1].slabs.append((color, SLAB))
+    return cells
+
+
+def _window(layer):
+    if not hasattr(layer, "kernel_size"):
+        return
+    (high, wide), stride = pair(layer.kernel_size, "kernel_size"), pair(layer.stride, "stride")
+    yield f"{high}×{wide}" + (f", stride {sizes(dict.fromkeys(stride))}" if stride != (1, 1) else "")
+    if getattr(layer, "groups", 1) > 1:
+        yield f"{layer.groups} groups"
+
+
+def layers3d(rows):
+    """(width, height, draw(axes, left, top)) of the layered view of a network's rows (models.layout)."""
+    scale = Scale(rows)
+    cells = cells_of(rows, scale)
+    widths = []
+    for cell in cells:
+        drawn = sum(thickness for _, thickness in cell.slabs) + slanted(scale.face(cell.shape)[1])[0]
+        widths.append(max(drawn, *map(text_width, cell.label[1:]), text_width(cell.label[0], SMALL, "bold")) + GAP)
+    extents = [scale.face(cell.shape)[0] - slanted(scale.face(cell.shape)[1])[1] for cell in cells]
+    above = max(extents) / 2
+    below = max(extent / 2 + len(cell.label) * LINE for extent, cell in zip(extents, cells))
+    height = above + below + 3 * LINE
+
+    def draw(axes, left, top):
+        x, middle = left, top + above
+        for cell, width, extent in zip(cells, widths, extents):
+            face = scale.face(cell.shape)
+            drawn = sum(thickness for _, thickness in cell.slabs) + slanted(face[1])[0]
+            at = x + (width - drawn) / 2
+            for color, thickness in cell.slabs:
+                box(axes, at, middle, thickness, face, color)
+                at += thickness
+            line_at = middle + extent / 2 + LINE
+            for number, line in enumerate(cell.label):
+                weight = "normal" if number else "bold"
+                axes.text(x + width / 2, line_at + number * LINE, line, ha="center", va="center", fontsize=SMALL,
+                          color=INK, fontweight=weight)  # fmt: skip
+            x += width
+        _legend(axes, left + GAP / 2, top + height - 10, rows)
+
+    return max(sum(widths), sum(_entry(kind) for kind, _ in _kinds(rows))), height, draw
+
+
+def _legend(axes, x, y, rows):
+    for kind, color in _kinds(rows):
+        axes.add_patch(Rectangle((x, y - 5), 10, 10, facecolor=tint(color, 0.75), edgecolor=INK, linewidth=0.5))
+        axes.text(x + 15, y, kind, va="center", fontsize=SMALL, color=INK)
+        x += _entry(kind)
+
+
+def _kinds(rows):
+    """(kind, colour) of those that a network has, in the order of KINDS."""
+    present = {kind_of(row.layer) for row in rows}
+    return [(kind, color) for kind, color, _ in KINDS if (kind, color) in present]
+
+
+def _entry(kind):
+    """The width of a kind in the legend, with the gap behind it."""
+    return 15 + text_width(kind) + 20

@@ -1,0 +1,78 @@
+"""A network explained: how it differs from the paper's, and where each of its numbers comes from."""
+
+from __future__ import annotations
+
+from .. import nn
+from ..models.layout import has_weights, window_of
+from .tables import by
+
+FORMULA = """\
+  output = floor((input + before + after - dilation * (kernel - 1) - 1) / stride) + 1
+  (before, after: padding; a pool in ceil mode rounds up instead)
+  parameters = filters * channels a filter sees * kernel height * kernel width + biases
+  MACs = outputs * inputs of one output"""
+
+
+def explain(name, preset, rows):
+    """Text: the preset's differences from the paper, then the arithmetic of every layer."""
+    lines = [f"{name}: {preset.summary}", ""]
+    if preset.differs:
+        lines += ["Compared with the paper's network:", *(f"  * {text}" for text in preset.differs), ""]
+    lines += ["How sizes are worked out:", FORMULA, ""]
+    for row in rows:
+        kind = type(row.layer).__name__
+        if row.output == row.input and not has_weights(row.layer):
+            lines.append(f"{row.name}, {kind}: {by(row.output)}, unchanged")
+        else:
+            lines.append(f"{row.name}, {kind}: {by(row.input)} -> {by(row.output)}")
+        lines += [f"  {step}" for step in _steps(row)]
+    return "\n".join(lines)
+
+
+def _steps(row):
+    """The equations of a layer, one a line."""
+    if isinstance(row.layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+        yield from _sizes(row)
+    elif isinstance(row.layer, nn.AdaptiveAvgPool2d):
+        yield f"{by(row.output[1:])} is asked for: each output is the mean of its share of the {by(row.input[1:])}"
+    elif isinstance(row.layer, nn.Flatten):
+        yield f"outputs = {_times(row.input)} = {row.output[-1]:,}"
+    if has_weights(row.layer):
+        yield from _weights(row)
+    elif row.parameters:
+        each, channels = row.parameters // row.output[0], row.output[0]
+        yield f"parameters = {each} a channel * {channels} = {row.parameters:,}, {row.trainable:,} of them trained"
+
+
+def _sizes(row):
+    """Height and width: one line where they are alike."""
+    window = window_of(row.layer, row.input)
+    is_same, ceil = row.layer.__dict__.get("padding") == "same", getattr(row.layer, "ceil_mode", False)
+    directions = [*zip(window.size, window.kernel, window.stride, window.padding, window.dilation, window.output)]
+    labels = ["height and width"] if directions[0] == directions[1] else ["height", "width"]
+    for label, (n, k, s, (before, after), d, out) in zip(labels, directions):
+        if is_same:
+            wanted = f"max((ceil({n} / {s}) - 1) * {s} + {d} * ({k} - 1) + 1 - {n}, 0)"
+            yield f'padding "same" = {wanted} = {before + after}, {before} before and {after} after'
+        span = n + before + after - d * (k - 1) - 1
+        rounding, quotient = ("ceil", -(-span // s)) if ceil else ("floor", span // s)
+        written = f"({n} + {before} + {after} - {d} * ({k} - 1) - 1)"
+        yield (
+            f"{label} = {rounding}({written} / {s}) + 1 = {rounding}({span} / {s}) + 1 "
+            f"= {quotient} + 1 = {quotient + 1}"
+        )
+        if out != quotient + 1:
+            yield f"{label} = {quotient + 1} - 1 = {out}: the last window would begin behind the picture"
+
+
+def _weights(row):
+    layer, weight = row.layer, row.layer.weight.shape
+    if isinstance(layer, nn.Conv2d) and layer.groups > 1:
+        yield f"channels a filter sees = {layer.in_channels} / {layer.groups} = {weight[1]}"
+    biases = f" + {weight[0]}" if layer.bias is not None else ""
+    yield f"parameters = {_times(weight)}{biases} = {row.parameters:,}"
+    yield f"MACs = {_times(row.output)} * {_times(weight[1:])} = {row.macs:,}"
+
+
+def _times(numbers):
+    return " * ".join(map(str, numbers))
