@@ -31,6 +31,7 @@ examples:
   python -m minialex.bench --model alexnet --batch-size 32 --rival torch-eager --json bench.json --plot bench.png
   python -m minialex.bench --model cifar_quick --backend numpy --rival none --profile
   python -m minialex.bench --backend cupy --matmul-precision tf32 --json gpu.json
+  python -m minialex.bench --loader ~/imagenet --backend numba
   python -m minialex.bench --quick"""
 
 
@@ -42,6 +43,8 @@ def main(argv=None):
     contenders = choose(device, options.backend, options.rival, _say)
     machine = device.measure(options.quick)
     _say(report.header(machine, [c.name for c in contenders], options.repeat))
+    if options.loader:
+        return _loader(options, contenders, device, machine)
     results: list = []
     try:
         for workload, number, batch_size, precision in _plan(options, device):
@@ -64,6 +67,24 @@ def main(argv=None):
             _keep(options, machine, results)
     finally:
         _status("")
+
+
+def _loader(options, contenders, device, machine):
+    """--loader: the pictures of a folder beside the network that they are for."""
+    from . import loader  # Pillow and tqdm are not needed for anything else here
+
+    batch_size, pictures = (options.batch_size or [128])[0], 64 if options.quick else 512
+    bench = loader.LoaderBench(
+        options.loader, contenders, device, batch_size, options.threads, options.repeat, pictures, _status
+    )
+    with cli.blame_input():
+        try:
+            result = bench.measure()
+        finally:
+            _status("")
+    _say("\n" + loader.text(result))
+    if options.json:
+        report.write_json(options.json, machine, options.repeat, loader=result)
 
 
 def _device(options):
@@ -102,7 +123,7 @@ def _profiles(contenders, workload, batch_size, clock):
 def _keep(options, machine, results):
     """The files asked for, new after every network: what was measured before Ctrl-C is not lost."""
     if options.json:
-        report.write_json(options.json, machine, options.repeat, results)
+        report.write_json(options.json, machine, options.repeat, networks=results)
     if options.plot:
         from . import chart  # matplotlib takes a moment to load
 
@@ -127,6 +148,11 @@ def _options(argv):
     if "none" in (options.rival or ()):
         if set(options.rival) != {"none"}:
             raise cli.UserError("--rival none leaves no other rival: give it alone, or leave it out")
+        options.rival = []
+    if options.loader:
+        for name in ("model", "rival", "plot", "profile"):
+            if getattr(options, name):
+                raise cli.UserError(f"--loader times pictures beside minialex's alexnet: leave out --{name}")
         options.rival = []
     options.batch_size = [*dict.fromkeys(options.batch_size or ([8] if options.quick else []))]
     options.repeat = options.repeat or (1 if options.quick else 5)
@@ -167,6 +193,8 @@ def _parser():
     layers = "time each layer of a network alone, with its first batch size (default: do)"
     p.add_argument("--layers", action=argparse.BooleanOptionalAction, default=True, help=layers)
     p.add_argument("--profile", action="store_true", help="show one training step by operation (default: do not)")
+    text = "instead: images/s of a folder of pictures (see --dataset folder), beside alexnet's (default: do not)"
+    option("--loader", "D", text, type=cli.folder)
     option("--json", "FILE", "write all figures there (default: do not)", type=_new_file)
     option("--plot", "FILE", "draw images/s as bars there, a PNG (default: do not)", type=_new_file)
     quick = "only see that it works: one round of cifar_quick in batches of 8, unless told otherwise (default: do not)"

@@ -118,7 +118,7 @@ def _optional(value, form):
     return "-" if value is None else form.format(value)
 
 
-def write_json(path, machine, repeat, networks):
+def write_json(path, machine, repeat, **measured):
     """Everything measured so far, times in seconds, into the file `path`."""
-    document = {"minialex": __version__, "machine": dataclasses.asdict(machine), "repeat": repeat, "networks": networks}
+    document = {"minialex": __version__, "machine": dataclasses.asdict(machine), "repeat": repeat, **measured}
     files.write_text(path, json.dumps(document, indent=1) + "\n")

@@ -11,21 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from minialex.data import cifar10, shapes
+from minialex.data import cifar10, folder, shapes
+from minialex.data.color import ColorNoise
 from minialex.data.dataset import ArrayDataset, Splits
 from minialex.data.loader import Loader
+from minialex.data.moments import Statistics, statistics
 from minialex.data.transforms import CenterCrop, Normalization, RandomCrop, RandomHorizontalFlip
 
 __all__ = [
     "DATASETS",
     "ArrayDataset",
     "CenterCrop",
+    "ColorNoise",
     "Loader",
     "Normalization",
     "RandomCrop",
     "RandomHorizontalFlip",
     "Splits",
+    "Statistics",
     "load",
+    "statistics",
 ]
 
 
@@ -48,6 +53,11 @@ DATASETS = {
         ("data_dir", "download", "validation", "limit"),
         "60,000 photographs in ten classes, 32x32; read from the official binary files (--download fetches them)",
     ),
+    "folder": Source(
+        folder.load,
+        ("data_dir", "size", "validation", "limit", "workers", "strict", "val_labels"),
+        "ImageNet, or pictures of your own: D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, D given by --data-dir",
+    ),
 }
 _EVERYWHERE = {"data_dir", "download"}  # where files would be; a data set without files has no use for it
 
@@ -63,13 +73,18 @@ def load(
     test_count=None,
     limit=None,
     seed=None,
+    workers=None,
+    strict=False,
+    val_labels=None,
 ):
     """The splits (train, validation, test) of the data set `name`; None leaves a choice to the data set.
 
     data_dir: folder of downloaded data, ~/.cache/minialex by default; download: fetch what is missing
-    size, train_count, test_count, seed: of drawn data sets only. This seed chooses the pictures, not the training
-    validation: how many pictures validate (cifar10: held out from training), 0 for none (then it is None)
-    limit: only the first N pictures of training, and at most N of the others
+    size: pixels a side, of drawn pictures and of those in a folder
+    train_count, test_count, seed: of drawn data sets only. This seed chooses the pictures, not the training
+    validation: how many pictures validate (cifar10, folder: held out from training), 0 for none (then it is None)
+    limit: only the first N pictures of training, and at most N of the others; of a folder N of every part of it
+    workers, strict, val_labels: of a folder only, see folder.load
 
     ValueError names what exists for an unknown name, and the choices a data set does not offer.
     """
@@ -87,6 +102,9 @@ def load(
         test_count=test_count,
         limit=limit,
         seed=seed,
+        workers=workers,
+        strict=strict or None,
+        val_labels=val_labels,
     )
     chosen = {option: value for option, value in asked.items() if value is not None}
     surplus = [option for option in chosen if option not in source.options and option not in _EVERYWHERE]

@@ -1,4 +1,4 @@
-"""Batches in a seeded order, the next one prepared while the network works on this one.
+"""Batches in a seeded order, the next ones prepared while the network works on this one.
 
 The loader has no state. Which pictures make up batch b of epoch e, and how each is changed, is a pure function of
 (seed, e, b): a run can resume in the middle of an epoch, and what was drawn before never matters.
@@ -6,10 +6,9 @@ The loader has no state. Which pictures make up batch b of epoch e, and how each
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
+from minialex.data.prefetch import prefetched
 from minialex.random import philox
 
 # The last word of the Philox counter: two streams apart from each other, and from dropout's (call number < 2^32).
@@ -17,21 +16,24 @@ _ORDER, _AUGMENTATION = 1, 2
 
 
 class Loader:
-    """Batches of `dataset`, passed through `transforms`.
+    """Batches of `dataset`, passed through `transforms`: a list, or a function of the epoch that returns one.
 
     shuffle: a new order each epoch; drop_last: leave out a last batch that is not full.
-    seed: a whole number below 2^64. ValueError for a batch_size below 1, or an empty data set.
+    seed: a whole number below 2^64. workers: threads, each of which prepares a batch ahead; the batches are the same.
+    ValueError for a batch_size or workers below 1, or an empty data set.
     """
 
-    def __init__(self, dataset, batch_size, transforms=(), *, shuffle=False, seed=0, drop_last=False):
+    def __init__(self, dataset, batch_size, transforms=(), *, shuffle=False, seed=0, drop_last=False, workers=1):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if not len(dataset):
             raise ValueError("there are no pictures to load: the data set is empty")
         if not 0 <= seed < 2**64:
             raise ValueError(f"a seed is a whole number from 0 to 2^64 - 1, got {seed}")
-        self.dataset, self.batch_size, self.transforms = dataset, batch_size, tuple(transforms)
-        self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
+        self.dataset, self.batch_size, self.transforms = dataset, batch_size, transforms
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
+        self.shuffle, self.seed, self.drop_last, self.workers = shuffle, seed, drop_last, workers
 
     def __len__(self):
         """Batches in an epoch."""
@@ -46,8 +48,11 @@ class Loader:
         if not 0 <= start_batch <= len(self):
             raise ValueError(f"an epoch has {len(self)} batches, so it cannot start at batch {start_batch}")
         order = self.order(epoch)
-        starts = range(start_batch * self.batch_size, len(self) * self.batch_size, self.batch_size)
-        return _one_ahead(lambda start: self._batch(order[start : start + self.batch_size], epoch), starts)
+
+        def batch(number):
+            return self._batch(order[number * self.batch_size : (number + 1) * self.batch_size], epoch)
+
+        return prefetched(batch, range(start_batch, len(self)), self.workers)
 
     def order(self, epoch):
         """The indices of an epoch in order: sorted by a 64-bit random number of (seed, epoch, index)."""
@@ -59,22 +64,11 @@ class Loader:
 
     def _batch(self, indices, epoch):
         images, labels = self.dataset.fetch(indices)
-        for position, transform in enumerate(self.transforms):
+        transforms = self.transforms(epoch) if callable(self.transforms) else self.transforms
+        for position, transform in enumerate(transforms):
             images = transform(images, self._words(indices, epoch, position, _AUGMENTATION).T)
         return np.ascontiguousarray(images, np.float32), labels
 
     def _words(self, indices, epoch, position, stream):
         """Four random words for every index: uint32 (4, n)."""
         return philox((indices, epoch, position, stream), (self.seed & 0xFFFFFFFF, self.seed >> 32))
-
-
-def _one_ahead(function, arguments):
-    """map(function, arguments), each result computed in a thread while its predecessor is in use."""
-    with ThreadPoolExecutor(1, thread_name_prefix="minialex-loader") as thread:
-        pending = None
-        for argument in arguments:
-            ready, pending = pending, thread.submit(function, argument)
-            if ready:
-                yield ready.result()
-        if pending:
-            yield pending.result()

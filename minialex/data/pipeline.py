@@ -1,7 +1,7 @@
 """From the pictures of a data set to what the network is shown, in training and in evaluation.
 
-    in training     colour noise - normalisation - random crop - flip
-    in evaluation                  normalisation - centre crop (or the ten views of section 4.1)
+    in training     normalisation - random crop - flip - colour noise
+    in evaluation   normalisation - centre crop (or the ten views of section 4.1)
 
 A network of the size of the pictures sees them whole. Where they are larger, as photographs of 256 pixels for a
 network of 227, it sees crops. A mean image as large as the pictures is subtracted before the crop, as the paper
@@ -29,11 +29,11 @@ class Pipeline:
     input_size: int
     channel_order: str = "RGB"
 
-    def training(self, *, crop_padding=0, flip=False, before=()):
-        """The transforms of a training Loader. before: of pixels from 0 to 255, such as colour noise."""
+    def training(self, *, crop_padding=0, flip=False, noise=()):
+        """The transforms of a training Loader. noise: transforms of normalised pictures, as [ColorNoise(...)]."""
         crop = RandomCrop(self.input_size, crop_padding)
         flips = [RandomHorizontalFlip()] if flip else []
-        return [*before, *self._normalized(crop), *flips, *self._order()]
+        return [*self._normalized(crop), *flips, *noise, *self._order()]
 
     def evaluation(self):
         """The transforms of a Loader without distortion: the middle of every picture."""

@@ -6,11 +6,9 @@ to it, so it keeps no state, and equal words give equal pictures. It never write
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-_CHUNK = 2**22  # values at a time, for statistics
+from .moments import statistics
 
 
 class Normalization:
@@ -34,19 +32,18 @@ class Normalization:
     @classmethod
     def channels(cls, dataset):
         """Mean 0 and deviation 1 in every channel of `dataset`; a channel that never changes keeps its scale."""
-        count = total = squares = 0
-        for images in _chunks(dataset):
-            count += images[:, 0].size
-            total = total + images.sum(axis=(0, 2, 3), keepdims=True)[0]
-            squares = squares + (images * images).sum(axis=(0, 2, 3), keepdims=True)[0]
-        mean = total / count
-        variance = squares / count - mean**2  # sums of whole numbers: exact in float64
-        return cls(mean, np.sqrt(np.where(variance > 0, variance, 1)))
+        of = statistics(dataset)
+        deviations = np.where(of.channel_deviations > 0, of.channel_deviations, 1)
+        return cls(of.channel_means[:, None, None], deviations[:, None, None])
 
     @classmethod
-    def mean_image(cls, dataset):
-        """The mean picture of `dataset` subtracted, the scale of 0 to 255 kept: the 2012 paper's only preprocessing."""
-        return cls(sum(images.sum(axis=0) for images in _chunks(dataset)) / len(dataset))
+    def mean_image(cls, dataset, size=None):
+        """The mean picture of `dataset` subtracted, the scale of 0 to 255 kept: the 2012 paper's only preprocessing.
+
+        size: of its centre only, to be subtracted from every crop of so many pixels.
+        """
+        mean = statistics(dataset).mean_image
+        return cls(CenterCrop(size)(mean[None])[0] if size else mean)
 
     def __call__(self, images, words=None):
         """float32 images; ValueError where mean and images do not fit."""
@@ -72,16 +69,6 @@ class Normalization:
         return f"Normalization(mean {self.mean.shape}, std {self.std.shape})"
 
 
-def _chunks(dataset):
-    """All pictures of a data set, some at a time, in float64."""
-    if not len(dataset):
-        raise ValueError("an empty data set has no mean")
-    count = max(1, _CHUNK // math.prod(dataset.image_shape))
-    for start in range(0, len(dataset), count):
-        images, _ = dataset.fetch(np.arange(start, min(start + count, len(dataset))))
-        yield images.astype(np.float64)
-
-
 class RandomCrop:
     """A size x size window at a random place of each picture, after `padding` zeros on every side.
 
@@ -96,9 +83,12 @@ class RandomCrop:
         _check_fits(self.size, height, width)
         top = _below(words[:, 0], height - self.size + 1)
         left = _below(words[:, 1], width - self.size + 1)
-        sides = (self.padding, self.padding)
-        padded = np.pad(images, ((0, 0), (0, 0), sides, sides))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (self.size, self.size), axis=(2, 3))
+        if self.size == height == width:
+            return images
+        if self.padding:
+            sides = (self.padding, self.padding)
+            images = np.pad(images, ((0, 0), (0, 0), sides, sides))
+        windows = np.lib.stride_tricks.sliding_window_view(images, (self.size, self.size), axis=(2, 3))
         return windows[np.arange(len(images)), :, top, left]
 
     def __repr__(self):
@@ -147,7 +137,7 @@ class RandomHorizontalFlip:
 
     def __call__(self, images, words):
         flipped = words[:, 0] < round(self.p * 2**32)
-        return np.where(flipped[:, None, None, None], images[..., ::-1], images)
+        return np.stack([image[..., ::-1] if flip else image for image, flip in zip(images, flipped)])
 
     def __repr__(self):
         return f"RandomHorizontalFlip(p={self.p})"

@@ -41,6 +41,8 @@ def test_load_names_what_exists():
 def test_load_refuses_what_a_data_set_does_not_offer(tmp_path):
     with pytest.raises(ValueError, match="cifar10 takes no train_count or seed; it offers data_dir"):
         data.load("cifar10", data_dir=tmp_path, train_count=5, seed=1)
+    with pytest.raises(ValueError, match="shapes takes no workers or strict or val_labels"):
+        data.load("shapes", workers=2, strict=True, val_labels="val.txt")
     with pytest.raises(ValueError, match="limit must be at least 1 picture, got 0"):
         data.load("shapes", limit=0)
 
@@ -54,5 +56,5 @@ def test_load_passes_every_choice_on():
 
 
 def test_every_data_set_says_what_it_is():
-    assert set(data.DATASETS) == {"shapes", "cifar10"}
+    assert set(data.DATASETS) == {"shapes", "cifar10", "folder"}
     assert all(source.summary and "\n" not in source.summary for source in data.DATASETS.values())

@@ -163,6 +163,23 @@ def test_one_batch_is_prepared_ahead_in_a_thread():
     batches.close()
 
 
+@pytest.mark.parametrize("workers", [2, 3, 8])
+def test_several_batches_ahead_are_the_same_batches(augmented, workers):
+    for start in (0, 2):
+        assert same(augmented(workers=workers).epoch(1, start), augmented().epoch(1, start))
+
+
+def test_as_many_batches_are_prepared_ahead_as_there_are_workers():
+    dataset = Recording(30)
+    batches = data.Loader(dataset, 3, workers=2).epoch()
+    next(batches)
+    for _ in range(3):
+        assert dataset.arrived.acquire(timeout=10)
+    assert sorted(dataset.fetched) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    batches.close()
+    assert len(dataset.fetched) == 3 and not loader_threads()
+
+
 def test_no_thread_is_left_behind():
     loader = data.Loader(Recording(12), 3)
     assert len(list(loader.epoch())) == 4
@@ -199,5 +216,17 @@ def test_bad_arguments_are_named():
         data.Loader(Recording(3), 0)
     with pytest.raises(ValueError, match="the data set is empty"):
         data.Loader(Recording(0), 3)
+    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+        data.Loader(Recording(3), 3, workers=0)
     with pytest.raises(ValueError, match="seed is a whole number"):
         data.Loader(Recording(3), 3, seed=-1)
+
+
+def test_transforms_may_depend_on_the_epoch():
+    """Which they are is asked for each epoch anew; the words are those of the same transforms in a list."""
+    both = [FirstWord(), FirstWord()]
+    loader = data.Loader(Recording(9), 4, lambda epoch: both if epoch < 2 else both[:1], shuffle=True)
+    channels = [next(loader.epoch(epoch))[0].shape[1] for epoch in (2, 0, 1, 3, 1)]
+    assert channels == [2, 3, 3, 2, 3]
+    assert same(loader.epoch(1), data.Loader(Recording(9), 4, both, shuffle=True).epoch(1))
+    assert same(loader.epoch(2, start_batch=1), list(data.Loader(Recording(9), 4, both[:1], shuffle=True).epoch(2))[1:])

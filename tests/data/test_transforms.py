@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minialex import data
-from minialex.data import transforms
+from minialex.data import moments
 
 EDGE_WORDS = [0, 1, 2**31 - 1, 2**31, 2**32 - 1]
 
@@ -24,7 +24,7 @@ def words_for(rng, n):
 
 
 def test_channel_statistics(dataset, monkeypatch):
-    monkeypatch.setattr(transforms, "_CHUNK", 4 * 90)  # chunks of 4 pictures and a rest of 3
+    monkeypatch.setattr(moments, "_CHUNK", 4 * 90)  # chunks of 4 pictures and a rest of 3
     normalize = data.Normalization.channels(dataset)
     images = dataset.images.astype(np.float64)
     np.testing.assert_allclose(normalize.mean.ravel(), images.mean(axis=(0, 2, 3)), rtol=1e-6)
@@ -37,7 +37,7 @@ def test_channel_statistics(dataset, monkeypatch):
 
 
 def test_mean_image(dataset, monkeypatch):
-    monkeypatch.setattr(transforms, "_CHUNK", 4 * 90)
+    monkeypatch.setattr(moments, "_CHUNK", 4 * 90)
     normalize = data.Normalization.mean_image(dataset)
     images = dataset.images.astype(np.float64)
     np.testing.assert_allclose(normalize.mean, images.mean(axis=0), rtol=1e-6)

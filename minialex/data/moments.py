@@ -1,0 +1,86 @@
+"""The mean picture of a data set and the principal components of its colours, for normalisation and colour noise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+_CHUNK = 2**22  # values fetched at a time
+_PIECE = 2**18  # values whose products are summed at a time: 2 MB in float64 stay in the cache
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of all pictures of a data set, in its own scale of 0 to 255.
+
+    mean_image: float64 (C, H, W). deviations: (C,), the standard deviations along the principal axes of the pixels'
+    colours, ascending; vectors: (C, C), these axes as columns. channel_deviations: (C,), of each channel alone.
+    """
+
+    mean_image: np.ndarray
+    deviations: np.ndarray
+    vectors: np.ndarray
+    channel_deviations: np.ndarray
+
+    @property
+    def channel_means(self):
+        """(C,): the mean of each channel over all pixels."""
+        return self.mean_image.mean(axis=(1, 2))
+
+
+class Sums:
+    """Of pixels and of products of channels: whole numbers, so that no order of adding them changes the result.
+
+    count: of pictures; total: int64 (C, H, W); products: int64 (C, C), of channels c and d over all pixels.
+    """
+
+    NAMES = ("count", "total", "products")
+
+    def __init__(self, count=0, total=0, products=0):
+        self.count, self.total, self.products = count, total, products
+
+    @classmethod
+    def of(cls, images):
+        """Of uint8 pictures (n, C, H, W)."""
+        n, channels = images.shape[:2]
+        products, step = 0, max(1, _PIECE // math.prod(images.shape[1:]))
+        for start in range(0, n, step):
+            pixels = images[start : start + step].transpose(1, 0, 2, 3).reshape(channels, -1).astype(np.float64)
+            products = products + (pixels @ pixels.T).astype(np.int64)  # exact: far below 2^53
+        return cls(n, images.sum(axis=0, dtype=np.int64), products)
+
+    def add(self, other):
+        """Take in the pictures of other Sums."""
+        self.count += other.count
+        self.total, self.products = self.total + other.total, self.products + other.products
+
+    def statistics(self):
+        """The Statistics; covariance = (N sum x y - sum x sum y) / N^2. ValueError where no picture was added."""
+        if not self.count:
+            raise ValueError("an empty data set has no mean")
+        pixels = int(self.count) * math.prod(self.total.shape[1:])
+        sums = self.total.sum(axis=(1, 2)).astype(object)  # Python's integers: the products are beyond 2^63
+        covariance = pixels * self.products.astype(object) - np.outer(sums, sums)
+        covariance = (covariance / pixels**2).astype(np.float64)
+        variances, vectors = np.linalg.eigh(covariance)
+        deviations = np.sqrt(np.maximum(variances, 0))  # rounding may leave a variance of 0 below it
+        return Statistics(self.total / self.count, deviations, vectors, np.sqrt(np.diag(covariance)))
+
+
+def statistics(dataset):
+    """The Statistics of any data set: its own, where it knows them (`dataset.statistics()`), else computed."""
+    return dataset.statistics() if hasattr(dataset, "statistics") else sums(dataset).statistics()
+
+
+def sums(dataset):
+    """The Sums of all pictures of a data set; a progress bar on stderr where it takes longer than a moment."""
+    result, step = Sums(), max(1, _CHUNK // math.prod(dataset.image_shape))
+    with tqdm(desc="statistics", total=len(dataset), unit=" images", leave=False, disable=None, delay=1) as bar:
+        for start in range(0, len(dataset), step):
+            images, _ = dataset.fetch(np.arange(start, min(start + step, len(dataset))))
+            result.add(Sums.of(images))
+            bar.update(len(images))
+    return result

@@ -1,0 +1,133 @@
+"""Packed pictures: large files of pixels, read by memory map as fast as the memory or the disk is.
+
+    pack.json               format, size, classes; of train and val their pictures and shards; length and checksum of
+                            every file. It is written last: without it nothing is complete
+    train-00000.npy ...     uint8 (n, 3, size, size), in order
+    train-labels.npy        int64 (N,)
+    statistics.npz          the moments.Sums of train
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import zlib
+
+import numpy as np
+
+from .cache import cached
+from .moments import Sums, sums
+from .splitting import split
+
+INDEX, STATISTICS, FORMAT = "pack.json", "statistics.npz", 1
+_AGAIN = "pack the pictures again with python -m minialex.data.pack"
+
+
+def load(root, size=None, validation=None, limit=None):
+    """The splits of a packed folder; see folder.load. ValueError for one that is damaged or not complete."""
+    index = read_index(root)
+    if size not in (None, index["size"]):
+        own = index["size"]
+        raise ValueError(f"{root} holds pictures packed in {own} pixels, not {size}: give --resize {own}, or repack")
+    count = {name: part["pictures"] for name, part in index["splits"].items()}
+    of_train, of_val = (functools.partial(PackedDataset, root, index, name) for name in ("train", "val"))
+    return split(count["train"], count.get("val", 0), of_train, of_val, validation, limit)
+
+
+def read_index(root):
+    """What pack.json says, after a check of the files that it lists. ValueError for the first that is wrong."""
+    path = root / INDEX
+    try:
+        index = json.loads(path.read_bytes())
+        version = index["format"]
+        if version == FORMAT:
+            for name, expected in index["files"].items():
+                _check(root / name, expected["bytes"], expected["crc32"])
+            index["classes"] = tuple(index["classes"])
+            _ = index["size"], index["splits"]["train"]["shards"]
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged ({error}); {_AGAIN}") from error
+    if version != FORMAT:
+        raise ValueError(f"{path} is of format {version}, and this minialex reads format {FORMAT}; {_AGAIN}")
+    return index
+
+
+def _check(path, length, checksum):
+    """ValueError for a file of another length or, unless it is a shard, content; shards are too large to read now."""
+    if not path.is_file():
+        raise ValueError(f"{path} is missing, a part of the packed pictures; {_AGAIN}")
+    found = path.stat().st_size
+    if found != length:
+        wrong = "cut short" if found < length else "too long"
+        raise ValueError(f"{path} is {wrong}: {found:,} bytes where {length:,} were expected; {_AGAIN}")
+    if not is_shard(path.name) and zlib.crc32(path.read_bytes()) != checksum:
+        raise ValueError(f"{path} is damaged: its checksum is not the one in {INDEX}; {_AGAIN}")
+
+
+def shard_name(split, number):
+    """Of the file of a split's pictures."""
+    return f"{split}-{number:05}.npy"
+
+
+def labels_name(split):
+    """Of the file of a split's labels."""
+    return f"{split}-labels.npy"
+
+
+def is_shard(name):
+    """Whether a file has such a name."""
+    return re.fullmatch(r"(train|val)-\d{5,}\.npy", name) is not None
+
+
+class PackedDataset:
+    """The pictures of a split at `indices`, all by default; only those fetched are read. ValueError for damaged files.
+
+    index: what pack.json says. Pixels are not checked: that would take reading them all.
+    """
+
+    def __init__(self, root, index, split, indices=None):
+        part, self.classes = index["splits"][split], index["classes"]
+        self.image_shape = (3, index["size"], index["size"])
+        self._root, self._is_train, self._files = root, split == "train", index["files"]
+        self._shards = [_open(root / name, np.uint8, self.image_shape) for name in part["shards"]]
+        self._starts = np.cumsum([0, *map(len, self._shards)])
+        labels = _open(root / labels_name(split), np.int64, ())
+        if not len(labels) == self._starts[-1] == part["pictures"] or labels.max(initial=0) >= len(self.classes):
+            raise ValueError(f"the files of {root} do not belong together; {_AGAIN}")
+        self._rows = np.arange(len(labels)) if indices is None else np.asarray(indices)
+        self._is_whole = len(self._rows) == len(labels)
+        self.labels = np.array(labels)[self._rows]
+
+    def __len__(self):
+        return len(self._rows)
+
+    def fetch(self, indices):
+        """Pictures and labels at `indices`: copies, uint8 (n, 3, size, size) and int64 (n,)."""
+        rows = self._rows[np.asarray(indices, np.int64)]
+        shards = np.searchsorted(self._starts, rows, side="right") - 1
+        images = np.empty((len(rows), *self.image_shape), np.uint8)
+        for place, (shard, row) in enumerate(zip(shards.tolist(), (rows - self._starts[shards]).tolist())):
+            images[place] = self._shards[shard][row]
+        return images, self.labels[indices]
+
+    def statistics(self):
+        """The moments.Statistics: those of all of train are packed with it, of some they are computed and kept."""
+        if self._is_train and self._is_whole:
+            with np.load(self._root / STATISTICS, allow_pickle=False) as arrays:
+                return Sums(**arrays).statistics()
+        content = json.dumps([self._is_train, self._files], sort_keys=True)
+        key = hashlib.sha256(content.encode() + self._rows.tobytes())
+        return Sums(**cached(key.hexdigest(), Sums.NAMES, lambda: vars(sums(self)))).statistics()
+
+
+def _open(path, dtype, shape):
+    """A memory map of the array (n, *shape) in a file."""
+    try:
+        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))  # plain: np.memmap is slow to index
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); {_AGAIN}") from error
+    if array.dtype != dtype or array.shape[1:] != shape:
+        raise ValueError(f"{path} holds {array.dtype} {array.shape} where {np.dtype(dtype)} (n, *{shape}) was expected")
+    return array

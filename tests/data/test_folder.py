@@ -1,0 +1,396 @@
+"""Pictures in folders: found, labelled, decoded, checked once, and the same with any number of threads."""
+
+import os
+import sys
+import threading
+import types
+
+import numpy as np
+import pytest
+from photographs import damage, pixels, write
+from photographs import folder as photographs
+from PIL import Image, ImageOps
+
+from minialex import data
+from minialex.data import cache, decode, folder
+from minialex.data.decode import Damaged
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "pictures"
+
+
+def load(root, **options):
+    return data.load("folder", data_dir=root, **{"size": 16, **options})
+
+
+def counted(monkeypatch):
+    """The paths decoded from now on."""
+    seen, original = [], folder.decode
+
+    def remember(path, size):
+        seen.append(path)
+        return original(path, size)
+
+    monkeypatch.setattr(folder, "decode", remember)
+    return seen
+
+
+class TestDecode:
+    @staticmethod
+    def weights(long, short):
+        """The matrix (short, long) of a triangle filter, as wide as the reduction, by plain loops."""
+        scale = long / short
+        matrix = np.zeros((short, long))
+        for i in range(short):
+            for j in range(long):
+                matrix[i, j] = max(0, 1 - abs((j + 0.5) - (i + 0.5) * scale) / max(scale, 1))
+        return matrix / matrix.sum(axis=1, keepdims=True)
+
+    @pytest.mark.parametrize(
+        ("height", "width", "resized"), [(37, 53, (16, 22)), (53, 37, (22, 16)), (9, 30, (16, 53)), (16, 16, (16, 16))]
+    )
+    def test_against_loops(self, tmp_path, rng, height, width, resized):
+        image = rng.integers(0, 256, (height, width, 3), np.uint8)
+        Image.fromarray(image).save(tmp_path / "a.png")
+        rows, columns = self.weights(height, resized[0]), self.weights(width, resized[1])
+        expected = np.einsum("yh,hwc,xw->cyx", rows, image.astype(float), columns)
+        top, left = round((resized[0] - 16) / 2), round((resized[1] - 16) / 2)
+        found = decode.decode(tmp_path / "a.png", 16)
+        assert found.dtype == np.uint8 and found.shape == (3, 16, 16)
+        difference = found - expected[:, top : top + 16, left : left + 16]
+        assert np.abs(difference).max() <= 1.5, "rounded once in each direction"
+
+    def test_the_middle_is_kept(self, tmp_path):
+        image = pixels(1, 16, 40)
+        Image.fromarray(image).save(tmp_path / "a.png")
+        np.testing.assert_array_equal(decode.decode(tmp_path / "a.png", 16), image[:, 12:28].transpose(2, 0, 1))
+
+    @pytest.mark.parametrize(
+        ("mode", "colour", "expected"),
+        [
+            ("L", 77, (77, 77, 77)),
+            ("1", 1, (255, 255, 255)),
+            ("LA", (77, 255), (77, 77, 77)),
+            ("RGBA", (200, 10, 30, 255), (200, 10, 30)),
+            ("RGBA", (200, 10, 30, 0), (255, 255, 255)),  # nothing is seen of it
+            ("I;16", 200 * 257, (200, 200, 200)),
+        ],
+    )
+    def test_modes(self, tmp_path, mode, colour, expected):
+        Image.new(mode, (20, 18), colour).save(tmp_path / "a.png")
+        found = decode.decode(tmp_path / "a.png", 16)
+        assert {tuple(pixel) for pixel in found.reshape(3, -1).T.tolist()} == {expected}
+
+    def test_palette(self, tmp_path):
+        image = Image.new("P", (16, 16), 1)
+        image.putpalette([9, 9, 9, 250, 128, 3])
+        image.save(tmp_path / "a.gif")
+        assert decode.decode(tmp_path / "a.gif", 16)[:, 5, 5].tolist() == [250, 128, 3]
+
+    @pytest.mark.parametrize(("mode", "colour"), [("L", 100), ("CMYK", (255, 0, 0, 0)), ("RGB", (0, 255, 255))])
+    def test_jpeg(self, tmp_path, mode, colour):
+        Image.new(mode, (33, 20), colour).save(tmp_path / "a.JPEG")
+        expected = (100, 100, 100) if mode == "L" else (0, 255, 255)  # cyan ink takes the red away
+        found = decode.decode(tmp_path / "a.JPEG", 16).astype(int)
+        assert np.abs(found - np.reshape(expected, (3, 1, 1))).max() <= 3
+
+    @pytest.mark.parametrize("orientation", range(10))
+    def test_turned_upright(self, tmp_path, orientation):
+        image, exif = Image.fromarray(pixels(3, 16, 16)), Image.Exif()
+        exif[0x0112] = orientation
+        image.save(tmp_path / "a.png", exif=exif)
+        with Image.open(tmp_path / "a.png") as image:
+            expected = np.asarray(ImageOps.exif_transpose(image)).transpose(2, 0, 1)
+        np.testing.assert_array_equal(decode.decode(tmp_path / "a.png", 16), expected)
+
+    def test_damaged_exif_data_is_not_a_damaged_picture(self, tmp_path):
+        Image.fromarray(pixels(3, 16, 16)).save(tmp_path / "a.jpg", exif=b"Exif\0\0no such data")
+        assert decode.decode(tmp_path / "a.jpg", 16).shape == (3, 16, 16)
+
+    def test_a_large_jpeg_is_reduced_early_and_looks_the_same(self, tmp_path):
+        Image.fromarray(pixels(5, 480, 640)).save(tmp_path / "a.jpg", quality=95)
+        with Image.open(tmp_path / "a.jpg") as image:
+            whole = np.asarray(image.resize((64, 48), Image.Resampling.BILINEAR))[:, 8:56].transpose(2, 0, 1)
+        found = decode.decode(tmp_path / "a.jpg", 48)
+        assert np.abs(found.astype(int) - whole).max() <= 3
+
+    def test_a_bomb_is_told_from_a_picture(self, tmp_path, monkeypatch):
+        write(tmp_path / "a.png", height=40, width=40)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 700)
+        with pytest.raises(Damaged, match="a.png is damaged.*1600 pixels. exceeds limit of 1400 pixels"):
+            decode.decode(tmp_path / "a.png", 16)
+
+    def test_errors_of_the_system_are_not_damage(self, tmp_path):
+        with pytest.raises(FileNotFoundError) as caught:
+            decode.decode(tmp_path / "missing.jpg", 16)
+        assert not isinstance(caught.value, Damaged) and "missing.jpg" in str(caught.value)
+
+
+class TestFinding:
+    def test_classes_labels_and_what_is_ignored(self, root, capsys):
+        photographs(root, {"b": 2, "a": 3, "c": 1})
+        write(root / "train" / "c" / "LOUD.PNG")
+        for name in (".hidden.jpg", "notes.txt"):
+            (root / "train" / "a" / name).write_text("no picture")
+        (root / "train" / "b" / "deeper").mkdir()
+        (root / "train" / ".cache").mkdir()
+        (root / "train" / "readme").write_text("")
+        photographs(root, {"c": 1, "a": 1}, "val")
+        splits = load(root)
+        assert splits.train.classes == ("a", "b", "c") and splits.train.image_shape == (3, 16, 16)
+        assert splits.train.labels.tolist() == [0, 0, 0, 1, 1, 2, 2] and splits.train.labels.dtype == np.int64
+        assert splits.test.labels.tolist() == [0, 2] and splits.validation is splits.test
+        assert "train: 5 other files are no pictures" in capsys.readouterr().err
+        images, labels = splits.train.fetch([6, 3, 3])
+        assert images.shape == (3, 3, 16, 16) and labels.tolist() == [2, 1, 1]
+        for image, name in zip(images, ("c/LOUD.PNG", "b/0.jpg", "b/0.jpg")):
+            np.testing.assert_array_equal(image, decode.decode(root / "train" / name, 16))
+
+    def test_readable_names(self, root):
+        photographs(root, {"n1": 1, "n2": 1, "n3": 1, "n4": 2})
+        (root / "LOC_synset_mapping.txt").write_text("n1 tench, Tinca tinca\nn2 crane\nn3 crane, machine\nn9 cock\n")
+        assert load(root).train.classes == ("tench", "crane (n2)", "crane (n3)", "n4")
+
+    def test_without_val_some_of_train_are_held_out_of_every_part(self, root):
+        photographs(root, {"a": 10, "b": 30})
+        splits = load(root)
+        assert (len(splits.train), len(splits.validation)) == (36, 4) and splits.test is splits.validation
+        assert splits.validation.labels.tolist() == [0, 1, 1, 1]
+        both = np.concatenate([splits.train.fetch(range(36))[0], splits.test.fetch(range(4))[0]])
+        assert len(np.unique(both.reshape(40, -1), axis=0)) == 40, "no picture is in both"
+
+    @pytest.mark.parametrize(("asked", "train", "validation"), [(None, 8, 4), (0, 8, None), (3, 5, 3)])
+    def test_with_val(self, root, asked, train, validation):
+        photographs(photographs(root, {"a": 4, "b": 4}), {"a": 2, "b": 2}, "val")
+        splits = load(root, validation=asked)
+        assert len(splits.train) == train and len(splits.test) == 4
+        assert splits.validation is None if validation is None else len(splits.validation) == validation
+        if asked == 3:
+            assert splits.validation is not splits.test
+
+    def test_limit_reads_no_other_file(self, root, monkeypatch):
+        photographs(photographs(root, {"a": 12, "b": 12}), {"a": 9, "b": 9}, "val")
+        seen = counted(monkeypatch)
+        splits = load(root, limit=4)
+        assert splits.train.labels.tolist() == splits.test.labels.tolist() == [0, 0, 1, 1]
+        splits.train.statistics()
+        assert len(seen) == len(set(seen)) == 8
+
+    @pytest.mark.parametrize(
+        ("make", "options", "message"),
+        [
+            (lambda root: root.mkdir(), {}, "holds no pictures: expected .*train/CLASS"),
+            (lambda root: photographs(root, {"a": 1}), {"validation": 1}, "validation must be from 0 to 0"),
+            (lambda root: photographs(root, {"a": 2}), {"validation": 0}, "without a folder val"),
+            (lambda root: (photographs(root, {"a": 1}) / "train" / "b").mkdir(), {}, "train/b holds no pictures"),
+            (lambda root: photographs(photographs(root, {"a": 1}), {"c": 1}, "val"), {}, "val/c is of no known class"),
+            (lambda root: (photographs(root, {"a": 1}) / "val").mkdir(), {}, "val holds no pictures"),
+            (lambda root: photographs(root, {"a": 2}), {"val_labels": "x"}, "there is no folder .*val"),
+            (lambda root: write(photographs(photographs(root, {"a": 1}), {"a": 1}, "val") / "val" / "x.jpg"), {},
+             "both class folders and pictures, x.jpg"),
+        ],
+    )  # fmt: skip
+    def test_what_is_wrong_is_said(self, root, make, options, message):
+        make(root)
+        with pytest.raises((ValueError, OSError), match=message):
+            load(root, **options)
+
+    def test_without_a_folder(self):
+        with pytest.raises(ValueError, match="name the folder .* with --data-dir"):
+            data.load("folder")
+
+
+class TestLabelFiles:
+    """val/ with its pictures in one folder; the classes in order are n1, n2, n3."""
+
+    NAMES = tuple(f"ILSVRC2012_val_{i:08}.JPEG" for i in (1, 2, 3))
+
+    @pytest.fixture
+    def flat(self, root):
+        photographs(root, {"n1": 1, "n2": 1, "n3": 1})
+        for seed, name in enumerate(self.NAMES):
+            write(root / "val" / name, seed)
+        return root
+
+    @pytest.fixture
+    def kit(self, monkeypatch):
+        """SciPy's reader of meta.mat, or what stands for it: ILSVRC's numbers are not the classes' order."""
+        rows = np.array([(1, "n3"), (2, "n1"), (3, "n2")], [("ILSVRC2012_ID", "u2"), ("WNID", object)])
+        io = types.SimpleNamespace(loadmat=lambda path, squeeze_me: {"synsets": rows})
+        monkeypatch.setitem(sys.modules, "scipy", types.SimpleNamespace(io=io))
+        monkeypatch.setitem(sys.modules, "scipy.io", io)
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("val.txt", "{1} 0\n{0}   2\n{2}\t1\n\n"),
+            ("val.txt", "{0} n3\n{1} n1\n{2} n2\nILSVRC2012_val_00000009.JPEG n1\n"),
+            ("LOC_val_solution.csv", "ImageId,PredictionString\n{2},n2 1 2 3 4 n2 5 6 7 8 \n{0},n3 1 2 3 4\n{1},n1\n"),
+            ("ILSVRC2012_validation_ground_truth.txt", "1\n2\n3\n"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("given", [True, False])
+    def test_every_format(self, flat, kit, tmp_path, name, text, given):
+        stems = [n.removesuffix(".JPEG") if name.endswith("csv") else n for n in self.NAMES]
+        place = tmp_path if given else flat
+        (place / "meta.mat").write_bytes(b"")
+        (place / name).write_text(text.format(*stems))
+        splits = load(flat, val_labels=str(place / name) if given else None)
+        assert splits.test.labels.tolist() == [2, 0, 1]
+
+    def test_the_development_kit_read_by_scipy(self, flat, tmp_path):
+        io = pytest.importorskip("scipy.io", reason="scipy is not installed")
+        rows = np.array([(1, "n3", 5.0), (2, "n1", 6.0), (3, "n2", 7.0)],
+                        [("ILSVRC2012_ID", "f8"), ("WNID", object), ("other", "f8")])  # fmt: skip
+        io.savemat(tmp_path / "meta.mat", {"synsets": rows})
+        (tmp_path / "truth.txt").write_text("1\n2\n3\n")
+        assert load(flat, val_labels=str(tmp_path / "truth.txt")).test.labels.tolist() == [2, 0, 1]
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (None, "names? the file that does with --val-labels"),
+            ("", "val.txt is empty"),
+            ("{0} 0\n{1} 3\n{2} 0\n", "line 2: .* names none of the 3 classes"),
+            ("{0} 0\n{1} -1\n{2} 0\n", "line 2: .* names none of the 3 classes"),
+            ("{0} 0\n{1}\n{2} 0\n", "line 2: .* names none of the 3 classes"),
+            ("{0} 0\n{2} 1\n", "states no class for 1 of 3 pictures, as ILSVRC2012_val_00000002"),
+            ("1\n2\n3\n", "only the kit's .*meta.mat explains"),
+        ],
+    )
+    def test_what_is_wrong_is_said(self, flat, kit, text, message):
+        if text is not None:
+            (flat / "val.txt").write_text(text.format(*self.NAMES))
+        with pytest.raises((ValueError, OSError), match=message):
+            load(flat)
+
+    def test_without_scipy(self, flat, monkeypatch):
+        monkeypatch.setitem(sys.modules, "scipy.io", None)
+        (flat / "val.txt").write_text("1\n2\n3\n")
+        with pytest.raises(ValueError, match="pip install scipy"):
+            load(flat)
+
+
+class TestDamage:
+    @pytest.fixture
+    def damaged(self, root):
+        photographs(root, {"a": 40, "b": 3})
+        damage(root / "train" / "a" / "5.jpg")
+        (root / "train" / "b" / "1.jpg").write_bytes(b"")
+        return root
+
+    def test_named_counted_and_left_out(self, damaged, capsys):
+        splits = load(damaged, validation=1)  # the first
+        assert np.bincount(splits.train.labels).tolist() == [38, 2]
+        err = capsys.readouterr().err
+        assert "a/5.jpg is damaged, or no picture (image file is truncated" in err
+        assert "b/1.jpg is damaged, or no picture (of no known format)" in err
+        assert "train: 2 of 42 pictures are damaged and left out" in err
+        np.testing.assert_array_equal(
+            splits.train.fetch([len(splits.train) - 1])[0][0], decode.decode(damaged / "train" / "b" / "2.jpg", 16)
+        )
+
+    def test_strict_stops_also_by_the_cache(self, damaged):
+        for _ in range(2):
+            with pytest.raises(Damaged, match=r"5.jpg is damaged.*leave out --strict"):
+                len(load(damaged, strict=True).train)
+            len(load(damaged).train)  # now it is in the cache
+
+    def test_the_cache_spares_reading_until_a_file_changes(self, damaged, monkeypatch, capsys):
+        before = load(damaged, validation=1).train.statistics()
+        seen = counted(monkeypatch)
+        again = load(damaged, validation=1)
+        np.testing.assert_array_equal(again.train.statistics().mean_image, before.mean_image)
+        assert not seen and capsys.readouterr().err.count("a/5.jpg is damaged") == 2
+        load(damaged, validation=1, size=17).train.statistics()
+        assert len(seen) == 42
+        write(damaged / "train" / "a" / "5.jpg", 9)
+        assert len(load(damaged, validation=1).train) == 41
+        assert len(seen) == 84
+        os.utime(damaged / "train" / "a" / "7.jpg", ns=(1, 1))
+        assert len(load(damaged, validation=1).train) == 41
+        assert len(seen) == 126
+
+    @pytest.mark.parametrize(
+        "harm", [damage, lambda path: path.write_bytes(b"PK"), lambda path: np.savez(path, count=1)]
+    )
+    def test_a_damaged_cache_is_made_again(self, damaged, harm, monkeypatch):
+        before = load(damaged, validation=1).train.statistics()
+        (kept,) = cache.folder().rglob("*.npz")
+        harm(kept)
+        seen = counted(monkeypatch)
+        for _ in range(2):
+            assert np.array_equal(load(damaged, validation=1).train.statistics().mean_image, before.mean_image)
+        assert len(seen) == 42
+
+    def test_a_cache_that_cannot_be_written(self, damaged, tmp_path, capsys):
+        (tmp_path / "cache").write_text("a file where the folder would be")
+        assert len(load(damaged, validation=1).train) == 40
+        assert "not kept for the next time" in capsys.readouterr().err
+
+    def test_nothing_left(self, root):
+        photographs(root, {"a": 2})
+        for path in (root / "train" / "a").iterdir():
+            damage(path)
+        with pytest.raises(OSError, match="none of the 1 pictures of .*train can be read"):
+            len(load(root, validation=1).train)
+
+    def test_a_file_that_breaks_later_is_named(self, root):
+        photographs(root, {"a": 5})
+        splits = load(root, validation=1, workers=2)
+        assert len(splits.train) == 4
+        damage(root / "train" / "a" / "3.jpg")
+        with pytest.raises(OSError, match=r"a/3.jpg is damaged"):
+            splits.train.fetch(range(4))
+        (root / "train" / "a" / "3.jpg").unlink()
+        with pytest.raises(OSError, match=r"a/3.jpg"):
+            splits.train.fetch(range(4))
+
+    def test_an_interrupt_leaves_nothing(self, damaged, monkeypatch):
+        def interrupted(path, size):
+            if path.name == "7.jpg":
+                raise KeyboardInterrupt
+            return decode.decode(path, size)
+
+        monkeypatch.setattr(folder, "decode", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            len(load(damaged).train)
+        assert not [*cache.folder().rglob("*")]
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("minialex-decode")]
+
+
+def batches(root, workers, start=0, **options):
+    splits = load(root, workers=workers, validation=2, size=20, **options)
+    steps = [data.Normalization.mean_image(splits.train), data.RandomCrop(16), data.RandomHorizontalFlip()]
+    loader = data.Loader(splits.train, 4, steps, shuffle=True, seed=3, workers=workers)
+    return [(images.tobytes(), labels.tolist()) for images, labels in loader.epoch(2, start)]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_resume_within_an_epoch_is_exact_with_any_number_of_threads(root, workers):
+    photographs(root, {"a": 9, "b": 14})
+    damage(root / "train" / "b" / "0.jpg")
+    whole = batches(root, 1)
+    assert len(whole) == 5 and len({images for images, _ in whole}) == 5
+    for start in (1, 3, 5):
+        assert batches(root, workers, start) == whole[start:]
+
+
+def test_the_sample_of_imagenet(data_dir):
+    sample = data_dir / "imagenet-sample"
+    if not sample.is_dir():
+        pytest.skip(f"there is no {sample}")
+    splits = data.load("folder", data_dir=sample, limit=40)
+    assert len(splits.train) == 40 and len(splits.train.classes) == 1000
+    images, labels = splits.train.fetch(range(40))
+    assert images.shape == (40, 3, 256, 256) and (np.diff(labels) > 0).all()
+    statistics = splits.train.statistics()
+    assert ((statistics.channel_means > 100) & (statistics.channel_means < 150)).all()
+    assert (np.abs(statistics.vectors[:, 2]) > 0.4).all(), "most of the variance is in the brightness"
