@@ -102,59 +102,6 @@ def best_row(history):
     return min(history, key=lambda row: (row["val_top1_error"], row["val_loss"]))
 
 
-def parse_schedule(text):
-    """("step", [30], 0.1, 0) for "step:30": the kind, its whole numbers, gamma, and epochs of warm-up before it.
-
-    "constant"; "step:30", every 30 epochs; "multistep:8,9", after these epochs; "plateau:3", after more than 3
-    epochs without a lower validation loss; "cosine", down to 0 at the end. "step:30:0.5" halves the rate where the
-    others divide it by ten. "warmup:5+cosine" first raises the rate for 5 epochs. ValueError for any other text.
-    """
-    warmup, _, rest = text.rpartition("+")
-    kind, *fields = rest.split(":")
-    try:
-        before = int(warmup.removeprefix("warmup:")) if warmup else 0
-        if warmup and (before < 1 or not warmup.startswith("warmup:") or kind == "plateau"):
-            raise ValueError
-        if kind in ("constant", "cosine") and not fields:
-            return kind, [], 1.0, before
-        numbers = [int(number) for number in fields[0].split(",")]
-        gamma = float(fields[1]) if len(fields) == 2 else 0.1
-        several = kind == "multistep"
-        if (
-            kind in ("step", "multistep", "plateau")
-            and len(fields) <= 2
-            and 0 < gamma < 1
-            and (several or len(numbers) == 1)
-            and min(numbers) >= 1
-        ):
-            return kind, numbers, gamma, before
-    except (ValueError, IndexError):
-        pass
-    raise ValueError(
-        f"'{text}' is no schedule; there are constant, cosine, step:EPOCHS, multistep:EPOCH,EPOCH,... and "
-        "plateau:EPOCHS, the last three with an optional factor below 1, as in step:30:0.1; all but plateau may "
-        "come after a warm-up, as in warmup:5+cosine"
-    )
-
-
-def make_schedule(text, optimizer, epochs):
-    """The schedule that `text` names, see parse_schedule, for a training of so many epochs."""
-    kind, numbers, gamma, warmup = parse_schedule(text)
-    if kind == "plateau":
-        return optim.ReduceLROnPlateau(optimizer, factor=gamma, patience=numbers[0])
-    schedule: optim.Schedule
-    if kind == "step":
-        schedule = optim.StepLR(optimizer, numbers[0], gamma)
-    elif kind == "cosine":
-        schedule = optim.CosineAnnealingLR(optimizer, max(epochs - warmup, 1))
-    else:
-        schedule = optim.MultiStepLR(optimizer, numbers, gamma)  # constant: no milestones
-    if warmup:
-        rising = optim.LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup)
-        schedule = optim.SequentialLR(optimizer, [rising, schedule], [warmup])
-    return schedule
-
-
 class Trainer:
     """A model in training: stochastic gradient descent over a Loader, epoch after epoch.
 
@@ -164,14 +111,16 @@ class Trainer:
             trainer.finish_epoch(validation.epoch())
 
     accumulate: how many batches make a step, whose gradient is that of the mean loss over all their pictures.
+    freezing: [(epochs done before, modules)], frozen from then on: no gradient, no decay, no drift of momentum, and
+    the behaviour of evaluation.
     `epoch` counts the finished ones, `batch` the batches of the one in progress, `history` has a row of metrics
     for each finished one. `state_dict()` at any safe place, loaded into a new Trainer of the same
     arguments, goes on bit for bit as if nothing had happened.
     """
 
-    def __init__(self, model, optimizer, schedule, loader, accumulate=1):
+    def __init__(self, model, optimizer, schedule, loader, accumulate=1, freezing=()):
         self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
-        self.accumulate = accumulate
+        self.accumulate, self.freezing = accumulate, freezing
         self.epoch, self.batch, self.history = 0, 0, []
         self.running, self.seconds = Metrics(), 0.0
         self._unread: list = []  # (loss, logits, labels) of batches that nobody has looked at yet
@@ -183,6 +132,8 @@ class Trainer:
         of its backend, and what is yielded is None.
         """
         self.model.train()
+        for module in (module for epoch, modules in self.freezing if self.epoch >= epoch for module in modules):
+            module.requires_grad_(False).eval()
         backend = backends.get_backend()
         start, awaited = time.perf_counter(), 0  # pictures that the step under way still waits for
         for images, labels in backend.upload(self.loader.epoch(self.epoch, start_batch=self.batch)):

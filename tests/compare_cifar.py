@@ -22,7 +22,7 @@ import torch
 import twins
 from torch.nn import functional as F
 
-from minialex import data, models, random, trainer
+from minialex import data, models, random, rates
 
 
 def evaluate(network, loader):
@@ -59,7 +59,7 @@ def main():
     random.manual_seed(options.seed)
     network = twins.twin(models.build("cifar_quick"))
     optimizer = twins.twin_optimizer(network, recipe)
-    kind, milestones, gamma, _ = trainer.parse_schedule(recipe.schedule)
+    kind, milestones, gamma, *_ = rates.parse_schedule(recipe.schedule)
     assert kind == "multistep" and recipe.normalization == "mean-image" and not recipe.crop_padding and not recipe.flip
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma)
 

@@ -145,7 +145,7 @@ OTHERS = ["--model shapes_net", "--dataset shapes", "--download", "--limit 20", 
 
 @pytest.mark.parametrize("option", OTHERS)
 def test_other_options_with_resume(refused, folder, option):
-    expected = f"{option.split()[0]} cannot be changed when a run goes on; .*start a new run .*--data-dir and --threads"
+    expected = f"{option.split()[0]} cannot be changed when a run goes on; .*start a new run .*--threads and --workers"
     assert re.search(expected, refused("--resume", "r", *option.split()))
 
 

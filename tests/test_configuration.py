@@ -54,3 +54,34 @@ def test_a_dict_of_another_version_is_refused():
 ])
 def test_adam_has_a_rate_of_its_own_unless_one_is_given(text, lr):
     assert Configuration.from_options(parser().parse_args(text.split())).training.lr == lr
+
+
+def test_an_option_stands_above_the_recipe_and_the_recipe_above_the_model(tmp_path):
+    (tmp_path / "my.toml").write_text("lr = 0.5\nmomentum = 0.25\n[layer_schedules]\nconv1 = 'step:3'\n")
+    text = f"--model cifar_quick --recipe {tmp_path / 'my.toml'} --momentum 0.75"
+    configuration = Configuration.from_options(parser().parse_args(text.split()))
+    t = configuration.training
+    assert (t.lr, t.momentum, t.batch_size, t.layer_schedules) == (0.5, 0.75, 128, {"conv1": "step:3"})
+    assert t.weight_decay == {"conv": 0.004, "fc": 0.03}, "the model's"
+    assert Configuration.from_dict(json.loads(json.dumps(configuration.to_dict()))) == configuration
+    assert configuration.to_dict()["recipe"] == str(tmp_path / "my.toml")
+
+
+def test_a_schedule_that_is_given_is_that_of_all_layers():
+    text = "--recipe 2012 --schedule plateau:3"
+    t = Configuration.from_options(parser().parse_args(text.split())).training
+    assert (t.schedule, t.bias_schedule, t.layer_schedules) == ("plateau:3", None, {})
+    assert t.bias_lr == 2 and t.freeze_from == {"conv1": 72}
+
+
+def test_what_fine_tuning_and_photographs_need_goes_there_and_back():
+    text = "--weights w --num-classes 12 --freeze conv1,fc4 --dataset folder --data-dir d --workers 3 --strict"
+    options = parser().parse_args([*text.split(), "--val-labels", "labels", "--resize", "99"])
+    configuration = Configuration.from_options(options)
+    values = configuration.to_dict()
+    assert values["freeze"] == ["conv1", "fc4"] and values["weights"].startswith("/") and values["strict"] is True
+    assert Configuration.from_dict(json.loads(json.dumps(values))) == configuration
+    with pytest.raises(ValueError, match="--workers is for pictures that are read from files"):
+        Configuration.from_dict(values | {"dataset": "shapes"})
+    with pytest.raises(TypeError, match="freeze is no list"):
+        Configuration.from_dict(values | {"freeze": "conv1"})

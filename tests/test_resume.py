@@ -10,9 +10,9 @@ import time
 
 import numpy as np
 import pytest
-from tiny_runs import TINY, assert_same_arrays, assert_same_end, metrics, run
+from tiny_runs import TINY, after_forwards, assert_same_arrays, assert_same_end, ctrl_c, metrics, run
 
-from minialex import checkpoint, functional, plotting, run_folder
+from minialex import checkpoint, plotting, run_folder
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
@@ -23,23 +23,6 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "whole"
     assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
     return folder
-
-
-def after_forwards(monkeypatch, count, act):
-    """Have `act()` called by the `count`-th loss that is computed from now on, in training or evaluation."""
-    loss, seen = functional.cross_entropy, [0]
-
-    def counted(*arguments):
-        seen[0] += 1
-        if seen[0] == count:
-            act()
-        return loss(*arguments)
-
-    monkeypatch.setattr(functional, "cross_entropy", counted)
-
-
-def ctrl_c():
-    signal.raise_signal(signal.SIGINT)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from minialex import (
     train,
     trainer,
 )
+from minialex import run as running
 from minialex.configuration import Configuration, parser
 from minialex.tensor import Tensor
 
@@ -142,7 +143,7 @@ class TestRun:
         for seed in (5, 6):
             options = parser().parse_args(["--model", "shapes_net", "--limit", "20", "--seed", str(seed)])
             configuration = Configuration.from_options(options)
-            orders.append(train.Run(configuration, run_folder.RunFolder(tmp_path), None).trainer.loader.order(0))
+            orders.append(running.Run(configuration, run_folder.RunFolder(tmp_path), None).trainer.loader.order(0))
         assert sorted(orders[0]) == sorted(orders[1]) == list(range(20)) and (orders[0] != orders[1]).any()
 
     def test_without_validation(self, tmp_path, capsys):
@@ -167,8 +168,8 @@ class TestRun:
 
     def test_the_progress_bar(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-        monkeypatch.setattr(train, "tqdm", functools.partial(train.tqdm, mininterval=0))
-        monkeypatch.setattr(train.tqdm, "write", tqdm.write, raising=False)
+        monkeypatch.setattr(running, "tqdm", functools.partial(tqdm, mininterval=0))
+        monkeypatch.setattr(running.tqdm, "write", tqdm.write, raising=False)
         assert run(*TINY, "--epochs", 2, "--out", tmp_path / "r") == 0
         out, err = capsys.readouterr()
         assert re.search(r"epoch 2/2: +\d+% \|.*\| +[\d.]+ images/s, [\d:]+ left, loss \d\.\d{3}", err)
@@ -234,7 +235,7 @@ class TestErrors:
 
     def test_pictures_of_another_size(self, data_dir, capsys):
         error = sentence(capsys, "--model", "alexnet", "--dataset", "cifar10", "--data-dir", data_dir)
-        assert "alexnet takes pictures of 227x227, those of cifar10 are 32x32: layer pool2" in error
+        assert "alexnet takes pictures of 227x227, those of cifar10 are 32x32: choose another --model or" in error
 
     def test_a_folder_in_use(self, whole, tmp_path, capsys):
         before = {p.name: p.stat().st_mtime_ns for p in whole.iterdir()}
@@ -326,10 +327,11 @@ def test_help_names_every_option_and_its_default(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for name in ("backend", "model", "dataset", "data-dir", "download", "epochs", "batch-size", "optimizer", "lr",
                  "momentum", "weight-decay", "schedule", "seed", "out", "limit", "validation", "accumulate", "diagnose",
-                 "overfit"):  # fmt: skip
+                 "overfit", "weights", "num-classes", "input-size", "freeze", "recipe", "workers", "strict",
+                 "val-labels", "resize", "threads", "matmul-precision"):  # fmt: skip
         assert re.search(rf" --{name} (?:(?! --[a-z]).)*\(default: ", text), name
     assert " --resume " in text and text.count("python -m minialex.train --") >= 4
     for name, preset in models.PRESETS.items():
         t = preset.training
-        assert f"{name} {t.dataset} {t.epochs} {t.batch_size} sgd" in re.sub(" +", " ", text)
+        assert f"{name} {t.dataset} {t.epochs} {t.batch_size} {t.optimizer}" in re.sub(" +", " ", text)
         assert t.schedule in text

@@ -137,7 +137,8 @@ class TestOverfit:
         order = data.Loader(train_set, 8, shuffle=True, seed=0).order(0)
         assert (seen["loader"].dataset.images == train_set.images[order[:3]]).all()
         assert (seen["loader"].dataset.labels == train_set.labels[order[:3]]).all()
-        assert [type(t) for t in seen["loader"].transforms] == [data.Normalization] and seen["accumulate"] == 2
+        assert {type(t) for t in seen["loader"].transforms} == {data.Normalization, data.CenterCrop}, "undistorted"
+        assert seen["accumulate"] == 2
         group = seen["optimizer"].param_groups[0]
         assert group["momentum"] == 0.3 and group["params"][0] is next(seen["model"].parameters())
         random.manual_seed(0)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 
-from minialex import backends, data, models, nn, optim, random, trainer
+from minialex import backends, data, nn, optim, random, trainer
 from minialex.tensor import Tensor, is_grad_enabled
 
 
@@ -72,57 +70,6 @@ def test_evaluate_weighs_pictures_not_batches_and_leaves_the_model_alone(rng):
     with pytest.raises(ValueError):
         trainer.evaluate(model, [(np.zeros((2, 4), np.float32), np.array([0, 7]))])
     assert model.training, "training mode comes back after an error too"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("constant", [1, 1, 1, 1, 1]),
-        ("step:2", [1, 1, 0.1, 0.1, 0.01]),
-        ("step:1:0.5", [1, 0.5, 0.25, 0.125, 0.0625]),
-        ("multistep:1,4", [1, 0.1, 0.1, 0.1, 0.01]),
-        ("multistep:3:0.2", [1, 1, 1, 0.2, 0.2]),
-        ("cosine", [1, (1 + 0.8090169944) / 2, (1 + 0.3090169944) / 2, (1 - 0.3090169944) / 2, (1 - 0.8090169944) / 2]),
-        ("warmup:3+constant", [0.25, 0.5, 0.75, 1, 1]),
-        ("warmup:1+cosine", [0.5, 1, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2]),
-        ("warmup:2+step:2:0.5", [1 / 3, 2 / 3, 1, 1, 0.5]),
-        ("plateau:1", [1, 1, 1, 1, 0.1]),  # the loss below falls once and then stays
-    ],
-)
-def test_schedules_by_name(text, expected):
-    model = nn.Linear(4, 3)
-    pictures = data.ArrayDataset(np.zeros((2, 4, 1, 1), np.uint8), np.array([0, 1]), "abc")
-    flat = nn.Sequential(nn.Flatten(), model)
-    optimizer = optim.SGD(model.parameters(), 1.0)
-    loader = data.Loader(pictures, 2, [lambda images, words: images.astype(np.float32)])
-    t = trainer.Trainer(flat, optimizer, trainer.make_schedule(text, optimizer, 5), loader)
-    rates = []
-    for epoch in range(5):
-        # Zero pictures and these biases make the validation loss: falling once, then constant.
-        t.finish_epoch(_constant_loss(model, 1.0 if epoch == 0 else 2.0))
-        rates.append(t.history[-1]["lr"])
-    assert rates == pytest.approx(expected)
-
-
-def _constant_loss(model, margin):
-    model.bias.data[...] = [margin, 0, 0]
-    return [(np.zeros((1, 4, 1, 1), np.float32), np.array([0]))]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "cosine:3", "warmup:3", "warmup:0+cosine", "warmup:2+plateau:3", "warm:2+cosine", "constant:1", "step",
-     "step:", "step:0", "step:1.5", "step:1,2", "step:1:0", "step:1:1", "step:1:x",
-     "step:1:0.1:2", "multistep:", "multistep:3,", "multistep:0,3", "plateau:1,2", "plateau:-1", "step:1:nan"],
-)  # fmt: skip
-def test_texts_that_are_no_schedule(text):
-    with pytest.raises(ValueError, match=f"^'{re.escape(text)}' is no schedule; there are constant, cosine, step:"):
-        trainer.parse_schedule(text)
-
-
-def test_every_recipe_has_a_schedule():
-    for preset in models.PRESETS.values():
-        trainer.parse_schedule(preset.training.schedule)
 
 
 def test_best_row_is_the_lowest_error_then_the_lowest_loss():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import signal
 
-from minialex import checkpoint, cli, train
+from minialex import checkpoint, cli, functional, train
 
 # Batches of 8, 8 and 4.
 TINY = ("--limit", 20, "--batch-size", 8, "--lr", 0.02, "--schedule", "multistep:1,2:0.5")
@@ -14,6 +15,23 @@ TIMES = ("seconds", "images_per_second")
 def run(*arguments):
     """The exit code of the command."""
     return cli.run(train.main, [str(argument) for argument in arguments])
+
+
+def after_forwards(monkeypatch, count, act):
+    """Have `act()` called by the `count`-th loss that is computed from now on, in training or evaluation."""
+    loss, seen = functional.cross_entropy, [0]
+
+    def counted(*arguments):
+        seen[0] += 1
+        if seen[0] == count:
+            act()
+        return loss(*arguments)
+
+    monkeypatch.setattr(functional, "cross_entropy", counted)
+
+
+def ctrl_c():
+    signal.raise_signal(signal.SIGINT)
 
 
 def metrics(folder):
