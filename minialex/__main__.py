@@ -8,6 +8,12 @@ from . import __version__, cli
 
 COMMANDS = {
     "train": "train a network; leaves a run folder with checkpoints, metrics and figures",
+    "summary": "a network's layers, sizes and costs, in the formats that readers know; explained; drawn",
+    "evaluate": "how often trained networks are right, one or several, in one view or the paper's ten",
+    "predict": "what a trained network sees in pictures, with bars like those of the paper's figure 4",
+    "convert": "weights between minialex, NumPy, safetensors, torch, Keras and ONNX",
+    "look": "figures from inside trained networks: filters, feature maps, gradients, neighbours, graph, curves",
+    "data.pack": "a folder of photographs as large files of pixels, to train at the speed of a GPU",
     "gradcheck": "check every operation's gradient against finite differences",
     "bench": "time networks and layers beside torch, and beside the machine's limits",
     "doctor": "what this machine has, and which backends really work on it",

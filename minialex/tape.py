@@ -105,7 +105,7 @@ def _held_by(backward, tensors):
     return [t for t in tensors if t is not None and (id(t.data) in held or id(t) in held)]
 
 
-def _sorted_nodes(root):
+def sorted_nodes(root):
     """Every node below `root`, children before parents: depth first, by a stack of our own, since Python's is short."""
     order, seen, stack = [], set(), [(root, False)]
     while stack:
@@ -161,7 +161,7 @@ def backward(root, gradient):
 
     RuntimeError, before anything is added, where a node was used up already or a saved value has changed.
     """
-    nodes = _sorted_nodes(root)
+    nodes = sorted_nodes(root)
     for node in nodes:
         if isinstance(node, Node):
             node.check()

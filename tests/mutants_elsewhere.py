@@ -247,7 +247,7 @@ def a_second_backward_overwrites_the_gradient(original, self, leaf):
     leaf.grad = self.gradient.copy()
 
 
-@mutant(TAPE, tape, "_sorted_nodes", "tape")
+@mutant(TAPE, tape, "sorted_nodes", "tape")
 def nodes_wait_for_one_path_only(original, root):
     """Breadth first, each node where it is met first: before the longer paths to it have arrived."""
     order = [root]

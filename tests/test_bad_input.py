@@ -89,8 +89,8 @@ def test_gradcheck_and_the_list_of_commands(refused):
     assert re.search("unknown operation 'conv5d'; there are .*conv2d.*relu", message)
     assert re.search("unknown backend 'tpu'; there are numpy", refused("--backend", "tpu", main=gradcheck.main))
     assert re.search("--tolerance.*--help lists", refused("--tolerance", "1", main=gradcheck.main))
-    assert re.search("no 'fly'; .*there are: train, gradcheck", refused("fly", main=front.main))
-    assert re.search("no '--fly'; .*there are: train, gradcheck", refused("--fly", main=front.main))
+    assert re.search("no 'fly'; .*there are: train, .*gradcheck", refused("fly", main=front.main))
+    assert re.search("no '--fly'; .*there are: train, .*gradcheck", refused("--fly", main=front.main))
 
 
 def test_as_processes(tmp_path):
@@ -176,9 +176,8 @@ def test_more_validation_pictures_than_there_are(refused, cifar, count):
 
 
 def test_pictures_of_a_wrong_size_for_the_network(refused, cifar):
-    """32 pixels are 6 after AlexNet's conv1, 2 after pool1, and pool2 takes windows of 3."""
     message = refused("--model", "alexnet", "--dataset", "cifar10", "--data-dir", ".", "--validation", 3)
-    assert re.search("32x32", message) and re.search("227x227", message) and re.search(r"\bpool2\b", message), message
+    assert re.search("227x227, .* cifar10 are 32x32: choose another --model or --dataset", message), message
 
 
 # Classes and outputs

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..trainer import best_row
+from .layered import spread
 from .style import DPI, GRID, INK, STYLE, TRAIN, VALIDATION, VALIDATION_TOP5, write
 
 
@@ -23,7 +24,7 @@ def curves(history, path):
     lines = [("training", TRAIN, [row["train_loss"] for row in history])]
     if validated:
         lines += [("validation", VALIDATION, [row["val_loss"] for row in history])]
-    _lines(left, "loss", epochs, lines, "{:.3f}")
+    _panel(left, "loss", epochs, lines, "{:.3f}")
 
     lines = [("training", TRAIN, [100 * row["train_error"] for row in history])]
     if validated:
@@ -31,7 +32,7 @@ def curves(history, path):
             ("validation top-1", VALIDATION, [100 * row["val_top1_error"] for row in history]),
             ("validation top-5", VALIDATION_TOP5, [100 * row["val_top5_error"] for row in history]),
         ]
-    _lines(right, "error (%)", epochs, lines, "{:.1f} %")
+    _panel(right, "error (%)", epochs, lines, "{:.1f} %")
     if validated:
         best = best_row(history)
         x, y = best["epoch"], 100 * best["val_top1_error"]
@@ -40,42 +41,32 @@ def curves(history, path):
     write(figure, path)
 
 
-def _lines(axes, title, epochs, lines, form):
-    for _, color, values in lines:
-        axes.plot(
-            epochs,
-            values,
-            color=color,
-            linewidth=1.8,
-            marker="o",
-            clip_on=False,
-            markersize=3 if len(epochs) < 40 else 0,
-        )
+def _panel(axes, title, epochs, lines, form):
+    draw_lines(axes, title, [(color, "-", epochs, values) for _, color, values in lines], epochs[-1])
+    ends = [(f"{label} {form.format(values[-1])}", color, epochs[-1], values[-1]) for label, color, values in lines]
+    name_ends(axes, ends)
+
+
+def draw_lines(axes, title, lines, last):
+    """Draw (color, line style, epochs, values) each; last: the last epoch of all."""
+    for color, style, epochs, values in lines:
+        marker_size = 3 if len(epochs) < 40 else 0
+        axes.plot(epochs, values, color=color, linestyle=style, linewidth=1.8, marker="o", clip_on=False,
+                  markersize=marker_size)  # fmt: skip
     axes.set_title(title, loc="left", fontsize=10, color=INK, fontweight="bold")
     axes.set_xlabel("epoch", **STYLE)
     axes.set_ylim(bottom=0)
-    axes.set_xlim(0.5, max(epochs[-1], 1.5))
+    axes.set_xlim(0.5, max(last, 1.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.tick_params(labelsize=8, colors=INK, length=0)
     axes.grid(color=GRID, linewidth=0.7)
     axes.spines[:].set_visible(False)
-    _label_ends(axes, epochs[-1], lines, form)
 
 
-def _label_ends(axes, x, lines, form):
-    """Write each line's name at its right end, pushed apart where the ends lie close together."""
-    top = axes.get_ylim()[1]
-    gap, lowest = 0.075 * top, 0.0
-    for label, color, values in sorted(lines, key=lambda line: line[2][-1]):
-        y = max(values[-1], lowest)
-        axes.annotate(
-            f"{label} {form.format(values[-1])}",
-            (x, y),
-            xytext=(7, 0),
-            textcoords="offset points",
-            color=color,
-            fontsize=9,
-            va="center",
-            annotation_clip=False,
-        )
-        lowest = y + gap
+def name_ends(axes, names):
+    """Write (text, color, x, y) at the right ends of lines, pushed apart where these lie close together."""
+    names = sorted(names, key=lambda name: name[3])
+    heights = spread([y for *_, y in names], [0.075 * axes.get_ylim()[1]] * len(names), 0)
+    for (text, color, x, _), y in zip(names, heights):
+        axes.annotate(text, (x, y), xytext=(7, 0), textcoords="offset points", color=color, fontsize=9, va="center",
+                      annotation_clip=False)  # fmt: skip

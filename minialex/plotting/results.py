@@ -9,7 +9,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from .sheets import tile
 from .style import DPI, GRID, INK, PALE, RIGHT, STYLE, WRONG, sheet_of, short, softmax, tint, write
+
+MANY = 300  # classes, from which on a cell of the confusion matrix is a pixel or two
 
 
 def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
@@ -62,9 +65,7 @@ def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96,
         color, line = WRONG, f"\N{BALLOT X} {short(classes[label], 11)}, not {short(classes[said], 11)}"
     axes.text(x, y + 6, line, va="center", fontsize=9, color=color, fontweight="bold")
     top = y + 17
-    picture = image.transpose(1, 2, 0) if len(image) == 3 else image[0, ..., None].repeat(3, axis=-1)
-    axes.imshow(picture, extent=(x, x + size, top + size, top), aspect="auto")
-    axes.add_patch(Rectangle((x, top), size, size, fill=False, edgecolor=color, linewidth=2))
+    tile(axes, image, x, top, size, color)
     likely = list(np.argsort(-probabilities, kind="stable")[:bars])
     if label not in likely:
         likely[-1] = label
@@ -81,17 +82,21 @@ def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96,
         axes.text(left + width - 3, middle, percent, va="center", ha="right", fontsize=8, color=INK)
 
 
-def confusion(labels, predicted, classes, path):
+def confusion(labels, predicted, classes, path, *, title="Test"):
     """Draw which class (row) was taken for which (column) into the PNG file `path`; labels, predicted: (N,).
 
     A cell's colour is its share of the row, blue where right, orange where wrong. Up to 20 classes have
-    their counts written in the cells, and the share that is right at the end of each row.
+    their counts written in the cells, and the share that is right at the end of each row; of more than MANY classes
+    a mistake is at least half as strong as a row of nothing else. title: which pictures.
     """
     count = len(classes)
     table = np.zeros((count, count), np.int64)
     np.add.at(table, (labels, predicted), 1)
     share = table / np.maximum(table.sum(1, keepdims=True), 1)
-    strength = np.sqrt(share)[..., None]  # so that a mistake in a hundred is seen
+    strength = np.sqrt(share)  # so that a mistake in a hundred is seen
+    if count > MANY:
+        strength = np.where(table, np.maximum(strength, 0.5), 0)  # of a cell as small as a pixel, any mistake
+    strength = strength[..., None]
     hue = np.where(np.eye(count, dtype=bool)[..., None], to_rgb(RIGHT), to_rgb(WRONG))
     colors = 1 - strength * (1 - hue)
 
@@ -111,11 +116,11 @@ def confusion(labels, predicted, classes, path):
         axes.text(count - 0.3, row, right_share, va="center", fontsize=9, color=RIGHT, fontweight="bold")
     if detailed:
         axes.text(count - 0.3, -0.75, "right", va="center", color=RIGHT, fontsize=9)
-    ticks = range(0, count, max(1, -(-14 // cell)))  # a name needs 14 pixels
+    ticks = range(0, count, max(1, -(-20 // cell)))  # a slanting name needs 20 pixels
     names = [short(classes[tick], 14) for tick in ticks]
     axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, names)
-    axes.tick_params(labelsize=9, colors=INK, length=0)
+    axes.tick_params(labelsize=9 if detailed else 8, colors=INK, length=0)
     axes.spines[:].set_color(GRID)
     if detailed:
         axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
@@ -125,6 +130,6 @@ def confusion(labels, predicted, classes, path):
     axes.set_xlabel("predicted class", **STYLE)
     figure.text(14 / width, (bottom + side / 2) / height, "true class", va="center", rotation=90, **STYLE)
     accuracy = 100 * np.trace(table) / max(len(labels), 1)
-    figure.text(12 / width, 1 - 18 / height, f"Test: {accuracy:.1f} % of {len(labels):,} right", va="center",
+    figure.text(12 / width, 1 - 18 / height, f"{title}: {accuracy:.1f} % of {len(labels):,} right", va="center",
                 fontsize=10, color=INK, fontweight="bold")  # fmt: skip
     write(figure, path)

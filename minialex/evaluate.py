@@ -1,0 +1,202 @@
+"""`python -m minialex.evaluate RUN`: how often trained networks are right, about what, and where they are not."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from . import backends, cli, data, evaluation, files, threads, trained
+from .fine_tuning import WithClasses
+
+DESCRIPTION = """\
+Top-1 and top-5 error of trained networks on a data set, and the loss (the mean of -ln p of the true class). Without
+options: the test pictures of the data set that the first network was trained on. Several networks are also judged
+together, by the mean of their probabilities."""
+
+EXAMPLES = """\
+examples: python -m minialex.evaluate runs/first
+          python -m minialex.evaluate runs/first --views 10 --out report
+          python -m minialex.evaluate runs/first runs/second runs/third/last.npz --split validation
+          python -m minialex.evaluate alexnet.npz --dataset folder --data-dir ilsvrc --views 10
+
+--out DIR leaves summary.json, classes.csv (a row for every class), confusion.png and mistakes.png, of the average
+where there are several networks."""
+
+FIGURES = ("top1_error", "top5_error", "loss")
+
+
+def main(argv=None):
+    """The command: figures of each network and of their average on the screen, tables and pictures into --out."""
+    options = _parse(argv)
+    if options.threads:
+        threads.set_count(options.threads)
+    with cli.blame_input():
+        backend = backends.use_backend(options.backend)
+        networks = [trained.load(path) for path in options.networks]
+        name, pictures = _pictures(options, networks)
+        _check_fit(networks, name, pictures, options.views)
+    if options.out:
+        Path(options.out).mkdir(parents=True, exist_ok=True)  # rather refused now than after hours of work
+    views = f"{options.views} view{'s' if options.views > 1 else ''}"
+    print(f"{len(pictures):,} {options.split} pictures of {name}, {views}, {backend.name} backend\n", flush=True)
+
+    batch_size = max(1, options.batch_size // options.views)
+    loader = data.Loader(pictures, batch_size)
+    start = time.perf_counter()
+    try:
+        with backend.announcing(tqdm.write):
+            batches = _with_progress(loader.epoch(), len(pictures))
+            results = evaluation.evaluate(networks, batches, pictures.classes, options.views)
+    except evaluation.NotFinite as error:
+        raise cli.UserError(str(error)) from error
+    seconds = time.perf_counter() - start
+
+    figures = [{name: getattr(verdicts, name) for name in FIGURES} for verdicts in results]
+    print(_errors([*(str(n.path) for n in networks), f"the average of {len(networks)}"], figures))
+    classes = evaluation.by_class(results[-1], pictures.classes)
+    print(_worst_classes(classes, options.classes), end="")
+    print(f"\n{seconds:.1f} s, {len(pictures) / seconds:,.1f} images/s")
+    if options.out:
+        summary = {"dataset": name, "split": options.split, "pictures": len(pictures), "views": options.views}
+        summary["networks"] = [{"network": str(n.path)} | row for n, row in zip(networks, figures)]
+        summary["average"] = figures[-1]
+        _write(Path(options.out), summary, classes, pictures, results[-1], options.split)
+        print(f"written to {options.out}: summary.json, classes.csv, confusion.png, mistakes.png")
+
+
+def _pictures(options, networks):
+    """(name of the data set, its pictures of the split), at the size in which the networks want them.
+
+    What a network was trained on it is tested on: unless told otherwise, the choices are those of its run.
+    """
+    first = networks[0]
+    given = {key: getattr(options, key) for key in (*trained.CARRIED, "workers")}
+    name, splits = first.splits(options.dataset, **given)
+    sizes = [network.size_of(name) for network in networks]
+    if "size" in data.DATASETS[name].options and len({*sizes}) > 1:
+        wanted = ", ".join(f"{n.path} of {size}" for n, size in zip(networks, sizes))
+        raise ValueError(f"the networks want pictures of different sizes ({wanted}): evaluate each alone")
+    pictures = getattr(splits, options.split)
+    if pictures is None:
+        raise ValueError(f"{name} has no {options.split} pictures: choose another --split")
+    if list(pictures.classes) == first.classes[: len(pictures.classes)]:  # it may have been given spare ones
+        pictures = WithClasses(pictures, first.classes)
+    return name, pictures
+
+
+def _check_fit(networks, name, pictures, views):
+    """ValueError, before anything is computed, for a network that cannot be shown these pictures."""
+    height, width = pictures.image_shape[1:]
+    for network in networks:
+        network.columns(pictures.classes)
+        size = network.pipeline.input_size
+        if size > min(height, width):
+            raise ValueError(
+                f"{network.path} takes pictures of {size}x{size}, those of {name} are only {height}x{width}: "
+                "choose another --dataset"
+            )
+        network.pipeline.views(np.zeros((1, *pictures.image_shape), np.uint8), views)
+
+
+def _with_progress(batches, total):
+    with tqdm(total=total, unit=" images", disable=None, leave=False) as bar:
+        for images, labels in batches:
+            yield images, labels
+            bar.update(len(labels))
+
+
+def _errors(names, figures):
+    """The table of the networks' errors; a single one is its own average, which is then left out."""
+    rows = [("network", "top-1 error", "top-5 error", "loss")]
+    for name, row in list(zip(names, figures))[: len(figures) if len(figures) > 2 else 1]:
+        rows.append((name, _percent(row["top1_error"]), _percent(row["top5_error"]), f"{row['loss']:.4f}"))
+    return _table(rows)
+
+
+def _worst_classes(classes, count):
+    """The table of the classes with the largest top-1 error, of equal ones that with the largest loss."""
+    seen = [row for row in classes if row["pictures"]]
+    worst = sorted(seen, key=lambda row: (-row["top1_error"], -row["loss"]))[:count]
+    if not worst:
+        return ""
+    rows = [("class", "pictures", "top-1 error", "top-5 error", "loss", "precision", "most often taken for")]
+    for row in worst:
+        errors, precision = (_percent(row[f"top{k}_error"]) for k in (1, 5)), row["precision"]
+        rival = f"{row['mistaken_for']} ({row['times']:,})" if row["times"] else "-"
+        shown = "-" if precision is None else _percent(precision)
+        rows.append((row["class"], f"{row['pictures']:,}", *errors, f"{row['loss']:.4f}", shown, rival))
+    which = "Every class" if len(worst) == len(seen) else f"The {len(worst)} worst of {len(seen):,} classes"
+    return f"\n{which}, that with most mistakes first:\n\n{_table(rows, words=(0, 6))}\n"
+
+
+def _percent(share):
+    return f"{100 * share:.2f} %"
+
+
+def _table(rows, words=(0,)):
+    """Lines of aligned text; words: the columns that begin at the left."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = []
+    for row in rows:
+        cells = [text.ljust(w) if c in words else text.rjust(w) for c, (text, w) in enumerate(zip(row, widths))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _write(folder, summary, classes, pictures, verdicts, split):
+    from . import plotting  # Matplotlib takes a second to import
+
+    files.write_text(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, classes[0], restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(classes)
+    files.write_text(folder / "classes.csv", text.getvalue())
+    title = split.capitalize()
+    plotting.confusion(verdicts.labels, verdicts.said, pictures.classes, folder / "confusion.png", title=title)
+    plotting.mistakes(pictures, verdicts, folder / "mistakes.png")
+
+
+def _parse(argv):
+    parser = cli.Parser("evaluate", DESCRIPTION, EXAMPLES)
+
+    def option(name, metavar, text, **how):
+        parser.add_argument(name, metavar=metavar, help=text, **how)
+
+    count = cli.whole_number(1)
+    run = "(default: as the first network's run had it)"
+    networks = "folder of a training run, whose best weights count, or a checkpoint; several: judged together as well"
+    option("networks", "RUN", networks, nargs="+")
+    option("--dataset", "NAME", f"{', '.join(data.DATASETS)} {run}", choices=tuple(data.DATASETS))
+    option("--data-dir", "DIR", f"folder of data sets in files {run}", type=cli.folder)
+    parser.add_argument(
+        "--split", choices=("test", "validation", "train"), default="test", help="which pictures (default: %(default)s)"
+    )
+    ten = "10 is the paper's: four corners, the centre, and their mirror images"
+    views = f"1, the centre of each picture, or 10; {ten} (default: %(default)s)"
+    parser.add_argument("--views", type=int, choices=(1, 10), default=1, help=views)
+    option("--limit", "N", f"at most N pictures {run}", type=count)
+    option("--validation", "N", f"training pictures that were held out to validate {run}", type=cli.whole_number(0))
+    option("--val-labels", "FILE", f"classes of a validation folder without folders of classes {run}")
+    batch = "views of pictures that a network is shown at a time (default: %(default)s)"
+    option("--batch-size", "N", batch, type=count, default=100)
+    parser.add_argument(
+        "--backend", choices=("auto", *backends.available()), default="auto",
+        help="what computes (default: auto, the fastest that works here)",
+    )  # fmt: skip
+    option("--threads", "N", "threads that compute (default: as many as this process may use)", type=count)
+    option("--workers", "N", "threads that decode pictures (default: as the data set chooses)", type=count)
+    option("--classes", "N", "how many of the worst classes to print (default: %(default)s)", type=count, default=10)
+    option("--out", "DIR", "folder for tables and figures, written over (default: none are written)", type=cli.folder)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

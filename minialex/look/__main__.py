@@ -1,0 +1,227 @@
+"""`python -m minialex.look RUN ... WHAT ...`: figures of what a network has learned and of what goes on inside it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import backends, cli, data, functional, trained
+from ..models.names import layers_called, published_names
+from ..nn import Conv2d
+from ..tensor import Tensor
+from . import hidden_layer, hidden_values, nearest
+from .subject import Subject, read_metrics
+
+VIEWS = ("filters", "features", "gradient", "neighbours", "graph", "curves")
+
+DESCRIPTION = """\
+Look inside a trained network. RUN is the folder of a training run, whose best weights are taken, or a checkpoint.
+WHAT is any of:
+
+  filters     a convolution's weights as pictures, the paper's figure 3; the GPUs of a grouped network apart
+  features    the maps that every layer makes of a picture
+  gradient    the gradient of a class's logit on the pixels of pictures
+  neighbours  the training pictures nearest to others in the last hidden layer, the paper's figure 4
+  graph       the autograd graph of one training step
+  curves      loss and error over the epochs, of one run or several together
+
+Without WHAT: all of them for one RUN, curves for several."""
+
+EXAMPLES = """\
+examples: python -m minialex.look runs/first
+          python -m minialex.look runs/first filters --layer conv2
+          python -m minialex.look runs/first features gradient --picture 17 --picture cat.jpg --class cat
+          python -m minialex.look runs/first neighbours --limit 2000 --out neighbours.svg
+          python -m minialex.look runs/first runs/second curves"""
+
+FIRST = {"features": 1, "gradient": 6, "neighbours": 6}  # how many test pictures are taken where none were asked for
+NEAREST = 6
+MOST_TILES = 256  # of a layer behind the first, which may have 100,000
+
+
+def main(argv=None):
+    """The command: draw the figures, and print where they are."""
+    options = _parse(argv)
+    runs, views = _runs_and_views(options.things)
+    with cli.blame_input():
+        if views != ["curves"]:
+            backends.use_backend(options.backend)
+            given = {name: getattr(options, name) for name in ("dataset", "data_dir", "limit")}
+            subject = Subject(trained.load(runs[0]), given)
+        for view in views:
+            path = _place(options.out, Path(runs[0]), view, len(views))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if view == "curves":
+                _curves(runs, path)
+            else:
+                DRAWN[view](subject, options, path)
+            print(path)
+
+
+def _runs_and_views(things):
+    """Which of the words are views, and which are runs; UserError for what does not go together."""
+    views = [view for view in VIEWS if view in things]
+    runs = [thing for thing in things if thing not in VIEWS]
+    if not runs:
+        raise cli.UserError("which RUN? Give the folder of a training run, or a checkpoint, as in: look runs/first")
+    if not views:
+        of_one = [view for view in VIEWS if view != "curves" or Path(runs[0]).is_dir()]  # a checkpoint has no curves
+        views = of_one if len(runs) == 1 else ["curves"]
+    if len(runs) > 1 and views != ["curves"]:
+        alone = next(view for view in views if view != "curves")
+        raise cli.UserError(f"{alone} is of one network, got {len(runs)}: {', '.join(runs)}; curves are of several")
+    return runs, views
+
+
+def _place(out, run, view, count):
+    """Where a figure goes: --out, or the folder `look` of the run, or beside the checkpoint."""
+    if out is None:
+        return (run if run.is_dir() else run.parent) / "look" / f"{view}.png"
+    path = Path(out)
+    if path.suffix.lower() not in (".png", ".svg"):
+        return path / f"{view}.png"
+    if count > 1:
+        raise cli.UserError(f"--out {out} is one file, but {count} figures are asked for: name a folder")
+    return path
+
+
+def _filters(subject, options, path):
+    from .. import plotting  # Matplotlib takes a second to import
+
+    model = subject.network.model
+    name = layers_called(model, [options.layer or "conv1"])[0]
+    modules = dict(model.named_modules())
+    if not isinstance(modules[name], Conv2d):
+        known = ", ".join(n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d))
+        raise ValueError(f"--layer {options.layer} is no convolution; these are: {known}")
+    convolutions = [module for module in modules.values() if isinstance(module, Conv2d)]
+    weight, first = modules[name].weight.numpy(), modules[name] is convolutions[0]
+    if first and subject.network.pipeline.channel_order == "BGR":
+        weight = weight[:, ::-1]
+    called = {its: n for n, its in published_names(model).items()}[name]
+    title = f"{called} of {subject.network.checkpoint.model}"
+    gpus = max(module.groups for module in convolutions)
+    plotting.filters(weight, path, title=title, gpus=gpus, most=None if first else MOST_TILES)
+
+
+def _features(subject, options, path):
+    from .. import plotting
+
+    picture = _pictures(subject, options, "features")[0]
+    image = picture.image[None]
+    name = subject.network.checkpoint.model
+    title = f"Feature maps of {name}: {picture.caption}" + (f", {picture.name}" if picture.name else "")
+    plotting.features(
+        subject.network.model, subject.shown(image)[0], path, picture=subject.cropped(image)[0], title=title
+    )
+
+
+def _gradient(subject, options, path):
+    from .. import plotting
+
+    pictures = _pictures(subject, options, "gradient")
+    images = np.stack([picture.image for picture in pictures])
+    classes = subject.network.classes
+    targets = None if options.target is None else [_class_number(options.target, classes)] * len(pictures)
+    of = "the likeliest class" if targets is None else classes[targets[0]]
+    plotting.saliency(
+        subject.network.model, subject.shown(images), subject.cropped(images), path,
+        classes=classes, targets=targets, names=[picture.name for picture in pictures],
+        title=f"Gradient of the logit of {of} on the input",
+    )  # fmt: skip
+
+
+def _class_number(text, classes):
+    if text in classes:
+        return classes.index(text)
+    if text.isdecimal() and int(text) < len(classes):
+        return int(text)
+    known = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
+    raise ValueError(f"--class {text}: there is no such class; give a name ({known}) or 0 to {len(classes) - 1}")
+
+
+def _neighbours(subject, options, path):
+    from .. import plotting
+
+    model, train = subject.network.model, subject.splits.train
+    pictures = _pictures(subject, options, "neighbours")
+    queries = hidden_values(model, subject.shown(np.stack([picture.image for picture in pictures])))
+    loader = data.Loader(train, options.batch_size, subject.network.pipeline.evaluation())
+    batches = tqdm(loader.epoch(), total=len(loader), desc="training pictures", disable=None, leave=False)
+    indices, distances = nearest(queries, (hidden_values(model, images) for images, _ in batches), NEAREST)
+    found = []
+    for row in indices:
+        images, labels = train.fetch(row)
+        found.append([(image, train.classes[label]) for image, label in zip(images, labels)])
+    title = f"Nearest of {len(train):,} training pictures in {hidden_layer(model)[1]}"
+    shown = [(picture.image, picture.name) for picture in pictures]
+    plotting.neighbours(shown, found, path, distances=distances, title=title)
+
+
+def _graph(subject, options, path):
+    from .. import plotting
+
+    model, size = subject.network.model, subject.network.pipeline.input_size
+    channels = next(p.shape[1] for p in model.parameters() if p.ndim == 4)
+    name = subject.network.checkpoint.model
+    model.train()  # as in a training step: dropout is part of it
+    loss = functional.cross_entropy(model(Tensor(np.zeros((2, channels, size, size), np.float32))), np.zeros(2, int))
+    plotting.graph(loss, path, names={"loss": loss}, model=model, title=f"One training step of {name}, 2 pictures")
+    model.eval()
+
+
+def _curves(runs, path):
+    from .. import plotting
+
+    folders = [Path(run) if Path(run).is_dir() else Path(run).parent for run in runs]
+    names = [folder.resolve().name for folder in folders]
+    called = [str(run) if names.count(name) > 1 else name for run, name in zip(runs, names)]
+    plotting.compare({name: read_metrics(folder) for name, folder in zip(called, folders)}, path)
+
+
+DRAWN = {
+    "filters": _filters, "features": _features, "gradient": _gradient, "neighbours": _neighbours, "graph": _graph,
+}  # fmt: skip
+
+
+def _pictures(subject, options, view):
+    """The pictures asked for, or the first of the test."""
+    wanted = options.picture or [str(n) for n in range(min(FIRST[view], len(subject.splits.test)))]
+    return subject.pictures(wanted)
+
+
+def _parse(argv):
+    parser = cli.Parser("look", DESCRIPTION, EXAMPLES)
+
+    def option(name, metavar, text, **how):
+        parser.add_argument(name, metavar=metavar, help=text, **how)
+
+    count = cli.whole_number(1)
+    parser.usage = "python -m minialex.look RUN [RUN ...] [WHAT ...] [--OPTION VALUE ...]"
+    option("things", "RUN", argparse.SUPPRESS, nargs="+")
+    option("--layer", "NAME", "of filters: which convolution, conv1, conv2, ... (default: conv1)")
+    which = "of features, gradient, neighbours: a file, or the number of a test picture; may be given several times"
+    firsts = ", ".join(f"{n} of {view}" for view, n in FIRST.items())
+    option("--picture", "P", f"{which}; features takes the first (default: the first, {firsts})", action="append")
+    option("--class", "C", "of gradient: a class by name or number (default: the likeliest)", dest="target")
+    run = "(default: as the run had it)"
+    option("--dataset", "NAME", f"{', '.join(data.DATASETS)} {run}", choices=tuple(data.DATASETS))
+    option("--data-dir", "DIR", f"folder of data sets in files {run}", type=cli.folder)
+    option("--limit", "N", f"among how many training pictures neighbours are looked for {run}", type=count)
+    batch = "pictures that the network is shown at a time (default: %(default)s)"
+    option("--batch-size", "N", batch, type=count, default=100)
+    parser.add_argument(
+        "--backend", choices=("auto", *backends.available()), default="auto",
+        help="what computes (default: auto, the fastest that works here)",
+    )  # fmt: skip
+    where = "folder for figures, or the name of one, .png or .svg; a figure of that name is replaced"
+    option("--out", "PLACE", f"{where} (default: the folder look in RUN, or beside the checkpoint)", type=cli.folder)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

@@ -1,0 +1,123 @@
+"""Numbers from inside a network, by forward hooks and by backward to its input; the network is left as it was."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import NamedTuple
+
+import numpy as np
+
+from ..models.names import published_names
+from ..nn import Linear, Module
+from ..tensor import Tensor, no_grad
+
+
+class Maps(NamedTuple):
+    """What a layer made: its name in the network, the layer, and its output (N, C, H, W)."""
+
+    name: str
+    layer: Module
+    maps: np.ndarray
+
+
+@contextlib.contextmanager
+def _evaluating(model):
+    """Nothing is drawn, no running statistics move; afterwards the model is again in the mode that it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def feature_maps(model, images):
+    """Maps of every layer whose output has height and width, in the order in which they compute.
+
+    images: float (N, C, H, W), as the network is shown them.
+    """
+    found = []
+
+    def hook(name):
+        def look(module, inputs, output):
+            if output.ndim == 4:
+                found.append(Maps(name, module, np.array(output.numpy())))  # a copy: a ReLU may write over it
+
+        return look
+
+    with contextlib.ExitStack() as stack, no_grad(), _evaluating(model):
+        for name, module in model.named_modules():
+            if not list(module.children()):
+                stack.enter_context(module.register_forward_hook(hook(name)))
+        model(Tensor(images))
+    return found
+
+
+def input_gradient(model, images, targets=None):
+    """How each logit changes with each pixel: (gradient (N, C, H, W), logits (N, K), targets (N,)).
+
+    gradient_n = d logit[n, targets_n] / d images_n      Simonyan, Vedaldi, Zisserman 2013, section 3
+
+    images: float (N, C, H, W), as the network is shown them. targets: a class for each; the likeliest where left out.
+    ValueError for a class that the network does not have. No gradient of a parameter is computed or changed.
+    """
+    x = Tensor(images, requires_grad=True)
+    learned = [p for p in model.parameters() if p.requires_grad]
+    with contextlib.ExitStack() as stack, _evaluating(model):
+        for p in learned:
+            p.requires_grad_(False)
+            stack.callback(p.requires_grad_, True)
+        logits = model(x)
+    values = logits.numpy()
+    targets = values.argmax(1) if targets is None else np.asarray(targets)
+    if targets.shape != values.shape[:1] or targets.min() < 0 or targets.max() >= values.shape[1]:
+        raise ValueError(f"targets are {len(values)} classes from 0 to {values.shape[1] - 1}, got {targets.tolist()}")
+    logits.backward((np.arange(values.shape[1]) == targets[:, None]).astype(values.dtype))
+    return x.backend.to_numpy(x.grad), values, targets
+
+
+def hidden_layer(model):
+    """The last fully connected layer, and what its inputs are called: "fc7", the layer with weights before it.
+
+    ValueError for a network without a fully connected layer.
+    """
+    modules = dict(model.named_modules())
+    names = list(published_names(model).items())
+    last = next((n for n in reversed(range(len(names))) if isinstance(modules[names[n][1]], Linear)), None)
+    if last is None:
+        raise ValueError("this network has no fully connected layer, so no last hidden layer")
+    return modules[names[last][1]], names[last - 1][0] if last else "its input"
+
+
+def hidden_values(model, images):
+    """The last hidden layer's activities, what the last fully connected layer is given: (N, D).
+
+    images: float (N, C, H, W), as the network is shown them.
+    """
+    layer, _ = hidden_layer(model)
+    seen = []
+    hook = layer.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].numpy()))
+    with hook, no_grad(), _evaluating(model):
+        model(Tensor(images))
+    return np.array(seen[0])
+
+
+def nearest(queries, batches, count):
+    """Those nearest to each query by Euclidean distance: (indices (Q, count), distances (Q, count)), nearest first.
+
+    queries: (Q, D); batches: an iterable of (n, D), numbered from 0 on through all of them. Of equals the first comes
+    first. Only the best so far are kept, so that any number of batches fits into memory. Fewer than `count`: all.
+    """
+    queries = np.asarray(queries, np.float64)
+    indices, squares = np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0))
+    start = 0
+    for batch in batches:
+        batch = np.asarray(batch, np.float64)
+        far = (queries**2).sum(1)[:, None] - 2 * queries @ batch.T + (batch**2).sum(1)
+        squares = np.concatenate([squares, np.maximum(far, 0)], 1)
+        numbers = np.arange(start, start + len(batch))
+        indices = np.concatenate([indices, np.broadcast_to(numbers, far.shape)], 1)
+        best = np.argsort(squares, axis=1, kind="stable")[:, :count]
+        indices, squares = np.take_along_axis(indices, best, 1), np.take_along_axis(squares, best, 1)
+        start += len(batch)
+    return indices, np.sqrt(squares)

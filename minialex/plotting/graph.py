@@ -1,0 +1,160 @@
+"""The tape as a picture: every operation that backward will go through, and the leaves where gradients arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.path import Path as Curve
+from matplotlib.textpath import TextPath
+
+from .. import tape
+from ..tensor import Tensor
+from . import layered
+from .style import BLUE, DPI, INK, VERMILION, sheet_of, tint, write
+
+MOST = 400  # boxes that anybody could still read
+MARGIN, PADDING, LINE = 14, 8, 15  # pixels: around the whole, within a box, from line to line
+WIDEST = 1000  # pixels that a picture from left to right may take before it is turned
+
+
+@dataclass
+class Box:
+    """An operation or a leaf. title and text: its lines; kind: "leaf", "operation" or "result"."""
+
+    title: str
+    text: str
+    kind: str
+
+
+def graph(tensor, path, *, names=None, model=None, title=""):
+    """Draw the autograd graph below `tensor` into the PNG (or SVG) file `path`; the tape is left as it is.
+
+    names: {"w": w, ...}, tensors to be called by a name. model: its modules and parameters are called by theirs.
+    Where all tensors hold one number each, their values (of leaves and named tensors, which alone still have them) and
+    gradients are written into the boxes; otherwise their shapes. What needs no gradient is not on the tape.
+    ValueError for a tensor without a graph, or with one too large to be read.
+    """
+    boxes, edges = boxes_and_edges(tensor, names=names, model=model)
+    sizes = [_size(box) for box in boxes]
+    placed, rightwards = _placed(boxes, edges, sizes)
+    head = 26 if title else 0
+    corner = np.array([MARGIN, MARGIN + head])
+    width, height = placed.size + 2 * corner - [0, head]
+    figure, axes = sheet_of(max(width, _extent(title, 10, bold=True) + 2 * MARGIN), height)
+    axes.text(MARGIN, MARGIN + 6, title, va="center", fontsize=10, color=INK, fontweight="bold")
+    for line in placed.lines:
+        axes.add_patch(_arrow(line + corner, rightwards))
+    for box, size, centre in zip(boxes, sizes, placed.centres):
+        _draw(axes, box, size, centre + corner)
+    write(figure, path)
+
+
+def _placed(boxes, edges, sizes):
+    """Places in x and y, and whether the graph goes to the right: it does where that is not too wide, else down."""
+    leaves = [number for number, box in enumerate(boxes) if box.kind == "leaf"]
+    turned = layered.place([size[::-1] for size in sizes], edges, leaves)
+    if turned.size[1] > WIDEST:
+        return layered.place(sizes, edges, leaves), False
+    lines = [line[:, ::-1] for line in turned.lines]
+    return layered.Placed(turned.centres[:, ::-1], lines, turned.size[::-1]), True
+
+
+def boxes_and_edges(tensor, *, names=None, model=None):
+    """The graph below `tensor`: a list of Box, the result first, and edges [(from, to), ...] by number in it.
+
+    An operation that uses a tensor twice has two edges from it. Arguments and errors: as of `graph`.
+    """
+    if not tensor.requires_grad:
+        raise ValueError("this tensor has no graph: nothing below it requires a gradient, or it was made under no_grad")
+    things = tape.sorted_nodes(tensor.edge)
+    used_up = next((t for t in things if isinstance(t, tape.Node) and t.backward is None), None)
+    if used_up is not None:
+        raise ValueError(f"backward() went through {used_up.name} already and freed the tape: draw the graph before it")
+    if len(things) > MOST:
+        raise ValueError(f"a graph of {len(things):,} boxes cannot be read, at most {MOST}: draw a part of it")
+    number = {id(thing): n for n, thing in enumerate(things)}
+    edges = [
+        (number[id(parent)], number[id(thing)])
+        for thing in things
+        if isinstance(thing, tape.Node)
+        for parent in thing.parents
+        if parent is not None
+    ]
+    called = _names(names or {}, model)
+    modules = {id(module): name for name, module in model.named_modules()} if model is not None else {}
+    gradients = _gradients(things, tensor.backend.xp) if all(np.prod(t.shape) == 1 for t in things) else {}
+    values = {id(t.edge): t.data.item() for t in (tensor, *(names or {}).values()) if t.numel() == 1}
+    values |= {id(t): t.data.item() for t in things if isinstance(t, Tensor) and t.numel() == 1}
+    boxes = []
+    for thing in things:
+        leaf = isinstance(thing, Tensor)
+        name = called.get(id(thing)) or ("" if leaf else modules.get(id(thing.module), ""))
+        operation = "" if leaf else thing.name
+        kind = "leaf" if leaf else "result" if thing is things[0] else "operation"
+        text = " × ".join(map(str, thing.shape)) or "scalar"
+        if gradients:
+            text = _numbers(values.get(id(thing)), gradients[id(thing)])
+        boxes.append(Box(": ".join(filter(None, [name, operation])) or "leaf", text, kind))
+    return boxes, edges
+
+
+def _names(names, model):
+    """id of a leaf or Node -> what it is called."""
+    called = {id(p): name for name, p in model.named_parameters()} if model is not None else {}
+    return called | {id(t.edge): name for name, t in names.items()}
+
+
+def _gradients(things, xp):
+    """id of a leaf or Node -> d(the first of things) / d(it), by the chain rule; nothing is freed, no leaf changed."""
+    arrived = {id(thing): 0.0 for thing in things} | {id(things[0]): 1.0}
+    for thing in things:
+        if isinstance(thing, tape.Node):
+            gy = xp.full(thing.shape, arrived[id(thing)], thing.dtype)
+            for parent, gradient in zip(thing.parents, thing.backward(gy)):
+                if parent is not None:
+                    arrived[id(parent)] += gradient.item()
+    return arrived
+
+
+def _numbers(value, gradient):
+    text = f"gradient {gradient + 0.0:.4g}" if value is None else f"value {value:.4g}, gradient {gradient + 0.0:.4g}"
+    return text.replace("-", "−")
+
+
+def _extent(text, size, *, bold=False):
+    """Pixels that a text is wide."""
+    font = FontProperties(weight="bold" if bold else "normal")
+    return TextPath((0, 0), text, size=size, prop=font).get_extents().width * DPI / 72 if text else 0.0
+
+
+def _size(box):
+    width = max(_extent(box.title, 8.5, bold=True), _extent(box.text, 8))
+    return width + 2 * PADDING, 2 * LINE + PADDING
+
+
+def _draw(axes, box, size, centre):
+    hue = {"leaf": BLUE, "operation": "#999999", "result": VERMILION}[box.kind]
+    (width, height), (x, y) = size, centre
+    axes.add_patch(FancyBboxPatch(
+        (x - width / 2, y - height / 2), width, height, boxstyle=f"round,pad=0,rounding_size={height / 4}",
+        facecolor=tint(hue, 0.16), edgecolor=tint(hue, 0.8), linewidth=1,
+    ))  # fmt: skip
+    axes.text(x, y - LINE / 2, box.title, ha="center", va="center", fontsize=8.5, color=INK, fontweight="bold")
+    axes.text(x, y + LINE / 2, box.text, ha="center", va="center", fontsize=8, color=INK)
+
+
+def _arrow(points, rightwards):
+    """A smooth line through the points, which leaves and arrives along the layers' direction."""
+    vertices, codes = [points[0]], [Curve.MOVETO]
+    for a, b in pairwise(points):
+        pull = (b - a) * ([0.5, 0] if rightwards else [0, 0.5])
+        vertices += [a + pull, b - pull, b]
+        codes += [Curve.CURVE4] * 3
+    return FancyArrowPatch(
+        path=Curve(vertices, codes), arrowstyle="-|>,head_length=4,head_width=2.2", color="#777777", linewidth=1,
+        shrinkA=0, shrinkB=0,
+    )  # fmt: skip

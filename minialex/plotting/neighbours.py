@@ -1,0 +1,37 @@
+"""Pictures, and those that a network takes to be alike: the right half of figure 4 of the 2012 paper."""
+
+from __future__ import annotations
+
+from .sheets import tile
+from .style import INK, RIGHT, WRONG, sheet_of, short, write
+
+
+def neighbours(queries, found, path, *, distances=None, title="nearest training pictures"):
+    """Draw a row for each query picture: itself, then its neighbours, nearest first, into the PNG (or SVG) file `path`.
+
+    queries: (picture uint8 (C, H, W), name of its class or None) each; found: for each query a list of such pairs;
+    distances: a number for each of them. A neighbour of another class is framed and named in another colour, and how
+    many are of the right one stands behind the title.
+    """
+    size, gap, apart, margin, head, caption = 116, 8, 26, 14, 40, 40  # pixels
+    most = max((len(row) for row in found), default=0)
+    width = max(2 * margin + size + apart + most * (size + gap) - gap, 420)
+    figure, axes = sheet_of(width, head + len(queries) * (size + caption) + 4)
+    known = [(name, other) for (_, name), row in zip(queries, found) for _, other in row if name is not None]
+    if known:
+        title += f": {sum(name == other for name, other in known)} of {len(known)} of the same class"
+    axes.text(margin, margin + 6, title, va="center", fontsize=10, color=INK, fontweight="bold")
+    for number, ((picture, name), row) in enumerate(zip(queries, found)):
+        y = head + number * (size + caption)
+        tile(axes, picture, margin, y, size)
+        axes.text(margin, y + size + 10, short(name or "?", 15), va="center", fontsize=9, color=INK, fontweight="bold")
+        for place, (other_picture, other) in enumerate(row):
+            x = margin + size + apart + place * (size + gap)
+            color = INK if name is None else RIGHT if other == name else WRONG
+            tile(axes, other_picture, x, y, size, color)
+            mark = "" if name is None else "\N{CHECK MARK} " if other == name else "\N{BALLOT X} "
+            axes.text(x, y + size + 10, mark + short(other, 13), va="center", fontsize=8, color=color)
+            if distances is not None:
+                text = f"{distances[number][place]:.3g}"
+                axes.text(x, y + size + 23, text, va="center", fontsize=7, color="#777777")
+    write(figure, path)

@@ -1,0 +1,52 @@
+"""Which pixels a logit depends on: its gradient on the input, beside the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+
+from .. import look
+from .sheets import percent, tile
+from .style import INK, PALE, RIGHT, WRONG, sheet_of, short, softmax, write
+
+GLOW = LinearSegmentedColormap.from_list("", ["black", "#7A2E00", "#D55E00", "#F0C060", "white"])
+BRIGHTEST = 99.5  # the percentile drawn white: a few pixels are far stronger than all others
+
+
+def saliency(model, images, pictures, path, *, classes, targets=None, names=None, columns=2, title="gradient"):
+    """Draw each picture, the gradient of a class's logit on its pixels, and the picture where that is strong.
+
+    map[i, j] = max over channels of |d logit[target] / d image[c, i, j]|      Simonyan, Vedaldi, Zisserman 2013
+
+    images: float (N, C, H, W), as the network is shown them; pictures: their pixels, uint8 (N, C, H, W); classes: a
+    name for each logit; targets: a class for each picture, the likeliest where left out; names: what each picture
+    shows, None where nobody knows. Behind the class whose logit it is stands its probability.
+    """
+    gradients, logits, targets = look.input_gradient(model, images, targets)
+    strength = abs(gradients).max(1)
+    limits = np.percentile(strength, BRIGHTEST, axis=(1, 2), keepdims=True)
+    strength = (strength / np.where(limits > 0, limits, 1)).clip(0, 1)
+    probabilities = softmax(logits)
+    size, gap, margin, head, caption = 152, 4, 14, 34, 24  # pixels
+    columns = min(columns, len(images))
+    cell = 3 * (size + gap) + 18
+    rows = -(-len(images) // columns)
+    width = max(2 * margin + columns * cell - gap - 18, 490)
+    figure, axes = sheet_of(width, head + rows * (size + caption + 8) + margin)
+    axes.text(margin, margin + 6, title, va="center", fontsize=10, color=INK, fontweight="bold")
+    names = names or [None] * len(images)
+    for place, (picture, glow, target, name, p) in enumerate(zip(pictures, strength, targets, names, probabilities)):
+        x, y = margin + place % columns * cell, head + place // columns * (size + caption + 8)
+        said = f"{short(classes[target], 28)}  {percent(p[target])}"
+        axes.text(x, y + caption / 2, said, va="center", fontsize=9, color=INK, fontweight="bold")
+        if name is not None:
+            is_what = "\N{CHECK MARK}" if name == classes[target] else f"is {short(name, 24)}"
+            style = {"va": "center", "ha": "right", "fontsize": 8, "color": RIGHT if name == classes[target] else WRONG}
+            axes.text(x + 3 * size + 2 * gap, y + caption / 2, is_what, **style)
+        tile(axes, picture, x, y + caption, size, PALE)
+        x += size + gap
+        axes.imshow(glow, cmap=GLOW, vmin=0, vmax=1, extent=(x, x + size, y + caption + size, y + caption),
+                    aspect="auto")  # fmt: skip
+        visible = picture * (0.12 + 0.88 * np.sqrt(glow))
+        tile(axes, visible.astype(np.uint8), x + size + gap, y + caption, size)
+    write(figure, path)

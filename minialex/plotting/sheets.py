@@ -1,0 +1,52 @@
+"""Contact sheets: many small pictures, each with what there is to say about it."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from .style import INK, RIGHT, WRONG, sheet_of, short, write
+
+
+def tile(axes, image, x, y, size, edge=None):
+    """Draw one picture, (3, H, W) or (1, H, W) of values from 0 to 255, in a square of a sheet; edge: its colour."""
+    picture = image.transpose(1, 2, 0) if len(image) == 3 else image[0, ..., None].repeat(3, axis=-1)
+    axes.imshow(picture, extent=(x, x + size, y + size, y), aspect="auto")
+    if edge:
+        axes.add_patch(Rectangle((x, y), size, size, fill=False, edgecolor=edge, linewidth=2))
+
+
+def percent(p):
+    """A probability in few characters, a small one in two digits: 97 %, 3.1 %, 0.04 %."""
+    return f"{100 * p:.0f} %" if p >= 0.0995 else f"{100 * p:.1f} %" if p >= 0.00095 else f"{100 * p:.1g} %"
+
+
+def mistakes(dataset, verdicts, path, *, columns=6, rows=4):
+    """Draw the mistakes with the largest loss into a file: what each picture is, and what it was taken for.
+
+    verdicts: an evaluation.Verdicts of the pictures of `dataset`, in its order. Beside each class its probability.
+    """
+    worst = verdicts.mistakes()
+    chosen = worst[: columns * rows]
+    size, gap, margin, head, caption = 140, 14, 14, 34, 40  # pixels
+    columns = max(1, min(columns, len(chosen)))
+    width = max(2 * margin + columns * (size + gap) - gap, 420)
+    figure, axes = sheet_of(width, head + margin + -(-len(chosen) // columns) * (size + caption))
+    title = f"{len(chosen)} of {len(worst):,} mistakes, the worst first" if len(chosen) else "There are no mistakes"
+    axes.text(margin, margin + 6, title, va="center", fontsize=10, color=INK, fontweight="bold")
+    note = "above: what it is, below: what was said"
+    if len(chosen):
+        axes.text(width - margin, margin + 6, note, va="center", ha="right", fontsize=8, color=INK)
+    images = dataset.fetch(chosen)[0] if len(chosen) else ()
+    for place, (index, image) in enumerate(zip(chosen, images)):
+        x, y = margin + place % columns * (size + gap), head + place // columns * (size + caption)
+        tile(axes, image, x, y, size)
+        for line, (label, log_p, color) in enumerate([
+            (verdicts.labels[index], verdicts.log_true[index], RIGHT),
+            (verdicts.said[index], verdicts.log_said[index], WRONG),
+        ]):  # fmt: skip
+            middle = y + size + 9 + 14 * line
+            name = short(dataset.classes[label], 12)
+            axes.text(x, middle, name, va="center", fontsize=8, color=color, fontweight="bold")
+            axes.text(x + size, middle, percent(np.exp(log_p)), va="center", ha="right", fontsize=8, color=INK)
+    write(figure, path)

@@ -1,0 +1,118 @@
+"""`python -m minialex.predict WEIGHTS IMAGE...`: the likeliest classes of pictures, in words and as bars."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from . import backends, cli, evaluation, threads, trained
+from .data.decode import decode
+
+DESCRIPTION = """\
+What a trained network sees in pictures: its likeliest classes, with their probabilities. A picture may be in any
+format that Pillow reads, grey or in colour; it is turned upright as its EXIF data says. Its shorter side is brought to
+the size that the network was trained with, and its middle is shown to the network."""
+
+EXAMPLES = """\
+examples: python -m minialex.predict runs/first cat.jpg
+          python -m minialex.predict alexnet.npz holiday/*.jpg --views 10 --picture holiday.png
+          python -m minialex.predict alexnet.npz cat.jpg --json
+
+A file that is no picture is named on stderr, the others are answered all the same, and the exit code is 2."""
+
+AT_ONCE = 100  # views of pictures that a network is shown at a time
+MOST_DRAWN = 100  # pictures in a figure
+
+
+def main(argv=None):
+    """The command: print what the network says to each picture, then a UserError if there are some it cannot read."""
+    options = _parse(argv)
+    if options.picture and Path(options.picture).suffix.lower() not in (".png", ".svg"):
+        raise cli.UserError(f"--picture {options.picture}: a figure is written as .png or .svg")
+    if options.picture and len(options.images) > MOST_DRAWN:
+        raise cli.UserError(f"--picture draws at most {MOST_DRAWN} pictures, there are {len(options.images):,}")
+    if options.threads:
+        threads.set_count(options.threads)
+    with cli.blame_input():
+        backends.use_backend(options.backend)
+        network = trained.load(options.network)
+    read, answers, pictures, troubles = [], [], [], []
+    try:
+        for paths, images in _batches(options.images, network.resize, max(1, AT_ONCE // options.views), troubles):
+            read += paths
+            answers.extend(np.exp(evaluation.log_probabilities(network, images, options.views)))
+            if options.picture:
+                pictures.extend(images)
+    except evaluation.NotFinite as error:
+        raise cli.UserError(str(error)) from error
+    top = min(options.top, len(network.classes))
+    said = [_likeliest(p, network.classes, top) for p in answers]
+    if options.json:
+        print(json.dumps([{"file": path, "predictions": lines} for path, lines in zip(read, said)], indent=2))
+    elif said:
+        print("\n\n".join(_lines(path, lines) for path, lines in zip(read, said)))
+    if options.picture and read:
+        from . import plotting  # Matplotlib takes a second to import
+
+        names = [Path(path).name for path in read]
+        plotting.bars(pictures, names, answers, network.classes, options.picture, top=top)
+    if troubles:
+        count = f"{len(troubles)} of {len(options.images)} pictures" if len(options.images) > 1 else "the picture"
+        raise cli.UserError(f"{count} could not be read: {'; '.join(troubles)}")
+
+
+def _batches(paths, size, count, troubles):
+    """Yield (paths, uint8 pictures (n, 3, size, size)), at most `count` at a time; the list `troubles` gets the rest.
+
+    What is left out is a sentence there, for each file that is not there or no picture.
+    """
+    for start in tqdm(range(0, len(paths), count), unit=" batches", disable=None, leave=False):
+        known, images = [], []
+        for path in paths[start : start + count]:
+            try:
+                images.append(decode(path, size))
+                known.append(path)
+            except OSError as error:
+                troubles.append(f"{path}: {error.strerror}" if error.strerror else str(error))
+        if known:
+            yield known, np.stack(images)
+
+
+def _likeliest(p, classes, top):
+    order = np.argsort(-p, kind="stable")[:top]
+    return [{"class": classes[c], "probability": float(p[c])} for c in order]
+
+
+def _lines(path, predictions):
+    rows = [f"  {100 * row['probability']:6.2f} %  {row['class']}" for row in predictions]
+    return "\n".join([path, *rows])
+
+
+def _parse(argv):
+    parser = cli.Parser("predict", DESCRIPTION, EXAMPLES)
+    parser.add_argument("network", metavar="WEIGHTS", help="a checkpoint, or the folder of a training run (its best)")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="files of pictures")
+    parser.add_argument(
+        "--views", type=int, choices=(1, 10), default=1,
+        help="1, the middle of the picture, or the paper's 10, whose probabilities are averaged: four corners, the "
+        "middle, and their mirror images (default: %(default)s)",
+    )  # fmt: skip
+    count = cli.whole_number(1)
+    parser.add_argument("--top", type=count, default=5, metavar="N", help="classes to show (default: %(default)s)")
+    parser.add_argument("--picture", metavar="FILE", help="draw them, with bars, as PNG or SVG (default: do not)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines (default: lines)")
+    parser.add_argument(
+        "--backend", choices=("auto", *backends.available()), default="auto",
+        help="what computes (default: auto, the fastest that works here)",
+    )  # fmt: skip
+    threads_help = "threads that compute (default: as many as this process may use)"
+    parser.add_argument("--threads", type=count, metavar="N", help=threads_help)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))
