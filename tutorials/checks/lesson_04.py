@@ -1,0 +1,105 @@
+"""What the exercises of lesson 4 expect, and what goes wrong in them."""
+
+from __future__ import annotations
+
+import numpy as np
+from exercises import Exercise
+
+
+def convolve(picture, kernel):
+    """Solution of 4.2; kernels of any shape."""
+    h, w = kernel.shape
+    rows, columns = picture.shape[0] - h + 1, picture.shape[1] - w + 1
+    return np.array([[(kernel * picture[i : i + h, j : j + w]).sum() for j in range(columns)] for i in range(rows)])
+
+
+def fold(columns, size, stride):
+    """Solution of 4.3."""
+    pixels = np.zeros(size)
+    for (v, j), value in np.ndenumerate(columns):
+        pixels[j * stride + v] += value
+    return pixels
+
+
+def _fold_assigning(columns, size, stride):
+    pixels = np.zeros(size)
+    for (v, j), value in np.ndenumerate(columns):
+        pixels[j * stride + v] = value
+    return pixels
+
+
+def _fold_assigning_by_window(columns, size, stride):
+    pixels = np.zeros(size)
+    for (j, v), value in np.ndenumerate(columns.T):
+        pixels[j * stride + v] = value
+    return pixels
+
+
+def _fold_dividing(columns, size, stride):
+    return fold(columns, size, stride) / np.maximum(fold(np.ones_like(columns), size, stride), 1)
+
+
+def _fold_placewise(columns, size, stride):
+    pixels = np.zeros(size)
+    for (v, j), value in np.ndenumerate(columns):
+        pixels[(j + v * stride) % size] += value
+    return pixels
+
+
+_numbers = np.random.default_rng(44)
+
+
+def _digits(*shape):
+    return _numbers.integers(-4, 5, shape).astype(float)
+
+
+_ASSIGNED = "A pixel in several windows keeps only the last gradient. Forward copied it to all of them: add, with `+=`."
+
+EXERCISES = {
+    "4.1": Exercise(
+        307_456,
+        (
+            (614_656, "Every filter over all 96 channels: with two groups a filter sees half of them."),
+            (307_200, "The weights are right. The biases are learned as well, one for each filter."),
+            (614_400, "Two things: a filter sees only the channels of its group, and each filter has a bias."),
+            (153_728, "That is one group: half of the filters over half of the channels. There are two such groups."),
+            (7_456, "Does each filter have a kernel of its own for every channel that it sees?"),
+        ),
+        right="The paper's two cards each hold half of them.",
+    ),
+    "4.2": Exercise(
+        convolve,
+        (
+            (lambda x, w: convolve(x, w[::-1, ::-1]), "The filter is flipped: w[u, v] meets x[i + u, j + v]."),
+            (lambda x, w: convolve(x, w.T), "The filter is transposed: u goes down the rows, v along them."),
+            (lambda x, w: convolve(x, w)[:-1, :-1], "One short both ways: a window fits at H - K + 1 rows."),
+            (lambda x, w: convolve(np.pad(x, len(w) // 2), w), "This is padded with zeros; no padding was asked for."),
+            (lambda x, w: convolve(x, w) / w.size, "A mean over the window. Convolution adds up and does not divide."),
+        ),
+        cases=((_digits(4, 5), _digits(3, 3)), (_digits(6, 4), _digits(2, 2))),
+        right="This is what every layer called convolution computes.",
+    ),
+    "4.3": Exercise(
+        fold,
+        (
+            (_fold_assigning, _ASSIGNED),
+            (_fold_assigning_by_window, _ASSIGNED),
+            (lambda c, size, stride: fold(c, size, 1), "The windows stand side by side: the stride is not used."),
+            (_fold_dividing, "A mean of what arrives. The gradient of a copy is the sum over all copies."),
+            (_fold_placewise, "The stride belongs to the window's number j; inside a window, pixels are neighbours."),
+        ),
+        cases=((_digits(3, 3), 7, 2), (_digits(2, 5), 6, 1), (_digits(3, 2), 9, 4)),
+        right="With two such directions it is the package's col2im.",
+    ),
+    "4.4": Exercise(
+        lambda x, gy: convolve(x, gy),
+        (
+            (lambda x, gy: convolve(x, gy[::-1, ::-1]), "gy is flipped: y[i, j] met x[i + u, j + v]."),
+            (lambda x, gy: convolve(x, gy)[::-1, ::-1], "The result is turned by 180 degrees: index it by u and v."),
+            (lambda x, gy: convolve(x, gy).T, "The result is transposed: u goes down the rows, v along them."),
+            (lambda x, gy: convolve(x, gy) / gy.size, "A mean over the outputs; the gradient is the sum over them."),
+        ),
+        cases=((_digits(4, 5), _digits(2, 3)), (_digits(5, 5), _digits(4, 4))),
+        right="You have written it in 4.2.",
+    ),
+}

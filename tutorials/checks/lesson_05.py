@@ -1,0 +1,134 @@
+"""What the exercises of lesson 5 expect, and what goes wrong in them."""
+
+from __future__ import annotations
+
+import numpy as np
+from exercises import Exercise
+
+
+def _pool_row(x, kernel, stride, padding, around=-np.inf):
+    padded = np.pad(x, padding, constant_values=around)
+    return np.array([padded[i : i + kernel].max() for i in range(0, len(padded) - kernel + 1, stride)])
+
+
+def _pool_row_backward(gy, x, kernel, stride):
+    gx = np.zeros(len(x))
+    for i, g in enumerate(gy):
+        gx[i * stride + x[i * stride : i * stride + kernel].argmax()] += g
+    return gx
+
+
+def _assigning(gy, x, kernel, stride):
+    gx = np.zeros(len(x))
+    for i, g in enumerate(gy):
+        gx[i * stride + x[i * stride : i * stride + kernel].argmax()] = g
+    return gx
+
+
+def _to_all(gy, x, kernel, stride):
+    gx = np.zeros(len(x))
+    for i, g in enumerate(gy):
+        here = slice(i * stride, i * stride + kernel)
+        gx[here] += g * (x[here] == x[here].max())
+    return gx
+
+
+def _to_the_last(gy, x, kernel, stride):
+    gx = np.zeros(len(x))
+    for i, g in enumerate(gy):
+        gx[i * stride + kernel - 1 - x[i * stride : i * stride + kernel][::-1].argmax()] += g
+    return gx
+
+
+def _without_offset(gy, x, kernel, stride):
+    gx = np.zeros(len(x))
+    for i, g in enumerate(gy):
+        gx[x[i * stride : i * stride + kernel].argmax()] += g
+    return gx
+
+
+def _divisor(x, n, alpha, k):
+    return k + alpha / n * _sums(x**2, n, n // 2)
+
+
+def _sums(values, n, before):
+    return np.array([values[max(i - before, 0) : max(i - before + n, 0)].sum() for i in range(len(values))])
+
+
+def _divisor_of_means(x, n, alpha, k):
+    return k + alpha * _sums(x**2, n, n // 2) / _sums(np.ones(len(x)), n, n // 2)
+
+
+def _divisor_round_the_corner(x, n, alpha, k):
+    return k + alpha / n * sum(np.roll(x**2, n // 2 - j) for j in range(n))
+
+
+_X = np.array([3.0, -1.0, 2.0, 0.5, -2.0, 4.0])
+_ROWS = ((np.array([-3.0, -1.0, -2.0, -5.0, -4.0]), 3, 2, 1), (np.array([2.0, -1.0, 3.0, 0.0, 1.0, 5.0]), 2, 2, 1))
+
+EXERCISES = {
+    "5.1": Exercise(
+        _pool_row,
+        cases=_ROWS,
+        mistakes=(
+            (
+                lambda x, kernel, stride, padding: _pool_row(x, kernel, stride, padding, 0),
+                "You padded with 0, which wins against negative numbers. What never wins is -np.inf.",
+            ),
+            (
+                lambda x, kernel, stride, padding: _pool_row(x, kernel, stride, 0),
+                "The padding is forgotten: the first window begins `padding` places before the row.",
+            ),
+            (
+                lambda x, kernel, stride, padding: _pool_row(x, kernel, 1, padding),
+                "The windows begin at every place: the stride is not used.",
+            ),
+            (
+                lambda x, kernel, stride, padding: -_pool_row(-x, kernel, stride, padding),
+                "These are the smallest numbers of the windows.",
+            ),
+        ),
+        right="Nothing outside the row can win.",
+    ),
+    "5.2": Exercise(
+        _pool_row_backward,
+        cases=(
+            (np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 5.0, 2.0, 4.0, 3.0, 1.0]), 3, 2),
+            (np.array([1.0, -2.0, 4.0]), np.array([2.0, 2.0, 0.0, 0.0, 0.0, 1.0, 1.0]), 3, 2),
+        ),
+        mistakes=(
+            (_assigning, "A number that wins twice keeps the last gradient only: add, with `+=`."),
+            (_to_all, "You send it to all winners, as in 2012. Here it goes to the first one."),
+            (_to_the_last, "Where two tie you send it to the last one; `>=` in a loop does that."),
+            (_without_offset, "argmax counts from where the window begins: add i * stride."),
+        ),
+        right="This is what max-pooling sends back.",
+    ),
+    "5.3": Exercise(
+        _divisor,
+        cases=((_X, 5, 1.0, 1.0), (_X, 3, 0.5, 2.0), (_X, 4, 2.0, 1.0)),
+        mistakes=(
+            (lambda x, n, alpha, k: k + alpha * _sums(x**2, n, n // 2), "As in the paper. Caffe divides alpha by n."),
+            (lambda x, n, alpha, k: _divisor(x, n, alpha, 0), "The constant k is missing."),
+            (lambda x, n, alpha, k: k + alpha / n * _sums(x, n, n // 2), "The sum is over squares."),
+            (_divisor_of_means, "Divide by n, even where an edge cuts the window off."),
+            (_divisor_round_the_corner, "The first and the last channel are no neighbours; np.roll joins them."),
+            (
+                lambda x, n, alpha, k: k + alpha / n * _sums(x**2, n, (n - 1) // 2),
+                "For even n the window begins n//2 before the channel and ends n//2 - 1 behind it.",
+            ),
+        ),
+        right="",
+    ),
+    "5.4": Exercise(
+        lambda gy: gy - gy.mean(),
+        cases=((np.array([1.0, 0.0, 0.0, 0.0]),), (np.array([2.0, -1.0, 5.0]),)),
+        mistakes=(
+            (lambda gy: gy, "That is the direct part. Each x is in the mean as well, which every y subtracts."),
+            (lambda gy: gy + gy.mean(), "A larger x makes all y smaller by way of the mean: minus."),
+            (lambda gy: gy - gy.sum(), "In the mean each x counts 1/N: divide the sum by N."),
+            (lambda gy: gy * (1 - 1 / len(gy)), "That is x's way to its own y. Its way to all others is missing."),
+        ),
+        right="A row of equal gradients would come back as zeros: shifting all x shifts no y.",
+    ),
+}
