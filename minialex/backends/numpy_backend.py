@@ -302,16 +302,16 @@ class _ConvBuffers:
         self.padded = xp.zeros((block, channels, *window.padded), dtype)
         self.columns = xp.empty((block, groups, rows // groups, length), dtype)
         self.six = (block, channels, *window.kernel, *window.output)
-        n, c, h, w = self.padded.strides
-        (sh, sw), (dh, dw) = window.stride, window.dilation
-        # seen[n, c, u, v, i, j] is padded[n, c, i s + u d, j s + v d]: six axes over four, by strides alone
-        self.seen = xp.lib.stride_tricks.as_strided(self.padded, self.six, (n, c, h * dh, w * dw, h * sh, w * sw))
 
     def im2col(self, pictures):
         """columns[n, (c, u, v), (i, j)] = the pixel of channel c that tap (u, v) of output place (i, j) meets."""
         count = len(pictures)
         self.padded[:count, :, *self.window.inside] = pictures
-        self.columns.reshape(self.six)[:count] = self.seen[:count]
+        n, c, h, w = self.padded.strides
+        (sh, sw), (dh, dw) = self.window.stride, self.window.dilation
+        # seen[n, c, u, v, i, j] is padded[n, c, i s + u d, j s + v d]: six axes over four, by strides alone
+        seen = self.xp.lib.stride_tricks.as_strided(self.padded, self.six, (n, c, h * dh, w * dw, h * sh, w * sw))
+        self.columns.reshape(self.six)[:count] = seen[:count]
         return self.columns[:count]
 
     def col2im(self, columns):

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 _CHUNK = 2**22  # values fetched at a time
 _PIECE = 2**18  # values whose products are summed at a time: 2 MB in float64 stay in the cache
@@ -77,6 +76,8 @@ def statistics(dataset):
 
 def sums(dataset):
     """The Sums of all pictures of a data set; a progress bar on stderr where it takes longer than a moment."""
+    from tqdm import tqdm  # which not everybody has who needs the Sums of an array
+
     result, step = Sums(), max(1, _CHUNK // math.prod(dataset.image_shape))
     with tqdm(desc="statistics", total=len(dataset), unit=" images", leave=False, disable=None, delay=1) as bar:
         for start in range(0, len(dataset), step):
