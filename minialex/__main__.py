@@ -14,6 +14,7 @@ COMMANDS = {
     "convert": "weights between minialex, NumPy, safetensors, torch, Keras and ONNX",
     "look": "figures from inside trained networks: filters, feature maps, gradients, neighbours, graph, curves",
     "data.pack": "a folder of photographs as large files of pixels, to train at the speed of a GPU",
+    "coursework": "assignments: write parts of this library yourself; instructors release and grade them",
     "gradcheck": "check every operation's gradient against finite differences",
     "bench": "time networks and layers beside torch, and beside the machine's limits",
     "doctor": "what this machine has, and which backends really work on it",

@@ -77,13 +77,17 @@ class EmulatorLauncher(cuda_launch.Launcher):
             mark_unwritten(array)
         return array
 
+    def function(self, kernel, real):
+        """The compiled entry of a kernel."""
+        return _function(kernel, cuda_launch.source(kernel.file), real, self.checked)
+
     def launch(self, kernel, real, grid, block, values):
+        function = self.function(kernel, real)
         if self.checked:
-            report = run_checked(kernel, cuda_launch.source(kernel.file), real, grid, block, values)
+            report = watched(function, grid, block, values)
             if report.count:
                 raise KernelError("\n".join(report.problems))
             return
-        function = _function(kernel, cuda_launch.source(kernel.file), real, checked=False)
         holders, pointers = _pointers(values)
         dimensions = (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block)
         blocks, at_least = math.prod(grid), max(1, 4096 // math.prod(block))  # a second thread must be worth it
@@ -133,7 +137,11 @@ def mark_unwritten(array):
 
 def run_checked(kernel, text, real, grid, block, values):
     """One launch in the checked build, whole, in one thread: a Report."""
-    function = _function(kernel, text, real, checked=True)
+    return watched(_function(kernel, text, real, checked=True), grid, block, values)
+
+
+def watched(function, grid, block, values):
+    """The same, of a kernel's compiled entry."""
     counters = _Counters()
     sizes = (ctypes.c_longlong * len(values))(*(v.size for v in values))
     dimensions = (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block)
@@ -180,9 +188,8 @@ def build(text, real, checked, extra=()):
     """
     folder = resources.folder("kernels")
     headers = "".join((folder / name).read_text() for name in ("emulator.h", "checked.h"))
-    flags = [*_FLAGS, f"-DREAL={real}", f"-I{folder}", *(["-DCHECKED"] if checked else []), *extra]
+    whole, flags = unit(text, real, checked, extra)
     flags += shlex.split(os.environ.get("CXXFLAGS", ""))  # -O0 for a debugger, for example
-    whole = text + "\n" + "\n".join(_entry(k, checked) for k in cuda_launch.parse(text, ""))
     key = hashlib.sha256("\0".join([whole, headers, *flags, compiler(), _version()]).encode()).hexdigest()[:24]
     cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minialex" / "kernels"
     library = cache_folder / f"{key}.so"
@@ -196,6 +203,12 @@ def build(text, real, checked, extra=()):
                 raise OSError(f"the kernels do not compile: {_first_error(result.stderr)}")
             os.replace(made, library)
     return library
+
+
+def unit(text, real, checked, extra=()):
+    """(the C++ of a source text with an entry for each of its kernels, g++'s flags for it). real: "float", "double"."""
+    flags = [*_FLAGS, f"-DREAL={real}", f"-I{resources.folder('kernels')}", *(["-DCHECKED"] if checked else []), *extra]
+    return text + "\n" + "\n".join(_entry(k, checked) for k in cuda_launch.parse(text, "")), flags
 
 
 @cache

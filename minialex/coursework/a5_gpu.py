@@ -1,0 +1,70 @@
+"""`python -m minialex.coursework.a5_gpu DIR`: the public checks of A5 on a GPU, through CuPy; for no points."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from .. import cli
+from ..backends import cuda_cupy, cuda_launch
+from . import a5, grade, kernels, student
+from .runner import compare
+
+DESCRIPTION = """\
+The public checks of A5 on an NVIDIA GPU, of the same kernels. A GPU finds no races and no reads of what nobody wrote:
+what counts is `python -m minialex.coursework check`."""
+EXAMPLES = """\
+example:
+  python -m minialex.coursework.a5_gpu my-a5"""
+
+
+class GpuLauncher(kernels.Launcher):
+    """Takes NumPy's arrays to the GPU, launches the student's kernel there, and brings back what it wrote."""
+
+    def __init__(self, cupy, found):
+        super().__init__(found, {})
+        self.cupy = cupy
+
+    def launch(self, kernel, real, grid, block, values):
+        code = self.found.text(kernel.file)
+        if kernel.name in self.found.empty:
+            raise NotImplementedError(f"{kernel.file}: {kernel.name} is yours to write")
+        module = self.cupy.RawModule(code=code, options=(f"-DREAL={cuda_launch.REALS[real]}",))
+        pairs = list(zip(kernel.parameters, values, strict=True))
+        there = [self.cupy.asarray(value) if parameter.array else value for parameter, value in pairs]
+        module.get_function(kernel.name)(grid, block, tuple(there))
+        for (parameter, value), on_gpu in zip(pairs, there, strict=True):
+            if parameter.written:
+                value[...] = self.cupy.asnumpy(on_gpu)
+        self.loads[kernel.name] = 0  # a GPU does not count them here
+
+
+def main(argv=None):
+    """The command."""
+    parser = cli.Parser("coursework.a5_gpu", DESCRIPTION, EXAMPLES)
+    parser.add_argument("folder", nargs="?", default=".", type=cli.folder, help="your folder (default: this one)")
+    options = parser.parse_args(argv)
+    try:
+        cupy = cuda_cupy.usable_cupy()
+    except ImportError as error:
+        raise cli.UserError(str(error)) from error
+    with cli.blame_input():
+        for check in student.public_checks(options.folder):
+            print(f"{check.name}: {_fault(cupy, options.folder, check) or 'passed'}")
+
+
+def _fault(cupy, folder, check):
+    """What is wrong with a check's results on the GPU, or an empty text."""
+    inputs = grade.inputs_of(check, grade.seed_of(a5.ASSIGNMENT, check, "", "", 0))
+    expected = check.answers(inputs)
+    try:
+        with kernels.launching(GpuLauncher(cupy, kernels.Here(a5.TARGETS, folder))):
+            got = check.answers(inputs)
+    except (NotImplementedError, RuntimeError, ValueError, cupy.cuda.compiler.CompileException) as error:
+        return str(error)[:500]
+    return compare(expected, {name: np.asarray(value) for name, value in got.items()}, check.rtol)[0]
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

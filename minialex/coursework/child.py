@@ -1,0 +1,203 @@
+"""The process in which a submission runs: it is told a check and its inputs, and returns arrays. It knows no score.
+
+Started by `runner`, isolated (-I -S), as `child.py` of the scratch folder, which holds
+
+    tree/minialex/      the library as the skeleton has it: what the student writes is empty
+    site/               NumPy, and nothing else that was installed
+    submission/         the student's files
+
+    work-...            the folder of this check, the only one it can write into
+    built/              what was compiled of the student's kernels, for all checks
+
+Where the parent is root, the process changes its user and makes the scratch folder its root folder, once all that is
+trusted has been imported: there is nothing else that it can name. See also `guard`. Nothing that it says is believed:
+the parent compares.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+READABLE = ("tree", "site", "submission")
+FORBIDDEN_EVENTS = (
+    "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn",
+    "socket.", "ctypes.", "os.kill", "os.link", "os.symlink", "os.chown", "os.chmod", "sys.setprofile", "sys.settrace",
+    "mmap.__new__", "syslog.", "urllib.", "ftplib.", "http.", "smtplib.", "resource.", "signal.", "gc.", "shutil.",
+)  # fmt: skip
+USUAL_IMPORTS = (
+    "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "functools", "heapq", "itertools", "math",
+    "numpy.fft", "numpy.lib.stride_tricks", "numpy.linalg", "numpy.random", "operator", "random", "re", "statistics",
+    "string", "textwrap", "threading", "time", "types", "typing", "warnings",
+)  # fmt: skip
+FORBIDDEN_IMPORTS = ("ctypes", "_ctypes", "multiprocessing", "resource", "torch", "scipy", "numba")
+PATH_EVENTS = ("os.listdir", "os.scandir", "os.chdir", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate")
+
+
+def main():
+    request = json.loads(_receive(sys.stdin.buffer))
+    inputs = _receive(sys.stdin.buffer)
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # what the student prints is not the answer
+    signal.alarm(request["wait"])  # should the parent be killed, nothing stays behind
+    _limit(request["limits"])
+    sys.path[:] = [*_standard_library(), os.path.join(HERE, "site"), os.path.join(HERE, "tree")]
+    try:
+        reply, arrays = {"fault": None}, _run(request, inputs)
+    except BaseException as error:  # sys.exit() and Ctrl-C among them: whatever ends the student's code
+        reply, arrays = _fault(error), b""
+    with contextlib.suppress(OSError, ValueError):  # closed, or full: what was printed does not matter that much
+        sys.stdout.flush()
+    _send(answer, json.dumps(reply).encode())
+    _send(answer, arrays)
+    answer.flush()
+    os._exit(0)  # threads that were left running do not keep it alive
+
+
+def _run(request, inputs):
+    """The arrays that the check's `run` makes of the inputs with the student's functions, as the bytes of an .npz.
+
+    All that is trusted is imported first: afterwards the process may not even find the standard library.
+    """
+    for name in USUAL_IMPORTS:
+        importlib.import_module(name)
+    assignment = importlib.import_module(f"minialex.coursework.{request['assignment']}").ASSIGNMENT
+    from minialex import backends
+    from minialex.coursework.messages import read_inputs, write_arrays
+    from minialex.coursework.plugging import plugged
+
+    backends.use_backend("numpy")
+    given = read_inputs(inputs)
+    if request["check"] is None:  # the compiler is no part of the scratch folder
+        _become(request["user"])
+        assignment.prepare(Path(HERE, "submission"), Path(HERE, "built"))
+        return write_arrays({})
+    check = assignment.check(request["check"])
+    kernels: Any = importlib.import_module("minialex.coursework.kernels") if request["native"] else None
+    root = _become(request["user"], HERE)
+    if kernels:
+        kernels.built = Path(root, "built")
+    work = os.path.join(root, request["work"])
+    os.chdir(work)
+    if not request["native"]:  # compiled code is not seen by audit hooks, and has to be loaded by ctypes
+        guard(root, work)
+    with plugged(assignment.targets, os.path.join(root, "submission")) as calls:
+        got = check.answers(given)
+        if not any(calls.values()):
+            raise RuntimeError("none of your functions was called")
+    return write_arrays(got)
+
+
+def _become(user, new_root=None):
+    """Another user from here on, where the parent is root. The name that the scratch folder has now."""
+    if user is None:
+        return HERE
+    root = HERE
+    if new_root:
+        with contextlib.suppress(PermissionError):  # some containers' root may not: then the other user has to do
+            os.chroot(new_root)
+            root = "/"
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+    return root
+
+
+def guard(root, work):
+    """From here on this process opens nothing but its own folders, and starts and reaches nothing.
+
+    An audit hook cannot be taken out again. It is a fence, not a wall: it runs in the same interpreter as what it
+    watches, so under root the parent gives the process another user and another root folder as well.
+    """
+    readable = [os.path.realpath(path) for path in _standard_library()]
+    readable += [os.path.realpath(os.path.join(root, name)) for name in READABLE]
+    readable += [os.path.realpath(os.path.join(root, "site", name)) for name in ("numpy", "numpy.libs")]
+    readable += [os.path.realpath(work), os.devnull]
+    work = os.path.realpath(work)
+    realpath, fspath, separator = os.path.realpath, os.fspath, os.sep
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+    def inside(path, folders):
+        if isinstance(path, int):  # a descriptor that is open already
+            return True
+        path = realpath(os.fsdecode(fspath(path)))
+        return any(path == folder or path.startswith(folder + separator) for folder in folders)
+
+    def hook(event, arguments):
+        if event == "open":
+            path, mode, flags = arguments
+            writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & writing)
+            if path is not None and not inside(path, (work,) if writes else readable):
+                raise PermissionError(f"a submission may not open {path!r}")
+        elif event == "import":
+            name, file = arguments[:2]
+            if name.partition(".")[0] in FORBIDDEN_IMPORTS:
+                raise ModuleNotFoundError(f"No module named {name!r}, for a submission", name=name)
+            if isinstance(file, str) and not inside(file, readable):
+                raise PermissionError(f"a submission may not load {file!r}")
+        elif event in PATH_EVENTS:
+            if arguments[0] is not None and not inside(arguments[0], readable if event.endswith("dir") else (work,)):
+                raise PermissionError(f"a submission may not use {event} there")
+        elif event.startswith(FORBIDDEN_EVENTS):
+            raise PermissionError(f"a submission may not use {event}")
+
+    modules: dict[str, Any] = sys.modules
+    for name in ("ctypes", "_ctypes"):
+        modules[name] = None  # NumPy has imported them
+    sys.addaudithook(hook)
+
+
+def _standard_library():
+    """Where the interpreter's own modules are: all of sys.path, since -S left the installed ones out."""
+    return [path for path in sys.path if os.path.isdir(path) and "site-packages" not in path and path != HERE]
+
+
+def _limit(limits):
+    """Seconds of the processor, bytes of memory, of a file, numbers of files and processes."""
+    for name, value in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
+        _, most = resource.getrlimit(kind)
+        value = value if most == resource.RLIM_INFINITY else min(value, most)
+        resource.setrlimit(kind, (value, value))
+
+
+def _fault(error):
+    """What went wrong, in words: the kind, the message, and the place in the student's files."""
+    theirs = f"{os.sep}submission{os.sep}"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = "in what the check did with your result" if any(frame.name == "answers" for frame in frames) else ""
+    if any(os.path.basename(frame.filename) == "kernels.py" for frame in frames):  # whose messages name file and line
+        place = ""
+    for frame in frames:
+        if theirs in frame.filename:
+            place = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f"{os.path.basename(error.filename)}, line {error.lineno}"
+    try:
+        message = str(error)[:500]
+    except Exception:  # an exception of the student's own making
+        message = ""
+    return {"fault": type(error).__name__[:80], "message": message, "place": place}
+
+
+def _receive(stream):
+    (length,) = struct.unpack("<Q", stream.read(8))
+    return stream.read(length)
+
+
+def _send(stream, data):
+    stream.write(struct.pack("<Q", len(data)))
+    stream.write(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,302 @@
+"""A student's CUDA kernels: compiled once, put in the place of the library's, launched in the emulator's checked build.
+
+What is compiled is the library's own file with the bodies of the student's kernels in it: see a5_bodies.py. A check
+calls `layers()`: that is a backend, the library's own host code, whose kernels are the student's where they are plugged
+in, and the NumPy backend elsewhere, which says what is expected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from .. import backends
+from ..backends import cuda_emulator, cuda_launch
+from ..backends.cuda_backend import CudaBackend
+from ..backends.cuda_emulator import KernelError
+from . import a5_bodies
+
+FAULTS = "faults.json"  # in the folder of what was compiled: {file: why it was not}
+SECONDS = 25  # that g++ may take for one file; it needs two
+SIDE = 16  # of the tiles of matmul_tiled
+SMALL = 2**18  # multiplications: thirty milliseconds of a processor that plays a GPU
+FLAGS = (
+    "-O1", "-g0", "-fmax-errors=3",  # compiled for one grading
+    "-static-libstdc++", "-static-libgcc",  # loaded where no system's libraries are
+    "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error",  # arrays of a thread's own, which nobody else watches
+)  # fmt: skip
+THREADS, BLOCKS, ROWS = 32, 2, 3  # of a launch: few, so that threads must go on to further elements
+_WHY = {  # what helps, by words of the checked build's sentences; what comes first here causes what comes later
+    "waits at a barrier": "all threads of a block must reach every barrier, those without an element too: no barrier "
+    "in a branch, behind a return, or in a loop that ends earlier for some",
+    "race:": "put a __syncthreads() between the writing and the reading",
+    "but ": "hold this index against the bounds of what it counts",
+    "no thread of this block": "fill every cell before it is read, with 0 where the matrix has ended",
+    "nobody has written": "give it a value before you read it",
+}
+built: Path | None = None  # in the grader's child: where `prepare` has compiled, in another one
+_plugged = None  # the Launcher of the student's kernels
+cuda_launch.kernels()  # read and parsed now: the child's folders have other names once it runs a check
+
+
+# ------------------------------------------------------------------------------------------------- compiling
+
+
+def text(target, folder):
+    """(the library's file with the student's bodies in it, the names of those kernels that are still empty).
+
+    OSError, ValueError: a sentence for the student.
+    """
+    path = Path(folder) / target.student_file
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.name} is missing")
+    student = path.read_text(encoding="utf-8", errors="replace")
+    empty = a5_bodies.empty(student, target.names, path.name)
+    return a5_bodies.spliced(cuda_launch.source(path.name), student, target.names, path.name), empty
+
+
+def prepare(targets, folder, built):
+    """Compile each file of a submission, for float and for double, into the folder `built`.
+
+    A file that does not compile costs its own checks only: why it does not, the first of them to use it says.
+    OSError, in one sentence, where there is no compiler.
+    """
+    found, built, faults, empty = compiler(), Path(built), {}, []
+    for target in targets:
+        file = target.student_file
+        try:
+            source, unwritten = text(target, folder)
+            empty += unwritten
+            processes = [_start(found, source, real, built / f"{file}.{real}") for real in ("float", "double")]
+            for process in processes:
+                _finish(process, file)
+        except (OSError, ValueError) as error:
+            faults[file] = str(error)
+    (built / FAULTS).write_text(json.dumps({"faults": faults, "empty": empty}), encoding="utf-8")
+
+
+def compiler():
+    """g++, or what $CXX names, in the usual places even where PATH names none."""
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = f"{before}:/usr/local/bin:{os.defpath}"
+    try:
+        return cuda_emulator.compiler()
+    finally:
+        os.environ["PATH"] = before
+
+
+def _start(compiler, source, real, place):
+    """g++ at work on place.cc, towards place.so."""
+    whole, flags = cuda_emulator.unit(source, real, True, FLAGS)
+    place.with_name(f"{place.name}.cc").write_text(whole, encoding="utf-8")
+    command = [compiler, *flags, f"{place}.cc", "-o", f"{place}.so"]
+    folder = str(place.parent)
+    environment = {"PATH": f"{Path(compiler).parent}:/usr/local/bin:{os.defpath}", "LC_ALL": "C.UTF-8",
+                   "TMPDIR": folder}  # fmt: skip
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
+        cwd=folder, text=True, errors="replace",
+    )  # fmt: skip
+
+
+def _finish(process, file):
+    """ValueError with the compiler's first errors, in the lines of the student's file."""
+    try:
+        _, output = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise ValueError(f"{file}: the compiler was stopped after {SECONDS} seconds") from None
+    if process.returncode:
+        errors = [line[:300] for line in output.splitlines() if ": error:" in line]
+        raise ValueError(f"{file} does not compile: " + ("; ".join(errors[:2]) or "the compiler gave up"))
+
+
+# ------------------------------------------------------------------------------------------------- launching
+
+
+class _Built:
+    """The entries of libraries that `prepare` compiled into a folder."""
+
+    def __init__(self, folder):
+        read = json.loads((folder / FAULTS).read_text(encoding="utf-8"))
+        self.folder, self.faults, self.empty = folder, read["faults"], read["empty"]
+
+    def function(self, kernel, real):
+        """The entry of a kernel. KernelError, which says why, where its file did not compile."""
+        if kernel.file in self.faults:
+            raise KernelError(self.faults[kernel.file])
+        library = ctypes.CDLL(str(self.folder / f"{kernel.file}.{cuda_launch.REALS[real]}.so"))
+        return getattr(library, f"run_{kernel.name}")
+
+
+class Here:
+    """The same, compiled when first needed, and kept as the library's own are: on the student's own machine."""
+
+    def __init__(self, targets, folder):
+        self.targets, self.folder = {target.student_file: target for target in targets}, folder
+        self.texts, self.libraries, self.empty = {}, {}, []
+
+    def function(self, kernel, real, checked=True):
+        key = kernel.file, real, checked
+        if key not in self.libraries:
+            try:
+                options = ("-O0",) if checked else ()  # for a debugger; and it compiles sooner
+                path = cuda_emulator.build(self.text(kernel.file), cuda_launch.REALS[real], checked, options)
+            except (OSError, ValueError) as error:
+                message = str(error).replace("the kernels do not compile", f"{kernel.file} does not compile")
+                raise KernelError(message) from error
+            self.libraries[key] = ctypes.CDLL(str(path))
+        return getattr(self.libraries[key], f"run_{kernel.name}")
+
+    def text(self, file):
+        if file not in self.targets:
+            return cuda_launch.source(file)
+        if file not in self.texts:
+            self.texts[file], empty = text(self.targets[file], self.folder)
+            self.empty += empty
+        return self.texts[file]
+
+
+class Launcher(cuda_emulator.EmulatorLauncher):
+    """Runs the student's kernels in the checked build, whatever is asked for with few threads; counts the calls.
+
+    loads[kernel]: from global memory, of the last launch. KernelError, with what helps, for what the checked build
+    finds, and for cells of an output that the kernel leaves unwritten; NotImplementedError for one without a body.
+    """
+
+    def __init__(self, found, calls):
+        super().__init__(checked=True)
+        self.found, self.calls, self.loads = found, calls, {}
+
+    def empty(self, shape, dtype):
+        array = super().empty(shape, dtype)
+        if array.dtype.itemsize == 1:
+            array[...] = _pattern(array.dtype)
+        return array
+
+    def elements(self, name, count, *arguments, block=THREADS):
+        self(name, min(-(-count // block), BLOCKS), block, *arguments)
+
+    def planes(self, name, places, planes, *arguments):
+        self(name, (min(-(-places // THREADS), BLOCKS), min(planes, ROWS)), THREADS, *arguments)
+
+    def launch(self, kernel, real, grid, block, values):
+        self.calls[kernel.name] = self.calls.get(kernel.name, 0) + 1
+        function = self.found.function(kernel, real)
+        if kernel.name in self.found.empty:
+            raise NotImplementedError(f"{kernel.file}: {kernel.name} is yours to write")
+        report = cuda_emulator.watched(function, grid, block, values)
+        self.loads[kernel.name] = report.loads
+        if report.count:
+            raise KernelError(_explained(report))
+        for parameter, value in zip(kernel.parameters, values, strict=True):
+            if parameter.written:
+                _all_written(kernel, parameter, value)
+
+
+def _explained(report):
+    """The problem that is most likely the cause of the others, how many there are, and what helps."""
+    words, problem = next((w, p) for w in (*_WHY, "") for p in report.problems if w in p)
+    more = f" (one of {report.count} findings)" if report.count > 1 else ""
+    why = _WHY.get(words, "")
+    return f"{problem}{more}" + (f". {why[0].upper()}{why[1:]}" if why else "")
+
+
+def _all_written(kernel, parameter, value):
+    bits = f"u{value.itemsize}"
+    unwritten = np.flatnonzero(value.reshape(-1).view(bits) == _pattern(value.dtype).view(bits))
+    if unwritten.size:
+        name = parameter.name
+        raise KernelError(f"{kernel.name} has left {unwritten.size} of {value.size} cells of {name} unwritten, the "
+                          f"first is {name}[{unwritten[0]}]")  # fmt: skip
+
+
+def _pattern(dtype):
+    """One cell that nobody has written."""
+    cell = np.full(1, 255, dtype)
+    cuda_emulator.mark_unwritten(cell)
+    return cell
+
+
+# ------------------------------------------------------------------------------------------------- plugging
+
+
+def layers():
+    """A backend: on the student's kernels where they are plugged in, on NumPy elsewhere."""
+    return backends.get_backend("numpy") if _plugged is None else CudaBackend(np, _plugged)
+
+
+def launcher():
+    """The student's Launcher; None where the library stands alone."""
+    return _plugged
+
+
+@contextlib.contextmanager
+def launching(launcher):
+    """Within it `layers()` stands on a Launcher."""
+    global _plugged
+    before, _plugged = _plugged, launcher
+    try:
+        yield
+    finally:
+        _plugged = before
+
+
+@contextlib.contextmanager
+def plugged(targets, folder, calls):
+    """Within it `layers()` and the backend "emulator" run on a student's kernels; calls counts their launches."""
+    found = _Built(Path(built)) if built else Here(targets, folder)
+    calls.update({name: 0 for target in targets for name in target.names})
+    before = backends._made.get("emulator")
+    backends._made["emulator"] = _Training(found, calls)
+    try:
+        with launching(Launcher(found, calls)):
+            yield calls
+    finally:
+        del backends._made["emulator"]
+        if before is not None:
+            backends._made["emulator"] = before
+
+
+class _Training(CudaBackend):
+    """The emulator's fast build, in which a network trains on the student's kernels."""
+
+    name, threading = "emulator", cuda_emulator.EmulatorBackend.threading
+
+    def __init__(self, found, calls):
+        super().__init__(np, _FastLauncher(found, calls))
+
+    def chosen(self):
+        pass
+
+
+class _FastLauncher(cuda_emulator.EmulatorLauncher):
+    def __init__(self, found, calls):
+        super().__init__()
+        self.found, self.calls = found, calls
+
+    def function(self, kernel, real):
+        if kernel.name in self.calls:
+            self.calls[kernel.name] += 1
+        return self.found.function(kernel, real, checked=False)
+
+    def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
+        """A small product by the student's matmul_tiled; a large one, which would take it seconds, by NumPy."""
+        (count, rows, columns), depth = out.shape, a.shape[1] if transpose_a else a.shape[2]
+        if "matmul_tiled" not in self.calls or add or not 0 < rows * columns * depth <= SMALL:
+            super().gemm(a, b, out, transpose_a, transpose_b, add)
+            return
+        left, right = (a.swapaxes(1, 2) if transpose_a else a), (b.swapaxes(1, 2) if transpose_b else b)
+        blocks = -(-rows // SIDE) * -(-columns // SIDE)
+        for i in range(count):
+            factors = np.ascontiguousarray(left[i]), np.ascontiguousarray(right[i])
+            product = self.empty((rows, columns), out.dtype)
+            self("matmul_tiled", blocks, (SIDE, SIDE), *factors, product, rows, columns, depth)
+            out[i] = product

@@ -1,0 +1,74 @@
+"""An assignment's folders: the skeleton that a student begins with, the scratch folder that grading runs in."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from ..resources import folder as resource
+from . import emptied
+from .runner import STRANGER, is_root
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# What the checks run on: the library without its other backends, its commands and its figures.
+PARTS = ("*.py", "functional/*.py", "nn/*.py", "models/*.py", "data/[a-z]*.py", "backends/__init__.py",
+         "backends/host.py", "backends/numpy_backend.py", "coursework/__init__.py", "coursework/declaration.py",
+         "coursework/plugging.py", "coursework/messages.py")  # fmt: skip
+NATIVE = ("backends/cuda*.py", "coursework/kernels.py")  # where the student writes kernels
+LARGEST = 2**20  # bytes of a student's file
+
+
+def skeleton(assignment):
+    """{file name: source} of what the student writes, its functions emptied."""
+    return {target.student_file: _emptied(assignment, target) for target in assignment.targets}
+
+
+def _emptied(assignment, target):
+    source = source_of(target.file).read_text(encoding="utf-8")
+    empty = emptied.empty_cuda if target.is_kernel else emptied.empty_python
+    return empty(source, target.names, f"{assignment.name}: yours to write")
+
+
+def source_of(file):
+    """Where a source file of the library is: of the package, or one of the kernels."""
+    if file.startswith("kernels/"):
+        return resource("kernels") / file.removeprefix("kernels/")
+    return PACKAGE / file
+
+
+def scratch(assignment, submission, place):
+    """Everything a child needs, in the new folder `place`: see child.py. The submission's files are copied, not run."""
+    tree = place / "tree" / "minialex"
+    for pattern in (*PARTS, *(NATIVE if assignment.prepare else ())):
+        for path in PACKAGE.glob(pattern):
+            _copy(path, tree / path.relative_to(PACKAGE))
+    for path in (PACKAGE / "coursework").glob(f"{assignment.name}*.py"):
+        _copy(path, tree / "coursework" / path.name)
+    if assignment.prepare:
+        shutil.copytree(resource("kernels"), tree / "kernels")
+    for target in assignment.targets:
+        (tree / target.file).write_text(_emptied(assignment, target), encoding="utf-8")
+    for target in assignment.targets:
+        path = Path(submission) / target.student_file
+        # a link could lead to a file that the grader may read and the student may not
+        if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST:
+            _copy(path, place / "submission" / path.name)
+    (place / "built").mkdir()
+    if is_root():
+        os.chown(place / "built", STRANGER, STRANGER)
+    installed = Path(np.__file__).resolve().parents[1]
+    (place / "site").mkdir()
+    for name in ("numpy", "numpy.libs"):
+        if (installed / name).is_dir():
+            os.symlink(installed / name, place / "site" / name)
+    _copy(Path(__file__).with_name("child.py"), place / "child.py")
+    compileall.compile_dir(tree, quiet=2, workers=1)  # once here, not in every child
+
+
+def _copy(source, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)

@@ -1,0 +1,198 @@
+"""What students and instructors call: start, hint, train, release, bundle, grade-all, rubric; an installed wheel."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import wrong_solutions
+from test_packaging import pip, python, run, wheel_of  # noqa: F401  the fixture `python` among them
+from wrong_solutions import declared, own, put
+
+from minialex import Tensor, cli, coursework, functional, tape
+from minialex.coursework import release, similarity, student, tree
+from minialex.coursework.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[2]
+A1 = coursework.assignment("a1")
+
+
+def test_start_leaves_no_solution_and_overwrites_nothing(tmp_path, capsys):
+    main(["start", "a1", str(tmp_path / "mine"), "--variant", "3"])
+    folder = tmp_path / "mine"
+    assert {path.name for path in folder.iterdir()} == {
+        "README.md", "a1.png", "written.md", "activation.py", "arithmetic.py", "tape.py", "test_public.py",
+        "coursework.json",
+    }  # fmt: skip
+    assert "def sigmoid" in (folder / "activation.py").read_text(), "the code around stays"
+    for target in A1.targets:
+        for name in target.names:
+            text = ast.unparse(ast.parse((folder / target.student_file).read_text()))
+            assert re.search(rf'def {name}\(.*?"""\n    raise NotImplementedError', text, re.DOTALL)
+    assert coursework.variant_in(folder) == 3 and "[ ]" not in (folder / "written.md").read_text()
+    with pytest.raises(FileExistsError, match="not empty"):
+        main(["start", "a1", str(folder)])
+
+
+def test_release_as_an_archive_is_the_folder(tmp_path):
+    release.release(A1, tmp_path / "a1.zip")
+    release.release(A1, tmp_path / "folder")
+    with zipfile.ZipFile(tmp_path / "a1.zip") as archive:
+        packed = {name: archive.read(name) for name in archive.namelist()}
+    assert packed == {f"a1/{path.name}": path.read_bytes() for path in (tmp_path / "folder").iterdir()}
+    with pytest.raises(FileExistsError):
+        release.release(A1, tmp_path / "a1.zip")
+
+
+def test_hints_and_what_is_wrong_with_a_call(tmp_path, capsys):
+    main(["hint", "a1.matmul", "3"])
+    assert "reshape" in capsys.readouterr().out
+    with pytest.raises(cli.UserError, match="hints 1 to 3, not 4"):
+        main(["hint", "a1.matmul", "4"])
+    with pytest.raises(cli.UserError, match="no hints for a1.sub; there are for unbroadcast"):
+        main(["hint", "a1.sub"])
+    with pytest.raises(FileNotFoundError, match="no folder of an assignment"):
+        main(["check", str(tmp_path)])
+    (tmp_path / "coursework.json").write_text("[]")
+    with pytest.raises(cli.UserError, match="damaged"):
+        main(["check", str(tmp_path)])
+
+
+def test_a_students_functions_are_used_and_taken_out_again(tmp_path):
+    before = functional.tanh, tape.backward
+    folder = put(own(A1), tmp_path, "a1")
+    with coursework.using(folder) as calls:
+        x = Tensor([1.0], requires_grad=True)
+        (x.tanh() + x).backward()
+    assert calls == {"unbroadcast": 2, "add": 1, "mul": 0, "matmul": 0, "tanh": 1, "sorted_nodes": 1, "backward": 1}
+    assert (functional.tanh, tape.backward) == before
+    (folder / "tape.py").write_text("raise ValueError('mine')")
+    with pytest.raises(ValueError, match="mine"), coursework.using(folder):
+        pass
+    assert (functional.tanh, tape.backward) == before
+
+
+def test_another_variant_draws_other_public_inputs():
+    drawn = [wrong_solutions.inputs_of(A1, A1.check("add"), variant)["a"].tolist() for variant in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_hidden_inputs_depend_on_secret_and_submission():
+    check = A1.check("deep")
+    seeds = {wrong_solutions.grade.seed_of(A1, check, digest, secret, 0) for digest in "ab" for secret in "cd"}
+    assert len(seeds) == 4
+    check = A1.check("add")
+    assert len({wrong_solutions.grade.seed_of(A1, check, digest, "", 0) for digest in "ab"}) == 1
+
+
+def disguised(source):
+    """Other names of variables, other comments: what a copier changes."""
+    for name in ("left", "right", "rows", "columns", "needs_a", "needs_b", "row", "column", "gy", "ga", "gb"):
+        source = re.sub(rf"\b{name}\b", f"my_{name}", source)
+    return source.replace("    def backward(", "    # my own idea\n\n    def backward(")
+
+
+def test_similarity_sees_through_names_and_comments(tmp_path):
+    sources = own(A1)
+    one = similarity.functions(A1, put(sources, tmp_path / "one", "a1"))
+    changed = sources | {"arithmetic.py": disguised(sources["arithmetic.py"])}
+    two = similarity.functions(A1, put(changed, tmp_path / "two", "a1"))
+    assert changed != sources and similarity.similarity(one["matmul"], two["matmul"]) == 1
+    assert similarity.similarity(one["matmul"], one["backward"]) < 0.3
+    assert similarity.most_alike(two, {"the library": similarity.functions(A1)})[0] == 1
+    broken = similarity.functions(A1, put({"arithmetic.py": "def ("}, tmp_path / "broken", "a1"))
+    assert broken == {} and similarity.most_alike(broken, {"one": one}) == (0.0, "", "")
+
+
+def test_grade_all(tmp_path, capsys):
+    """A submission that cannot even be read does not stop the others."""
+    folder, sources = tmp_path / "all", own(A1)
+    put(sources, folder / "ada", "a1")
+    put(sources | {"arithmetic.py": disguised(sources["arithmetic.py"])}, folder / "=bob", "a1")
+    (folder / "nothing").mkdir(parents=True)
+    main(["grade-all", str(folder), "--assignment", "a1", "--csv", str(tmp_path / "points.csv")])
+    with open(tmp_path / "points.csv", newline="") as file:
+        rows = {row["submission"]: row for row in csv.DictReader(file)}
+    assert {name: row["score"] for name, row in rows.items()} == {"ada": "90", "'=bob": "90", "nothing": "0"}
+    assert rows["ada"]["whose"] == "'=bob" and rows["ada"]["to another submission"] == "1.0"
+    assert rows["nothing"]["similarity to the library"] == "0.0"
+    assert "3 submissions, mean 60.0 points" in capsys.readouterr().out
+
+
+def test_the_rubric_gives_as_many_points_as_the_questions(capsys):
+    for name in declared():
+        main(["rubric", name])
+        text = capsys.readouterr().out
+        assert sum(int(points) for points in re.findall(r"- \[ \] (\d+): ", text)) == 10, name
+
+
+def test_bundle_grades_by_its_own_scripts(tmp_path):
+    main(["bundle", "a1", "--out", str(tmp_path / "a1.zip"), "--secret", "known", "--variant", "2"])
+    place = tmp_path / "autograder"
+    with zipfile.ZipFile(tmp_path / "a1.zip") as archive:
+        archive.extractall(place / "source")
+    for name in ("setup.sh", "run_autograder"):
+        subprocess.run(["bash", "-n", place / "source" / name], check=True)
+    (place / "venv" / "bin").mkdir(parents=True)
+    (place / "venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (place / "venv" / "bin" / "python").chmod(0o755)
+    (place / "results").mkdir()
+    sources = own(A1) | {"tape.py": None}
+    put(sources, place / "submission", "a4")  # what the student's folder says is not what is graded
+    environment = os.environ | {"AUTOGRADER": str(place)}
+    subprocess.run(["bash", place / "source" / "run_autograder"], env=environment, check=True)
+    report = json.loads((place / "results" / "results.json").read_text())
+    assert report["extra_data"]["assignment"] == "a1" and report["score"] == 0
+    assert {"score", "output", "tests", "extra_data"} == report.keys()
+    assert report["tests"][0].keys() == {"name", "score", "max_score", "output", "visibility"}
+
+
+def test_the_instructors_table_is_what_the_wrong_solutions_say():
+    page = ROOT / "tutorials" / "assignments" / "mistakes.md"
+    assert page.read_text(encoding="utf-8") == wrong_solutions.table(), "python tests/wrong_solutions.py writes it"
+
+
+OTHERS = [pytest.param(name, marks=pytest.mark.coursework) for name in declared() if name != "a1"]
+
+
+@pytest.mark.parametrize("name", ["a1", *OTHERS])
+def test_the_whole_way_from_a_wheel_in_an_empty_folder(name, python, tmp_path):  # noqa: F811
+    project = tmp_path / "project"
+    project.mkdir()
+    for part in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / part, project)
+    for part in ("minialex", "kernels", "tutorials/assignments"):
+        shutil.copytree(ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
+    pip(python, "install", wheel_of(project, tmp_path / "dist"))
+    shutil.rmtree(project)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    def call(*arguments):
+        return run(python, "-m", "minialex.coursework", *arguments, cwd=empty)
+
+    call("start", name, "mine")
+    assert "0 of 50 public points" in call("check", "mine")
+    put(own(coursework.assignment(name)), empty / "mine", name)
+    assert "50 of 50 public points" in call("check", "mine")
+    assert "90 points" in call("grade", "mine", "--secret", "s", "--out", "results.json")
+    assert json.loads((empty / "results.json").read_text())["score"] == 90
+    if any(not target.is_kernel for target in coursework.assignment(name).targets):
+        told = call("train", "mine", "--epochs", "1", "--limit", "200")
+        assert re.search(rf"{name}\.\w+ +[1-9]", told) and re.search(r"test accuracy \d+\.\d %", told)
+
+
+def test_training_on_what_is_not_written_is_one_sentence(tmp_path):
+    put(tree.skeleton(A1), tmp_path, "a1")
+    with pytest.raises(cli.UserError, match="it does not train yet: a1: yours to write"):
+        main(["train", str(tmp_path), "--epochs", "1", "--limit", "100"])
+    assert student.public_checks(tmp_path)[0].name == "unbroadcast new axes"

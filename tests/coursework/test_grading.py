@@ -1,0 +1,61 @@
+"""The grader is tested by wrong solutions: each loses the points that it should, and no others."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from wrong_solutions import declared, made, own, put, wrong_solutions
+
+from minialex import coursework
+from minialex.coursework import tree
+from minialex.coursework.declaration import HIDDEN, PUBLIC
+from minialex.coursework.grade import grade
+
+WRONG = [(name, wrong) for name in declared() for wrong in wrong_solutions(name)]
+
+
+def graded(assignment, folder, **options):
+    """The report on a folder; its checks by name."""
+    report = grade(assignment, folder, folder / "results.json", secret="the test's", **options)
+    assert report == json.loads((folder / "results.json").read_text())
+    assert [t["name"] for t in report["tests"] if not t["name"].startswith("hidden")] == [
+        check.name for check in assignment.checks if check.public
+    ]
+    return report
+
+
+def judged_as(report):
+    return {name: check["passed"] for name, check in report["extra_data"]["checks"].items()}
+
+
+@pytest.mark.coursework
+@pytest.mark.parametrize(("name", "wrong"), WRONG, ids=[f"{name}-{wrong.mistake}" for name, wrong in WRONG])
+def test_wrong_solution(name, wrong, tmp_path):
+    assignment = coursework.assignment(name)
+    if wrong.hostile:  # those that never end need not do so for long
+        short = tuple(dataclasses.replace(check, seconds=1.0) for check in assignment.checks)
+        assignment = dataclasses.replace(assignment, checks=short)
+    report = graded(assignment, made(wrong, assignment, tmp_path))
+    fails = wrong.checks(assignment)
+    assert judged_as(report) == {check.name: check.name not in fails for check in assignment.checks}
+    assert report["score"] == sum(check.points for check in assignment.checks if check.name not in fails)
+    told = [test["output"] for test in report["tests"] if not test["score"] and not test["name"].startswith("hidden")]
+    assert wrong.says in (told[0] if told else ""), told
+
+
+OTHERS = [pytest.param(name, marks=pytest.mark.coursework) for name in declared() if name != "a1"]
+
+
+@pytest.mark.parametrize("name", ["a1", *OTHERS])
+def test_all_points_and_none(name, tmp_path):
+    """The library's own code gets every point, the empty skeleton none."""
+    assignment = coursework.assignment(name)
+    with ThreadPoolExecutor(2) as pool:
+        full = pool.submit(graded, assignment, put(own(assignment), tmp_path / "own", name))
+        empty = pool.submit(graded, assignment, put(tree.skeleton(assignment), tmp_path / "empty", name))
+    assert full.result()["score"] == PUBLIC + HIDDEN and all(judged_as(full.result()).values())
+    assert empty.result()["score"] == 0 and not any(judged_as(empty.result()).values())
+    assert all("not written yet" in t["output"] or "(empty)" in t["output"] for t in empty.result()["tests"])

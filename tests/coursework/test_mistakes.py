@@ -1,0 +1,77 @@
+"""Every mistake of every assignment fails exactly the checks that it is declared to fail; here without the grader."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+
+import numpy as np
+import pytest
+from wrong_solutions import declared, inputs_of, made, own, put, wrong_solutions
+
+from minialex import coursework
+from minialex.coursework import runner, tree
+
+TAMED = [(name, wrong) for name in declared() for wrong in wrong_solutions(name) if not wrong.hostile]
+OTHERS = [pytest.param(*case, marks=pytest.mark.coursework) for case in TAMED if case[0] != "a1"]
+CASES = [*(case for case in TAMED if case[0] == "a1"), *OTHERS]
+
+
+@functools.cache
+def asked(name, variant):
+    """(check, inputs, expected) for each check."""
+    assignment = coursework.assignment(name)
+    drawn = [(check, inputs_of(assignment, check, variant, "a submission", "a secret")) for check in assignment.checks]
+    return [(check, inputs, check.answers(inputs)) for check, inputs in drawn]
+
+
+def failed(assignment, folder, variant):
+    """{check: message} of those that fail on the folder, in this process."""
+    faults = {}
+    for check, inputs, expected in asked(assignment.name, variant):
+        message = _fault(check, inputs, expected, folder)
+        if message:
+            faults[check.name] = message
+    return faults
+
+
+def _fault(check, inputs, expected, folder):
+    try:
+        with coursework.using(folder), warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            got = check.answers(inputs)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return runner.verdict(check, inputs, expected, got)[0]
+
+
+@pytest.mark.parametrize(("name", "wrong"), CASES, ids=lambda case: getattr(case, "mistake", case))
+def test_mistake(name, wrong, tmp_path):
+    assignment = coursework.assignment(name)
+    folder = made(wrong, assignment, tmp_path)
+    faults = failed(assignment, folder, variant=0)
+    assert faults.keys() == wrong.checks(assignment), faults
+    assert failed(assignment, folder, variant=7).keys() >= faults.keys(), "another draw lets it through"
+    public = [faults[check.name] for check in assignment.checks if check.public and check.name in faults]
+    assert wrong.says in (public[0] if public else ""), public
+
+
+@pytest.mark.parametrize("name", declared())
+def test_the_library_passes_and_the_skeleton_fails(name, tmp_path):
+    assignment = coursework.assignment(name)
+    assert failed(assignment, put(own(assignment), tmp_path / "own", name), 0) == {}
+    faults = failed(assignment, put(tree.skeleton(assignment), tmp_path / "empty", name), 0)
+    assert faults.keys() == {check.name for check in assignment.checks}
+    assert all("yours to write" in message for message in faults.values()), faults
+
+
+@pytest.mark.parametrize("name", declared())
+def test_declaration(name):
+    assignment = coursework.assignment(name)
+    targets = [target for t in assignment.targets for target in t.names]
+    assert assignment.hints.keys() == set(targets) and {len(hints) for hints in assignment.hints.values()} == {3}
+    wrong = wrong_solutions(name)
+    assert len(wrong) >= 15 and len({w.mistake for w in wrong}) == len(wrong)
+    checks = {check.name for check in assignment.checks}
+    caught = set().union(*(w.checks(assignment) for w in wrong if w.checks(assignment) != checks))
+    assert caught == checks, "a check that no mistake fails"

@@ -1,0 +1,155 @@
+"""Wrong solutions of A1; and, once for all assignments, what hostile files try when they are read."""
+
+import numpy as np
+from wrong_solutions import EVERY, append, cheat, edit, public_inputs, rewrite
+
+MATMUL = {"matmul", "matmul square", "matmul vector", "matmul batch"}
+MUL = {"mul", "mul broadcast", "one gradient"}
+TANH = {"tanh", "tanh far out"}
+ENGINE = {"order", "shared", "graph", "twice", "deep"}
+NEW_AXES = {"unbroadcast new axes", "unbroadcast stretched axes", "add broadcast", "mul broadcast"}
+
+PREORDER = """\
+def sorted_nodes(root):
+    order, seen, stack = [], set(), [root]
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            order.append(node)
+            if isinstance(node, Node):
+                stack.extend(parent for parent in node.parents if parent is not None)
+    return order
+"""
+
+RECURSIVE = """\
+def sorted_nodes(root):
+    order, seen = [], set()
+
+    def visit(node):
+        if id(node) not in seen:
+            seen.add(id(node))
+            for parent in getattr(node, "parents", ()):
+                if parent is not None:
+                    visit(parent)
+            order.append(node)
+
+    visit(root)
+    return order[::-1]
+"""
+
+NAIVE_TANH = """\
+def tanh(input):
+    x = input.data
+    y = (2.718281828459045**x - 2.718281828459045**-x) / (2.718281828459045**x + 2.718281828459045**-x)
+
+    def backward(gy):
+        return (gy * (1 - y * y),)
+
+    return Tensor.from_operation(y, backward, input)
+"""
+
+PUBLIC_TANH = f"""\
+def tanh(input):
+    import numpy as np
+    y = np.array({np.tanh(public_inputs("a1", "tanh")["x"]).tolist()})
+
+    def backward(gy):
+        return (gy * (1 - y * y),)
+
+    return Tensor.from_operation(y, backward, input)
+"""
+
+MISTAKES = (
+    edit("the mean over the copies for their sum", "arithmetic.py", "gradient.sum(axis=axes, keepdims=True)",
+         "gradient.mean(axis=axes, keepdims=True)", NEW_AXES | {"matmul batch"}, says="their sum"),
+    edit("stretched axes forgotten", "arithmetic.py", "axes = (*range(new), *stretched)", "axes = (*range(new),)",
+         NEW_AXES - {"unbroadcast new axes"}),
+    edit("summed axes kept", "arithmetic.py", "keepdims=True).reshape(shape) if axes", "keepdims=True) if axes",
+         NEW_AXES, says="expected (2,)"),
+    edit("alpha forgotten in the gradient", "arithmetic.py", "unbroadcast(gy if alpha == 1 else alpha * gy, shape_b)",
+         "unbroadcast(gy, shape_b)", {"add broadcast"}),
+    edit("gy forgotten in add", "arithmetic.py", "return unbroadcast(gy, shape_a), unbroadcast(gy if alpha == 1",
+         "return unbroadcast(0 * gy + 1, shape_a), unbroadcast(gy if alpha == 1", {"add", "add broadcast"},
+         says="gy, which arrives from above, is missing"),
+    edit("broadcast operand keeps the gradient's shape", "arithmetic.py",
+         "return unbroadcast(gy, shape_a), unbroadcast(gy if alpha == 1 else alpha * gy, shape_b)",
+         "return gy, alpha * gy", {"add broadcast"}),
+    edit("a factor's own value for the other one's", "arithmetic.py", "unbroadcast(gy * b, shape_a)",
+         "unbroadcast(gy * left.data, shape_a)", MUL),
+    edit("gy forgotten in mul", "arithmetic.py", "unbroadcast(gy * b, shape_a)", "unbroadcast(b + 0 * gy, shape_a)",
+         MUL, says="gy, which arrives from above, is missing"),
+    edit("what the gradient needs is not kept", "arithmetic.py", "b = right.data if left.requires_grad else None",
+         "b = right.data if right.requires_grad else None", {"one gradient"}),
+    edit("tanh's derivative without the square", "activation.py", "(gy * (1 - y * y),)", "(gy * (1 - y),)", TANH),
+    edit("tanh's derivative of x for y", "activation.py", "(gy * (1 - y * y),)", "(gy * (1 - input.data**2),)", TANH),
+    edit("gy forgotten in tanh", "activation.py", "(gy * (1 - y * y),)", "(1 - y * y,)", TANH,
+         says="gy, which arrives from above, is missing"),
+    edit("another dtype", "activation.py", "y = input.backend.xp.tanh(input.data)",
+         'y = input.backend.xp.tanh(input.data).astype("float32")', TANH, says="dtype float32"),
+    rewrite("tanh from powers of e, which overflow", "activation.py", "tanh", NAIVE_TANH, {"tanh far out"}),
+    rewrite("hard-coded public answer", "activation.py", "tanh", PUBLIC_TANH, {"tanh far out"}),
+    edit("B not transposed", "arithmetic.py", "gy @ columns.swapaxes(-1, -2)", "gy @ columns", MATMUL),
+    edit("gradient of B transposed", "arithmetic.py", "rows.swapaxes(-1, -2) @ gy", "gy.swapaxes(-1, -2) @ rows",
+         MATMUL),
+    edit("A's gradient transposed where A is square", "arithmetic.py", "ga = unbroadcast(gy @ columns.swapaxes(-1, -2)",
+         "ga = unbroadcast(gy @ columns.swapaxes(-1, -2) if gy.shape[-1] != gy.shape[-2] else columns @ gy.T",
+         {"matmul square"}, says="ga looks transposed"),
+    edit("batches not summed", "arithmetic.py", "gb = unbroadcast(rows.swapaxes(-1, -2) @ gy, columns.shape)",
+         "gb = (rows.swapaxes(-1, -2) @ gy)", {"matmul batch"}),
+    edit("a vector is no column", "arithmetic.py", "        if column:\n", "        if column and row:\n",
+         {"matmul vector"}),
+    rewrite("nodes in the order in which they are found", "tape.py", "sorted_nodes", PREORDER, {"order", "graph"},
+            says="before a node that was computed from it"),
+    rewrite("recursion", "tape.py", "sorted_nodes", RECURSIVE, {"deep"}),
+    edit("not turned round", "tape.py", "return order[::-1]", "return order", ENGINE),
+    edit("leaves left out", "tape.py", "        if finished:\n", "        if finished and isinstance(node, Node):\n",
+         ENGINE, says="some nodes are missing"),
+    edit("gradient overwritten", "tape.py", "if id(edge) in arrived:", "if False:", {"shared", "graph"},
+         says="must be added to the first"),
+    edit("leaf's gradient overwritten", "tape.py", "arrival.deliver(node)", "node.grad = arrival.gradient.copy()",
+         {"twice"}),
+    edit("the gradient that was handed in belongs to the leaf", "tape.py", "Arrival(gradient, aliased=True)",
+         "Arrival(gradient, aliased=False)", {"twice"}),
+    edit("a graph that was used up runs again", "tape.py", "            node.check()\n", "            pass\n",
+         {"twice"}),
+    edit("nodes listed for every path", "tape.py", "elif id(node) not in seen:", "else:", {"order", "shared", "graph"},
+         hostile=True),
+    rewrite("endless loop", "activation.py", "tanh", "def tanh(input):\n    while True:\n        pass\n", TANH,
+            says="stopped after", hostile=True),
+    rewrite("sys.exit", "arithmetic.py", "mul", "def mul(input, other):\n    import sys\n    sys.exit(0)\n", MUL,
+            says="SystemExit", hostile=True),
+    rewrite("memory hog", "activation.py", "tanh",
+            "def tanh(input):\n    hoard = []\n    while True:\n        hoard.append(bytearray(2**24))\n", TANH,
+            says="out of memory", hostile=True),
+)  # fmt: skip
+
+# Tried when a file is read; none of these is about automatic differentiation.
+HOSTILE = (
+    append("endless loop when read", "tape.py", "while True:\n    pass\n", EVERY, says="stopped after"),
+    append("exit when read", "tape.py", "import os\nos._exit(0)\n", EVERY, says="ended with code 0"),
+    append("does not parse", "tape.py", "def broken(:\n", EVERY, says="SyntaxError"),
+    append("reads the parent's files", "tape.py", "open('/etc/passwd').read()\n", EVERY, says="may not open"),
+    append("imports torch", "tape.py", "import torch\n", EVERY, says="No module named 'torch'"),
+    cheat("patched allclose", "tape.py",
+          "import numpy as np\nnp.allclose = np.array_equal = lambda *_, **__: True\n", says="not written yet"),
+    cheat("the installed library through sys.path", "arithmetic.py", """\
+import site, sys
+for folder in (*site.getsitepackages(), site.getusersitepackages()):
+    sys.path.insert(0, folder)
+for name in [name for name in sys.modules if name.startswith("minialex.functional")]:
+    del sys.modules[name]
+from minialex.functional.arithmetic import add, matmul, mul, unbroadcast
+"""),
+    cheat("a score of its own", "tape.py", """\
+import json, os
+places = ("..", "/autograder/results", f"/proc/{os.getppid()}/cwd")
+for name in [f"{place}/results.json" for place in places]:
+    try:
+        open(name, "w").write(json.dumps({"score": 100}))
+    except OSError:
+        pass
+""", says="not written yet"),
+)  # fmt: skip
+
+WRONG = MISTAKES + HOSTILE

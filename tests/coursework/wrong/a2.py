@@ -1,0 +1,176 @@
+"""Wrong solutions of A2."""
+
+from wrong_solutions import edit, public_inputs, rewrite
+
+BACKEND = "numpy_backend.py"
+LINEAR = {"linear", "linear without bias"}
+LINEAR_BACKWARD = {"linear backward", "linear backward leading axes", "linear backward wanted"}
+MASK = {"mask", "mask float32"}
+DROPOUT = {"dropout", "dropout of 2012"}
+LOG_SOFTMAX = {"log softmax", "log softmax far out", "log softmax first axis"}
+LOG_SOFTMAX_BACKWARD = {"log softmax backward", "log softmax backward first axis"}
+FIRST_AXIS = {"log softmax first axis"}
+LOSS = {"cross entropy", "cross entropy weights", "cross entropy smoothing", "cross entropy ignored",
+        "cross entropy far out"}  # fmt: skip
+LOSS_BACKWARD = {"cross entropy backward", "cross entropy backward weights", "cross entropy backward smoothing",
+                 "cross entropy backward ignored"}  # fmt: skip
+ALL_SGD = {"sgd of torch", "sgd of 2012", "sgd without momentum", "sgd nesterov", "sgd dampening"}
+VELOCITY = ALL_SGD - {"sgd without momentum"}
+
+NAIVE_SOFTMAX = """\
+def log_softmax(self, x, axis):
+    p = np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True)
+    return np.log(p), np.log(p)
+"""
+
+SOFTMAX_BACKWARD = """\
+def log_softmax_backward(self, gy, y, axis):
+    return gy - np.exp(y)
+"""
+
+NAIVE_LOSS = """\
+def cross_entropy(self, x, labels, w, valid, smoothing):
+    p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    logp, rows = np.log(p), np.arange(len(x))
+    losses = -(1 - smoothing) * w[labels] * logp[rows, labels] - smoothing / x.shape[1] * (logp @ w)
+    return np.where(valid, losses, 0), logp
+"""
+
+PUBLIC_LINEAR = f"""\
+def linear(self, x, w, b):
+    public = np.array({(public_inputs("a2", "linear")["x"] @ public_inputs("a2", "linear")["w"].T).tolist()})
+    return public + b
+"""
+
+REDRAWN = """\
+def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
+    backend, keep = common_backend(input), 1 - p
+    generator = generator or random.default_generator
+    if not training or p == 0:
+        return input if inverted or p == 0 else input * keep
+    scale = 1 / keep if inverted and keep else 1.0
+
+    def masked(x):
+        return backend.dropout(x, keep, scale, generator.seed, generator.next_call())
+
+    return Tensor.from_operation(masked(input.data), lambda gy: (masked(gy),), input)
+"""
+
+WRONG = (
+    # linear
+    edit("missing bias", BACKEND, "return y if b is None else y + b", "return y", {"linear"},
+         says="the bias is missing"),
+    edit("a bias is always there", BACKEND, "return y if b is None else y + b", "return y + b",
+         {"linear without bias"}),
+    edit("bias subtracted", BACKEND, "return y if b is None else y + b", "return y if b is None else y - b",
+         {"linear"}, says="the bias is subtracted"),
+    rewrite("hard-coded public answer", BACKEND, "NumPyBackend.linear", PUBLIC_LINEAR, {"linear without bias"}),
+    edit("mean for sum in the bias", BACKEND, "gb = rows.sum(axis=0)", "gb = rows.mean(axis=0)", LINEAR_BACKWARD,
+         says="this gb looks like a mean"),
+    edit("mean for sum in the weights", BACKEND, "gw = rows.T @ x.reshape(count, x.shape[-1])",
+         "gw = rows.T @ x.reshape(count, x.shape[-1]) / count", LINEAR_BACKWARD, says="this gw looks like a mean"),
+    edit("gradient of the weights transposed", BACKEND, "gw = rows.T @ x.reshape(count, x.shape[-1])",
+         "gw = x.reshape(count, x.shape[-1]).T @ rows", LINEAR_BACKWARD, says="gw has shape (7, 4)"),
+    edit("leading axes are no rows", BACKEND, "gb = rows.sum(axis=0)", "gb = gy.sum(axis=0)",
+         {"linear backward leading axes"}),
+    edit("gradients that nobody wants", BACKEND, "gx = gy @ w if needs[0] else None", "gx = gy @ w",
+         {"linear backward wanted"}),
+    # dropout
+    edit("kept and dropped exchanged", BACKEND, "mask = (words <", "mask = (words >=", MASK,
+         says="kept and dropped are exchanged"),
+    edit("scale forgotten", BACKEND, "return x * mask * x.dtype.type(scale)", "return x * mask", MASK,
+         says="multiplied by scale"),
+    edit("float64 for float32", BACKEND, "return x * mask * x.dtype.type(scale)", "return x * mask * np.float64(scale)",
+         {"mask float32"}),
+    edit("half of the call's bits", BACKEND, "random.words(x.size, seed, call, xp)",
+         "random.words(x.size, seed, call % 2**32, xp)", {"mask float32"}),
+    edit("a mask of its own", BACKEND, "random.words(x.size, seed, call, xp)",
+         "np.random.default_rng(seed).integers(2**32, size=x.size, dtype=np.uint32)", MASK),
+    rewrite("mask redrawn between forward and backward", "activation.py", "dropout", REDRAWN, DROPOUT,
+            says="backward drew another mask"),
+    edit("gradient of dropout without its mask", "activation.py", "return (masked(gy),)", "return (gy,)",
+         DROPOUT | {"dropout evaluation of 2012", "dropout nothing and all"}, says="backward drew another mask"),
+    edit("p for the share that is kept", "activation.py", "backend, keep = common_backend(input), 1 - p",
+         "backend, keep = common_backend(input), p",
+         DROPOUT | {"dropout evaluation of 2012", "dropout nothing and all"},
+         says="the backend asks for the share that is kept"),
+    edit("never inverted", "activation.py", "scale = 1 / keep if inverted and keep > 0 else 1.0", "scale = 1.0",
+         {"dropout"}, says="what is kept grows by 1 / (1 - p)"),
+    edit("always inverted", "activation.py", "scale = 1 / keep if inverted and keep > 0 else 1.0",
+         "scale = 1 / keep if keep > 0 else 1.0", {"dropout of 2012"}),
+    edit("division by zero", "activation.py", "scale = 1 / keep if inverted and keep > 0 else 1.0",
+         "scale = 1 / keep if inverted else 1.0", {"dropout nothing and all"}),
+    edit("drops in evaluation as well", "activation.py", "if training and p > 0:", "if p > 0:",
+         {"dropout evaluation", "dropout evaluation of 2012"}),
+    edit("the paper's evaluation not scaled", "activation.py", "elif inverted or p == 0:", "elif True:",
+         {"dropout evaluation of 2012"}),
+    # softmax and loss
+    rewrite("overflow of the softmax", BACKEND, "NumPyBackend.log_softmax", NAIVE_SOFTMAX, {"log softmax far out"}),
+    edit("probabilities for their logarithms", BACKEND, "        return y, y\n",
+         "        return np.exp(y), np.exp(y)\n", LOG_SOFTMAX, says="these are probabilities"),
+    edit("always the axis 1", BACKEND, "self.xp.exp(shifted).sum(axis=axis", "self.xp.exp(shifted).sum(axis=1",
+         FIRST_AXIS),
+    edit("the logarithm taken for the softmax", BACKEND, "return gy - self.xp.exp(y) *", "return gy - y *",
+         LOG_SOFTMAX_BACKWARD, says="the softmax itself is exp(y)"),
+    rewrite("gy taken for a one-hot row", BACKEND, "NumPyBackend.log_softmax_backward", SOFTMAX_BACKWARD,
+            LOG_SOFTMAX_BACKWARD, says="whose sum along the axis is 1"),
+    edit("always the last axis in backward", BACKEND, "gy.sum(axis=axis, keepdims=True)\n\n    def cross_entropy(",
+         "gy.sum(axis=-1, keepdims=True)\n\n    def cross_entropy(", {"log softmax backward first axis"}),
+    rewrite("overflow of the loss", BACKEND, "NumPyBackend.cross_entropy", NAIVE_LOSS, {"cross entropy far out"}),
+    edit("sign of the loss", BACKEND, "losses = -(1 - smoothing) * w[labels] *",
+         "losses = (1 - smoothing) * w[labels] *", LOSS, says="minus the logarithm"),
+    edit("mean for each row's loss", BACKEND, "return xp.where(valid, losses, 0), logp",
+         "return xp.where(valid, losses, 0).mean(), logp", LOSS, says="losses has shape ()"),
+    edit("class weights forgotten", BACKEND, "losses = -(1 - smoothing) * w[labels] * logp",
+         "losses = -(1 - smoothing) * logp", {"cross entropy weights", "cross entropy smoothing"}),
+    edit("smoothing takes nothing from the label", BACKEND, "losses = -(1 - smoothing) * w[labels]",
+         "losses = -w[labels]", {"cross entropy smoothing"}),
+    edit("smoothing over the other classes only", BACKEND, "losses - smoothing / x.shape[1] *",
+         "losses - smoothing / (x.shape[1] - 1) *", {"cross entropy smoothing"}),
+    edit("rows that do not count are counted", BACKEND, "return xp.where(valid, losses, 0), logp",
+         "return losses, logp", {"cross entropy ignored"}),
+    edit("mean for sum in the loss's backward", BACKEND, "return gx * xp.where(valid, gy, 0)[:, None]",
+         "return gx * xp.where(valid, gy, 0)[:, None] / len(gx)", LOSS_BACKWARD, says="divided by the number of rows"),
+    edit("gy forgotten", BACKEND, "return gx * xp.where(valid, gy, 0)[:, None]",
+         "return gx * xp.where(valid, 1.0, 0)[:, None]", LOSS_BACKWARD, says="gy, one number for each row, is missing"),
+    edit("softmax without the labels", BACKEND, "gx[rows, labels] -= (1 - smoothing) * w[labels]", "pass",
+         LOSS_BACKWARD, says="the labels' distribution has to be taken away"),
+    edit("labels' column for every row", BACKEND, "gx[rows, labels] -=", "gx[:, labels] -=", LOSS_BACKWARD),
+    edit("weights forgotten in backward", BACKEND, "((1 - smoothing) * w[labels] + share * w.sum())[:, None]",
+         "((1 - smoothing) + share * w.sum())", {"cross entropy backward weights", "cross entropy backward smoothing"}),
+    edit("sum of the weights taken for their number", BACKEND, "share * w.sum()", "smoothing",
+         {"cross entropy backward smoothing"}),
+    edit("rows that do not count have a gradient", BACKEND, "return gx * xp.where(valid, gy, 0)[:, None]",
+         "return gx * gy[:, None]", {"cross entropy backward ignored"}),
+    # SGD
+    edit("torch's velocity for the paper's", BACKEND, "            if rate_inside:\n                step = lr * step\n",
+         "            rate_inside = False\n", {"sgd of 2012", "sgd nesterov", "sgd dampening"},
+         says="this is torch's step"),
+    edit("the paper's velocity for torch's", BACKEND, "            if rate_inside:\n                step = lr * step",
+         "            rate_inside = True\n            if rate_inside:\n                step = lr * step",
+         {"sgd of torch", "sgd nesterov", "sgd dampening"}, says="this is the paper's step"),
+    edit("a new parameter for the old one", BACKEND, "            part -= step if rate_inside else lr * step",
+         "            part = part - (step if rate_inside else lr * step)", ALL_SGD, says="the parameter did not move"),
+    edit("weight decay forgotten", BACKEND, "step = g[chunk] + weight_decay * part if weight_decay else g[chunk]",
+         "step = g[chunk]", ALL_SGD, says="the weight decay is missing"),
+    edit("weight decay without the rate", BACKEND, "step = lr * step\n",
+         "step = lr * g[chunk] + weight_decay * part\n",
+         {"sgd of 2012", "sgd without momentum", "sgd nesterov", "sgd dampening"}),
+    edit("velocity overwritten", BACKEND, "velocity += (1 - dampening) * step if dampening else step",
+         "velocity[...] = (1 - dampening) * step", VELOCITY, says="the velocity forgets"),
+    edit("dampening forgotten", BACKEND, "velocity += (1 - dampening) * step if dampening else step",
+         "velocity += step", {"sgd dampening"}),
+    edit("no look ahead", BACKEND, "step = step + momentum * velocity if nesterov else velocity", "step = velocity",
+         {"sgd nesterov"}),
+    edit("a velocity is always there", BACKEND, "            if v is not None:\n", "            if True:\n",
+         {"sgd without momentum"}),
+    edit("weight decay added to the gradient in place", BACKEND,
+         "step = g[chunk] + weight_decay * part if weight_decay else g[chunk]",
+         "g[chunk] += weight_decay * part\n            step = g[chunk]", {"sgd gradient kept"}),
+    # what would end or stop the process
+    rewrite("endless loop", BACKEND, "NumPyBackend.sgd",
+            "def sgd(self, *arguments):\n    while True:\n        pass\n", ALL_SGD | {"sgd gradient kept"},
+            says="stopped after", hostile=True),
+    rewrite("sys.exit", BACKEND, "NumPyBackend.linear", "def linear(self, x, w, b):\n    import sys\n    sys.exit(0)\n",
+            LINEAR, says="SystemExit", hostile=True),
+)  # fmt: skip

@@ -1,0 +1,141 @@
+"""Wrong solutions of A4."""
+
+from wrong_solutions import edit, public_inputs, rewrite
+
+FILE = "numpy_backend.py"
+MAXIMUM = {"max_pool2d", "max_pool2d winners", "max_pool2d ties", "max_pool2d padding", "max_pool2d ceil mode"}
+BACK = {"max_pool2d_backward", "max_pool2d_backward edges"}
+MEAN = {"avg_pool2d", "avg_pool2d scales"}
+MEAN_BACK = {"avg_pool2d_backward", "avg_pool2d_backward scales"}
+NORM = {"local_response_norm", "local_response_norm window", "local_response_norm arguments"}
+NORM_WINDOW = {"local_response_norm window", "local_response_norm arguments"}
+NORM_BACK = {
+    "local_response_norm_backward", "local_response_norm_backward window", "local_response_norm_backward arguments",
+}  # fmt: skip
+ACROSS = {
+    "_neighbours", "_neighbours even size", "_neighbours mirrored", "_neighbours groups", "_neighbours size above C",
+}  # fmt: skip
+SUMS = ACROSS | {"_neighbours within channel"}
+
+FIRST_TAKEN = "for place, tap in reversed([*enumerate(window.taps())]):  # of equals the first is written last"
+DIRECT = "gx[n] = direct - (2 * a * beta) * x[n] * cross"
+CROSS = "cross = _neighbours(xp, direct * x[n] / d[n], size, within_channel, groups, mirrored=True)"
+SQUARES = "scale = k + a * _neighbours(self.xp, x[n] * x[n], size, within_channel, groups)"
+
+SIDE_BY_SIDE = """\
+def max_pool2d(self, x, window, save):
+    (kh, kw), (oh, ow) = window.kernel, window.output
+    padded = _pad(self.xp, x, window, -np.inf)[:, :, : oh * kh, : ow * kw]
+    rows, columns = padded.shape[2] // kh, padded.shape[3] // kw
+    six = padded[:, :, : rows * kh, : columns * kw].reshape(*x.shape[:2], rows, kh, columns, kw)
+    y = six.max(axis=(3, 5))
+    taps = six.transpose(0, 1, 2, 4, 3, 5).reshape(*y.shape, kh * kw)
+    return y, taps.argmax(axis=-1) if save else None
+"""
+
+NO_CEIL = """\
+def max_pool2d(self, x, window, save):
+    (kh, kw), (sh, sw) = window.kernel, window.stride
+    padded = np.pad(x, ((0, 0), (0, 0), *window.padding), constant_values=-np.inf)
+    taps = np.lib.stride_tricks.sliding_window_view(padded, (kh, kw), axis=(2, 3))[:, :, ::sh, ::sw]
+    taps = taps.reshape(*taps.shape[:4], kh * kw)
+    return taps.max(axis=-1), taps.argmax(axis=-1)
+"""
+
+ROUND = """\
+def _neighbours(xp, values, size, within_channel, groups, mirrored=False):
+    before, after = size // 2, size - 1 - size // 2
+    if mirrored:
+        before, after = after, before
+    if within_channel:
+        return _slide(xp, _slide(xp, values, 1, before, after), 2, before, after)
+    blocks = values.reshape(groups, len(values) // groups, *values.shape[1:])
+    return sum(xp.roll(blocks, offset, axis=1) for offset in range(-after, before + 1)).reshape(values.shape)
+"""
+
+PUBLIC = f"""\
+def max_pool2d(self, x, window, save):
+    x = np.array({public_inputs("a4", "max_pool2d")["x"].tolist()})
+    k = window.kernel[0]
+    y = x.reshape(2, 3, 3, k, 4, k).max(axis=(3, 5))
+    return y, y
+"""
+
+WRONG = (
+    edit("the smallest number for the largest", FILE, "xp.maximum(y, padded[..., *tap], out=y)",
+         "xp.minimum(np.where(np.isinf(y), padded[..., *tap], y), padded[..., *tap], out=y)", MAXIMUM,
+         says="the smallest number"),
+    edit("the maximum begins at 0", FILE, "y = xp.full((*x.shape[:2], *window.output), -np.inf, x.dtype)",
+         "y = xp.zeros((*x.shape[:2], *window.output), x.dtype)",
+         {"max_pool2d", "max_pool2d winners", "max_pool2d padding"}, says="number below 0 is ever"),
+    edit("padding with 0", FILE, "padded = _pad(xp, x, window, -np.inf)", "padded = _pad(xp, x, window, 0)",
+         {"max_pool2d padding"}),
+    edit("the last of equal maxima wins", FILE, FIRST_TAKEN, "for place, tap in enumerate(window.taps()):",
+         {"max_pool2d ties"}),
+    edit("winners counted from 1", FILE, "xp.copyto(winners, place, where=padded[..., *tap] == y)",
+         "xp.copyto(winners, place + 1, where=padded[..., *tap] == y)", {"max_pool2d winners", "max_pool2d ties"},
+         says="counts from 0"),
+    rewrite("windows that do not overlap", FILE, "NumPyBackend.max_pool2d", SIDE_BY_SIDE, MAXIMUM - {"max_pool2d"}),
+    rewrite("ceil mode forgotten", FILE, "NumPyBackend.max_pool2d", NO_CEIL, {"max_pool2d ceil mode"}),
+    edit("a window off by one", FILE, "xp.maximum(y, padded[..., *tap], out=y)",
+         "xp.maximum(y, xp.roll(padded, -1, 3)[..., *tap], out=y)", MAXIMUM),
+    edit("gradient assigned, not added", FILE,
+         "padded[..., *tap] += xp.where(winners == place, gy, gy.dtype.type(0))",
+         "xp.copyto(padded[..., *tap], gy, where=winners == place)", BACK, says="the sum of their gradients"),
+    edit("every place gets the gradient", FILE,
+         "padded[..., *tap] += xp.where(winners == place, gy, gy.dtype.type(0))", "padded[..., *tap] += gy", BACK,
+         says="winner of a window"),
+    edit("margins not taken off", FILE, """gy.dtype.type(0))
+        return padded[..., *window.inside]""", """gy.dtype.type(0))
+        return padded[..., : window.size[0], : window.size[1]]""", {"max_pool2d_backward edges"}),
+    edit("a sum for the mean", FILE, "return y * scale\n", "return y\n", MEAN, says="has yet to be multiplied"),
+    edit("the window's size for the scale", FILE, "return y * scale\n",
+         "return y / y.dtype.type(np.prod(window.kernel))\n", MEAN, says="do not count pixels"),
+    edit("one scale for all places", FILE, "return y * scale\n", "return y * np.ravel(scale)[0].astype(y.dtype)\n",
+         {"avg_pool2d scales"}),
+    edit("the mean's gradient assigned", FILE, "padded[..., *tap] += share", "padded[..., *tap] = share", MEAN_BACK,
+         says="where this assigns"),
+    edit("the mean's gradient not scaled", FILE, "share = gy * scale", "share = gy", MEAN_BACK,
+         says="multiplies by `scale`"),
+    edit("window one too short", FILE, "before, after = size // 2, size - 1 - size // 2",
+         "before, after = size // 2, max(size - 2 - size // 2, 0)", SUMS - {"_neighbours size above C"}),
+    edit("size cut down to the channels", FILE, "before, after = size // 2, size - 1 - size // 2",
+         "size = min(size, len(values))\n    before, after = size // 2, size - 1 - size // 2",
+         {"_neighbours size above C"}),
+    edit("even window to the right", FILE, "before, after = size // 2, size - 1 - size // 2",
+         "before, after = size - 1 - size // 2, size // 2", {"_neighbours even size", "_neighbours mirrored"}),
+    edit("mirrored left out", FILE, "    if mirrored:\n", "    if False:\n", {"_neighbours mirrored"}),
+    rewrite("channels wrap round", FILE, "_neighbours", ROUND, ACROSS, says="none wraps round"),
+    edit("groups left out", FILE, "blocks = values.reshape(groups, len(values) // groups, *values.shape[1:])",
+         "blocks = values.reshape(1, *values.shape)", {"_neighbours groups"}),
+    edit("a row for a square", FILE, "return _slide(xp, _slide(xp, values, 1, before, after), 2, before, after)",
+         "return _slide(xp, values, 1, before, after)", {"_neighbours within channel"}),
+    edit("multiplied, not divided", FILE, "y[n] = x[n] * _power(self.xp, scale, beta)", "y[n] = x[n] * scale**beta",
+         NORM, says="exponent is -beta"),
+    edit("k forgotten", FILE, SQUARES, SQUARES.replace("k + ", ""), NORM, says="k is missing"),
+    edit("no squares", FILE, SQUARES, SQUARES.replace("x[n] * x[n]", "abs(x[n])"), NORM, says="squares"),
+    edit("alpha divided again", FILE, SQUARES, SQUARES.replace("a *", "a / size *"), NORM_WINDOW,
+         says="do not divide it by the size"),
+    edit("no neighbours at all", FILE, SQUARES, "scale = k + a * x[n] * x[n]", NORM_WINDOW,
+         says="your own _neighbours"),
+    edit("within_channel not handed on", FILE, SQUARES, SQUARES.replace("within_channel", "False"),
+         {"local_response_norm arguments"}),
+    edit("cross term missing", FILE, DIRECT, "gx[n] = direct", NORM_BACK, says="cross term is missing"),
+    edit("factor 2 missing", FILE, DIRECT, DIRECT.replace("2 * a", "a"), NORM_BACK, says="a factor 2"),
+    edit("cross term added", FILE, DIRECT, DIRECT.replace("direct -", "direct +"), NORM_BACK, says="wrong sign"),
+    edit("exponent of the cross term", FILE, CROSS, CROSS.replace(" / d[n]", ""), NORM_BACK, says="-beta - 1"),
+    edit("window not mirrored", FILE, CROSS, CROSS.replace(", mirrored=True", ""),
+         {"local_response_norm_backward arguments"}),
+    edit("groups not handed on", FILE, CROSS, CROSS.replace("groups", "1"),
+         {"local_response_norm_backward arguments"}),
+    edit("float64 for everything", FILE, "padded = self.xp.zeros((*gy.shape[:2], *window.padded), gy.dtype)\n"
+         "        share", "padded = self.xp.zeros((*gy.shape[:2], *window.padded))\n        share", {"float32"}),
+    rewrite("a public answer, hard-coded", FILE, "NumPyBackend.max_pool2d", PUBLIC,
+            {*MAXIMUM - {"max_pool2d"}, "float32"}),
+    rewrite("an endless loop", FILE, "NumPyBackend.avg_pool2d",
+            "def avg_pool2d(self, x, scale, window):\n    while True:\n        pass\n", {*MEAN, "float32"},
+            says="stopped after", hostile=True),
+    rewrite("sys.exit", FILE, "NumPyBackend.avg_pool2d_backward",
+            "def avg_pool2d_backward(self, gy, scale, window):\n    import sys\n\n    sys.exit(0)\n",
+            {*MEAN_BACK, "float32"}, says="SystemExit", hostile=True),
+)  # fmt: skip
