@@ -121,7 +121,7 @@ def _array_difference(a, b, exercise):
         return f"{place}{a[index]:.6g} is expected, yours gives {b[index]:.6g}."
     if a[index] and b[index] and np.isfinite(b[index]):
         ratio = b[index] / a[index]
-        return f"{place}{b[index]:.6g} is {ratio:.4g} times what it should be."
+        return f"{place}{b[index]:.10g} is {ratio:.7g} times what it should be."
     return f"{place}it is not {b[index]:.6g}."
 
 

@@ -1,0 +1,511 @@
+# %% [markdown]
+# # 9. The paper's tricks
+#
+# *Windows of 3×3 in place of 2×2 lowered AlexNet's error by 0.4 points, says the paper. It trained one network with
+# the one and one with the other. How would you know that this was more than luck?*
+#
+# You need lessons 5 (pooling, LRN) and 6 (training, dropout). The paper is a collection of tricks, each with a
+# sentence on how many points it brought. We shall look at what they do to a picture and to a network, switch them off
+# one at a time, and find that the hardest part is to say whether anything happened.
+
+# %%
+import numpy as np
+from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, pictures, show, tint
+from matplotlib import cbook
+from matplotlib.patches import Rectangle
+
+import minialex
+from minialex import data, evaluation, init, nn, optim, use_backend
+from minialex.data.color import ColorNoise
+from minialex.data.decode import decode
+from minialex.data.pipeline import Pipeline
+from minialex.trained import Trained
+from minialex.trainer import Trainer
+
+backend = use_backend("auto")  # the compiled one where it is installed
+
+# %% [markdown]
+# ## One picture is many
+#
+# AlexNet has 60 million parameters and saw 1.2 million pictures. Left alone, it would learn them by heart. So the paper
+# seldom shows the same picture twice: of 256×256 pixels it takes a window of 224×224 at a random place, and mirrors it
+# half of the time. The class stays what it was, and nothing has to be stored.
+#
+# **Predict:** how many different pictures can one picture become in this way?
+
+# %%
+prediction = ...
+
+places = 256 - 224 + 1  # from 0 to 32
+compare(prediction, 2 * places**2)
+
+photo = decode(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False), 256)  # any picture of yours will do
+gray = data.Normalization(np.full((3, 1, 1), 128.0))
+pipeline = Pipeline(gray, 224)
+one = data.ArrayDataset(photo[None], [0], ["portrait"])
+loader = data.Loader(one, 1, pipeline.training(flip=True), seed=9)
+shown = [next(loader.epoch(epoch))[0][0] for epoch in range(3)]
+
+
+# %%
+def paint(axes, image, title=""):
+    """A picture (3, H, W) of values from 0 to 255, in steps of 8: notebooks stay small."""
+    steps = np.clip(image, 0, 255).astype(np.uint8) // 8 * 8 + 4
+    axes.imshow(steps.transpose(1, 2, 0), interpolation="nearest")
+    axes.set_title(title)
+    pictures(axes)
+
+
+figure, whole, *crops = panels(4, height=1.8, width=6, width_ratios=(256, 224, 224, 224))
+paint(whole, photo, "what is stored")
+for left, top, color in ((0, 0, BLUE), (32, 32, VERMILION)):
+    whole.add_patch(Rectangle((left, top), 223, 223, facecolor="none", edgecolor=color, linewidth=1.6))
+for epoch, (axes, image) in enumerate(zip(crops, shown)):
+    paint(axes, image + 128, f"epoch {epoch + 1}")
+show(figure, "09-crops", "A portrait with the two outermost windows, and what the network sees of it in three epochs")
+
+# %% [markdown]
+# This is Rear Admiral Grace Hopper, who wrote one of the first compilers. (The picture comes with matplotlib.) Look at
+# her name tag: in some epochs it is on the other side. She is still a portrait, but to a network that reads digits a
+# mirror image would be a lie. A trick of this kind is knowledge about the *task*: it says which changes mean nothing.
+#
+# The paper counts 2,048, which is $2 \cdot 32^2$; its program and minialex also use the 33rd place. And
+# they are not as many *different* pictures as they look: neighbouring windows share nearly all of their pixels.
+#
+# ## In another light
+#
+# The other change is one of colour. The pixels of photographs do not fill the cube of red, green and blue: most
+# lie near the line from black to white, because light varies more than hue. **Principal components** say it in
+# numbers: axes $p_1, p_2, p_3$ at right angles, and the deviation $d_i$ of all pixels along each. The network should
+# not mind another light, so each time a picture is shown, *all* its pixels move by one and the same random colour:
+#
+# $$x' = x + c \sum_{i=1}^{3} \alpha_i\, \lambda_i\, p_i, \qquad \alpha_i \sim N(0, 1), \quad c = 0.1$$
+#
+# $\lambda_i$ is the eigenvalue, says the paper, hence a *squared* deviation (of pixels from 0 to 1, or it would be
+# huge). Its program multiplies by the deviation $d_i$ itself, and divides everything by $1 + c$ at the end. minialex
+# knows both. Below are ImageNet's own axes, as published with cuda-convnet2, the successor of that program.
+
+# %%
+deviations = np.array([19.7208, 37.0939, 121.7801])  # of pixels from 0 to 255
+rows = [0.41796, -0.81698, 0.39731], [-0.71258, -0.02354, 0.70120], [-0.56351, -0.57618, -0.59200]
+vectors = np.array(rows).T  # a column for each axis
+mean = np.array([127.305, 119.715, 104.913])[:, None, None]
+imagenet = data.Statistics(np.broadcast_to(mean, (3, 256, 256)), deviations, vectors, None)
+
+
+# %%
+figure, *three = panels(3, height=3.1, width=8)
+pixels, names = photo.reshape(3, -1)[:, ::61], ("red", "green", "blue")
+for axes, (a, b) in zip(three, ((0, 1), (0, 2), (1, 2))):
+    axes.scatter(pixels[a], pixels[b], s=2, c=pixels.T / 255, linewidths=0)
+    for i, color in enumerate((INK, PURPLE, VERMILION)):
+        ends = mean[:, 0] + np.outer(vectors[:, i], [-deviations[i], deviations[i]])
+        axes.plot(ends[a], ends[b], color=color, linewidth=3, label=f"$d_{i + 1}$ = {deviations[i]:.0f}")
+    axes.set(xlim=(-5, 260), ylim=(-5, 260), aspect="equal", xlabel=names[a], ylabel=names[b])
+    axes.set_title(f"{names[a]} and {names[b]}")
+figure.legend(*three[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+show(figure, "09-cloud", "The portrait's pixels by colour, and ImageNet's three axes, each two deviations long")
+
+
+# %%
+def moved(by, alphas, c=0.1):
+    """The portrait in the light that three alphas make; the mean is taken off and put back, as in a network."""
+    noise = ColorNoise(c, imagenet, by)
+    change = noise.axes @ alphas
+    scale = 1 + c if by == "deviation" else 1
+    return (photo - mean + change[:, None, None]) / scale + mean
+
+
+print("deviation of the colour added to pixels from 0 to 255: red, green, blue")
+for by in ("eigenvalue", "deviation"):
+    print(f"{by:>12}: {np.sqrt((ColorNoise(0.1, imagenet, by).axes ** 2).sum(1)).round(1)}")
+
+# %%
+rng = np.random.default_rng(3)
+draws = rng.standard_normal((3, 3))
+figure, original, *grid = panels(7, height=1.35, width=7.5)
+paint(original, photo, "as it is")
+for start, by in ((0, "eigenvalue"), (3, "deviation")):
+    for axes, alphas in zip(grid[start:], draws):
+        paint(axes, moved(by, alphas))
+    grid[start].set_title(f"times the {by}")
+show(figure, "09-colours", "The portrait in three lights, as the paper says, and in the same as its program did")
+
+# %% [markdown]
+# Vermilion is the axis of light and dark; it is by far the longest. With eigenvalues, the two others nearly vanish,
+# since squaring makes small numbers smaller: it is a change of brightness and little else. With deviations, the same
+# three draws move hues as well. The paper credits this trick with "over 1 %" of top-1 error.
+#
+# ## Switches that change nothing else
+#
+# Now to the network. We use `shapes_net` at half its width, on drawn shapes of 28×28 pixels, cropped to 24×24. Our
+# pixels are the paper's divided by about 60, and the paper's LRN would be asleep (lesson 5). As it squares what it is
+# given, we multiply its alpha, $10^{-4}$, by $60^2$, and set $k = 1$, which lets quiet channels pass as they are.
+#
+# If a switch is to show what *its* trick does, it may change nothing else. LRN, dropout and pooling have no
+# weights, so each variant has the same parameters, and under the same seed it begins with the *same numbers* and sees
+# the same pictures in the same order. With pooling this takes care: windows of 3 must leave maps of the same size as
+# windows of 2. A padding of 1 does it, because padding never wins.
+#
+# The paper's authors had the same trouble. Their program rounds sizes *up*, so that windows of 2 made 28 of conv1's 55
+# rows, where windows of 3 made 27. They repaired it by narrowing the padding of two convolutions. So their 0.4 points
+# are the effect of the windows *and* of those paddings.
+
+
+# %%
+def network(lrn=True, overlap=True, dropout=True):
+    """(N, 3, 24, 24) -> logits (N, 10); all variants have the same shapes and parameters."""
+
+    def stage(convolution):
+        norm = nn.LocalResponseNorm(5, alpha=0.36, beta=0.75, k=1.0) if lrn else nn.Identity()
+        return convolution, nn.ReLU(), norm, nn.MaxPool2d(3, 2, padding=1) if overlap else nn.MaxPool2d(2, 2)
+
+    return nn.Sequential(
+        *stage(nn.Conv2d(3, 16, 5, stride=2, padding=2)),
+        *stage(nn.Conv2d(16, 32, 3, padding=1, groups=2)),
+        nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Flatten(),
+        nn.Linear(288, 128), nn.ReLU(), nn.Dropout(0.5 if dropout else 0.0), nn.Linear(128, 10),
+    )  # fmt: skip
+
+
+# %%
+splits = data.load("shapes", size=28, train_count=pick(smoke=160, quick=1000, paper=5000), validation=0,
+                   test_count=pick(smoke=200, quick=2000, paper=10_000))  # fmt: skip
+pipeline = Pipeline(data.Normalization.channels(splits.train), 24)
+classes = list(splits.train.classes)
+epochs = pick(smoke=1, quick=20)
+
+
+def prepare(seed, **switches):
+    """A network with its initial values, which depend on the seed alone."""
+    minialex.manual_seed(seed)
+    model = network(**switches)
+    for layer in (layer for layer in model if hasattr(layer, "weight")):
+        init.normal_(layer.weight, std=(2 / np.prod(layer.weight.shape[1:])) ** 0.5)
+        init.constant_(layer.bias, 0)
+    init.normal_(model[-1].weight, std=0.01)
+    return model
+
+
+# %%
+def train(seed, crops=True, **switches):
+    """A trained network; crops=False shows the middle of every picture, unmirrored."""
+    model = prepare(seed, **switches)
+    optimizer = optim.SGD(model.parameters(), 0.02, 0.9, weight_decay=5e-4)
+    schedule = optim.MultiStepLR(optimizer, [0.6 * epochs, 0.8 * epochs])
+    transforms = pipeline.training(flip=True) if crops else pipeline.evaluation()
+    trainer = Trainer(model, optimizer, schedule, data.Loader(splits.train, 32, transforms, shuffle=True, seed=seed))
+    while trainer.epoch < epochs:
+        for _ in trainer.steps():
+            pass
+        trainer.finish_epoch()
+    return Trained(f"seed {seed}", None, model.eval(), pipeline, classes, 28)
+
+
+# %%
+def test(trained, views=1):
+    """Which test pictures it gets wrong: (N,) of 0 and 1."""
+    verdicts, _ = evaluation.evaluate([trained], data.Loader(splits.test, 100).epoch(), classes, views)
+    return verdicts.rank >= 1
+
+
+seeds = range(pick(smoke=2, quick=5, paper=16))
+variants = {
+    "no crops, no flips": {"crops": False},
+    "no LRN": {"lrn": False},
+    "no overlap": {"overlap": False},
+    "no dropout": {"dropout": False},
+}
+all_on = [train(seed) for seed in seeds]
+errors = {"all on": 100 * np.array([test(trained).mean() for trained in all_on])}
+
+# %% [markdown]
+# **Predict:** these networks differ in nothing but the seed. How many points of error lie between the best
+# and the worst of them?
+
+# %%
+prediction = ...
+
+print("all on:", errors["all on"].round(2))
+compare(prediction, np.ptp(errors["all on"]), " points")
+
+# %% [markdown]
+# That is what luck does, with no trick at all. It comes from three places: the initial weights, the order of the
+# pictures, and the coin flips of dropout and crops. Keep the number in mind, and then the paper's 0.4 points.
+#
+# Now the switches. This is most of the lesson's time.
+
+# %%
+for name, switches in variants.items():
+    errors[name] = 100 * np.array([test(train(seed, **switches)).mean() for seed in seeds])
+    print(f"{name + ':':<20}", errors[name].round(2))
+
+# %% [markdown]
+# ## A difference and its error
+#
+# Let $d_j$ be what the switch did under seed $j$: the error without the trick less the error with it. The mean
+# $\bar d$ of $n$ such pairs is our estimate. Had we used other seeds, it would be another one, and its typical distance
+# from the truth is the **standard error**, which we can estimate from how much the $d_j$ differ among themselves:
+#
+# $$\mathrm{SE} = \frac{s}{\sqrt{n}}, \qquad s^2 = \frac{1}{n-1} \sum_{j=1}^{n} (d_j - \bar d)^2$$
+#
+# About 95 of 100 intervals $\bar d \pm t \cdot \mathrm{SE}$ made in this way hold the truth. For many seeds $t$ is near
+# 2; for few it is larger (Student's $t$), because $s$ itself is uncertain. If the interval holds zero, the experiment
+# has not shown that the switch does anything.
+#
+# **Predict:** how many of the four intervals will *not* hold zero?
+
+# %%
+prediction = ...
+
+T = {2: 12.71, 5: 2.78, 16: 2.13}[len(seeds)]  # Student's t for 95 %, n - 1 degrees of freedom
+base = errors["all on"]
+differences = {name: errors[name] - base for name in variants}
+means = {name: d.mean() for name, d in differences.items()}
+halves = {name: T * d.std(ddof=1) / len(d) ** 0.5 for name, d in differences.items()}
+clear = {name: abs(means[name]) > halves[name] for name in variants}
+compare(prediction, sum(clear.values()))
+
+spots = np.linspace(-0.2, 0.2, len(seeds))  # so that dots do not hide each other
+trained_so = {name: errors[name] for name in ("all on", *variants)}
+
+# %%
+figure, left, right = panels(2, height=3.4, sharey=True)
+for y, (name, values) in enumerate(trained_so.items()):
+    left.barh(y, values.mean(), xerr=values.std(ddof=1), height=0.6, color=tint(INK, 0.15), ecolor=INK, capsize=3)
+    left.plot(values, y + spots, "o", color=INK, markersize=3.5)
+    if name != "all on":
+        color = VERMILION if clear[name] else BLUE
+        right.errorbar(means[name], y, xerr=halves[name], fmt="s", color=color, capsize=4, markersize=7)
+        right.plot(differences[name], y + spots, "o", color=tint(color, 0.45), markersize=3.5)
+right.axvline(0, color=INK, linewidth=1)
+left.set(title="test error: mean ± deviation over seeds", xlabel="%", yticks=range(5), yticklabels=list(trained_so))
+left.set(ylim=(4.6, -0.6))
+right.set(title="paired differences: mean and 95 % interval", xlabel="points that the trick is worth")
+show(figure, "09-tricks", "Errors of five variants over the seeds, and the paired differences with intervals")
+
+# %% [markdown]
+# Each small dot is one network on the left and one pair on the right. The squares are means of pairs: vermilion where
+# the interval leaves zero out, blue where it does not. Left of zero the networks were *better without* the trick, and
+# that is nothing to hide. It does not mean that the paper was wrong. Crops and dropout are medicines against learning
+# by heart, and they slow all learning. Who is not ill has only the side effects. Are our networks ill? Ask them about
+# the pictures they were trained on: those who know them by heart make hardly a mistake there.
+
+# %%
+known = [evaluation.evaluate([t], data.Loader(splits.train, 100).epoch(), classes)[0].top1_error for t in all_on]
+print("all on, error on training pictures:", (100 * np.array(known)).round(1))
+print("              and on test pictures:", base.round(1))
+
+# %% [markdown]
+# Where the first numbers are far from zero, the networks have not finished learning, and every brake costs points. Nor
+# is the contest quite fair: all variants had one rate and one number of epochs, and each might do better with its own.
+#
+# A blue square does not say "this trick does nothing". It says that its effect, if there is one, likely lies somewhere
+# in the interval, on either side of zero. And four looks at 95 % are four chances to be fooled: in nearly one such
+# figure of five, some square would be vermilion though *no* trick did anything.
+#
+# Did the pairs help? If two networks of one seed share their luck, it cancels in $d_j$. For independent ones, $s$
+# would be the root of the sum of both squared deviations.
+
+# %%
+print("deviation of the differences      in pairs   if independent")
+for name, d in differences.items():
+    apart = np.hypot(errors[name].std(ddof=1), base.std(ddof=1))
+    print(f"{name:<30} {d.std(ddof=1):11.2f} {apart:16.2f}")
+
+# %% [markdown]
+# Where the first number is the smaller, pairing has paid. Often it hardly does: after some hundred steps, two networks
+# with different layers have gone so different ways that a common beginning is forgotten. Pairing costs nothing, so we
+# do it anyway, and count on no gift.
+#
+# ## Ten views
+#
+# The last trick needs no training. In testing, the paper shows the network ten windows: the four corners, the centre,
+# and their mirror images. It averages the ten *probabilities*, and so asks a small jury that sees the thing
+# from ten sides. `Pipeline.views` cuts them, and `minialex.evaluation` averages.
+
+# %%
+errors["ten views"] = 100 * np.array([test(trained, views=10).mean() for trained in all_on])
+print("centre only:", base.round(2))
+print("ten views:  ", errors["ten views"].round(2))
+
+# %%
+figure, first, second, right = panels(3, height=2.1, width=7)
+for axes, image, title in ((first, photo, "five views"), (second, photo[..., ::-1], "and five more")):
+    paint(axes, image, title)
+    for left, top in ((32, 0), (0, 32), (32, 32), (16, 16), (0, 0)):
+        wide, color = (2, BLUE) if left == top == 0 else (0.7, VERMILION if left == top == 16 else BLUE)
+        axes.add_patch(Rectangle((left, top), 223, 223, facecolor="none", edgecolor=color, linewidth=wide))
+right.plot([0, 1], [base, errors["ten views"]], "o-", color=tint(INK, 0.5), markersize=4, linewidth=1)
+right.plot([0, 1], [base.mean(), errors["ten views"].mean()], "s-", color=VERMILION)
+right.set(xticks=[0, 1], xticklabels=["centre", "ten views"], xlim=(-0.3, 1.3), title="test error, %")
+right.grid(axis="x", visible=False)
+show(figure, "09-views", "The windows of the ten views, and the error of each network with one view and with ten")
+
+# %% [markdown]
+# Each thin line is one network, seen twice: the closest pairs that one can have, since not a weight differs. Whether
+# that makes the interval narrower than the others, and on which side of zero it lies, the last column below tells.
+#
+# ## Beside the paper
+#
+# All in points of top-1 error (top-5 in brackets), positive where the trick helps. In the paper, ten views lowered the
+# error on ImageNet from 39.0 % to 37.5 % (from 18.3 % to 17.0 %). Its networks took days each, ours are toys. What can
+# be compared is the method.
+
+# %%
+gain = base - errors["ten views"]
+means["ten views"], halves["ten views"] = gain.mean(), T * gain.std(ddof=1) / len(gain) ** 0.5
+paper = {"no crops, no flips": "-", "no LRN": "1.4 (1.2)", "no overlap": "0.4 (0.3)", "no dropout": "-",
+         "ten views": "1.5 (1.3)"}  # fmt: skip
+print(f"{'':<22} {'the paper':<20} here, {len(seeds)} seeds")
+for name, theirs in paper.items():
+    print(f"{name:<22} {theirs:<20} {means[name]:+.2f} ± {halves[name]:.2f}")
+print(f"{'no colour noise':<22} {'over 1':<20} not tried")
+print(f"{'one GPU, not two':<22} {'1.7 (1.2)':<20} not tried")
+
+# %% [markdown]
+# For crops and dropout the paper gives no numbers. Without them, it says, the network overfits "substantially".
+#
+# It trained one network for each line, so the spread over seeds is unknown. There is a second luck, however, that one
+# *can* compute: that of the test pictures. An error of share $e$ among $N$ pictures has a standard error of
+# $\sqrt{e\,(1-e)/N}$, and a difference of two that of both, added in squares. (As the pictures are the same, this is
+# too much; by how much, depends on how often the two disagree.) The notes kept with the program have more digits.
+
+# %%
+notes = {  # errors in %, without and with; pictures
+    "two GPUs, not one": (39.168, 37.473, 150_000),
+    "LRN": (42.034, 40.664, 50_000),
+    "overlap": (41.058, 40.664, 50_000),
+    "no norms in layer 2": (40.664, 40.49, 50_000),
+    "trained to epoch 135, not 91": (40.664, 40.25, 50_000),
+}
+
+# %%
+figure, axes = panels(height=2.7)
+for y, (name, (without, having, count)) in enumerate(notes.items()):
+    luck = 100 * sum(e / 100 * (1 - e / 100) / count for e in (without, having)) ** 0.5
+    axes.errorbar(without - having, y, xerr=2 * luck, fmt="s", color=INK, capsize=4)
+    print(f"{name:<30} {without - having:+.2f} points, {(without - having) / luck:4.1f} SE of the pictures")
+axes.axvline(0, color=INK, linewidth=1)
+axes.set(yticks=range(len(notes)), yticklabels=list(notes), ylim=(4.5, -0.5), title="gained, ± 2 SE of the pictures")
+axes.set_xlabel("points of top-1 error")
+show(figure, "09-paper", "The paper's differences and two from its program's notes, with the luck of the pictures")
+
+# %% [markdown]
+# Two GPUs (a network of nearly twice the width in its convolutions) and LRN stand clear of the test pictures' luck.
+# The 0.4 of overlap does not, by this cautious count. Now look at the last two lines: without the norms of its second
+# layer the network was no worse, and training the *same* network longer brought as much as overlap. Two years later,
+# the authors of the VGG networks measured no gain from LRN at all, and left it out.
+#
+# What would one need? For an interval of $\pm 0.4$ points, about $n = (2 s / 0.4)^2$ pairs. (Even then, an effect of
+# just that size is missed every other time.)
+
+# %%
+spread = differences["no overlap"].std(ddof=1)
+for points in (2, 1, 0.4):
+    print(f"to see {points:>3} points: {np.ceil((2 * spread / points) ** 2):4.0f} pairs of networks")
+needed = int(np.ceil((2 * spread / 0.4) ** 2))
+print(f"THE CLOSING NUMBER: to see 0.4 points in our small network, train {needed} pairs")
+
+# %% [markdown]
+# ## Exercises
+
+
+# %% tags=["exercise"]
+# 9.1  The colour (3,) that is added to every pixel, as the paper's
+#      formula says, for pixels from 0 to 1. vectors: (3, 3), the axes
+#      as columns; deviations: along each of them.
+def colour(alphas, deviations, vectors, c): ...
+
+
+check("9.1", colour)
+
+# %% [markdown]
+# <details><summary>Solution 9.1</summary>
+#
+# ```python
+# def colour(alphas, deviations, vectors, c):
+#     return c * vectors @ (alphas * deviations**2)
+# ```
+#
+# An eigenvalue of the covariance is the variance along its axis.
+# </details>
+
+
+# %% tags=["exercise"]
+# 9.2  The mean of the paired differences, without - having, and its
+#      standard error: return both. Arrays of one number a seed.
+def paired(without, having): ...
+
+
+check("9.2", paired)
+
+# %% [markdown]
+# <details><summary>Solution 9.2</summary>
+#
+# ```python
+# def paired(without, having):
+#     d = without - having
+#     return d.mean(), d.std(ddof=1) / len(d) ** 0.5
+# ```
+#
+# NumPy's `std` divides by $n$ unless told `ddof=1`, and for few seeds that is far too sure of itself.
+# </details>
+
+
+# %% tags=["exercise"]
+# 9.3  A test without any table. If a trick did nothing, each difference
+#      could as well have the other sign. Over all 2^n choices of signs:
+#      in what share is |mean| at least as large as it is with the signs
+#      as they are? (itertools.product([1, -1], repeat=n); allow 1e-12.)
+def share_of_flips(differences): ...
+
+
+check("9.3", share_of_flips)
+
+# %% [markdown]
+# <details><summary>Solution 9.3</summary>
+#
+# ```python
+# import itertools
+#
+# def share_of_flips(differences):
+#     signs = np.array(list(itertools.product([1, -1], repeat=len(differences))))
+#     means = abs((signs * differences).mean(axis=1))
+#     return (means >= abs(differences.mean()) - 1e-12).mean()
+# ```
+#
+# Five pairs of one sign give 2 of 32, or 6 %: by this test, five seeds can never reach 5 %.
+# </details>
+
+
+# %% tags=["exercise"]
+# 9.4  Ten-view testing: logits (views, n, classes) to the averaged
+#      probabilities (n, classes). Logits may be as large as 1000.
+def jury(logits): ...
+
+
+check("9.4", jury)
+
+# %% [markdown]
+# <details><summary>Solution 9.4</summary>
+#
+# ```python
+# def jury(logits):
+#     p = np.exp(logits - logits.max(axis=-1, keepdims=True))
+#     return (p / p.sum(axis=-1, keepdims=True)).mean(axis=0)
+# ```
+#
+# Averaging logits instead would let one view that is very sure outvote nine.
+# </details>
+
+# %% [markdown]
+# ## What to read next
+#
+# * `minialex/data/pipeline.py`, `Pipeline`: the order of normalisation, crop, flip and noise, in one place.
+# * `minialex/data/color.py`, `ColorNoise`, both readings; `minialex/data/moments.py`, `Sums.statistics`: the axes,
+#   from whole numbers, so that no order of adding changes them.
+# * `minialex/evaluation.py`, `log_probabilities`: the jury, with logarithms.
+# * `minialex/recipes/paper.toml` and `minialex/recipes/2012.toml`: the paper's training and its program's.
+#
+# Next: [lesson 10](10_cuda.ipynb), where all of this is computed by a GPU that is not there.

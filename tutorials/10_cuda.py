@@ -1,0 +1,481 @@
+# %% [markdown]
+# # 10. CUDA without a GPU
+#
+# *A graphics card makes thirty trillion multiplications a second, by having tens of thousands of threads do the same
+# thing at once. What does a program for that look like, why is the obvious one slow, and how can you find out on a
+# computer that has no such card?*
+#
+# You need lesson 4: the convolution, and im2col. Not needed: C++, beyond reading `for` and `if`, or a graphics card.
+
+# %%
+import numpy as np
+from lesson import BLUE, GRID, PALE, VERMILION, check, compare, panels, pick, pictures, show, tint
+from matplotlib.patches import Rectangle
+from squares import sheet
+
+import minialex
+from minialex import Tensor, data, functional, models, resources, use_backend
+from minialex.backends import cuda_emulator, cuda_ladder, cuda_launch
+from minialex.window import Window
+
+# %%
+rng = np.random.default_rng(10)
+try:
+    cuda_emulator.compiler()
+except OSError as error:
+    print(f"This lesson is skipped: {error}")
+    raise SystemExit from None
+
+# %% [markdown]
+# minialex's kernels for graphics cards (**GPUs**) are the files in `kernels/`, written in CUDA, NVIDIA's C++. Its
+# *emulator* hands the very same files to an ordinary compiler and runs them on your processor: slowly, but it can
+# watch. It sees every access to memory. A GPU by itself says nothing of what follows.
+#
+# ## One function, a thousand threads
+#
+# A **kernel** describes what *one* thread does. Here is a ReLU. All that stands before its name says: a kernel.
+# `global<const REAL> x` is an array that it reads, `global<REAL> y` one that it writes; `REAL` stands for `float`, and
+# `(REAL)0` is a zero of that kind. `c ? a : b` is Python's `a if c else b`.
+
+# %%
+RELU = """
+extern "C" __global__ void my_relu(global<const REAL> x, global<REAL> y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    REAL value = x[i];
+    y[i] = value > 0 ? value : (REAL)0;
+}
+"""
+n = 90
+x = rng.standard_normal(n).astype(np.float32)
+y = np.empty_like(x)
+report = cuda_emulator.check("my_relu", 3, 32, x, y, n, text=RELU)  # 3 blocks of 32 threads
+print("right:", np.array_equal(y, np.maximum(x, 0)), f" {report.loads} loads, {report.stores} stores")
+
+# %% [markdown]
+# There is no loop. Whoever starts the kernel says how many threads there are, and each works out from its own number
+# which element is its own. Threads come in **blocks** of equal size (`blockDim`); a thread knows its block
+# (`blockIdx`) and its place in it (`threadIdx`). In NumPy's world this would be
+#
+# ```python
+# for block in range(3):          # in any order, or at once
+#     for thread in range(32):    # likewise
+#         my_relu(...)
+# ```
+#
+# Let the threads write down who they are, and draw it.
+
+# %%
+WHERE = """
+extern "C" __global__ void sign_here(global<int> block, global<int> thread, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) { block[i] = blockIdx.x; thread[i] = threadIdx.x; }
+}
+"""
+block, thread = np.empty(n, np.int32), np.empty(n, np.int32)
+report = cuda_emulator.check("sign_here", 3, 32, block, thread, n, text=WHERE)
+
+# %%
+figure, axes = sheet(36, 5.4)
+for b in range(3):
+    axes.text(2.6, 1.5 + 1.4 * b, f"block {b}", ha="right", va="center", fontweight="bold")
+    for t in range(32):
+        axes.add_patch(Rectangle((3 + t, 1 + 1.4 * b), 0.92, 1, facecolor="white", edgecolor=GRID))
+for i in range(n):
+    left, top = 3 + thread[i], 1 + 1.4 * block[i]
+    axes.add_patch(Rectangle((left, top), 0.92, 1, facecolor=tint(BLUE, 0.25 + 0.2 * block[i]), edgecolor="white"))
+    axes.text(left + 0.46, top + 0.53, i, ha="center", va="center", fontsize=7.5)
+for t in (0, 8, 16, 24, 31):
+    axes.text(3.46 + t, 0.6, t, ha="center", va="center", fontsize=8)
+axes.text(2.6, 0.6, "thread", ha="right", va="center")
+show(
+    figure, "10-threads", "Ninety elements and the threads of three blocks that have written them; six threads are idle"
+)
+
+# %% [markdown]
+# Ninety elements, 96 threads. The last six have nothing to do, and `if (i >= n) return;` keeps them from doing it.
+# **Predict**: without that line, how many forbidden accesses will the emulator report?
+
+# %%
+prediction = ...
+
+# %%
+careless = RELU.replace("if (i >= n) return;", "")
+report = cuda_emulator.check("my_relu", 3, 32, x, np.empty_like(x), n, text=careless)
+compare(prediction, report.count)
+print(report.problems[0])
+
+# %% [markdown]
+# (Each idle thread reads `x` and writes `y`.) A real GPU might have said nothing, and changed six numbers of
+# somebody else's. This is why one learns CUDA better on something that watches.
+#
+# ## Memory comes in sectors
+#
+# 32 neighbouring threads of a block, a **warp**, go in step: when one loads, all load. Memory does not deliver single
+# numbers but **sectors** of 32 bytes, eight floats. If the 32 loads lie side by side, they are four sectors, every
+# byte of them wanted. That is called *coalescing*. So what if each thread skips some?
+
+# %%
+STRIDED = """
+extern "C" __global__ void strided(global<const REAL> x, global<REAL> y, int stride) {
+    y[threadIdx.x] = x[threadIdx.x * stride];
+}
+"""
+room = np.zeros(1024, np.float32)
+x = room[-room.ctypes.data % 32 // 4 :][: 32 * 16]  # begins with a sector
+stored = np.zeros(16 + 32, np.float32)
+y = stored[-stored.ctypes.data % 32 // 4 :][:32]
+strides = range(1, 17)
+counts = [cuda_emulator.check("strided", 1, 32, x, y, s, text=STRIDED).sectors - 4 for s in strides]  # 4: of y
+
+# %% [markdown]
+# **Predict**: with stride 1 a warp fetches 4 sectors. How many with stride 8?
+
+# %%
+prediction = ...
+
+# %%
+compare(prediction, counts[strides.index(8)], " sectors")
+
+# %%
+figure, left, right = panels(2, height=2.6, width_ratios=(2, 1))
+for row, stride in enumerate((1, 2, 8)):
+    for cell in range(80):
+        wanted, fetched = cell % stride == 0 and cell < 32 * stride, cell // 8 * 8 < 32 * stride
+        color = BLUE if wanted else tint(BLUE, 0.25) if fetched else "white"
+        left.add_patch(Rectangle((cell + cell // 8 * 0.7, 2.2 * row), 0.9, 1.2, fc=color, ec=GRID, lw=0.5))
+left.set(xlim=(-0.5, 88), ylim=(5.9, -0.6), xticks=[], yticks=[0.6, 2.8, 5], yticklabels=["stride 1", "2", "8"])
+left.set(title="the first 80 floats (dark: wanted; pale: fetched with them)")
+left.grid(False)
+right.bar(strides, counts, color=BLUE, width=0.7)
+right.set(title="sectors for 32 floats", xlabel="stride", ylim=(0, 36), xticks=[1, 4, 8, 12, 16])
+right.grid(axis="x", visible=False)
+show(figure, "10-sectors", "Which floats a warp wants and which it fetches at strides 1, 2, 8; sectors for each stride")
+
+# %% [markdown]
+# At stride 8 every thread pays for eight floats and uses one: seven eighths of the memory's speed are gone. It never
+# gets worse than that. In NumPy terms: let neighbouring threads take neighbouring elements of the *last* axis.
+#
+# ## Memory that a block shares
+#
+# Each block has a few dozen kilobytes of **shared memory**, close to the arithmetic, many times faster than global
+# memory. One thread writes to it, another reads. But threads of different warps do not go in step, and nobody promises
+# who comes first. Here a block turns 64 numbers round, through an array `tile` that its threads share:
+
+# %%
+REVERSE = """
+extern "C" __global__ void reverse(global<const REAL> x, global<REAL> y) {
+    SHARED(REAL, tile, 64);
+    int t = threadIdx.x;
+    tile[t] = x[t];
+    y[t] = tile[63 - t];
+}
+"""
+x, y = rng.uniform(1, 9, 64).astype(np.float32), np.zeros(64, np.float32)
+report = cuda_emulator.check("reverse", 1, 64, x, y, text=REVERSE)
+print(next(problem for problem in report.problems if "race: reads" in problem))
+
+# %% [markdown]
+# A **race**: thread 32 reads what thread 31 wrote, and nothing says that it has been written already. The cure is
+# `__syncthreads()`, a **barrier**: no thread of the block goes on before all have come. **Predict**: the emulator runs
+# threads one after the other, from 0 to 63. How many of the 64 results above are wrong?
+
+# %%
+prediction = ...
+
+# %%
+cured = REVERSE.replace("= x[t];", "= x[t];\n    __syncthreads();")
+right_y = np.zeros(64, np.float32)
+report = cuda_emulator.check("reverse", 1, 64, x, right_y, text=cured)
+compare(prediction, (y != x[::-1]).sum())
+print(f"with a barrier: {report.count} problems, {(right_y != x[::-1]).sum()} wrong")
+
+# %%
+figure, *both = panels(2, height=2.4, sharey=True)
+for axes, values, title in zip(both, (y, right_y), ("without a barrier", "with one")):
+    good = values == x[::-1]
+    axes.bar(np.arange(64)[good], values[good], color=BLUE, width=0.8)
+    axes.bar(np.arange(64)[~good], x[::-1][~good], color=tint(VERMILION, 0.25), edgecolor=VERMILION, lw=0.6, width=0.8)
+    axes.set(title=f"{title}: {(~good).sum()} wrong", xlabel="thread")
+show(figure, "10-race", "The reversed numbers without and with a barrier: without, the first half is missing")
+
+# %% [markdown]
+# Red is what should have been there: threads 0 to 31 read cells that nobody had written yet. On a GPU another half may
+# be wrong, or on a quiet day none: a race is a bug that passes its tests. The emulator does not wait for bad luck. Its
+# checked build remembers for every shared cell who touched it since which barrier, and names both threads.
+#
+# ## A matrix product, rung by rung
+#
+# Now the kernel that matters most: $C = AB$, $c_{ij} = \sum_k a_{ik} b_{kj}$. The obvious way is one thread for each
+# entry of $C$, which runs along a row of $A$ and a column of $B$. For each multiplication it loads two
+# numbers. But the thread beside it loads the same row again, and the one below the same column.
+
+
+# %%
+def operands(axes, side, title):
+    """What is loaded for a tile of C of so many entries a side, in products of 16 x 16."""
+    for name, left, top in (("A", 0, 19), ("B", 19, 0), ("C", 19, 19)):
+        axes.add_patch(Rectangle((left, top), 16, 16, facecolor=PALE, edgecolor=GRID))
+        axes.text(left + 0.8, top + 1.2, name, fontweight="bold", va="center")
+    for left, top, wide, high, color in (
+        (0, 23, 16, side, BLUE),
+        (23, 0, side, 16, BLUE),
+        (23, 23, side, side, VERMILION),
+    ):
+        axes.add_patch(Rectangle((left, top), wide, high, facecolor=tint(color, 0.7), edgecolor="white", lw=0.5))
+    pictures(axes)
+    loads, products = 2 * 16 * side, 16 * side**2
+    axes.set(xlim=(-1.5, 38.5), ylim=(35.5, -0.5), title=f"{title}:\n{loads} loads, {products:,} products")
+
+
+# %%
+figure, *three = panels(3, height=3.5)
+for axes, side, title in zip(three, (1, 4, 8), ("a thread alone", "a block of 4×4 entries", "a block of 8×8 entries")):
+    operands(axes, side, title)
+show(figure, "10-tiles", "The strips of A and B that one entry, a tile of 4 by 4, and one of 8 by 8 entries of C need")
+
+# %% [markdown]
+# A tile of $s \times s$ entries needs strips of $s$ rows and $s$ columns: with twice the side, four times the products
+# for twice the loads. So the block loads its strips *once*, into shared memory, and all its threads use them:
+#
+# $$\frac{\text{loads}}{\text{products}} = \frac{2sK}{s^2 K} = \frac{2}{s}$$
+#
+# Strips do not fit at once, so it goes along $K$ in steps of 16. Here is the package's kernel. (`SIDE` is 16,
+# `long long` a whole number of 64 bits, `SHARED2` a shared array with two indices, and `&&` is `and`.)
+
+# %%
+lines = (resources.folder("kernels") / "matmul.cu").read_text().splitlines()
+start = next(i for i, line in enumerate(lines) if "void matmul_tiled" in line)
+print("\n".join(lines[start : lines.index("}", start) + 1]))
+
+# %% [markdown]
+# Two barriers: one before reading what others have loaded, one before overwriting what others may still read. The third
+# rung, `matmul_blocked`, has tiles of 64, and each thread keeps 4×4 sums in its registers, so that
+# it reads shared memory less often, too. To count, we run the package's own host code in the checked build:
+
+
+# %%
+class Counting(cuda_emulator.EmulatorLauncher):
+    """Runs kernels in the checked build, and keeps the report of the last."""
+
+    def launch(self, kernel, real, grid, block, values):
+        text = cuda_launch.source(kernel.file)
+        self.report = cuda_emulator.run_checked(kernel, text, real, grid, block, values)
+
+
+# %%
+launch = Counting()
+size = pick(smoke=64, quick=128)
+a, b = rng.standard_normal((2, size, size), np.float32)
+matrix_loads = {}
+for rung in cuda_ladder.MATMUL:
+    c = cuda_ladder.matmul(launch, rung, a, b)
+    matrix_loads[rung] = launch.report.loads
+    print(f"{rung:8} {launch.report.loads:9,} loads  right: {np.allclose(c, a @ b, atol=1e-3)}")
+
+# %% [markdown]
+# ## Convolution without columns
+#
+# Lesson 4 turned a convolution into a matrix product by writing out the columns: im2col. For a batch of 128, those of
+# conv1 take half a gigabyte, written and read again. But a tiled product only ever needs a *tile* of the columns. So
+# do not write them: when a thread has to fill cell (row, column) of the tile, it works out which pixel stands there,
+# and fetches that. The big matrix exists only as arithmetic on indices; hence **implicit** matrix product, or *implicit
+# GEMM*. Its row says which weight $(c, u, v)$, its column which place $(n, i, j)$:
+#
+# $$\text{columns}[(c, u, v), (n, i, j)] = x[n,\; c,\; is + u - p,\; js + v - p]$$
+#
+# Three rungs again: a thread for each output; a patch of pixels in shared memory; and the implicit product, in tiles of
+# 64 by 64. The layer is conv3 of AlexNet with fewer channels. **Predict**: by what factor does the last rung load
+# less than the first?
+
+# %%
+prediction = ...
+
+# %%
+x, w = rng.standard_normal((2, 16, 13, 13), np.float32), rng.standard_normal((64, 16, 3, 3), np.float32)
+expected = functional.conv2d(Tensor(x), Tensor(w), None, padding=1).numpy()
+conv_loads = {}
+for rung in cuda_ladder.CONV2D:
+    y = cuda_ladder.conv2d(launch, rung, x, w, None, Window.over(x.shape, (3, 3), padding=1))
+    conv_loads[rung] = launch.report.loads
+    print(f"{rung:13} {launch.report.loads:9,} loads  right: {np.allclose(y, expected, atol=1e-3)}")
+compare(prediction, round(conv_loads["direct"] / conv_loads["implicit_gemm"], 1), " times")
+
+# %% [markdown]
+# How few loads are few enough? The data sheet of an H200, a large GPU, says 67 trillion float32 operations a second,
+# and 4.8 terabytes. Divide.
+
+# %%
+enough = (67e12 / 2) / (4.8e12 / 4)  # products in the time of one float
+print(f"while one float arrives, {enough:.0f} products could be made")
+figure, left, right = panels(2, height=2.8)
+sides = (left, matrix_loads, c.size, size, "matrix product"), (right, conv_loads, y.size, 16 * 9, "convolution")
+for axes, loads, outputs, depth, title in sides:
+    labels = [f"{rung}\n{count / outputs:.1f} loads an output" for rung, count in loads.items()]
+    per_load = [outputs * depth / count for count in loads.values()]
+    bars = axes.barh(labels, per_load, color=[tint(BLUE, strength) for strength in (0.4, 0.7, 1)], height=0.6)
+    axes.bar_label(bars, [f"{value:.1f}" for value in per_load], padding=4)
+    axes.axvline(enough, color=VERMILION, linestyle=":")
+    axes.set(title=f"{title}: products for each load", xlim=(0, 38))
+    axes.grid(axis="y", visible=False)
+left.invert_yaxis()
+right.invert_yaxis()
+show(figure, "10-ladder", "Products for each load on the rungs of both ladders, beside what keeps a GPU busy")
+
+# %% [markdown]
+# Left of the dotted line a kernel waits for memory, right of it for arithmetic. The highest rungs pass it, just.
+# A GPU's caches soften this: a sector that two warps load soon after each other comes from far away only once, so do
+# not expect seconds to differ by as much as the counts. Counts are the same on every machine; seconds are not,
+# and there are none here: whether a GPU has timed these kernels yet, and what it showed, stands in the README under
+# "A GPU", and `python -m minialex.bench --backend cupy` asks yours.
+#
+# ## All of it together
+#
+# The emulator is also a backend, like `numpy` and `numba`: one training step, with every layer computed by the
+# kernels of a GPU.
+
+# %%
+images, labels = data.load("shapes", train_count=40, seed=1).train.fetch(range(pick(smoke=4, quick=16)))
+results = {}
+for backend in ("numpy", "emulator"):
+    use_backend(backend)
+    minialex.manual_seed(10)  # the same initial weights, the same dropout
+    model = models.build("shapes_net")
+    loss = functional.cross_entropy(model(Tensor(images.astype(np.float32) / 255)), labels)
+    loss.backward()
+    results[backend] = loss.item(), model.conv1.weight.grad
+    print(f"{backend:9} loss {loss.item():.6f}")
+use_backend("numpy")
+apart = abs(results["numpy"][1] - results["emulator"][1]).max() / abs(results["numpy"][1]).max()
+print(f"gradients of conv1's weights: {apart:.0e} apart, as a part of the largest")
+
+# %%
+fewer = matrix_loads["naive"] / matrix_loads["blocked"]
+print(f"THE CLOSING NUMBER: the same product, with {fewer:.0f} times fewer loads")
+
+# %% [markdown]
+# ## Exercises
+
+# %% tags=["exercise"]
+# 10.1  n elements, blocks of `size` threads, a thread for each element. How
+#       many blocks must be started?
+def blocks(n, size):
+    ...
+
+
+check("10.1", blocks)
+
+# %% [markdown]
+# <details><summary>Solution 10.1</summary>
+#
+# ```python
+# def blocks(n, size):
+#     return (n + size - 1) // size
+# ```
+#
+# The quotient, rounded up: you find this line in every CUDA program. Python knows a shorter one, `-(-n // size)`.
+# </details>
+
+# %% tags=["exercise"]
+# 10.2  Thread t of a warp loads the float x[first + t * stride], for t from
+#       0 to 31; x itself begins with a sector. How many sectors of eight
+#       floats are fetched?
+def sectors(first, stride):
+    ...
+
+
+check("10.2", sectors)
+
+# %% [markdown]
+# <details><summary>Solution 10.2</summary>
+#
+# ```python
+# def sectors(first, stride):
+#     return len({(first + t * stride) // 8 for t in range(32)})
+# ```
+#
+# Even at stride 1 a run that does not begin with a sector costs five of them instead of four. And at stride 0, where
+# all threads want the same number, one is enough.
+# </details>
+
+# %% tags=["exercise"]
+# 10.3  C (rows, columns) = A (rows, depth) @ B (depth, columns), in tiles of
+#       side x side entries of C; all sizes are multiples of side. How many
+#       numbers are loaded from global memory in all?
+def loads(rows, columns, depth, side):
+    ...
+
+
+check("10.3", loads)
+
+# %% [markdown]
+# <details><summary>Solution 10.3</summary>
+#
+# ```python
+# def loads(rows, columns, depth, side):
+#     tiles = (rows // side) * (columns // side)
+#     return tiles * 2 * side * depth
+# ```
+#
+# Each tile loads its two strips, whatever the others do.
+# </details>
+
+# %% tags=["exercise"]
+# 10.4  A block of 64 threads runs these lines. Before which of them does it
+#       need a barrier? Give a list of numbers.
+#           1   tile[t] = x[t];
+#           2   REAL left = tile[(t + 63) % 64];
+#           3   tile[t] = left;
+#           4   tile[t] += 1;
+#           5   y[t] = tile[63 - t];
+barriers = ...
+
+check("10.4", barriers)
+
+# %% [markdown]
+# <details><summary>Solution 10.4</summary>
+#
+# ```python
+# barriers = [2, 3, 5]
+# ```
+#
+# Line 2 reads what a neighbour wrote in 1. Line 3 overwrites what a neighbour reads in 2. Line 4 meets only the
+# thread's own cell. Line 5 reads another's again. Try it: put the lines into `REVERSE`, and ask the emulator.
+# </details>
+
+# %% tags=["exercise"]
+# 10.5  The implicit product, for one picture and a square map: which pixel
+#       stands in the columns at [k, place]? Return (channel, row, column).
+#       k = (c * kernel + u) * kernel + v counts the weights,
+#       place = i * out + j the outputs.
+def pixel(k, place, kernel, out, stride, padding):
+    ...
+
+
+check("10.5", pixel)
+
+# %% [markdown]
+# <details><summary>Solution 10.5</summary>
+#
+# ```python
+# def pixel(k, place, kernel, out, stride, padding):
+#     c, u, v = k // kernel**2, k // kernel % kernel, k % kernel
+#     i, j = place // out, place % out
+#     return c, i * stride + u - padding, j * stride + v - padding
+# ```
+#
+# A pixel outside the picture counts as zero and is not fetched. The package's kernel divides only once, for the
+# first, and then steps on: on a GPU a division takes longer than a multiplication by far.
+# </details>
+
+# %% [markdown]
+# ## What to read next
+#
+# * `kernels/common.cuh`, one page: all that the kernels take for granted. Then `kernels/relu.cu` and `pool.cu`.
+# * `kernels/matmul.cu` and `tile.cuh`, `tile_product`: the third rung, and why one row of its tile is 68 wide, not 64.
+# * `kernels/conv2d.cu`, `conv2d_implicit_gemm` and `Counter`: exercise 10.5 without divisions.
+# * `minialex/backends/cuda_ladder.py`: who starts them; `cuda_launch.py`, `Launcher.check`: what can go wrong there.
+# * `kernels/checked.h`, `Shared`: how a race is caught, in forty lines.
+#
+# This was the last lesson. From one scalar with a gradient you have come to the kernels that a GPU trains AlexNet with;
+# nothing lies between the two that you have not seen. `python -m minialex.train` is yours.

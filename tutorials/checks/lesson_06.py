@@ -1,0 +1,115 @@
+"""What the exercises of lesson 6 expect, and what goes wrong in them."""
+
+from __future__ import annotations
+
+import numpy as np
+from exercises import Exercise
+
+
+def paper_step(w, v, g, rate):
+    """Solution of 6.1."""
+    v = 0.9 * v - 0.0005 * rate * w - rate * g
+    return w + v, v
+
+
+def _torch_step(w, v, g, rate):
+    v = 0.9 * v + g + 0.0005 * w
+    return w - rate * v, v
+
+
+def _full_decay(w, v, g, rate):
+    v = 0.9 * v - 0.0005 * w - rate * g
+    return w + v, v
+
+
+def _no_decay(w, v, g, rate):
+    v = 0.9 * v - rate * g
+    return w + v, v
+
+
+def _uphill(w, v, g, rate):
+    v = 0.9 * v + 0.0005 * rate * w + rate * g
+    return w + v, v
+
+
+def _old_velocity(w, v, g, rate):
+    return w + v, paper_step(w, v, g, rate)[1]
+
+
+def dead_share(y):
+    """Solution of 6.4."""
+    return (y == 0).all(axis=(0, 2, 3)).mean()
+
+
+_numbers = np.random.default_rng(66)
+
+
+def _normal(*shape):
+    return _numbers.standard_normal(shape).round(2)
+
+
+def _maps(n, c, h, w, dead):
+    """What a ReLU gives for n pictures: some channels always 0, one that wakes at a single place."""
+    y = np.maximum(_normal(n, c, h, w), 0)
+    y[:, dead] = 0
+    sleepy = next(i for i in range(c) if i not in dead)
+    y[:, sleepy] = 0
+    y[-1, sleepy, 0, -1] = 0.5
+    return y
+
+
+EXERCISES = {
+    "6.1": Exercise(
+        paper_step,
+        (
+            (_torch_step, "This is torch's velocity: the rate stands outside. The paper has it inside v, and adds v."),
+            (_full_decay, "The decay is 0.0005 times the rate times w; without the rate it is far too strong."),
+            (_no_decay, "The weight decay is missing: - 0.0005 rate w."),
+            (_uphill, "This climbs: both the gradient and the decay are subtracted."),
+            (_old_velocity, "w moves by the new velocity, not by the one of the step before."),
+        ),
+        cases=((_normal(4), _normal(4), _normal(4), 0.01), (_normal(2, 3), np.zeros((2, 3)), _normal(2, 3), 0.5)),
+        right="Change the rate in the middle, and v still carries the old one: that is where torch differs.",
+    ),
+    "6.2": Exercise(
+        (2 / 2304) ** 0.5,
+        (
+            ((1 / 2304) ** 0.5, "The ReLU throws half away: it is the root of 2 / n."),
+            (2 / 2304, "That is the variance. The deviation is its root."),
+            ((2 / 256) ** 0.5, "Each of the 256 channels is seen through nine weights."),
+            ((2 / 9) ** 0.5, "A unit adds up over all the 256 channels that it sees."),
+            ((2 / 3456) ** 0.5, "The 384 are the outputs. A sum has as many terms as a unit has inputs."),
+        ),
+        right="About three times the paper's 0.01, and about what its program had: 0.03.",
+        tolerance=1e-3,
+    ),
+    "6.3": Exercise(
+        lambda x, w, p: (1 - p) * (w @ x),
+        (
+            (lambda x, w, p: p * (w @ x), "p is the probability of being dropped; what stays is 1 - p."),
+            (lambda x, w, p: w @ x, "That is the sum without dropout. On average a share of it is missing."),
+            (lambda x, w, p: (w @ x) / (1 - p), "This makes up for what is missing; asked is how much there is."),
+            (lambda x, w, p: 0.5 * (w @ x), "Right for p = 0.5 only."),
+        ),
+        cases=((_normal(5), _normal(3, 5), 0.5), (_normal(4), _normal(2, 4), 0.2)),
+        right="For a sum the approximation is exact; only softmax and further layers make it one.",
+    ),
+    "6.4": Exercise(
+        dead_share,
+        (
+            (lambda y: (y == 0).mean(), "That is the share of zeros. A healthy ReLU gives zero to half of its inputs."),
+            (
+                lambda y: (y == 0).all(axis=0).mean(),
+                "These are places that no picture woke. A channel is one unit, with the same weights everywhere.",
+            ),
+            (
+                lambda y: (y == 0).all(axis=(2, 3)).mean(),
+                "That counts channels for each picture. A unit is dead if it is zero for all of them.",
+            ),
+            (lambda y: (y == 0).all(axis=(0, 2, 3)).sum(), "These are how many there are; asked is their share."),
+            (lambda y: 1 - dead_share(y), "That is the share of those alive."),
+        ),
+        cases=((_maps(3, 5, 2, 4, (1, 4)),), (_maps(2, 4, 3, 3, (0,)),)),
+        right="`diagnose` counts them alike.",
+    ),
+}

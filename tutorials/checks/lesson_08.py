@@ -1,0 +1,81 @@
+"""What the exercises of lesson 8 expect, and what goes wrong in them."""
+
+from __future__ import annotations
+
+from exercises import Exercise
+
+
+def receptive_field(layers):
+    """Solution of 8.3."""
+    field, jump = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * jump
+        jump *= stride
+    return field
+
+
+def _own_stride_first(layers):
+    field, jump = 1, 1
+    for kernel, stride in layers:
+        jump *= stride
+        field += (kernel - 1) * jump
+    return field
+
+
+def _from_the_top(layers):
+    return receptive_field(layers[::-1])
+
+
+_POOL = (3, 2)
+_TO_POOL5 = [(11, 4), _POOL, (5, 1), _POOL, (3, 1), (3, 1), (3, 1), _POOL]
+
+EXERCISES = {
+    "8.1": Exercise(
+        51_380_224,
+        (
+            (37_748_736, "That is fc6 of the usual network. The larger picture makes the last map larger than 6 x 6."),
+            (51_384_320, "The weights are right; the 4,096 biases were not asked for."),
+            (67_108_864, "A last map of 8 x 8 has been rounded up. Every size is rounded down."),
+            (12_544, "These are the inputs of fc6. Each of its 4,096 outputs has a weight for each of them."),
+            (200_704, "fc6 sees all 256 maps of pool5, not one of them."),
+        ),
+        right="13.6 million more, for 32 pixels more.",
+        tolerance=1e-9,
+    ),
+    "8.2": Exercise(
+        56_909_194,
+        (
+            (56_909_184, "The ten new outputs have biases, too."),
+            (60_964_234, "Only the biases have gone: each of the thousand outputs had 4,096 weights as well."),
+            (56_868_224, "The old layer is off. The new one, of ten outputs, is still to be added."),
+            (56_910_184, "fc8 had a thousand biases, which go with it."),
+            (61_006_194, "The new layer stands beside the old one: take that off first."),
+        ),
+        right="The preset alexnet with num_classes=10 counts the same.",
+        tolerance=1e-9,
+    ),
+    "8.3": Exercise(
+        receptive_field,
+        (
+            (_own_stride_first, "A layer's stride moves its outputs apart, not the inputs it sees: multiply after."),
+            (lambda layers: 1 + sum(k - 1 for k, _ in layers), "The strides below widen what is above: use them."),
+            (lambda layers: sum(k for k, _ in layers), "A window of K adds K - 1 neighbours, times the strides below."),
+            (_from_the_top, "The strides *below* a layer count: walk from the picture up."),
+            (lambda layers: receptive_field(layers) - 1, "The pixel itself counts: begin with 1."),
+        ),
+        cases=(([(11, 4), (3, 2)],), ([(3, 1), (3, 1)],), ([(5, 2), (3, 3), (4, 1)],), (_TO_POOL5,)),
+        right="An output of pool5 sees 195 of the 227 pixels, if none of it lies in the padding.",
+    ),
+    "8.4": Exercise(
+        2_067_805_248,
+        (
+            (2_173_220_448, "Three times forward. One layer's input needs no gradient: which one is nobody's output?"),
+            (1_343_398_432, "That is backward alone. The step goes forward first."),
+            (1_448_813_632, "Forward and one product backward. There are two: for the weights and for the input."),
+            (1_962_390_048, "conv1's weights do need their gradient; only its input, the picture, does not."),
+            (2_169_124_448, "fc8's input is the output of fc7, which wants its gradient. Look at the other end."),
+        ),
+        right="2.9 times forward: that is why backward's bars were longer.",
+        tolerance=1e-9,
+    ),
+}
