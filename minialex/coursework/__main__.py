@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 from .. import cli
-from . import NAMES, assignment, assignment_in, grade_all, release, student
+from . import NAMES, assignment, assignment_in, grade_all, release, student, tree
 from .grade import grade
 
 DESCRIPTION = """\
@@ -62,14 +63,26 @@ def _train(options):
 
     try:
         trained = training.train([options.folder, *options.own], options.epochs, options.limit)
-    except (NotImplementedError, RuntimeError) as error:
-        raise cli.UserError(f"it does not train yet: {error or 'a function is not written'}") from error
+    except (cli.UserError, OSError, ValueError):
+        raise
+    except Exception as error:  # whatever a student's code raises
+        raise cli.UserError(f"it does not train yet: {_told(error)}") from error
     print("calls of each function while the network trained:")
+    width = max(map(len, trained.calls))
     for name, count in trained.calls.items():
-        print(f"  {name:<28} {count:>9,}" + ("   (this network has no use for it)" if not count else ""))
+        print(f"  {name:<{width}} {count:>9,}" + ("   (this network has no use for it)" if not count else ""))
     print(f"a step took {1000 * trained.own_seconds:.0f} ms; with the library's own functions "
           f"{1000 * trained.seconds:.0f} ms, {trained.own_seconds / trained.seconds:.1f} times")  # fmt: skip
     print(f"test accuracy {100 * trained.accuracy:.1f} % (guessing: {100 / trained.classes:.0f} %)")
+
+
+def _told(error):
+    """What went wrong in a student's code, and where: "TypeError: ... (tape.py, line 12)"."""
+    if isinstance(error, NotImplementedError):
+        return str(error)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if str(tree.PACKAGE) not in frame.filename]
+    place = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
 
 
 def _release(options):

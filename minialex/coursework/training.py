@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import statistics
 import time
 from dataclasses import dataclass, replace
 
+import numpy as np
 from tqdm import tqdm
 
-from .. import backends, data, models, random, trainer
+from .. import backends, data, init, models, nn, random, trainer
 from ..data import Normalization
 from ..data.pipeline import Pipeline
 from ..models import training
+from ..tensor import Tensor
 from . import assignment_in, using
 
 NETWORK = "shapes_net"
 REFERENCE_STEPS = 30  # that the library's own functions are timed over
+
+
+class InOperators(nn.Module):
+    """A network written out in operators, for A1, whose rules no layer of a network calls.
+
+    logits = tanh(x W + a) V s + b      x (N, D), W (D, 100), V (100, C), s a number that is learned as well
+    """
+
+    def __init__(self, inputs, classes, hidden=100):
+        super().__init__()
+        shapes = {"W": (inputs, hidden), "a": (hidden,), "V": (hidden, classes), "s": (1,), "b": (classes,)}
+        for name, shape in shapes.items():
+            values = nn.Parameter(np.ones(shape, np.float32))
+            fan_in = shape[0] if len(shape) == 2 else math.inf
+            setattr(self, name, init.normal_(values, std=fan_in**-0.5) if name != "s" else values)
+
+    def forward(self, images):
+        x = Tensor(images.data.reshape(len(images), -1))
+        return (x @ self.W + self.a).tanh() @ self.V * self.s + self.b
 
 
 @dataclass(frozen=True)
@@ -35,17 +57,22 @@ class Trained:
 
 
 def train(folders, epochs, pictures):
-    """Train on the functions in `folders`, all of them at once; a Trained. RuntimeError if none was called."""
+    """Train on the functions in `folders`, all of them at once; a Trained. RuntimeError if none was called.
+
+    The network is AlexNet in miniature, or, for A1 alone, one that is written out in operators.
+    """
     backends.use_backend("numpy")
     splits = data.load(models.PRESETS[NETWORK].training.dataset, limit=pictures)
-    seconds = _seconds_of_a_step(splits)
+    in_operators = [assignment_in(folder).name for folder in folders] == ["a1"]
+    seconds = _seconds_of_a_step(splits, in_operators)
     with contextlib.ExitStack() as stack:
         counts = {assignment_in(folder).name: stack.enter_context(using(folder)) for folder in folders}
-        model, teacher = _prepared(splits, epochs)
+        model, teacher = _prepared(splits, epochs, in_operators)
         times: list[float] = []
-        for _ in tqdm(range(epochs), desc="training", unit="epoch"):
-            times += _times(tqdm(teacher.steps(), total=len(teacher.loader), leave=False, unit="step"))
-            teacher.finish_epoch()
+        with tqdm(desc="training", total=epochs * len(teacher.loader), unit="step", disable=None) as bar:
+            for _ in range(epochs):
+                times += _times(teacher.steps(), bar)
+                teacher.finish_epoch()
         result = trainer.evaluate(model, _loader(splits, splits.test).epoch())
     calls = {f"{name}.{function}": n for name, count in counts.items() for function, n in count.items()}
     if not any(calls.values()):
@@ -53,27 +80,31 @@ def train(folders, epochs, pictures):
     return Trained(calls, seconds, statistics.median(times), 1 - result.top1_error, len(splits.train.classes))
 
 
-def _seconds_of_a_step(splits):
+def _seconds_of_a_step(splits, in_operators):
     """By the library's own functions."""
-    _, teacher = _prepared(splits, 1)
+    _, teacher = _prepared(splits, 1, in_operators)
     return statistics.median(_times(itertools.islice(teacher.steps(), REFERENCE_STEPS)))
 
 
-def _times(steps):
-    """Seconds of each step."""
+def _times(steps, bar=None):
+    """Seconds of each step; bar: where they are shown."""
     times, start = [], time.perf_counter()
     for _ in steps:
         times.append(time.perf_counter() - start)
+        if bar:
+            bar.update()
         start = time.perf_counter()
     return times
 
 
-def _prepared(splits, epochs):
+def _prepared(splits, epochs, in_operators):
     """A network with its first weights, and its Trainer: the same ones every time."""
     random.manual_seed(0)
-    recipe = replace(models.PRESETS[NETWORK].training, epochs=epochs)
-    model = models.build(NETWORK, num_classes=len(splits.train.classes))
-    training.set_initial_values(model, recipe)
+    recipe, classes = replace(models.PRESETS[NETWORK].training, epochs=epochs), len(splits.train.classes)
+    if in_operators:
+        model = InOperators(math.prod(splits.train.image_shape), classes)
+    else:
+        model = models.build(NETWORK, num_classes=classes)
     optimizer = models.optimizer(model, recipe)
     loader = _loader(splits, splits.train, recipe)
     return model, trainer.Trainer(model, optimizer, training.schedule(model, recipe, optimizer), loader)
