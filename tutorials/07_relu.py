@@ -32,8 +32,9 @@ from minialex.trainer import Diverged, Trainer
 # %% [markdown]
 # ## Two functions and their slopes
 #
-# $$f(x) = \tanh x, \quad f'(x) = 1 - \tanh^2 x \qquad\qquad f(x) = \max(x, 0), \quad f'(x) = 1 \text{ for } x > 0,
-# \text{ else } 0$$
+# $$f(x) = \tanh x, \qquad \frac{df}{dx} = 1 - \tanh^2 x$$
+#
+# $$f(x) = \max(x, 0), \qquad \frac{df}{dx} = 1 \text{ where } x > 0, \text{ else } 0$$
 #
 # Tanh **saturates**: for large $x$ of either sign it lies flat. Backward, the gradient that arrives at a unit is
 # multiplied with the slope. Where the slope is nearly zero, nearly nothing goes on from there.
