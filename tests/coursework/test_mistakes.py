@@ -56,7 +56,11 @@ def test_mistake(name, wrong, tmp_path):
     assert wrong.says in (public[0] if public else ""), public
 
 
-@pytest.mark.parametrize("name", declared())
+SLOW = {"a5"}  # its kernels are compiled for it
+EACH = [pytest.param(name, marks=[pytest.mark.coursework] if name in SLOW else []) for name in declared()]
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_the_library_passes_and_the_skeleton_fails(name, tmp_path):
     assignment = coursework.assignment(name)
     assert failed(assignment, put(own(assignment), tmp_path / "own", name), 0) == {}
