@@ -21,7 +21,7 @@ from . import messages
 
 STRANGER = 65534  # "nobody": whom a submission runs as where the grader is root
 MEMORY = 400 * 2**20
-STARTING = 3.0  # seconds that a child may need before and after it runs the check
+STARTING = 6.0  # seconds that a child may need before and after it runs the check, on a machine that is busy
 PREPARING = 60.0
 SHOWN = 2000  # characters of what a submission prints
 

@@ -14,7 +14,13 @@ from minialex.coursework import tree
 from minialex.coursework.declaration import HIDDEN, PUBLIC
 from minialex.coursework.grade import grade
 
-WRONG = [(name, wrong) for name in declared() for wrong in wrong_solutions(name)]
+# All of A1's; of the others what is hostile, and every fourth: test_mistakes.py has all that end by themselves.
+WRONG = [
+    (name, wrong)
+    for name in declared()
+    for number, wrong in enumerate(wrong_solutions(name))
+    if name == "a1" or wrong.hostile or number % 4 == 0
+]
 
 
 def graded(assignment, folder, **options):
@@ -36,7 +42,7 @@ def judged_as(report):
 def test_wrong_solution(name, wrong, tmp_path):
     assignment = coursework.assignment(name)
     if wrong.hostile:  # those that never end need not do so for long
-        short = tuple(dataclasses.replace(check, seconds=1.0) for check in assignment.checks)
+        short = tuple(dataclasses.replace(check, seconds=2.0) for check in assignment.checks)
         assignment = dataclasses.replace(assignment, checks=short)
     report = graded(assignment, made(wrong, assignment, tmp_path))
     fails = wrong.checks(assignment)
