@@ -167,7 +167,8 @@ def _limit(limits):
         kind = getattr(resource, f"RLIMIT_{name}")
         _, most = resource.getrlimit(kind)
         value = value if most == resource.RLIM_INFINITY else min(value, most)
-        resource.setrlimit(kind, (value, value))
+        beyond = value + 1 if name == "CPU" else value  # SIGXCPU, which says why, then SIGKILL
+        resource.setrlimit(kind, (value, beyond if most == resource.RLIM_INFINITY else min(beyond, most)))
 
 
 def _fault(error):
