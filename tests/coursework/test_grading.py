@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from wrong_solutions import declared, made, own, put, wrong_solutions
@@ -59,9 +58,8 @@ OTHERS = [pytest.param(name, marks=pytest.mark.coursework) for name in declared(
 def test_all_points_and_none(name, tmp_path):
     """The library's own code gets every point, the empty skeleton none."""
     assignment = coursework.assignment(name)
-    with ThreadPoolExecutor(2) as pool:
-        full = pool.submit(graded, assignment, put(own(assignment), tmp_path / "own", name))
-        empty = pool.submit(graded, assignment, put(tree.skeleton(assignment), tmp_path / "empty", name))
-    assert full.result()["score"] == PUBLIC + HIDDEN and all(judged_as(full.result()).values())
-    assert empty.result()["score"] == 0 and not any(judged_as(empty.result()).values())
-    assert all("not written yet" in t["output"] or "(empty)" in t["output"] for t in empty.result()["tests"])
+    full = graded(assignment, put(own(assignment), tmp_path / "own", name))
+    assert full["score"] == PUBLIC + HIDDEN and all(judged_as(full).values())
+    empty = graded(assignment, put(tree.skeleton(assignment), tmp_path / "empty", name))
+    assert empty["score"] == 0 and not any(judged_as(empty).values())
+    assert all("not written yet" in t["output"] or "(empty)" in t["output"] for t in empty["tests"])
