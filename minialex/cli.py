@@ -11,6 +11,8 @@ import signal
 import sys
 import threading
 
+from . import backends
+
 
 class UserError(Exception):
     """Something the user can put right: shown as one sentence, exit code 2, no traceback."""
@@ -75,6 +77,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         raise UserError(f"{message} ({self.prog} --help lists the options)")
+
+
+def backend_option(parser):
+    """Give a parser the option --backend of the commands that use trained networks."""
+    text = "what computes (default: auto, the fastest that works here)"
+    parser.add_argument("--backend", choices=("auto", *backends.available()), default="auto", help=text)
 
 
 def folder(text):

@@ -187,10 +187,7 @@ def _parse(argv):
     option("--val-labels", "FILE", f"classes of a validation folder without folders of classes {run}")
     batch = "views of pictures that a network is shown at a time (default: %(default)s)"
     option("--batch-size", "N", batch, type=count, default=100)
-    parser.add_argument(
-        "--backend", choices=("auto", *backends.available()), default="auto",
-        help="what computes (default: auto, the fastest that works here)",
-    )  # fmt: skip
+    cli.backend_option(parser)
     option("--threads", "N", "threads that compute (default: as many as this process may use)", type=count)
     option("--workers", "N", "threads that decode pictures (default: as the data set chooses)", type=count)
     option("--classes", "N", "how many of the worst classes to print (default: %(default)s)", type=count, default=10)

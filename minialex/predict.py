@@ -105,10 +105,7 @@ def _parse(argv):
     parser.add_argument("--top", type=count, default=5, metavar="N", help="classes to show (default: %(default)s)")
     parser.add_argument("--picture", metavar="FILE", help="draw them, with bars, as PNG or SVG (default: do not)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines (default: lines)")
-    parser.add_argument(
-        "--backend", choices=("auto", *backends.available()), default="auto",
-        help="what computes (default: auto, the fastest that works here)",
-    )  # fmt: skip
+    cli.backend_option(parser)
     threads_help = "threads that compute (default: as many as this process may use)"
     parser.add_argument("--threads", type=count, metavar="N", help=threads_help)
     return parser.parse_args(argv)

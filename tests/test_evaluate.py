@@ -219,6 +219,17 @@ def test_options_go_before_what_the_run_had(run, capsys):
     assert capsys.readouterr().out.startswith("20 train pictures of shapes")
 
 
+def test_a_network_with_spare_classes_is_judged_among_all_of_them(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train(*TINY, "--num-classes", 12, "--epochs", 1, "--backend", "numpy", "--out", "spare") == 0
+    capsys.readouterr()
+    assert command("spare", "--out", "report", "--backend", "numpy") == 0
+    with open("report/classes.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12 and [row["pictures"] for row in rows[10:]] == ["0", "0"]
+    assert sum(int(row["predicted"]) for row in rows) == 20, "a spare class may be said, and is then a mistake"
+
+
 def test_bad_input(run, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("text")

@@ -50,6 +50,22 @@ def test_one_figure_into_a_file_and_curves_of_two_runs(run, tmp_path, capsys):
     assert said(capsys, run, other, "--out", tmp_path / "both")[:2] == (0, f"{tmp_path / 'both' / 'curves.png'}\n")
 
 
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+def test_the_first_filters_are_drawn_in_red_green_blue(run, monkeypatch, order):
+    from minialex import plotting
+
+    drawn = []
+    monkeypatch.setattr(plotting, "filters", lambda weight, *args, **options: drawn.append(weight))
+    saved = checkpoint.load(run / "best.npz")
+    saved.channel_order = order
+    checkpoint.save(run / "best.npz", saved)
+    for layer in ("conv1", "conv2"):
+        command.main([str(run), "filters", "--layer", layer, "--backend", "numpy"])
+    first = saved.weights["conv1.weight"]
+    np.testing.assert_array_equal(drawn[0], first if order == "RGB" else first[:, ::-1])
+    np.testing.assert_array_equal(drawn[1], saved.weights["conv2.weight"])
+
+
 def test_neighbours_are_those_of_the_runs_own_training_pictures(run, monkeypatch):
     from minialex import plotting
 

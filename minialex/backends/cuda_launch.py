@@ -153,7 +153,7 @@ class Launcher:
 
     def launch(self, kernel, real, grid, block, values):
         """Run a Kernel whose arguments have been checked."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no launch()")
 
     def empty(self, shape, dtype):
         """An array for a kernel to write to."""

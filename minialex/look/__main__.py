@@ -214,10 +214,7 @@ def _parse(argv):
     option("--limit", "N", f"among how many training pictures neighbours are looked for {run}", type=count)
     batch = "pictures that the network is shown at a time (default: %(default)s)"
     option("--batch-size", "N", batch, type=count, default=100)
-    parser.add_argument(
-        "--backend", choices=("auto", *backends.available()), default="auto",
-        help="what computes (default: auto, the fastest that works here)",
-    )  # fmt: skip
+    cli.backend_option(parser)
     where = "folder for figures, or the name of one, .png or .svg; a figure of that name is replaced"
     option("--out", "PLACE", f"{where} (default: the folder look in RUN, or beside the checkpoint)", type=cli.folder)
     return parser.parse_args(argv)

@@ -56,6 +56,8 @@ def test_release_as_an_archive_is_the_folder(tmp_path):
 def test_hints_and_what_is_wrong_with_a_call(tmp_path, capsys):
     main(["hint", "a1.matmul", "3"])
     assert "reshape" in capsys.readouterr().out
+    main(["hint", "a3.col2im"])
+    assert capsys.readouterr().out == f"{coursework.assignment('a3').hints['_ConvBuffers.col2im'][0]}\n"
     with pytest.raises(cli.UserError, match="hints 1 to 3, not 4"):
         main(["hint", "a1.matmul", "4"])
     with pytest.raises(cli.UserError, match="no hints for a1.sub; there are for unbroadcast"):
@@ -187,6 +189,23 @@ def test_the_whole_way_from_a_wheel_in_an_empty_folder(name, python, tmp_path): 
     assert json.loads((empty / "results.json").read_text())["score"] == 90
     told = call("train", "mine", "--epochs", "1", "--limit", "100")
     assert re.search(rf"{name}\.[\w.]+ +[1-9]", told) and re.search(r"test accuracy \d+\.\d %", told)
+
+
+def test_training_calls_every_function_of_a1(tmp_path, capsys):
+    main(["train", str(put(own(A1), tmp_path, "a1")), "--epochs", "1", "--limit", "100"])
+    counts = dict(re.findall(r"a1\.(\w+) +([\d,]+)", capsys.readouterr().out))
+    assert counts.keys() == {name for target in A1.targets for name in target.names} and "0" not in counts.values()
+
+
+def test_whatever_a_students_code_raises_is_one_sentence(tmp_path):
+    folder = put(own(A1), tmp_path, "a1")
+    text = (folder / "activation.py").read_text()
+    (folder / "activation.py").write_text(f"{text}\n\ndef tanh(input):\n    return input.nothing\n")
+    with pytest.raises(cli.UserError, match=r"train yet: AttributeError: .*nothing.*\(activation\.py, line \d+\)"):
+        main(["train", str(folder), "--epochs", "1", "--limit", "100"])
+    (folder / "tape.py").write_text("x = 1\n")
+    with pytest.raises(cli.UserError, match="does not train yet: .*tape.py does not define sorted_nodes any more"):
+        main(["train", str(folder), "--epochs", "1", "--limit", "100"])
 
 
 def test_training_on_what_is_not_written_is_one_sentence(tmp_path):

@@ -193,6 +193,8 @@ class TestFinding:
             (lambda root: photographs(photographs(root, {"a": 1}), {"c": 1}, "val"), {}, "val/c is of no known class"),
             (lambda root: (photographs(root, {"a": 1}) / "val").mkdir(), {}, "val holds no pictures"),
             (lambda root: photographs(root, {"a": 2}), {"val_labels": "x"}, "there is no folder .*val"),
+            (lambda root: photographs(photographs(root, {"a": 2}), {"a": 1}, "val"), {"val_labels": "x"},
+             "its labels are known: leave out --val-labels"),
             (lambda root: write(photographs(photographs(root, {"a": 1}), {"a": 1}, "val") / "val" / "x.jpg"), {},
              "both class folders and pictures, x.jpg"),
         ],
