@@ -37,22 +37,22 @@ extern "C" __global__ void channel_statistics(global<const REAL> x, global<REAL>
 }
 
 // w and b may be missing (has_w, has_b = 0): 1 and 0.
-extern "C" __global__ void batch_norm(global<const REAL> x, global<const REAL> mean, global<const REAL> deviation,
+extern "C" __global__ void batch_norm(global<const REAL> x, global<const REAL> mean, global<const REAL> sigma,
                                       global<const REAL> w, int has_w, global<const REAL> b, int has_b, global<REAL> y,
                                       long long pictures, int channels, int places) {
     FOR_EACH_PLANE(map, pictures * channels) {
         int c = (int)(map % channels);
-        REAL centre = mean[c], spread = deviation[c], factor = has_w ? w[c] : (REAL)1, shift = has_b ? b[c] : (REAL)0;
+        REAL centre = mean[c], spread = sigma[c], factor = has_w ? w[c] : (REAL)1, shift = has_b ? b[c] : (REAL)0;
         FOR_EACH_PLACE(l, places) y[map * places + l] = (x[map * places + l] - centre) / spread * factor + shift;
     }
 }
 
 extern "C" __global__ void batch_norm_sums(global<const REAL> gy, global<const REAL> x, global<const REAL> mean,
-                                           global<const REAL> deviation, global<REAL> gw, global<REAL> gb,
+                                           global<const REAL> sigma, global<REAL> gw, global<REAL> gb,
                                            long long pictures, int channels, int places) {
     SHARED(REAL, scratch, THREADS);
     int c = blockIdx.x;
-    REAL centre = mean[c], spread = deviation[c], sum = 0, product = 0;
+    REAL centre = mean[c], spread = sigma[c], sum = 0, product = 0;
     FOR_EACH_OF_CHANNEL(i, c) {
         REAL gradient = gy[i];
         sum += gradient;
@@ -67,13 +67,13 @@ extern "C" __global__ void batch_norm_sums(global<const REAL> gy, global<const R
 }
 
 extern "C" __global__ void batch_norm_backward(global<const REAL> gy, global<const REAL> x, global<const REAL> mean,
-                                               global<const REAL> deviation, global<const REAL> w, int has_w,
+                                               global<const REAL> sigma, global<const REAL> w, int has_w,
                                                global<const REAL> gw, global<const REAL> gb, int training,
                                                global<REAL> gx, long long pictures, int channels, int places) {
     REAL count = (REAL)pictures * (REAL)places;
     FOR_EACH_PLANE(map, pictures * channels) {
         int c = (int)(map % channels);
-        REAL centre = mean[c], spread = deviation[c], factor = has_w ? w[c] : (REAL)1;
+        REAL centre = mean[c], spread = sigma[c], factor = has_w ? w[c] : (REAL)1;
         REAL mean_gradient = training ? gb[c] / count : (REAL)0, mean_product = training ? gw[c] / count : (REAL)0;
         FOR_EACH_PLACE(l, places) {
             REAL z = (x[map * places + l] - centre) / spread;

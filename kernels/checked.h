@@ -26,7 +26,7 @@
 
 namespace emulator {
 
-struct Report {  // minialex/backends/cuda_emulator.py reads it
+struct Report {  // minialex/backends/cuda/emulator.py reads it
     long long loads, stores, most_loads, most_stores, sectors;
     int problems;
     char text[8192];

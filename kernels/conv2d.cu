@@ -104,7 +104,7 @@ const int PIXELS = 4096, TAPS = 256;  // that shared memory has room for: of x, 
 // Thread (tx, ty, tz): place (ty, tx) of the block's patch and the block's filter tz. blockIdx: x the patch, y the
 // filters, z the group. Pixels and weights of `together` channels at a time go through shared memory.
 //
-// The host (cuda_ladder.py) measures: 8 x 8 windows cover `rows` x `width` pixels of a channel, a row of which takes
+// The host (tutorials/ladder.py) measures: 8 x 8 windows cover `rows` x `width` pixels of a channel, a row of which takes
 // `pitch` cells, and `together` such channels fit into PIXELS, and into TAPS. The pitch is an odd multiple of 8: a warp
 // is four rows of eight places, which at stride 1 read four runs of 8 banks, and these are then 32 different banks.
 extern "C" __global__ void conv2d_tiled(global<const REAL> x, global<const REAL> weights, global<const REAL> bias,

@@ -1,6 +1,6 @@
 """minialex: a small deep-learning framework to learn from, real enough to train AlexNet."""
 
-from . import functional, init, models, nn, optim
+from . import functional, models, nn, optim
 from .backends import get_backend, use_backend
 from .random import Generator, manual_seed
 from .tape import is_grad_enabled, no_grad
@@ -13,7 +13,6 @@ __all__ = [
     "Tensor",
     "functional",
     "get_backend",
-    "init",
     "is_grad_enabled",
     "manual_seed",
     "models",

@@ -107,6 +107,7 @@ def extreme_logits(n, c, size=1e4):
 
 MAPS = (2, 5, 7, 6)  # N, C, H, W all different
 
+# fmt: off
 CASES = [
     Case("add", "same shape", ((3, 4), (3, 4))),
     Case("add", "broadcast both ways", ((3, 1, 4), (2, 1))),
@@ -262,3 +263,4 @@ CASES = [
     Case("cross_entropy", "maps", ((2, 4, 3, 2),),
          {"target": np.array([1, 3, 0, 3, 2, 0, 0, 1, 2, 3, 3, 1]).reshape(2, 3, 2)}),
 ]
+# fmt: on

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import math
 import os
+import re
 import signal
 import sys
 import threading
 
 from . import backends
-
-
-class UserError(Exception):
-    """Something the user can put right: shown as one sentence, exit code 2, no traceback."""
+from .support.errors import UserError, as_user_error  # noqa: F401  the commands find them here
 
 
 class Interrupted(Exception):
@@ -46,7 +43,7 @@ def run(main, argv=None):
 
 
 def _sentence(error):
-    text = str(error)
+    text = with_options(str(error))
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
@@ -54,19 +51,33 @@ def _sentence(error):
     return " ".join(text.splitlines())  # a name, or another library's message, may hold a line break
 
 
-@contextlib.contextmanager
-def blame_input():
-    """Turns a ValueError about what the user gave (an unknown name, a damaged file) into a UserError."""
-    try:
-        yield
-    except ValueError as error:
-        raise UserError(str(error)) from error
+_options: dict[str, str] = {}  # name of an argument in Python -> how this command's options name it
+
+
+def with_options(text):
+    """A message of the library in the words of the command line.
+
+    The library names arguments, "fetch it with download=True", "give resize=48": the command's options of the same name
+    take their place, "fetch it with --download", "give --resize 48". "=..." stands for whatever value.
+    """
+
+    def as_option(match):
+        option, value = _options.get(match["name"]), match["value"]
+        if option is None:
+            return match[0]
+        return option if value in ("True", "...") else f"{option} {value}"
+
+    return re.sub(r"\b(?P<name>[a-z]\w*)=(?P<value>\.\.\.|[\w/~-]+(?:\.\w+)*)", as_option, text)
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose help keeps its layout and whose errors are one sentence."""
+    """An ArgumentParser whose help keeps its layout and whose errors are one sentence.
 
-    def __init__(self, command, description, epilog=""):
+    command: after `python -m minialex.`. aliases: {argument of the library: option}, where their names differ.
+    """
+
+    def __init__(self, command, description, epilog="", aliases=None):
+        self._aliases = aliases or {}
         super().__init__(
             prog=f"python -m minialex.{command}",
             description=description,
@@ -74,6 +85,11 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+
+    def parse_args(self, *arguments, **keywords):
+        _options.clear()
+        _options.update({a.dest: a.option_strings[-1] for a in self._actions if a.option_strings}, **self._aliases)
+        return super().parse_args(*arguments, **keywords)
 
     def error(self, message):
         raise UserError(f"{message} ({self.prog} --help lists the options)")

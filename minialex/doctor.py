@@ -88,7 +88,7 @@ def _numba():
 def _pool():
     from . import threads
 
-    return f"its kernels run on {_threads(threads.count())} {_backend('numba').threading}"
+    return f"its kernels run on {_threads(threads.count())} of {_backend('numba').thread_owner}"
 
 
 def _matplotlib():
@@ -111,9 +111,9 @@ def _nvrtc():
 
 
 def _driver():
-    from .backends import cuda_cupy
+    from .backends.cuda import gpu
 
-    version = cuda_cupy.driver_version()
+    version = gpu.driver_version()
     return "supports CUDA up to {}.{}".format(*version) if version else "none found"
 
 
@@ -122,9 +122,9 @@ def _gpus():
 
 
 def _compiler():
-    from .backends import cuda_emulator
+    from .backends.cuda import emulator
 
-    path = cuda_emulator.compiler()
+    path = emulator.compiler()
     return f"{path}: {_version(path).splitlines()[0]}"
 
 
@@ -160,10 +160,10 @@ def gpus():
 
     Asks the driver itself: CuPy may be what is broken. RuntimeError with the driver's number where it refuses.
     """
-    from .backends import cuda_cupy
+    from .backends.cuda import gpu
 
     try:
-        driver = ctypes.CDLL(cuda_cupy.DRIVER)
+        driver = ctypes.CDLL(gpu.DRIVER)
     except OSError:
         return []
 
@@ -268,12 +268,12 @@ def _convolution_error(backend):
 
 
 def _print_kernels():
-    from .backends import cuda_compile
+    from .backends.cuda import compile as cuda_compile
 
     reasons = []
     for compiler, compile_by in (("NVRTC", cuda_compile.by_nvrtc), ("nvcc", cuda_compile.by_nvcc)):
         try:
-            with cli.blame_input(), ThreadPoolExecutor(2) as pool:
+            with cli.as_user_error(), ThreadPoolExecutor(2) as pool:
                 usages = [*pool.map(compile_by, [cuda_compile.all_files()] * 2, ("float", "double"))]
         except (ImportError, OSError) as error:
             reasons.append(str(error))

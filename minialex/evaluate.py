@@ -12,8 +12,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from . import backends, cli, data, evaluation, files, threads, trained
-from .fine_tuning import WithClasses
+from . import backends, cli, data, threads
+from .runs import trained
+from .runs.fine_tuning import WithClasses
+from .support import files
+from .support.text import aligned
+from .training import evaluation
 
 DESCRIPTION = """\
 Top-1 and top-5 error of trained networks on a data set, and the loss (the mean of -ln p of the true class). Without
@@ -37,7 +41,7 @@ def main(argv=None):
     options = _parse(argv)
     if options.threads:
         threads.set_count(options.threads)
-    with cli.blame_input():
+    with cli.as_user_error():
         backend = backends.use_backend(options.backend)
         networks = [trained.load(path) for path in options.networks]
         name, pictures = _pictures(options, networks)
@@ -117,7 +121,7 @@ def _errors(names, figures):
     rows = [("network", "top-1 error", "top-5 error", "loss")]
     for name, row in list(zip(names, figures))[: len(figures) if len(figures) > 2 else 1]:
         rows.append((name, _percent(row["top1_error"]), _percent(row["top5_error"]), f"{row['loss']:.4f}"))
-    return _table(rows)
+    return aligned(rows)
 
 
 def _worst_classes(classes, count):
@@ -133,21 +137,11 @@ def _worst_classes(classes, count):
         shown = "-" if precision is None else _percent(precision)
         rows.append((row["class"], f"{row['pictures']:,}", *errors, f"{row['loss']:.4f}", shown, rival))
     which = "Every class" if len(worst) == len(seen) else f"The {len(worst)} worst of {len(seen):,} classes"
-    return f"\n{which}, that with most mistakes first:\n\n{_table(rows, words=(0, 6))}\n"
+    return f"\n{which}, that with most mistakes first:\n\n{aligned(rows, left=(0, 6))}\n"
 
 
 def _percent(share):
     return f"{100 * share:.2f} %"
-
-
-def _table(rows, words=(0,)):
-    """Lines of aligned text; words: the columns that begin at the left."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = []
-    for row in rows:
-        cells = [text.ljust(w) if c in words else text.rjust(w) for c, (text, w) in enumerate(zip(row, widths))]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
 
 
 def _write(folder, summary, classes, pictures, verdicts, split):
@@ -160,7 +154,7 @@ def _write(folder, summary, classes, pictures, verdicts, split):
     writer.writerows(classes)
     files.write_text(folder / "classes.csv", text.getvalue())
     title = split.capitalize()
-    plotting.confusion(verdicts.labels, verdicts.said, pictures.classes, folder / "confusion.png", title=title)
+    plotting.confusion(verdicts.labels, verdicts.predicted, pictures.classes, folder / "confusion.png", title=title)
     plotting.mistakes(pictures, verdicts, folder / "mistakes.png")
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from . import backends, cli, evaluation, threads, trained
+from . import backends, cli, threads
 from .data.decode import decode
+from .runs import trained
+from .training import evaluation
 
 DESCRIPTION = """\
 What a trained network sees in pictures: its likeliest classes, with their probabilities. A picture may be in any
@@ -37,7 +39,7 @@ def main(argv=None):
         raise cli.UserError(f"--picture draws at most {MOST_DRAWN} pictures, there are {len(options.images):,}")
     if options.threads:
         threads.set_count(options.threads)
-    with cli.blame_input():
+    with cli.as_user_error():
         backends.use_backend(options.backend)
         network = trained.load(options.network)
     read, answers, pictures, troubles = [], [], [], []
@@ -97,10 +99,13 @@ def _parse(argv):
     parser.add_argument("network", metavar="WEIGHTS", help="a checkpoint, or the folder of a training run (its best)")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="files of pictures")
     parser.add_argument(
-        "--views", type=int, choices=(1, 10), default=1,
+        "--views",
+        type=int,
+        choices=(1, 10),
+        default=1,
         help="1, the middle of the picture, or the paper's 10, whose probabilities are averaged: four corners, the "
         "middle, and their mirror images (default: %(default)s)",
-    )  # fmt: skip
+    )
     count = cli.whole_number(1)
     parser.add_argument("--top", type=count, default=5, metavar="N", help="classes to show (default: %(default)s)")
     parser.add_argument("--picture", metavar="FILE", help="draw them, with bars, as PNG or SVG (default: do not)")

@@ -31,7 +31,7 @@ class no_grad(contextlib.ContextDecorator):
 
 
 @contextlib.contextmanager
-def at_work(module):
+def recording_module(module):
     """Operations made within are marked as this module's."""
     before = getattr(_thread, "module", None)
     _thread.module = module

@@ -59,17 +59,17 @@ class Tensor:
 
     def check_in_place(self, name):
         """RuntimeError where overwriting this tensor's array would lose a gradient; name: who is asking."""
-        if self.needs_grad and self.is_leaf:
+        if self.records_grad and self.is_leaf:
             raise RuntimeError(
                 f"{name} in place on a leaf that requires a gradient would lose its value: use inplace=False"
             )
-        if self.needs_grad and self._version.viewed:
+        if self.records_grad and self._version.viewed:
             raise RuntimeError(f"{name} in place on an array that a view (reshape, ...) shares: use inplace=False")
 
     def rewritten_by(self, backward):
         """Record that an operation has overwritten this tensor's array: what it was becomes the parent."""
         self.bump_version()
-        if self.needs_grad:
+        if self.records_grad:
             self.node = tape.Node(backward, (self,), self)
         return self
 
@@ -96,7 +96,7 @@ class Tensor:
         self._version.count += 1
 
     @property
-    def needs_grad(self):
+    def records_grad(self):
         """Whether an operation on this tensor must record its backward now."""
         return self.requires_grad and is_grad_enabled()
 
@@ -365,9 +365,9 @@ def common_backend(*tensors):
     return backend
 
 
-def needs_grad(*tensors):
+def records_grad(*tensors):
     """For each tensor whether an operation must record its backward now; None, an argument left out, needs nothing."""
-    return [t is not None and t.needs_grad for t in tensors]
+    return [t is not None and t.records_grad for t in tensors]
 
 
 def check_dtypes(name, *tensors):

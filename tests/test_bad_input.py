@@ -18,8 +18,9 @@ from refusals import SMALL, must_refuse, no_figures, start, the_sentence
 from tiny_runs import run
 
 from minialex import __main__ as front
-from minialex import checkpoint, cli, data, functional, gradcheck, models, nn
+from minialex import cli, data, functional, gradcheck, models, nn
 from minialex.data import cifar10
+from minialex.runs import checkpoint
 from minialex.tensor import Tensor
 
 
@@ -231,4 +232,4 @@ def test_out_of_memory(refused, monkeypatch):
 
 def test_the_wrong_rate(refused):
     message = refused(*SMALL, "--lr", "1e12", "--epochs", 2, "--out", "r", leaves="r")
-    assert re.search("loss .*became (nan|inf) .*lower --lr", message)
+    assert re.search("loss .*became (nan|inf) .*lower learning rate .--lr", message)

@@ -21,9 +21,25 @@ FLOAT32_RTOL = 3e-6
 
 # What these compute backwards with is not their input's values, so changing those afterwards must be allowed.
 NEEDS_NO_INPUT = {
-    "add", "avg_pool2d", "cross_entropy", "dropout", "exp", "flatten", "log_softmax", "max_pool2d", "mean", "neg",
-    "permute", "relu", "reshape", "sqrt", "sub", "sum", "tanh", "transpose",
-}  # fmt: skip
+    "add",
+    "avg_pool2d",
+    "cross_entropy",
+    "dropout",
+    "exp",
+    "flatten",
+    "log_softmax",
+    "max_pool2d",
+    "mean",
+    "neg",
+    "permute",
+    "relu",
+    "reshape",
+    "sqrt",
+    "sub",
+    "sum",
+    "tanh",
+    "transpose",
+}
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 

@@ -60,9 +60,9 @@ def test_run_after_ctrl_c(capsys):
 
 
 def test_blame_input_turns_only_value_errors():
-    with pytest.raises(cli.UserError, match="too long"), cli.blame_input():
+    with pytest.raises(cli.UserError, match="too long"), cli.as_user_error():
         raise ValueError("too long")
-    with pytest.raises(KeyError), cli.blame_input():
+    with pytest.raises(KeyError), cli.as_user_error():
         raise KeyError("a bug")
 
 

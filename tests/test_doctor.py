@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from minialex import backends, cli, doctor
-from minialex.backends import cuda_compile
-from minialex.backends.cuda_compile import ARCHITECTURES, CompileError, Usage
+from minialex.backends.cuda import compile as cuda_compile
+from minialex.backends.cuda.compile import ARCHITECTURES, CompileError, Usage
 from minialex.backends.numpy_backend import NumPyBackend
 
 

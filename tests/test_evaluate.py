@@ -14,11 +14,13 @@ from refusals import must_refuse, no_figures
 from tiny_runs import TINY
 from tiny_runs import run as train
 
-from minialex import checkpoint, cli, data, evaluate, evaluation, models, nn, trained, trainer
+from minialex import cli, data, evaluate, models, nn
 from minialex.data.pipeline import Pipeline
+from minialex.runs import checkpoint, trained
 from minialex.tensor import Tensor, is_grad_enabled
+from minialex.training import evaluation
 
-PLAIN = data.Normalization(np.zeros((3, 1, 1)))
+PLAIN = data.Normalize(np.zeros((3, 1, 1)))
 
 
 class Says(nn.Module):
@@ -53,7 +55,7 @@ def shapes_net(path, size=32, **changes):
     rng = np.random.default_rng(size)
     model = models.build("shapes_net")
     weights = {name: 3 * w for name, w in model.state_dict().items()}
-    norm = data.Normalization(rng.uniform(90, 140, (3, 37, 37)), 40)
+    norm = data.Normalize(rng.uniform(90, 140, (3, 37, 37)), 40)
     saved = checkpoint.Checkpoint("shapes_net", {}, weights, 32, norm.to_arrays(), list("abcdefghij"), {})
     for name, value in changes.items():
         setattr(saved, name, value)
@@ -116,7 +118,9 @@ def test_one_view_counts_as_training_does(tmp_path, rng):
     network = shapes_net(tmp_path / "n.npz")
     pictures = data.ArrayDataset(rng.integers(0, 256, (9, 3, 37, 37), np.uint8), np.arange(9), network.classes)
     ours = evaluation.evaluate([network], data.Loader(pictures, 4).epoch(), pictures.classes)[0]
-    theirs = trainer.evaluate(network.model, data.Loader(pictures, 4, network.pipeline.evaluation()).epoch())
+    theirs = evaluation.validate(
+        network.model, data.Loader(pictures, 4, network.pipeline.evaluation_transforms()).epoch()
+    )
     assert (ours.top1_error, ours.top5_error) == (theirs.top1_error, theirs.top5_error)
     assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
 
@@ -125,10 +129,10 @@ def test_probabilities_are_averaged_not_logits():
     """(0.7 + 0.1) / 2 = 0.4 stands before (0.2 + 0.5) / 2 = 0.35; the geometric means stand the other way round."""
     first, second = (saying(np.log([p])) for p in ([0.7, 0.2, 0.1], [0.1, 0.5, 0.4]))
     one, two, both = judge([first, second], [1])
-    assert (one.said[0], two.said[0], both.said[0]) == (0, 1, 0)
+    assert (one.predicted[0], two.predicted[0], both.predicted[0]) == (0, 1, 0)
     assert (one.top1_error, two.top1_error, both.top1_error) == (1, 0, 1)
     assert [v.loss for v in (one, two, both)] == pytest.approx([-math.log(p) for p in (0.2, 0.5, 0.35)])
-    assert math.exp(both.log_said[0]) == pytest.approx(0.4)
+    assert math.exp(both.log_predicted[0]) == pytest.approx(0.4)
 
 
 def test_networks_that_list_their_classes_in_another_order():
@@ -138,7 +142,7 @@ def test_networks_that_list_their_classes_in_another_order():
     assert one.loss == pytest.approx(-math.log(0.7 * 0.1) / 2)
     assert two.loss == pytest.approx(-math.log(0.6 * 0.3) / 2)
     assert both.loss == pytest.approx(-math.log(0.65 * 0.2) / 2)
-    assert both.said.tolist() == [0, 0] and both.rank.tolist() == [0, 1]
+    assert both.predicted.tolist() == [0, 0] and both.rank.tolist() == [0, 1]
 
 
 def test_top5_and_equal_logits():
@@ -185,7 +189,9 @@ def test_a_run_on_its_own_test_pictures(run, tmp_path, capsys):
     assert err == "" and printed.startswith("20 test pictures of shapes, 1 view, numpy backend\n")
     network = trained.load(run)
     pictures = data.load("shapes", limit=20).test
-    truth = trainer.evaluate(network.model, data.Loader(pictures, 20, network.pipeline.evaluation()).epoch())
+    truth = evaluation.validate(
+        network.model, data.Loader(pictures, 20, network.pipeline.evaluation_transforms()).epoch()
+    )
     summary = json.loads((out / "summary.json").read_text())
     assert [summary[key] for key in ("dataset", "split", "pictures", "views")] == ["shapes", "test", 20, 1]
     (figures,) = summary["networks"]
@@ -257,7 +263,7 @@ def test_bad_input(run, tmp_path, capsys, monkeypatch):
 def test_networks_that_want_other_pictures(run, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     classes = trained.load(run).classes
-    norm = data.Normalization(np.zeros((3, 1, 1))).to_arrays()
+    norm = data.Normalize(np.zeros((3, 1, 1))).to_arrays()
     weights = models.build("shapes_net", input_size=40).state_dict()
     arguments = {"input_size": 40}
     checkpoint.save("large.npz", checkpoint.Checkpoint("shapes_net", arguments, weights, 40, norm, classes, {}))

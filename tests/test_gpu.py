@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import usable
 
-from minialex import Tensor, backends, checkpoint, functional, models, nn, random
-from minialex.backends.cuda_launch import MOST_BLOCKS, MOST_ROWS
+from minialex import Tensor, backends, functional, models, nn, random
+from minialex.backends.cuda.launch import MOST_BLOCKS, MOST_ROWS
+from minialex.runs import checkpoint
+from minialex.training.recipe import make_optimizer
 
 pytestmark = pytest.mark.gpu
 BACKEND = "cupy"
@@ -43,7 +45,7 @@ def train(name, backend, batch_size, steps):
     """(losses, weights by name) of a network in training."""
     random.manual_seed(5)
     model = models.build(name).to(backend)
-    optimizer, losses = models.optimizer(model, models.PRESETS[name].training), []
+    optimizer, losses = make_optimizer(model, models.PRESETS[name].recipe), []
     for _, (images, labels) in zip(range(steps), batches(name, batch_size)):
         loss = functional.cross_entropy(model(Tensor(images, backend=backend)), labels)
         losses.append(loss)
@@ -118,10 +120,12 @@ LARGE = {
     "large maps": (lambda x: functional.max_pool2d(x, 2, 1), [(1, 2, 1031, 529)]),
     "lrn": (lambda x: functional.local_response_norm(x, 3, 0.5, groups=MAPS), [(1, 2 * MAPS, 3, 2)]),
     "lrn within": (lambda x: functional.local_response_norm(x, 3, 0.5, within_channel=True), [(1, MAPS, 4, 3)]),
-    "batch_norm": (lambda x, w, b: functional.batch_norm(x, None, None, w, b, training=True),
-                   [(MAPS // 8, 9, 3, 2), (9,), (9,)]),
+    "batch_norm": (
+        lambda x, w, b: functional.batch_norm(x, None, None, w, b, training=True),
+        [(MAPS // 8, 9, 3, 2), (9,), (9,)],
+    ),
     "cross_entropy": (lambda x: functional.cross_entropy(x, np.arange(MAPS) % 3, reduction="sum"), [(MAPS, 3)]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", LARGE)
@@ -275,7 +279,7 @@ def test_a_checkpoint_from_the_gpu_is_read_on_numpy(gpu, tmp_path):
     _, weights = train("shapes_net", gpu, 20, 1)
     model = models.build("shapes_net").to(gpu)
     model.load_state_dict(weights)
-    optimizer = models.optimizer(model, models.PRESETS["shapes_net"].training)
+    optimizer = make_optimizer(model, models.PRESETS["shapes_net"].recipe)
     images = Tensor(np.random.default_rng(0).standard_normal((4, 3, 32, 32)).astype(np.float32), backend=gpu)
     functional.cross_entropy(model(images), np.array([1, 5, 0, 2])).backward()
     optimizer.step()
@@ -288,8 +292,8 @@ def test_a_checkpoint_from_the_gpu_is_read_on_numpy(gpu, tmp_path):
     on_numpy = read.build_model()
     for name, p in model.named_parameters():
         assert on_numpy.state_dict()[name].tobytes() == p.numpy().tobytes(), name
-    other = models.optimizer(model, models.PRESETS["shapes_net"].training)
-    other.load_state_dict(read.training["optimizer"])
+    other = make_optimizer(model, models.PRESETS["shapes_net"].recipe)
+    other.load_state_dict(read.trainer_state["optimizer"])
     for index, state in optimizer.state.items():
         velocity = other.state[index]["momentum_buffer"]
         assert isinstance(velocity, gpu.xp.ndarray) and np.any(gpu.to_numpy(velocity))

@@ -137,10 +137,13 @@ def test_the_command_fails_where_a_gradient_is_wrong(capsys):
     assert re.search(r": 1 cases? (is|are) WRONG$", summary)
 
 
-@pytest.mark.parametrize("arguments,message", [
-    (["conv3d"], "error: unknown operation 'conv3d'; there are abs, adaptive_avg_pool2d, add"),
-    (["relu", "--backend", "tpu"], "error: unknown backend 'tpu'; there are numpy"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        (["conv3d"], "error: unknown operation 'conv3d'; there are abs, adaptive_avg_pool2d, add"),
+        (["relu", "--backend", "tpu"], "error: unknown backend 'tpu'; there are numpy"),
+    ],
+)
 def test_the_command_says_what_it_does_not_know(arguments, message, capsys):
     assert cli.run(gradcheck.main, arguments) == 2
     captured = capsys.readouterr()

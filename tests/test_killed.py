@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from tiny_runs import assert_same_end, run
 
-from minialex import checkpoint, plotting, run_folder
+from minialex import plotting
+from minialex.runs import checkpoint
+from minialex.runs import folder as run_folder
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 
@@ -28,7 +30,8 @@ PAUSE = 0.04  # seconds after every step: time for the reader to see where the r
 # Saves after every step, and draws nothing: figures take a second.
 DRIVER = f"""
 import sys, time
-from minialex import cli, run_folder, train
+from minialex import cli, train
+from minialex.runs import folder as run_folder
 
 run_folder.RunFolder.save_is_due = lambda self: time.sleep({PAUSE}) or True
 for name in ("draw", "draw_test"):
@@ -73,7 +76,7 @@ class Reader(threading.Thread):
     def run(self):
         while not self.leave.wait(0.005):
             try:
-                state = checkpoint.load(self.path).training
+                state = checkpoint.load(self.path).trainer_state
                 self.places.append((state["epoch"], state["batch"]))
             except FileNotFoundError:
                 self.error = "it was there, and then it was gone" if self.places else None
@@ -127,7 +130,7 @@ def test_killed_again_and_again(whole, tmp_path):
             left = [path.name for path in folder.glob(".*")]
             assert len(left) <= 1, "no temporary files pile up"
             if last.exists():
-                epochs.add(checkpoint.load(last).training["epoch"])
+                epochs.add(checkpoint.load(last).trainer_state["epoch"])
         finish("--resume", folder)
         time.sleep(0.1)
     assert kills >= 8 and len(epochs) >= 2, f"tested little: {kills} kills, in epochs {epochs}"

@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 import minialex
-from minialex import resources
+from minialex.support import resources
 
 ROOT = Path(__file__).resolve().parents[1]
 PLANTED = {"kernels/scale.cu": "// a kernel\n", "tutorials/assignments/relu.py": "# yours\n"}
 CARRIED = {"minialex/kernels/scale.cu": "// a kernel\n", "minialex/coursework/handouts/relu.py": "# yours\n"}
 FIND = """
 import json
-from minialex.resources import folder
+from minialex.support.resources import folder
 print(json.dumps({name: str(folder(name)) for name in ("kernels", "handouts")}))
 """
 
@@ -153,7 +153,7 @@ before = np.random.get_state()[1].tolist()
 import minialex
 assert np.random.get_state()[1].tolist() == before, "reseeded"
 loaded = {name.partition(".")[0] for name in sys.modules}
-commands = ["minialex.train", "minialex.trainer", "minialex.plotting"]
+commands = ["minialex.train", "minialex.training.trainer", "minialex.plotting"]
 print(sorted(loaded & {"numba", "cupy", "matplotlib", "PIL", "tqdm", "torch"} | set(commands) & sys.modules.keys()))
 """
     assert run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(ROOT)) == "[]\n"

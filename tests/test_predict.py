@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from refusals import must_refuse
 
-from minialex import checkpoint, cli, data, models, predict, random, trained
+from minialex import cli, data, models, predict, random
+from minialex.runs import checkpoint, trained
 from minialex.tensor import Tensor, no_grad
 
 
@@ -20,7 +21,7 @@ def weights(tmp_path_factory):
     random.manual_seed(3)
     path = tmp_path_factory.mktemp("weights") / "net.npz"
     values = {name: 1.7 * array for name, array in models.build("shapes_net").state_dict().items()}
-    norm = data.Normalization(np.array([100, 120, 140])[:, None, None], 50)
+    norm = data.Normalize(np.array([100, 120, 140])[:, None, None], 50)
     classes = [f"class {letter}" for letter in "abcdefghij"]
     checkpoint.save(path, checkpoint.Checkpoint("shapes_net", {}, values, 32, norm.to_arrays(), classes, {}, resize=40))
     return path

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minialex import Tensor, functional, init, random
+from minialex import Tensor, functional, random
+from minialex.nn import init
 
 # counter, key, output: the known answers that the authors publish with Random123 (philox4x32, ten rounds)
 KNOWN = [

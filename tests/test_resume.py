@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from tiny_runs import TINY, after_forwards, assert_same_arrays, assert_same_end, ctrl_c, metrics, run
 
-from minialex import checkpoint, plotting, run_folder
+from minialex import plotting
+from minialex.runs import checkpoint
+from minialex.runs import folder as run_folder
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
@@ -55,7 +57,7 @@ def test_twice_within_one_epoch_and_by_sigterm(whole, tmp_path, monkeypatch):
     with monkeypatch.context() as m:
         after_forwards(m, 1, ctrl_c)
         assert run("--resume", folder) == 130
-    assert checkpoint.load(folder / "last.npz").training["batch"] == 3
+    assert checkpoint.load(folder / "last.npz").trainer_state["batch"] == 3
     assert run("--resume", folder) == 0
     assert_same_end(folder, whole)
 
@@ -95,7 +97,7 @@ def test_killed_without_warning(whole, tmp_path, monkeypatch, forward, saved):
         with pytest.raises(SystemExit):
             run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder)
     if saved:
-        state = checkpoint.load(folder / "last.npz").training
+        state = checkpoint.load(folder / "last.npz").trainer_state
         assert (state["epoch"], state["batch"]) == saved
     else:
         assert [p.name for p in folder.glob("*.npz")] == []
@@ -114,7 +116,7 @@ def test_a_second_ctrl_c_leaves_the_last_checkpoint(whole, tmp_path, monkeypatch
     with monkeypatch.context() as m:
         after_forwards(m, 8, lambda: (ctrl_c(), m.setattr(np, "savez", impatient)))
         assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 130
-    assert checkpoint.load(folder / "last.npz").training["epoch"] == 1
+    assert checkpoint.load(folder / "last.npz").trainer_state["epoch"] == 1
     assert not list(folder.glob(".*"))
     assert run("--resume", folder) == 0
     assert_same_end(folder, whole)
@@ -131,7 +133,7 @@ def test_a_real_ctrl_c(tmp_path):
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err
     assert f"--resume {tmp_path / 'r'}" in out
-    stopped = checkpoint.load(tmp_path / "r" / "last.npz").training
+    stopped = checkpoint.load(tmp_path / "r" / "last.npz").trainer_state
     epochs = stopped["epoch"] + 1
     assert run("--resume", tmp_path / "r", "--epochs", epochs) == 0
     assert run(*TINY, "--epochs", epochs, "--seed", 5, "--out", tmp_path / "whole") == 0

@@ -51,7 +51,9 @@ def test_a_dtype_asked_for_is_given(data, dtype):
 
 
 @pytest.mark.parametrize(
-    "data", [np.zeros(2, np.float16), np.zeros(2, np.complex64), 1j, "text", ["a"], None, object()], ids=repr
+    "data",
+    [np.zeros(2, np.float16), np.zeros(2, np.complex64), 1j, "text", ["a"], None, object()],
+    ids=lambda data: type(data).__name__,
 )
 def test_other_types_are_refused(data):
     with pytest.raises(TypeError, match="float32 and float64"):

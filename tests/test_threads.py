@@ -72,9 +72,10 @@ def test_no_threads():
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])
-@pytest.mark.parametrize(("total", "at_least", "pieces"), [
-    (0, 1, None), (1, 1, None), (7, 3, None), (100, 1, None), (100, 1000, None), (3, 1, 3), (64, 1, 5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("total", "at_least", "pieces"),
+    [(0, 1, None), (1, 1, None), (7, 3, None), (100, 1, None), (100, 1000, None), (3, 1, 3), (64, 1, 5)],
+)
 def test_every_index_once(number, total, at_least, pieces):
     threads.set_count(number)
     seen, calls = np.zeros(total, int), []

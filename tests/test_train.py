@@ -17,23 +17,13 @@ from PIL import Image
 from tiny_runs import TIMES, TINY, assert_same_end, metrics, run
 from tqdm import tqdm
 
-from minialex import (
-    backends,
-    checkpoint,
-    data,
-    functional,
-    models,
-    optim,
-    plotting,
-    random,
-    run_folder,
-    threads,
-    train,
-    trainer,
-)
-from minialex import run as running
-from minialex.configuration import Configuration, parser
+from minialex import backends, data, functional, models, optim, plotting, random, threads, train
+from minialex.runs import checkpoint
+from minialex.runs import folder as run_folder
+from minialex.runs import run as running
 from minialex.tensor import Tensor
+from minialex.train import configured, parser
+from minialex.training import evaluation, trainer
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +43,25 @@ class TestRun:
         header = "\n".join(lines[:7])
         parameters = sum(p.numel() for p in models.build("shapes_net").parameters())
         for expected in (
-            "minialex 0.1.0", f"shapes_net, {parameters:,} parameters, pictures 3x32x32, 10 classes",
-            "shapes: 20 training, 20 validation and 20 test pictures", f"{backends.fastest()}, float32, ", " thread",
-            "lr 0.02", "momentum 0.9, weight decay 0.0005", "schedule multistep:1,2:0.5",
-            "3 of 3 batches of 8 pictures, seed 5", str(tmp_path / "r"),
-        ):  # fmt: skip
+            "minialex 0.1.0",
+            f"shapes_net, {parameters:,} parameters, pictures 3x32x32, 10 classes",
+            "shapes: 20 training, 20 validation and 20 test pictures",
+            f"{backends.fastest()}, float32, ",
+            " thread",
+            "lr 0.02",
+            "momentum 0.9, weight decay 0.0005",
+            "schedule multistep:1,2:0.5",
+            "3 of 3 batches of 8 pictures, seed 5",
+            str(tmp_path / "r"),
+        ):
             assert expected in header
         number = r"\d+\.\d+"
         for epoch, line, row in zip((1, 2, 3), lines[7:10], metrics(tmp_path / "r"), strict=True):
             match = re.fullmatch(
                 rf"epoch {epoch}/3: training loss ({number}), validation loss ({number}), top-1 error ({number}) %, "
-                rf"top-5 error ({number}) %, [\d,]+ images/s, {number} s", line)  # fmt: skip
+                rf"top-5 error ({number}) %, [\d,]+ images/s, {number} s",
+                line,
+            )
             assert match, line
             shown = [float(text) for text in match.groups()]
             kept = [float(row[n]) for n in ("train_loss", "val_loss", "val_top1_error", "val_top5_error")]
@@ -77,8 +75,8 @@ class TestRun:
     def test_the_test_is_of_the_last_weights(self, whole, capsys):
         saved = checkpoint.load(whole / "last.npz")
         test = data.load("shapes", limit=20).test
-        loader = data.Loader(test, 7, [data.Normalization.from_arrays(saved.normalization)])
-        result = trainer.evaluate(saved.build_model(), loader.epoch())
+        loader = data.Loader(test, 7, [data.Normalize.from_arrays(saved.normalization)])
+        result = evaluation.validate(saved.build_model(), loader.epoch())
         assert run("--resume", whole) == 0  # a finished run only tests
         top1, top5 = 100 * result.top1_error, 100 * result.top5_error
         line = f"test accuracy {100 - top1:.1f} %, top-1 error {top1:.1f} %, top-5 error {top5:.1f} % (20 pictures)"
@@ -86,15 +84,36 @@ class TestRun:
 
     def test_the_folder(self, whole):
         assert {p.name for p in whole.iterdir()} == {
-            "config.json", "metrics.csv", "curves.png", "filters.png", "predictions.png", "confusion.png",
-            "last.npz", "best.npz",
-        }  # fmt: skip
+            "config.json",
+            "metrics.csv",
+            "curves.png",
+            "filters.png",
+            "predictions.png",
+            "confusion.png",
+            "last.npz",
+            "best.npz",
+        }
         configuration = json.loads((whole / "config.json").read_text())
         assert configuration["versions"]["numpy"] == np.__version__
-        expected = dict(model="shapes_net", dataset="shapes", epochs=3, batch_size=8, lr=0.02, momentum=0.9, seed=5,
-                        weight_decay=0.0005, backend=backends.fastest(), threads=threads.count(), limit=20,
-                        validation=None, schedule="multistep:1,2:0.5", normalization="channels",
-                        accumulate=1, diagnose=False, overfit=None)  # fmt: skip
+        expected = dict(
+            model="shapes_net",
+            dataset="shapes",
+            epochs=3,
+            batch_size=8,
+            lr=0.02,
+            momentum=0.9,
+            seed=5,
+            weight_decay=0.0005,
+            backend=backends.fastest(),
+            threads=threads.count(),
+            limit=20,
+            validation=None,
+            schedule="multistep:1,2:0.5",
+            normalization="channels",
+            accumulate=1,
+            diagnose=False,
+            overfit=None,
+        )
         assert configuration.items() >= expected.items()
         rows = metrics(whole)
         assert list(rows[0]) == [name for name in run_folder.COLUMNS if name not in TIMES]
@@ -111,17 +130,23 @@ class TestRun:
         random.manual_seed(5)
         models.build("shapes_net")
         calls = random.default_generator.call + 3 * 3  # the initial weights, and a dropout for each batch
-        assert last.training["epoch"] == 3 and last.training["generator"] == {"seed": 5, "call": calls}
-        assert len(best.history) == trainer.best_row(last.history)["epoch"] and best.training == {}
+        assert last.trainer_state["epoch"] == 3 and last.trainer_state["generator"] == {"seed": 5, "call": calls}
+        assert len(best.history) == trainer.best_row(last.history)["epoch"] and best.trainer_state == {}
         assert [row["epoch"] for row in last.history] == [1, 2, 3]
 
     def test_the_figures_of_the_test_show_its_pictures(self, whole, tmp_path, monkeypatch):
         """In their order, with what the last weights say to them; one pass over them is enough."""
         shown, passes = {}, []
-        monkeypatch.setattr(plotting, "predictions", lambda dataset, logits, path: shown.update(
-            pictures=dataset.fetch(np.arange(len(dataset))), logits=logits))  # fmt: skip
-        monkeypatch.setattr(plotting, "confusion", lambda labels, predicted, classes, path: shown.update(
-            labels=labels, predicted=predicted, classes=classes))  # fmt: skip
+        monkeypatch.setattr(
+            plotting,
+            "predictions",
+            lambda dataset, logits, path: shown.update(pictures=dataset.fetch(np.arange(len(dataset))), logits=logits),
+        )
+        monkeypatch.setattr(
+            plotting,
+            "confusion",
+            lambda labels, predicted, classes, path: shown.update(labels=labels, predicted=predicted, classes=classes),
+        )
         forward = functional.cross_entropy
         monkeypatch.setattr(functional, "cross_entropy", lambda *a: (passes.append(a), forward(*a))[1])
         assert run("--resume", whole) == 0
@@ -129,7 +154,7 @@ class TestRun:
         images, labels = test.fetch(np.arange(20))
         assert (shown["pictures"][0] == images).all() and (shown["labels"] == labels).all()
         network = saved.build_model().eval()
-        logits = network(Tensor(data.Normalization.from_arrays(saved.normalization)(images))).numpy()
+        logits = network(Tensor(data.Normalize.from_arrays(saved.normalization)(images))).numpy()
         np.testing.assert_allclose(shown["logits"], logits, rtol=1e-4, atol=1e-5)
         assert (shown["predicted"] == shown["logits"].argmax(1)).all() and tuple(shown["classes"]) == test.classes
         assert len(passes) == 3, "batches of 8, 8 and 4"
@@ -142,8 +167,8 @@ class TestRun:
         orders = []
         for seed in (5, 6):
             options = parser().parse_args(["--model", "shapes_net", "--limit", "20", "--seed", str(seed)])
-            configuration = Configuration.from_options(options)
-            orders.append(running.Run(configuration, run_folder.RunFolder(tmp_path), None).trainer.loader.order(0))
+            configuration = configured(options)
+            orders.append(running.Run(configuration, run_folder.RunFolder(tmp_path)).trainer.loader.order(0))
         assert sorted(orders[0]) == sorted(orders[1]) == list(range(20)) and (orders[0] != orders[1]).any()
 
     def test_without_validation(self, tmp_path, capsys):
@@ -161,7 +186,7 @@ class TestRun:
 
         base = ("--lr", 0.05, "--momentum", 0.5, "--weight-decay", 0.25, "--schedule", "step:1:0.5")
         paper, torch = last("paper", *base), last("torch", *base, "--optimizer", "sgd")
-        settings = paper.training["optimizer"]["param_groups"][0]
+        settings = paper.trainer_state["optimizer"]["param_groups"][0]
         assert settings["momentum"] == 0.5 and settings["weight_decay"] == 0.25 and settings["lr"] == 0.0125
         assert paper.history[0]["val_loss"] == pytest.approx(torch.history[0]["val_loss"], rel=1e-4)
         assert paper.history[1]["val_loss"] != pytest.approx(torch.history[1]["val_loss"], rel=1e-6)
@@ -177,8 +202,14 @@ class TestRun:
 
     def test_as_a_process(self, tmp_path):
         command = [sys.executable, "-m", "minialex.train", "--limit", "20", "--epochs", "1"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path,
-                              env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])})  # fmt: skip
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[-1].startswith("test accuracy ")
         (folder,) = (tmp_path / "runs").iterdir()
@@ -239,16 +270,29 @@ class TestErrors:
 
     def test_a_folder_in_use(self, whole, tmp_path, capsys):
         before = {p.name: p.stat().st_mtime_ns for p in whole.iterdir()}
-        assert f"{whole} exists and is not empty: choose another --out, or go on" in sentence(capsys, "--out", whole)
+        assert f"{whole} exists and is not empty: choose another folder, --out, or go on" in sentence(
+            capsys, "--out", whole
+        )
         assert {p.name: p.stat().st_mtime_ns for p in whole.iterdir()} == before
         (tmp_path / "file").touch()
         assert "file exists and is not empty" in sentence(capsys, "--out", tmp_path / "file")
         (tmp_path / "empty").mkdir()
         assert run("--limit", 10, "--epochs", 1, "--out", tmp_path / "empty") == 0
 
-    @pytest.mark.parametrize("option", [["--lr", "0.1"], ["--seed", "0"], ["--download"], ["--model", "shapes_net"],
-                                        ["--out", "x"], ["--backend", "numpy"], ["--accumulate", "1"],
-                                        ["--overfit", "3"], ["--diagnose"]])  # fmt: skip
+    @pytest.mark.parametrize(
+        "option",
+        [
+            ["--lr", "0.1"],
+            ["--seed", "0"],
+            ["--download"],
+            ["--model", "shapes_net"],
+            ["--out", "x"],
+            ["--backend", "numpy"],
+            ["--accumulate", "1"],
+            ["--overfit", "3"],
+            ["--diagnose"],
+        ],
+    )
     def test_options_that_a_resumed_run_cannot_change(self, whole, capsys, option):
         assert f"{option[0]} cannot be changed when a run goes on" in sentence(capsys, "--resume", whole, *option)
 
@@ -274,7 +318,9 @@ class TestErrors:
     def test_a_run_that_diverges(self, tmp_path, capsys, recwarn):
         error = sentence(capsys, *TINY, "--lr", "1e12", "--epochs", 2, "--out", tmp_path / "r")
         assert re.search(r"the (training|validation) loss .*became (nan|inf) in .*(epoch 1|batch \d)", error)
-        assert re.search(r": \w+ \(\w+\) is the first module whose output is not finite; .*lower --lr", error)
+        assert re.search(
+            r": \w+ \(\w+\) is the first module whose output is not finite; .*lower learning rate .--lr", error
+        )
         assert "no checkpoint was saved yet" in error and not recwarn.list
         assert not list((tmp_path / "r").glob("*.npz"))
 
@@ -295,7 +341,7 @@ class TestErrors:
         error = sentence(capsys, *TINY, "--validation", validation, "--epochs", 2, "--out", folder)
         assert "conv2.weight" in error and f"the last good checkpoint is {folder / 'last.npz'}" in error
         assert {name: (folder / name).read_bytes() for name in good} == good
-        assert checkpoint.load(folder / "last.npz").training["epoch"] == 1
+        assert checkpoint.load(folder / "last.npz").trainer_state["epoch"] == 1
         monkeypatch.undo()
         assert run("--resume", folder) == 0, "and goes on from there"
 
@@ -309,7 +355,7 @@ class TestErrors:
 
         monkeypatch.setattr(optim.SGD, "step", fatal)
         assert run(*TINY, "--out", tmp_path / "r") == 2
-        assert "conv1.weight ceased to be finite" in capsys.readouterr().err
+        assert "conv1.weight became NaN or inf" in capsys.readouterr().err
         assert not list((tmp_path / "r").glob("*.npz"))
 
     def test_a_disk_that_is_full(self, tmp_path, capsys, monkeypatch):
@@ -325,13 +371,41 @@ def test_help_names_every_option_and_its_default(capsys):
         train.main(["--help"])
     assert exit_.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for name in ("backend", "model", "dataset", "data-dir", "download", "epochs", "batch-size", "optimizer", "lr",
-                 "momentum", "weight-decay", "schedule", "seed", "out", "limit", "validation", "accumulate", "diagnose",
-                 "overfit", "weights", "num-classes", "input-size", "freeze", "recipe", "workers", "strict",
-                 "val-labels", "resize", "threads", "matmul-precision"):  # fmt: skip
+    for name in (
+        "backend",
+        "model",
+        "dataset",
+        "data-dir",
+        "download",
+        "epochs",
+        "batch-size",
+        "optimizer",
+        "lr",
+        "momentum",
+        "weight-decay",
+        "schedule",
+        "seed",
+        "out",
+        "limit",
+        "validation",
+        "accumulate",
+        "diagnose",
+        "overfit",
+        "weights",
+        "num-classes",
+        "input-size",
+        "freeze",
+        "recipe",
+        "workers",
+        "strict",
+        "val-labels",
+        "resize",
+        "threads",
+        "matmul-precision",
+    ):
         assert re.search(rf" --{name} (?:(?! --[a-z]).)*\(default: ", text), name
     assert " --resume " in text and text.count("python -m minialex.train --") >= 4
     for name, preset in models.PRESETS.items():
-        t = preset.training
+        t = preset.recipe
         assert f"{name} {t.dataset} {t.epochs} {t.batch_size} {t.optimizer}" in re.sub(" +", " ", text)
         assert t.schedule in text

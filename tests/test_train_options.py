@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 from tiny_runs import TINY, assert_same_arrays, assert_same_end, metrics, run
 
-from minialex import checkpoint, data, diagnose, functional, models, overfit, random
+from minialex import data, functional, models, random
+from minialex.runs import checkpoint
+from minialex.training import diagnose, overfit
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ class TestAccumulate:
         with monkeypatch.context() as m:  # in the first batch of the second epoch's first step: that step is finished
             interrupt_at_loss(m, 3 + 3 + 1)
             assert run(*options, tmp_path / "parts") == 130
-        state = checkpoint.load(tmp_path / "parts" / "last.npz").training
+        state = checkpoint.load(tmp_path / "parts" / "last.npz").trainer_state
         assert (state["epoch"], state["batch"]) == (1, 2)
         assert run("--resume", tmp_path / "parts") == 0
         assert_same_end(tmp_path / "parts", tmp_path / "whole")
@@ -71,8 +73,8 @@ class TestDiagnose:
     def test_it_leaves_training_alone(self, whole, diagnosed):
         a, b = (checkpoint.load(folder / "last.npz") for folder in (whole, diagnosed))
         assert_same_arrays(a.weights, b.weights)
-        a.training.pop("seconds"), b.training.pop("seconds")
-        np.testing.assert_equal(b.training, a.training)
+        a.trainer_state.pop("seconds"), b.trainer_state.pop("seconds")
+        np.testing.assert_equal(b.trainer_state, a.trainer_state)
         assert metrics(diagnosed) == metrics(whole)
 
     def test_a_line_for_each_layer_of_each_epoch(self, diagnosed):
@@ -127,17 +129,17 @@ class TestOverfit:
     def test_it_learns_the_pictures_that_training_begins_with(self, tmp_path, monkeypatch):
         seen = {}
 
-        def learn_by_heart(model, optimizer, loader, accumulate, watch):
+        def overfit_batch(model, optimizer, loader, accumulate, watch):
             seen.update(locals())
-            return True, 3, 1, 0.0
+            return overfit.Overfit(True, 3, 1, 0.0)
 
-        monkeypatch.setattr(overfit, "learn_by_heart", learn_by_heart)
+        monkeypatch.setattr(overfit, "overfit_batch", overfit_batch)
         assert run(*TINY, "--momentum", 0.3, "--accumulate", 2, "--epochs", 1, "--overfit", 3, "--out", tmp_path) == 0
         train_set = data.load("shapes", limit=20).train
         order = data.Loader(train_set, 8, shuffle=True, seed=0).order(0)
         assert (seen["loader"].dataset.images == train_set.images[order[:3]]).all()
         assert (seen["loader"].dataset.labels == train_set.labels[order[:3]]).all()
-        assert {type(t) for t in seen["loader"].transforms} == {data.Normalization, data.CenterCrop}, "undistorted"
+        assert {type(t) for t in seen["loader"].transforms} == {data.Normalize, data.CenterCrop}, "undistorted"
         assert seen["accumulate"] == 2
         group = seen["optimizer"].param_groups[0]
         assert group["momentum"] == 0.3 and group["params"][0] is next(seen["model"].parameters())
@@ -149,7 +151,7 @@ class TestOverfit:
         monkeypatch.setattr(overfit, "MOST_STEPS", 3)
         assert run(*TINY, "--lr", 0, "--overfit", 10, "--out", tmp_path / "r") == 1
         out, err = capsys.readouterr()
-        assert re.search(r"\nknows \d of 10 pictures after 4 steps, loss 2\.\d+\n(.*\n)+.*lower --lr; .*initial", out)
+        assert re.search(r"\nknows \d of 10 pictures after 4 steps, loss 2\.\d+\n(.*\n)+.*lower learning rate; ", out)
         assert "epoch 1/" not in out and err == "" and not (tmp_path / "r").exists(), "nothing is left behind"
 
     def test_too_many_pictures_and_a_loss_that_runs_away(self, tmp_path, capsys):
@@ -158,7 +160,7 @@ class TestOverfit:
         assert "--overfit 21: there are only 20 training pictures" in error
         assert run(*TINY, "--lr", "1e12", "--overfit", 5, "--out", tmp_path / "r") == 2
         error = capsys.readouterr().err
-        assert re.search(r"--overfit 5: the .* loss .*became (nan|inf) .* is the first module .*lower --lr", error)
+        assert re.search(r"--overfit 5: the .* loss .*became (nan|inf) .*lower learning rate .--lr", error)
         assert not (tmp_path / "r").exists()
 
     def test_ctrl_c_and_again(self, whole, tmp_path, monkeypatch, capsys):
@@ -200,5 +202,5 @@ def test_matmul_precision_is_a_gpus(tmp_path, capsys):
     assert "backend    numpy, float32, " in capsys.readouterr().out
     assert json.loads((tmp_path / "r" / "config.json").read_text())["matmul_precision"] == "float32"
     assert run(*numpy, "--matmul-precision", "tf32", "--out", tmp_path / "s") == 2
-    assert "matrix products in tf32 are made by GPUs: use --backend cupy" in capsys.readouterr().err
+    assert "only a GPU multiplies in tf32: use --backend cupy" in capsys.readouterr().err
     assert run(*TINY, "--matmul-precision", "half") == 2

@@ -248,7 +248,7 @@ figure, axes = panels(1, height=3.6)
 looks = {
     "one side, 64 bits": ("--", PURPLE, (1.5e-8, 3e-6)), "both sides, 64 bits": ("-", BLUE, (2e-5, 8e-13)),
     "one side, 32 bits": ("--", INK, (1e-4, 5e-2)), "both sides, 32 bits": ("-", VERMILION, (1e-2, 2e-7)),
-}  # fmt: skip
+}
 for name, (hs, errors) in curves.items():
     dash, color, place = looks[name]
     errors, best = np.maximum(errors, 1e-13), errors.argmin()
@@ -398,6 +398,6 @@ print(f"calculus and nudging: {np.abs(by_hand - by_nudging).max() / np.abs(by_ha
 # * `minialex/functional/arithmetic.py`: `unbroadcast`, and `add`, `mul`, `matmul`, which call it where you can see it.
 # * `minialex/gradcheck.py`, `gradcheck`: the loop above, the kinks, and the sentence that says where it is wrong.
 #   `python -m minialex.gradcheck` checks every operation of the package.
-# * `tests/mutants.py`: backward passes broken on purpose; the checker must reject each of them.
+# * `tests/helpers/mutants.py`: backward passes broken on purpose; the checker must reject each of them.
 #
 # Next: [lesson 3](03_softmax.ipynb), where arrays become pictures, and numbers become an opinion about them.

@@ -505,7 +505,7 @@ check("4.4", filter_gradient)
 # * `minialex/functional/convolution.py`, `conv2d`: the formulas, forward and backward in one function.
 # * `minialex/backends/numpy_backend.py`, `_ConvBuffers.im2col` and `col2im`: yours, with `Window.taps` of
 #   `minialex/window.py` in place of the slices, and one copy over six axes in place of the two loops.
-# * `minialex/backends/im2col.py`, `conv2d`: the columns of a few rows at a time, compiled.
-# * `minialex/backends/winograd.py`: the docstring derives in forty lines how 36 multiplications do the work of 144.
+# * `minialex/backends/fast_cpu/im2col.py`, `conv2d`: the columns of a few rows at a time, compiled.
+# * `minialex/backends/fast_cpu/winograd.py`: its docstring derives how 36 multiplications do the work of 144.
 #
 # Next: [lesson 5](05_pooling.ipynb), about two layers that learn nothing and still have gradients.

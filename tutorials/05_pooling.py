@@ -318,14 +318,14 @@ for (name, (over, k)), color in zip(conventions.items(), (VERMILION, PURPLE, BLU
     axes.plot(half, response(np.array([half]), over, k), "o", color=color)
     print(f"{name:<18} y = {one[name]:.3f} x for quiet channels; the divisor d doubles at {half:.0f}")
 axes.set(xscale="log", ylim=(0, 1.05), xlabel="response of all five channels", ylabel="what remains, y / x",
-         title="three layers with alpha = 1e-4")  # fmt: skip
+         title="three layers with alpha = 1e-4")
 axes.legend()
 show(figure, "05-alpha", "What remains of a response under three conventions; dots: where the divisor has doubled")
 
 # %% [markdown]
 # Two surprises. With activities around 1, *nothing* is inhibited: $d$ is $k$ to three digits, and the whole layer is a
 # multiplication with $2^{-3/4}$, or with 1. These constants go with pixels from 0 to 255 and responses in the tens and
-# hundreds. Feed the same network pictures scaled to deviation 1, and the layer is asleep. And the choice of $k$, which
+# hundreds. Feed the same network pictures scaled to std 1, and the layer is asleep. And the choice of $k$, which
 # looks harmless, changes every quiet response; that of $a$ only the loud ones.
 #
 # A network trained under one convention and run under another still answers, with other numbers, and no error message
@@ -408,7 +408,7 @@ check("5.3", divisor)
 
 # %% tags=["exercise"]
 # 5.4  Batch normalisation, which took LRN's place after 2015, subtracts
-#      the mean and divides by the deviation. Take the first half, for a
+#      the mean and divides by the std. Take the first half, for a
 #      row x: y = x - mean(x). Which gx belongs to gy? (Every x appears
 #      in every y.)
 def centre_backward(gy):

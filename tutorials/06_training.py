@@ -19,14 +19,16 @@ import numpy as np
 from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, pictures, show
 
 import minialex
-from minialex import Tensor, data, diagnose, init, models, optim, overfit, use_backend
-from minialex.trainer import Diverged, Trainer
+from minialex import Tensor, data, models, optim, use_backend
+from minialex.nn import init
+from minialex.training import diagnose, overfit
+from minialex.training.trainer import Diverged, Trainer
 
 # %%
 use_backend("auto")  # the compiled one where it is installed
 splits = data.load("shapes", train_count=pick(smoke=600, quick=1500), validation=pick(smoke=200, quick=1000),
-                   test_count=pick(smoke=200, quick=1000))  # fmt: skip
-normalize = data.Normalization.channels(splits.train)
+                   test_count=pick(smoke=200, quick=1000))
+normalize = data.Normalize.channels(splits.train)
 loader = data.Loader(splits.train, 64, [normalize], shuffle=True)
 validation = data.Loader(splits.validation, 200, [normalize])
 batch, batch_labels = next(data.Loader(splits.train, 200, [normalize]).epoch())  # 200 pictures to look at layers with
@@ -60,7 +62,7 @@ def learn_ten(labels):
     """(whether it knows them, how many are right, steps, loss) after learning ten pictures with these labels."""
     model, optimizer = build()
     ten = data.ArrayDataset(splits.train.fetch(np.arange(10))[0], labels, splits.train.classes)
-    return overfit.learn_by_heart(overfit.without_dropout(model), optimizer, data.Loader(ten, 10, [normalize]))
+    return overfit.overfit_batch(overfit.without_dropout(model), optimizer, data.Loader(ten, 10, [normalize]))
 
 
 images, labels = splits.train.fetch(np.arange(10))
@@ -153,10 +155,10 @@ compare(prediction, round(-v, 6), " times")
 # ## Where weights begin
 #
 # They cannot all begin at zero: all units of a layer would then be equal, get equal gradients, and stay equal. The
-# paper draws them from a normal distribution with deviation 0.01, and sets the biases of some layers to 1.
+# paper draws them from a normal distribution with std 0.01, and sets the biases of some layers to 1.
 #
-# Why does the deviation matter? A unit adds up $n$ inputs (its *fan-in*), each times a weight. If inputs have the size
-# $s$ and weights the deviation $\sigma$, the sum has a size of about $\sigma \sqrt{n}\, s$, and the ReLU then throws
+# Why does the std matter? A unit adds up $n$ inputs (its *fan-in*), each times a weight. If inputs have the size
+# $s$ and weights the std $\sigma$, the sum has a size of about $\sigma \sqrt{n}\, s$, and the ReLU then throws
 # half of it away. Through many layers that is a factor to the power of the depth. It stays one if
 #
 # $$\sigma = \sqrt{2 / n}$$
@@ -167,15 +169,15 @@ compare(prediction, round(-v, 6), " times")
 
 # %%
 beginnings = {"the network's own": {}, "0.01, biases 0": {"std": 0.01, "bias": 0},
-              "0.01, biases 1": {"std": 0.01, "bias": 1}}  # fmt: skip
+              "0.01, biases 1": {"std": 0.01, "bias": 1}}
 figure, left, right = panels(2, height=2.9)
 for (name, start), color in zip(beginnings.items(), (BLUE, VERMILION, PURPLE)):
     rows = diagnose.measure(*build(**start), batch, batch_labels)
     layers = [row["layer"] for row in rows]
     left.plot(layers, [row["activation"] for row in rows], "o-", color=color, label=name)
     right.plot(layers, [row["gradient"] for row in rows], "o-", color=color)
-left.set(title="deviation of each layer's output", yscale="log")
-right.set(title="deviation of its weights' gradient", yscale="log")
+left.set(title="std of each layer's output", yscale="log")
+right.set(title="std of its weights' gradient", yscale="log")
 left.legend(loc="lower left")
 show(figure, "06-initial", "Sizes of outputs and gradients in five layers, for three ways to begin")
 
@@ -341,7 +343,7 @@ def treat(steps, **start):
 patients = {
     "healthy": {"rate": 0.05}, "weights too small": {"std": 0.01, "bias": 0},
     "biases of 1": {"std": 0.01, "bias": 1}, "rate too high": {"rate": 0.5},
-}  # fmt: skip
+}
 steps = pick(smoke=12, quick=150)
 records = {name: treat(steps, **start) for name, start in patients.items()}
 
@@ -368,7 +370,7 @@ for name, (_, rows) in records.items():
 # * **Weights too small.** The loss stays at $\ln 10$: the signature of a network whose answer does not depend on the
 #   picture. The outputs fade from layer to layer, the gradients are tiny, and where so little signal is left, units are
 #   dead as well. And the last column is a trap: a relative step of about 1e-4 in *every* layer looks healthy. It is the
-#   decay alone, $\varepsilon \cdot 0.0005 / (1 - 0.9)$, and nothing is learned. *Cure*: initial deviations of
+#   decay alone, $\varepsilon \cdot 0.0005 / (1 - 0.9)$, and nothing is learned. *Cure*: initial stds of
 #   $\sqrt{2/n}$. (Labels that have nothing to do with the pictures look alike in the curve, but their gradients are
 #   healthy.)
 # * **Biases of 1.** The loss begins a little higher, then lies down at $\ln 10$ for ever: **dead ReLUs**. A unit is
@@ -420,16 +422,16 @@ check("6.1", paper_step)
 
 # %% tags=["exercise"]
 # 6.2  conv3 of AlexNet has 384 filters of 3x3 over 256 channels. With
-#      which initial deviation do signals keep their size?
-deviation = ...
+#      which initial std do signals keep their size?
+std = ...
 
-check("6.2", deviation)
+check("6.2", std)
 
 # %% [markdown]
 # <details><summary>Solution 6.2</summary>
 #
 # ```python
-# deviation = (2 / (256 * 3 * 3)) ** 0.5
+# std = (2 / (256 * 3 * 3)) ** 0.5
 # ```
 #
 # The fan-in counts the inputs of one unit; how many filters there are does not matter for it.
@@ -479,9 +481,9 @@ check("6.4", dead_share)
 # %% [markdown]
 # ## What to read next
 #
-# * `minialex/optim.py`, `SGD`: both velocities; the arithmetic is `sgd` in `minialex/backends/numpy_backend.py`.
-# * `minialex/trainer.py`, `Trainer.steps`: the loop you ran, with all that an exact restart needs.
-# * `minialex/diagnose.py`, `measure` and `first_fault`: the chart, and how the first broken layer is found.
-# * `minialex/overfit.py`, `learn_by_heart`, and `minialex/init.py`, with the deviations for other activations.
+# * `minialex/optim/optimizers.py`, `SGD`: both velocities; its arithmetic is in `minialex/backends/numpy_backend.py`.
+# * `minialex/training/trainer.py`, `Trainer.steps`: the loop you ran, with all that an exact restart needs.
+# * `minialex/training/diagnose.py`, `measure` and `first_fault`: the chart, and how the first broken layer is found.
+# * `minialex/training/overfit.py`, `overfit_batch`, and `minialex/nn/init.py`, with the std for other activations.
 #
 # Next: [lesson 7](07_relu.ipynb), where ReLU races against the function that everybody used before.

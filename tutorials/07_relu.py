@@ -25,9 +25,11 @@ import numpy as np
 from lesson import BLUE, INK, VERMILION, check, compare, panels, pick, show
 
 import minialex
-from minialex import Tensor, data, files, init, nn, optim, use_backend
+from minialex import Tensor, data, nn, optim, use_backend
+from minialex.nn import init
 from minialex.plotting.curves import name_ends
-from minialex.trainer import Diverged, Trainer
+from minialex.support import files
+from minialex.training.trainer import Diverged, Trainer
 
 # %% [markdown]
 # ## Two functions and their slopes
@@ -76,7 +78,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
 def build(activation, channels):
-    """Three convolutions and a linear layer for pictures of 32 x 32, with cuda-convnet's initial deviations."""
+    """Three convolutions and a linear layer for pictures of 32 x 32, with cuda-convnet's initial stds."""
     minialex.manual_seed(0)
     bend, (a, b, c) = ACTIVATIONS[activation], channels
     layers = {
@@ -84,9 +86,9 @@ def build(activation, channels):
         "conv2": nn.Conv2d(a, b, 5, padding=2), "act2": bend(), "pool2": average(),
         "conv3": nn.Conv2d(b, c, 5, padding=2), "act3": bend(), "pool3": average(),
         "flatten": nn.Flatten(), "fc4": nn.Linear(16 * c, 10),
-    }  # fmt: skip
-    for name, deviation in (("conv1", 0.0001), ("conv2", 0.01), ("conv3", 0.01), ("fc4", 0.01)):
-        init.normal_(layers[name].weight, std=deviation)
+    }
+    for name, std in (("conv1", 0.0001), ("conv2", 0.01), ("conv3", 0.01), ("fc4", 0.01)):
+        init.normal_(layers[name].weight, std=std)
         init.constant_(layers[name].bias, 0)
     return nn.Sequential(layers)
 
@@ -133,7 +135,7 @@ def race(activation, rate, pictures, most, channels=narrow):
     training = load(dataset, pictures)
     model = build(activation, channels)
     optimizer = optim.SGD(model.parameters(), rate, momentum=0.9, velocity="paper")
-    loader = data.Loader(training, 16, [data.Normalization.mean_image(training)], shuffle=True)
+    loader = data.Loader(training, 16, [data.Normalize.mean_image(training)], shuffle=True)
     trainer, errors = Trainer(model, optimizer, None, loader), []
     try:
         while len(errors) < most and not (errors and errors[-1] <= 25):
@@ -280,7 +282,7 @@ def slopes(model, images):
 
 
 training = load(dataset, pictures)
-images, _ = next(data.Loader(training, 200, [data.Normalization.mean_image(training)]).epoch())
+images, _ = next(data.Loader(training, 200, [data.Normalize.mean_image(training)]).epoch())
 found = {activation: slopes(model, images) for activation, (_, model) in results.items()}
 
 # %%
@@ -321,7 +323,7 @@ for activation, shares in flat.items():
 # several times better than a *baseline*, and ask who tuned the baseline, and for how long.
 #
 # It also varies with what comes *before* the network. Tanh's trouble in conv1 begins with inputs of the size of 100.
-# Try it: in `race`, replace `mean_image` by `channels`, which makes inputs of the size of one; begin with deviations of
+# Try it: in `race`, replace `mean_image` by `channels`, which makes inputs of the size of one; begin with stds of
 # $\sqrt{1/n}$, where $n$ is the fan-in (lesson 6); and look for new rates. Tanh was not as bad as it looked; it had to
 # be handled with care, and the ReLU needs less of it.
 #
@@ -424,7 +426,7 @@ check("7.4", first_at)
 #
 # * `minialex/functional/activation.py`, `relu` and `tanh`: forward and backward, and what each of them keeps.
 # * `minialex/models/cifar.py`, `cifar_18pct`: the network of which ours is the core, as its author published it.
-# * `minialex/init.py`, `calculate_gain`: by how much weights must be larger behind each activation.
-# * `minialex/trainer.py`, `Trainer.finish_epoch`: how the training error of an epoch is counted.
+# * `minialex/nn/init.py`, `calculate_gain`: by how much weights must be larger behind each activation.
+# * `minialex/training/trainer.py`, `Trainer.finish_epoch`: how the training error of an epoch is counted.
 #
 # Next: [lesson 8](08_alexnet.ipynb), AlexNet itself, line by line.

@@ -15,10 +15,11 @@ import numpy as np
 from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, show, tint
 from matplotlib.patches import Rectangle
 
-from minialex import Tensor, functional, init, models, nn
+from minialex import Tensor, functional, models, nn
 from minialex.bench.ours import Minialex
 from minialex.bench.workloads import WORKLOADS
 from minialex.models.layout import has_weights, layout
+from minialex.nn import init
 from minialex.plotting.layers3d import layers3d
 from minialex.plotting.style import sheet_of
 from minialex.summary.tables import activation_bytes
@@ -75,7 +76,7 @@ TABLE = [  # filters (0: a pool), kernel, stride, padding, groups
     ("fc6", 4096, 6, 1, 0, 1),
     ("fc7", 4096, 1, 1, 0, 1),
     ("fc8", 1000, 1, 1, 0, 1),
-]  # fmt: skip
+]
 
 
 # %%
@@ -194,7 +195,7 @@ batches = np.arange(0, 257, 8)
 figure, axes = panels(1, height=2.9)
 axes.fill_between(batches, 0, weights / 1e9, color=tint(VERMILION, 0.7), label="weights, gradients, velocities", lw=0)
 axes.fill_between(batches, weights / 1e9, (weights + kept * batches) / 1e9, color=tint(BLUE, 0.7), lw=0,
-                  label="outputs kept for backward")  # fmt: skip
+                  label="outputs kept for backward")
 axes.axvline(128, color=INK, linewidth=1, linestyle=":")
 axes.text(130, 0.06, "the paper's batch", va="bottom")
 title = f"weights cost {weights / 1e9:.2f} GB once, outputs {kept / 1e6:.1f} MB a picture"

@@ -15,12 +15,14 @@ from matplotlib import cbook
 from matplotlib.patches import Rectangle
 
 import minialex
-from minialex import data, evaluation, init, nn, optim, use_backend
+from minialex import data, nn, optim, use_backend
 from minialex.data.color import ColorNoise
 from minialex.data.decode import decode
 from minialex.data.pipeline import Pipeline
-from minialex.trained import Trained
-from minialex.trainer import Trainer
+from minialex.nn import init
+from minialex.runs.trained import Trained
+from minialex.training import evaluation
+from minialex.training.trainer import Trainer
 
 backend = use_backend("auto")  # the compiled one where it is installed
 
@@ -40,10 +42,10 @@ places = 256 - 224 + 1  # from 0 to 32
 compare(prediction, 2 * places**2)
 
 photo = decode(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False), 256)  # any picture of yours will do
-gray = data.Normalization(np.full((3, 1, 1), 128.0))
+gray = data.Normalize(np.full((3, 1, 1), 128.0))
 pipeline = Pipeline(gray, 224)
 one = data.ArrayDataset(photo[None], [0], ["portrait"])
-loader = data.Loader(one, 1, pipeline.training(flip=True), seed=9)
+loader = data.Loader(one, 1, pipeline.training_transforms(flip=True), seed=9)
 shown = [next(loader.epoch(epoch))[0][0] for epoch in range(3)]
 
 
@@ -76,21 +78,21 @@ show(figure, "09-crops", "A portrait with the two outermost windows, and what th
 #
 # The other change is one of colour. The pixels of photographs do not fill the cube of red, green and blue: most
 # lie near the line from black to white, because light varies more than hue. **Principal components** say it in
-# numbers: axes $p_1, p_2, p_3$ at right angles, and the deviation $d_i$ of all pixels along each. The network should
+# numbers: axes $p_1, p_2, p_3$ at right angles, and the std $d_i$ of all pixels along each. The network should
 # not mind another light, so each time a picture is shown, *all* its pixels move by one and the same random colour:
 #
 # $$x' = x + c \sum_{i=1}^{3} \alpha_i\, \lambda_i\, p_i, \qquad \alpha_i \sim N(0, 1), \quad c = 0.1$$
 #
-# $\lambda_i$ is the eigenvalue, says the paper, hence a *squared* deviation (of pixels from 0 to 1, or it would be
-# huge). Its program multiplies by the deviation $d_i$ itself, and divides everything by $1 + c$ at the end. minialex
+# $\lambda_i$ is the eigenvalue, says the paper, hence a *squared* std (of pixels from 0 to 1, or it would be
+# huge). Its program multiplies by the std $d_i$ itself, and divides everything by $1 + c$ at the end. minialex
 # knows both. Below are ImageNet's own axes, as published with cuda-convnet2, the successor of that program.
 
 # %%
-deviations = np.array([19.7208, 37.0939, 121.7801])  # of pixels from 0 to 255
+stds = np.array([19.7208, 37.0939, 121.7801])  # of pixels from 0 to 255
 rows = [0.41796, -0.81698, 0.39731], [-0.71258, -0.02354, 0.70120], [-0.56351, -0.57618, -0.59200]
 vectors = np.array(rows).T  # a column for each axis
 mean = np.array([127.305, 119.715, 104.913])[:, None, None]
-imagenet = data.Statistics(np.broadcast_to(mean, (3, 256, 256)), deviations, vectors, None)
+imagenet = data.Statistics(np.broadcast_to(mean, (3, 256, 256)), stds, vectors, None)
 
 
 # %%
@@ -99,12 +101,12 @@ pixels, names = photo.reshape(3, -1)[:, ::61], ("red", "green", "blue")
 for axes, (a, b) in zip(three, ((0, 1), (0, 2), (1, 2))):
     axes.scatter(pixels[a], pixels[b], s=2, c=pixels.T / 255, linewidths=0)
     for i, color in enumerate((INK, PURPLE, VERMILION)):
-        ends = mean[:, 0] + np.outer(vectors[:, i], [-deviations[i], deviations[i]])
-        axes.plot(ends[a], ends[b], color=color, linewidth=3, label=f"$d_{i + 1}$ = {deviations[i]:.0f}")
+        ends = mean[:, 0] + np.outer(vectors[:, i], [-stds[i], stds[i]])
+        axes.plot(ends[a], ends[b], color=color, linewidth=3, label=f"$d_{i + 1}$ = {stds[i]:.0f}")
     axes.set(xlim=(-5, 260), ylim=(-5, 260), aspect="equal", xlabel=names[a], ylabel=names[b])
     axes.set_title(f"{names[a]} and {names[b]}")
 figure.legend(*three[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-show(figure, "09-cloud", "The portrait's pixels by colour, and ImageNet's three axes, each two deviations long")
+show(figure, "09-cloud", "The portrait's pixels by colour, and ImageNet's three axes, each two stds long")
 
 
 # %%
@@ -112,12 +114,12 @@ def moved(by, alphas, c=0.1):
     """The portrait in the light that three alphas make; the mean is taken off and put back, as in a network."""
     noise = ColorNoise(c, imagenet, by)
     change = noise.axes @ alphas
-    scale = 1 + c if by == "deviation" else 1
+    scale = 1 + c if by == "std" else 1
     return (photo - mean + change[:, None, None]) / scale + mean
 
 
-print("deviation of the colour added to pixels from 0 to 255: red, green, blue")
-for by in ("eigenvalue", "deviation"):
+print("std of the colour added to pixels from 0 to 255: red, green, blue")
+for by in ("eigenvalue", "std"):
     print(f"{by:>12}: {np.sqrt((ColorNoise(0.1, imagenet, by).axes ** 2).sum(1)).round(1)}")
 
 # %%
@@ -125,7 +127,7 @@ rng = np.random.default_rng(3)
 draws = rng.standard_normal((3, 3))
 figure, original, *grid = panels(7, height=1.35, width=7.5)
 paint(original, photo, "as it is")
-for start, by in ((0, "eigenvalue"), (3, "deviation")):
+for start, by in ((0, "eigenvalue"), (3, "std")):
     for axes, alphas in zip(grid[start:], draws):
         paint(axes, moved(by, alphas))
     grid[start].set_title(f"times the {by}")
@@ -133,7 +135,7 @@ show(figure, "09-colours", "The portrait in three lights, as the paper says, and
 
 # %% [markdown]
 # Vermilion is the axis of light and dark; it is by far the longest. With eigenvalues, the two others nearly vanish,
-# since squaring makes small numbers smaller: it is a change of brightness and little else. With deviations, the same
+# since squaring makes small numbers smaller: it is a change of brightness and little else. With stds, the same
 # three draws move hues as well. The paper credits this trick with "over 1 %" of top-1 error.
 #
 # ## Switches that change nothing else
@@ -165,13 +167,13 @@ def network(lrn=True, overlap=True, dropout=True):
         *stage(nn.Conv2d(16, 32, 3, padding=1, groups=2)),
         nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Flatten(),
         nn.Linear(288, 128), nn.ReLU(), nn.Dropout(0.5 if dropout else 0.0), nn.Linear(128, 10),
-    )  # fmt: skip
+    )
 
 
 # %%
 splits = data.load("shapes", size=28, train_count=pick(smoke=160, quick=1000, paper=5000), validation=0,
-                   test_count=pick(smoke=200, quick=2000, paper=10_000))  # fmt: skip
-pipeline = Pipeline(data.Normalization.channels(splits.train), 24)
+                   test_count=pick(smoke=200, quick=2000, paper=10_000))
+pipeline = Pipeline(data.Normalize.channels(splits.train), 24)
 classes = list(splits.train.classes)
 epochs = pick(smoke=1, quick=20)
 
@@ -193,7 +195,7 @@ def train(seed, crops=True, **switches):
     model = prepare(seed, **switches)
     optimizer = optim.SGD(model.parameters(), 0.02, 0.9, weight_decay=5e-4)
     schedule = optim.MultiStepLR(optimizer, [0.6 * epochs, 0.8 * epochs])
-    transforms = pipeline.training(flip=True) if crops else pipeline.evaluation()
+    transforms = pipeline.training_transforms(flip=True) if crops else pipeline.evaluation_transforms()
     trainer = Trainer(model, optimizer, schedule, data.Loader(splits.train, 32, transforms, shuffle=True, seed=seed))
     while trainer.epoch < epochs:
         for _ in trainer.steps():
@@ -279,7 +281,7 @@ for y, (name, values) in enumerate(trained_so.items()):
         right.errorbar(means[name], y, xerr=halves[name], fmt="s", color=color, capsize=4, markersize=7)
         right.plot(differences[name], y + spots, "o", color=tint(color, 0.45), markersize=3.5)
 right.axvline(0, color=INK, linewidth=1)
-left.set(title="test error: mean ± deviation over seeds", xlabel="%", yticks=range(5), yticklabels=list(trained_so))
+left.set(title="test error: mean ± std over seeds", xlabel="%", yticks=range(5), yticklabels=list(trained_so))
 left.set(ylim=(4.6, -0.6))
 right.set(title="paired differences: mean and 95 % interval", xlabel="points that the trick is worth")
 show(figure, "09-tricks", "Errors of five variants over the seeds, and the paired differences with intervals")
@@ -305,10 +307,10 @@ print("              and on test pictures:", base.round(1))
 # figure of five, some square would be vermilion though *no* trick did anything.
 #
 # Did the pairs help? If two networks of one seed share their luck, it cancels in $d_j$. For independent ones, $s$
-# would be the root of the sum of both squared deviations.
+# would be the root of the sum of both squared stds.
 
 # %%
-print("deviation of the differences      in pairs   if independent")
+print("std of the differences      in pairs   if independent")
 for name, d in differences.items():
     apart = np.hypot(errors[name].std(ddof=1), base.std(ddof=1))
     print(f"{name:<30} {d.std(ddof=1):11.2f} {apart:16.2f}")
@@ -322,7 +324,7 @@ for name, d in differences.items():
 #
 # The last trick needs no training. In testing, the paper shows the network ten windows: the four corners, the centre,
 # and their mirror images. It averages the ten *probabilities*, and so asks a small jury that sees the thing
-# from ten sides. `Pipeline.views` cuts them, and `minialex.evaluation` averages.
+# from ten sides. `Pipeline.views` cuts them, and `minialex.training.evaluation` averages.
 
 # %%
 errors["ten views"] = 100 * np.array([test(trained, views=10).mean() for trained in all_on])
@@ -356,7 +358,7 @@ show(figure, "09-views", "The windows of the ten views, and the error of each ne
 gain = base - errors["ten views"]
 means["ten views"], halves["ten views"] = gain.mean(), T * gain.std(ddof=1) / len(gain) ** 0.5
 paper = {"no crops, no flips": "-", "no LRN": "1.4 (1.2)", "no overlap": "0.4 (0.3)", "no dropout": "-",
-         "ten views": "1.5 (1.3)"}  # fmt: skip
+         "ten views": "1.5 (1.3)"}
 print(f"{'':<22} {'the paper':<20} here, {len(seeds)} seeds")
 for name, theirs in paper.items():
     print(f"{name:<22} {theirs:<20} {means[name]:+.2f} ± {halves[name]:.2f}")
@@ -414,8 +416,8 @@ print(f"THE CLOSING NUMBER: to see 0.4 points in our small network, train {neede
 # %% tags=["exercise"]
 # 9.1  The colour (3,) that is added to every pixel, as the paper's
 #      formula says, for pixels from 0 to 1. vectors: (3, 3), the axes
-#      as columns; deviations: along each of them.
-def colour(alphas, deviations, vectors, c): ...
+#      as columns; stds: along each of them.
+def colour(alphas, stds, vectors, c): ...
 
 
 check("9.1", colour)
@@ -424,8 +426,8 @@ check("9.1", colour)
 # <details><summary>Solution 9.1</summary>
 #
 # ```python
-# def colour(alphas, deviations, vectors, c):
-#     return c * vectors @ (alphas * deviations**2)
+# def colour(alphas, stds, vectors, c):
+#     return c * vectors @ (alphas * stds**2)
 # ```
 #
 # An eigenvalue of the covariance is the variance along its axis.
@@ -505,7 +507,7 @@ check("9.4", jury)
 # * `minialex/data/pipeline.py`, `Pipeline`: the order of normalisation, crop, flip and noise, in one place.
 # * `minialex/data/color.py`, `ColorNoise`, both readings; `minialex/data/moments.py`, `Sums.statistics`: the axes,
 #   from whole numbers, so that no order of adding changes them.
-# * `minialex/evaluation.py`, `log_probabilities`: the jury, with logarithms.
-# * `minialex/recipes/paper.toml` and `minialex/recipes/2012.toml`: the paper's training and its program's.
+# * `minialex/training/evaluation.py`, `log_probabilities`: the jury, with logarithms.
+# * `minialex/training/recipes/`: `paper.toml` and `2012.toml`: the paper's training and its program's.
 #
 # Next: [lesson 10](10_cuda.ipynb), where all of this is computed by a GPU that is not there.

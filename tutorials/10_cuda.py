@@ -8,20 +8,23 @@
 # You need lesson 4: the convolution, and im2col. Not needed: C++, beyond reading `for` and `if`, or a graphics card.
 
 # %%
+import ladder
 import numpy as np
 from lesson import BLUE, GRID, PALE, VERMILION, check, compare, panels, pick, pictures, show, tint
 from matplotlib.patches import Rectangle
 from squares import sheet
 
 import minialex
-from minialex import Tensor, data, functional, models, resources, use_backend
-from minialex.backends import cuda_emulator, cuda_ladder, cuda_launch
+from minialex import Tensor, data, functional, models, use_backend
+from minialex.backends.cuda import emulator
+from minialex.backends.cuda import launch as cuda_launch
+from minialex.support import resources
 from minialex.window import Window
 
 # %%
 rng = np.random.default_rng(10)
 try:
-    cuda_emulator.compiler()
+    emulator.compiler()
 except OSError as error:
     print(f"This lesson is skipped: {error}")
     raise SystemExit from None
@@ -49,7 +52,7 @@ extern "C" __global__ void my_relu(global<const REAL> x, global<REAL> y, int n) 
 n = 90
 x = rng.standard_normal(n).astype(np.float32)
 y = np.empty_like(x)
-report = cuda_emulator.check("my_relu", 3, 32, x, y, n, text=RELU)  # 3 blocks of 32 threads
+report = emulator.check("my_relu", 3, 32, x, y, n, text=RELU)  # 3 blocks of 32 threads
 print("right:", np.array_equal(y, np.maximum(x, 0)), f" {report.loads} loads, {report.stores} stores")
 
 # %% [markdown]
@@ -73,7 +76,7 @@ extern "C" __global__ void sign_here(global<int> block, global<int> thread, int 
 }
 """
 block, thread = np.empty(n, np.int32), np.empty(n, np.int32)
-report = cuda_emulator.check("sign_here", 3, 32, block, thread, n, text=WHERE)
+report = emulator.check("sign_here", 3, 32, block, thread, n, text=WHERE)
 
 # %%
 figure, axes = sheet(36, 5.4)
@@ -101,7 +104,7 @@ prediction = ...
 
 # %%
 careless = RELU.replace("if (i >= n) return;", "")
-report = cuda_emulator.check("my_relu", 3, 32, x, np.empty_like(x), n, text=careless)
+report = emulator.check("my_relu", 3, 32, x, np.empty_like(x), n, text=careless)
 compare(prediction, report.count)
 print(report.problems[0])
 
@@ -126,7 +129,7 @@ x = room[-room.ctypes.data % 32 // 4 :][: 32 * 16]  # begins with a sector
 stored = np.zeros(16 + 32, np.float32)
 y = stored[-stored.ctypes.data % 32 // 4 :][:32]
 strides = range(1, 17)
-counts = [cuda_emulator.check("strided", 1, 32, x, y, s, text=STRIDED).sectors - 4 for s in strides]  # 4: of y
+counts = [emulator.check("strided", 1, 32, x, y, s, text=STRIDED).sectors - 4 for s in strides]  # 4: of y
 
 # %% [markdown]
 # **Predict**: with stride 1 a warp fetches 4 sectors. How many with stride 8?
@@ -172,7 +175,7 @@ extern "C" __global__ void reverse(global<const REAL> x, global<REAL> y) {
 }
 """
 x, y = rng.uniform(1, 9, 64).astype(np.float32), np.zeros(64, np.float32)
-report = cuda_emulator.check("reverse", 1, 64, x, y, text=REVERSE)
+report = emulator.check("reverse", 1, 64, x, y, text=REVERSE)
 print(next(problem for problem in report.problems if "race: reads" in problem))
 
 # %% [markdown]
@@ -186,7 +189,7 @@ prediction = ...
 # %%
 cured = REVERSE.replace("= x[t];", "= x[t];\n    __syncthreads();")
 right_y = np.zeros(64, np.float32)
-report = cuda_emulator.check("reverse", 1, 64, x, right_y, text=cured)
+report = emulator.check("reverse", 1, 64, x, right_y, text=cured)
 compare(prediction, (y != x[::-1]).sum())
 print(f"with a barrier: {report.count} problems, {(right_y != x[::-1]).sum()} wrong")
 
@@ -255,12 +258,12 @@ print("\n".join(lines[start : lines.index("}", start) + 1]))
 
 
 # %%
-class Counting(cuda_emulator.EmulatorLauncher):
+class Counting(emulator.EmulatorLauncher):
     """Runs kernels in the checked build, and keeps the report of the last."""
 
     def launch(self, kernel, real, grid, block, values):
         text = cuda_launch.source(kernel.file)
-        self.report = cuda_emulator.run_checked(kernel, text, real, grid, block, values)
+        self.report = emulator.run_checked(kernel, text, real, grid, block, values)
 
 
 # %%
@@ -268,8 +271,8 @@ launch = Counting()
 size = pick(smoke=64, quick=128)
 a, b = rng.standard_normal((2, size, size), np.float32)
 matrix_loads = {}
-for rung in cuda_ladder.MATMUL:
-    c = cuda_ladder.matmul(launch, rung, a, b)
+for rung in ladder.MATMUL:
+    c = ladder.matmul(launch, rung, a, b)
     matrix_loads[rung] = launch.report.loads
     print(f"{rung:8} {launch.report.loads:9,} loads  right: {np.allclose(c, a @ b, atol=1e-3)}")
 
@@ -295,8 +298,8 @@ prediction = ...
 x, w = rng.standard_normal((2, 16, 13, 13), np.float32), rng.standard_normal((64, 16, 3, 3), np.float32)
 expected = functional.conv2d(Tensor(x), Tensor(w), None, padding=1).numpy()
 conv_loads = {}
-for rung in cuda_ladder.CONV2D:
-    y = cuda_ladder.conv2d(launch, rung, x, w, None, Window.over(x.shape, (3, 3), padding=1))
+for rung in ladder.CONV2D:
+    y = ladder.conv2d(launch, rung, x, w, None, Window.over(x.shape, (3, 3), padding=1))
     conv_loads[rung] = launch.report.loads
     print(f"{rung:13} {launch.report.loads:9,} loads  right: {np.allclose(y, expected, atol=1e-3)}")
 compare(prediction, round(conv_loads["direct"] / conv_loads["implicit_gemm"], 1), " times")
@@ -474,7 +477,7 @@ check("10.5", pixel)
 # * `kernels/common.cuh`, one page: all that the kernels take for granted. Then `kernels/relu.cu` and `pool.cu`.
 # * `kernels/matmul.cu` and `tile.cuh`, `tile_product`: the third rung, and why one row of its tile is 68 wide, not 64.
 # * `kernels/conv2d.cu`, `conv2d_implicit_gemm` and `Counter`: exercise 10.5 without divisions.
-# * `minialex/backends/cuda_ladder.py`: who starts them; `cuda_launch.py`, `Launcher.check`: what can go wrong there.
+# * `tutorials/ladder.py`: who starts them; `cuda_launch.py`, `Launcher.check`: what can go wrong there.
 # * `kernels/checked.h`, `Shared`: how a race is caught, in forty lines.
 #
 # This was the last lesson. From one scalar with a gradient you have come to the kernels that a GPU trains AlexNet with;

@@ -12,7 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from minialex import cli, files  # noqa: E402  this checkout's package
+from minialex import cli  # noqa: E402  this checkout's package
+from minialex.support import files  # noqa: E402
 
 # Seconds at `quick` on two cores, kernels compiled; at `smoke` every lesson has 20.
 BUDGETS = {"01": 15, "02": 15, "03": 30, "04": 45, "05": 20, "06": 180, "07": 600, "08": 60, "09": 480, "10": 60}
@@ -91,9 +92,13 @@ def execute(lesson, size):
         cell.id = f"cell-{number}"
     resources = {"metadata": {"path": str(HERE)}}
     client = NotebookClient(
-        notebook, timeout=None, kernel_name="python3", resources=resources, record_timing=False,
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        resources=resources,
+        record_timing=False,
         extra_arguments=["--log-level=ERROR"],
-    )  # fmt: skip
+    )
     try:
         client.execute()
     except CellExecutionError as error:
@@ -121,9 +126,11 @@ def _parse(argv):
     parser.prog = "python tutorials/build.py"
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="a number or a name, such as 1 or 01_autograd")
     parser.add_argument(
-        "--size", choices=("smoke", "quick", "paper"), default="quick",
+        "--size",
+        choices=("smoke", "quick", "paper"),
+        default="quick",
         help="how much is computed; smoke writes no notebook (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument("--html", metavar="DIR", type=cli.folder, help="also write all lessons as pages to read")
     parser.add_argument("--no-execute", action="store_true", help="leave the notebooks as they are: only write pages")
     return parser.parse_args(argv)

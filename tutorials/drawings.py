@@ -24,8 +24,15 @@ def graph(axes, root, names=None, grads=True):
         for node in column:
             x, y = places[id(node)]
             color = INK if node.parents else BLUE
-            box = FancyBboxPatch((x - 0.52, y - 0.36), 1.04, 0.72, boxstyle="round,pad=0,rounding_size=0.12",
-                                 facecolor=tint(color, 0.1), edgecolor=color, linewidth=1)  # fmt: skip
+            box = FancyBboxPatch(
+                (x - 0.52, y - 0.36),
+                1.04,
+                0.72,
+                boxstyle="round,pad=0,rounding_size=0.12",
+                facecolor=tint(color, 0.1),
+                edgecolor=color,
+                linewidth=1,
+            )
             axes.add_patch(box)
             name = names.get(id(node)) or node.backward.__qualname__.split(".<locals>")[0].split(".")[-1]
             axes.text(x, y + (0.17 if grads else 0), f"{name} = {node.data:.4g}", ha="center", va="center")

@@ -130,4 +130,3 @@ def _shown(values, most=90):
     text = ", ".join(np.array2string(v, separator=", ") if isinstance(v, np.ndarray) else repr(v) for v in values)
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
-

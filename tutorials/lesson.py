@@ -1,7 +1,7 @@
 """What all lessons share: how large they run, the look of their figures, and where a figure goes.
 
-    MINIALEX_SIZE=smoke      the smallest sizes that still run every line; the default is quick, paper is the largest
-    MINIALEX_FIGURES=DIR     figures are also written there, as NAME.png; plain Python shows none otherwise
+MINIALEX_SIZE=smoke      the smallest sizes that still run every line; the default is quick, paper is the largest
+MINIALEX_FIGURES=DIR     figures are also written there, as NAME.png; plain Python shows none otherwise
 """
 
 from __future__ import annotations
@@ -22,22 +22,57 @@ from minialex.plotting import style
 from minialex.plotting.style import BLUE, GRID, INK, PALE, PURPLE, VERMILION, tint
 
 __all__ = [
-    "BLUE", "GRID", "INK", "PALE", "PURPLE", "SIZES", "VERMILION",
-    "check", "compare", "panels", "pick", "pictures", "show", "tint",
-]  # fmt: skip
+    "BLUE",
+    "GRID",
+    "INK",
+    "PALE",
+    "PURPLE",
+    "SIZES",
+    "VERMILION",
+    "check",
+    "compare",
+    "panels",
+    "pick",
+    "pictures",
+    "show",
+    "tint",
+]
 
 SIZES = ("smoke", "quick", "paper")
 
-matplotlib.rcParams.update({
-    "axes.titlelocation": "left", "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlecolor": INK,
-    "axes.labelsize": 9, "axes.labelcolor": INK, "text.color": INK, "font.size": 9,
-    "xtick.labelsize": 8, "ytick.labelsize": 8, "xtick.color": INK, "ytick.color": INK,
-    "xtick.major.size": 0, "ytick.major.size": 0, "xtick.minor.size": 0, "ytick.minor.size": 0,
-    "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.7, "axes.axisbelow": True, "axes.edgecolor": GRID,
-    "axes.spines.left": False, "axes.spines.right": False, "axes.spines.top": False, "axes.spines.bottom": False,
-    "axes.prop_cycle": matplotlib.cycler(color=[BLUE, VERMILION, PURPLE, INK]), "legend.frameon": False,
-    "lines.linewidth": 1.8, "image.cmap": "gray",
-})  # fmt: skip
+matplotlib.rcParams.update(
+    {
+        "axes.titlelocation": "left",
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.titlecolor": INK,
+        "axes.labelsize": 9,
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "font.size": 9,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "xtick.major.size": 0,
+        "ytick.major.size": 0,
+        "xtick.minor.size": 0,
+        "ytick.minor.size": 0,
+        "axes.grid": True,
+        "grid.color": GRID,
+        "grid.linewidth": 0.7,
+        "axes.axisbelow": True,
+        "axes.edgecolor": GRID,
+        "axes.spines.left": False,
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.spines.bottom": False,
+        "axes.prop_cycle": matplotlib.cycler(color=[BLUE, VERMILION, PURPLE, INK]),
+        "legend.frameon": False,
+        "lines.linewidth": 1.8,
+        "image.cmap": "gray",
+    }
+)
 
 
 def pick(*, smoke, quick, paper=None):

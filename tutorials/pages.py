@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-from minialex import cli, files
+from minialex import cli
+from minialex.support import files
 
 try:
     import nbformat
@@ -81,8 +82,6 @@ class _Exporter(HTMLExporter):
     @pass_context
     def markdown2html(self, context, source):
         return MarkdownWithMath(renderer=_Renderer(escape=False, anchor_link_text="")).render(source)
-
-
 
 
 def write_pages(notebooks, folder):

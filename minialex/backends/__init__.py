@@ -10,9 +10,9 @@ import importlib
 
 _CLASSES = {
     "numpy": (".numpy_backend", "NumPyBackend"),
-    "numba": (".numba_backend", "NumbaBackend"),
-    "cupy": (".cuda_cupy", "CupyBackend"),
-    "emulator": (".cuda_emulator", "EmulatorBackend"),
+    "numba": (".fast_cpu.backend", "NumbaBackend"),
+    "cupy": (".cuda.gpu", "CupyBackend"),
+    "emulator": (".cuda.emulator", "EmulatorBackend"),
 }
 _made: dict = {}
 _default = "numpy"
@@ -54,6 +54,6 @@ def use_backend(backend):
     """Make a backend the default for new tensors, by name; returns it. ValueError for an unknown name."""
     global _default
     made = get_backend(backend)
-    made.chosen()
+    made.on_selected()
     _default = made.name
     return made

@@ -12,13 +12,13 @@ import math
 import numpy as np
 
 from .. import random
-from .host import Host
+from .base import Backend
 
 _COLUMNS = 1 << 20  # bytes of columns that a convolution makes at a time, if more than one picture's
 _CHUNK = 1 << 15  # elements an optimiser updates at a time: its temporaries stay in the cache
 
 
-class NumPyBackend(Host):
+class NumPyBackend(Backend):
     """Methods come in pairs, `f` and `f_backward`. A forward that its backward needs something of returns
     (y, saved), and what `saved` holds only that pair knows."""
 
@@ -185,21 +185,21 @@ class NumPyBackend(Host):
         xp = self.xp
         axes, column = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
         mean, variance = statistics or (x.mean(axis=axes), x.var(axis=axes))
-        deviation = xp.sqrt(variance + x.dtype.type(eps))
-        z = (x - mean.reshape(column)) / deviation.reshape(column)
+        std = xp.sqrt(variance + x.dtype.type(eps))
+        z = (x - mean.reshape(column)) / std.reshape(column)
         y = z if w is None else z * w.reshape(column)
         y = y if b is None else y + b.reshape(column)
-        return y, mean, variance, (z, deviation)
+        return y, mean, variance, (z, std)
 
     def batch_norm_backward(self, gy, saved, w, training):
-        """gx = (gz - mean gz - z mean(gz z)) / deviation in training, gz / deviation otherwise; gw, gb"""
-        z, deviation = saved
+        """gx = (gz - mean gz - z mean(gz z)) / std in training, gz / std otherwise; gw, gb"""
+        z, std = saved
         axes, column = (0, *range(2, z.ndim)), (-1, *[1] * (z.ndim - 2))
         gb, gw = gy.sum(axis=axes), (gy * z).sum(axis=axes)
         gz = gy if w is None else gy * w.reshape(column)
         if training:
             gz = gz - gz.mean(axis=axes, keepdims=True) - z * (gz * z).mean(axis=axes, keepdims=True)
-        return gz / deviation.reshape(column), gw, gb
+        return gz / std.reshape(column), gw, gb
 
     # ------------------------------------------------------------------------------ softmax and loss
 
@@ -301,7 +301,7 @@ class _ConvBuffers:
         self.xp, self.window = xp, window
         self.padded = xp.zeros((block, channels, *window.padded), dtype)
         self.columns = xp.empty((block, groups, rows // groups, length), dtype)
-        self.six = (block, channels, *window.kernel, *window.output)
+        self.window_shape = (block, channels, *window.kernel, *window.output)
 
     def im2col(self, pictures):
         """columns[n, (c, u, v), (i, j)] = the pixel of channel c that tap (u, v) of output place (i, j) meets."""
@@ -310,14 +310,16 @@ class _ConvBuffers:
         n, c, h, w = self.padded.strides
         (sh, sw), (dh, dw) = self.window.stride, self.window.dilation
         # seen[n, c, u, v, i, j] is padded[n, c, i s + u d, j s + v d]: six axes over four, by strides alone
-        seen = self.xp.lib.stride_tricks.as_strided(self.padded, self.six, (n, c, h * dh, w * dw, h * sh, w * sw))
-        self.columns.reshape(self.six)[:count] = seen[:count]
+        seen = self.xp.lib.stride_tricks.as_strided(
+            self.padded, self.window_shape, (n, c, h * dh, w * dw, h * sh, w * sw)
+        )
+        self.columns.reshape(self.window_shape)[:count] = seen[:count]
         return self.columns[:count]
 
     def col2im(self, columns):
         """The adjoint of im2col: every column entry is added back to the pixel it was copied from."""
         pictures = self.xp.zeros((len(columns), *self.padded.shape[1:]), self.padded.dtype)
-        taps = columns.reshape(len(columns), self.six[1], math.prod(self.window.kernel), *self.window.output)
+        taps = columns.reshape(len(columns), self.window_shape[1], math.prod(self.window.kernel), *self.window.output)
         for place, tap in enumerate(self.window.taps()):
             pictures[:, :, *tap] += taps[:, :, place]
         return pictures[:, :, *self.window.inside]

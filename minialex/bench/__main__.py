@@ -77,7 +77,7 @@ def _loader(options, contenders, device, machine):
     bench = loader.LoaderBench(
         options.loader, contenders, device, batch_size, options.threads, options.repeat, pictures, _status
     )
-    with cli.blame_input():
+    with cli.as_user_error():
         try:
             result = bench.measure()
         finally:

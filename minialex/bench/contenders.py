@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import cli
+from ..support.errors import UserError
 from .ours import Minialex
 from .rivals import RIVALS, Torch
 
@@ -27,7 +27,7 @@ def choose(device, backend_names, rival_names, say):
                 chosen.append(device.make(name))
             except Exception as error:  # a library's own: an extension that does not load, a device that is not there
                 if names is not None:
-                    raise cli.UserError(f"{name} does not run here ({reason(error)})") from error
+                    raise UserError(f"{name} does not run here ({reason(error)})") from error
                 say(f"{name}: left out ({reason(error)})")
     return chosen
 

@@ -15,7 +15,8 @@ from functools import partial
 
 import numpy as np
 
-from .. import backends, cli
+from .. import backends
+from ..support.errors import as_user_error
 from . import contenders, rivals
 from .floors import Limits
 from .measure import interleave, medians
@@ -75,7 +76,7 @@ class Gpu:
     warm_ups = 10  # in which kernels are compiled, pools grow, and cuDNN tries its algorithms
 
     def __init__(self, thread_count, precisions=PRECISIONS, clock=time.perf_counter):
-        with cli.blame_input():
+        with as_user_error():
             self.backend = backends.get_backend("cupy")
         self.thread_count, self.precisions, self._clock, self.cupy = thread_count, precisions, clock, self.backend.xp
 

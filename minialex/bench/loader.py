@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ..data import Loader, Normalization, folder, listing, packed
+from ..data import Loader, Normalize, folder, listing, packed
 from ..data.pack import pack
 from ..data.pipeline import Pipeline
 from ..data.splitting import spread
@@ -54,8 +54,13 @@ class LoaderBench:
             {"contender": row[0], "images_per_second": self.batch_size / median, "every_run": taken[row]}
             for row, median in medians(taken).items()
         ]
-        return {"network": WORKLOAD.name, "batch_size": self.batch_size, "pictures": self.pictures,
-                "loaders": loaders, "networks": networks}  # fmt: skip
+        return {
+            "network": WORKLOAD.name,
+            "batch_size": self.batch_size,
+            "pictures": self.pictures,
+            "loaders": loaders,
+            "networks": networks,
+        }
 
     def _sources(self, temporary):
         """{"files", "packed": {threads: data set}} of the same pictures; of a folder packed already only that."""
@@ -75,8 +80,8 @@ class LoaderBench:
 
     def _epoch(self, dataset, count):
         """A function that loads all pictures once, cropped, flipped, the mean image subtracted."""
-        pipeline = Pipeline(Normalization.mean_image(dataset), WORKLOAD.size)
-        loader = Loader(dataset, self.batch_size, pipeline.training(flip=True), shuffle=True, workers=count)
+        pipeline = Pipeline(Normalize.mean_image(dataset), WORKLOAD.size)
+        loader = Loader(dataset, self.batch_size, pipeline.training_transforms(flip=True), shuffle=True, workers=count)
 
         def run():
             for _ in loader.epoch():
@@ -100,13 +105,15 @@ def text(result):
     loaders += [[row["source"], str(row["threads"]), _rate(row)] for row in result["loaders"]]
     networks = [["training step", "images/s"], *([row["contender"], _rate(row)] for row in result["networks"])]
     shape = f"crops of {WORKLOAD.size} from {folder.SIZE} pixels, flips, mean image"
-    return "\n".join([
-        f"loader alone, {result['pictures']:,} pictures in batches of {result['batch_size']}: {shape}",
-        report.table(loaders),
-        f"{result['network']} alone, batches of {result['batch_size']}",
-        report.table(networks),
-        *verdicts(result),
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"loader alone, {result['pictures']:,} pictures in batches of {result['batch_size']}: {shape}",
+            report.table(loaders),
+            f"{result['network']} alone, batches of {result['batch_size']}",
+            report.table(networks),
+            *verdicts(result),
+        ]
+    )
 
 
 def verdicts(result):

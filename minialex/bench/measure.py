@@ -52,9 +52,7 @@ class Bench:
                 self.watch(f"memory: {row['contender']}")
                 row |= self.device.memory(by_name[row["contender"]], workload, batch_size)
         precision = {"precision": self.precision} if self.precision else {}
-        return {
-            "network": workload.name, "batch_size": batch_size, **precision, "parameters": parameters, "rows": rows,
-        }  # fmt: skip
+        return {"network": workload.name, "batch_size": batch_size, **precision, "parameters": parameters, "rows": rows}
 
     def _times(self, workload, batch_size, costs):
         networks = self._networks(workload, batch_size)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .. import backends, functional, models, nn
+from .. import backends, functional, nn
 from ..tensor import Tensor, no_grad
+from ..training.recipe import make_optimizer
 from .workloads import RECIPE
 
 
@@ -49,7 +50,7 @@ class Minialex:
         """The optimiser's step on all parameters."""
         for p in model.parameters():
             p.grad = self.backend.xp.full_like(p.data, 1e-3)
-        return models.optimizer(model, RECIPE).step
+        return make_optimizer(model, RECIPE).step
 
     def _tensor(self, array, requires_grad):
         return Tensor(array, requires_grad=requires_grad, backend=self.backend)
@@ -59,7 +60,7 @@ class Network:
     """A network in training, with its optimiser and one batch."""
 
     def __init__(self, model, backend, batch):
-        self.model, self.optimizer = model, models.optimizer(model, RECIPE)
+        self.model, self.optimizer = model, make_optimizer(model, RECIPE)
         self.images, self.labels = Tensor(batch[0], backend=backend), batch[1]
 
     def step(self):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from .. import __version__, files
+from .. import __version__
+from ..support import files
+from ..support.text import aligned
 
 FLOOR = """\
 floor: each layer's multiplications at the machine's GEMM peak, or its arrays once through memory at the bandwidth,
@@ -43,13 +45,18 @@ def network(result):
         figures += [name.replace("_mib", " MiB") for name in memory]
         lines.append([kind, *figures])
         for row in rows:
-            lines.append([
-                row["contender"], f"{scale * row['seconds']:.4f}", f"{row['images_per_second']:,.1f}",
-                f"{row['gflops']:.1f}",
-                _optional(row["times_torch"], "{:.2f}"), f"{scale * row['floor_seconds']:.4f}",
-                _percent(row["floor_computing"]),
-                *(_optional(row.get(name), "{:,.0f}") for name in memory),
-            ])  # fmt: skip
+            lines.append(
+                [
+                    row["contender"],
+                    f"{scale * row['seconds']:.4f}",
+                    f"{row['images_per_second']:,.1f}",
+                    f"{row['gflops']:.1f}",
+                    _optional(row["times_torch"], "{:.2f}"),
+                    f"{scale * row['floor_seconds']:.4f}",
+                    _percent(row["floor_computing"]),
+                    *(_optional(row.get(name), "{:,.0f}") for name in memory),
+                ]
+            )
     footnote = FLOOR + (ON_GPU if on_gpu else ON_HOST)
     return f"{title(result)}, {result['parameters']:,} parameters\n{table(lines)}\n{footnote}"
 
@@ -103,11 +110,7 @@ def title(result):
 
 def table(lines):
     """Rows of texts in columns, the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join(
-        "  ".join(["", line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))])
-        for line in lines
-    )
+    return aligned(lines, indent="  ")
 
 
 def _percent(share):

@@ -161,9 +161,13 @@ def _layer(layer):
             )
         case nn.AvgPool2d():
             return torch.nn.AvgPool2d(
-                layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode, layer.count_include_pad,
+                layer.kernel_size,
+                layer.stride,
+                layer.padding,
+                layer.ceil_mode,
+                layer.count_include_pad,
                 layer.divisor_override,
-            )  # fmt: skip
+            )
         case nn.AdaptiveAvgPool2d():
             return torch.nn.AdaptiveAvgPool2d(layer.output_size)
         case nn.LocalResponseNorm() if not layer.ours["within_channel"] and layer.ours["groups"] == 1:
@@ -187,7 +191,13 @@ def _convolution(layer):
     (top, bottom), (left, right) = (m if isinstance(m, tuple) else (m, m) for m in margins)
     even = top == bottom and left == right
     convolution = torch.nn.Conv2d(
-        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, (top, left) if even else 0,
-        layer.dilation, layer.groups, layer.bias is not None,
-    )  # fmt: skip
+        layer.in_channels,
+        layer.out_channels,
+        layer.kernel_size,
+        layer.stride,
+        (top, left) if even else 0,
+        layer.dilation,
+        layer.groups,
+        layer.bias is not None,
+    )
     return convolution if even else torch.nn.Sequential(torch.nn.ZeroPad2d((left, right, top, bottom)), convolution)

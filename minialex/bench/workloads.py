@@ -11,7 +11,7 @@ from .. import models, nn
 from ..models.names import published_names
 from ..tensor import Tensor, no_grad
 
-RECIPE = models.PRESETS["alexnet"].training  # momentum 0.9, weight decay 0.0005: the optimiser of every network here
+RECIPE = models.PRESETS["alexnet"].recipe  # momentum 0.9, weight decay 0.0005: the optimiser of every network here
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Libraries of other formats are imported where they are used, so that this packag
 
 from __future__ import annotations
 
-from ..checkpoint import Checkpoint
+from ..runs.checkpoint import Checkpoint
 from .description import describe, state_dict
 from .formats import read, write
 from .variants import grouped, in_channel_order, merged

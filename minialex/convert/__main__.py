@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from .. import cli, models
-from ..checkpoint import Checkpoint
-from ..data import Normalization
+from ..data import Normalize
+from ..runs.checkpoint import Checkpoint
 from . import formats
 from .description import NO_NORMALIZATION, describe, guess, torchvision_normalization, with_classes
 from .variants import grouped, in_channel_order, merged
@@ -34,7 +34,7 @@ examples:
 
 _NORMALIZATION = (
     "what pixels from 0 to 255 go through, for weights that do not say it: torchvision, none, or means of red, green, "
-    "blue, then perhaps their deviations, as in 122.7,116.7,104.0 or 122.7,116.7,104.0/58.4,57.1,57.4 "
+    "blue, then perhaps their stds, as in 122.7,116.7,104.0 or 122.7,116.7,104.0/58.4,57.1,57.4 "
     "(default: torchvision for alexnet_torchvision, else none)"
 )
 
@@ -42,14 +42,14 @@ _NORMALIZATION = (
 def main(argv=None):
     """The command: read, describe, change, write."""
     options = _parse(argv)
-    with cli.blame_input():
+    with cli.as_user_error():
         formats.writer(options.output)  # before a large file is read for nothing
         found = formats.read(options.input)
         saved = _with_options(found, options) if isinstance(found, Checkpoint) else _described(found, options)
         changed = merged(saved) if options.merge else grouped(saved) if options.group else saved
         if options.channel_order:
             changed = in_channel_order(changed, options.channel_order.upper())
-        if saved.training and not changed.training:
+        if saved.trainer_state and not changed.trainer_state:
             _remark("the optimiser's state no longer fits and is left out: a run cannot be resumed from this")
         formats.write(options.output, changed, options.weights_only)
     count = sum(array.size for array in changed.weights.values())
@@ -75,9 +75,12 @@ def _described(arrays, options):
     try:
         model = options.model or guess(arrays, options.input_size)
         saved = describe(
-            arrays, model, input_size=options.input_size, normalization=options.normalization,
+            arrays,
+            model,
+            input_size=options.input_size,
+            normalization=options.normalization,
             classes=_lines(options.classes) if options.classes else None,
-        )  # fmt: skip
+        )
     except ValueError as error:
         raise ValueError(f"{options.input}: {error}") from error
     if not options.model:
@@ -101,11 +104,11 @@ def _lines(path):
 
 
 def _normalization(text):
-    """An argparse type: a Normalization by its name or its numbers. ValueError for others."""
+    """An argparse type: a Normalize by its name or its numbers. ValueError for others."""
     named = {"torchvision": torchvision_normalization(), "none": NO_NORMALIZATION}
     if text in named:
         return named[text]
-    return Normalization(*([[[float(number)]] for number in part.split(",")] for part in text.split("/")))
+    return Normalize(*([[[float(number)]] for number in part.split(",")] for part in text.split("/")))
 
 
 def _parse(argv):
@@ -113,22 +116,27 @@ def _parse(argv):
     parser.add_argument("input", metavar="IN", help="the file to read")
     parser.add_argument("output", metavar="OUT", help="the file to write")
     parser.add_argument(
-        "--model", choices=tuple(models.PRESETS), metavar="NAME",
+        "--model",
+        choices=tuple(models.PRESETS),
+        metavar="NAME",
         help="the network of weights that do not say it (default: the only one with their shapes); "
         f"one of {', '.join(models.PRESETS)}",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--input-size", type=cli.whole_number(1), metavar="PIXELS",
+        "--input-size",
+        type=cli.whole_number(1),
+        metavar="PIXELS",
         help="side of the pictures, for weights that do not say it (default: as published)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--classes", metavar="FILE", help="names of the classes, one a line (default: those of IN, or class 0, ...)"
     )
     parser.add_argument("--normalization", type=_normalization, metavar="N", help=_NORMALIZATION)
     parser.add_argument(
-        "--channel-order", choices=("rgb", "bgr"),
+        "--channel-order",
+        choices=("rgb", "bgr"),
         help="make the first convolution expect this order (default: that of IN)",
-    )  # fmt: skip
+    )
     groups = parser.add_mutually_exclusive_group()
     groups.add_argument("--merge", action="store_true", help="alexnet without groups, as alexnet_merged")
     groups.add_argument(

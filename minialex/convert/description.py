@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import init, models
-from ..checkpoint import Checkpoint
-from ..data import Normalization
+from .. import models
+from ..data import Normalize
 from ..models.layout import has_weights, layout
+from ..nn import init
+from ..runs.checkpoint import Checkpoint
 from .keras import from_keras
 
 # torchvision's transforms, on a scale of 0 to 1: https://docs.pytorch.org/vision/stable/models.html
 _TORCHVISION = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 _PHOTOGRAPH = 256  # what networks for ImageNet bring the shorter side of a photograph to
-NO_NORMALIZATION = Normalization(np.zeros((3, 1, 1)))
+NO_NORMALIZATION = Normalize(np.zeros((3, 1, 1)))
 
 
 def state_dict(arrays):
@@ -30,7 +31,7 @@ def describe(arrays, model=None, *, input_size=None, classes=None, normalization
 
     model: the preset they are of; by default the only one that has these shapes. input_size: pixels a side of its
     pictures (default: as published). classes: a name for each logit (default: "class 0", ...). normalization: a
-    Normalization (default: torchvision's for its network, else none).
+    Normalize (default: torchvision's for its network, else none).
     ValueError where no preset fits, several do, or the one given does not.
     """
     arrays = state_dict(arrays)
@@ -64,7 +65,7 @@ def with_classes(saved, classes):
 def torchvision_normalization():
     """torchvision's (x / 255 - mean) / std for pixels from 0 to 255."""
     mean, std = (255 * np.array(values)[:, None, None] for values in _TORCHVISION)
-    return Normalization(mean, std)
+    return Normalize(mean, std)
 
 
 def guess(arrays, input_size=None):
@@ -80,8 +81,8 @@ def guess(arrays, input_size=None):
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise ValueError(f"these weights fit {', '.join(fitting)}, which differ in what has no weights: say --model")
-    raise ValueError("these weights fit none of the networks by name and shape: say --model to learn what does not fit")
+        raise ValueError(f"these weights fit {', '.join(fitting)}, which differ in what has no weights: give model=...")
+    raise ValueError("these weights fit no network by name and shape: give model=... to learn what does not fit")
 
 
 def _fit(arrays, model, input_size):

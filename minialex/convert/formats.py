@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import checkpoint, files
 from ..models.layout import layout
+from ..runs import checkpoint
+from ..support import files
 from .keras import to_keras
 
 DESCRIPTION = "checkpoint"  # checkpoint.to_arrays's name for it, and ours in metadata

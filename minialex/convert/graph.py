@@ -95,9 +95,16 @@ def _(layer: nn.Dropout, graph, row, x):
 def _(layer: nn.Conv2d, graph, row, x):
     (top, bottom), (left, right) = window_of(layer, row.input).padding
     return graph.add(
-        "Conv", row.name, x, *graph.parameters(row, "weight", "bias"), group=layer.groups, strides=layer.stride,
-        dilations=layer.dilation, kernel_shape=layer.kernel_size, pads=(top, left, bottom, right),
-    )  # fmt: skip
+        "Conv",
+        row.name,
+        x,
+        *graph.parameters(row, "weight", "bias"),
+        group=layer.groups,
+        strides=layer.stride,
+        dilations=layer.dilation,
+        kernel_shape=layer.kernel_size,
+        pads=(top, left, bottom, right),
+    )
 
 
 @_emit.register
@@ -160,9 +167,14 @@ def _(layer: nn.LocalResponseNorm, graph, row, x):
         before, after = n // 2, (n - 1) // 2
         squares = graph.add("Mul", f"{name}.squares", x, x)
         mean = graph.add(
-            "AveragePool", f"{name}.mean", squares, count_include_pad=1, kernel_shape=(n, n), strides=(1, 1),
+            "AveragePool",
+            f"{name}.mean",
+            squares,
+            count_include_pad=1,
+            kernel_shape=(n, n),
+            strides=(1, 1),
             pads=(before, before, after, after),
-        )  # fmt: skip
+        )
         scaled = graph.add("Mul", f"{name}.scaled", mean, graph.array(f"{name}.alpha", alpha))
         base = graph.add("Add", f"{name}.base", scaled, graph.array(f"{name}.k", layer.k))
         power = graph.add("Pow", f"{name}.power", base, graph.array(f"{name}.beta", layer.beta))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 
-from .. import init, models
+from .. import models
 from ..models.layout import has_weights
-from ..nn import Conv2d
+from ..nn import Conv2d, init
 from .layouts import merge_groups, reverse_channels, split_groups
 
 GROUPED, MERGED = "alexnet", "alexnet_merged"  # the one pair of presets with the same layers, but for the groups
@@ -42,7 +42,7 @@ def in_channel_order(saved, order):
         layers = saved.build_model().named_modules()
     first = next(f"{name}.weight" for name, layer in layers if has_weights(layer))
     weights = saved.weights | {first: reverse_channels(saved.weights[first])}
-    return replace(saved, channel_order=order, weights=weights, training={})
+    return replace(saved, channel_order=order, weights=weights, trainer_state={})
 
 
 def _check(saved, model, verb):
@@ -69,4 +69,4 @@ def _other(saved, model, groups, change):
             raise ValueError(f"{name.removesuffix('.weight')}: {error}") from None
     parameters = inspect.signature(models.get_preset(saved.model).build).parameters.values()
     defaults = {parameter.name: parameter.default for parameter in parameters}
-    return replace(saved, model=model, arguments=defaults | saved.arguments, weights=weights, training={})
+    return replace(saved, model=model, arguments=defaults | saved.arguments, weights=weights, trainer_state={})

@@ -1,8 +1,8 @@
 """Assignments in which students write parts of this library, and the grader that checks what they wrote.
 
-    from minialex import coursework
-    with coursework.using("a3") as calls:      # a student's folder
-        ...                                    # the library runs on the functions written there
+from minialex import coursework
+with coursework.using("a3") as calls:      # a student's folder
+    ...                                    # the library runs on the functions written there
 """
 
 from __future__ import annotations

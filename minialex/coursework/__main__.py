@@ -29,7 +29,7 @@ examples:
 def main(argv=None):
     """The command."""
     options = _parse(argv)
-    with cli.blame_input():
+    with cli.as_user_error():
         return options.run(options)
 
 
@@ -59,10 +59,10 @@ def _hint(options):
 
 
 def _train(options):
-    from . import training  # its progress bar is not for the grader's machine
+    from . import train  # its progress bar is not for the grader's machine
 
     try:
-        trained = training.train([options.folder, *options.own], options.epochs, options.limit)
+        trained = train.train([options.folder, *options.own], options.epochs, options.limit)
     except (cli.UserError, OSError, ValueError):
         raise
     except Exception as error:  # whatever a student's code raises
@@ -71,8 +71,10 @@ def _train(options):
     width = max(map(len, trained.calls))
     for name, count in trained.calls.items():
         print(f"  {name:<{width}} {count:>9,}" + ("   (this network has no use for it)" if not count else ""))
-    print(f"a step took {1000 * trained.own_seconds:.0f} ms; with the library's own functions "
-          f"{1000 * trained.seconds:.0f} ms, {trained.own_seconds / trained.seconds:.1f} times")  # fmt: skip
+    print(
+        f"a step took {1000 * trained.own_seconds:.0f} ms; with the library's own functions "
+        f"{1000 * trained.seconds:.0f} ms, {trained.own_seconds / trained.seconds:.1f} times"
+    )
     print(f"test accuracy {100 * trained.accuracy:.1f} % (guessing: {100 / trained.classes:.0f} %)")
 
 
@@ -122,12 +124,21 @@ def _parse(argv):
         return made
 
     def variant(made):
-        made.add_argument("--variant", metavar="N", type=cli.whole_number(0), default=0,
-                          help="the term's: another number, other inputs and constants (default: 0)")  # fmt: skip
+        made.add_argument(
+            "--variant",
+            metavar="N",
+            type=cli.whole_number(0),
+            default=0,
+            help="the term's: another number, other inputs and constants (default: 0)",
+        )
 
     def secret(made):
-        made.add_argument("--secret", metavar="S", default=os.environ.get("MINIALEX_SECRET", ""),
-                          help="what hidden inputs are drawn from (default: the variable MINIALEX_SECRET)")  # fmt: skip
+        made.add_argument(
+            "--secret",
+            metavar="S",
+            default=os.environ.get("MINIALEX_SECRET", ""),
+            help="what hidden inputs are drawn from (default: the variable MINIALEX_SECRET)",
+        )
 
     command("list", _list, "the assignments, and what is written in each")
     made = command("start", _start, "make a folder with what is to be written, the handout and the public tests")

@@ -222,8 +222,9 @@ CHECKS = (
     _check("matmul square", 4, _matmul((4, 4), (4, 4)), teach=_transposed),
     Check("order", 6, lambda rng: _links(rng, 30), _order_run, teach=_unsorted),
     Check("shared", 6, _pair, _shared_run, teach=_overwritten),
-    _check("unbroadcast stretched axes", 5, _unbroadcast((4, 3, 2), (4, 1, 2), (1, 1, 2), (3, 1), (1, 1, 1)),
-           public=False),
+    _check(
+        "unbroadcast stretched axes", 5, _unbroadcast((4, 3, 2), (4, 1, 2), (1, 1, 2), (3, 1), (1, 1, 1)), public=False
+    ),
     _check("add broadcast", 4, _add_scaled((4, 3, 2), (3, 1)), public=False),
     _check("mul broadcast", 4, _binary("mul", (4, 3, 2), (1, 2)), public=False),
     _check("tanh far out", 3, _tanh((1, 1000), 3, 2, 2), public=False),
@@ -232,9 +233,14 @@ CHECKS = (
     Check("graph", 5, lambda rng: _links(rng, 60) | _pair(rng), _graph_run, public=False),
     Check("twice", 4, _pair, _twice_run, public=False),
     Check("deep", 4, lambda rng: {"x": _normal(rng, 2)}, _deep_run, public=False),
-    Check("one gradient", 2, lambda rng: {"a": _normal(rng, 3), "b": _normal(rng, 3), "gy": _normal(rng, 3)},
-          _kept_run, public=False),
-)  # fmt: skip
+    Check(
+        "one gradient",
+        2,
+        lambda rng: {"a": _normal(rng, 3), "b": _normal(rng, 3), "gy": _normal(rng, 3)},
+        _kept_run,
+        public=False,
+    ),
+)
 
 HINTS: dict[str, tuple[str, ...]] = {
     "unbroadcast": (

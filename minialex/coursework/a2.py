@@ -107,14 +107,22 @@ ASSIGNMENT = Assignment(
     "a2",
     "Loss and learning",
     targets=(
-        Target("backends/numpy_backend.py", (
-            "NumPyBackend.linear", "NumPyBackend.linear_backward", "NumPyBackend.dropout", "NumPyBackend.log_softmax",
-            "NumPyBackend.log_softmax_backward", "NumPyBackend.cross_entropy", "NumPyBackend.cross_entropy_backward",
-            "NumPyBackend.sgd",
-        )),
+        Target(
+            "backends/numpy_backend.py",
+            (
+                "NumPyBackend.linear",
+                "NumPyBackend.linear_backward",
+                "NumPyBackend.dropout",
+                "NumPyBackend.log_softmax",
+                "NumPyBackend.log_softmax_backward",
+                "NumPyBackend.cross_entropy",
+                "NumPyBackend.cross_entropy_backward",
+                "NumPyBackend.sgd",
+            ),
+        ),
         Target("functional/activation.py", ("dropout",)),
     ),
     checks=CHECKS,
     hints=HINTS,
     written=WRITTEN,
-)  # fmt: skip
+)

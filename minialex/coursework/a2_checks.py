@@ -90,8 +90,13 @@ def _mask(dtype, high):
     def draw(rng):
         keep = float(rng.choice([0.2, 0.3, 0.7, 0.8]))
         call = int(rng.integers(2**33, 2**40)) if high else int(rng.integers(100))
-        return {"x": _normal(rng, 7, 9).astype(dtype), "keep": keep, "scale": float(1 / keep),
-                "seed": int(rng.integers(2**40)), "call": call}  # fmt: skip
+        return {
+            "x": _normal(rng, 7, 9).astype(dtype),
+            "keep": keep,
+            "scale": float(1 / keep),
+            "seed": int(rng.integers(2**40)),
+            "call": call,
+        }
 
     return draw
 
@@ -102,9 +107,15 @@ def _mask_run(x, keep, scale, seed, call):
 
 def _dropout(training, inverted):
     def draw(rng):
-        return {"x": _normal(rng, 6, 9), "gy": _normal(rng, 6, 9), "p": float(rng.choice([0.2, 0.3, 0.7, 0.8])),
-                "seed": int(rng.integers(2**40)), "call": int(rng.integers(100)),
-                "training": training, "inverted": inverted}  # fmt: skip
+        return {
+            "x": _normal(rng, 6, 9),
+            "gy": _normal(rng, 6, 9),
+            "p": float(rng.choice([0.2, 0.3, 0.7, 0.8])),
+            "seed": int(rng.integers(2**40)),
+            "call": int(rng.integers(100)),
+            "training": training,
+            "inverted": inverted,
+        }
 
     return draw
 
@@ -142,8 +153,10 @@ def _teach_dropout(inputs, got, expected):
         got["y"], expected["y"]
     ):
         return "backward drew another mask: it needs the one of forward, that is the same seed and the same call"
-    for factor, told in ((keep, "in training, inverted: what is kept grows by 1 / (1 - p)"),
-                         (1 / keep, "not inverted: training only drops, evaluation multiplies by 1 - p")):  # fmt: skip
+    for factor, told in (
+        (keep, "in training, inverted: what is kept grows by 1 / (1 - p)"),
+        (1 / keep, "not inverted: training only drops, evaluation multiplies by 1 - p"),
+    ):
         if np.allclose(got["y"], expected["y"] * factor):
             return f"this y is {factor:.3g} times what it should be; {told}"
     if np.allclose(got["y"], _dropout_run(**inputs | {"p": keep})["y"]):
@@ -253,11 +266,13 @@ def _steps(momentum=True, weight_decay=True, dampening=False, shape=(3, 5)):
 
     def draw(rng):
         return {
-            "p": _normal(rng, *shape), "gradients": _normal(rng, 3, *shape), "rates": np.array([0.3, 0.1, 0.02]),
+            "p": _normal(rng, *shape),
+            "gradients": _normal(rng, 3, *shape),
+            "rates": np.array([0.3, 0.1, 0.02]),
             "momentum": float(rng.uniform(0.5, 0.9)) if momentum else 0.0,
             "dampening": float(rng.uniform(0.2, 0.6)) if dampening else 0.0,
             "weight_decay": float(rng.uniform(0.1, 0.4)) if weight_decay else 0.0,
-        }  # fmt: skip
+        }
 
     return draw
 
@@ -278,8 +293,11 @@ def _both(nesterov=False):
     """run: torch's and the paper's velocity, one after the other."""
 
     def run(**inputs):
-        return {f"{name}_{kind}": value for kind, inside in (("torch", False), ("paper", True))
-                for name, value in _sgd(inside, nesterov)(**inputs).items()}  # fmt: skip
+        return {
+            f"{name}_{kind}": value
+            for kind, inside in (("torch", False), ("paper", True))
+            for name, value in _sgd(inside, nesterov)(**inputs).items()
+        }
 
     return run
 
@@ -295,8 +313,10 @@ def _gradient_run(p, gradients, rates, momentum, dampening, weight_decay):
 def _teach_sgd(inputs, got, expected):
     if np.array_equal(got["p"], inputs["p"]):
         return "the parameter did not move: write into the array, p -= ... or p[...] = ..., since a new one is lost"
-    for inside, told in ((True, "here the rate stands inside the velocity: this is the paper's step, not torch's"),
-                         (False, "here the rate stands outside the velocity: this is torch's step, not the paper's")):
+    for inside, told in (
+        (True, "here the rate stands inside the velocity: this is the paper's step, not torch's"),
+        (False, "here the rate stands outside the velocity: this is torch's step, not the paper's"),
+    ):
         if np.allclose(_sgd(inside)(**inputs)["p"], got["p"]):
             return told
     if np.allclose(_sgd(False)(**inputs | {"weight_decay": 0.0})["p"], got["p"]) or np.allclose(
@@ -317,10 +337,20 @@ CHECKS = (
     Check("linear backward", 6, _linear_backward(5), _linear_backward_run, teach=_teach_linear_backward),
     Check("mask", 5, _mask("float64", False), _mask_run, teach=_teach_mask),
     Check("dropout", 6, _dropout(True, True), _dropout_run, teach=_teach_dropout),
-    Check("log softmax", 5, lambda rng: {"x": 2 * _normal(rng, 4, 6), "axis": 1}, _log_softmax_run,
-          teach=_teach_log_softmax),
-    Check("log softmax backward", 5, _log_softmax_backward((4, 6), 1), _log_softmax_backward_run,
-          teach=_teach_log_softmax_backward),
+    Check(
+        "log softmax",
+        5,
+        lambda rng: {"x": 2 * _normal(rng, 4, 6), "axis": 1},
+        _log_softmax_run,
+        teach=_teach_log_softmax,
+    ),
+    Check(
+        "log softmax backward",
+        5,
+        _log_softmax_backward((4, 6), 1),
+        _log_softmax_backward_run,
+        teach=_teach_log_softmax_backward,
+    ),
     Check("cross entropy", 5, _losses(), _losses_run, teach=_teach_losses),
     Check("cross entropy backward", 6, _losses_backward(), _losses_backward_run, teach=_teach_losses_backward),
     Check("sgd of torch", 4, _steps(), _sgd(False), teach=_teach_sgd),
@@ -341,11 +371,12 @@ CHECKS = (
     _hidden("cross entropy ignored", 1, _losses(ignored=True), _losses_run),
     _hidden("cross entropy far out", 1, _losses(size=1e4), _losses_run),
     _hidden("cross entropy backward weights", 2, _losses_backward(weighted=True), _losses_backward_run),
-    _hidden("cross entropy backward smoothing", 2, _losses_backward(weighted=True, smoothed=True),
-            _losses_backward_run),
+    _hidden(
+        "cross entropy backward smoothing", 2, _losses_backward(weighted=True, smoothed=True), _losses_backward_run
+    ),
     _hidden("cross entropy backward ignored", 2, _losses_backward(ignored=True), _losses_backward_run),
     _hidden("sgd without momentum", 2, _steps(momentum=False), _both()),
     _hidden("sgd nesterov", 2, _steps(), _both(nesterov=True)),
     _hidden("sgd dampening", 1, _steps(dampening=True), _both()),
     _hidden("sgd gradient kept", 1, _steps(), _gradient_run),
-)  # fmt: skip
+)

@@ -10,7 +10,7 @@ HINTS: dict[str, tuple[str, ...]] = {
         "Take one place (u, v) of the kernel. Which pixels do all the windows meet there? They lie on a grid, and a "
         "slice with a step names them.",
         "Copy the pictures to the middle of self.padded (window.inside), as many as there are. window.taps() gives for "
-        "each (u, v) in C order the two slices; self.columns.reshape(self.six) has an axis each for u, v, i and j.",
+        "each (u, v) in C order the two slices; self.columns.reshape(self.window_shape) has axes for u, v, i, j.",
         "for place, tap in enumerate(window.taps()): the block [n, c, place] of shape (OH, OW), in columns seen as "
         "(block, C, KH KW, OH, OW), is padded[:count, :, *tap]. Return self.columns[:count].",
     ),
@@ -79,11 +79,12 @@ ASSIGNMENT = Assignment(
     "a3",
     "Convolution",
     targets=(
-        Target("backends/numpy_backend.py", (
-            "NumPyBackend.conv2d", "NumPyBackend.conv2d_backward", "_ConvBuffers.im2col", "_ConvBuffers.col2im",
-        )),
+        Target(
+            "backends/numpy_backend.py",
+            ("NumPyBackend.conv2d", "NumPyBackend.conv2d_backward", "_ConvBuffers.im2col", "_ConvBuffers.col2im"),
+        ),
     ),
     checks=CHECKS,
     hints=HINTS,
     written=WRITTEN,
-)  # fmt: skip
+)

@@ -40,8 +40,14 @@ def _windows(*kinds):
         outputs = rng.permutation([5, 6])
         extent = (outputs - 1) * stride + (kernel - 1) * dilation + 1
         height, width = (extent - padding.sum(axis=1) + stride - 1).tolist()
-        return {"height": height, "width": width, "kernel": kernel, "stride": stride, "padding": padding,
-                "dilation": dilation}  # fmt: skip
+        return {
+            "height": height,
+            "width": width,
+            "kernel": kernel,
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+        }
 
     return draw
 
@@ -175,9 +181,11 @@ def _convolution(groups=1, block=3, dtype=np.float64):
     def draw(rng):
         channels, filters = 2 * groups, 3 * groups
         arrays = {
-            "x": _normal(rng, 3, channels, 5, 7), "w": _normal(rng, filters, 2, 2, 3), "b": 1 + _normal(rng, filters),
+            "x": _normal(rng, 3, channels, 5, 7),
+            "w": _normal(rng, filters, 2, 2, 3),
+            "b": 1 + _normal(rng, filters),
             "gy": _normal(rng, 3, filters, 4, 5),
-        }  # fmt: skip
+        }
         places = rng.integers(0, channels * 5 * 7, (groups, 2 * 2 * 3, 4 * 5))
         return {name: array.astype(dtype) for name, array in arrays.items()} | {"places": places, "block": block}
 
@@ -209,8 +217,14 @@ def _saved_run(x, w, b, gy, places, block):
     """Only what a gradient takes that is wanted: x for gw, w for gx."""
     _, for_gx = _forward(x, w, b, places, block, (True, False, True))
     _, for_gw = _forward(x, w, b, places, block, (False, True, True))
-    return {"x_shape": for_gx[0], "w_shape": for_gx[1], "w": for_gx[3], "x": for_gw[2],
-            "x_left_out": for_gx[2] is None, "w_left_out": for_gw[3] is None}  # fmt: skip
+    return {
+        "x_shape": for_gx[0],
+        "w_shape": for_gx[1],
+        "w": for_gx[3],
+        "x": for_gw[2],
+        "x_left_out": for_gx[2] is None,
+        "w_left_out": for_gw[3] is None,
+    }
 
 
 def _gradients(*names):
@@ -242,9 +256,10 @@ def _teach_conv2d(inputs, got, expected):
     w = inputs["w"]
     mistakes = {
         "this looks like a flipped kernel: w[o, c, 0, 0] meets the window's first pixel": _flipped(w),
-        "the filters' numbers are in another order: a row of W runs over (channel, u, v), channels slowest":
-            np.ascontiguousarray(w.transpose(0, 2, 3, 1)).reshape(w.shape),
-    }  # fmt: skip
+        "the filters are in another order: rows of W run over (channel, u, v), channels slowest": np.ascontiguousarray(
+            w.transpose(0, 2, 3, 1)
+        ).reshape(w.shape),
+    }
     for told, wrong in mistakes.items():
         if np.allclose(got["y"], _conv2d_run(**inputs | {"w": wrong})["y"]):
             return told
@@ -260,7 +275,7 @@ def _teach_groups(inputs, got, expected):
         "every group sees the first one's columns": {"places": np.repeat(inputs["places"][:1], groups, axis=0)},
         "the groups see each other's columns": {"places": np.ascontiguousarray(inputs["places"][::-1])},
         "filters are dealt out to the groups in turn, but group 0 has the first O / groups of them": {"w": w[in_turn]},
-    }  # fmt: skip
+    }
     for told, wrong in mistakes.items():
         if np.allclose(got["y"], _conv2d_run(**inputs | wrong)["y"]):
             return told

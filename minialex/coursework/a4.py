@@ -93,13 +93,20 @@ ASSIGNMENT = Assignment(
     "a4",
     "Pooling and local response normalisation",
     targets=(
-        Target("backends/numpy_backend.py", (
-            "NumPyBackend.max_pool2d", "NumPyBackend.max_pool2d_backward", "NumPyBackend.avg_pool2d",
-            "NumPyBackend.avg_pool2d_backward", "NumPyBackend.local_response_norm",
-            "NumPyBackend.local_response_norm_backward", "_neighbours",
-        )),
+        Target(
+            "backends/numpy_backend.py",
+            (
+                "NumPyBackend.max_pool2d",
+                "NumPyBackend.max_pool2d_backward",
+                "NumPyBackend.avg_pool2d",
+                "NumPyBackend.avg_pool2d_backward",
+                "NumPyBackend.local_response_norm",
+                "NumPyBackend.local_response_norm_backward",
+                "_neighbours",
+            ),
+        ),
     ),
     checks=CHECKS,
     hints=HINTS,
     written=WRITTEN,
-)  # fmt: skip
+)

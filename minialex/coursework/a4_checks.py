@@ -190,9 +190,12 @@ def _sums(channels, sizes, within=False, groups=1, mirrored=False):
 
     def draw(rng):
         return {
-            "values": rng.standard_normal((rng.choice(channels), 7, 6)), "size": int(rng.choice(sizes)),
-            "within": within, "groups": groups, "mirrored": mirrored,
-        }  # fmt: skip
+            "values": rng.standard_normal((rng.choice(channels), 7, 6)),
+            "size": int(rng.choice(sizes)),
+            "within": within,
+            "groups": groups,
+            "mirrored": mirrored,
+        }
 
     def run(values, size, within, groups, mirrored):
         options = {"mirrored": True} if mirrored else {}
@@ -217,9 +220,14 @@ def _teach_sums(inputs, got, expected):
 def _norm_draw(sizes, within=False, groups=1):
     def draw(rng):
         return {
-            "x": rng.standard_normal((2, 6, 5, 4)), "size": int(rng.choice(sizes)), "within": within, "groups": groups,
-            "a": rng.uniform(0.5, 1.5), "beta": rng.uniform(0.4, 0.7), "k": rng.uniform(1.5, 2.5),
-        }  # fmt: skip
+            "x": rng.standard_normal((2, 6, 5, 4)),
+            "size": int(rng.choice(sizes)),
+            "within": within,
+            "groups": groups,
+            "a": rng.uniform(0.5, 1.5),
+            "beta": rng.uniform(0.4, 0.7),
+            "k": rng.uniform(1.5, 2.5),
+        }
 
     return draw
 
@@ -318,13 +326,13 @@ def _kinds_run(x):
     y, winners = backend.max_pool2d(x, window, True)
     normed, saved = backend.local_response_norm(x, 3, 0.5, 0.75, 2.0, False, 1, True)
     arrays = {
-        "max_pool2d": y, "max_pool2d_backward": backend.max_pool2d_backward(y, winners, window),
+        "max_pool2d": y,
+        "max_pool2d_backward": backend.max_pool2d_backward(y, winners, window),
         "avg_pool2d": backend.avg_pool2d(x, np.float32(0.25), window),
         "avg_pool2d_backward": backend.avg_pool2d_backward(y, np.float32(0.25), window),
         "local_response_norm": normed,
-        "local_response_norm_backward":
-            backend.local_response_norm_backward(x, saved, 3, 0.5, 0.75, 2.0, False, 1),
-    }  # fmt: skip
+        "local_response_norm_backward": backend.local_response_norm_backward(x, saved, 3, 0.5, 0.75, 2.0, False, 1),
+    }
     return {name: np.array(array.dtype.itemsize) for name, array in arrays.items()}
 
 
@@ -347,12 +355,24 @@ CHECKS = (
     Check("local_response_norm", 4, _norm_draw((1,)), _norm_run, teach=_teach_norm),
     Check("local_response_norm window", 4, _norm_draw((3, 5)), _norm_agrees_run, teach=_teach_norm_agrees),
     Check("local_response_norm_backward", 4, _norm_back_draw((1,)), _norm_backward_run, teach=_teach_norm_backward),
-    Check("local_response_norm_backward window", 4, _norm_back_draw((3, 5)), _norm_backward_agrees_run,
-          teach=_teach_norm_backward_agrees),
-    Check("max_pool2d ties", 4, _max_draw(_few_values, **OVERLAPPING), _winners_run, public=False,
-          teach=_teach_winners),
-    Check("max_pool2d padding", 4, _max_draw(_below_zero, kernels=(3, 5), padding=1), _max_run, public=False,
-          teach=_teach_maximum),
+    Check(
+        "local_response_norm_backward window",
+        4,
+        _norm_back_draw((3, 5)),
+        _norm_backward_agrees_run,
+        teach=_teach_norm_backward_agrees,
+    ),
+    Check(
+        "max_pool2d ties", 4, _max_draw(_few_values, **OVERLAPPING), _winners_run, public=False, teach=_teach_winners
+    ),
+    Check(
+        "max_pool2d padding",
+        4,
+        _max_draw(_below_zero, kernels=(3, 5), padding=1),
+        _max_run,
+        public=False,
+        teach=_teach_maximum,
+    ),
     Check("max_pool2d ceil mode", 3, _max_draw(np.abs, **OVER_THE_EDGE), _max_run, public=False),
     Check("max_pool2d_backward edges", 4, _back_draw(**EDGES), _max_backward_run, public=False),
     Check("avg_pool2d scales", 3, _mean_draw(each=True, **EDGES), _mean_run, public=False),
@@ -363,7 +383,12 @@ CHECKS = (
     _check("_neighbours within channel", 3, _sums((5, 6), (3, 5), within=True), public=False),
     _check("_neighbours size above C", 2, _sums((3, 4), (9, 11)), public=False),
     Check("local_response_norm arguments", 2, _norm_draw((3, 5), within=True), _norm_agrees_run, public=False),
-    Check("local_response_norm_backward arguments", 3, _norm_back_draw((2, 4), groups=2), _norm_backward_agrees_run,
-          public=False),
+    Check(
+        "local_response_norm_backward arguments",
+        3,
+        _norm_back_draw((2, 4), groups=2),
+        _norm_backward_agrees_run,
+        public=False,
+    ),
     Check("float32", 2, _small_draw, _kinds_run, public=False),
-)  # fmt: skip
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import backends
-from ..backends.cuda_emulator import KernelError
+from ..backends.cuda.emulator import KernelError
 from ..window import Window
 from . import kernels
 from .declaration import Assignment, Check, Question, Target
@@ -155,9 +155,11 @@ def _matmul_loads(a, b):
         loads = launch.loads["matmul_tiled"]
         if loads > most:
             work = a.size * b.shape[1]
-            raise KernelError(f"matmul_tiled loads {loads} numbers from global memory for {work} multiplications; "
-                              f"{most} are enough: each thread loads one cell of either tile for a step along k, and "
-                              "what its neighbours loaded it reads from shared memory")  # fmt: skip
+            raise KernelError(
+                f"matmul_tiled loads {loads} numbers from global memory for {work} multiplications; "
+                f"{most} are enough: each thread loads one cell of either tile for a step along k, and "
+                "what its neighbours loaded it reads from shared memory"
+            )
     return product
 
 
@@ -356,8 +358,12 @@ ASSIGNMENT = Assignment(
         _public("lrn across", 5, _lrn_draw((1, 9, 3, 4), 5), _lrn, _lrn_teach),
         _public("lrn across backward", 5, _lrn_draw((1, 9, 3, 4), 5), _lrn_backward, _lrn_teach),
         _public("lrn within", 4, _lrn_draw((1, 2, 5, 7), 3), _lrn_both(within=True), _lrn_teach),
-        _hidden("relu, more elements than threads", 5,
-                lambda rng: {"x": _normal(rng, 300), "gy": _normal(rng, 300)}, _relu_all),
+        _hidden(
+            "relu, more elements than threads",
+            5,
+            lambda rng: {"x": _normal(rng, 300), "gy": _normal(rng, 300)},
+            _relu_all,
+        ),
         _hidden("relu of NaN", 3, _not_a_number, _relu_all),
         _hidden("max pool with padding", 3, _pool_draw((1, 2, 6, 7), padding=1, values=_negative), _pool),
         _hidden("max pool of equals", 3, _pool_draw((1, 2, 7, 8), values=_few), _pool),
@@ -373,4 +379,4 @@ ASSIGNMENT = Assignment(
     hints=HINTS,
     written=WRITTEN,
     prepare=_prepare,
-)  # fmt: skip
+)

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 
 from .. import cli
-from ..backends import cuda_cupy, cuda_launch
+from ..backends.cuda import gpu
+from ..backends.cuda import launch as cuda_launch
 from . import a5, grade, kernels, student
 from .runner import compare
 
@@ -46,10 +47,10 @@ def main(argv=None):
     parser.add_argument("folder", nargs="?", default=".", type=cli.folder, help="your folder (default: this one)")
     options = parser.parse_args(argv)
     try:
-        cupy = cuda_cupy.usable_cupy()
+        cupy = gpu.usable_cupy()
     except ImportError as error:
         raise cli.UserError(str(error)) from error
-    with cli.blame_input():
+    with cli.as_user_error():
         for check in student.public_checks(options.folder):
             print(f"{check.name}: {_fault(cupy, options.folder, check) or 'passed'}")
 

@@ -9,12 +9,12 @@ HINTS: dict[str, tuple[str, ...]] = {
     "alexnet": (
         "Section 3.5 of the paper and the handout's table have every number. Write a list of rows as from_table takes "
         "them; what `fully_connected` in models/table.py makes of the maps you need not write again.",
-        "A row with weights is (name, layer, deviation, bias). conv1 has no padding and stride 4, conv2 padding 2, the "
+        "A row with weights is (name, layer, std, bias). conv1 has no padding and stride 4, conv2 padding 2, the "
         "others 1. conv2, conv4 and conv5 are split over the two GPUs: groups=2. norm_layer(norm, channels, "
         "paper_lrn()) stands behind the ReLUs of conv1 and conv2, and a pool of 3 x 3 with stride 2 behind it.",
         "return from_table(maps + fully_connected(maps, input_size, num_classes, dropout_at(dropout, inverted), "
         "hidden=(0.01, 1), last=(0.01, 0))), where maps are the rows conv1, relu1, norm1, pool1, ... relu5, pool5; "
-        "every deviation is 0.01, and the bias is 1 in conv2, conv4 and conv5, else 0.",
+        "every std is 0.01, and the bias is 1 in conv2, conv4 and conv5, else 0.",
     ),
     "alexnet_caffe": (
         "The same rows as alexnet, with five differences: ALEXNET_CAFFE.differs, further down in the file, and the "
@@ -41,7 +41,7 @@ HINTS: dict[str, tuple[str, ...]] = {
     "ColorNoise.__init__": (
         "Which of all that c sum_i alpha_i lambda_i p_i needs is the same for every picture? That can be made once.",
         "The axes p_i are the columns of statistics.vectors. Each is multiplied by c and by d_i^2 / 255 "
-        '(by="eigenvalue") or d_i (by="deviation"), and each colour channel is divided by its std.',
+        '(by="eigenvalue") or d_i (by="std"), and each colour channel is divided by its std.',
         "self.axes = coefficient * statistics.vectors * scale / np.reshape(std, (-1, 1)): scale (C,) multiplies "
         "columns, std as a column divides rows. Keep coefficient and by as well.",
     ),
@@ -50,7 +50,7 @@ HINTS: dict[str, tuple[str, ...]] = {
         "normals(words) has four for each picture, of which the first C are alpha. A matrix product with the axes "
         "makes a colour (n, C) of them, which broadcasting adds to all pixels.",
         "colors = normals(words)[:, : len(self.axes)] @ self.axes.T, and y = images + colors[:, :, None, None] in "
-        'float32; for by="deviation" divide y by 1 + coefficient.',
+        'float32; for by="std" divide y by 1 + coefficient.',
     ),
     "Pipeline.views": (
         "Four corners, the centre, and the mirror image of each of the five. CornerCrop and CenterCrop cut; "
@@ -116,7 +116,7 @@ ASSIGNMENT = Assignment(
         Target("data/transforms.py", ("RandomCrop.__call__", "RandomHorizontalFlip.__call__")),
         Target("data/color.py", ("ColorNoise.__init__", "ColorNoise.__call__")),
         Target("data/pipeline.py", ("Pipeline.views",)),
-        Target("trainer.py", ("Trainer.steps",)),
+        Target("training/trainer.py", ("Trainer.steps",)),
     ),
     checks=CHECKS,
     hints=HINTS,

@@ -6,11 +6,13 @@ import contextlib
 
 import numpy as np
 
-from .. import init, nn, optim, trainer
+from .. import nn, optim
 from ..data import color, pipeline, transforms
 from ..data.moments import Statistics
 from ..models import alexnet as networks
 from ..models.layout import layout
+from ..nn import init
+from ..training import trainer
 from .declaration import Check
 
 # Networks are built for small pictures and few classes, and no initial value is drawn: at 227 pixels and 1000 classes
@@ -62,11 +64,11 @@ def _weights_run(num_classes, input_size):
 
 
 def _initial_values(build, **arguments):
-    """name -> (deviation of the weights, value of the biases) that the network asks of `init`."""
-    deviations, values = {}, {}
+    """name -> (std of the weights, value of the biases) that the network asks of `init`."""
+    stds, values = {}, {}
 
     def normal_(tensor, mean=0.0, std=1.0, generator=None):
-        deviations[id(tensor)] = std if mean == 0 else np.nan
+        stds[id(tensor)] = std if mean == 0 else np.nan
         return tensor
 
     def constant_(tensor, val):
@@ -80,7 +82,7 @@ def _initial_values(build, **arguments):
         model = build(**arguments)
     layers = [(name, layer) for name, layer in model.named_children() if isinstance(layer, (nn.Conv2d, nn.Linear))]
     return {
-        name: np.array((deviations.get(id(layer.weight), np.nan), values.get(id(layer.bias), np.nan)), np.float64)
+        name: np.array((stds.get(id(layer.weight), np.nan), values.get(id(layer.bias), np.nan)), np.float64)
         for name, layer in layers
     }
 
@@ -164,9 +166,11 @@ def _crop_draw(paddings, words=_words):
     def draw(rng):
         height, width = int(rng.integers(8, 10)), int(rng.integers(11, 13))
         return {
-            "images": rng.standard_normal((16, 3, height, width), np.float32), "words": words(rng, 16),
-            "size": int(rng.integers(4, 7)), "padding": int(rng.choice(paddings)),
-        }  # fmt: skip
+            "images": rng.standard_normal((16, 3, height, width), np.float32),
+            "words": words(rng, 16),
+            "size": int(rng.integers(4, 7)),
+            "padding": int(rng.choice(paddings)),
+        }
 
     return draw
 
@@ -226,16 +230,20 @@ def _noise_draw(by, stds):
     def draw(rng):
         vectors, _ = np.linalg.qr(rng.standard_normal((3, 3)))
         return {
-            "images": rng.standard_normal((5, 3, 4, 6), np.float32) * 5, "words": _words(rng, 5),
-            "deviations": np.sort(rng.uniform(10, 80, 3)), "vectors": vectors, "coefficient": rng.uniform(0.1, 0.5),
-            "by": by, "std": rng.uniform(20, 70, (3, 1, 1)) if stds else np.ones((3, 1, 1)),
-        }  # fmt: skip
+            "images": rng.standard_normal((5, 3, 4, 6), np.float32) * 5,
+            "words": _words(rng, 5),
+            "stds": np.sort(rng.uniform(10, 80, 3)),
+            "vectors": vectors,
+            "coefficient": rng.uniform(0.1, 0.5),
+            "by": by,
+            "std": rng.uniform(20, 70, (3, 1, 1)) if stds else np.ones((3, 1, 1)),
+        }
 
     return draw
 
 
-def _noise_run(images, words, deviations, vectors, coefficient, by, std):
-    statistics = Statistics(np.zeros((3, 4, 6)), deviations, vectors, deviations)
+def _noise_run(images, words, stds, vectors, coefficient, by, std):
+    statistics = Statistics(np.zeros((3, 4, 6)), stds, vectors, stds)
     return {"y": color.ColorNoise(coefficient, statistics, by, std)(images, words)}
 
 
@@ -248,9 +256,9 @@ def _teach_noise(inputs, got, expected):
     if np.allclose(moved * 255, right, atol=1e-3):
         return "255 times too small: the eigenvalues are of pixels from 0 to 1, these pixels go from 0 to 255"
     colors, c = color.normals(inputs["words"])[:, :3], inputs["coefficient"]
-    vectors, d = inputs["vectors"], inputs["deviations"]
+    vectors, d = inputs["vectors"], inputs["stds"]
     if np.allclose(moved[:, :, 0, 0], c * (colors * d) @ vectors.T, atol=1e-3):
-        return "alpha is multiplied by the deviation d: section 4.1 has the eigenvalue, the square of it"
+        return "alpha is multiplied by the std d: section 4.1 has the eigenvalue, the square of it"
     if np.allclose(moved[:, :, 0, 0], c * (colors * d * d / 255) @ vectors, atol=1e-3):
         return "the axes p_i are the columns of statistics.vectors: rows are taken here"
     return None
@@ -265,16 +273,19 @@ def _views_draw(count, whole_mean=False, orders=("RGB",)):
     def draw(rng):
         height, width = int(rng.integers(8, 10)), int(rng.integers(11, 13))
         return {
-            "images": rng.integers(0, 256, (2, 3, height, width), dtype=np.uint8), "count": count,
+            "images": rng.integers(0, 256, (2, 3, height, width), dtype=np.uint8),
+            "count": count,
             "mean": rng.uniform(90, 150, (3, height, width) if whole_mean else (3, 1, 1)),
-            "std": rng.uniform(30, 60, (3, 1, 1)), "size": int(rng.integers(5, 7)), "order": str(rng.choice(orders)),
-        }  # fmt: skip
+            "std": rng.uniform(30, 60, (3, 1, 1)),
+            "size": int(rng.integers(5, 7)),
+            "order": str(rng.choice(orders)),
+        }
 
     return draw
 
 
 def _views_run(images, count, mean, std, size, order):
-    shown = pipeline.Pipeline(transforms.Normalization(mean, std), size, order).views(images, count)
+    shown = pipeline.Pipeline(transforms.Normalize(mean, std), size, order).views(images, count)
     return {"views": shown}
 
 
@@ -313,10 +324,17 @@ class _Batches:
 def _steps_draw(pictures, lr=0.5, **options):
     def draw(rng):
         return {
-            "images": rng.standard_normal((pictures, 5)), "labels": rng.integers(0, 3, pictures),
-            "weight": rng.standard_normal((3, 5)), "bias": rng.standard_normal(3), "lr": lr,
-            "momentum": rng.uniform(0.5, 0.9), "accumulate": 1, "epoch": 0, "batch": 0, **options,
-        }  # fmt: skip
+            "images": rng.standard_normal((pictures, 5)),
+            "labels": rng.integers(0, 3, pictures),
+            "weight": rng.standard_normal((3, 5)),
+            "bias": rng.standard_normal(3),
+            "lr": lr,
+            "momentum": rng.uniform(0.5, 0.9),
+            "accumulate": 1,
+            "epoch": 0,
+            "batch": 0,
+            **options,
+        }
 
     return draw
 
@@ -330,7 +348,7 @@ def _trained(images, labels, weight, bias, lr, momentum, accumulate, epoch, batc
     training = trainer.Trainer(model.eval(), optimizer, None, loader, accumulate)
     training.epoch, training.batch = epoch, batch
     seen = [(loss, model[0].weight.numpy().copy(), training.batch, model.training) for loss in training.steps()]
-    training._look()
+    training._read_losses()
     losses, weights, batches, modes = map(np.array, zip(*seen, strict=True))
     return training, loader, {"losses": losses, "weights": weights}, {"batches": batches, "training": modes}
 
@@ -343,9 +361,11 @@ def _books_run(**inputs):
     """The Trainer's own account, at a rate of 0, so that it does not depend on what was learned."""
     training, loader, _, account = _trained(**inputs)
     return account | {
-        "asked_of_the_loader": np.array(loader.asked), "pictures": training.running.pictures,
-        "loss": training.running.loss, "top1_error": training.running.top1_error,
-    }  # fmt: skip
+        "asked_of_the_loader": np.array(loader.asked),
+        "pictures": training.running.pictures,
+        "loss": training.running.loss,
+        "top1_error": training.running.top1_error,
+    }
 
 
 def _teach_steps(inputs, got, expected):
@@ -378,9 +398,9 @@ CHECKS = (
     Check("RandomCrop padding", 3, _crop_draw((1, 2, 3)), _crop_run, public=False),
     Check("RandomCrop range", 3, _crop_draw((0,), _edge_words), _crop_run, public=False, teach=_teach_crop),
     Check("RandomHorizontalFlip chances", 3, _flip_draw((0.2, 0.3, 0.7), near=True), _flip_run, public=False),
-    Check("ColorNoise by deviation", 4, _noise_draw("deviation", True), _noise_run, public=False, rtol=1e-5),
+    Check("ColorNoise by std", 4, _noise_draw("std", True), _noise_run, public=False, rtol=1e-5),
     Check("views mean picture", 4, _views_draw(10, whole_mean=True, orders=("BGR",)), _views_run, public=False),
     Check("views centre", 2, _views_draw(1), _views_run, public=False),
     Check("steps accumulate", 5, _steps_draw(18, accumulate=3), _steps_run, public=False),
     Check("steps books", 5, _steps_draw(18, lr=0.0, epoch=2, batch=1), _books_run, public=False),
-)  # fmt: skip
+)

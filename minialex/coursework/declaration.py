@@ -101,8 +101,9 @@ class Assignment:
         for public, wanted in ((True, PUBLIC), (False, HIDDEN)):
             total = sum(check.points for check in self.checks if check.public == public)
             if total != wanted:
-                raise ValueError(f"{self.name}: its {'public' if public else 'hidden'} checks give {total} points, "
-                                 f"not {wanted}")  # fmt: skip
+                raise ValueError(
+                    f"{self.name}: its {'public' if public else 'hidden'} checks give {total} points, not {wanted}"
+                )
         if sum(question.points for question in self.written) != WRITTEN:
             raise ValueError(f"{self.name}: its written questions do not give {WRITTEN} points")
         names = [check.name for check in self.checks]

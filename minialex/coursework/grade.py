@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__, files
+from .. import __version__
+from ..support import files
 from . import messages, tree
 from .declaration import WRITTEN
 from .runner import Outcome, is_root, prepare, run_check
@@ -28,8 +29,10 @@ def grade(assignment, submission, results=None, secret="", variant=0, public_onl
     variant: the term's, another number draws other inputs for all checks. say: is told each result, a text.
     """
     if os.name == "nt":
-        raise OSError("grading needs Linux or macOS (on Windows: its Linux subsystem, WSL); pytest runs the public "
-                      "tests of your folder everywhere")  # fmt: skip
+        raise OSError(
+            "grading needs Linux or macOS (on Windows: its Linux subsystem, WSL); pytest runs the public "
+            "tests of your folder everywhere"
+        )
     if assignment.prepare:
         from .kernels import compiler  # only now: it reads all of the library's kernels
 
@@ -102,10 +105,14 @@ def _report(assignment, checks, outcomes, seeds):
     done = [check for check in checks if check.name in outcomes]
     tests = [_row(assignment, check, outcomes[check.name]) for check in done]
     for_instructors = {
-        check.name: {"seed": seeds[check.name], "seconds": round(outcomes[check.name].seconds, 2),
-                     "passed": outcomes[check.name].passed, "message": outcomes[check.name].message}
+        check.name: {
+            "seed": seeds[check.name],
+            "seconds": round(outcomes[check.name].seconds, 2),
+            "passed": outcomes[check.name].passed,
+            "message": outcomes[check.name].message,
+        }
         for check in done
-    }  # fmt: skip
+    }
     return {
         "score": sum(row["score"] for row in tests),
         "output": _first_lines(assignment),

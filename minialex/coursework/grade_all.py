@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .. import files
+from ..support import files
 from .grade import grade
 from .similarity import functions, most_alike
 
@@ -49,9 +49,12 @@ def _likeness(name, solutions, own):
     others = {whose: theirs for whose, theirs in solutions.items() if whose != name}
     other, whose, shared = most_alike(solutions[name], others)
     return {
-        "similarity to the library": round(library, 2), "in": function,
-        "to another submission": round(other, 2), "whose": whose, "there in": shared,
-    }  # fmt: skip
+        "similarity to the library": round(library, 2),
+        "in": function,
+        "to another submission": round(other, 2),
+        "whose": whose,
+        "there in": shared,
+    }
 
 
 def _csv(rows):

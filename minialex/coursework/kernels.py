@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from .. import backends
-from ..backends import cuda_emulator, cuda_launch
-from ..backends.cuda_backend import CudaBackend
-from ..backends.cuda_emulator import KernelError
+from ..backends.cuda import emulator
+from ..backends.cuda import launch as cuda_launch
+from ..backends.cuda.backend import CudaBackend
+from ..backends.cuda.emulator import KernelError
 from . import a5_bodies
 
 FAULTS = "faults.json"  # in the folder of what was compiled: {file: why it was not}
@@ -27,10 +28,14 @@ SECONDS = 25  # that g++ may take for one file; it needs two
 SIDE = 16  # of the tiles of matmul_tiled
 SMALL = 2**18  # multiplications: thirty milliseconds of a processor that plays a GPU
 FLAGS = (
-    "-O1", "-g0", "-fmax-errors=3",  # compiled for one grading
-    "-static-libstdc++", "-static-libgcc",  # loaded where no system's libraries are
-    "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error",  # arrays of a thread's own, which nobody else watches
-)  # fmt: skip
+    "-O1",
+    "-g0",
+    "-fmax-errors=3",  # compiled for one grading
+    "-static-libstdc++",
+    "-static-libgcc",  # loaded where no system's libraries are
+    "-fsanitize=bounds",
+    "-fsanitize-undefined-trap-on-error",  # arrays of a thread's own, which nobody else watches
+)
 THREADS, BLOCKS, ROWS = 32, 2, 3  # of a launch: few, so that threads must go on to further elements
 _WHY = {  # what helps, by words of the checked build's sentences; what comes first here causes what comes later
     "waits at a barrier": "all threads of a block must reach every barrier, those without an element too: no barrier "
@@ -86,23 +91,32 @@ def compiler():
     before = os.environ.get("PATH", "")
     os.environ["PATH"] = f"{before}:/usr/local/bin:{os.defpath}"
     try:
-        return cuda_emulator.compiler()
+        return emulator.compiler()
     finally:
         os.environ["PATH"] = before
 
 
 def _start(compiler, source, real, place):
     """g++ at work on place.cc, towards place.so."""
-    whole, flags = cuda_emulator.unit(source, real, True, FLAGS)
+    whole, flags = emulator.unit(source, real, True, FLAGS)
     place.with_name(f"{place.name}.cc").write_text(whole, encoding="utf-8")
     command = [compiler, *flags, f"{place}.cc", "-o", f"{place}.so"]
     folder = str(place.parent)
-    environment = {"PATH": f"{Path(compiler).parent}:/usr/local/bin:{os.defpath}", "LC_ALL": "C.UTF-8",
-                   "TMPDIR": folder}  # fmt: skip
+    environment = {
+        "PATH": f"{Path(compiler).parent}:/usr/local/bin:{os.defpath}",
+        "LC_ALL": "C.UTF-8",
+        "TMPDIR": folder,
+    }
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
-        cwd=folder, text=True, errors="replace",
-    )  # fmt: skip
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=folder,
+        text=True,
+        errors="replace",
+    )
 
 
 def _finish(process, file):
@@ -148,7 +162,7 @@ class Here:
         if key not in self.libraries:
             try:
                 options = ("-O0",) if checked else ()  # for a debugger; and it compiles sooner
-                path = cuda_emulator.build(self.text(kernel.file), cuda_launch.REALS[real], checked, options)
+                path = emulator.build(self.text(kernel.file), cuda_launch.REALS[real], checked, options)
             except (OSError, ValueError) as error:
                 message = str(error).replace("the kernels do not compile", f"{kernel.file} does not compile")
                 raise KernelError(message) from error
@@ -164,7 +178,7 @@ class Here:
         return self.texts[file]
 
 
-class Launcher(cuda_emulator.EmulatorLauncher):
+class Launcher(emulator.EmulatorLauncher):
     """Runs the student's kernels in the checked build, whatever is asked for with few threads; counts the calls.
 
     loads[kernel]: from global memory, of the last launch. KernelError, with what helps, for what the checked build
@@ -192,7 +206,7 @@ class Launcher(cuda_emulator.EmulatorLauncher):
         function = self.found.function(kernel, real)
         if kernel.name in self.found.empty:
             raise NotImplementedError(f"{kernel.file}: {kernel.name} is yours to write")
-        report = cuda_emulator.watched(function, grid, block, values)
+        report = emulator.watched(function, grid, block, values)
         self.loads[kernel.name] = report.loads
         if report.count:
             raise KernelError(_explained(report))
@@ -214,14 +228,16 @@ def _all_written(kernel, parameter, value):
     unwritten = np.flatnonzero(value.reshape(-1).view(bits) == _pattern(value.dtype).view(bits))
     if unwritten.size:
         name = parameter.name
-        raise KernelError(f"{kernel.name} has left {unwritten.size} of {value.size} cells of {name} unwritten, the "
-                          f"first is {name}[{unwritten[0]}]")  # fmt: skip
+        raise KernelError(
+            f"{kernel.name} has left {unwritten.size} of {value.size} cells of {name} unwritten, the "
+            f"first is {name}[{unwritten[0]}]"
+        )
 
 
 def _pattern(dtype):
     """One cell that nobody has written."""
     cell = np.full(1, 255, dtype)
-    cuda_emulator.mark_unwritten(cell)
+    emulator.mark_unwritten(cell)
     return cell
 
 
@@ -268,16 +284,16 @@ def plugged(targets, folder, calls):
 class _Training(CudaBackend):
     """The emulator's fast build, in which a network trains on the student's kernels."""
 
-    name, threading = "emulator", cuda_emulator.EmulatorBackend.threading
+    name, thread_owner = "emulator", emulator.EmulatorBackend.thread_owner
 
     def __init__(self, found, calls):
         super().__init__(np, _FastLauncher(found, calls))
 
-    def chosen(self):
+    def on_selected(self):
         pass
 
 
-class _FastLauncher(cuda_emulator.EmulatorLauncher):
+class _FastLauncher(emulator.EmulatorLauncher):
     def __init__(self, found, calls):
         super().__init__()
         self.found, self.calls = found, calls

@@ -10,8 +10,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from .. import __version__, files
-from ..resources import folder as resource
+from .. import __version__
+from ..support import files
+from ..support.resources import folder as resource
 from . import DESCRIPTION, tree
 from .declaration import WRITTEN
 

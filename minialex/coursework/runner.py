@@ -153,9 +153,14 @@ def _child(place, request, inputs, seconds):
         data = b"".join(struct.pack("<Q", len(part)) + part for part in parts)
         printed = stack.enter_context(tempfile.TemporaryFile())
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", str(Path(place) / "child.py")], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=printed, env=_environment(place), cwd=place, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-I", "-S", "-B", str(Path(place) / "child.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=printed,
+            env=_environment(place),
+            cwd=place,
+            start_new_session=True,
+        )
         try:
             answer, ended = _talk(process, data, time.monotonic() + wait)
         finally:
@@ -178,8 +183,15 @@ def _child(place, request, inputs, seconds):
 def _environment(place):
     """A child's: nothing of ours, one thread for NumPy; the compiler, where one is needed, writes into `built`."""
     built = str(Path(place) / "built")
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1", "HOME": built, "XDG_CACHE_HOME": built, "TMPDIR": built}  # fmt: skip
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "HOME": built,
+        "XDG_CACHE_HOME": built,
+        "TMPDIR": built,
+    }
 
 
 def _talk(process, data, deadline):

@@ -37,8 +37,10 @@ def hint(assignment, target, number):
     by_method = {name.rpartition(".")[2]: hints for name, hints in assignment.hints.items()}
     hints = assignment.hints.get(target) or by_method.get(target)
     if not hints:
-        raise ValueError(f"there are no hints for {assignment.name}.{target}; there are for "
-                         f"{', '.join(assignment.hints) or 'nothing'}")  # fmt: skip
+        raise ValueError(
+            f"there are no hints for {assignment.name}.{target}; there are for "
+            f"{', '.join(assignment.hints) or 'nothing'}"
+        )
     if not 1 <= number <= len(hints):
         raise ValueError(f"{assignment.name}.{target} has hints 1 to {len(hints)}, not {number}")
     return hints[number - 1]

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..resources import folder as resource
+from ..support.resources import folder as resource
 from . import emptied
 from .runner import STRANGER, is_root
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What the checks run on: the library without its other backends, its commands and its figures.
-PARTS = ("*.py", "functional/*.py", "nn/*.py", "models/*.py", "data/[a-z]*.py", "backends/__init__.py",
-         "backends/host.py", "backends/numpy_backend.py", "coursework/__init__.py", "coursework/declaration.py",
-         "coursework/plugging.py", "coursework/messages.py")  # fmt: skip
-NATIVE = ("backends/cuda*.py", "coursework/kernels.py")  # where the student writes kernels
+PARTS = [
+    *("*.py", "functional/*.py", "nn/*.py", "optim/*.py", "models/*.py", "training/*.py", "support/*.py"),
+    *("data/[a-z]*.py", "backends/__init__.py", "backends/base.py", "backends/numpy_backend.py"),
+    *(f"coursework/{name}.py" for name in ("__init__", "declaration", "plugging", "messages")),
+]
+NATIVE = ("backends/cuda/*.py", "coursework/kernels.py")  # where the student writes kernels
 LARGEST = 2**20  # bytes of a student's file
 
 

@@ -1,9 +1,9 @@
 """Data sets by name, transforms, and the loader.
 
-    splits = data.load("cifar10", data_dir="datasets", download=True)
-    normalize = data.Normalization.channels(splits.train)
-    loader = data.Loader(splits.train, 128, [normalize, data.RandomHorizontalFlip()], shuffle=True)
-    for images, labels in loader.epoch(0): ...
+splits = data.load("cifar10", data_dir="datasets", download=True)
+normalize = data.Normalize.channels(splits.train)
+loader = data.Loader(splits.train, 128, [normalize, data.RandomHorizontalFlip()], shuffle=True)
+for images, labels in loader.epoch(0): ...
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from minialex.data import cifar10, folder, shapes
-from minialex.data.color import ColorNoise
-from minialex.data.dataset import ArrayDataset, Splits
-from minialex.data.loader import Loader
-from minialex.data.moments import Statistics, statistics
-from minialex.data.transforms import CenterCrop, Normalization, RandomCrop, RandomHorizontalFlip
+from . import cifar10, folder, shapes
+from .color import ColorNoise
+from .dataset import ArrayDataset, Splits
+from .loader import Loader
+from .moments import Statistics, statistics
+from .transforms import CenterCrop, Normalize, RandomCrop, RandomHorizontalFlip
 
 __all__ = [
     "DATASETS",
@@ -24,7 +24,7 @@ __all__ = [
     "CenterCrop",
     "ColorNoise",
     "Loader",
-    "Normalization",
+    "Normalize",
     "RandomCrop",
     "RandomHorizontalFlip",
     "Splits",
@@ -40,6 +40,7 @@ class Source(NamedTuple):
     load: Callable[..., Splits]
     options: tuple[str, ...]
     summary: str
+    in_files: bool = False  # whether every picture is a file of its own
 
 
 DATASETS = {
@@ -51,12 +52,13 @@ DATASETS = {
     "cifar10": Source(
         cifar10.load,
         ("data_dir", "download", "validation", "limit"),
-        "60,000 photographs in ten classes, 32x32; read from the official binary files (--download fetches them)",
+        "60,000 photographs in ten classes, 32x32; read from the official binary files (download=True fetches them)",
     ),
     "folder": Source(
         folder.load,
         ("data_dir", "size", "validation", "limit", "workers", "strict", "val_labels"),
-        "ImageNet, or pictures of your own: D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, D given by --data-dir",
+        "ImageNet, or pictures of your own: D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, D being data_dir",
+        in_files=True,
     ),
 }
 _EVERYWHERE = {"data_dir", "download"}  # where files would be; a data set without files has no use for it

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
-from ..files import replacing
-
-
-def folder():
-    """$XDG_CACHE_HOME/minialex, or ~/.cache/minialex."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minialex"
+from ..support.files import replacing
+from ..support.resources import cache_folder
 
 
 def cached(key, names, compute):
@@ -22,7 +16,7 @@ def cached(key, names, compute):
 
     A file that is damaged is made again; one that cannot be written is reported on stderr, and done without.
     """
-    path = folder() / "statistics" / f"{key}.npz"
+    path = cache_folder() / "statistics" / f"{key}.npz"
     kept = _read(path)
     if kept.keys() == set(names):
         return kept

@@ -6,13 +6,13 @@ Source: Krizhevsky, "Learning multiple layers of features from tiny images", 200
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
-from minialex.data import download as downloads
-from minialex.data.dataset import ArrayDataset, Splits
+from ..support.resources import cache_folder
+from . import download as downloads
+from .dataset import ArrayDataset, Splits
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
@@ -53,7 +53,7 @@ def load(data_dir=None, download=False, validation=5000, limit=None):
 def find(data_dir=None):
     """The folder of the binary files, there or not."""
     if data_dir is None:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minialex" / FOLDER
+        return cache_folder() / FOLDER
     data_dir = Path(data_dir).expanduser().absolute()
     return data_dir if data_dir.name == FOLDER else data_dir / FOLDER
 
@@ -71,8 +71,8 @@ def _dataset(records, classes):
 def _existing(path):
     if not path.is_file():
         raise FileNotFoundError(
-            f"CIFAR-10 is not complete: {path} does not exist; name the folder that holds {FOLDER} with --data-dir, "
-            "or fetch it (170 MB) with --download"
+            f"CIFAR-10 is not complete: {path} does not exist; name the folder that holds {FOLDER} with data_dir=..., "
+            "or fetch it (170 MB) with download=True"
         )
     return path
 
@@ -83,14 +83,14 @@ def _read_records(path):
     if size != expected:
         raise ValueError(
             f"{path} is {'cut short' if size < expected else 'too long'}: {size} bytes where {expected} were expected; "
-            "put the official file in its place, or fetch it with --download"
+            "put the official file in its place, or fetch it with download=True"
         )
     records = np.fromfile(path, np.uint8).reshape(RECORDS, RECORD_BYTES)
     wrong = np.flatnonzero(records[:, 0] > 9)
     if len(wrong):
         raise ValueError(
             f"{path} is damaged: record {wrong[0]} has label {records[wrong[0], 0]} where 0 to 9 were expected; "
-            "delete the file and fetch it with --download"
+            "delete the file and fetch it with download=True"
         )
     return records
 
@@ -101,6 +101,6 @@ def _read_names(folder):
     if not len(names) == count == 10:
         raise ValueError(
             f"{folder / NAMES_FILE} lists {count} class names where 10 were expected; "
-            "delete the file and fetch it with --download"
+            "delete the file and fetch it with download=True"
         )
     return names

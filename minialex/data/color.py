@@ -10,12 +10,12 @@ import numpy as np
 class ColorNoise:
     """Every pixel of a picture moved by the same random colour, along the principal axes p_i of all pixels' colours.
 
-    alpha_i ~ N(0, 1), new for each picture; d_i: the deviation of the training pixels along p_i, on the scale 0-255
+    alpha_i ~ N(0, 1), new for each picture; d_i: the std of the training pixels along p_i, on the scale 0-255
 
     by="eigenvalue"    y = x + c sum_i alpha_i lambda_i p_i,  lambda_i = 255 (d_i / 255)^2
-    by="deviation"     y = (x + c sum_i alpha_i d_i p_i) / (1 + c)
+    by="std"           y = (x + c sum_i alpha_i d_i p_i) / (1 + c)
 
-    The first is section 4.1 of the paper, where c = 0.1. A product of alpha and an eigenvalue, a squared deviation,
+    The first is section 4.1 of the paper, where c = 0.1. A product of alpha and an eigenvalue, a squared std,
     depends on the scale: it is meant for pixels from 0 to 1, and brought to ours. The second is what the program of
     2012 did (convdata_jpeg.py, 154-179): the division keeps the scale near that of test pictures, which have no noise.
 
@@ -25,14 +25,14 @@ class ColorNoise:
 
     def __init__(self, coefficient, statistics, by="eigenvalue", std=1.0):
         self.coefficient, self.by = coefficient, by
-        d = statistics.deviations
-        scale = {"eigenvalue": d * d / 255, "deviation": d}[by]
+        d = statistics.stds
+        scale = {"eigenvalue": d * d / 255, "std": d}[by]
         self.axes = coefficient * statistics.vectors * scale / np.reshape(std, (-1, 1))  # (C, C): a column for an axis
 
     def __call__(self, images, words):
         colors = normals(words)[:, : len(self.axes)] @ self.axes.T
         noisy = images + colors.astype(np.float32)[:, :, None, None]
-        if self.by == "deviation":
+        if self.by == "std":
             noisy /= np.float32(1 + self.coefficient)
         return noisy
 

@@ -47,11 +47,11 @@ def load(data_dir=None, size=None, validation=None, limit=None, workers=None, st
     FileNotFoundError or ValueError for what is missing or does not fit, before any picture is read.
     """
     if data_dir is None:
-        raise ValueError("the data set folder is yours: name the folder that holds train/ and val/ with --data-dir")
+        raise ValueError("the data set folder is yours: name the folder that holds train/ and val/ with data_dir=...")
     root = Path(data_dir).expanduser()
     if (root / packed.INDEX).is_file():
         if val_labels:
-            raise ValueError(f"{root} holds packed pictures, whose labels are known: leave out --val-labels")
+            raise ValueError(f"{root} holds packed pictures, whose labels are known: leave out val_labels=...")
         return packed.load(root, size, validation, limit)
     classes, train, val = listing.read(root, val_labels)
 
@@ -178,7 +178,7 @@ def report(pictures, errors):
 
 
 def _with_advice(error):
-    return Damaged(error.path, f"{error.reason}; remove it, or leave out --strict to go on without it")
+    return Damaged(error.path, f"{error.reason}; remove it, or leave out strict=True to go on without it")
 
 
 def _key(pictures, size):

@@ -1,9 +1,9 @@
 """Which pictures a folder holds, and of which class each is.
 
-    D/train/CLASS/*.jpg     a folder for each class; their names, sorted, give the classes their numbers
-    D/val/CLASS/*.jpg       the same classes, or
-    D/val/*.JPEG            all in one folder as ILSVRC has them, with a file of labels (see val_labels.py)
-    D/classes.txt           "FOLDER a readable name" a line, if there; Kaggle's LOC_synset_mapping.txt is the same
+D/train/CLASS/*.jpg     a folder for each class; their names, sorted, give the classes their numbers
+D/val/CLASS/*.jpg       the same classes, or
+D/val/*.JPEG            all in one folder as ILSVRC has them, with a file of labels (see val_labels.py)
+D/classes.txt           "FOLDER a readable name" a line, if there; Kaggle's LOC_synset_mapping.txt is the same
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read(root, labels_file=None):
     if not folders:
         raise FileNotFoundError(
             f"{root} holds no pictures: expected {train}/CLASS/*.jpg, a folder for each class, "
-            "or what python -m minialex.data.pack wrote; name it with --data-dir"
+            "or what python -m minialex.data.pack wrote; name it with data_dir=..."
         )
     training = _of_classes(train, folders, folders, len(loose))
     empty = set(range(len(folders))) - set(training.labels.tolist())
@@ -56,7 +56,7 @@ def read(root, labels_file=None):
         raise ValueError(f"{train / folders[min(empty)]} holds no pictures: fill this folder, or remove it")
     validation = _validation(root, val, folders, labels_file) if val.is_dir() else None
     if labels_file and validation is not None and "/" in validation.names[0]:
-        raise ValueError(f"{val} has a folder for each class, so its labels are known: leave out --val-labels")
+        raise ValueError(f"{val} has a folder for each class, so its labels are known: leave out val_labels=...")
     if labels_file and validation is None:
         raise ValueError(f"labels of validation pictures were given ({labels_file}), but there is no folder {val}")
     return _readable(root, folders), training, validation

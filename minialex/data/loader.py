@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minialex.data.prefetch import prefetched
-from minialex.random import philox
+from ..random import philox
+from .prefetch import prefetched
 
 # The last word of the Philox counter: two streams apart from each other, and from dropout's (call number < 2^32).
 _ORDER, _AUGMENTATION = 1, 2

@@ -15,14 +15,14 @@ _PIECE = 2**18  # values whose products are summed at a time: 2 MB in float64 st
 class Statistics:
     """Of all pictures of a data set, in its own scale of 0 to 255.
 
-    mean_image: float64 (C, H, W). deviations: (C,), the standard deviations along the principal axes of the pixels'
-    colours, ascending; vectors: (C, C), these axes as columns. channel_deviations: (C,), of each channel alone.
+    mean_image: float64 (C, H, W). stds: (C,), the standard deviations along the principal axes of the pixels'
+    colours, ascending; vectors: (C, C), these axes as columns. channel_stds: (C,), of each channel alone.
     """
 
     mean_image: np.ndarray
-    deviations: np.ndarray
+    stds: np.ndarray
     vectors: np.ndarray
-    channel_deviations: np.ndarray
+    channel_stds: np.ndarray
 
     @property
     def channel_means(self):
@@ -65,8 +65,8 @@ class Sums:
         covariance = pixels * self.products.astype(object) - np.outer(sums, sums)
         covariance = (covariance / pixels**2).astype(np.float64)
         variances, vectors = np.linalg.eigh(covariance)
-        deviations = np.sqrt(np.maximum(variances, 0))  # rounding may leave a variance of 0 below it
-        return Statistics(self.total / self.count, deviations, vectors, np.sqrt(np.diag(covariance)))
+        stds = np.sqrt(np.maximum(variances, 0))  # rounding may leave a variance of 0 below it
+        return Statistics(self.total / self.count, stds, vectors, np.sqrt(np.diag(covariance)))
 
 
 def statistics(dataset):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import cli, files, threads
+from .. import cli, threads
+from ..support import files
 from . import folder, listing, packed
 from .moments import Sums
 
@@ -46,7 +47,7 @@ def main(argv=None):
     p.add_argument("--val-labels", metavar="FILE", help=text)
     p.add_argument("--shard", metavar="N", type=count, default=SHARD, help="pictures in a file (default: %(default)s)")
     options = p.parse_args(argv)
-    with cli.blame_input():
+    with cli.as_user_error():
         source, out = Path(options.source).expanduser(), Path(options.out).expanduser()
         classes, train, val = listing.read(source, options.val_labels)
         splits = pack(out, classes, {"train": train, "val": val}, options.size, options.workers, options.shard)
@@ -62,7 +63,7 @@ def pack(out, classes, listings, size=folder.SIZE, workers=1, shard=SHARD):
     but what an interrupted packing left, or where the disk is too small; OSError where no picture can be read.
     """
     listings = {split: pictures for split, pictures in listings.items() if pictures is not None}
-    _make_room(out, sum(len(pictures.names) for pictures in listings.values()) * 3 * size * size)
+    _prepare_folder(out, sum(len(pictures.names) for pictures in listings.values()) * 3 * size * size)
     checks: dict = {}
     splits = {name: _write(out, name, given, size, workers, shard, checks) for name, given in listings.items()}
     index = {"format": packed.FORMAT, "size": size, "classes": list(classes), "splits": splits, "files": checks}
@@ -99,7 +100,7 @@ def _write(out, split, pictures, size, workers, shard, checks):
     return {"pictures": len(places), "damaged": len(damaged), "shards": shards}
 
 
-def _make_room(out, needed):
+def _prepare_folder(out, needed):
     """The folder, without what an interrupted packing left in it."""
     present = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     ours = {packed.labels_name("train"), packed.labels_name("val"), packed.STATISTICS}

@@ -1,10 +1,10 @@
 """Packed pictures: large files of pixels, read by memory map as fast as the memory or the disk is.
 
-    pack.json               format, size, classes; of train and val their pictures and shards; length and checksum of
-                            every file. It is written last: without it nothing is complete
-    train-00000.npy ...     uint8 (n, 3, size, size), in order
-    train-labels.npy        int64 (N,)
-    statistics.npz          the moments.Sums of train
+pack.json               format, size, classes; of train and val their pictures and shards; length and checksum of
+                        every file. It is written last: without it nothing is complete
+train-00000.npy ...     uint8 (n, 3, size, size), in order
+train-labels.npy        int64 (N,)
+statistics.npz          the moments.Sums of train
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def load(root, size=None, validation=None, limit=None):
     index = read_index(root)
     if size not in (None, index["size"]):
         own = index["size"]
-        raise ValueError(f"{root} holds pictures packed in {own} pixels, not {size}: give --resize {own}, or repack")
+        raise ValueError(f"{root} holds pictures packed in {own} pixels, not {size}: give size={own}, or repack")
     count = {name: part["pictures"] for name, part in index["splits"].items()}
     of_train, of_val = (functools.partial(PackedDataset, root, index, name) for name in ("train", "val"))
     return split(count["train"], count.get("val", 0), of_train, of_val, validation, limit)

@@ -14,28 +14,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .transforms import CenterCrop, CornerCrop, Normalization, RandomCrop, RandomHorizontalFlip
+from .transforms import CenterCrop, CornerCrop, Normalize, RandomCrop, RandomHorizontalFlip
 
 
 @dataclass(frozen=True)
 class Pipeline:
     """What a trained network needs to know about pictures.
 
-    normalization: its mean and deviation, in the order red, green, blue. input_size: pixels a side that the network
+    normalization: its mean and std, in the order red, green, blue. input_size: pixels a side that the network
     takes. channel_order: "RGB", or "BGR" for a network whose first convolution expects blue first.
     """
 
-    normalization: Normalization
+    normalization: Normalize
     input_size: int
     channel_order: str = "RGB"
 
-    def training(self, *, crop_padding=0, flip=False, noise=()):
+    def training_transforms(self, *, crop_padding=0, flip=False, noise=()):
         """The transforms of a training Loader. noise: transforms of normalised pictures, as [ColorNoise(...)]."""
         crop = RandomCrop(self.input_size, crop_padding)
         flips = [RandomHorizontalFlip()] if flip else []
         return [*self._normalized(crop), *flips, *noise, *self._order()]
 
-    def evaluation(self):
+    def evaluation_transforms(self):
         """The transforms of a Loader without distortion: the middle of every picture."""
         return [*self._normalized(CenterCrop(self.input_size)), *self._order()]
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minialex.data.dataset import ArrayDataset, Splits
-from minialex.random import philox
+from ..random import philox
+from .dataset import ArrayDataset, Splits
 
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 _PARAMETERS, _NOISE = 0, 1  # the last word of the Philox counter: two streams that never meet

@@ -11,7 +11,7 @@ import numpy as np
 from .moments import statistics
 
 
-class Normalization:
+class Normalize:
     """y = (x - mean) / std, uint8 to float32.
 
     mean: (C, 1, 1), or (C, H, W) for a mean image; std: a single number or (C, 1, 1).
@@ -31,10 +31,10 @@ class Normalization:
 
     @classmethod
     def channels(cls, dataset):
-        """Mean 0 and deviation 1 in every channel of `dataset`; a channel that never changes keeps its scale."""
+        """Mean 0 and std 1 in every channel of `dataset`; a channel that never changes keeps its scale."""
         of = statistics(dataset)
-        deviations = np.where(of.channel_deviations > 0, of.channel_deviations, 1)
-        return cls(of.channel_means[:, None, None], deviations[:, None, None])
+        stds = np.where(of.channel_stds > 0, of.channel_stds, 1)
+        return cls(of.channel_means[:, None, None], stds[:, None, None])
 
     @classmethod
     def mean_image(cls, dataset, size=None):
@@ -66,13 +66,13 @@ class Normalization:
         return cls(arrays["mean"], arrays["std"])
 
     def __repr__(self):
-        return f"Normalization(mean {self.mean.shape}, std {self.std.shape})"
+        return f"Normalize(mean {self.mean.shape}, std {self.std.shape})"
 
 
 class RandomCrop:
     """A size x size window at a random place of each picture, after `padding` zeros on every side.
 
-    Comes after Normalization, where 0 is the mean pixel. ValueError when the window is larger than the padded picture.
+    Comes after Normalize, where 0 is the mean pixel. ValueError when the window is larger than the padded picture.
     """
 
     def __init__(self, size, padding=0):

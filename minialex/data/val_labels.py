@@ -24,7 +24,7 @@ def find(root):
             return root / name
     raise FileNotFoundError(
         f"{root / 'val'} has its pictures in one folder, and nothing says of which class they are: name the file that "
-        f"does with --val-labels, or put it into {root} as {', '.join(_CONVENTIONAL[:3])}"
+        f"does with val_labels=..., or put it into {root} as {', '.join(_CONVENTIONAL[:3])}"
     )
 
 

@@ -20,4 +20,4 @@ __all__ = [
     "min", "minimum", "mse_loss", "mul", "neg", "nll_loss", "pad", "permute", "pow", "relu", "reshape",
     "sigmoid", "softmax", "sqrt", "stack", "sub", "sum", "tanh", "to", "transpose", "unbroadcast", "var",
     "where",
-]
+]  # fmt: skip

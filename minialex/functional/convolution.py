@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tensor import Tensor, check_dtypes, common_backend, needs_grad
+from ..tensor import Tensor, check_dtypes, common_backend, records_grad
 from ..window import Window
 
 
@@ -23,7 +23,7 @@ def linear(input, weight, bias=None):
         raise ValueError(f"linear: bias of shape {bias.shape} for weight {weight.shape}, expected {weight.shape[:1]}")
     check_dtypes("linear", input, weight, bias)
     x, w, b = input.data, weight.data, bias.data if bias is not None else None
-    needs = needs_grad(input, weight, bias)
+    needs = records_grad(input, weight, bias)
     saved = (x if needs[1] else None, w if needs[0] else None)
 
     def backward(gy):
@@ -65,7 +65,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     check_dtypes("conv2d", input, weight, bias)
     window = Window.over(input.shape, weight.shape[2:], stride, padding, dilation)
     x, w, b = input.data, weight.data, bias.data if bias is not None else None
-    needs = needs_grad(input, weight, bias)
+    needs = records_grad(input, weight, bias)
     y, saved = backend.conv2d(x, w, b, window, groups, needs)
 
     def backward(gy):

@@ -7,8 +7,9 @@ import numpy as np
 from ..tensor import Tensor, common_backend
 
 
-def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
-                  label_smoothing=0.0):
+def cross_entropy(
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
+):
     """Softmax and negative log-likelihood in one, so that logits of +-1e4 neither overflow nor lose the gradient.
 
     loss_n = -sum over c of  q_nc log p_nc        p = softmax(x)
@@ -121,6 +122,4 @@ def _check_target(shape, target, ignore_index, name):
     wrong = (target != ignore_index) & ((target < 0) | (target >= shape[1]))
     if bool(wrong.any()):
         place = tuple(int(i[0]) for i in wrong.nonzero())
-        raise ValueError(
-            f"{name}: label {int(target[place])} at {place} is no class: there are 0 to {shape[1] - 1}"
-        )
+        raise ValueError(f"{name}: label {int(target[place])} at {place} is no class: there are 0 to {shape[1] - 1}")

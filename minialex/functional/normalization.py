@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..tensor import Tensor, check_dtypes, common_backend
 
 
-def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False,
-                        groups=1):
+def local_response_norm(
+    input, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False, groups=1
+):
     """Divide each activity by what its neighbours do: lateral inhibition.
 
     y_i  = x_i d_i^-beta        d_i = k + a sum over j in window(i) of x_j^2
@@ -29,7 +30,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over
     divisor = 1 if alpha_over == "element" else size * size if within_channel else size
     settings = (size, alpha / divisor, beta, k, within_channel, groups)
     backend = common_backend(input)
-    y, saved = backend.local_response_norm(input.data, *settings, input.needs_grad)
+    y, saved = backend.local_response_norm(input.data, *settings, input.records_grad)
 
     def backward(gy):
         return (backend.local_response_norm_backward(gy, saved, *settings),)
@@ -38,7 +39,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over
 
 
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
-    """Bring every channel to mean 0 and deviation 1, then to a deviation and a mean that are learned.
+    """Bring every channel to mean 0 and std 1, then to an std and a mean that are learned.
 
     y = w z + b,   z = (x - mean) / sqrt(var + eps),   mean and var over all axes but the channels'
     gb = sum gy      gw = sum gy z      gz = gy w

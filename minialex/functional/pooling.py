@@ -20,7 +20,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     """
     window = Window.over_pool(input.shape, kernel_size, stride, padding, dilation, ceil_mode)
     backend = common_backend(input)
-    y, winners = backend.max_pool2d(input.data, window, input.needs_grad)
+    y, winners = backend.max_pool2d(input.data, window, input.records_grad)
 
     def backward(gy):
         return (backend.max_pool2d_backward(gy, winners, window),)
@@ -28,8 +28,9 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return Tensor.from_operation(y, backward, input)
 
 
-def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-               divisor_override=None):
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
     """Mean of every window.
 
     y[n, c, i, j] = 1/d sum over u, v of  x[n, c, i s + u - p, j s + v - p]

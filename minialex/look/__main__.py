@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from .. import backends, cli, data, functional, trained
+from .. import backends, cli, data, functional
 from ..models.names import layers_called, published_names
 from ..nn import Conv2d
+from ..runs import trained
 from ..tensor import Tensor
 from . import hidden_layer, hidden_values, nearest
 from .subject import Subject, read_metrics
@@ -47,7 +48,7 @@ def main(argv=None):
     """The command: draw the figures, and print where they are."""
     options = _parse(argv)
     runs, views = _runs_and_views(options.things)
-    with cli.blame_input():
+    with cli.as_user_error():
         if views != ["curves"]:
             backends.use_backend(options.backend)
             given = {name: getattr(options, name) for name in ("dataset", "data_dir", "limit")}
@@ -129,10 +130,15 @@ def _gradient(subject, options, path):
     targets = None if options.target is None else [_class_number(options.target, classes)] * len(pictures)
     of = "the likeliest class" if targets is None else classes[targets[0]]
     plotting.saliency(
-        subject.network.model, subject.shown(images), subject.cropped(images), path,
-        classes=classes, targets=targets, names=[picture.name for picture in pictures],
+        subject.network.model,
+        subject.shown(images),
+        subject.cropped(images),
+        path,
+        classes=classes,
+        targets=targets,
+        names=[picture.name for picture in pictures],
         title=f"Gradient of the logit of {of} on the input",
-    )  # fmt: skip
+    )
 
 
 def _class_number(text, classes):
@@ -150,7 +156,7 @@ def _neighbours(subject, options, path):
     model, train = subject.network.model, subject.splits.train
     pictures = _pictures(subject, options, "neighbours")
     queries = hidden_values(model, subject.shown(np.stack([picture.image for picture in pictures])))
-    loader = data.Loader(train, options.batch_size, subject.network.pipeline.evaluation())
+    loader = data.Loader(train, options.batch_size, subject.network.pipeline.evaluation_transforms())
     batches = tqdm(loader.epoch(), total=len(loader), desc="training pictures", disable=None, leave=False)
     indices, distances = nearest(queries, (hidden_values(model, images) for images, _ in batches), NEAREST)
     found = []
@@ -183,9 +189,7 @@ def _curves(runs, path):
     plotting.compare({name: read_metrics(folder) for name, folder in zip(called, folders)}, path)
 
 
-DRAWN = {
-    "filters": _filters, "features": _features, "gradient": _gradient, "neighbours": _neighbours, "graph": _graph,
-}  # fmt: skip
+DRAWN = {"filters": _filters, "features": _features, "gradient": _gradient, "neighbours": _neighbours, "graph": _graph}
 
 
 def _pictures(subject, options, view):

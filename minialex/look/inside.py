@@ -9,6 +9,7 @@ import numpy as np
 
 from ..models.names import published_names
 from ..nn import Linear, Module
+from ..nn.more import evaluating
 from ..tensor import Tensor, no_grad
 
 
@@ -18,17 +19,6 @@ class Maps(NamedTuple):
     name: str
     layer: Module
     maps: np.ndarray
-
-
-@contextlib.contextmanager
-def _evaluating(model):
-    """Nothing is drawn, no running statistics move; afterwards the model is again in the mode that it was in."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 def feature_maps(model, images):
@@ -45,7 +35,7 @@ def feature_maps(model, images):
 
         return look
 
-    with contextlib.ExitStack() as stack, no_grad(), _evaluating(model):
+    with contextlib.ExitStack() as stack, no_grad(), evaluating(model):
         for name, module in model.named_modules():
             if not list(module.children()):
                 stack.enter_context(module.register_forward_hook(hook(name)))
@@ -63,7 +53,7 @@ def input_gradient(model, images, targets=None):
     """
     x = Tensor(images, requires_grad=True)
     learned = [p for p in model.parameters() if p.requires_grad]
-    with contextlib.ExitStack() as stack, _evaluating(model):
+    with contextlib.ExitStack() as stack, evaluating(model):
         for p in learned:
             p.requires_grad_(False)
             stack.callback(p.requires_grad_, True)
@@ -97,7 +87,7 @@ def hidden_values(model, images):
     layer, _ = hidden_layer(model)
     seen = []
     hook = layer.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].numpy()))
-    with hook, no_grad(), _evaluating(model):
+    with hook, no_grad(), evaluating(model):
         model(Tensor(images))
     return np.array(seen[0])
 

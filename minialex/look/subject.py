@@ -11,7 +11,7 @@ import numpy as np
 
 from ..data.decode import decode
 from ..data.transforms import CenterCrop
-from ..trained import Trained
+from ..runs.trained import Trained
 
 
 @dataclass(frozen=True)

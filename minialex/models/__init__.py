@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from . import alexnet, cifar, dl4j, keras, released, shapes, torchvision
-from .preset import Preset, Training
-from .training import OPTIMIZERS, check_training, optimizer, parameter_groups
+from .preset import Preset, Recipe
 
 PRESETS = {
     "shapes_net": shapes.SHAPES_NET,
@@ -22,17 +21,7 @@ PRESETS = {
     "alexnet_dl4j": dl4j.ALEXNET_DL4J,
 }
 
-__all__ = [
-    "OPTIMIZERS",
-    "PRESETS",
-    "Preset",
-    "Training",
-    "build",
-    "check_training",
-    "get_preset",
-    "optimizer",
-    "parameter_groups",
-]
+__all__ = ["PRESETS", "Preset", "Recipe", "build", "get_preset"]
 
 
 def get_preset(name):
@@ -48,4 +37,3 @@ def build(name, **arguments):
     ValueError for an unknown name.
     """
     return get_preset(name).build(**arguments)
-

@@ -6,7 +6,7 @@ The network of the paper, and Caffe's, which made it known. What really ran in 2
 from __future__ import annotations
 
 from ..nn import Conv2d, LocalResponseNorm, MaxPool2d, ReLU
-from .preset import Preset, Training
+from .preset import Preset, Recipe
 from .table import dropout_at, from_table, fully_connected, norm_layer, paper_lrn
 
 
@@ -18,22 +18,22 @@ def alexnet(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", in
     norm: "lrn", "bn" or "none"; dropout: "before" or "after" fc6 and fc7; inverted: its form.
     """
     maps = [
-        # name     layer                                            deviation, bias    output
-        ("conv1", Conv2d(3, 96, 11, stride=4), 0.01, 0),                             # 96 x 55 x 55
+        # name     layer                                            std, bias          output
+        ("conv1", Conv2d(3, 96, 11, stride=4), 0.01, 0),  # 96 x 55 x 55
         ("relu1", ReLU()),
         ("norm1", norm_layer(norm, 96, paper_lrn())),
-        ("pool1", MaxPool2d(3, 2)),                                                  # 96 x 27 x 27
-        ("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 1),                 # 256 x 27 x 27
+        ("pool1", MaxPool2d(3, 2)),  # 96 x 27 x 27
+        ("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 1),  # 256 x 27 x 27
         ("relu2", ReLU()),
         ("norm2", norm_layer(norm, 256, paper_lrn())),
-        ("pool2", MaxPool2d(3, 2)),                                                  # 256 x 13 x 13
-        ("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),                          # 384 x 13 x 13
+        ("pool2", MaxPool2d(3, 2)),  # 256 x 13 x 13
+        ("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),  # 384 x 13 x 13
         ("relu3", ReLU()),
-        ("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 1),                # 384 x 13 x 13
+        ("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 1),  # 384 x 13 x 13
         ("relu4", ReLU()),
-        ("conv5", Conv2d(384, 256, 3, padding=1, groups=2), 0.01, 1),                # 256 x 13 x 13
+        ("conv5", Conv2d(384, 256, 3, padding=1, groups=2), 0.01, 1),  # 256 x 13 x 13
         ("relu5", ReLU()),
-        ("pool5", MaxPool2d(3, 2)),                                                  # 256 x 6 x 6
+        ("pool5", MaxPool2d(3, 2)),  # 256 x 6 x 6
     ]
     drop = dropout_at(dropout, inverted)
     return from_table(maps + fully_connected(maps, input_size, num_classes, drop, hidden=(0.01, 1), last=(0.01, 0)))
@@ -52,22 +52,22 @@ def alexnet_caffe(num_classes=1000, input_size=227, *, norm="lrn", dropout="afte
         return MaxPool2d(3, 2, ceil_mode=True)
 
     maps = [
-        # name     layer                                            deviation, bias    output
-        ("conv1", Conv2d(3, 96, 11, stride=4), 0.01, 0),                             # 96 x 55 x 55
+        # name     layer                                            std, bias          output
+        ("conv1", Conv2d(3, 96, 11, stride=4), 0.01, 0),  # 96 x 55 x 55
         ("relu1", ReLU()),
         ("norm1", norm_layer(norm, 96, lrn())),
-        ("pool1", pool()),                                                           # 96 x 27 x 27
-        ("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 0.1),               # 256 x 27 x 27
+        ("pool1", pool()),  # 96 x 27 x 27
+        ("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 0.1),  # 256 x 27 x 27
         ("relu2", ReLU()),
         ("norm2", norm_layer(norm, 256, lrn())),
-        ("pool2", pool()),                                                           # 256 x 13 x 13
-        ("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),                          # 384 x 13 x 13
+        ("pool2", pool()),  # 256 x 13 x 13
+        ("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),  # 384 x 13 x 13
         ("relu3", ReLU()),
-        ("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 0.1),              # 384 x 13 x 13
+        ("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 0.1),  # 384 x 13 x 13
         ("relu4", ReLU()),
-        ("conv5", Conv2d(384, 256, 3, padding=1, groups=2), 0.01, 0.1),              # 256 x 13 x 13
+        ("conv5", Conv2d(384, 256, 3, padding=1, groups=2), 0.01, 0.1),  # 256 x 13 x 13
         ("relu5", ReLU()),
-        ("pool5", pool()),                                                           # 256 x 6 x 6
+        ("pool5", pool()),  # 256 x 6 x 6
     ]
     drop = dropout_at(dropout, inverted)
     return from_table(maps + fully_connected(maps, input_size, num_classes, drop, hidden=(0.005, 0.1), last=(0.01, 0)))
@@ -78,7 +78,7 @@ ALEXNET = Preset(
     input_size=227,
     num_classes=1000,
     summary="the paper's network, its two GPUs written as groups",
-    training=Training("shapes", epochs=90, batch_size=128, lr=0.01, schedule="plateau:5", flip=True),
+    recipe=Recipe("shapes", epochs=90, batch_size=128, lr=0.01, schedule="plateau:5", flip=True),
     differs=(
         "It is the paper's. The paper says that pictures are 224 x 224, but its 55 x 55 maps need 227.",
         "The paper counts 253,440 neurons in the first layer; 55 x 55 x 96 are 290,400.",
@@ -90,7 +90,7 @@ ALEXNET_CAFFE = Preset(
     input_size=227,
     num_classes=1000,
     summary="Caffe's bvlc_alexnet",
-    training=Training(
+    recipe=Recipe(
         "shapes",
         epochs=90,
         batch_size=256,
@@ -106,6 +106,6 @@ ALEXNET_CAFFE = Preset(
         "Pictures have their channels in the order blue, green, red.",
         "Local response normalisation divides alpha by the 5 channels of its window, and k is 1, not 2.",
         "Dropout is the inverted form: activities are doubled in training and left alone in evaluation.",
-        "Biases that are 1 in the paper begin at 0.1, and the weights of fc6 and fc7 with a deviation of 0.005.",
+        "Biases that are 1 in the paper begin at 0.1, and the weights of fc6 and fc7 with an std of 0.005.",
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..nn import AvgPool2d, Conv2d, Flatten, Linear, LocalResponseNorm, MaxPool2d, ReLU
-from .preset import Preset, Training
+from .preset import Preset, Recipe
 from .table import features, from_table
 
 
@@ -13,24 +13,26 @@ def cifar_quick(num_classes=10, input_size=32):
     145,578 parameters for 10 classes. Its pools round sizes up and average over the pixels that exist.
     """
     maps = [
-        # name     layer                                deviation, bias    output
-        ("conv1", Conv2d(3, 32, 5, padding=2), 1e-4, 0),                 # 32 x 32 x 32
-        ("pool1", MaxPool2d(3, 2, ceil_mode=True)),                      # 32 x 16 x 16
+        # name     layer                                std, bias          output
+        ("conv1", Conv2d(3, 32, 5, padding=2), 1e-4, 0),  # 32 x 32 x 32
+        ("pool1", MaxPool2d(3, 2, ceil_mode=True)),  # 32 x 16 x 16
         ("relu1", ReLU()),
         ("conv2", Conv2d(32, 32, 5, padding=2), 0.01, 0),
         ("relu2", ReLU()),
-        ("pool2", _average()),                                           # 32 x 8 x 8
+        ("pool2", _average()),  # 32 x 8 x 8
         ("conv3", Conv2d(32, 64, 5, padding=2), 0.01, 0),
         ("relu3", ReLU()),
-        ("pool3", _average()),                                           # 64 x 4 x 4
+        ("pool3", _average()),  # 64 x 4 x 4
     ]
-    return from_table([
-        *maps,
-        ("flatten", Flatten()),
-        ("fc64", Linear(features(maps, input_size), 64), 0.1, 0),
-        ("relu4", ReLU()),
-        ("fc10", Linear(64, num_classes), 0.1, 0),
-    ])
+    return from_table(
+        [
+            *maps,
+            ("flatten", Flatten()),
+            ("fc64", Linear(features(maps, input_size), 64), 0.1, 0),
+            ("relu4", ReLU()),
+            ("fc10", Linear(64, num_classes), 0.1, 0),
+        ]
+    )
 
 
 def cifar_18pct(num_classes=10, input_size=32):
@@ -39,24 +41,22 @@ def cifar_18pct(num_classes=10, input_size=32):
     89,578 parameters for 10 classes. Pools as above; each place is normalised by the 3 x 3 around it in its own map.
     """
     maps = [
-        # name     layer                                deviation, bias    output
-        ("conv1", Conv2d(3, 32, 5, padding=2), 1e-4, 0),                 # 32 x 32 x 32
-        ("pool1", MaxPool2d(3, 2, ceil_mode=True)),                      # 32 x 16 x 16
+        # name     layer                                std, bias          output
+        ("conv1", Conv2d(3, 32, 5, padding=2), 1e-4, 0),  # 32 x 32 x 32
+        ("pool1", MaxPool2d(3, 2, ceil_mode=True)),  # 32 x 16 x 16
         ("relu1", ReLU()),
         ("rnorm1", _same_map_norm()),
         ("conv2", Conv2d(32, 32, 5, padding=2), 0.01, 0),
         ("relu2", ReLU()),
-        ("pool2", _average()),                                           # 32 x 8 x 8
+        ("pool2", _average()),  # 32 x 8 x 8
         ("rnorm2", _same_map_norm()),
         ("conv3", Conv2d(32, 64, 5, padding=2), 0.01, 0),
         ("relu3", ReLU()),
-        ("pool3", _average()),                                           # 64 x 4 x 4
+        ("pool3", _average()),  # 64 x 4 x 4
     ]
-    return from_table([
-        *maps,
-        ("flatten", Flatten()),
-        ("fc10", Linear(features(maps, input_size), num_classes), 0.01, 0),
-    ])
+    return from_table(
+        [*maps, ("flatten", Flatten()), ("fc10", Linear(features(maps, input_size), num_classes), 0.01, 0)]
+    )
 
 
 def _average():
@@ -67,8 +67,8 @@ def _same_map_norm():
     return LocalResponseNorm(3, alpha=5e-5, beta=0.75, k=1.0, within_channel=True)
 
 
-def _training(epochs, schedule, decay):
-    return Training(
+def _recipe(epochs, schedule, decay):
+    return Recipe(
         "cifar10",
         epochs=epochs,
         batch_size=128,
@@ -92,7 +92,7 @@ CIFAR_QUICK = Preset(
     input_size=32,
     num_classes=10,
     summary="cuda-convnet's quick CIFAR-10 network, 26 % error in 80 seconds on the GPU of 2011",
-    training=_training(10, "multistep:8", {"conv": 0.004, "fc": 0.03}),
+    recipe=_recipe(10, "multistep:8", {"conv": 0.004, "fc": 0.03}),
     differs=(*_DIFFERS, "Nothing is normalised."),
 )
 
@@ -101,6 +101,6 @@ CIFAR_18PCT = Preset(
     input_size=32,
     num_classes=10,
     summary="cuda-convnet's CIFAR-10 network with 18 % error",
-    training=_training(140, "multistep:120,130", {"conv": 0.004, "fc": 1.0}),
+    recipe=_recipe(140, "multistep:120,130", {"conv": 0.004, "fc": 1.0}),
     differs=(*_DIFFERS, "Normalisation is over 3 x 3 places of the same map, behind pool1 and pool2."),
 )

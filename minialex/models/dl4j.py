@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .. import init
-from ..nn import Conv2d, MaxPool2d, ReLU
-from .preset import Preset, Training
+from ..nn import Conv2d, MaxPool2d, ReLU, init
+from .preset import Preset, Recipe
 from .table import dropout_at, from_table, fully_connected, norm_layer, paper_lrn
 
 
@@ -16,21 +15,21 @@ def alexnet_dl4j(num_classes=1000, input_size=227, *, norm="none", dropout="befo
     """
     maps = [
         # name     layer                                       output
-        ("conv1", Conv2d(3, 96, 11, stride=4)),              # 96 x 55 x 55
+        ("conv1", Conv2d(3, 96, 11, stride=4)),  # 96 x 55 x 55
         ("relu1", ReLU()),
         ("norm1", norm_layer(norm, 96, paper_lrn())),
-        ("pool1", MaxPool2d(3, 2)),                          # 96 x 27 x 27
-        ("conv2", Conv2d(96, 256, 5)),                       # 256 x 23 x 23
+        ("pool1", MaxPool2d(3, 2)),  # 96 x 27 x 27
+        ("conv2", Conv2d(96, 256, 5)),  # 256 x 23 x 23
         ("relu2", ReLU()),
         ("norm2", norm_layer(norm, 256, paper_lrn())),
-        ("pool2", MaxPool2d(3, 2)),                          # 256 x 11 x 11
-        ("conv3", Conv2d(256, 384, 3)),                      # 384 x 9 x 9
+        ("pool2", MaxPool2d(3, 2)),  # 256 x 11 x 11
+        ("conv3", Conv2d(256, 384, 3)),  # 384 x 9 x 9
         ("relu3", ReLU()),
-        ("conv4", Conv2d(384, 384, 3)),                      # 384 x 7 x 7
+        ("conv4", Conv2d(384, 384, 3)),  # 384 x 7 x 7
         ("relu4", ReLU()),
-        ("conv5", Conv2d(384, 256, 3)),                      # 256 x 5 x 5
+        ("conv5", Conv2d(384, 256, 3)),  # 256 x 5 x 5
         ("relu5", ReLU()),
-        ("pool5", MaxPool2d(3, 2)),                          # 256 x 2 x 2
+        ("pool5", MaxPool2d(3, 2)),  # 256 x 2 x 2
     ]
     table = maps + fully_connected(maps, input_size, num_classes, dropout_at(dropout, inverted))
     return from_table(table, glorot=init.xavier_normal_)
@@ -41,7 +40,7 @@ ALEXNET_DL4J = Preset(
     input_size=227,
     num_classes=1000,
     summary="articles on Deeplearning4j: no convolution is padded",
-    training=Training("shapes", epochs=10, batch_size=128, lr=0.001, optimizer="adam", weight_decay=0.0),
+    recipe=Recipe("shapes", epochs=10, batch_size=128, lr=0.001, optimizer="adam", weight_decay=0.0),
     differs=(
         "No convolution is padded: maps shrink to 2 x 2, and fc6 has 1024 inputs, not 9216.",
         "There are no groups: every convolution sees all maps before it.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from .. import init
-from ..nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from .preset import Preset, Training
+from ..nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, init
+from .preset import Preset, Recipe
 from .table import dropout_at, features, from_table, fully_connected, norm_layer, paper_lrn
 
 
 def alexnet_merged(num_classes=1000, input_size=227, *, norm="none", dropout="after", inverted=True):
-    """"AlexNet has 62.3 million parameters": the paper's widths without groups and without normalisation.
+    """ "AlexNet has 62.3 million parameters": the paper's widths without groups and without normalisation.
 
     (N, 3, 227, 227) -> logits (N, num_classes); 62,378,344 parameters for 1000 classes.
     """
@@ -50,24 +49,24 @@ def _maps(padding, norm, normalized):
 
     return [
         # name     layer                                       output: valid, same
-        ("conv1", Conv2d(3, 96, 11, stride=4, padding=padding)),   # 96 x 55 x 55, 57 x 57
+        ("conv1", Conv2d(3, 96, 11, stride=4, padding=padding)),  # 96 x 55 x 55, 57 x 57
         ("relu1", ReLU()),
         ("norm1", normal(1, 96)),
-        ("pool1", MaxPool2d(3, 2)),                                # 96 x 27 x 27, 28 x 28
-        ("conv2", Conv2d(96, 256, 5, padding="same")),             # 256 x 27 x 27, 28 x 28
+        ("pool1", MaxPool2d(3, 2)),  # 96 x 27 x 27, 28 x 28
+        ("conv2", Conv2d(96, 256, 5, padding="same")),  # 256 x 27 x 27, 28 x 28
         ("relu2", ReLU()),
         ("norm2", normal(2, 256)),
-        ("pool2", MaxPool2d(3, 2)),                                # 256 x 13 x 13
-        ("conv3", Conv2d(256, 384, 3, padding="same")),            # 384 x 13 x 13
+        ("pool2", MaxPool2d(3, 2)),  # 256 x 13 x 13
+        ("conv3", Conv2d(256, 384, 3, padding="same")),  # 384 x 13 x 13
         ("relu3", ReLU()),
         ("norm3", normal(3, 384)),
-        ("conv4", Conv2d(384, 384, 3, padding="same")),            # 384 x 13 x 13
+        ("conv4", Conv2d(384, 384, 3, padding="same")),  # 384 x 13 x 13
         ("relu4", ReLU()),
         ("norm4", normal(4, 384)),
-        ("conv5", Conv2d(384, 256, 3, padding="same")),            # 256 x 13 x 13
+        ("conv5", Conv2d(384, 256, 3, padding="same")),  # 256 x 13 x 13
         ("relu5", ReLU()),
         ("norm5", normal(5, 256)),
-        ("pool5", MaxPool2d(3, 2)),                                # 256 x 6 x 6
+        ("pool5", MaxPool2d(3, 2)),  # 256 x 6 x 6
     ]
 
 
@@ -77,9 +76,7 @@ def _three_linear(maps, input_size, num_classes, dropout, inverted):
 
 
 # what compile(SGD()) and fit() do unless told otherwise, but for the epochs
-_TRAINING = Training(
-    "shapes", epochs=10, batch_size=32, lr=0.01, momentum=0.0, optimizer="sgd", weight_decay=0.0
-)  # fmt: skip
+_RECIPE = Recipe("shapes", epochs=10, batch_size=32, lr=0.01, momentum=0.0, optimizer="sgd", weight_decay=0.0)
 
 _DIFFERS = (
     "There are no groups: every convolution sees all maps before it.",
@@ -92,7 +89,7 @@ ALEXNET_MERGED = Preset(
     input_size=227,
     num_classes=1000,
     summary="articles on Keras and layer tables: no groups, no normalisation",
-    training=_TRAINING,
+    recipe=_RECIPE,
     differs=(*_DIFFERS, "Nothing is normalised."),
 )
 
@@ -101,7 +98,7 @@ ALEXNET_KERAS_BN = Preset(
     input_size=227,
     num_classes=1000,
     summary='articles on Keras: padding="same", batch normalisation twice',
-    training=_TRAINING,
+    recipe=_RECIPE,
     differs=(
         *_DIFFERS,
         'conv1 has padding="same": its maps are 57 x 57.',
@@ -114,7 +111,7 @@ ALEXNET_KERAS_BN10 = Preset(
     input_size=227,
     num_classes=10,
     summary="articles on Keras: batch normalisation five times, one hidden layer, ten classes",
-    training=_TRAINING,
+    recipe=_RECIPE,
     differs=(
         *_DIFFERS,
         "Batch normalisation (2015) follows all five convolutions.",

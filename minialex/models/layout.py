@@ -55,13 +55,19 @@ def layout(model, input_shape):
         field = _wider(field, seen)
         learned = list(layer.parameters())
         statistics = [b for _, b in layer.named_buffers() if b.ndim]  # not the counter of batches
-        rows.append(Row(
-            name, layer, shape, output,
-            parameters=sum(t.numel() for t in learned + statistics),
-            trainable=sum(p.numel() for p in learned if p.requires_grad),
-            macs=math.prod(output) * math.prod(layer.weight.shape[1:]) if has_weights(layer) else 0,
-            receptive_field=field and field[0], jump=field and field[1],
-        ))  # fmt: skip
+        rows.append(
+            Row(
+                name,
+                layer,
+                shape,
+                output,
+                parameters=sum(t.numel() for t in learned + statistics),
+                trainable=sum(p.numel() for p in learned if p.requires_grad),
+                macs=math.prod(output) * math.prod(layer.weight.shape[1:]) if has_weights(layer) else 0,
+                receptive_field=field and field[0],
+                jump=field and field[1],
+            )
+        )
         shape = output
     return rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..nn import Conv2d, LocalResponseNorm, MaxPool2d, ReLU
-from .preset import Preset, Training
+from .preset import Preset, Recipe
 from .table import check_side, dropout_at, from_table, fully_connected
 
 
@@ -41,30 +41,30 @@ def _released(channels, gpus, num_classes, input_size, norm, dropout, inverted):
         return MaxPool2d(3, 2, ceil_mode=True)
 
     maps = [
-        # name      layer                                           deviation, bias   output, on two GPUs
+        # name      layer                                           std, bias         output, on two GPUs
         ("conv1", Conv2d(3, c1, 11, stride=4, padding=((0, beyond), (0, beyond))), 0.01, 0),  # 96 x 55 x 55
         ("rnorm1", lrn()),
-        ("pool1", pool()),                                                          # 96 x 27 x 27
+        ("pool1", pool()),  # 96 x 27 x 27
         ("relu1", ReLU()),
-        ("conv2", Conv2d(c1, c2, 5, padding=2, groups=gpus), 0.01, 1),              # 256 x 27 x 27
+        ("conv2", Conv2d(c1, c2, 5, padding=2, groups=gpus), 0.01, 1),  # 256 x 27 x 27
         ("relu2", ReLU()),
         ("rnorm2", lrn()),
         ("cnorm2", same_map_norm()),
-        ("pool2", pool()),                                                          # 256 x 13 x 13
-        ("conv3", Conv2d(c2, c3, 3, padding=1), 0.03, 0),                           # 384 x 13 x 13
+        ("pool2", pool()),  # 256 x 13 x 13
+        ("conv3", Conv2d(c2, c3, 3, padding=1), 0.03, 0),  # 384 x 13 x 13
         ("relu3", ReLU()),
-        ("conv4", Conv2d(c3, c4, 3, padding=1, groups=gpus), 0.03, 1),              # 384 x 13 x 13
+        ("conv4", Conv2d(c3, c4, 3, padding=1, groups=gpus), 0.03, 1),  # 384 x 13 x 13
         ("relu4", ReLU()),
-        ("conv5", Conv2d(c4, c5, 3, padding=1, groups=gpus), 0.03, 1),              # 256 x 13 x 13
-        ("pool5", pool()),                                                          # 256 x 6 x 6
+        ("conv5", Conv2d(c4, c5, 3, padding=1, groups=gpus), 0.03, 1),  # 256 x 13 x 13
+        ("pool5", pool()),  # 256 x 6 x 6
         ("relu5", ReLU()),
     ]
     drop = dropout_at(dropout, inverted)
     return from_table(maps + fully_connected(maps, input_size, num_classes, drop, hidden=(0.01, 1), last=(0.01, 0)))
 
 
-def _training(epochs, schedule):
-    return Training(
+def _recipe(epochs, schedule):
+    return Recipe(
         "shapes",
         epochs=epochs,
         batch_size=128,
@@ -82,7 +82,7 @@ _DIFFERS = (
     "Layer 1 is conv, normalisation, pool, ReLU: what is normalised has both signs. Layer 5 is conv, pool, ReLU.",
     "Local response normalisation divides alpha by the 5 channels of its window, to 2e-5.",
     "Layer 2 has a second normalisation, over 5 x 5 places of the same map.",
-    "The weights of conv3, conv4 and conv5 begin with a deviation of 0.03, not 0.01.",
+    "The weights of conv3, conv4 and conv5 begin with an std of 0.03, not 0.01.",
     "Biases learn at twice the rate of the weights, and without decay.",
 )
 
@@ -91,7 +91,7 @@ ALEXNET_2012 = Preset(
     input_size=224,
     num_classes=1000,
     summary="the released source's layers-145, the network that won in 2012",
-    training=_training(91, "multistep:25,51,79"),
+    recipe=_recipe(91, "multistep:25,51,79"),
     differs=(*_DIFFERS, "Windows of the normalisation stay inside the channels of one GPU."),
 )
 
@@ -100,6 +100,6 @@ ALEXNET_2012_ONE_GPU = Preset(
     input_size=224,
     num_classes=1000,
     summary="the released source's layers-145-half, for one GPU",
-    training=_training(96, "multistep:20,48"),
+    recipe=_recipe(96, "multistep:20,48"),
     differs=("It has half the kernels in conv1 to conv4, and no groups.", *_DIFFERS),
 )

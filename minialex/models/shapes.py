@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
-from .preset import Preset, Training
+from .preset import Preset, Recipe
 from .table import features, from_table, paper_lrn
 
 
@@ -12,31 +12,33 @@ def shapes_net(num_classes=10, input_size=32):
 
     A strided first convolution, a second in two groups, both normalised; overlapping pools; dropout before the last
     layer.
-    Initial deviations are sqrt(2 / fan_in), so that activities keep their size (He et al. 2015); conv1's is
+    Initial stds are sqrt(2 / fan_in), so that activities keep their size (He et al. 2015); conv1's is
     smaller, so that in its filters what was learned outweighs the noise they began with.
     """
     maps = [
-        # name     layer                                      deviation, bias       output
-        ("conv1", Conv2d(3, 32, 5, stride=2, padding=2), 0.1, 0),                # 32 x 16 x 16
+        # name     layer                                      std, bias             output
+        ("conv1", Conv2d(3, 32, 5, stride=2, padding=2), 0.1, 0),  # 32 x 16 x 16
         ("relu1", ReLU()),
         ("norm1", paper_lrn()),
-        ("pool1", MaxPool2d(3, 2)),                                               # 32 x 7 x 7
-        ("conv2", Conv2d(32, 64, 3, padding=1, groups=2), (2 / 144) ** 0.5, 0),   # 64 x 7 x 7
+        ("pool1", MaxPool2d(3, 2)),  # 32 x 7 x 7
+        ("conv2", Conv2d(32, 64, 3, padding=1, groups=2), (2 / 144) ** 0.5, 0),  # 64 x 7 x 7
         ("relu2", ReLU()),
         ("norm2", paper_lrn()),
-        ("pool2", MaxPool2d(3, 2)),                                               # 64 x 3 x 3
-        ("conv3", Conv2d(64, 64, 3, padding=1), (2 / 576) ** 0.5, 0),             # 64 x 3 x 3
+        ("pool2", MaxPool2d(3, 2)),  # 64 x 3 x 3
+        ("conv3", Conv2d(64, 64, 3, padding=1), (2 / 576) ** 0.5, 0),  # 64 x 3 x 3
         ("relu3", ReLU()),
     ]
     inputs = features(maps, input_size)
-    return from_table([
-        *maps,
-        ("flatten", Flatten()),
-        ("fc4", Linear(inputs, 128), (2 / inputs) ** 0.5, 0),
-        ("relu4", ReLU()),
-        ("drop4", Dropout(0.5, inverted=False)),
-        ("fc5", Linear(128, num_classes), 0.01, 0),
-    ])
+    return from_table(
+        [
+            *maps,
+            ("flatten", Flatten()),
+            ("fc4", Linear(inputs, 128), (2 / inputs) ** 0.5, 0),
+            ("relu4", ReLU()),
+            ("drop4", Dropout(0.5, inverted=False)),
+            ("fc5", Linear(128, num_classes), 0.01, 0),
+        ]
+    )
 
 
 SHAPES_NET = Preset(
@@ -44,10 +46,10 @@ SHAPES_NET = Preset(
     input_size=32,
     num_classes=10,
     summary="AlexNet in miniature, for the default run",
-    training=Training("shapes", epochs=8, batch_size=64, lr=0.02, schedule="multistep:5,7"),
+    recipe=Recipe("shapes", epochs=8, batch_size=64, lr=0.02, schedule="multistep:5,7"),
     differs=(
         "It is made for pictures of 32 x 32 and ten classes: three convolutions, two fully connected layers.",
         "Its first convolution has windows of 5 x 5 and a stride of 2; maps and layers are a fraction as wide.",
-        "Weights begin with deviations that keep the size of activities (He et al. 2015), biases at zero.",
+        "Weights begin with stds that keep the size of activities (He et al. 2015), biases at zero.",
     ),
 )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-from .. import init
-from ..nn import BatchNorm2d, Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, ReLU, Sequential
+from ..nn import BatchNorm2d, Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, ReLU, Sequential, init
 from .layout import layout
 
 
 def from_table(table, glorot=None):
-    """A Sequential of rows (name, layer) or (name, layer, deviation, bias); weights ~ N(0, deviation^2).
+    """A Sequential of rows (name, layer) or (name, layer, std, bias); weights ~ N(0, std^2).
 
     A row whose layer is None is left out. glorot: init.xavier_uniform_ or xavier_normal_, to set the weights of all
     convolutions and fully connected layers, with biases of 0.
@@ -21,8 +20,8 @@ def from_table(table, glorot=None):
             continue
         layers[name] = layer
         if initial:
-            deviation, bias = initial
-            init.normal_(layer.weight, std=deviation)
+            std, bias = initial
+            init.normal_(layer.weight, std=std)
             init.constant_(layer.bias, bias)
         elif glorot and isinstance(layer, (Conv2d, Linear)):
             glorot(layer.weight)
@@ -53,7 +52,7 @@ def check_side(input_size):
 def fully_connected(maps, input_size, num_classes, drop, hidden=(), last=()):
     """The rows behind the maps of every AlexNet with three fully connected layers.
 
-    maps: the rows before. drop: "before" or "after" -> a layer or None, see `dropout_at`. hidden, last: deviation and
+    maps: the rows before. drop: "before" or "after" -> a layer or None, see `dropout_at`. hidden, last: std and
     bias of fc6 and fc7, of fc8; where they are empty, initial values come from elsewhere.
     """
     return [

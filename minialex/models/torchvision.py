@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..nn import AdaptiveAvgPool2d, Conv2d, Flatten, Linear, LocalResponseNorm, MaxPool2d, ReLU, Sequential
-from .preset import Preset, Training
+from .preset import Preset, Recipe
 from .table import dropout_at, features, norm_layer
 
 
@@ -17,12 +17,14 @@ def alexnet_torchvision(num_classes=1000, input_size=224, *, norm="none", dropou
     """
     maps = _features((64, 192, 384, 256, 256), norm, (1, 2))
     features(maps, input_size)  # raises where the picture is too small
-    return Sequential({
-        "features": maps,
-        "avgpool": AdaptiveAvgPool2d((6, 6)),
-        "flatten": Flatten(),
-        "classifier": _classifier(256 * 6 * 6, num_classes, dropout, inverted),
-    })  # fmt: skip
+    return Sequential(
+        {
+            "features": maps,
+            "avgpool": AdaptiveAvgPool2d((6, 6)),
+            "flatten": Flatten(),
+            "classifier": _classifier(256 * 6 * 6, num_classes, dropout, inverted),
+        }
+    )
 
 
 def alexnet_pad2(num_classes=1000, input_size=224, *, norm="none", dropout="before", inverted=True):
@@ -32,11 +34,13 @@ def alexnet_pad2(num_classes=1000, input_size=224, *, norm="none", dropout="befo
     norm="lrn" or "bn": behind the ReLU of conv2, where some have it; it moves the numbers of the layers behind it.
     """
     maps = _features((96, 256, 384, 384, 256), norm, (2,))
-    return Sequential({
-        "features": maps,
-        "flatten": Flatten(),
-        "classifier": _classifier(features(maps, input_size), num_classes, dropout, inverted),
-    })  # fmt: skip
+    return Sequential(
+        {
+            "features": maps,
+            "flatten": Flatten(),
+            "classifier": _classifier(features(maps, input_size), num_classes, dropout, inverted),
+        }
+    )
 
 
 def _features(channels, norm, normalized):
@@ -52,34 +56,34 @@ def _features(channels, norm, normalized):
         Conv2d(3, c1, 11, stride=4, padding=2),  # 0    64 x 55 x 55
         ReLU(inplace=True),
         normal(1),
-        MaxPool2d(3, 2),                         # 2    64 x 27 x 27
-        Conv2d(c1, c2, 5, padding=2),            # 3   192 x 27 x 27
+        MaxPool2d(3, 2),  # 2    64 x 27 x 27
+        Conv2d(c1, c2, 5, padding=2),  # 3   192 x 27 x 27
         ReLU(inplace=True),
         normal(2),
-        MaxPool2d(3, 2),                         # 5   192 x 13 x 13
-        Conv2d(c2, c3, 3, padding=1),            # 6   384 x 13 x 13
+        MaxPool2d(3, 2),  # 5   192 x 13 x 13
+        Conv2d(c2, c3, 3, padding=1),  # 6   384 x 13 x 13
         ReLU(inplace=True),
-        Conv2d(c3, c4, 3, padding=1),            # 8   256 x 13 x 13
+        Conv2d(c3, c4, 3, padding=1),  # 8   256 x 13 x 13
         ReLU(inplace=True),
-        Conv2d(c4, c5, 3, padding=1),            # 10  256 x 13 x 13
+        Conv2d(c4, c5, 3, padding=1),  # 10  256 x 13 x 13
         ReLU(inplace=True),
-        MaxPool2d(3, 2),                         # 12  256 x 6 x 6
-    )  # fmt: skip
+        MaxPool2d(3, 2),  # 12  256 x 6 x 6
+    )
 
 
 def _classifier(inputs, num_classes, dropout, inverted):
     drop = dropout_at(dropout, inverted)
     return _numbered(
         drop("before"),
-        Linear(inputs, 4096),       # 1
+        Linear(inputs, 4096),  # 1
         ReLU(inplace=True),
         drop("after"),
         drop("before"),
-        Linear(4096, 4096),         # 4
+        Linear(4096, 4096),  # 4
         ReLU(inplace=True),
         drop("after"),
         Linear(4096, num_classes),  # 6
-    )  # fmt: skip
+    )
 
 
 def _numbered(*layers):
@@ -100,7 +104,7 @@ ALEXNET_TORCHVISION = Preset(
     input_size=224,
     num_classes=1000,
     summary='torchvision\'s alexnet, of "One weird trick"',
-    training=Training(  # torchvision's references/classification: 8 GPUs with 32 pictures each
+    recipe=Recipe(  # torchvision's references/classification: 8 GPUs with 32 pictures each
         "shapes",
         epochs=90,
         batch_size=256,
@@ -123,6 +127,6 @@ ALEXNET_PAD2 = Preset(
     num_classes=1000,
     summary="articles on PyTorch: conv1 with padding 2, no groups",
     # no recipe is published with it: the paper's, with torch's SGD
-    training=Training("shapes", 90, 128, lr=0.01, schedule="step:30", optimizer="sgd", flip=True),
+    recipe=Recipe("shapes", 90, 128, lr=0.01, schedule="step:30", optimizer="sgd", flip=True),
     differs=_DIFFERS,
 )

@@ -4,7 +4,7 @@
 from .layers import (
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Identity, LeakyReLU, Linear,
     LocalResponseNorm, MaxPool2d, ReLU, Sigmoid, Tanh,
-)
+)  # fmt: skip
 from .losses import CrossEntropyLoss, MSELoss, NLLLoss
 from .module import Module, Parameter, Sequential
 
@@ -12,4 +12,4 @@ __all__ = [
     "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten",
     "Identity", "LeakyReLU", "Linear", "LocalResponseNorm", "MSELoss", "MaxPool2d", "Module", "NLLLoss",
     "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh",
-]
+]  # fmt: skip

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
-from .. import functional, init
+from .. import functional
 from ..tensor import Tensor
 from ..window import check_padding, pair
+from . import init
 from .module import Module, Parameter
 
 
@@ -148,8 +149,9 @@ class MaxPool2d(Module):
 class AvgPool2d(Module):
     """Mean of every window; see functional.avg_pool2d."""
 
-    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-                 divisor_override=None):
+    def __init__(
+        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+    ):
         super().__init__()
         pair(kernel_size, "kernel_size")
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
@@ -158,7 +160,12 @@ class AvgPool2d(Module):
 
     def forward(self, x):
         return functional.avg_pool2d(
-            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
             self.divisor_override,
         )
 

@@ -10,8 +10,9 @@ from .module import Module
 class CrossEntropyLoss(Module):
     """Softmax and negative log-likelihood; see functional.cross_entropy."""
 
-    def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
-                 label_smoothing=0.0):
+    def __init__(
+        self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
+    ):
         super().__init__()
         self.register_buffer("weight", None if weight is None else Tensor(weight))
         self.options = (size_average, ignore_index, reduce, reduction, label_smoothing)

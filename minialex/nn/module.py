@@ -31,7 +31,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *inputs, **options):
-        with tape.at_work(self):
+        with tape.recording_module(self):
             output = self.forward(*inputs, **options)
         for hook in tuple(self._forward_hooks.values()):
             replaced = hook(self, inputs, output)

@@ -16,6 +16,17 @@ from .saliency import saliency
 from .sheets import mistakes
 
 __all__ = [
-    "architecture", "bars", "compare", "confusion", "curves", "diagnosis", "features", "filters", "graph", "mistakes",
-    "neighbours", "predictions", "saliency",
+    "architecture",
+    "bars",
+    "compare",
+    "confusion",
+    "curves",
+    "diagnosis",
+    "features",
+    "filters",
+    "graph",
+    "mistakes",
+    "neighbours",
+    "predictions",
+    "saliency",
 ]

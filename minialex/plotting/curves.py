@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..trainer import best_row
+from ..training.trainer import best_row
 from .layered import spread
 from .style import DPI, GRID, INK, STYLE, TRAIN, VALIDATION, VALIDATION_TOP5, write
 
@@ -51,8 +51,16 @@ def draw_lines(axes, title, lines, last):
     """Draw (color, line style, epochs, values) each; last: the last epoch of all."""
     for color, style, epochs, values in lines:
         marker_size = 3 if len(epochs) < 40 else 0
-        axes.plot(epochs, values, color=color, linestyle=style, linewidth=1.8, marker="o", clip_on=False,
-                  markersize=marker_size)  # fmt: skip
+        axes.plot(
+            epochs,
+            values,
+            color=color,
+            linestyle=style,
+            linewidth=1.8,
+            marker="o",
+            clip_on=False,
+            markersize=marker_size,
+        )
     axes.set_title(title, loc="left", fontsize=10, color=INK, fontweight="bold")
     axes.set_xlabel("epoch", **STYLE)
     axes.set_ylim(bottom=0)
@@ -68,5 +76,13 @@ def name_ends(axes, names):
     names = sorted(names, key=lambda name: name[3])
     heights = spread([y for *_, y in names], [0.075 * axes.get_ylim()[1]] * len(names), 0)
     for (text, color, x, _), y in zip(names, heights):
-        axes.annotate(text, (x, y), xytext=(7, 0), textcoords="offset points", color=color, fontsize=9, va="center",
-                      annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            text,
+            (x, y),
+            xytext=(7, 0),
+            textcoords="offset points",
+            color=color,
+            fontsize=9,
+            va="center",
+            annotation_clip=False,
+        )

@@ -9,7 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..diagnose import DEAD_LIMIT, HEALTHY_UPDATE
+from ..training.diagnose import DEAD_LIMIT, HEALTHY_UPDATE
 from .style import BLUE, DPI, INK, PALE, STYLE, WRONG, tint, write
 
 
@@ -31,9 +31,9 @@ def diagnosis(history, path):
         (0, BLUE), (update(low), small), (update(low), PALE), (update(high), PALE), (update(high), large), (1, WRONG)
     )
     panels = [
-        ("activation", "deviation of activations", "{:.2g}", amount, None),
+        ("activation", "std of activations", "{:.2g}", amount, None),
         ("dead", "dead ReLUs", "{:.0%}", too_many, dead),
-        ("gradient", "deviation of gradients", "{:.0e}", amount, None),
+        ("gradient", "std of gradients", "{:.0e}", amount, None),
         ("update", "update / weight", "{:.0e}", too_far, update),
     ]
     left, panel, gap, top, line, bottom = 70, 172, 56, 34, 24, 82  # pixels
@@ -44,8 +44,14 @@ def diagnosis(history, path):
         x = left + number * (panel + gap)
         axes = figure.add_axes((x / width, bottom / height, panel / width, line * len(names) / height))
         scale = norm or _decades(values)
-        image = axes.imshow(values, cmap=colors, norm=scale, aspect="auto", interpolation="nearest",
-                            extent=(first, end, len(names) + 0.5, 0.5))  # fmt: skip
+        image = axes.imshow(
+            values,
+            cmap=colors,
+            norm=scale,
+            aspect="auto",
+            interpolation="nearest",
+            extent=(first, end, len(names) + 0.5, 0.5),
+        )
         axes.set_title(title, loc="left", fontsize=10, color=INK, fontweight="bold")
         axes.set_yticks(range(1, len(names) + 1), names if number == 0 else [])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))

@@ -65,6 +65,7 @@ def _scale(maps):
 def _map(axes, values, x, y, size, largest, signed):
     """One map as a square of a sheet."""
     colors, lowest = (SIGNED, -1) if signed else (ACTIVE, 0)
-    axes.imshow(values / max(largest, 1e-30), cmap=colors, vmin=lowest, vmax=1, aspect="auto",
-                extent=(x, x + size, y + size, y))  # fmt: skip
+    axes.imshow(
+        values / max(largest, 1e-30), cmap=colors, vmin=lowest, vmax=1, aspect="auto", extent=(x, x + size, y + size, y)
+    )
     axes.add_patch(Rectangle((x, y), size, size, fill=False, edgecolor=GRID, linewidth=0.7))

@@ -139,10 +139,17 @@ def _size(box):
 def _draw(axes, box, size, centre):
     hue = {"leaf": BLUE, "operation": "#999999", "result": VERMILION}[box.kind]
     (width, height), (x, y) = size, centre
-    axes.add_patch(FancyBboxPatch(
-        (x - width / 2, y - height / 2), width, height, boxstyle=f"round,pad=0,rounding_size={height / 4}",
-        facecolor=tint(hue, 0.16), edgecolor=tint(hue, 0.8), linewidth=1,
-    ))  # fmt: skip
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle=f"round,pad=0,rounding_size={height / 4}",
+            facecolor=tint(hue, 0.16),
+            edgecolor=tint(hue, 0.8),
+            linewidth=1,
+        )
+    )
     axes.text(x, y - LINE / 2, box.title, ha="center", va="center", fontsize=8.5, color=INK, fontweight="bold")
     axes.text(x, y + LINE / 2, box.text, ha="center", va="center", fontsize=8, color=INK)
 
@@ -155,6 +162,10 @@ def _arrow(points, rightwards):
         vertices += [a + pull, b - pull, b]
         codes += [Curve.CURVE4] * 3
     return FancyArrowPatch(
-        path=Curve(vertices, codes), arrowstyle="-|>,head_length=4,head_width=2.2", color="#777777", linewidth=1,
-        shrinkA=0, shrinkB=0,
-    )  # fmt: skip
+        path=Curve(vertices, codes),
+        arrowstyle="-|>,head_length=4,head_width=2.2",
+        color="#777777",
+        linewidth=1,
+        shrinkA=0,
+        shrinkB=0,
+    )

@@ -144,8 +144,16 @@ def layers3d(rows):
             line_at = middle + extent / 2 + LINE
             for number, line in enumerate(cell.label):
                 weight = "normal" if number else "bold"
-                axes.text(x + width / 2, line_at + number * LINE, line, ha="center", va="center", fontsize=SMALL,
-                          color=INK, fontweight=weight)  # fmt: skip
+                axes.text(
+                    x + width / 2,
+                    line_at + number * LINE,
+                    line,
+                    ha="center",
+                    va="center",
+                    fontsize=SMALL,
+                    color=INK,
+                    fontweight=weight,
+                )
             x += width
         _legend(axes, left + GAP / 2, top + height - 10, rows)
 

@@ -130,6 +130,13 @@ def confusion(labels, predicted, classes, path, *, title="Test"):
     axes.set_xlabel("predicted class", **STYLE)
     figure.text(14 / width, (bottom + side / 2) / height, "true class", va="center", rotation=90, **STYLE)
     accuracy = 100 * np.trace(table) / max(len(labels), 1)
-    figure.text(12 / width, 1 - 18 / height, f"{title}: {accuracy:.1f} % of {len(labels):,} right", va="center",
-                fontsize=10, color=INK, fontweight="bold")  # fmt: skip
+    figure.text(
+        12 / width,
+        1 - 18 / height,
+        f"{title}: {accuracy:.1f} % of {len(labels):,} right",
+        va="center",
+        fontsize=10,
+        color=INK,
+        fontweight="bold",
+    )
     write(figure, path)

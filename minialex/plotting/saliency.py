@@ -45,8 +45,9 @@ def saliency(model, images, pictures, path, *, classes, targets=None, names=None
             axes.text(x + 3 * size + 2 * gap, y + caption / 2, is_what, **style)
         tile(axes, picture, x, y + caption, size, PALE)
         x += size + gap
-        axes.imshow(glow, cmap=GLOW, vmin=0, vmax=1, extent=(x, x + size, y + caption + size, y + caption),
-                    aspect="auto")  # fmt: skip
+        axes.imshow(
+            glow, cmap=GLOW, vmin=0, vmax=1, extent=(x, x + size, y + caption + size, y + caption), aspect="auto"
+        )
         visible = picture * (0.12 + 0.88 * np.sqrt(glow))
         tile(axes, visible.astype(np.uint8), x + size + gap, y + caption, size)
     write(figure, path)

@@ -24,7 +24,7 @@ def percent(p):
 def mistakes(dataset, verdicts, path, *, columns=6, rows=4):
     """Draw the mistakes with the largest loss into a file: what each picture is, and what it was taken for.
 
-    verdicts: an evaluation.Verdicts of the pictures of `dataset`, in its order. Beside each class its probability.
+    verdicts: an evaluation.Predictions of the pictures of `dataset`, in its order. Beside each class its probability.
     """
     worst = verdicts.mistakes()
     chosen = worst[: columns * rows]
@@ -41,10 +41,12 @@ def mistakes(dataset, verdicts, path, *, columns=6, rows=4):
     for place, (index, image) in enumerate(zip(chosen, images)):
         x, y = margin + place % columns * (size + gap), head + place // columns * (size + caption)
         tile(axes, image, x, y, size)
-        for line, (label, log_p, color) in enumerate([
-            (verdicts.labels[index], verdicts.log_true[index], RIGHT),
-            (verdicts.said[index], verdicts.log_said[index], WRONG),
-        ]):  # fmt: skip
+        for line, (label, log_p, color) in enumerate(
+            [
+                (verdicts.labels[index], verdicts.log_true[index], RIGHT),
+                (verdicts.predicted[index], verdicts.log_predicted[index], WRONG),
+            ]
+        ):
             middle = y + size + 9 + 14 * line
             name = short(dataset.classes[label], 12)
             axes.text(x, middle, name, va="center", fontsize=8, color=color, fontweight="bold")

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from .. import files
+from ..support import files
 
 # Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"

@@ -64,8 +64,15 @@ def towers(rows):
             if following:
                 _lead_on(axes, left, places, stage, following, scale)
                 end = stage.x + _thickness(stage) + slanted(scale.face(stage.shape)[1])[0]
-                axes.text(left + (end + following.x) / 2, baseline, "\n".join(stage.captions), ha="center", va="top",
-                          fontsize=SMALL, color=INK)  # fmt: skip
+                axes.text(
+                    left + (end + following.x) / 2,
+                    baseline,
+                    "\n".join(stage.captions),
+                    ha="center",
+                    va="top",
+                    fontsize=SMALL,
+                    color=INK,
+                )
         for stage in stages:
             for y in places[stage.parts]:
                 _numbers(axes, left, y, stage, scale, above=y == upper)
@@ -148,8 +155,15 @@ def _window(corners, stage):
 
 def _cone(axes, corners, tip, pale):
     for x, y in corners:
-        axes.plot([x, tip[0]], [y, tip[1]], color=INK, linewidth=0.5, linestyle=(0, (4, 3)) if pale else "-",
-                  alpha=0.6 if pale else 0.9, zorder=4)  # fmt: skip
+        axes.plot(
+            [x, tip[0]],
+            [y, tip[1]],
+            color=INK,
+            linewidth=0.5,
+            linestyle=(0, (4, 3)) if pale else "-",
+            alpha=0.6 if pale else 0.9,
+            zorder=4,
+        )
     axes.plot(*tip, marker="o", markersize=2.5, color=INK, zorder=5)
 
 
@@ -173,9 +187,18 @@ def _numbers(axes, left, y, stage, scale, above):
         else:
             write((right + across / 2 + 4, bottom + up / 2 + 6), f"{stage.shape[2]}", ha="left")
     if stage.kernel:
-        corners = _window([(right, top), (right + across, top + up), (right + across, bottom + up), (right, bottom)],
-                          stage)  # fmt: skip
+        corners = _window(
+            [(right, top), (right + across, top + up), (right + across, bottom + up), (right, bottom)], stage
+        )
         shade = INK if stage.color == PICTURE else "white"
         at = (corners[0][0] + corners[1][0]) / 2, corners[1][1] - 7
-        axes.text(*at, sizes(dict.fromkeys(stage.kernel)), ha="center", va="center", fontsize=SMALL, color=shade,
-                  fontweight="bold", zorder=6)  # fmt: skip
+        axes.text(
+            *at,
+            sizes(dict.fromkeys(stage.kernel)),
+            ha="center",
+            va="center",
+            fontsize=SMALL,
+            color=shade,
+            fontweight="bold",
+            zorder=6,
+        )

@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from .. import cli, init, models
+from .. import cli, models
 from ..models.layout import layout
+from ..nn import init
 from .diagram import class_diagram
 from .explain import explain
 from .keras import COUNTERS, keras_summary
@@ -38,7 +39,7 @@ def main(argv=None):
     """The command: print a network in one of the styles, or explained; draw it."""
     options = _parse(argv)
     arguments = {"num_classes": options.num_classes, "input_size": options.input_size}
-    with cli.blame_input():
+    with cli.as_user_error():
         preset = models.get_preset(options.model)
         with init.skipped():
             model = preset.build(**{name: value for name, value in arguments.items() if value is not None})
@@ -68,31 +69,37 @@ def main(argv=None):
 def _parse(argv):
     parser = cli.Parser("summary", DESCRIPTION, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help=f"one of: {', '.join(models.PRESETS)}")
-    parser.add_argument(
-        "--num-classes", type=cli.whole_number(1), metavar="C", help="logits (default: as published)"
-    )
+    parser.add_argument("--num-classes", type=cli.whole_number(1), metavar="C", help="logits (default: as published)")
     parser.add_argument(
         "--input-size", type=cli.whole_number(1), metavar="PIXELS", help="side of a picture (default: as published)"
     )
     parser.add_argument(
-        "--batch-size", type=cli.whole_number(1), default=128, metavar="N",
+        "--batch-size",
+        type=cli.whole_number(1),
+        default=128,
+        metavar="N",
         help="pictures whose memory the costs are for (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument("--style", choices=STYLES, default="costs", help="what to print (default: %(default)s)")
     parser.add_argument(
-        "--counters", choices=tuple(COUNTERS), default="published",
+        "--counters",
+        choices=tuple(COUNTERS),
+        default="published",
         help="of --style keras: layers numbered as in the output published for alexnet_keras_bn10, "
         "or as in a fresh session (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--explain", action="store_true",
+        "--explain",
+        action="store_true",
         help="instead: what sets the network apart from the paper's, and every size worked out",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--picture", type=_picture, metavar="FILE",
+        "--picture",
+        type=_picture,
+        metavar="FILE",
         help="draw the network, too: all layers as boxes, and of one in groups the two towers of the paper's figure 2; "
         "PNG or SVG, by the suffix",
-    )  # fmt: skip
+    )
     return parser.parse_args(argv)
 
 

@@ -33,11 +33,16 @@ KINDS = {
 # session in which the network had been built four times and three convolutions more.
 COUNTERS = {
     "published": {
-        "Sequential": 4, "Conv2D": 23, "BatchNormalization": 20, "MaxPooling2D": 12, "Flatten": 4, "Dense": 8,
+        "Sequential": 4,
+        "Conv2D": 23,
+        "BatchNormalization": 20,
+        "MaxPooling2D": 12,
+        "Flatten": 4,
+        "Dense": 8,
         "Dropout": 4,
     },
     "fresh": {},
-}  # fmt: skip
+}
 
 
 def keras_summary(rows, counters):

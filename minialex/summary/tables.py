@@ -6,6 +6,7 @@ import math
 
 from .. import nn
 from ..models.layout import has_weights, window_of
+from ..support.text import aligned
 from .keras import padding_word
 
 FLOAT = 4  # bytes
@@ -32,18 +33,20 @@ def cost_table(rows, batch_size):
     ]
     total = ("total", "", "", *_cost_cells(*totals), "")
     trainable = sum(row.trainable for row in rows)
-    return "\n".join([
-        f"input {by(rows[0].input)}, memory in MB for a batch of {batch_size}",
-        "",
-        *aligned([header, *lines, total], left=3, rules=(0, len(rows))),
-        "",
-        f"parameters: {totals[0]:,}, {FLOAT * totals[0] / MEGABYTE:,.1f} MB; trained {trainable:,}, "
-        f"not trained {totals[0] - trainable:,}",
-        "MACs: multiply-accumulates of the weights for one picture, forward",
-        "activations: outputs of a forward pass; a layer that works in place, or only gives a new shape, adds none",
-        "columns: what an im2col of the whole batch takes, every window of every picture written out",
-        "field: receptive field, pixels of the input that one output sees in each direction",
-    ])
+    return "\n".join(
+        [
+            f"input {by(rows[0].input)}, memory in MB for a batch of {batch_size}",
+            "",
+            aligned([header, *lines, total], left=range(3), rules=(0, len(rows))),
+            "",
+            f"parameters: {totals[0]:,}, {FLOAT * totals[0] / MEGABYTE:,.1f} MB; trained {trainable:,}, "
+            f"not trained {totals[0] - trainable:,}",
+            "MACs: multiply-accumulates of the weights for one picture, forward",
+            "activations: outputs of a forward pass; a layer that works in place, or only gives a new shape, adds none",
+            "columns: what an im2col of the whole batch takes, every window of every picture written out",
+            "field: receptive field, pixels of the input that one output sees in each direction",
+        ]
+    )
 
 
 def _cost_cells(parameters, macs, activations, columns):
@@ -87,7 +90,7 @@ def layer_table(rows):
     if has_weights(rows[-1].layer):
         lines[-1] = ("Out", *lines[-1][1:-1], "Softmax")  # the loss's
     header = ("Layer", "Type", "Maps", "Size", "Kernel size", "Stride", "Padding", "Activation")
-    return "\n".join(aligned([header, *reversed(lines)], left=len(header), rules=(0,)))
+    return aligned([header, *reversed(lines)], left=range(len(header)), rules=(0,))
 
 
 def _maps(shape):
@@ -105,15 +108,3 @@ def _sides(padding):
     """2 where all four sides are alike, else (top, bottom), (left, right)."""
     sides = {side for direction in padding for side in direction}
     return str(sides.pop()) if len(sides) == 1 else f"{padding[0]}, {padding[1]}"
-
-
-def aligned(lines, left, rules):
-    """Lines of cells as text, the first `left` columns flush left, a rule below those numbered in `rules`."""
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    text = []
-    for number, line in enumerate(lines):
-        cells = [f"{cell:<{w}}" if i < left else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(line, widths))]
-        text.append("  ".join(cells).rstrip())
-        if number in rules:
-            text.append("-" * (sum(widths) + 2 * len(widths) - 2))
-    return text

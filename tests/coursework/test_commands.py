@@ -30,9 +30,15 @@ def test_start_leaves_no_solution_and_overwrites_nothing(tmp_path, capsys):
     main(["start", "a1", str(tmp_path / "mine"), "--variant", "3"])
     folder = tmp_path / "mine"
     assert {path.name for path in folder.iterdir()} == {
-        "README.md", "a1.png", "written.md", "activation.py", "arithmetic.py", "tape.py", "test_public.py",
+        "README.md",
+        "a1.png",
+        "written.md",
+        "activation.py",
+        "arithmetic.py",
+        "tape.py",
+        "test_public.py",
         "coursework.json",
-    }  # fmt: skip
+    }
     assert "def sigmoid" in (folder / "activation.py").read_text(), "the code around stays"
     for target in A1.targets:
         for name in target.names:
@@ -161,7 +167,7 @@ def test_bundle_grades_by_its_own_scripts(tmp_path):
 
 def test_the_instructors_table_is_what_the_wrong_solutions_say():
     page = ROOT / "tutorials" / "assignments" / "mistakes.md"
-    assert page.read_text(encoding="utf-8") == wrong_solutions.table(), "python tests/wrong_solutions.py writes it"
+    assert page.read_text(encoding="utf-8") == wrong_solutions.table(), "tests/helpers/wrong_solutions.py writes it"
 
 
 @pytest.mark.coursework

@@ -155,5 +155,5 @@ def test_the_real_files(data_dir):
     assert (np.bincount(train.labels) + np.bincount(validation.labels)).tolist() == [5000] * 10
     assert np.bincount(test.labels).tolist() == [1000] * 10
     assert train.classes == tuple(NAMES)
-    means = data.Normalization.channels(train).mean.ravel()
+    means = data.Normalize.channels(train).mean.ravel()
     np.testing.assert_allclose(means, [125.3, 123.0, 113.9], atol=1)  # as published everywhere: red, green, blue

@@ -8,10 +8,10 @@ import pytest
 from minialex.data.color import ColorNoise, normals
 from minialex.random import philox
 
-# What the authors measured on ImageNet: deviations on the scale 0-255, ascending, and axes as columns.
-DEVIATIONS = np.array([19.7208, 37.0939, 121.7801])
+# What the authors measured on ImageNet: stds on the scale 0-255, ascending, and axes as columns.
+STDS = np.array([19.7208, 37.0939, 121.7801])
 AXES = np.array([[0.41796, -0.71258, -0.56351], [-0.81698, -0.02354, -0.57618], [0.39731, 0.70120, -0.59200]])
-IMAGENET = SimpleNamespace(deviations=DEVIATIONS, vectors=AXES)
+IMAGENET = SimpleNamespace(stds=STDS, vectors=AXES)
 
 
 def some_words(count, seed=3):
@@ -50,19 +50,19 @@ def covariance(variances):
 def test_by_eigenvalue_of_pixels_from_0_to_1():
     """The paper: alpha ~ N(0, 0.1) times the eigenvalue; of the main axis 0.1 (121.78 / 255)^2 255 = 5.816."""
     offsets = colors(ColorNoise(0.1, IMAGENET))
-    eigenvalues = (DEVIATIONS / 255) ** 2
+    eigenvalues = (STDS / 255) ** 2
     expected = covariance((0.1 * eigenvalues * 255) ** 2)
     assert np.sqrt(np.trace(expected)) == pytest.approx(5.845, abs=0.01)
     np.testing.assert_allclose(np.cov(offsets.T), expected, atol=0.03 * expected.max())
     assert np.abs(offsets.mean(0)).max() < 0.05
-    along = offsets @ AXES / (0.1 * eigenvalues * 255)  # of unit deviation along every axis, however small
+    along = offsets @ AXES / (0.1 * eigenvalues * 255)  # of unit std along every axis, however small
     np.testing.assert_allclose(along.std(0), 1, atol=0.02)
 
 
-def test_by_deviation_everything_is_divided():
-    """2012: alpha times the deviation; of the main axis 12.18, and all of it divided by 1.1."""
-    noise = ColorNoise(0.1, IMAGENET, by="deviation")
-    expected = covariance((0.1 * DEVIATIONS / 1.1) ** 2)
+def test_by_std_everything_is_divided():
+    """2012: alpha times the std; of the main axis 12.18, and all of it divided by 1.1."""
+    noise = ColorNoise(0.1, IMAGENET, by="std")
+    expected = covariance((0.1 * STDS / 1.1) ** 2)
     np.testing.assert_allclose(np.cov(colors(noise).T), expected, atol=0.03 * expected.max())
     words = some_words(5)
     pictures = np.random.default_rng(0).normal(0, 60, (5, 3, 4, 6)).astype(np.float32)
@@ -74,7 +74,7 @@ def test_normalised_pictures_get_normalised_noise():
     """y / std + noise / std: the same as noise before the normalisation."""
     std, words = np.array([60.0, 50.0, 40.0]).reshape(3, 1, 1), some_words(7)
     pixels = np.random.default_rng(1).uniform(0, 255, (7, 3, 4, 5)).astype(np.float32)
-    for by in ("eigenvalue", "deviation"):
+    for by in ("eigenvalue", "std"):
         before = ColorNoise(0.1, IMAGENET, by)(pixels - 100, words) / std
         after = ColorNoise(0.1, IMAGENET, by, std)(((pixels - 100) / std).astype(np.float32), words)
         np.testing.assert_allclose(after, before, atol=1e-5)

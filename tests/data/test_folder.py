@@ -193,12 +193,18 @@ class TestFinding:
             (lambda root: photographs(photographs(root, {"a": 1}), {"c": 1}, "val"), {}, "val/c is of no known class"),
             (lambda root: (photographs(root, {"a": 1}) / "val").mkdir(), {}, "val holds no pictures"),
             (lambda root: photographs(root, {"a": 2}), {"val_labels": "x"}, "there is no folder .*val"),
-            (lambda root: photographs(photographs(root, {"a": 2}), {"a": 1}, "val"), {"val_labels": "x"},
-             "its labels are known: leave out --val-labels"),
-            (lambda root: write(photographs(photographs(root, {"a": 1}), {"a": 1}, "val") / "val" / "x.jpg"), {},
-             "both class folders and pictures, x.jpg"),
+            (
+                lambda root: photographs(photographs(root, {"a": 2}), {"a": 1}, "val"),
+                {"val_labels": "x"},
+                "its labels are known: leave out --val-labels",
+            ),
+            (
+                lambda root: write(photographs(photographs(root, {"a": 1}), {"a": 1}, "val") / "val" / "x.jpg"),
+                {},
+                "both class folders and pictures, x.jpg",
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_what_is_wrong_is_said(self, root, make, options, message):
         make(root)
         with pytest.raises((ValueError, OSError), match=message):
@@ -237,7 +243,7 @@ class TestLabelFiles:
             ("LOC_val_solution.csv", "ImageId,PredictionString\n{2},n2 1 2 3 4 n2 5 6 7 8 \n{0},n3 1 2 3 4\n{1},n1\n"),
             ("ILSVRC2012_validation_ground_truth.txt", "1\n2\n3\n"),
         ],
-    )  # fmt: skip
+    )
     @pytest.mark.parametrize("given", [True, False])
     def test_every_format(self, flat, kit, tmp_path, name, text, given):
         stems = [n.removesuffix(".JPEG") if name.endswith("csv") else n for n in self.NAMES]
@@ -249,8 +255,10 @@ class TestLabelFiles:
 
     def test_the_development_kit_read_by_scipy(self, flat, tmp_path):
         io = pytest.importorskip("scipy.io", reason="scipy is not installed")
-        rows = np.array([(1, "n3", 5.0), (2, "n1", 6.0), (3, "n2", 7.0)],
-                        [("ILSVRC2012_ID", "f8"), ("WNID", object), ("other", "f8")])  # fmt: skip
+        rows = np.array(
+            [(1, "n3", 5.0), (2, "n1", 6.0), (3, "n2", 7.0)],
+            [("ILSVRC2012_ID", "f8"), ("WNID", object), ("other", "f8")],
+        )
         io.savemat(tmp_path / "meta.mat", {"synsets": rows})
         (tmp_path / "truth.txt").write_text("1\n2\n3\n")
         assert load(flat, val_labels=str(tmp_path / "truth.txt")).test.labels.tolist() == [2, 0, 1]
@@ -370,7 +378,7 @@ class TestDamage:
 
 def batches(root, workers, start=0, **options):
     splits = load(root, workers=workers, validation=2, size=20, **options)
-    steps = [data.Normalization.mean_image(splits.train), data.RandomCrop(16), data.RandomHorizontalFlip()]
+    steps = [data.Normalize.mean_image(splits.train), data.RandomCrop(16), data.RandomHorizontalFlip()]
     loader = data.Loader(splits.train, 4, steps, shuffle=True, seed=3, workers=workers)
     return [(images.tobytes(), labels.tolist()) for images, labels in loader.epoch(2, start)]
 

@@ -46,7 +46,7 @@ class FirstWord:
 @pytest.fixture
 def augmented():
     splits = data.load("shapes", train_count=37, validation=0, test_count=1, size=12)
-    steps = [data.Normalization.channels(splits.train), data.RandomCrop(12, 2), data.RandomHorizontalFlip()]
+    steps = [data.Normalize.channels(splits.train), data.RandomCrop(12, 2), data.RandomHorizontalFlip()]
     return lambda batch_size=8, seed=0, **options: data.Loader(
         splits.train, batch_size, steps, shuffle=True, seed=seed, **options
     )

@@ -102,7 +102,7 @@ def test_resume_within_an_epoch_is_exact_with_any_number_of_threads(source, out,
 
     def batches(workers, start=0):
         train = data.load("folder", data_dir=out, workers=workers).train
-        steps = [data.Normalization.mean_image(train), data.RandomCrop(12), data.RandomHorizontalFlip()]
+        steps = [data.Normalize.mean_image(train), data.RandomCrop(12), data.RandomHorizontalFlip()]
         loader = data.Loader(train, 8, steps, shuffle=True, seed=1, workers=workers)
         return [(images.tobytes(), labels.tolist()) for images, labels in loader.epoch(3, start)]
 
@@ -128,9 +128,14 @@ def test_interrupted_and_started_again(source, out, monkeypatch):
     (out / ".train-00018.npy.partial").write_bytes(b"of a process that was killed")
     command(source, out, "--size", 16, "--shard", 40)
     assert sorted(path.name for path in out.iterdir()) == [
-        "pack.json", "statistics.npz", "train-00000.npy", "train-00001.npy", "train-labels.npy", "val-00000.npy",
+        "pack.json",
+        "statistics.npz",
+        "train-00000.npy",
+        "train-00001.npy",
+        "train-labels.npy",
+        "val-00000.npy",
         "val-labels.npy",
-    ]  # fmt: skip
+    ]
     theirs = data.load("folder", data_dir=source, size=16)
     assert same(everything(data.load("folder", data_dir=out)), everything(theirs))
 
@@ -201,6 +206,8 @@ def test_the_command_itself():
     """As it is run: Python warns where a package has imported the module already."""
     result = subprocess.run(
         [sys.executable, "-W", "error::RuntimeWarning", "-m", "minialex.data.pack", "--help"],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert result.returncode == 0 and not result.stderr and "examples:" in result.stdout

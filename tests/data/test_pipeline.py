@@ -24,7 +24,7 @@ def mean_of(kind, rng):
         place = (slice(None), slice(y, y + SIZE), slice(x, x + SIZE))
         return (picture[place] - (mean[place] if kind == "whole" else mean)) / 50
 
-    return data.Normalization(mean, 50.0), window
+    return data.Normalize(mean, 50.0), window
 
 
 def through(transforms, images, words):
@@ -42,11 +42,11 @@ def centre(picture, window):
 def test_evaluation_and_training(pictures, rng, kind, order):
     normalization, window = mean_of(kind, rng)
     pipeline, channels = Pipeline(normalization, SIZE, order), slice(None, None, -1 if order == "BGR" else 1)
-    shown = through(pipeline.evaluation(), pictures, None)
+    shown = through(pipeline.evaluation_transforms(), pictures, None)
     np.testing.assert_allclose(shown, [centre(picture, window)[channels] for picture in pictures], atol=1e-5)
 
     words = philox((np.arange(4), 0, 0, 2), (7, 0)).T
-    shown = through(pipeline.training(flip=True), pictures, words)
+    shown = through(pipeline.training_transforms(flip=True), pictures, words)
     for picture, image, word in zip(pictures, shown, words.tolist()):
         y, x = word[0] * 4 >> 32, word[1] * 4 >> 32
         expected = window(picture, y, x)[channels]
@@ -62,14 +62,15 @@ def test_noise_comes_before_the_order_of_channels(pictures, rng):
 
     pipeline = Pipeline(mean_of("channels", rng)[0], SIZE, "BGR")
     words = philox((np.arange(4), 0, 0, 2), (7, 0)).T
-    change = through(pipeline.training(noise=[redder]), pictures, words) - through(pipeline.training(), pictures, words)
+    noisy, plain = pipeline.training_transforms(noise=[redder]), pipeline.training_transforms()
+    change = through(noisy, pictures, words) - through(plain, pictures, words)
     np.testing.assert_allclose(change, np.broadcast_to(np.array([0, 0, 1])[:, None, None], change.shape), atol=1e-5)
 
 
 def test_padding_is_with_mean_pixels(rng):
     """A network of the pictures' size: a black picture's crops hold its own values and zeros, nothing else."""
     black = np.zeros((20, 3, SIZE, SIZE), np.uint8)
-    pipeline = Pipeline(data.Normalization(np.full((3, 1, 1), 100.0), 50.0), SIZE)
+    pipeline = Pipeline(data.Normalize(np.full((3, 1, 1), 100.0), 50.0), SIZE)
     words = philox((np.arange(20), 0, 0, 2), (7, 0)).T
-    shown = through(pipeline.training(crop_padding=2), black, words)
+    shown = through(pipeline.training_transforms(crop_padding=2), black, words)
     assert shown.shape == (20, 3, SIZE, SIZE) and set(np.unique(shown)) == {-2.0, 0.0}

@@ -83,7 +83,7 @@ def test_edges_are_smooth_and_half_way_at_the_outline():
 
 def test_a_linear_classifier_learns_something_but_not_much():
     splits = data.load("shapes", train_count=2000, test_count=1000, validation=0)
-    normalize = data.Normalization.channels(splits.train)
+    normalize = data.Normalize.channels(splits.train)
     x, t = (normalize(split.images).reshape(len(split), -1) for split in (splits.train, splits.test))
     one_hot = np.eye(10, dtype=np.float32)[splits.train.labels]
     # ridge regression, in its dual form: w = x' (x x' + lambda)^-1 y

@@ -24,9 +24,9 @@ def test_against_numpy(rng, shape):
     covariance = np.atleast_2d(np.cov(pixels, bias=True))
     np.testing.assert_allclose(found.mean_image, images.astype(float).mean(axis=0), rtol=1e-14)
     np.testing.assert_allclose(found.channel_means, pixels.mean(axis=1), rtol=1e-13)
-    np.testing.assert_allclose(found.channel_deviations, pixels.std(axis=1), rtol=1e-12)
-    assert (np.diff(found.deviations) > 0).all(), "ascending"
-    np.testing.assert_allclose(covariance @ found.vectors, found.vectors * found.deviations**2, atol=1e-8)
+    np.testing.assert_allclose(found.channel_stds, pixels.std(axis=1), rtol=1e-12)
+    assert (np.diff(found.stds) > 0).all(), "ascending"
+    np.testing.assert_allclose(covariance @ found.vectors, found.vectors * found.stds**2, atol=1e-8)
     np.testing.assert_allclose(found.vectors.T @ found.vectors, np.eye(shape[1]), atol=1e-12)
 
 
@@ -49,17 +49,17 @@ def test_whole_numbers_as_many_as_imagenet_has():
     flat = image.reshape(3, -1)
     found = Sums(count, count * image, count * (flat @ flat.T)).statistics()
     share = 1 / side**2
-    np.testing.assert_allclose(found.channel_deviations**2, share * (1 - share), rtol=1e-12)
+    np.testing.assert_allclose(found.channel_stds**2, share * (1 - share), rtol=1e-12)
     np.testing.assert_allclose(found.mean_image, image, rtol=0)
 
 
-def test_a_colour_that_never_changes_has_no_deviation():
+def test_a_colour_that_never_changes_has_no_std():
     images = np.full((4, 3, 6, 6), 200, np.uint8)
     images[:2, 0] = 100
     found = statistics(dataset(images))
-    np.testing.assert_array_equal(found.channel_deviations, [50, 0, 0])
-    np.testing.assert_allclose(found.deviations, [0, 0, 50], atol=1e-12)
-    assert data.Normalization.channels(dataset(images)).std.ravel().tolist() == [50, 1, 1]
+    np.testing.assert_array_equal(found.channel_stds, [50, 0, 0])
+    np.testing.assert_allclose(found.stds, [0, 0, 50], atol=1e-12)
+    assert data.Normalize.channels(dataset(images)).std.ravel().tolist() == [50, 1, 1]
 
 
 def test_nothing_has_no_mean():
@@ -77,8 +77,8 @@ def test_of_a_folder_with_any_number_of_threads(tmp_path, monkeypatch, workers):
     monkeypatch.setattr(folder, "decode", lambda path, size: [seen.append(path), original(path, size)][1])
     splits = data.load("folder", data_dir=tmp_path, size=12, validation=1, workers=workers)
     found = splits.train.statistics()
-    normalization = data.Normalization.mean_image(splits.train)
-    data.Normalization.channels(splits.train)
+    normalization = data.Normalize.mean_image(splits.train)
+    data.Normalize.channels(splits.train)
     assert len(seen) == 76, "each file once"
     images, labels = splits.train.fetch(range(len(splits.train)))
     held = data.statistics(data.ArrayDataset(images, labels, splits.train.classes))

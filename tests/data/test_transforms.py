@@ -25,7 +25,7 @@ def words_for(rng, n):
 
 def test_channel_statistics(dataset, monkeypatch):
     monkeypatch.setattr(moments, "_CHUNK", 4 * 90)  # chunks of 4 pictures and a rest of 3
-    normalize = data.Normalization.channels(dataset)
+    normalize = data.Normalize.channels(dataset)
     images = dataset.images.astype(np.float64)
     np.testing.assert_allclose(normalize.mean.ravel(), images.mean(axis=(0, 2, 3)), rtol=1e-6)
     np.testing.assert_allclose(normalize.std.ravel(), images.std(axis=(0, 2, 3)), rtol=1e-6)
@@ -38,7 +38,7 @@ def test_channel_statistics(dataset, monkeypatch):
 
 def test_mean_image(dataset, monkeypatch):
     monkeypatch.setattr(moments, "_CHUNK", 4 * 90)
-    normalize = data.Normalization.mean_image(dataset)
+    normalize = data.Normalize.mean_image(dataset)
     images = dataset.images.astype(np.float64)
     np.testing.assert_allclose(normalize.mean, images.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(normalize(dataset.images), images - images.mean(axis=0), atol=1e-4)
@@ -47,17 +47,17 @@ def test_mean_image(dataset, monkeypatch):
 def test_a_channel_that_never_changes_stays_finite():
     images = np.full((4, 2, 3, 3), 7, np.uint8)
     images[0, 1] = 9
-    normalize = data.Normalization.channels(data.ArrayDataset(images, [0] * 4, ["a"]))
+    normalize = data.Normalize.channels(data.ArrayDataset(images, [0] * 4, ["a"]))
     assert normalize.std[0] == 1 and normalize.std[1] == pytest.approx(np.sqrt(0.75))
     assert (normalize(images)[:, 0] == 0).all()
 
 
 @pytest.mark.parametrize("kind", ["channels", "mean_image"])
 def test_normalization_survives_a_checkpoint(dataset, kind, tmp_path):
-    normalize = getattr(data.Normalization, kind)(dataset)
+    normalize = getattr(data.Normalize, kind)(dataset)
     np.savez(tmp_path / "checkpoint.npz", **normalize.to_arrays())
     with np.load(tmp_path / "checkpoint.npz", allow_pickle=False) as arrays:
-        restored = data.Normalization.from_arrays(arrays)
+        restored = data.Normalize.from_arrays(arrays)
     np.testing.assert_array_equal(restored(dataset.images), normalize(dataset.images))
 
 
@@ -73,15 +73,15 @@ def test_normalization_survives_a_checkpoint(dataset, kind, tmp_path):
 )
 def test_bad_statistics_are_refused(mean, std, message):
     with pytest.raises(ValueError, match=message):
-        data.Normalization(mean, std)
+        data.Normalize(mean, std)
 
 
 def test_a_mean_image_of_another_size_is_refused(dataset):
-    normalize = data.Normalization.mean_image(dataset)
+    normalize = data.Normalize.mean_image(dataset)
     with pytest.raises(ValueError, match=r"\(3, 5, 6\) does not fit images of shape \(3, 4, 4\)"):
         normalize(dataset.images[:, :, :4, :4])
     with pytest.raises(ValueError, match="an empty data set has no mean"):
-        data.Normalization.mean_image(data.ArrayDataset(dataset.images[:0], dataset.labels[:0], ["a"]))
+        data.Normalize.mean_image(data.ArrayDataset(dataset.images[:0], dataset.labels[:0], ["a"]))
 
 
 @pytest.mark.parametrize(("size", "padding"), [(3, 0), (5, 0), (4, 1), (5, 3), (1, 0)])
@@ -139,8 +139,8 @@ def test_flip_refuses_what_is_no_probability(p):
 @pytest.mark.parametrize(
     "transform",
     [
-        data.Normalization(np.ones((3, 1, 1)), 2.0),
-        data.Normalization(np.ones((3, 8, 9))),
+        data.Normalize(np.ones((3, 1, 1)), 2.0),
+        data.Normalize(np.ones((3, 8, 9))),
         data.RandomCrop(5),
         data.RandomCrop(8, 2),
         data.CenterCrop(4),

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS.parent), str(TESTS)]  # the checkout, installed or not, and the modules that tests share
+# the checkout, installed or not, and the modules that tests share
+sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "helpers")]
 
 
 def main():

@@ -38,8 +38,13 @@ def a1():
     texts = {"c": "c = b + s", "s": "s = 2 b", "b": "b = x + x", "x": "x, a leaf"}
     arrows = [("c", "s", 0.0), ("c", "b", 0.0), ("s", "b", 0.0), ("b", "x", 0.25), ("b", "x", -0.25)]
     for start, end, bend in arrows:
-        arrow = {"arrowstyle": "->", "color": VERMILION, "shrinkA": 30, "shrinkB": 30,
-                 "connectionstyle": f"arc3,rad={bend}"}  # fmt: skip
+        arrow = {
+            "arrowstyle": "->",
+            "color": VERMILION,
+            "shrinkA": 30,
+            "shrinkB": 30,
+            "connectionstyle": f"arc3,rad={bend}",
+        }
         axes.annotate("", places[end], places[start], arrowprops=arrow)
     labels = ((0.4, 0.36, "gc"), (1, 0.06, "gc"), (1.6, 0.36, "2 gc"), (2.5, 0.2, "3 gc"), (2.5, -0.28, "3 gc"))
     for x, y, text in labels:
@@ -80,8 +85,9 @@ def a2():
     row.legend(fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(0.0, 1.0))
     row.set_ylim(-0.62, 1.35)
     for inside, color, style, name in (
-        (True, VERMILION, "-", "paper: rate inside"), (False, BLUE, "--", "torch: rate outside"),
-    ):  # fmt: skip
+        (True, VERMILION, "-", "paper: rate inside"),
+        (False, BLUE, "--", "torch: rate outside"),
+    ):
         p, v, moved = np.zeros(1), np.zeros(1), [0.0]
         for step in range(40):
             backend.sgd(p, np.full(1, -1.0), v, 0.01 if step < 20 else 0.001, 0.9, 0, 0, False, inside)
@@ -112,8 +118,12 @@ def a3():
         i, j = divmod(number, 3)
         inset = 0.04 if color == BLUE else -0.04
         left.add_patch(_frame(j + inset, i + inset, 2 - 2 * inset, 2 - 2 * inset, color))
-    _cells(middle, columns, lambda i, j: tint(colors[marked.index(j)], 0.3) if j in marked else "white",
-           "im2col: a column for each place of the window")  # fmt: skip
+    _cells(
+        middle,
+        columns,
+        lambda i, j: tint(colors[marked.index(j)], 0.3) if j in marked else "white",
+        "im2col: a column for each place of the window",
+    )
     for row, name in enumerate(("(0,0)", "(0,1)", "(1,0)", "(1,1)")):
         middle.text(-0.15, row + 0.5, name, ha="right", va="center", fontsize=8, color=INK)
     middle.set_xlim(-1.1, 6.05)
@@ -186,23 +196,33 @@ def a5():
         axes.text(x + columns * cell + 6, y + rows * cell - 6, name, va="center", fontsize=9, color=INK)
     extent = side * cell
     for x, y, color in (
-        (20 + step * extent, top, BLUE), (left + extent, 12 + step * extent, VERMILION), (left + extent, top, INK),
-    ):  # fmt: skip
+        (20 + step * extent, top, BLUE),
+        (left + extent, 12 + step * extent, VERMILION),
+        (left + extent, top, INK),
+    ):
         axes.add_patch(Rectangle((x, y), extent, extent, facecolor=tint(color, 0.3), edgecolor=color, linewidth=1.5))
-    axes.text(20, 90, "block (0, 1) makes the\ngrey tile of C; step 2\nof 3 along k adds the\nblue one times the red",
-              va="center", fontsize=9, color=INK)  # fmt: skip
+    axes.text(
+        20,
+        90,
+        "block (0, 1) makes the\ngrey tile of C; step 2\nof 3 along k adds the\nblue one times the red",
+        va="center",
+        fontsize=9,
+        color=INK,
+    )
     axes.add_patch(Rectangle((left + extent + tx * cell, top + ty * cell), cell, cell, facecolor=INK))
     axes.text(370, 24, f"thread tx = {tx}, ty = {ty}: the black cell of C", va="center", fontsize=9, color=INK)
-    for x, color, name, place in (
-        (370, BLUE, "a_tile", (0, ty, 4, 1)), (600, VERMILION, "b_tile", (tx, 0, 1, 4)),
-    ):  # fmt: skip
+    for x, color, name, place in ((370, BLUE, "a_tile", (0, ty, 4, 1)), (600, VERMILION, "b_tile", (tx, 0, 1, 4))):
         for i in range(side):
             _row(axes, x, 50 + i * SIDE, [f"{i}{j}" for j in range(side)], {tx: color} if i == ty else {})
         j, i, width, height = place
         axes.add_patch(_frame(x + j * SIDE, 50 + i * SIDE, width * SIDE, height * SIDE, color))
         axes.text(x + 2 * SIDE, 50 + 4 * SIDE + 14, name, ha="center", va="center", fontsize=9, color=INK)
-    steps = (f"1. loads one cell of either tile: the coloured ones, [{ty}][{tx}]", "2. waits: __syncthreads()",
-             "3. reads what is framed, loaded by seven threads: 4 products", "4. waits again")  # fmt: skip
+    steps = (
+        f"1. loads one cell of either tile: the coloured ones, [{ty}][{tx}]",
+        "2. waits: __syncthreads()",
+        "3. reads what is framed, loaded by seven threads: 4 products",
+        "4. waits again",
+    )
     for i, text in enumerate(steps):
         axes.text(370, 236 + 22 * i, text, va="center", fontsize=9, color=INK)
     return figure
@@ -212,12 +232,17 @@ def a6():
     """A picture with the places of five crops, and the ten views that come of it."""
     size, scale = 22, 6
     image, _ = data.load("shapes", limit=10).train.fetch(np.array([3]))
-    views = Pipeline(data.Normalization(np.zeros((3, 1, 1)), 255.0), size).views(image, 10)[:, 0]
+    views = Pipeline(data.Normalize(np.zeros((3, 1, 1)), 255.0), size).views(image, 10)[:, 0]
     side, corner = 32 * scale, 32 - size
     figure, axes = sheet_of(870, 270)
     axes.imshow(image[0].transpose(1, 2, 0), extent=(20, 20 + side, 40 + side, 40), interpolation="nearest")
-    places = {"top left": (0, 0), "top right": (0, corner), "bottom left": (corner, 0),
-              "bottom right": (corner, corner), "centre": (corner // 2, corner // 2)}  # fmt: skip
+    places = {
+        "top left": (0, 0),
+        "top right": (0, corner),
+        "bottom left": (corner, 0),
+        "bottom right": (corner, corner),
+        "centre": (corner // 2, corner // 2),
+    }
     for top, left in places.values():
         axes.add_patch(_frame(20 + left * scale, 40 + top * scale, size * scale, size * scale, "white"))
     axes.text(20, 20, "32 × 32 pixels, crops of 22 × 22", va="center", fontsize=9, color=INK)

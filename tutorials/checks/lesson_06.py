@@ -75,7 +75,7 @@ EXERCISES = {
         (2 / 2304) ** 0.5,
         (
             ((1 / 2304) ** 0.5, "The ReLU throws half away: it is the root of 2 / n."),
-            (2 / 2304, "That is the variance. The deviation is its root."),
+            (2 / 2304, "That is the variance. The std is its root."),
             ((2 / 256) ** 0.5, "Each of the 256 channels is seen through nine weights."),
             ((2 / 9) ** 0.5, "A unit adds up over all the 256 channels that it sees."),
             ((2 / 3456) ** 0.5, "The 384 are the outputs. A sum has as many terms as a unit has inputs."),

@@ -8,8 +8,8 @@ import numpy as np
 from exercises import Exercise
 
 
-def _colour(alphas, deviations, vectors, c):
-    return c * vectors @ (alphas * deviations**2)
+def _colour(alphas, stds, vectors, c):
+    return c * vectors @ (alphas * stds**2)
 
 
 def _paired(without, having):
@@ -56,23 +56,20 @@ EXERCISES = {
         cases=((np.array([1.0, -2.0, 0.5]), np.array([0.1, 0.2, 0.5]), _AXES, 0.1),),
         mistakes=(
             (
-                lambda alphas, deviations, vectors, c: c * vectors @ (alphas * deviations),
-                "That is what the program did. The paper has the eigenvalue: the deviation, squared.",
+                lambda alphas, stds, vectors, c: c * vectors @ (alphas * stds),
+                "That is what the program did. The paper has the eigenvalue: the std, squared.",
             ),
             (
-                lambda alphas, deviations, vectors, c: c * (alphas * deviations**2) @ vectors,
+                lambda alphas, stds, vectors, c: c * (alphas * stds**2) @ vectors,
                 "The axes are the columns: vectors @ numbers adds up columns, numbers @ vectors adds up rows.",
             ),
+            (lambda alphas, stds, vectors, c: vectors @ (alphas * stds**2), "The coefficient c is missing."),
             (
-                lambda alphas, deviations, vectors, c: vectors @ (alphas * deviations**2),
-                "The coefficient c is missing.",
-            ),
-            (
-                lambda alphas, deviations, vectors, c: _colour(alphas, deviations, vectors, c) / (1 + c),
+                lambda alphas, stds, vectors, c: _colour(alphas, stds, vectors, c) / (1 + c),
                 "Only the program of 2012 divided by 1 + c, and that the whole picture, not the colour.",
             ),
             (
-                lambda alphas, deviations, vectors, c: c * vectors * (alphas * deviations**2),
+                lambda alphas, stds, vectors, c: c * vectors * (alphas * stds**2),
                 "These are three colours, one for each axis, as columns. Add them up: @ in place of *.",
             ),
         ),
@@ -84,17 +81,17 @@ EXERCISES = {
         mistakes=(
             (
                 lambda without, having: ((without - having).mean(), (without - having).std() / len(having) ** 0.5),
-                "The deviation is divided by n. Of few seeds it must be n - 1: ddof=1.",
+                "The std is divided by n. Of few seeds it must be n - 1: ddof=1.",
             ),
             (
                 lambda without, having: ((without - having).mean(), (without - having).std(ddof=1)),
-                "That is the deviation of one pair. The mean of n pairs is surer: divide by the root of n.",
+                "That is the std of one pair. The mean of n pairs is surer: divide by the root of n.",
             ),
             (
                 lambda without, having: ((without - having).mean(), (without - having).std(ddof=1) / len(having)),
                 "Divide by the root of n, not by n: four times the seeds halve the error.",
             ),
-            (_unpaired, "The error is that of two unrelated groups: take the deviation of the differences."),
+            (_unpaired, "The error is that of two unrelated groups: take the std of the differences."),
             (lambda without, having: _paired(having, without), "The sign: it is positive where the trick helps."),
         ),
         right="A constant offset between seeds would cancel in it.",

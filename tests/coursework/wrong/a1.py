@@ -122,7 +122,7 @@ MISTAKES = (
     rewrite("memory hog", "activation.py", "tanh",
             "def tanh(input):\n    hoard = []\n    while True:\n        hoard.append(bytearray(2**24))\n", TANH,
             says="out of memory", hostile=True),
-)  # fmt: skip
+)
 
 # Tried when a file is read; none of these is about automatic differentiation.
 HOSTILE = (
@@ -150,6 +150,6 @@ for name in [f"{place}/results.json" for place in places]:
     except OSError:
         pass
 """, says="not written yet"),
-)  # fmt: skip
+)
 
 WRONG = MISTAKES + HOSTILE

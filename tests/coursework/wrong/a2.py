@@ -11,9 +11,9 @@ LOG_SOFTMAX = {"log softmax", "log softmax far out", "log softmax first axis"}
 LOG_SOFTMAX_BACKWARD = {"log softmax backward", "log softmax backward first axis"}
 FIRST_AXIS = {"log softmax first axis"}
 LOSS = {"cross entropy", "cross entropy weights", "cross entropy smoothing", "cross entropy ignored",
-        "cross entropy far out"}  # fmt: skip
+        "cross entropy far out"}
 LOSS_BACKWARD = {"cross entropy backward", "cross entropy backward weights", "cross entropy backward smoothing",
-                 "cross entropy backward ignored"}  # fmt: skip
+                 "cross entropy backward ignored"}
 ALL_SGD = {"sgd of torch", "sgd of 2012", "sgd without momentum", "sgd nesterov", "sgd dampening"}
 VELOCITY = ALL_SGD - {"sgd without momentum"}
 
@@ -173,4 +173,4 @@ WRONG = (
             says="stopped after", hostile=True),
     rewrite("sys.exit", BACKEND, "NumPyBackend.linear", "def linear(self, x, w, b):\n    import sys\n    sys.exit(0)\n",
             LINEAR, says="SystemExit", hostile=True),
-)  # fmt: skip
+)

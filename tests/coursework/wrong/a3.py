@@ -21,7 +21,7 @@ def im2col(mistake, fails, says="", pad="pictures", tap="tap", before="", after=
 def im2col(self, pictures):
     count, window = len(pictures), self.window
     self.padded[:count, :, *window.inside] = {pad}
-    rows = self.columns.reshape(*self.six[:2], -1, *self.six[4:])
+    rows = self.columns.reshape(*self.window_shape[:2], -1, *self.window_shape[4:])
     {before or "taps = list(window.taps())"}
     for place, tap in enumerate(taps):
         rows[:count, :, place] = self.padded[:count, :, *{tap}]
@@ -37,7 +37,7 @@ def im2col(self, pictures):
     (kh, kw), (sh, sw), (dh, dw), (oh, ow) = window.kernel, window.stride, window.dilation, window.output
     (top, bottom), (left, right) = window.padding
     padded = np.pad(pictures, ((0, 0), (0, 0), (top, bottom + sh), (left, right + sw)))
-    six = np.empty((count, *self.six[1:]), pictures.dtype)
+    six = np.empty((count, *self.window_shape[1:]), pictures.dtype)
     for u in range(kh):
         for v in range(kw):
             for i in range(oh):
@@ -71,7 +71,7 @@ ACCUMULATED_IN_PADDED = """\
 def col2im(self, columns):
     count = len(columns)
     self.padded[...] = 0
-    taps = columns.reshape(count, self.six[1], -1, *self.window.output)
+    taps = columns.reshape(count, self.window_shape[1], -1, *self.window.output)
     for place, tap in enumerate(self.window.taps()):
         self.padded[:count, :, *tap] += taps[:, :, place]
     return self.padded[:count, :, *self.window.inside].copy()
@@ -82,7 +82,7 @@ def col2im(self, columns):
     count = len(columns)
     if not hasattr(self, "gathered"):
         self.gathered = np.zeros_like(self.padded)
-    taps = columns.reshape(count, self.six[1], -1, *self.window.output)
+    taps = columns.reshape(count, self.window_shape[1], -1, *self.window.output)
     for place, tap in enumerate(self.window.taps()):
         self.gathered[:count, :, *tap] += taps[:, :, place]
     return self.gathered[:count, :, *self.window.inside].copy()
@@ -136,8 +136,8 @@ WRONG = (
     col2im("dilation forgotten in col2im", TAPS,
            "import dataclasses\n        narrow = dataclasses.replace(self.window, dilation=(1, 1))\n"
            "        for place, tap in enumerate(narrow.taps()):\n            pictures", {"col2im dilation"}),
-    col2im("groups exchanged in col2im", "        taps = columns.reshape(len(columns), self.six[1]",
-           "        taps = columns[:, ::-1].reshape(len(columns), self.six[1]", {"col2im groups"}),
+    col2im("groups exchanged in col2im", "        taps = columns.reshape(len(columns), self.window_shape[1]",
+           "        taps = columns[:, ::-1].reshape(len(columns), self.window_shape[1]", {"col2im groups"}),
     col2im("mean over a pixel's windows", "return pictures[:, :, *self.window.inside]",
            "seen = self.xp.zeros(self.window.padded)\n"
            "        for tap in self.window.taps():\n            seen[tap] += 1\n"
@@ -200,4 +200,4 @@ WRONG = (
     rewrite("sys.exit", FILE, "NumPyBackend.conv2d",
             "def conv2d(self, *arguments):\n    import sys\n    sys.exit(0)\n", CONV | {"conv2d saved"}, "SystemExit",
             hostile=True),
-)  # fmt: skip
+)

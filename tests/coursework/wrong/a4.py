@@ -11,10 +11,10 @@ NORM = {"local_response_norm", "local_response_norm window", "local_response_nor
 NORM_WINDOW = {"local_response_norm window", "local_response_norm arguments"}
 NORM_BACK = {
     "local_response_norm_backward", "local_response_norm_backward window", "local_response_norm_backward arguments",
-}  # fmt: skip
+}
 ACROSS = {
     "_neighbours", "_neighbours even size", "_neighbours mirrored", "_neighbours groups", "_neighbours size above C",
-}  # fmt: skip
+}
 SUMS = ACROSS | {"_neighbours within channel"}
 
 FIRST_TAKEN = "for place, tap in reversed([*enumerate(window.taps())]):  # of equals the first is written last"
@@ -138,4 +138,4 @@ WRONG = (
     rewrite("sys.exit", FILE, "NumPyBackend.avg_pool2d_backward",
             "def avg_pool2d_backward(self, gy, scale, window):\n    import sys\n\n    sys.exit(0)\n",
             {*MEAN_BACK, "float32"}, says="SystemExit", hostile=True),
-)  # fmt: skip
+)

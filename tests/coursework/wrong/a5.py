@@ -147,4 +147,4 @@ WRONG = (
     edit("overrun of an array of its own", "lrn.cu", "REAL sum = 0, direct = 0;",
          "REAL sum = 0, direct = 0, kept[2] = {0, 0};\n            kept[c] = 1;", ACROSS_BACKWARD, hostile=True),
     cheat("runs when it is loaded", "relu.cu", CONSTRUCTOR, EVERY, hostile=True),
-)  # fmt: skip
+)

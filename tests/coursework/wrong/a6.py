@@ -5,13 +5,13 @@ from wrong_solutions import edit, public_inputs, rewrite
 NET, CUTS, COLOR, PIPE, LOOP = "alexnet.py", "transforms.py", "color.py", "pipeline.py", "trainer.py"
 CROP = {"RandomCrop", "RandomCrop padding", "RandomCrop range"}
 FLIP = {"RandomHorizontalFlip", "RandomHorizontalFlip chances"}
-NOISE = {"ColorNoise", "ColorNoise by deviation"}
+NOISE = {"ColorNoise", "ColorNoise by std"}
 VIEWS = {"views", "views mean picture"}
 STEPS = {"steps", "steps accumulate"}
 
 PAPER_CONV2 = '("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 1), '
 PAPER_CONV3 = '("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),                          # 384 x 13 x 13\n' \
-    '        ("relu3", ReLU()),\n        ("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 1)'  # fmt: skip
+    '        ("relu3", ReLU()),\n        ("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 1)'
 PAPER_POOL1 = '("pool1", MaxPool2d(3, 2)),'
 PAPER_FC = "drop, hidden=(0.01, 1), last=(0.01, 0)"
 CAFFE_LRN = "LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)"
@@ -43,7 +43,7 @@ def __call__(self, images, words):
     n, _, height, width = images.shape
     alpha = np.random.default_rng(int(words[0, 0])).standard_normal((n, len(self.axes), height * width))
     noisy = images + (self.axes @ alpha).reshape(images.shape).astype(np.float32)
-    return noisy / np.float32(1 + self.coefficient) if self.by == "deviation" else noisy
+    return noisy / np.float32(1 + self.coefficient) if self.by == "std" else noisy
 """
 
 ONE_BATCH_A_STEP = """\
@@ -129,15 +129,15 @@ WRONG = (
          {"RandomHorizontalFlip chances"}),
     edit("one word too many", CUTS, "words[:, 0] < round", "words[:, 0] <= round", {"RandomHorizontalFlip chances"}),
     rewrite("flipped in place", CUTS, "RandomHorizontalFlip.__call__", IN_PLACE, FLIP, says="have changed"),
-    edit("deviation for eigenvalue", COLOR, '"eigenvalue": d * d / 255', '"eigenvalue": d', {"ColorNoise"},
+    edit("std for eigenvalue", COLOR, '"eigenvalue": d * d / 255', '"eigenvalue": d', {"ColorNoise"},
          says="the square of it"),
     edit("eigenvalue of another scale", COLOR, '"eigenvalue": d * d / 255', '"eigenvalue": (d / 255) ** 2',
          {"ColorNoise"}, says="255 times too small"),
     edit("axes are rows", COLOR, "coefficient * statistics.vectors * scale",
          "coefficient * statistics.vectors.T * scale",
          NOISE, says="columns of statistics.vectors"),
-    edit("std forgotten", COLOR, " / np.reshape(std, (-1, 1))", "", {"ColorNoise by deviation"}),
-    edit("division by 1 + c forgotten", COLOR, 'if self.by == "deviation":', "if False:", {"ColorNoise by deviation"}),
+    edit("std forgotten", COLOR, " / np.reshape(std, (-1, 1))", "", {"ColorNoise by std"}),
+    edit("division by 1 + c forgotten", COLOR, 'if self.by == "std":', "if False:", {"ColorNoise by std"}),
     rewrite("noise for every pixel", COLOR, "ColorNoise.__call__", PER_PIXEL, NOISE, says="for the whole picture"),
     edit("one colour for the batch", COLOR, COLORS, COLORS.replace("normals(words)", "normals(words[:1])"), NOISE,
          says="the same colour"),
@@ -180,4 +180,4 @@ WRONG = (
     rewrite("memory hog", LOOP, "Trainer.steps", "def steps(self):\n    hoard = []\n    while True:\n"
             "        hoard.append(bytearray(2**24))\n        yield 0.0\n", {*STEPS, "steps books"},
             says="out of memory", hostile=True),
-)  # fmt: skip
+)

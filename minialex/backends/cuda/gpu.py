@@ -1,0 +1,138 @@
+"""The CUDA kernels on a GPU, through CuPy: compiled by NVRTC at their first launch, then kept on disk by CuPy.
+
+CuPy keeps what it compiled by the text of the source, and would not notice an edited header: `cuda_launch.source` puts
+headers into the text.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import numpy as np
+
+from . import launch as cuda_launch
+from .backend import CudaBackend
+from .upload import upload
+
+DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+_WITHOUT = "backend=emulator runs the same kernels without one"
+
+
+class CupyLauncher(cuda_launch.Launcher):
+    """Runs kernels on CuPy arrays, in the current stream. Nothing here waits for the GPU."""
+
+    def __init__(self, cupy):
+        self.xp, self._functions, self.tf32 = cupy, {}, False
+
+    def launch(self, kernel, real, grid, block, values):
+        key = kernel.name, real.char, self.device()
+        if key not in self._functions:
+            self._functions[key] = module(self.xp, kernel.file, real).get_function(kernel.name)
+        self._functions[key](grid, block, tuple(values))
+
+    def device(self, array=None):
+        return self.xp.cuda.runtime.getDevice() if array is None else array.device.id
+
+    def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
+        """out = a @ b, or out += a @ b, stack by stack, by cuBLAS; transposes are not copied."""
+        from cupy.cuda import cublas, device
+
+        if not out.size:
+            return
+        if not a.size:
+            if not add:
+                out.fill(0)
+            return
+        (count, m, n), k = out.shape, a.shape[1] if transpose_a else a.shape[2]
+        single = out.dtype == np.float32
+        number = np.array([1, int(add)], out.dtype)
+        one, plus = number.ctypes.data, number.ctypes.data + out.itemsize
+        kind = 0 if single else 1  # CUDA_R_32F, CUDA_R_64F
+        compute = cublas.CUBLAS_COMPUTE_64F
+        if single:
+            compute = cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if self.tf32 else cublas.CUBLAS_COMPUTE_32F
+        # cuBLAS counts down columns: to it each of our matrices is its transpose, and out^T = b^T @ a^T
+        cublas.gemmStridedBatchedEx(
+            device.get_cublas_handle(), int(transpose_b), int(transpose_a), n, m, k,
+            one, b.data.ptr, kind, b.shape[2], b.shape[1] * b.shape[2],
+            a.data.ptr, kind, a.shape[2], a.shape[1] * a.shape[2],
+            plus, out.data.ptr, kind, n, m * n, count, compute, -1,
+        )  # fmt: skip
+
+
+def module(cupy, file, real):
+    """CuPy's RawModule of a file of the kernels folder."""
+    return cupy.RawModule(code=cuda_launch.source(file), options=(f"-DREAL={cuda_launch.REALS[real]}",))
+
+
+class CupyBackend(CudaBackend):
+    """The CUDA backend on a GPU. ImportError where CuPy or a GPU is missing, in words that say which."""
+
+    name, thread_owner = "cupy", "the host"
+    columns, sync_every = 1 << 30, 20
+
+    def __init__(self):
+        cupy = usable_cupy()
+        super().__init__(cupy, CupyLauncher(cupy))
+
+    def on_selected(self):
+        pass
+
+    def to_numpy(self, array):
+        return self.xp.asnumpy(array)
+
+    def set_matmul_precision(self, precision):
+        """Matrix products in "float32", or "tf32": factors rounded to 10 bits, for tensor cores."""
+        self.launch.tf32 = precision == "tf32"
+
+    def upload(self, batches):
+        import cupyx
+
+        return upload(self.xp, cupyx.empty_pinned, batches)
+
+
+def usable_cupy():
+    """The module cupy. ImportError, in one sentence, where it is not installed or finds no GPU that it can use."""
+    try:
+        import cupy
+    except ImportError as error:
+        raise ImportError(f"CuPy is not installed: {advice()}") from error
+    except OSError as error:  # its cache folder cannot be made
+        raise ImportError(f"CuPy does not start: {error}") from error
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except RuntimeError as error:  # no driver, or one too old
+        why = _sentence(error) if driver_version() else "there is no NVIDIA driver"
+        raise ImportError(f"CuPy is installed, but finds no usable GPU: {why}; {_WITHOUT}") from error
+    if not count:
+        raise ImportError(f"CuPy is installed, but finds no usable GPU: the driver shows none; {_WITHOUT}")
+    try:
+        import cupy.cuda.cublas
+
+        cupy.cuda.nvrtc.getVersion()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise ImportError(f"CuPy finds no compiler for kernels (NVRTC), or no cuBLAS: {advice()}") from error
+    return cupy
+
+
+def advice():
+    """Which extra to install, by the CUDA version that the driver supports."""
+    version = driver_version()
+    if version is None:
+        return "it needs an NVIDIA GPU and its driver, and pip install 'minialex[cuda13]' (drivers before 580: cuda12)"
+    return f"pip install 'minialex[{'cuda13' if version >= (13, 0) else 'cuda12'}]'"
+
+
+def driver_version():
+    """The newest CUDA version that the installed driver supports, (major, minor), or None without a driver."""
+    number = ctypes.c_int()
+    try:
+        failed = ctypes.CDLL(DRIVER).cuDriverGetVersion(ctypes.byref(number))
+    except (OSError, AttributeError):
+        return None
+    return None if failed or not number.value else (number.value // 1000, number.value % 1000 // 10)
+
+
+def _sentence(error):
+    return str(error).splitlines()[0].split(": ", 1)[-1]

@@ -1,0 +1,1 @@
+"""The numba backend: the methods of NumPyBackend, compiled, fused and in parallel."""

@@ -1,0 +1,189 @@
+"""Gradient descent: SGD with momentum, Adam, AdamW. Names, arguments and the layout of the state are torch's."""
+
+from __future__ import annotations
+
+import math
+
+
+class Optimizer:
+    """What all optimisers share: groups of parameters with their settings, and a state for each parameter.
+
+    params: parameters, or a list of groups {"params": [...], "lr": ..., "weight_decay": ...}, where a group's
+    own settings go before the defaults. A parameter without a gradient is left alone. ValueError for no parameters,
+    one that stands there twice, unknown settings, and numbers that are impossible.
+    """
+
+    def __init__(self, params, defaults):
+        self.defaults = defaults
+        groups = list(params)
+        if not groups:
+            raise ValueError("the optimiser got no parameters")
+        groups = groups if isinstance(groups[0], dict) else [{"params": groups}]
+        self.param_groups = [self._group(group) for group in groups]
+        self._parameters = [p for group in self.param_groups for p in group["params"]]
+        if len({id(p) for p in self._parameters}) != len(self._parameters):
+            raise ValueError("a parameter stands in the optimiser twice")
+        self.state = {}  # index of a parameter -> its arrays by name
+
+    def _group(self, group):
+        unknown = set(group) - {"params", *self.defaults}
+        if unknown:
+            raise ValueError(f"unknown settings in a parameter group: {', '.join(sorted(unknown))}")
+        group = {**self.defaults, **group, "params": list(group["params"])}
+        wrong = [p for p in group["params"] if not hasattr(p, "bump_version")]
+        if wrong:
+            raise TypeError(f"an optimiser changes Parameters, got {type(wrong[0]).__name__}")
+        for name in ("lr", "weight_decay"):
+            if not 0 <= group[name] < math.inf:
+                raise ValueError(f"{type(self).__name__}: {name} must be a number from 0 on, got {group[name]}")
+        self.check(group)
+        return group
+
+    def check(self, group):
+        """ValueError where a group's settings are impossible; every optimiser knows its own."""
+
+    def update(self, p, group, state):
+        """One step of one parameter in place; `state` is a dict of its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no update()")
+
+    def zero_grad(self):
+        """Forget all gradients."""
+        for p in self._parameters:
+            p.grad = None
+
+    def step(self):
+        """Move every parameter that has a gradient, in place."""
+        index = -1
+        for group in self.param_groups:
+            for p in group["params"]:
+                index += 1
+                if p.grad is not None:
+                    self.update(p, group, self.state.setdefault(index, {}))
+                    p.bump_version()
+
+    def state_dict(self):
+        """{"state": {index: {name: array or number}}, "param_groups": [settings with parameter indices]}."""
+        groups, start = [], 0
+        for group in self.param_groups:
+            indices = list(range(start, start + len(group["params"])))
+            groups.append({**group, "params": indices})
+            start += len(indices)
+        return {"state": {i: dict(s) for i, s in self.state.items() if s}, "param_groups": groups}
+
+    def load_state_dict(self, state):
+        """Take over arrays (copied) and settings; ValueError where groups or shapes differ."""
+        sizes = [len(g["params"]) for g in self.param_groups]
+        if [len(g["params"]) for g in state["param_groups"]] != sizes:
+            raise ValueError(f"this optimiser state is of other parameters: the groups should hold {sizes} of them")
+        loaded = {}
+        for key, entries in state["state"].items():
+            if not 0 <= int(key) < len(self._parameters):
+                raise ValueError(f"this optimiser state has a parameter {key}; there are {len(self._parameters)}")
+            loaded[int(key)] = self._copied(int(key), entries)
+        for group, saved in zip(self.param_groups, state["param_groups"], strict=True):
+            group.update({name: value for name, value in saved.items() if name != "params"})
+        self.state = loaded
+
+    def _copied(self, index, entries):
+        p, copies = self._parameters[index], {}
+        for name, value in entries.items():
+            if getattr(value, "shape", ()) == ():
+                copies[name] = int(value)
+                continue
+            if value.shape != p.shape:
+                raise ValueError(f"{name} of parameter {index} has shape {value.shape}, its parameter {p.shape}")
+            copies[name] = p.backend.xp.array(p.backend.asarray(value, p.dtype))
+        return copies
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum.
+
+    g = gradient + weight_decay w
+    velocity="torch":   v = momentum v + (1 - dampening) g       w = w - lr v
+    velocity="paper":   v = momentum v + (1 - dampening) lr g    w = w - v
+
+    The paper (Krizhevsky et al. 2012, section 5) has the rate inside the velocity, torch outside; while the rate
+    is constant both take the same path. After a change of rate the paper's velocity still carries the old one.
+    nesterov: w moves by g + momentum v (torch) or lr g + momentum v (paper) instead of v.
+
+    params and what raises what: see Optimizer.
+    """
+
+    def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, velocity="torch"):
+        if velocity not in ("torch", "paper"):
+            raise ValueError(f'velocity is "torch" or "paper", got {velocity!r}')
+        self.velocity = velocity
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+            },
+        )
+
+    def check(self, group):
+        if not 0 <= group["momentum"] < math.inf:
+            raise ValueError(f"SGD: momentum must be a number from 0 on, got {group['momentum']}")
+        if group["nesterov"] and (not group["momentum"] or group["dampening"]):
+            raise ValueError("SGD: nesterov needs a momentum and no dampening")
+
+    def update(self, p, group, state):
+        """One step of one parameter; the arithmetic is the backend's `sgd`."""
+        momentum, dampening, v = group["momentum"], group["dampening"], None
+        if momentum:
+            if not state:  # torch's first velocity is the gradient, undampened
+                state["momentum_buffer"], dampening = p.backend.xp.zeros_like(p.data), 0
+            v = state["momentum_buffer"]
+        p.backend.sgd(
+            p.data, p.grad, v, group["lr"], momentum, dampening, group["weight_decay"], group["nesterov"],
+            self.velocity == "paper",
+        )  # fmt: skip
+
+
+class Adam(Optimizer):
+    """Adaptive moments (Kingma and Ba 2015, algorithm 1).
+
+    g = gradient + weight_decay w
+    m = b1 m + (1 - b1) g            v = b2 v + (1 - b2) g^2          moving averages, which start from 0 and so are
+    m^ = m / (1 - b1^t)              v^ = v / (1 - b2^t)              too small at first: corrected at step t
+    w = w - lr m^ / (sqrt(v^) + eps)
+
+    params and what raises what: see Optimizer. betas: (b1, b2), each from 0 up to, not including, 1.
+    """
+
+    decoupled = False  # whether the decay goes into the gradient, and so through the averages
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def check(self, group):
+        if not all(0 <= b < 1 for b in group["betas"]):
+            raise ValueError(f"{type(self).__name__}: betas must be from 0 to below 1, got {group['betas']}")
+        if not 0 <= group["eps"] < math.inf:
+            raise ValueError(f"{type(self).__name__}: eps must be a number from 0 on, got {group['eps']}")
+
+    def update(self, p, group, state):
+        """One step of one parameter; the arithmetic is the backend's `adam`."""
+        if not state:
+            state.update(step=0, exp_avg=p.backend.xp.zeros_like(p.data), exp_avg_sq=p.backend.xp.zeros_like(p.data))
+        state["step"] += 1
+        p.backend.adam(
+            p.data, p.grad, state["exp_avg"], state["exp_avg_sq"], state["step"],
+            group["lr"], *group["betas"], group["eps"], group["weight_decay"], self.decoupled,
+        )  # fmt: skip
+
+
+class AdamW(Adam):
+    """Adam whose weight decay is apart from the gradient (Loshchilov and Hutter 2019, algorithm 2).
+
+    w = w - lr weight_decay w, then Adam's step with g = gradient
+    """
+
+    decoupled = True
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
+        super().__init__(params, lr, betas, eps, weight_decay)

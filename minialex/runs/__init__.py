@@ -1,0 +1,1 @@
+"""One training run on disk: its configuration, its folder, its checkpoints, its pictures."""

@@ -1,0 +1,70 @@
+"""What a training run tells its user: the lines before it, and one for each epoch."""
+
+from __future__ import annotations
+
+from .. import __version__, threads
+from ..training.recipe import absent_layers, describe_decay
+
+
+def header(run):
+    """What will run: one line per topic."""
+    c, r, splits, progress = run.configuration, run.configuration.recipe, run.splits, run.trainer
+    shape = f"{splits.train.image_shape[0]}x{run.pictures.size}x{run.pictures.size}"
+    parameters = sum(p.numel() for p in run.model.parameters())
+    validation = f"{len(splits.validation):,} validation" if splits.validation else "no validation"
+    workers = f"{threads.count()} thread{'s' if threads.count() > 1 else ''} of {run.backend.thread_owner}"
+    biases = f" (of biases {r.lr * r.bias_lr:g})" if r.bias_lr != 1 else ""
+    momentum = f", momentum {r.momentum:g}" if r.optimizer.startswith("sgd") else ""
+    decay = describe_decay(r) + ("" if r.bias_decay else " (not of biases)")
+    place = f", going on from epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun else ""
+    tests, batches = len(splits.test), len(progress.loader)
+    steps = f", {c.accumulate} batches a step" if c.accumulate > 1 else ""
+    lines = [
+        ("model", f"{c.model}, {parameters:,} parameters, pictures {shape}, {len(run.classes)} classes"),
+        ("weights", _weights(run)),
+        ("frozen", _frozen(c)),
+        ("data", f"{r.dataset}: {len(splits.train):,} training, {validation} and {tests:,} test pictures"),
+        ("pictures", run.pictures.describe()),
+        ("backend", f"{run.backend.name}, {c.matmul_precision}, {workers}"),
+        ("recipe", _recipe(run)),
+        ("optimizer", f"{r.optimizer}, lr {r.lr:g}{biases}{momentum}, weight decay {decay}, schedule {r.schedule}"),
+        ("epochs", f"{r.epochs} of {batches:,} batches of {r.batch_size} pictures{steps}, seed {c.seed}{place}"),
+        ("folder", str(run.folder.path)),
+    ]
+    return "\n".join([f"minialex {__version__}", *(f"  {name:9s}  {text}" for name, text in lines if text)])
+
+
+def _weights(run):
+    path, transferred = run.configuration.weights, run.transferred
+    return f"of {path}, with their normalisation of pictures" + (transferred and f"; {transferred}") if path else ""
+
+
+def _frozen(configuration):
+    late = [f"{layer} after {epochs} epochs" for layer, epochs in configuration.recipe.freeze_from.items()]
+    return ", ".join([*configuration.freeze, *late])
+
+
+def _recipe(run):
+    name, recipe = run.configuration.recipe_name, run.configuration.recipe
+    if not name:
+        return ""
+    special = [f"{layer} {schedule}" for layer, schedule in recipe.layer_schedules.items()]
+    special += [f"biases {recipe.bias_schedule}"] if recipe.bias_schedule else []
+    rates = f"; rates of their own: {', '.join(special)}" if special else ""
+    absent = absent_layers(run.model, recipe)
+    return f"{name}{rates}" + (f"; this network has no {', '.join(absent)}" if absent else "")
+
+
+def epoch_line(row, epochs):
+    """One epoch's metrics; row: of Trainer.history, epochs: of the whole run."""
+    result = f"training error {100 * row['train_error']:.1f} %, no validation pictures"
+    if "val_loss" in row:
+        result = f"validation loss {row['val_loss']:.4f}, {errors(row['val_top1_error'], row['val_top5_error'])}"
+    number = str(row["epoch"]).rjust(len(str(epochs)))
+    speed = f"{row['images_per_second']:,.0f} images/s, {row['seconds']:.1f} s"
+    return f"epoch {number}/{epochs}: training loss {row['train_loss']:.4f}, {result}, {speed}"
+
+
+def errors(top1, top5):
+    """Both error rates, shares from 0 to 1, in percent."""
+    return f"top-1 error {100 * top1:.1f} %, top-5 error {100 * top5:.1f} %"

@@ -1,0 +1,276 @@
+"""A training run: pictures, network, optimiser, and the folder that they write to."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shlex
+
+from tqdm import tqdm
+
+from .. import backends, data, models, random, threads
+from ..support.errors import UserError, as_user_error
+from ..training import diagnose, evaluation, overfit, trainer
+from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set_initial_values
+from . import checkpoint, fine_tuning, report, trained
+from .folder import RunFolder
+from .pictures import Pictures
+
+OVERFIT_ADVICE = f"""\
+Not all of them are right with a loss below {overfit.TARGET_LOSS}, without dropout: a network that cannot learn a few
+pictures by heart will not learn the task. Try a higher and a lower learning rate; look at the initial activations
+(diagnose=True without overfit=... shows every layer), at the normalisation and at the labels."""
+
+
+class Run:
+    """A configuration brought to life.
+
+        run = Run(configuration, RunFolder.create("runs/first"))
+        run.train()
+        run.test()
+
+    configuration: a Configuration. folder: a RunFolder. start: the trained.Trained network whose weights this one
+    begins with, if it does. saved: the checkpoint to go on from, None for a fresh start; see also Run.resume.
+    download: fetch data that is missing. say: what is done with a line of text for the user, print by default.
+
+    Raises UserError where configuration, data and weights do not go together, before any photograph is read.
+    """
+
+    def __init__(self, configuration, folder, *, start=None, saved=None, download=False, say=print):
+        self.configuration, self.folder, self.say = configuration, folder, say
+        self.backend = _use_machine(configuration)
+        origin = saved or (start and start.checkpoint)
+        path = folder.last if saved else start and start.path
+        preset = models.PRESETS[configuration.model]
+
+        with _blame(path) if origin else contextlib.nullcontext():
+            pipeline = origin.pipeline() if origin else None
+        self.pictures = Pictures(configuration, preset, pipeline, origin and origin.resize, download)
+        self.splits = self.pictures.splits
+        with as_user_error():
+            self.classes = fine_tuning.class_names(self.splits.train.classes, configuration.num_classes)
+        if saved and saved.classes != self.classes:
+            raise UserError(
+                f"the run was trained on the classes {', '.join(saved.classes)}; the data now has "
+                f"{', '.join(self.classes)}"
+            )
+
+        random.manual_seed(configuration.seed)
+        self.arguments = self._arguments(origin)
+        with _blame(path) if origin else as_user_error():
+            self.model = models.build(configuration.model, **self.arguments)
+        recipe = configuration.recipe
+        set_initial_values(self.model, recipe)
+        self.transferred = ""
+        if start:
+            with _blame(path):
+                self.transferred = fine_tuning.transfer(self.model, start.checkpoint.weights)
+        with as_user_error():
+            optimizer = make_optimizer(self.model, recipe)
+            frozen = frozen_modules(self.model, recipe, configuration.freeze)
+        schedule = make_schedule(self.model, recipe, optimizer)
+
+        self.pictures.read()  # after all that can be refused: reading a folder of photographs through takes long
+        loader = self.pictures.loader()
+        self.trainer = trainer.Trainer(self.model, optimizer, schedule, loader, configuration.accumulate, frozen)
+        if saved:
+            with _blame(path):
+                self.model.load_state_dict(saved.weights)
+                self.trainer.load_state_dict(saved.trainer_state)
+            self.trainer.history = saved.history
+
+    @classmethod
+    def resume(cls, path, *, epochs=None, say=print, **changes):
+        """The run in the folder `path`, where it stopped: trained on, it ends as if it had not.
+
+        epochs: another number of them. changes: of data_dir, val_labels, threads and workers. say: as of Run.
+        Raises FileNotFoundError where there is no run, UserError where it cannot go on.
+        """
+        folder = RunFolder.open(path)
+        with as_user_error():
+            configuration = folder.read_configuration()
+            saved = checkpoint.load(folder.last, model=configuration.model) if folder.last.exists() else None
+            start = trained.load(configuration.weights) if configuration.weights and not saved else None
+        if saved and not saved.trainer_state:
+            raise UserError(f"{folder.last} has weights but no state of training, as best.npz: it cannot go on")
+        if epochs:
+            finished = saved.trainer_state.get("epoch", 0) if saved else 0
+            if epochs < finished:
+                raise UserError(f"the run has done {finished} epochs already: epochs=... must be {finished} or more")
+            changes["recipe"] = dataclasses.replace(configuration.recipe, epochs=epochs)
+        configuration = dataclasses.replace(configuration, **changes).check()
+        return cls(configuration, folder, start=start, saved=saved, say=say)
+
+    def _arguments(self, origin):
+        """What the model is built with: what the weights' own was, and what the configuration and the data say."""
+        arguments = dict(origin.arguments) if origin else {}
+        if self.configuration.input_size:
+            arguments["input_size"] = self.configuration.input_size
+        return arguments | {"num_classes": len(self.classes)}
+
+    @property
+    def has_begun(self):
+        return self.trainer.epoch > 0 or self.trainer.batch > 0
+
+    def passes_overfit_check(self, watch=iter):
+        """Whether a copy of the network learns `configuration.overfit` pictures by heart; the run stays as it is.
+
+        watch: wraps the batches, to stop between two of them.
+        """
+        c, recipe, wanted = self.configuration, self.configuration.recipe, self.configuration.overfit
+        if wanted > len(self.splits.train):
+            raise UserError(f"overfit={wanted}: there are only {len(self.splits.train)} training pictures")
+        call = random.default_generator.call
+        network = overfit.without_dropout(models.build(c.model, **self.arguments))
+        random.default_generator.call = call
+        network.load_state_dict(self.model.state_dict())
+        frozen = [modules for epoch, modules in frozen_modules(network, recipe, c.freeze) if epoch == 0]
+        for module in (module for modules in frozen for module in modules):
+            module.requires_grad_(False)
+        images, labels = self.some_pictures(wanted)
+        loader = self.pictures.undistorted(data.ArrayDataset(images, labels, self.classes))
+        try:
+            result = overfit.overfit_batch(network, make_optimizer(network, recipe), loader, c.accumulate, watch)
+        except trainer.Diverged as error:
+            raise UserError(f"overfit={wanted}: {error}") from error
+        self.say(f"knows {result.right} of {wanted} pictures after {result.steps} steps, loss {result.loss:.4f}")
+        if not result.knows:
+            self.say(OVERFIT_ADVICE)
+        return result.knows
+
+    def some_pictures(self, count):
+        """The first pictures of the first epoch, undistorted: (uint8 images, labels), always the same."""
+        return self.splits.train.fetch(self.trainer.loader.order(0)[:count])
+
+    def train(self, interrupt=None):
+        """The loop over epochs and steps. interrupt: its check() and watch() may stop it where saving is safe."""
+        t, epochs = self.trainer, self.configuration.recipe.epochs
+        self.folder.write_configuration(self.configuration)
+        self.folder.write_metrics(t.history)
+        if t.epoch >= epochs:
+            self.say(f"this run has finished its epochs ({epochs}); to go on longer:")
+            self.say(f"  {self.command()} --epochs {2 * epochs}")
+        with self.progress_bar() as bar:
+            while t.epoch < epochs:
+                bar.set_description(f"epoch {t.epoch + 1}/{epochs}", refresh=False)
+                for _ in t.steps():
+                    bar.set_postfix_str(f"loss {t.running.loss:.3f}", refresh=False)
+                    bar.update(self.pictures_done() - bar.n)
+                    if interrupt:
+                        interrupt.check()
+                    if self.folder.save_is_due():
+                        self.save()
+                layers = self.measure_layers() if self.configuration.diagnose else None
+                row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
+                self.say(report.epoch_line(row, epochs))
+                if layers:
+                    row["layers"] = layers
+                    self.say(diagnose.table(layers))
+                if hint := diagnose.chance_hint(t.history, len(self.classes), self.steps_per_epoch()):
+                    self.say(hint)
+                if "val_loss" in row and row is trainer.best_row(t.history):
+                    self.folder.save_best(self.snapshot())
+                self.save()
+                self.draw(now=t.epoch == epochs)
+                if interrupt:
+                    interrupt.check()
+
+    def measure_layers(self):
+        """Figures of each layer, see diagnose.measure."""
+        images, labels = self.some_pictures(self.configuration.recipe.batch_size)
+        shown = self.pictures.pipeline.views(images, 1)[0]
+        return diagnose.measure(self.model, self.trainer.optimizer, shown, labels)
+
+    def steps_per_epoch(self):
+        return -(-len(self.trainer.loader) // self.configuration.accumulate)
+
+    def validation_batches(self, watch=iter):
+        """Batches without distortion, or None where there are no validation pictures."""
+        return self.batches(self.splits.validation, watch) if self.splits.validation else None
+
+    def batches(self, dataset, watch=iter):
+        return watch(self.pictures.undistorted(dataset).epoch())
+
+    def test(self, watch=iter):
+        """Measure the weights as they are, and say how good they are. watch: wraps the batches."""
+        result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
+        accuracy = 100 - 100 * result.top1_error
+        errors = report.errors(result.top1_error, result.top5_error)
+        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
+        self.say(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)")
+
+    def stop(self):
+        """Leave everything as a resumed run needs it, and say so."""
+        t = self.trainer
+        self.folder.write_configuration(self.configuration)
+        self.save()
+        self.draw(now=True)
+        self.say(f"stopped after {t.epoch} epochs and {t.batch} batches; everything is saved, go on with:")
+        self.say(f"  {self.command()}")
+
+    def snapshot(self):
+        """The Checkpoint of this moment. Diverged if its weights are NaN or infinite."""
+        self.trainer.check_weights()
+        return checkpoint.Checkpoint(
+            model=self.configuration.model,
+            arguments=self.arguments,
+            weights=self.model.state_dict(),
+            input_size=self.pictures.size,
+            normalization=self.pictures.pipeline.normalization.to_arrays(),
+            classes=self.classes,
+            configuration=self.configuration.to_dict(),
+            trainer_state=self.trainer.state_dict(),
+            history=self.trainer.history,
+            channel_order=self.pictures.pipeline.channel_order,
+            resize=self.pictures.resize,
+        )
+
+    def save(self):
+        self.folder.save(self.snapshot())
+        self.folder.write_metrics(self.trainer.history)
+
+    def draw(self, *, now=False):
+        self.folder.draw(self.trainer.history, self.model, now=now)
+
+    def command(self):
+        """The command line that goes on with this run."""
+        return f"python -m minialex.train --resume {shlex.quote(str(self.folder.path))}"
+
+    def pictures_done(self):
+        return self.trainer.epoch * len(self.splits.train) + self.trainer.running.pictures
+
+    def progress_bar(self):
+        """Over the whole run, on stderr; silent where that is no terminal."""
+        total = self.configuration.recipe.epochs * len(self.splits.train)
+        return tqdm(
+            desc=f"epoch {self.trainer.epoch + 1}",
+            total=total,
+            initial=self.pictures_done(),
+            unit=" images",
+            disable=None,
+            leave=False,
+            bar_format="{desc}{percentage:3.0f}% |{bar}| {rate_noinv_fmt}, {remaining} left{postfix}",
+        )
+
+    def header(self):
+        """What will run: one line per topic."""
+        return report.header(self)
+
+
+def _use_machine(configuration):
+    """The backend that the configuration names, with its threads and precision."""
+    if configuration.threads:
+        threads.set_count(configuration.threads)
+    with as_user_error():
+        backend = backends.use_backend(configuration.backend)
+        backend.set_matmul_precision(configuration.matmul_precision)
+    return backend
+
+
+@contextlib.contextmanager
+def _blame(path):
+    """Turn what goes wrong with the content of a checkpoint into a UserError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} does not fit this run and this version of minialex ({error})") from error

@@ -1,0 +1,65 @@
+"""The fast CPU's direct convolution against the NumPy backend's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minialex import backends, threads
+from minialex.backends.fast_cpu import im2col
+from minialex.window import Window
+
+CASES = [  # pictures, channels, filters, size, kernel, stride, padding, dilation, groups
+    (3, 3, 4, (11, 13), (11, 11), 4, ((0, 3), (0, 3)), 1, 1),
+    (9, 6, 4, (9, 10), (3, 2), (2, 3), ((1, 2), (0, 3)), 1, 2),
+    (5, 4, 6, (7, 8), (2, 3), (3, 1), 0, (1, 2), 2),
+    (17, 2, 3, (3, 3), (3, 3), 1, 1, 1, 1),
+    (2, 5, 3, (6, 5), (1, 1), 2, 0, 1, 1),
+    (1, 3, 2, (4, 4), (3, 3), 1, ((5, 4), (4, 6)), 2, 1),  # windows that see padding only
+    (12, 4, 4, (10, 9), (5, 5), 4, 2, 1, 4),
+]
+
+
+@pytest.fixture
+def restored():
+    before = threads.count()
+    yield
+    threads.set_count(before)
+
+
+def problem(rng, pictures, channels, filters, size, kernel, stride, padding, dilation, groups):
+    x = rng.standard_normal((pictures, channels, *size))
+    w = rng.standard_normal((filters, channels // groups, *kernel))
+    window = Window.over(x.shape, kernel, stride, padding, dilation)
+    return x, w, rng.standard_normal(filters), rng.standard_normal((pictures, filters, *window.output)), window
+
+
+@pytest.mark.parametrize("columns", [1, 4000, 1 << 19])  # bytes: a row at a time, a few, several pictures
+@pytest.mark.parametrize("case", CASES)
+def test_against_numpy(rng, monkeypatch, case, columns):
+    monkeypatch.setattr(im2col, "_BYTES", columns)
+    (x, w, b, gy, window), groups, reference = problem(rng, *case), case[-1], backends.get_backend("numpy")
+    y, saved = reference.conv2d(x, w, b, window, groups, (True, True, True))
+    gx, gw, _ = reference.conv2d_backward(gy, saved, window, groups, (True, True, True))
+    np.testing.assert_allclose(im2col.conv2d(x, w, b, window, groups), y, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(im2col.conv2d(x, w, None, window, groups), y - b[:, None, None], rtol=0, atol=1e-12)
+    both = im2col.conv2d_backward(gy, x.shape, w.shape, x, w, window, groups)
+    np.testing.assert_allclose(both[0], gx, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(both[1], gw, rtol=0, atol=1e-11)
+    only_gw = im2col.conv2d_backward(gy, x.shape, w.shape, x, None, window, groups)
+    only_gx = im2col.conv2d_backward(gy, x.shape, w.shape, None, w, window, groups)
+    assert only_gw[0] is None and only_gx[1] is None
+    np.testing.assert_array_equal(only_gw[1], both[1])
+    np.testing.assert_array_equal(only_gx[0], both[0])
+
+
+def test_the_number_of_threads_changes_no_bit(rng, restored):
+    """Weight gradients are summed by parts of the batch, in an order that does not depend on who computes them."""
+    x, w, _b, gy, window = problem(rng, *CASES[1])
+    results = []
+    for number in (1, 2, 3):
+        threads.set_count(number)
+        results.append(im2col.conv2d_backward(gy, x.shape, w.shape, x, w, window, 2))
+    for gx, gw in results[1:]:
+        np.testing.assert_array_equal(gx, results[0][0])
+        np.testing.assert_array_equal(gw, results[0][1])

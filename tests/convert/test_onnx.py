@@ -1,0 +1,121 @@
+"""Exported networks, run by onnxruntime, against our own arithmetic."""
+
+from __future__ import annotations
+
+import json
+
+import converting
+import numpy as np
+import pytest
+
+from minialex import Tensor, cli, models, nn, no_grad
+from minialex.runs import checkpoint
+
+pytest.importorskip("onnx", reason="onnx is not installed")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+import onnx
+import onnxruntime
+
+from minialex.convert import __main__ as command
+from minialex.convert.graph import to_onnx
+from minialex.models.layout import layout
+
+
+def difference(model, rows, batches=(1, 3)):
+    """The largest difference from onnxruntime's logits, relative to the largest of ours."""
+    exported = to_onnx(rows, {})
+    onnx.checker.check_model(exported, full_check=True)
+    session = onnxruntime.InferenceSession(exported.SerializeToString(), providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for count in batches:
+        images = 100 * np.random.default_rng(count).standard_normal((count, *rows[0].input)).astype(np.float32)
+        with no_grad():
+            ours = model(Tensor(images)).numpy()
+        (theirs,) = session.run(["logits"], {"input": images})
+        assert ours.shape == theirs.shape == (count, *rows[-1].output) and np.abs(ours).max() > 0.1
+        worst = max(worst, np.abs(ours - theirs).max() / np.abs(ours).max())
+    return worst
+
+
+@pytest.mark.parametrize("name", models.PRESETS)
+def test_every_preset_computes_the_same(name):
+    model = converting.build(name)
+    rows = converting.rows_of(name, model)
+    assert difference(model, rows) < 1e-5
+
+
+LAYERS = {
+    "uneven padding": nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=((0, 2), (3, 1)), groups=2, bias=False),
+    "same padding": nn.Conv2d(4, 3, 4, stride=3, padding="same"),
+    "dilation": nn.Conv2d(4, 3, (2, 3), padding=1, dilation=(2, 1)),
+    "max pool": nn.MaxPool2d((3, 2), stride=2, padding=(1, 0)),
+    "max pool, ceil": nn.MaxPool2d(3, 2, padding=1, dilation=2, ceil_mode=True),
+    "max pool that leaves pixels out": nn.MaxPool2d(2, 5),
+    "average pool, padding counted": nn.AvgPool2d(3, 2, padding=1, ceil_mode=True),
+    "average pool, existing pixels": nn.AvgPool2d(3, 2, padding=1, ceil_mode=True, count_include_pad=False),
+    "average pool, a divisor": nn.AvgPool2d((2, 3), 2, padding=(1, 0), divisor_override=-4),
+    "adaptive pool": nn.AdaptiveAvgPool2d((3, 7)),
+    "adaptive pool, larger maps": nn.AdaptiveAvgPool2d((11, None)),
+    "adaptive pool, nothing to do": nn.AdaptiveAvgPool2d((None, 9)),
+    "LRN of the paper": nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0, alpha_over="element"),
+    "LRN, alpha over the window": nn.LocalResponseNorm(3, 1e-3, 0.6, 1.5),
+    "LRN in groups": nn.LocalResponseNorm(3, 1e-3, groups=2),
+    "LRN in one map": nn.LocalResponseNorm(3, 1e-3, 0.6, 1.5, within_channel=True),
+    "LRN in one map, even": nn.LocalResponseNorm(4, 1e-3, alpha_over="element", within_channel=True),
+    "batch norm": nn.BatchNorm2d(4, eps=0.3),
+    "leaky": nn.LeakyReLU(0.3),
+    "sigmoid": nn.Sequential(nn.Tanh(), nn.Sigmoid()),
+    "nothing": nn.Identity(),
+    "dropout of the paper": nn.Dropout(0.3, inverted=False),
+    "inverted dropout": nn.Dropout(0.3),
+    "no bias": nn.Sequential(nn.Flatten(), nn.Linear(4 * 10 * 9, 3, bias=False)),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_layers_in_all_their_forms(kind):
+    model = converting.filled(nn.Sequential({"layer": LAYERS[kind]}))
+    assert difference(model, layout(model, (4, 10, 9))) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (nn.LocalResponseNorm(4), "window over 4 channels begins one channel later"),
+        (nn.BatchNorm2d(4, track_running_stats=False), "without running statistics"),
+        (nn.BatchNorm2d(4, affine=False), "has a weight and a bias"),
+        (nn.Flatten(2), "all axes but the batch's"),
+    ],
+)
+def test_layers_that_onnx_has_not(layer, reason):
+    rows = layout(nn.Sequential({"odd": layer}), (4, 6, 6))
+    with pytest.raises(ValueError, match=rf"^layer odd \({type(layer).__name__}\): .*{reason}"):
+        to_onnx(rows, {})
+
+
+def test_the_command_writes_what_a_program_needs_to_know(tmp_path, capsys):
+    saved = converting.a_checkpoint("cifar_quick")
+    checkpoint.save(tmp_path / "c.npz", saved)
+    assert cli.run(command.main, [str(tmp_path / "c.npz"), str(tmp_path / "c.onnx"), "--channel-order", "bgr"]) == 0
+    assert "cifar_quick for 7 classes" in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(tmp_path / "c.onnx", providers=["CPUExecutionProvider"])
+    known = session.get_modelmeta().custom_metadata_map
+    assert known["model"] == "cifar_quick" and known["channel_order"] == "BGR"
+    assert json.loads(known["classes"]) == saved.classes
+    normalization = {name: np.array(a, np.float32) for name, a in json.loads(known["normalization"]).items()}
+    converting.assert_same(normalization, saved.normalization)
+    (given,), (made,) = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.shape, made.name, made.shape) == ("input", ["N", 3, 32, 32], "logits", ["N", 7])
+    images = converting.pictures(2, 32)
+    with no_grad():
+        ours = saved.build_model().eval()(Tensor(images)).numpy()
+    (theirs,) = session.run(None, {"input": images[:, ::-1].copy()})
+    np.testing.assert_allclose(theirs, ours, rtol=1e-4, atol=1e-4 * np.abs(ours).max())
+
+
+def test_weights_keep_their_names():
+    model = converting.build("shapes_net")
+    exported = to_onnx(converting.rows_of("shapes_net", model), {})
+    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in exported.graph.initializer}
+    state = model.state_dict()
+    converting.assert_same({name: arrays[name] for name in state}, state)

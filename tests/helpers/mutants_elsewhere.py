@@ -1,0 +1,275 @@
+"""Wrong code that finite differences cannot see: each for another check to reject.
+
+A wrong function with its own right gradient shows in torch's values only; other mistakes in float32, where equals meet,
+where a saved value is changed, in whose memory a gradient is, in running statistics, where paths of the tape meet.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from verdicts import EQUALS, FLOAT32, GOLDEN, MEMORY, RUNNING, SAVED, TAPE, altered, mutant
+
+from minialex import functional, tape, tensor
+from minialex.backends import numpy_backend
+from minialex.backends.numpy_backend import NumPyBackend
+from minialex.functional import pooling, unbroadcast
+from minialex.tensor import Tensor
+from minialex.window import Window
+
+# ------------------------------------------------------------------------------ forward and backward wrong alike
+
+
+@mutant(GOLDEN, NumPyBackend, "dropout", "dropout")
+def mask_of_the_next_call(original, self, x, keep, scale, seed, call):
+    return original(self, x, keep, scale, seed, call + 1)
+
+
+@mutant(GOLDEN, Window, "counts", "avg_pool2d")
+def padding_counted_when_it_must_not(original, self, include_padding):
+    return original(self, not include_padding)
+
+
+@mutant(GOLDEN, numpy_backend, "_pad", "max_pool2d")
+def max_pool_padded_with_zeros(original, xp, x, window, value):
+    return original(xp, x, window, 0)
+
+
+@mutant(GOLDEN, functional, "conv2d", "conv2d")
+def the_odd_pixel_of_same_padding_at_the_top(original, x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
+    if padding == "same":
+        window = Window.over(x.shape, w.shape[2:], stride, padding, dilation)
+        padding = tuple(side[::-1] for side in window.padding)
+    return original(x, w, b, stride, padding, dilation, groups)
+
+
+@mutant(GOLDEN, functional, "conv2d", "conv2d")
+def conv_with_flipped_filters(original, x, w, *args, **options):
+    """Convolution as mathematics has it: the values of 1x1 filters only are right."""
+    flipped = Tensor.from_operation(w.data[..., ::-1, ::-1].copy(), lambda gw: (gw[..., ::-1, ::-1].copy(),), w)
+    return original(x, flipped, *args, **options)
+
+
+@mutant(GOLDEN, functional, "local_response_norm", "local_response_norm")
+def lrn_window_from_the_other_side(original, x, *args, **options):
+    def turn(t):
+        return Tensor.from_operation(t.data[:, ::-1].copy(), lambda g: (g[:, ::-1].copy(),), t)
+
+    return turn(original(turn(x), *args, **options))
+
+
+@mutant(GOLDEN, functional, "local_response_norm", "local_response_norm")
+def lrn_alpha_never_divided(original, x, size, **options):
+    return original(x, size, **options | {"alpha_over": "element"})
+
+
+@mutant(GOLDEN, functional, "cross_entropy", "cross_entropy")
+def cross_entropy_summed(original, x, target, reduction="mean", **options):
+    return original(x, target, reduction="sum" if reduction == "mean" else reduction, **options)
+
+
+@mutant(GOLDEN, functional, "cross_entropy", "cross_entropy")
+def label_smoothing_ignored(original, x, target, label_smoothing=0.0, **options):
+    return original(x, target, **options)
+
+
+@mutant(GOLDEN, functional, "reshape", "reshape")
+def reshape_in_fortran_order(original, x, shape):
+    y = x.data.reshape(shape, order="F").copy()
+    return Tensor.from_operation(y, lambda gy: (gy.reshape(x.shape, order="F"),), x)
+
+
+@mutant(GOLDEN, functional, "leaky_relu", "leaky_relu")
+def slope_always_a_hundredth(original, x, negative_slope=0.01):
+    return original(x)
+
+
+@mutant(GOLDEN, functional, "flatten", "flatten")
+def flatten_to_the_very_end(original, x, start_dim=0, end_dim=-1):
+    return original(x, start_dim)
+
+
+@mutant(GOLDEN, functional, "var", "var")
+def var_always_unbiased(original, x, dim=None, *, correction=1, keepdim=False):
+    return original(x, dim, keepdim=keepdim)
+
+
+@mutant(GOLDEN, functional, "pad", "pad")
+def pad_counted_from_the_first_axis(original, x, pad, **options):
+    pairs = [pad[i : i + 2] for i in range(0, len(pad), 2)]
+    return original(x, [n for pair in pairs[::-1] for n in pair], **options)
+
+
+@mutant(GOLDEN, functional, "concatenate", "concatenate")
+def concatenated_in_reverse(original, tensors, dim=0):
+    return original(tensors[::-1], dim)
+
+
+@mutant(GOLDEN, functional, "where", "where")
+def where_the_condition_does_not_hold(original, condition, a, b):
+    return original(~condition, a, b)
+
+
+@mutant(GOLDEN, functional, "conv2d", "conv2d")
+def conv_groups_dealt_out_in_turn(original, x, w, b=None, *, groups=1, **options):
+    """Filter o sees group o % groups."""
+    order = np.argsort(np.arange(len(w)) % groups, kind="stable")
+    y = original(x, w, b, groups=groups, **options)
+    return y[:, np.argsort(order)] if groups > 1 else y
+
+
+@mutant(GOLDEN, functional, "local_response_norm", "local_response_norm")
+def lrn_across_the_groups(original, x, size, groups=1, **options):
+    return original(x, size, **options)
+
+
+@mutant(GOLDEN, pooling, "_averaging", "adaptive_avg_pool2d")
+def adaptive_windows_that_never_overlap(original, old, new):
+    """The end of a window rounded down."""
+    places, first = np.arange(old), np.arange(new)[:, None] * old // new
+    end = np.maximum(first + 1, (np.arange(new)[:, None] + 1) * old // new)
+    inside = (places >= first) & (places < end)
+    return inside / inside.sum(axis=1, keepdims=True)
+
+
+@mutant(GOLDEN, NumPyBackend, "batch_norm", "batch_norm")
+def batch_norm_without_eps(original, self, x, statistics, w, b, eps):
+    return original(self, x, statistics, w, b, 0.0)
+
+
+@mutant(GOLDEN, functional, "nll_loss", "nll_loss")
+def nll_weights_ignored(original, x, target, weight=None, **options):
+    return original(x, target, **options)
+
+
+# ------------------------------------------------------------------------------ where equals meet
+
+altered(
+    "maximum",
+    "maximum_of_equals_to_both",
+    lambda gy, g, a, b: tuple(np.sign(h) * np.ceil(np.abs(h)) if a.shape == b.shape else h for h in g),
+    EQUALS,
+)
+altered("max", "max_of_equals_to_each", lambda gy, g, x: (gy * (x == x.max()),) if not gy.ndim else g, EQUALS)
+altered("relu", "relu_with_a_slope_at_zero", lambda gy, g, x: (gy * (x >= 0),), EQUALS)
+altered("clamp", "clamp_blocks_at_its_bounds", lambda gy, g, x, *b: (g[0] * (np.abs(x) != 1), *g[1:]), EQUALS)
+
+
+@mutant(EQUALS, NumPyBackend, "max_pool2d", "max_pool2d")
+def max_pool_of_equals_to_the_last(original, self, x, window, save):
+    y, winners = original(self, x, window, save)
+    if save:
+        padded = numpy_backend._pad(np, x, window, -np.inf)
+        for place, tap in enumerate(window.taps()):
+            np.copyto(winners, place, where=padded[..., *tap] == y)
+    return y, winners
+
+
+# ------------------------------------------------------------------------------ float32, memory, saved values
+
+altered("sigmoid", "sigmoid_gradient_in_float64", lambda gy, g, x: (g[0].astype(np.float64),), FLOAT32)
+
+
+@mutant(FLOAT32, functional, "leaky_relu", "leaky_relu")
+def leaky_relu_slope_that_widens(original, x, negative_slope=0.01):
+    slope = np.where(x.data > 0, 1.0, negative_slope)
+    return Tensor.from_operation(x.data * slope, lambda gy: (gy * slope,), x)
+
+
+@mutant(MEMORY, NumPyBackend, "relu_backward", "relu")
+def relu_backward_in_place(original, self, gy, y):
+    gy *= y > 0
+    return gy
+
+
+@mutant(MEMORY, functional, "exp", "exp")
+def exp_written_over_its_input(original, x):
+    y = original(x)
+    x.data[...] = y.data
+    return y
+
+
+@mutant(MEMORY, tape.Arrival, "__init__", "add")
+def gradients_handed_over_uncopied(original, self, gradient, aliased):
+    original(self, gradient, False)
+
+
+@mutant(SAVED, tape, "_held_by", "mul")
+def nothing_saved_is_watched(original, backward, tensors):
+    return []
+
+
+@mutant(SAVED, tape.Node, "check", "conv2d")
+def versions_not_compared(original, self):
+    pass
+
+
+@mutant(SAVED, functional, "div", "div")
+def div_hides_what_it_saves(original, a, b):
+    hidden = {"a": a.data, "b": b.data}
+
+    def backward(gy):
+        a, b = hidden["a"], hidden["b"]
+        return unbroadcast(gy / b, a.shape), unbroadcast(-gy * a / b**2, b.shape)
+
+    return Tensor.from_operation(a.data / b.data, backward, a, b)
+
+
+@mutant(SAVED, functional, "reshape", "mul")
+def a_view_with_a_version_of_its_own(original, x, shape):
+    y = original(x, shape)
+    y._version = tape.Version()
+    return y
+
+
+@mutant(RUNNING, NumPyBackend, "batch_norm", "batch_norm")
+def running_variance_of_these_values_only(original, self, x, *args):
+    y, mean, variance, saved = original(self, x, *args)
+    n = x[:, 0].size
+    return y, mean, variance * (n - 1) / n, saved
+
+
+@mutant(RUNNING, functional, "batch_norm", "batch_norm")
+def momentum_the_other_way_round(original, *args, momentum=0.1, **options):
+    return original(*args, momentum=1 - momentum, **options)
+
+
+# ------------------------------------------------------------------------------ the tape
+
+
+@mutant(TAPE, tape.Arrival, "add", "tape")
+def the_last_path_wins(original, self, gradient):
+    self.gradient = gradient
+
+
+@mutant(TAPE, tape.Arrival, "add", "tape")
+def sums_written_into_borrowed_gradients(original, self, gradient):
+    self.gradient += gradient
+
+
+@mutant(TAPE, tape.Arrival, "deliver", "tape")
+def a_second_backward_overwrites_the_gradient(original, self, leaf):
+    leaf.grad = self.gradient.copy()
+
+
+@mutant(TAPE, tape, "sorted_nodes", "tape")
+def nodes_wait_for_one_path_only(original, root):
+    """Breadth first, each node where it is met first: before the longer paths to it have arrived."""
+    order = [root]
+    for node in order:
+        for parent in getattr(node, "parents", ()):
+            if parent is not None and all(parent is not met for met in order):
+                order.append(parent)
+    return order
+
+
+@mutant(TAPE, tensor, "is_grad_enabled", "tape")
+def no_grad_without_effect(original):
+    return True
+
+
+@mutant(TAPE, tape.Node, "run", "tape")
+def nodes_that_keep_what_they_saved(original, self, gy):
+    backward, parents = self.backward, self.parents
+    edges = original(self, gy)
+    self.backward, self.parents = backward, parents
+    return edges

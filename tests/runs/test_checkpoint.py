@@ -1,0 +1,222 @@
+"""Checkpoints: exact, never half written, never a pickle, and clear about what is wrong with a file."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from minialex import models
+from minialex.runs import checkpoint
+from minialex.runs.checkpoint import Checkpoint
+from minialex.support import files
+
+
+def example(**changes):
+    """A checkpoint with everything that is awkward to keep: tiny numbers, -0.0, infinities, empty and 0-d arrays."""
+    odd = np.array([1e-45, -0.0, np.inf, np.nan, 0.1], np.float32)
+    values = {
+        "model": "shapes_net",
+        "arguments": {"num_classes": 3},
+        "weights": {"conv1.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2) / 7, "odd.bias": odd},
+        "input_size": 32,
+        "normalization": {"mean": np.zeros((3, 1, 1), np.float32), "std": np.array(3.0)},
+        "classes": ["circle", "Dreieck", "çarpı"],
+        "configuration": {"lr": 0.1, "weight_decay": {"conv": 0.004}, "limit": None},
+        "trainer_state": {
+            "epoch": 3,
+            "seconds": 0.1 + 0.2,
+            "best": float("inf"),
+            "state": {"0": {"momentum_buffer": np.empty((0, 4))}},
+            "groups": [{"params": [0, 1], "v": odd * 2}],
+        },
+        "history": [{"epoch": 1, "train_loss": 1 / 3}],
+    }
+    return Checkpoint(**(values | changes))
+
+
+def same(a, b):
+    """Equal in type, and arrays bit for bit."""
+    assert type(a) is type(b)
+    if isinstance(a, np.ndarray):
+        assert a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    elif isinstance(a, dict):
+        assert list(a) == list(b)
+        for key in a:
+            same(a[key], b[key])
+    elif isinstance(a, list):
+        assert len(a) == len(b)
+        for x, y in zip(a, b):
+            same(x, y)
+    else:
+        assert a == b
+
+
+def test_everything_comes_back_exactly(tmp_path):
+    saved = example()
+    checkpoint.save(tmp_path / "c.npz", saved)
+    same(vars(checkpoint.load(tmp_path / "c.npz")), vars(saved))
+    assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
+
+
+def test_numpy_numbers_become_plain_ones_and_strangers_are_refused(tmp_path):
+    checkpoint.save(tmp_path / "c.npz", example(history=[{"train_loss": np.float64(0.1), "epoch": np.int64(1)}]))
+    same(checkpoint.load(tmp_path / "c.npz").history, [{"train_loss": 0.1, "epoch": 1}])
+    with pytest.raises(TypeError, match="cannot hold a set"):
+        checkpoint.save(tmp_path / "d.npz", example(arguments={"names": {1, 2}}))
+    assert not (tmp_path / "d.npz").exists()
+
+
+def test_a_person_can_read_it_with_numpy_alone(tmp_path):
+    checkpoint.save(tmp_path / "c.npz", example())
+    with np.load(tmp_path / "c.npz", allow_pickle=False) as archive:
+        assert "weights/conv1.weight" in archive.files and "trainer_state/state/0/momentum_buffer" in archive.files
+        description = json.loads(archive["checkpoint"].tobytes())
+    assert description["format"] == "minialex checkpoint" and description["version"] == 2
+    assert description["channel_order"] == "RGB" and description["classes"][2] == "çarpı"
+
+
+def test_cut_at_any_byte(tmp_path):
+    checkpoint.save(tmp_path / "whole.npz", example())
+    whole = (tmp_path / "whole.npz").read_bytes()
+    cut = tmp_path / "cut.npz"
+    for length in [*range(0, len(whole), 7), len(whole) - 1]:
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"cut\.npz is (cut short or damaged|not a minialex checkpoint)"):
+            checkpoint.load(cut)
+
+
+def test_a_flipped_bit_in_the_weights(tmp_path):
+    path = tmp_path / "c.npz"
+    checkpoint.save(path, example())
+    content = bytearray(path.read_bytes())
+    content[content.index(np.float32(5 / 7).tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="cut short or damaged.*CRC"):
+        checkpoint.load(path)
+
+
+def npz(**members):
+    file = io.BytesIO()
+    np.savez(file, **members)
+    return file.getvalue()
+
+
+def text(value):
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+
+def zip_file():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    return file.getvalue()
+
+
+FOREIGN = {
+    "a text": (b"hello", "it is no .npz file"),
+    "nothing": (b"", "it is no .npz file"),
+    "a pickle": (pickle.dumps({"weights": 1}), "it is no .npz file"),
+    "another zip": (zip_file(), "it has no description"),
+    "another npz": (npz(weight=np.zeros(3)), "it has no description"),
+    "no JSON": (npz(checkpoint=np.zeros(3, np.uint8)), "its description is not JSON"),
+    "another JSON": (npz(checkpoint=text([1, 2])), "it does not say so"),
+    "another format": (npz(checkpoint=text({"format": "other", "version": 1})), "it does not say so"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_files_that_are_none_of_ours(tmp_path, kind):
+    content, reason = FOREIGN[kind]
+    (tmp_path / "c.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=f"c.npz is not a minialex checkpoint: {reason}"):
+        checkpoint.load(tmp_path / "c.npz")
+
+
+class Bomb:
+    def __reduce__(self):
+        return open, ("exploded", "w")
+
+
+def test_a_pickle_inside_is_never_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.npz").write_bytes(npz(checkpoint=np.array([Bomb()], object)))
+    with pytest.raises(ValueError, match="damaged"):
+        checkpoint.load("c.npz")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_missing_newer_other_and_incomplete(tmp_path, monkeypatch):
+    path = tmp_path / "c.npz"
+    with pytest.raises(FileNotFoundError, match="there is no checkpoint .*c.npz"):
+        checkpoint.load(path)
+    checkpoint.save(path, example())
+    assert checkpoint.load(path, model="shapes_net").model == "shapes_net"
+    with pytest.raises(ValueError, match="holds the weights of 'shapes_net', not of 'alexnet'"):
+        checkpoint.load(path, model="alexnet")
+    monkeypatch.setattr(checkpoint, "VERSION", 2)
+    checkpoint.save(path, example())
+    monkeypatch.setattr(checkpoint, "VERSION", 1)
+    with pytest.raises(ValueError, match="by a newer minialex: its format is 2, this version reads up to 1"):
+        checkpoint.load(path)
+    path.write_bytes(npz(checkpoint=text({"format": "minialex checkpoint", "version": 1, "model": "shapes_net"})))
+    with pytest.raises(ValueError, match="do not fit together"):
+        checkpoint.load(path)
+
+
+def test_the_model_is_rebuilt_with_its_weights(tmp_path):
+    model = models.build("shapes_net", num_classes=7)
+    checkpoint.save(tmp_path / "c.npz", example(arguments={"num_classes": 7}, weights=model.state_dict()))
+    loaded = checkpoint.load(tmp_path / "c.npz")
+    same(dict(loaded.build_model().state_dict()), dict(model.state_dict()))
+    loaded.weights.popitem()
+    with pytest.raises(ValueError, match="missing"):
+        loaded.build_model()
+
+
+def test_whatever_interrupts_a_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "c.npz"
+    checkpoint.save(path, example(input_size=1))
+    for error in (KeyboardInterrupt(), OSError(28, "No space left on device"), MemoryError()):
+
+        def half(file, error=error, **arrays):
+            file.write(b"PK\3\4 the first half")
+            raise error
+
+        monkeypatch.setattr(np, "savez", half)
+        with pytest.raises(type(error)) as raised:
+            checkpoint.save(path, example(input_size=2))
+        monkeypatch.undo()
+        assert checkpoint.load(path).input_size == 1
+        assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
+        if isinstance(error, OSError):
+            assert str(raised.value) == f"cannot write {path}: No space left on device"
+
+
+def test_a_killed_save_leaves_the_old_file(tmp_path):
+    path = tmp_path / "c.npz"
+    checkpoint.save(path, example(input_size=1))
+    killed = """
+import os, sys
+from minialex.support import files
+with files.replacing(sys.argv[1]) as file:
+    file.write(b"half")
+    file.flush()
+    os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", killed, path]).returncode == 9
+    assert checkpoint.load(path).input_size == 1
+    checkpoint.save(path, example(input_size=2))
+    assert checkpoint.load(path).input_size == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["c.npz"], "what the killed one left is used up"
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(OSError, match="cannot write .*nowhere.*No such file"):
+        files.write_text(tmp_path / "nowhere" / "a.txt", "a")

@@ -1,0 +1,88 @@
+"""The configuration of a run: recipe and options, there and back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from minialex import models
+from minialex.runs.configuration import Configuration
+from minialex.train import configured, parser
+
+
+@pytest.mark.parametrize("model", models.PRESETS)
+def test_without_options_it_is_the_recipe(model):
+    options = parser().parse_args(["--model", model, "--seed", "3", "--backend", "numpy"])
+    configuration = configured(options)
+    assert configuration.recipe == models.PRESETS[model].recipe
+    assert (configuration.model, configuration.seed, configuration.limit) == (model, 3, None)
+    assert Configuration.from_dict(json.loads(json.dumps(configuration.to_dict()))) == configuration
+
+
+def test_options_replace_the_recipe_and_zero_counts_as_given():
+    text = "--model cifar_quick --lr 0 --momentum 0 --weight-decay 0 --optimizer sgd --validation 0 --data-dir here"
+    configuration = configured(parser().parse_args(text.split()))
+    recipe = configuration.recipe
+    assert (recipe.lr, recipe.momentum, recipe.weight_decay, recipe.optimizer) == (0, 0, 0, "sgd")
+    assert configuration.validation == 0 and recipe.batch_size == 128
+    assert configuration.data_dir.startswith("/") and configuration.data_dir.endswith("/here")
+
+
+def test_watching_and_accumulation():
+    text = "--model shapes_net --accumulate 4 --overfit 20 --diagnose"
+    configuration = configured(parser().parse_args(text.split()))
+    assert (configuration.accumulate, configuration.overfit, configuration.diagnose) == (4, 20, True)
+    values = configuration.to_dict()
+    assert Configuration.from_dict(values) == configuration
+    for name in ("accumulate", "overfit", "diagnose"):
+        del values[name]  # as written before there were these options
+    earlier = Configuration.from_dict(values)
+    assert (earlier.accumulate, earlier.overfit, earlier.diagnose) == (1, None, False)
+
+
+def test_a_dict_of_another_version_is_refused():
+    values = configured(parser().parse_args(["--model", "shapes_net"])).to_dict()
+    with pytest.raises(ValueError, match="there is no warp; there are model, recipe, "):
+        Configuration.from_dict(values | {"warp": 9})
+    del values["seed"]
+    with pytest.raises(ValueError, match="there is no value for seed"):
+        Configuration.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    "text,lr", [("--optimizer adam", 0.001), ("--optimizer adamw --lr 0.5", 0.5), ("--optimizer sgd", 0.02), ("", 0.02)]
+)
+def test_adam_has_a_rate_of_its_own_unless_one_is_given(text, lr):
+    assert configured(parser().parse_args(text.split())).recipe.lr == lr
+
+
+def test_an_option_stands_above_the_recipe_and_the_recipe_above_the_model(tmp_path):
+    (tmp_path / "my.toml").write_text("lr = 0.5\nmomentum = 0.25\n[layer_schedules]\nconv1 = 'step:3'\n")
+    text = f"--model cifar_quick --recipe {tmp_path / 'my.toml'} --momentum 0.75"
+    configuration = configured(parser().parse_args(text.split()))
+    t = configuration.recipe
+    assert (t.lr, t.momentum, t.batch_size, t.layer_schedules) == (0.5, 0.75, 128, {"conv1": "step:3"})
+    assert t.weight_decay == {"conv": 0.004, "fc": 0.03}, "the model's"
+    assert Configuration.from_dict(json.loads(json.dumps(configuration.to_dict()))) == configuration
+    assert configuration.to_dict()["recipe_name"] == str(tmp_path / "my.toml")
+
+
+def test_a_schedule_that_is_given_is_that_of_all_layers():
+    text = "--recipe 2012 --schedule plateau:3"
+    t = configured(parser().parse_args(text.split())).recipe
+    assert (t.schedule, t.bias_schedule, t.layer_schedules) == ("plateau:3", None, {})
+    assert t.bias_lr == 2 and t.freeze_from == {"conv1": 72}
+
+
+def test_what_fine_tuning_and_photographs_need_goes_there_and_back():
+    text = "--weights w --num-classes 12 --freeze conv1,fc4 --dataset folder --data-dir d --workers 3 --strict"
+    options = parser().parse_args([*text.split(), "--val-labels", "labels", "--resize", "99"])
+    configuration = configured(options)
+    values = configuration.to_dict()
+    assert values["freeze"] == ["conv1", "fc4"] and values["weights"].startswith("/") and values["strict"] is True
+    assert Configuration.from_dict(json.loads(json.dumps(values))) == configuration
+    with pytest.raises(ValueError, match="workers=... is for pictures that are read from files"):
+        Configuration.from_dict(values | {"dataset": "shapes"})
+    with pytest.raises(ValueError, match="freeze should be a list of texts, got 'conv1'"):
+        Configuration.from_dict(values | {"freeze": "conv1"})
