@@ -10,6 +10,11 @@ from __future__ import annotations
 import contextlib
 import threading
 
+import numpy as np
+
+from .backends.base import Backend
+from .support.reachable import Opaque, reachable
+
 _thread = threading.local()  # per thread, so that evaluating in one does not switch off training in another
 
 
@@ -45,19 +50,19 @@ class Node:
     """One operation on the tape.
 
     backward: gy -> a gradient for each parent; parents: where they go (a Node, a leaf Tensor, or None for
-    an input that is not there or needs no gradient); watched: versions of all that `backward` holds on to; name: the
-    operation, the function that `backward` was defined in; module: the innermost nn.Module at work when it ran.
+    an input that is not there or needs no gradient); watched: versions of all that `backward` holds on to; name: of
+    the operation; module: the innermost nn.Module that was running.
     """
 
-    __slots__ = ("backward", "dtype", "module", "name", "parents", "shape", "watched")
+    __slots__ = ("array_type", "backward", "dtype", "module", "name", "parents", "shape", "watched")
 
-    def __init__(self, backward, parents, result):
-        self.backward = backward
+    def __init__(self, name, backward, parents, result, saves=None):
+        self.name, self.backward = name, backward
         self.parents = tuple(p.edge if p is not None and p.requires_grad else None for p in parents)
-        self.watched = [(t._version, t.version) for t in _held_by(backward, (*parents, result))]
-        self.name = backward.__qualname__.split(".")[0]
+        tensors = [t for t in (*parents, result) if t is not None]
+        self.watched = [(t._version, t.version) for t in _saved_by(name, backward, tensors, saves)]
         self.module = getattr(_thread, "module", None)
-        self.shape, self.dtype = result.shape, result.dtype
+        self.shape, self.dtype, self.array_type = result.shape, result.dtype, type(result.data)
 
     def check(self):
         """RuntimeError unless everything that backward needs is still as the forward pass left it."""
@@ -76,33 +81,68 @@ class Node:
     def run(self, gy):
         """The gradients of the parents, checked; then let go of everything saved."""
         gradients = self.backward(gy)
-        assert len(gradients) == len(self.parents), f"backward of {self.name} must answer for each of its inputs"
-        for gradient, parent in zip(gradients, self.parents, strict=True):
-            if parent is not None:
-                assert gradient is not None, f"backward of {self.name} left out a gradient that is needed"
-                assert gradient.shape == parent.shape and gradient.dtype == parent.dtype, (
-                    f"backward of {self.name} gave {gradient.dtype}{gradient.shape} for an input "
-                    f"of {parent.dtype}{parent.shape}"
-                )
+        if not isinstance(gradients, (tuple, list)):
+            raise TypeError(
+                f"backward of {self.name} returned {_kind(gradients)}: return a tuple with a gradient for each input"
+            )
+        if len(gradients) != len(self.parents):
+            raise ValueError(
+                f"backward of {self.name} returned {len(gradients)} gradients for {len(self.parents)} inputs: "
+                "return one for each, None where an input needs none"
+            )
         edges = self.parents
+        for number, (gradient, edge) in enumerate(zip(gradients, edges, strict=True), 1):
+            if edge is not None:
+                self._check_gradient(number, gradient, edge)
         self.backward, self.parents, self.watched = None, (), []
         return [(edge, g) for edge, g in zip(edges, gradients, strict=True) if edge is not None]
 
+    def _check_gradient(self, number, gradient, edge):
+        """What a hand-written backward gives is added to other gradients: a wrong shape would broadcast unseen."""
+        array_type = edge.array_type if isinstance(edge, Node) else type(edge.data)
+        if not isinstance(gradient, (array_type, np.generic)):  # NumPy makes scalars of arrays without axes
+            raise TypeError(
+                f"backward of {self.name} returned {_kind(gradient)} as the gradient of input {number}: "
+                f"return an array, of {edge.dtype} and shape {tuple(edge.shape)}"
+            )
+        if gradient.shape != edge.shape:
+            raise ValueError(
+                f"backward of {self.name} returned a gradient of shape {gradient.shape} for input {number}, "
+                f"which has shape {tuple(edge.shape)}"
+            )
+        if gradient.dtype != edge.dtype:
+            raise TypeError(
+                f"backward of {self.name} returned a gradient of {gradient.dtype} for input {number}, "
+                f"which is {edge.dtype}"
+            )
 
-def _held_by(backward, tensors):
-    """Those of the tensors whose arrays the closure `backward` holds on to.
 
-    What an operation saves is found, not declared, so it cannot be forgotten: the engine looks into the
-    variables that the function closed over.
+def _kind(value):
+    return "None" if value is None else f"a value of type {type(value).__name__}"
+
+
+def _saved_by(name, backward, tensors, saves):
+    """The tensors whose values an operation's `backward` holds on to; tensors: the operation's inputs and its result.
+
+    They are found, not declared, so that none can be forgotten: all arrays that the function leads to (see
+    `support.reachable`) are compared with the memory of each tensor, so that a view counts as what it is a view of.
+    saves: arrays and tensors that the operation declares, for where it keeps an object that cannot be searched.
+
+    Raises TypeError where there is such an object and nothing is declared.
     """
-    held, stack = set(), [cell.cell_contents for cell in getattr(backward, "__closure__", None) or ()]
-    while stack:
-        thing = stack.pop()
-        if isinstance(thing, (tuple, list)):
-            stack.extend(thing)
-        else:
-            held.add(id(thing))
-    return [t for t in tensors if t is not None and (id(t.data) in held or id(t) in held)]
+    Tensor, array_type = type(tensors[-1]), type(tensors[-1].data)
+    try:
+        held = reachable(backward, (Backend, Tensor, array_type), opaque=saves is not None)
+    except Opaque as error:
+        raise TypeError(
+            f"backward of {name} keeps {error}, in which a value could change unseen: keep arrays or tensors instead, "
+            "or declare those it keeps, from_operation(..., saves=[...])"
+        ) from None
+    held += saves or ()
+    arrays = [thing for thing in held if isinstance(thing, array_type)]
+    overlap = tensors[-1].backend.xp.may_share_memory
+    saved = [t for t in tensors if any(array is t.data or overlap(array, t.data) for array in arrays)]
+    return [*saved, *(thing for thing in held if isinstance(thing, Tensor))]
 
 
 def sorted_nodes(root):

@@ -33,19 +33,23 @@ class Tensor:
         self.requires_grad_(bool(requires_grad))
 
     @classmethod
-    def from_operation(cls, data, backward, *parents, view=False, backend=None):
+    def from_operation(cls, data, backward, *parents, name="operation", saves=None, view=False, backend=None):
         """The result of an operation: its array, its backward and the tensors it was computed from.
 
-        parents: None stands for an argument that was left out. backward: gy -> a tuple with an array for each parent
-        in order, None allowed for one that needs none; each is gy itself, a view, or a fresh array.
-        view: whether `data` shares the first parent's memory.
-        backend: of `data`, where it is another than the parents'.
+        data: the result, an array. backward: gy -> a tuple with an array for each parent in order, None allowed for
+        one that needs none; each is gy itself, a view, or a fresh array. parents: the tensors, None for an argument
+        that was left out. name: what messages and pictures call the operation.
+        saves: arrays and tensors that backward keeps inside an object that the engine cannot search; what it keeps in
+        variables, containers and attributes is found, and watched for changes, without being declared.
+        view: whether `data` shares the first parent's memory. backend: of `data`, where it is not the parents'.
+
+        Raises TypeError where backward keeps such an object and nothing is declared.
         """
         result = cls._holding(data, backend or parents[0].backend, parents[0]._version if view else tape.Version())
         result._version.viewed |= view
         result.requires_grad = is_grad_enabled() and any(p is not None and p.requires_grad for p in parents)
         if result.requires_grad:
-            result.node = tape.Node(backward, parents, result)
+            result.node = tape.Node(name, backward, parents, result, saves)
         return result
 
     @classmethod
@@ -66,11 +70,11 @@ class Tensor:
         if self.records_grad and self._version.viewed:
             raise RuntimeError(f"{name} in place on an array that a view (reshape, ...) shares: use inplace=False")
 
-    def rewritten_by(self, backward):
-        """Record that an operation has overwritten this tensor's array: what it was becomes the parent."""
+    def rewritten_by(self, backward, name):
+        """Record that the operation `name` has overwritten this tensor's array: what it was becomes the parent."""
         self.bump_version()
         if self.records_grad:
-            self.node = tape.Node(backward, (self,), self)
+            self.node = tape.Node(name, backward, (self,), self)
         return self
 
     @property

@@ -68,7 +68,7 @@ def _run(request, inputs):
 
     All that is trusted is imported first: afterwards the process may not even find the standard library.
     """
-    for name in USUAL_IMPORTS:
+    for name in (*USUAL_IMPORTS, "minialex.support.reachable"):
         importlib.import_module(name)
     assignment = importlib.import_module(f"minialex.coursework.{request['assignment']}").ASSIGNMENT
     from minialex import backends
@@ -124,6 +124,8 @@ def guard(root, work):
     readable += [os.path.realpath(work), os.devnull]
     work = os.path.realpath(work)
     realpath, fspath, separator = os.path.realpath, os.fspath, os.sep
+    reachable = sys.modules["minialex.support.reachable"]
+    engine = {reachable.reachable.__code__, reachable._referents.__code__}  # which look at what an operation saved
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
     def inside(path, folders):
@@ -133,6 +135,8 @@ def guard(root, work):
         return any(path == folder or path.startswith(folder + separator) for folder in folders)
 
     def hook(event, arguments):
+        if event == "gc.get_referents" and sys._getframe(1).f_code in engine:
+            return
         if event == "open":
             path, mode, flags = arguments
             writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & writing)

@@ -21,7 +21,9 @@ def relu(input, inplace=False):
     def backward(gy):
         return (backend.relu_backward(gy, y),)
 
-    return input.rewritten_by(backward) if inplace else Tensor.from_operation(y, backward, input)
+    return (
+        input.rewritten_by(backward, name="relu") if inplace else Tensor.from_operation(y, backward, input, name="relu")
+    )
 
 
 def tanh(input):
@@ -32,7 +34,7 @@ def tanh(input):
     def backward(gy):
         return (gy * (1 - y * y),)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="tanh")
 
 
 def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
@@ -67,7 +69,7 @@ def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
     def backward(gy):
         return (masked(gy),)
 
-    return Tensor.from_operation(masked(input.data), backward, input)
+    return Tensor.from_operation(masked(input.data), backward, input, name="dropout")
 
 
 def sigmoid(input):
@@ -80,7 +82,7 @@ def sigmoid(input):
     def backward(gy):
         return (gy * y * (1 - y),)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="sigmoid")
 
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
@@ -102,5 +104,5 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 
     if inplace:
         x[...] = y
-        return input.rewritten_by(backward)
-    return Tensor.from_operation(y, backward, input)
+        return input.rewritten_by(backward, name="leaky_relu")
+    return Tensor.from_operation(y, backward, input, name="leaky_relu")

@@ -69,7 +69,7 @@ def add(input, other, *, alpha=1):
     def backward(gy):
         return unbroadcast(gy, shape_a), unbroadcast(gy if alpha == 1 else alpha * gy, shape_b)
 
-    return Tensor.from_operation(y, backward, a, b)
+    return Tensor.from_operation(y, backward, a, b, name="add")
 
 
 def sub(input, other, *, alpha=1):
@@ -81,7 +81,7 @@ def sub(input, other, *, alpha=1):
     def backward(gy):
         return unbroadcast(gy, shape_a), unbroadcast(-alpha * gy, shape_b)
 
-    return Tensor.from_operation(y, backward, a, b)
+    return Tensor.from_operation(y, backward, a, b, name="sub")
 
 
 def mul(input, other):
@@ -96,7 +96,7 @@ def mul(input, other):
         gb = None if a is None else unbroadcast(gy * a, shape_b)
         return ga, gb
 
-    return Tensor.from_operation(left.data * right.data, backward, left, right)
+    return Tensor.from_operation(left.data * right.data, backward, left, right, name="mul")
 
 
 def div(input, other):
@@ -110,7 +110,7 @@ def div(input, other):
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return unbroadcast(gy / b, a.shape), unbroadcast(-gy * y / b, b.shape)
 
-    return Tensor.from_operation(y, backward, left, right)
+    return Tensor.from_operation(y, backward, left, right, name="div")
 
 
 def neg(input):
@@ -119,7 +119,7 @@ def neg(input):
     def backward(gy):
         return (-gy,)
 
-    return Tensor.from_operation(-input.data, backward, input)
+    return Tensor.from_operation(-input.data, backward, input, name="neg")
 
 
 def pow(input, exponent):
@@ -142,7 +142,7 @@ def pow(input, exponent):
                 gb = unbroadcast(xp.where((a == 0) & (b >= 0), a.dtype.type(0), gy * y * xp.log(a)), b.shape)
         return ga, gb
 
-    return Tensor.from_operation(y, backward, left, right)
+    return Tensor.from_operation(y, backward, left, right, name="pow")
 
 
 def exp(input):
@@ -154,7 +154,7 @@ def exp(input):
     def backward(gy):
         return (gy * y,)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="exp")
 
 
 def log(input):
@@ -168,7 +168,7 @@ def log(input):
         with np.errstate(divide="ignore", invalid="ignore"):
             return (gy / x,)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="log")
 
 
 def sqrt(input):
@@ -181,7 +181,7 @@ def sqrt(input):
         with np.errstate(divide="ignore", invalid="ignore"):
             return (gy / (2 * y),)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="sqrt")
 
 
 def matmul(input, other):
@@ -213,7 +213,7 @@ def matmul(input, other):
             gb = unbroadcast(rows.swapaxes(-1, -2) @ gy, columns.shape).reshape(b.shape)
         return ga, gb
 
-    return Tensor.from_operation(a @ b, backward, left, right)
+    return Tensor.from_operation(a @ b, backward, left, right, name="matmul")
 
 
 def to(input, target):
@@ -240,4 +240,4 @@ def to(input, target):
 
     if moved is input.data and away is home:
         return input
-    return Tensor.from_operation(moved, backward, input, view=moved is input.data, backend=away)
+    return Tensor.from_operation(moved, backward, input, view=moved is input.data, backend=away, name="to")

@@ -29,7 +29,7 @@ def linear(input, weight, bias=None):
     def backward(gy):
         return backend.linear_backward(gy, *saved, needs)
 
-    return Tensor.from_operation(backend.linear(x, w, b), backward, input, weight, bias)
+    return Tensor.from_operation(backend.linear(x, w, b), backward, input, weight, bias, name="linear")
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -71,4 +71,4 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     def backward(gy):
         return backend.conv2d_backward(gy, saved, window, groups, needs)
 
-    return Tensor.from_operation(y, backward, input, weight, bias)
+    return Tensor.from_operation(y, backward, input, weight, bias, name="conv2d")

@@ -34,7 +34,7 @@ def cross_entropy(
         gx = backend.cross_entropy_backward(per_row, saved, labels, w, valid, smoothing)
         return (xp.moveaxis(gx.reshape(inner), -1, 1),)
 
-    return Tensor.from_operation(_reduced(losses, scale, shape), backward, input)
+    return Tensor.from_operation(_reduced(losses, scale, shape), backward, input, name="cross_entropy")
 
 
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
@@ -56,7 +56,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
         gx[every, labels] = xp.where(valid, -w[labels] * _per_row(xp, gy, scale, shape), dtype.type(0))
         return (xp.moveaxis(gx.reshape(inner), -1, 1),)
 
-    return Tensor.from_operation(_reduced(losses, scale, shape), backward, input)
+    return Tensor.from_operation(_reduced(losses, scale, shape), backward, input, name="nll_loss")
 
 
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean"):

@@ -35,7 +35,7 @@ def local_response_norm(
     def backward(gy):
         return (backend.local_response_norm_backward(gy, saved, *settings),)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="local_response_norm")
 
 
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
@@ -77,4 +77,4 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     def backward(gy):
         return backend.batch_norm_backward(gy, saved, w, training)
 
-    return Tensor.from_operation(y, backward, input, weight, bias)
+    return Tensor.from_operation(y, backward, input, weight, bias, name="batch_norm")

@@ -25,7 +25,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     def backward(gy):
         return (backend.max_pool2d_backward(gy, winners, window),)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="max_pool2d")
 
 
 def avg_pool2d(
@@ -49,7 +49,7 @@ def avg_pool2d(
     def backward(gy):
         return (backend.avg_pool2d_backward(gy, scale, window),)
 
-    return Tensor.from_operation(backend.avg_pool2d(input.data, scale, window), backward, input)
+    return Tensor.from_operation(backend.avg_pool2d(input.data, scale, window), backward, input, name="avg_pool2d")
 
 
 def adaptive_avg_pool2d(input, output_size):
@@ -79,7 +79,7 @@ def adaptive_avg_pool2d(input, output_size):
     def backward(gy):
         return (rows.T @ gy @ columns,)
 
-    return Tensor.from_operation(rows @ input.data @ columns.T, backward, input)
+    return Tensor.from_operation(rows @ input.data @ columns.T, backward, input, name="adaptive_avg_pool2d")
 
 
 def _averaging(old, new):

@@ -19,7 +19,7 @@ def sum(input, dim=None, keepdim=False):
         return (xp.broadcast_to(gy.reshape(kept(shape, axes)), shape),)
 
     dtype = None if input.dtype.kind == "f" else np.int64
-    return Tensor.from_operation(input.data.sum(axis=axes, dtype=dtype, keepdims=keepdim), backward, input)
+    return Tensor.from_operation(input.data.sum(axis=axes, dtype=dtype, keepdims=keepdim), backward, input, name="sum")
 
 
 def mean(input, dim=None, keepdim=False):
@@ -32,7 +32,7 @@ def mean(input, dim=None, keepdim=False):
         return (xp.broadcast_to(gy.reshape(kept(shape, axes)) / max(count, 1), shape),)
 
     total = input.data.sum(axis=axes, keepdims=keepdim)
-    return Tensor.from_operation(total / count if count else total * math.nan, backward, input)
+    return Tensor.from_operation(total / count if count else total * math.nan, backward, input, name="mean")
 
 
 def log_softmax(input, dim):
@@ -49,7 +49,7 @@ def log_softmax(input, dim):
     def backward(gy):
         return (backend.log_softmax_backward(gy, saved, axis),)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="log_softmax")
 
 
 def softmax(input, dim):
@@ -61,7 +61,7 @@ def softmax(input, dim):
     def backward(gy):
         return (y * (gy - (gy * y).sum(axis=axis, keepdims=True)),)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="softmax")
 
 
 def logsumexp(input, dim, keepdim=False):
@@ -85,7 +85,7 @@ def logsumexp(input, dim, keepdim=False):
         return (gy.reshape(full_shape) * probabilities,)
 
     shape = full_shape if keepdim else [n for i, n in enumerate(x.shape) if i not in axes]
-    return Tensor.from_operation(y.reshape(shape), backward, input)
+    return Tensor.from_operation(y.reshape(shape), backward, input, name="logsumexp")
 
 
 def var(input, dim=None, *, correction=1, keepdim=False):
@@ -109,4 +109,4 @@ def var(input, dim=None, *, correction=1, keepdim=False):
         with np.errstate(divide="ignore", invalid="ignore"):
             return (gy.reshape(full_shape) * centred * (2 / x.dtype.type(max(divisor, 0))),)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="var")

@@ -25,7 +25,7 @@ def abs(input):
     def backward(gy):
         return (gy * xp.sign(x),)
 
-    return Tensor.from_operation(xp.abs(x), backward, input)
+    return Tensor.from_operation(xp.abs(x), backward, input, name="abs")
 
 
 def maximum(input, other):
@@ -48,8 +48,7 @@ def _larger(input, other, sign, name):
         gb = xp.where(a == b, half, xp.where(sign * b < sign * a, none, gy))
         return unbroadcast(ga, a.shape), unbroadcast(gb, b.shape)
 
-    backward.__qualname__ = name
-    return Tensor.from_operation(getattr(xp, name)(a, b), backward, left, right)
+    return Tensor.from_operation(getattr(xp, name)(a, b), backward, left, right, name=name)
 
 
 def where(condition, input, other):
@@ -67,7 +66,7 @@ def where(condition, input, other):
         none = gy.dtype.type(0)
         return unbroadcast(xp.where(chosen, gy, none), a.shape), unbroadcast(xp.where(chosen, none, gy), b.shape)
 
-    return Tensor.from_operation(xp.where(chosen, a, b), backward, left, right)
+    return Tensor.from_operation(xp.where(chosen, a, b), backward, left, right, name="where")
 
 
 def clamp(input, min=None, max=None):
@@ -98,7 +97,7 @@ def clamp(input, min=None, max=None):
             gradients.append(unbroadcast(xp.where(lowered, gy, none), high.shape))
         return tuple(gradients)
 
-    return Tensor.from_operation(y, backward, x, *bounds)
+    return Tensor.from_operation(y, backward, x, *bounds, name="clamp")
 
 
 clip = clamp
@@ -139,8 +138,7 @@ def _extreme(input, dim, keepdim, name):
         xp.put_along_axis(gx, first, gy.reshape(full_shape), axis)
         return (gx,)
 
-    backward.__qualname__ = name
-    values = Tensor.from_operation(xp.take_along_axis(x, first, axis).reshape(shape), backward, input)
+    values = Tensor.from_operation(xp.take_along_axis(x, first, axis).reshape(shape), backward, input, name=name)
     return ValuesAndIndices(values, Tensor(first.reshape(shape), backend=input.backend))
 
 
@@ -154,5 +152,4 @@ def _extreme_of_all(input, name):
         ties = (x == y) | (x != x)  # where there is a NaN, y is NaN and equals nothing
         return (ties * (gy / ties.sum()).astype(x.dtype),)
 
-    backward.__qualname__ = name
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name=name)

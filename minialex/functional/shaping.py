@@ -33,7 +33,7 @@ def reshape(input, shape):
     def backward(gy):
         return (gy.reshape(old),)
 
-    return Tensor.from_operation(y, backward, input, view=_shares(y, input.data))
+    return Tensor.from_operation(y, backward, input, view=_shares(y, input.data), name="reshape")
 
 
 def flatten(input, start_dim=0, end_dim=-1):
@@ -55,7 +55,7 @@ def permute(input, dims):
     def backward(gy):
         return (gy.transpose(inverse),)
 
-    return Tensor.from_operation(input.data.transpose(axes), backward, input, view=True)
+    return Tensor.from_operation(input.data.transpose(axes), backward, input, view=True, name="permute")
 
 
 def transpose(input, dim0, dim1):
@@ -68,7 +68,7 @@ def transpose(input, dim0, dim1):
     def backward(gy):
         return (gy.transpose(axes),)
 
-    return Tensor.from_operation(input.data.transpose(axes), backward, input, view=True)
+    return Tensor.from_operation(input.data.transpose(axes), backward, input, view=True, name="transpose")
 
 
 def getitem(input, index):
@@ -95,7 +95,7 @@ def getitem(input, index):
             backend.add_at(gx, index, gy)
         return (gx,)
 
-    return Tensor.from_operation(y, backward, input, view=view)
+    return Tensor.from_operation(y, backward, input, view=view, name="getitem")
 
 
 def _raw(index):
@@ -129,7 +129,7 @@ def pad(input, pad, mode="constant", value=None):
         gx[source] = gy[inside]
         return (gx,)
 
-    return Tensor.from_operation(y, backward, input)
+    return Tensor.from_operation(y, backward, input, name="pad")
 
 
 def concatenate(tensors, dim=0):
@@ -154,7 +154,7 @@ def concatenate(tensors, dim=0):
     def backward(gy):
         return tuple(g.reshape(s) for g, s in zip(xp.split(gy, ends[:-1], axis), shapes, strict=True))
 
-    return Tensor.from_operation(xp.concatenate(arrays, axis), backward, *tensors)
+    return Tensor.from_operation(xp.concatenate(arrays, axis), backward, *tensors, name="concatenate")
 
 
 cat = concatenate
@@ -172,4 +172,4 @@ def stack(tensors, dim=0):
     def backward(gy):
         return tuple(xp.moveaxis(gy, axis, 0))
 
-    return Tensor.from_operation(xp.stack([t.data for t in tensors], axis), backward, *tensors)
+    return Tensor.from_operation(xp.stack([t.data for t in tensors], axis), backward, *tensors, name="stack")

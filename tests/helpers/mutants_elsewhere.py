@@ -7,12 +7,14 @@ where a saved value is changed, in whose memory a gradient is, in running statis
 from __future__ import annotations
 
 import numpy as np
-from verdicts import EQUALS, FLOAT32, GOLDEN, MEMORY, RUNNING, SAVED, TAPE, altered, mutant
+from verdicts import EQUALS, FLOAT32, GOLDEN, KEPT, MEMORY, RETURNED, RUNNING, SAVED, TAPE, altered, mutant
 
 from minialex import functional, tape, tensor
 from minialex.backends import numpy_backend
+from minialex.backends.base import Backend
 from minialex.backends.numpy_backend import NumPyBackend
 from minialex.functional import pooling, unbroadcast
+from minialex.support import reachable
 from minialex.tensor import Tensor
 from minialex.window import Window
 
@@ -193,8 +195,8 @@ def gradients_handed_over_uncopied(original, self, gradient, aliased):
     original(self, gradient, False)
 
 
-@mutant(SAVED, tape, "_held_by", "mul")
-def nothing_saved_is_watched(original, backward, tensors):
+@mutant(SAVED, tape, "_saved_by", "mul")
+def nothing_saved_is_watched(original, name, backward, tensors, saves):
     return []
 
 
@@ -205,13 +207,13 @@ def versions_not_compared(original, self):
 
 @mutant(SAVED, functional, "div", "div")
 def div_hides_what_it_saves(original, a, b):
-    hidden = {"a": a.data, "b": b.data}
+    hidden = np.nditer([a.data, b.data])  # which shows the engine nothing of what it holds
 
     def backward(gy):
-        a, b = hidden["a"], hidden["b"]
+        a, b = hidden.operands
         return unbroadcast(gy / b, a.shape), unbroadcast(-gy * a / b**2, b.shape)
 
-    return Tensor.from_operation(a.data / b.data, backward, a, b)
+    return Tensor.from_operation(a.data / b.data, backward, a, b, name="div", saves=[])
 
 
 @mutant(SAVED, functional, "reshape", "mul")
@@ -273,3 +275,73 @@ def nodes_that_keep_what_they_saved(original, self, gy):
     edges = original(self, gy)
     self.backward, self.parents = backward, parents
     return edges
+
+
+# ------------------------------------------------------------------------------ operations of one's own
+
+
+@mutant(KEPT, tape, "_saved_by", "tape")
+def only_the_arrays_themselves_are_watched(original, name, backward, tensors, saves):
+    held = {id(thing) for thing in reachable.reachable(backward, (Backend, Tensor))}
+    return [t for t in tensors if id(t.data) in held or id(t) in held]
+
+
+@mutant(KEPT, tape, "_saved_by", "tape")
+def only_closures_are_searched(original, name, backward, tensors, saves):
+    """What the engine did before: cells, and the tuples and lists in them."""
+    held, stack = [], [cell.cell_contents for cell in getattr(backward, "__closure__", None) or ()]
+    while stack:
+        thing = stack.pop()
+        if isinstance(thing, (tuple, list)):
+            stack.extend(thing)
+        else:
+            held.append(thing)
+    arrays = [thing for thing in held if isinstance(thing, np.ndarray)]
+    return [t for t in tensors if any(np.may_share_memory(a, t.data) or thing is t for a in arrays for thing in held)]
+
+
+@mutant(KEPT, reachable, "_global_names", "tape")
+def globals_are_not_searched(original, code):
+    return set()
+
+
+@mutant(KEPT, reachable, "_referents", "tape")
+def objects_are_not_entered(original, thing):
+    return ()
+
+
+@mutant(KEPT, reachable, "_referents", "tape")
+def only_attributes_are_entered(original, thing):
+    return list(vars(thing).values()) if hasattr(thing, "__dict__") else ()
+
+
+@mutant(KEPT, tape, "reachable", "tape")
+def tensors_that_are_kept_are_overlooked(original, function, stop, **options):
+    return [thing for thing in original(function, stop, **options) if not isinstance(thing, Tensor)]
+
+
+@mutant(RETURNED, tape.Node, "_check_gradient", "tape")
+def gradients_are_not_checked(original, self, number, gradient, edge):
+    pass
+
+
+@mutant(RETURNED, tape.Node, "_check_gradient", "tape")
+def gradients_that_broadcast_are_let_pass(original, self, number, gradient, edge):
+    original(self, number, np.broadcast_to(gradient, edge.shape) if np.shape(gradient) == (1,) else gradient, edge)
+
+
+@mutant(RETURNED, tape.Node, "_check_gradient", "tape")
+def gradients_of_another_dtype_are_let_pass(original, self, number, gradient, edge):
+    original(self, number, gradient.astype(edge.dtype) if isinstance(gradient, np.ndarray) else gradient, edge)
+
+
+@mutant(RETURNED, tape.Node, "_check_gradient", "tape")
+def gradients_are_checked_by_assert(original, self, number, gradient, edge):
+    assert gradient.shape == edge.shape and gradient.dtype == edge.dtype
+
+
+@mutant(RETURNED, tape.Node, "run", "tape")
+def gradients_are_not_counted(original, self, gy):
+    backward, missing = self.backward, len(self.parents)
+    self.backward = lambda gy: (tuple(backward(gy)) + (gy,) * missing)[:missing]
+    return original(self, gy)

@@ -8,6 +8,7 @@ from typing import Any
 
 import golden
 import numpy as np
+import own_operations
 
 from minialex import functional, gradcheck
 from minialex.cases import CASES
@@ -15,6 +16,7 @@ from minialex.tensor import Tensor, no_grad
 
 FINITE, GOLDEN, FLOAT32 = "finite differences", "torch's values", "float32"
 EQUALS, MEMORY, SAVED, RUNNING, TAPE = "equals", "memory", "saved values", "running statistics", "tape"
+KEPT, RETURNED = "kept by own operations", "returned by own operations"
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,33 @@ def tape(op):
         assert not (x * x).requires_grad, "recorded under no_grad()"
 
 
+def kept_by_own_operations(op):
+    """Whatever an operation's backward keeps of its input, in whatever way: a change of it is noticed."""
+    for way in own_operations.WAYS if op == "tape" else ():
+        h, y = own_operations.keeps(way)
+        h.data[...] = 0
+        h.bump_version()
+        try:
+            y.backward(np.ones(y.shape))
+        except RuntimeError:
+            continue
+        raise AssertionError(f"backward keeps {way}, and a change of the input went unseen")
+
+
+def returned_by_own_operations(op):
+    """Whatever is wrong with what a backward returns, it raises, and no gradient arrives."""
+    for wrong, (answer, error, _) in own_operations.WRONG.items() if op == "tape" else ():
+        a, b, y = own_operations.returns(answer)
+        try:
+            y.backward(np.ones(3))
+        except error:
+            assert a.grad is None and b.grad is None, f"backward returns {wrong}, and a gradient was added first"
+        except Exception as other:
+            raise AssertionError(f"backward returns {wrong}, and that raised {type(other).__name__}") from other
+        else:
+            raise AssertionError(f"backward returns {wrong}, and nothing was said")
+
+
 CHECKS = {
     FINITE: finite_differences,
     GOLDEN: torchs_values,
@@ -178,6 +207,8 @@ CHECKS = {
     SAVED: saved_values,
     RUNNING: running_statistics,
     TAPE: tape,
+    KEPT: kept_by_own_operations,
+    RETURNED: returned_by_own_operations,
 }
 
 
@@ -187,7 +218,7 @@ def verdict(mutant):
         for name, check in CHECKS.items():
             try:
                 check(mutant.op)
-            except (AssertionError, RuntimeError) as error:
+            except (AssertionError, RuntimeError, TypeError, ValueError) as error:
                 return name, " ".join(str(error).split())
     return None, ""
 
