@@ -1,7 +1,8 @@
-"""`python -m minialex`: the list of commands."""
+"""`minialex COMMAND`, or `python -m minialex COMMAND`: one name for all commands; without one, their list."""
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 from . import __version__, cli
@@ -22,20 +23,38 @@ COMMANDS = {
 
 
 def main(argv=None):
-    """Print the version and every command with its line."""
-    arguments = sys.argv[1:] if argv is None else argv
+    """Run `minialex COMMAND ...`, or print the version and every command with its line.
+
+    argv: the arguments, those of the process if None.
+
+    Returns the command's exit code. Raises UserError for an unknown command.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments and arguments[0] in COMMANDS:
+        return _command(arguments[0]).main(arguments[1:])
     unknown = [argument for argument in arguments if argument not in ("-h", "--help", "--version")]
     if unknown:
-        name = unknown[0]
-        known = f"it is python -m minialex.{name}" if name in COMMANDS else f"there are: {', '.join(COMMANDS)}"
-        raise cli.UserError(f"python -m minialex takes no '{name}'; a command is python -m minialex.COMMAND, {known}")
+        raise cli.UserError(f"there is no command '{unknown[0]}'; there are: {', '.join(COMMANDS)}")
     print(f"minialex {__version__}")
     if "--version" in arguments:
-        return
+        return 0
     print("\nThe commands (each explains itself with --help):\n")
     for name, line in COMMANDS.items():
-        print(f"  python -m minialex.{name:<10} {line}")
+        print(f"  minialex {name:<10} {line}")
+    print("\nminialex COMMAND and python -m minialex.COMMAND are the same.")
+    return 0
+
+
+def _command(name):
+    """The module of a command: minialex.train, or minialex.bench.__main__ where the command is a package."""
+    found = importlib.import_module(f"{__package__}.{name}")
+    return importlib.import_module(f"{found.__name__}.__main__") if hasattr(found, "__path__") else found
+
+
+def console():
+    """The console command `minialex`: the exit code of main."""
+    return cli.run(main)
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(console())

@@ -78,8 +78,9 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, command, description, epilog="", aliases=None):
         self._aliases = aliases or {}
+        started_as_script = os.path.basename(sys.argv[0]) in ("minialex", "minialex.exe")
         super().__init__(
-            prog=f"python -m minialex.{command}",
+            prog=f"minialex {command}" if started_as_script else f"python -m minialex.{command}",
             description=description,
             epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,

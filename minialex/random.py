@@ -1,9 +1,9 @@
 """Random numbers that are a pure function of where they are used: counter-based Philox4x32-10.
 
-A counter-based generator has no state that runs along: ten rounds of multiplying and mixing turn a
-128-bit *counter* under a 64-bit *key* into 128 random bits. Whoever knows (key, counter) can redraw the
-same bits, in any order, on any machine, in any number of threads. Dropout uses this to store no mask,
-the data loader to resume in the middle of an epoch.
+A counter-based generator has no state that advances: ten rounds of multiplying and mixing turn a 128-bit *counter*
+under a 64-bit *key* into 128 random bits. Given (key, counter) the same bits can be drawn again, in any order, on any
+machine, in any number of threads. Dropout uses this to store no mask, the data loader to resume in the middle of an
+epoch.
 
 Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 """
@@ -20,12 +20,14 @@ _LOW = 0xFFFFFFFF
 def philox(counter, key, xp=np):
     """Four random 32-bit words for every counter.
 
-    ten rounds of   c0, c1, c2, c3 = high(M1 c2) ^ c1 ^ k0, low(M1 c2), high(M0 c0) ^ c3 ^ k1, low(M0 c0)
-                    k0, k1 = k0 + W0, k1 + W1                                    (all modulo 2^32)
+        ten rounds of   c0, c1, c2, c3 = high(M1 c2) ^ c1 ^ k0, low(M1 c2), high(M0 c0) ^ c3 ^ k1, low(M0 c0)
+                        k0, k1 = k0 + W0, k1 + W1                                    (all modulo 2^32)
 
-    counter: four unsigned integers or arrays that broadcast together, key: two integers, each below
-    2^32; returns a uint32 array (4, ...). The known answer for all zeros is
-    6627e8d5 e169c58d bc57ac4c 9b00dbd8.
+    counter: four unsigned integers below 2^32, or arrays of them that broadcast together.
+    key: two integers below 2^32.
+    xp: the array module, numpy or cupy.
+
+    Returns uint32 (4, ...). The known answer for all zeros is 6627e8d5 e169c58d bc57ac4c 9b00dbd8.
     """
     c0, c1, c2, c3 = xp.broadcast_arrays(*(xp.asarray(c, dtype=xp.uint64) for c in counter))
     k0, k1 = key
@@ -39,24 +41,35 @@ def philox(counter, key, xp=np):
 
 
 def words(count, seed, call, xp=np):
-    """`count` random uint32 words: word i is number i % 4 of counter (i // 4, call) under key `seed`."""
+    """Random 32-bit words: word i is number i % 4 of counter (i // 4, call) under the key `seed`.
+
+    count: how many.
+    seed, call: whole numbers below 2^64.
+    xp: the array module, numpy or cupy.
+
+    Returns uint32 (count,).
+    """
     block = xp.arange((count + 3) // 4, dtype=xp.uint64)
     counter = (block & xp.uint64(_LOW), block >> xp.uint64(32), call & _LOW, call >> 32)
     return philox(counter, (seed & _LOW, seed >> 32), xp).T.reshape(-1)[:count]
 
 
 class Generator:
-    """A source of random calls: (seed, call) names every draw, and `call` counts them.
+    """A stream of draws, numbered by `call`: (seed, call) names every one.
 
-    seed: an integer of at most 64 bits; ValueError otherwise. Saving and restoring (seed, call) is all
-    that an exact resume needs.
+    seed: an int below 2^64.
+
+    Saving and restoring (seed, call) is all that an exact resume needs. Raises ValueError for another seed.
     """
 
     def __init__(self, seed=0):
         self.manual_seed(seed)
 
     def manual_seed(self, seed):
-        """Start again from call 0 of `seed`; returns self."""
+        """Begin again with call 0 of a seed; returns self.
+
+        seed: an int below 2^64.
+        """
         if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
             raise ValueError(f"a seed is a whole number from 0 to 2^64 - 1, got {seed!r}")
         self.seed, self.call = int(seed), 0
@@ -68,7 +81,7 @@ class Generator:
         return call
 
     def numpy(self):
-        """A NumPy generator for the next call: normals and uniforms for the initialisers."""
+        """A NumPy generator for the next call, from which initial values are drawn."""
         return np.random.Generator(np.random.Philox(key=np.array([self.seed, self.next_call()], np.uint64)))
 
     def __repr__(self):
@@ -79,5 +92,8 @@ default_generator = Generator(0)
 
 
 def manual_seed(seed):
-    """Seed the default generator, from which dropout and the initialisers draw; returns it."""
+    """Seed the default generator, from which dropout and initial values are drawn; returns it.
+
+    seed: an int below 2^64.
+    """
     return default_generator.manual_seed(seed)

@@ -1,8 +1,8 @@
 """The tape that operations leave behind, and `backward`, which reads it from its end.
 
-Every operation on tensors makes a `Node`: the function that turns the gradient of its result into the gradients of
-its inputs, and edges to where those inputs came from: another Node, or a leaf tensor. `backward` sorts the nodes so
-that each comes before what it depends on, and applies the chain rule once to each.
+Every operation on tensors makes a `Node`: the function that turns the gradient of its result into the gradients of its
+inputs, and edges to where those inputs came from: another Node, or a leaf tensor. `backward` sorts the nodes so that
+    each comes before the nodes of its inputs, and applies the chain rule once to each.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _thread = threading.local()  # per thread, so that evaluating in one does not sw
 
 
 def is_grad_enabled():
-    """Whether operations of this thread record what backward needs."""
+    """Whether operations of this thread are recorded on the tape."""
     return getattr(_thread, "grad_enabled", True)
 
 
 class no_grad(contextlib.ContextDecorator):
-    """Within `with no_grad():`, or a function decorated `@no_grad()`, nothing is recorded or saved."""
+    """Within `with no_grad():`, or a function decorated with `@no_grad()`, nothing is recorded or saved."""
 
     def __enter__(self):
         # a stack, of each thread's own: a decorated function may recurse, and run in two threads at once
@@ -37,7 +37,10 @@ class no_grad(contextlib.ContextDecorator):
 
 @contextlib.contextmanager
 def recording_module(module):
-    """Operations made within are marked as this module's."""
+    """Operations recorded within this context are marked with a module.
+
+    module: the nn.Module that is running.
+    """
     before = getattr(_thread, "module", None)
     _thread.module = module
     try:
@@ -49,9 +52,14 @@ def recording_module(module):
 class Node:
     """One operation on the tape.
 
-    backward: gy -> a gradient for each parent; parents: where they go (a Node, a leaf Tensor, or None for
-    an input that is not there or needs no gradient); watched: versions of all that `backward` holds on to; name: of
-    the operation; module: the innermost nn.Module that was running.
+    name: of the operation.
+    backward: gy -> a gradient for each parent.
+    parents: the operation's inputs, Tensors; None for an argument that was left out.
+    result: its result, a Tensor.
+    saves: arrays and tensors that it declares, see Tensor.from_operation.
+
+    `parents` then holds edges: a Node, a leaf Tensor, or None for an input that needs no gradient. `watched` holds the
+    versions of all that `backward` keeps, `module` the innermost nn.Module that was running.
     """
 
     __slots__ = ("array_type", "backward", "dtype", "module", "name", "parents", "shape", "watched")
@@ -65,7 +73,7 @@ class Node:
         self.shape, self.dtype, self.array_type = result.shape, result.dtype, type(result.data)
 
     def check(self):
-        """RuntimeError unless everything that backward needs is still as the forward pass left it."""
+        """Raise RuntimeError unless everything that backward needs is still as the forward pass left it."""
         if self.backward is None:
             raise RuntimeError(
                 f"a second backward() through {self.name}: the first one freed what it had saved; "
@@ -79,7 +87,7 @@ class Node:
                 )
 
     def run(self, gy):
-        """The gradients of the parents, checked; then let go of everything saved."""
+        """The gradients of the parents, checked; then everything saved is released."""
         gradients = self.backward(gy)
         if not isinstance(gradients, (tuple, list)):
             raise TypeError(
@@ -146,7 +154,12 @@ def _saved_by(name, backward, tensors, saves):
 
 
 def sorted_nodes(root):
-    """Every node below `root`, children before parents: depth first, by a stack of our own, since Python's is short."""
+    """Every node that `root` depends on, each before the nodes of its inputs.
+
+    root: a Node or a leaf.
+
+    Depth first, with a stack of its own: Python's is too short for ten thousand operations in a row.
+    """
     order, seen, stack = [], set(), [(root, False)]
     while stack:
         node, finished = stack.pop()
@@ -172,8 +185,10 @@ class Version:
 class Arrival:
     """The gradient gathered for one node so far.
 
-    The first to arrive is only borrowed; a second makes a sum that the engine owns; later ones are added
-    in place. `aliased` marks an array that somebody else may hold too: gy itself, or a view.
+    gradient: the first to arrive, which is only borrowed; a second makes a sum that the engine owns, later ones are
+        added to it
+        in place.
+    aliased: whether somebody else may hold that array too: gy itself, or a view.
     """
 
     __slots__ = ("aliased", "gradient", "owned")
@@ -188,7 +203,10 @@ class Arrival:
             self.gradient, self.owned, self.aliased = self.gradient + gradient, True, False
 
     def deliver(self, leaf):
-        """Into `leaf.grad`: what is there grows in place; what nobody else holds is handed over as it is."""
+        """Add the gradient to `leaf.grad`: in place where there is one; an array that nobody else holds is handed over.
+
+        leaf: the Tensor.
+        """
         if leaf.grad is None:
             gradient = self.gradient.copy() if self.aliased else self.gradient
             leaf.grad = leaf.backend.xp.asarray(gradient)  # NumPy makes scalars of arrays without axes
@@ -197,9 +215,12 @@ class Arrival:
 
 
 def backward(root, gradient):
-    """Carry the gradient of `root`, a Node or a leaf, down to every leaf below it, and add it to their `.grad`.
+    """Carry a gradient from `root` to every leaf that it depends on, and add it to their `.grad`.
 
-    RuntimeError, before anything is added, where a node was used up already or a saved value has changed.
+    root: a Node, or a leaf.
+    gradient: of root, an array.
+
+    Raises RuntimeError, before anything is added, where a node was used before or a saved value has changed.
     """
     nodes = sorted_nodes(root)
     for node in nodes:

@@ -1,4 +1,4 @@
-"""Tensor: an array and, where it requires a gradient, the way back to everything it was computed from."""
+"""Tensor: an array and, where it requires a gradient, the tape that leads back to what it was computed from."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the
 
 
 class Tensor:
-    """An array, and, where `requires_grad`, the way back to everything it was computed from.
+    """An array and, where `requires_grad`, the tape that leads back to what it was computed from.
 
-    data: an array, number, nested list or Tensor. An array is not copied. Floating-point arrays keep their
-    type (float32 or float64), Python floats become float32, integers and truth values stay what they are.
+    data: an array, number, nested list or Tensor; an array is not copied.
+    requires_grad: whether backward() is to leave a gradient in `.grad`.
+    dtype: float32, float64, an integer type or bool. If None, arrays keep theirs and Python floats become float32.
+    backend: a backend or its name; the default one if None.
+
     Raises TypeError for any other type, and where requires_grad meets a type that is not floating-point.
     """
 
@@ -34,16 +37,21 @@ class Tensor:
 
     @classmethod
     def from_operation(cls, data, backward, *parents, name="operation", saves=None, view=False, backend=None):
-        """The result of an operation: its array, its backward and the tensors it was computed from.
+        """The result of an operation, recorded on the tape.
 
-        data: the result, an array. backward: gy -> a tuple with an array for each parent in order, None allowed for
-        one that needs none; each is gy itself, a view, or a fresh array. parents: the tensors, None for an argument
-        that was left out. name: what messages and pictures call the operation.
-        saves: arrays and tensors that backward keeps inside an object that the engine cannot search; what it keeps in
-        variables, containers and attributes is found, and watched for changes, without being declared.
-        view: whether `data` shares the first parent's memory. backend: of `data`, where it is not the parents'.
+        data: the result, an array.
+        backward: gy -> a tuple with the gradient of each parent, in order, None allowed for one that needs none. Each
+            is gy itself,
+            a view, or a fresh array, of the parent's shape and dtype.
+        parents: the input Tensors, None for an argument that was left out.
+        name: of the operation, for messages and pictures.
+        saves: arrays and tensors that backward keeps inside an object that the engine cannot search. What it keeps in
+            variables,
+            containers and attributes is found, and watched for changes, without being declared.
+        view: whether `data` shares the first parent's memory.
+        backend: of `data`, where it is not the parents'.
 
-        Raises TypeError where backward keeps such an object and nothing is declared.
+        Raises TypeError where backward keeps an object that cannot be searched and nothing is declared.
         """
         result = cls._holding(data, backend or parents[0].backend, parents[0]._version if view else tape.Version())
         result._version.viewed |= view
@@ -62,7 +70,10 @@ class Tensor:
         return result
 
     def check_in_place(self, name):
-        """RuntimeError where overwriting this tensor's array would lose a gradient; name: who is asking."""
+        """Raise RuntimeError where overwriting this tensor's array would lose a gradient.
+
+        name: of the operation that is about to do so.
+        """
         if self.records_grad and self.is_leaf:
             raise RuntimeError(
                 f"{name} in place on a leaf that requires a gradient would lose its value: use inplace=False"
@@ -71,7 +82,10 @@ class Tensor:
             raise RuntimeError(f"{name} in place on an array that a view (reshape, ...) shares: use inplace=False")
 
     def rewritten_by(self, backward, name):
-        """Record that the operation `name` has overwritten this tensor's array: what it was becomes the parent."""
+        """Record that an operation has overwritten this tensor's array; returns self.
+
+        backward, name: as of from_operation. What the tensor was computed from becomes the operation's input.
+        """
         self.bump_version()
         if self.records_grad:
             self.node = tape.Node(name, backward, (self,), self)
@@ -79,7 +93,7 @@ class Tensor:
 
     @property
     def data(self):
-        """The raw array. Assigning to it counts as a change of the value; writing through it goes unseen."""
+        """The raw array. Assigning to it counts as a change of the value; writing into it goes unseen."""
         return self._data
 
     @data.setter
@@ -96,7 +110,7 @@ class Tensor:
         return self._version.count
 
     def bump_version(self):
-        """To be called by whoever writes into `.data`: backward then refuses to use a value that is gone."""
+        """Count a change, to be called after writing into `.data`: backward then refuses to use the old value."""
         self._version.count += 1
 
     @property
@@ -106,22 +120,24 @@ class Tensor:
 
     @property
     def is_leaf(self):
-        """Whether this tensor was made by the user, not by an operation that recorded a gradient."""
+        """Whether the user made this tensor, rather than an operation that was recorded."""
         return self.node is None
 
     @property
     def edge(self):
-        """Where a gradient of this tensor goes: to the operation that made it, or into `.grad` of a leaf."""
+        """Where a gradient of this tensor goes: to the node that made it, or into `.grad` of a leaf."""
         return self.node or self
 
     def backward(self, gradient=None):
-        """Add d(self)/d(leaf) to `.grad` of every leaf below that requires a gradient.
+        """Add d(self)/d(leaf) to `.grad` of every leaf that requires a gradient.
 
-        gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
+            gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
 
-        gradient: an array or Tensor of this shape; may be left out for one element (then 1).
-        RuntimeError: no gradient required, none given for several elements, a second backward, or a saved
-        value changed since. ValueError: a gradient of another shape. Nothing is added where it raises one of these.
+        gradient: an array or Tensor of this shape; 1 if None, for a tensor of one element.
+
+        Raises RuntimeError where no gradient is required, none is given for several elements, the same part of the
+        graph was used before, or a saved value has changed; ValueError for a gradient of another shape. Nothing is
+        added then.
         """
         if not self.requires_grad:
             raise RuntimeError(
@@ -145,11 +161,16 @@ class Tensor:
         return gradient
 
     def detach(self):
-        """The same array (and version), cut off from the tape."""
+        """A Tensor of the same array and version that is not connected to the tape."""
         return Tensor._holding(self._data, self.backend, self._version)
 
     def requires_grad_(self, requires_grad=True):
-        """Switch the gradient of a leaf on or off, in place; returns self."""
+        """Switch the gradient of a leaf on or off, in place; returns self.
+
+        requires_grad: on or off.
+
+        Raises RuntimeError for a computed tensor, TypeError for integers.
+        """
         if not self.is_leaf:
             raise RuntimeError("requires_grad can be set on leaves only; use detach() to cut a computed tensor off")
         if requires_grad and self.dtype.kind != "f":
@@ -158,7 +179,10 @@ class Tensor:
         return self
 
     def to(self, target):
-        """The same values as another dtype (`np.float64`) or on another backend (`"cupy"`); differentiable."""
+        """The same values in another dtype or on another backend; differentiable.
+
+        target: a dtype (`np.float64`), a backend, or the name of one (`"cupy"`).
+        """
         return functional.to(self, target)
 
     @property
@@ -193,7 +217,7 @@ class Tensor:
         return np.array(self.numpy(), dtype, copy=copy)
 
     def item(self):
-        """The one element as a Python number; ValueError for more."""
+        """The only element, as a Python number; ValueError where there are more."""
         if self.numel() != 1:
             raise ValueError(f"item() needs a tensor of one element, this one has shape {self.shape}")
         return self.numpy().reshape(()).item()
@@ -328,7 +352,11 @@ class Tensor:
         return functional.min(self, dim, keepdim)
 
     def argmax(self, dim=None, keepdim=False):
-        """Where the largest value stands, the first of equals; no gradient. dim=None: in the flattened tensor."""
+        """Index of the largest value, the first of equal ones; without a gradient.
+
+        dim: the axis, or None for the index in the flattened tensor.
+        keepdim: whether the axis stays, with length 1.
+        """
         flat = self.detach().reshape(-1) if dim is None else self.detach()
         return functional.max(flat, -1 if dim is None else dim, keepdim).indices
 
@@ -355,7 +383,12 @@ class Tensor:
 
 
 def common_backend(*tensors):
-    """The one backend that all the tensors live on; ValueError if there are two, TypeError for what is no Tensor."""
+    """The backend that all tensors are on.
+
+    tensors: Tensors, or None for an argument that was left out.
+
+    Raises ValueError where there are two, TypeError for what is not a Tensor.
+    """
     for t in tensors:
         if not isinstance(t, Tensor | None):
             raise TypeError(f"a function of tensors got {type(t).__name__}: wrap the array first, Tensor(array)")
@@ -370,12 +403,19 @@ def common_backend(*tensors):
 
 
 def records_grad(*tensors):
-    """For each tensor whether an operation must record its backward now; None, an argument left out, needs nothing."""
+    """For each tensor, whether an operation must record its backward now.
+
+    tensors: Tensors, or None for an argument that was left out, which needs no gradient.
+    """
     return [t is not None and t.records_grad for t in tensors]
 
 
 def check_dtypes(name, *tensors):
-    """TypeError unless all the tensors that are there have one dtype; only arithmetic converts. name: who is asking."""
+    """Raise TypeError unless all tensors have one dtype; only arithmetic converts.
+
+    name: of the operation.
+    tensors: Tensors, or None for an argument that was left out.
+    """
     dtypes = [t.dtype for t in tensors if t is not None]
     if any(dtype != dtypes[0] for dtype in dtypes):
         raise TypeError(f"{name} needs one dtype, got {' and '.join(map(str, dtypes))}: convert with .to()")

@@ -8,7 +8,13 @@ import numpy as np
 
 
 def pair(value, name):
-    """(vertical, horizontal) of a number or a pair; TypeError otherwise. name: whose value, for the message."""
+    """(vertical, horizontal) of a number or a pair.
+
+    value: an int or two.
+    name: of the argument, for the message.
+
+    Raises TypeError for anything else.
+    """
     values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value) if np.iterable(value) else ()
     if len(values) != 2 or not all(isinstance(v, (int, np.integer)) for v in values):
         raise TypeError(f"{name} is a whole number or a pair (vertical, horizontal), got {value!r}")
@@ -17,13 +23,15 @@ def pair(value, name):
 
 @dataclass(frozen=True)
 class Window:
-    """A window sliding over pictures.
+    """A window that slides over images.
 
-    output = floor or ceil((input + before + after - dilation (kernel - 1) - 1) / stride) + 1      in each direction
+        output = floor or ceil((input + before + after - dilation (kernel - 1) - 1) / stride) + 1      in each direction
 
-    Fields are pairs (vertical, horizontal); padding is ((top, bottom), (left, right)). `padded` is the size of the
-    array that all windows fit into, the picture standing at `inside`: padding, and what ceil mode's last windows
-    reach beyond it.
+    size, kernel, stride, dilation, output: pixels, (vertical, horizontal).
+    padding: pixels, ((top, bottom), (left, right)).
+
+    `padded` is the size of the array that all windows fit into, with the image at `inside`: padding, and what the last
+    windows of ceil mode reach beyond it.
     """
 
     size: tuple[int, int]
@@ -35,7 +43,15 @@ class Window:
 
     @classmethod
     def over(cls, shape, kernel_size, stride=1, padding=0, dilation=1, ceil_mode=False):
-        """The window over pictures of `shape` (..., H, W). ValueError where not one fits, or a number is impossible."""
+        """The window over images of a shape.
+
+        shape: (..., H, W).
+        kernel_size, stride, dilation: pixels, an int or a pair.
+        padding: in any form of check_padding.
+        ceil_mode: whether the output size is rounded up.
+
+        Raises ValueError where not one window fits, and for impossible numbers.
+        """
         size = tuple(shape[-2:])
         kernel, stride, dilation = pair(kernel_size, "kernel_size"), pair(stride, "stride"), pair(dilation, "dilation")
         if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
@@ -52,7 +68,15 @@ class Window:
 
     @classmethod
     def over_pool(cls, shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
-        """The window of a pooling layer: stride defaults to kernel_size, padding is at most half the window."""
+        """The window of a pooling layer.
+
+        shape: (N, C, H, W).
+        kernel_size, padding, dilation: pixels, an int or a pair; padding is at most half the window.
+        stride: likewise, kernel_size if None.
+        ceil_mode: whether the output size is rounded up.
+
+        Raises ValueError for other shapes, too much padding, and as Window.over.
+        """
         if len(shape) != 4:
             raise ValueError(f"pooling needs input (N, C, H, W), got {shape}")
         kernel, padding = pair(kernel_size, "kernel_size"), pair(padding, "padding")
@@ -63,7 +87,7 @@ class Window:
 
     @property
     def padded(self):
-        """(height, width) of a picture with its margins, large enough for every window."""
+        """(height, width) of an image with its margins, large enough for every window."""
         return tuple(
             max(before + n, s * (out - 1) + d * (k - 1) + 1)
             for n, k, s, (before, _), d, out in zip(
@@ -73,11 +97,11 @@ class Window:
 
     @property
     def inside(self):
-        """Where the picture itself stands in the padded one: two slices."""
+        """The place of the image in the padded one: two slices."""
         return tuple(slice(before, before + n) for (before, _), n in zip(self.padding, self.size, strict=True))
 
     def taps(self):
-        """For each place of the kernel, in C order, the slices of the padded picture it meets: one pixel an output."""
+        """For each place of the kernel, in C order, the slices of the padded image under it: one pixel per output."""
         (kh, kw), (sh, sw), (dh, dw), (oh, ow) = self.kernel, self.stride, self.dilation, self.output
         for u in range(kh):
             for v in range(kw):
@@ -86,7 +110,7 @@ class Window:
                 yield rows, columns
 
     def first_inside(self):
-        """For each output place, the number of the first kernel place that meets the picture (OH, OW)."""
+        """For each output pixel the number of the first kernel place that lies on the image, (OH, OW)."""
         skipped = [
             np.maximum(-((s * np.arange(out) - before) // d), 0)
             for s, (before, _), d, out in zip(self.stride, self.padding, self.dilation, self.output, strict=True)
@@ -94,7 +118,10 @@ class Window:
         return skipped[0][:, None] * self.kernel[1] + skipped[1]
 
     def counts(self, include_padding):
-        """How many pixels each window holds (OH, OW): with padding as torch counts them, or of the picture only."""
+        """Pixels in each window, (OH, OW).
+
+        include_padding: whether padding counts, as in torch, or the image only.
+        """
         each = []
         for n, k, s, (before, after), d, out in zip(
             self.size, self.kernel, self.stride, self.padding, self.dilation, self.output, strict=True
@@ -106,9 +133,12 @@ class Window:
 
 
 def check_padding(padding):
-    """Padding in one of its forms: "valid", "same", or ((top, bottom), (left, right)), from a number or a pair too.
+    """Padding in one of its forms, checked.
 
-    A number or a pair comes back as a pair, for a representation like torch's. ValueError, TypeError for other values.
+    padding: "valid", "same", an int, a pair, or ((top, bottom), (left, right)), in pixels.
+
+    Returns a word as it is, an int or a pair as a pair, four sides as they are. Raises ValueError or TypeError for
+    other values.
     """
     if isinstance(padding, str):
         if padding not in ("valid", "same"):

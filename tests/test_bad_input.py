@@ -90,14 +90,14 @@ def test_gradcheck_and_the_list_of_commands(refused):
     assert re.search("unknown operation 'conv5d'; there are .*conv2d.*relu", message)
     assert re.search("unknown backend 'tpu'; there are numpy", refused("--backend", "tpu", main=gradcheck.main))
     assert re.search("--tolerance.*--help lists", refused("--tolerance", "1", main=gradcheck.main))
-    assert re.search("no 'fly'; .*there are: train, .*gradcheck", refused("fly", main=front.main))
-    assert re.search("no '--fly'; .*there are: train, .*gradcheck", refused("--fly", main=front.main))
+    assert re.search("no command 'fly'; there are: train, .*gradcheck", refused("fly", main=front.main))
+    assert re.search("no command '--fly'; there are: train, .*gradcheck", refused("--fly", main=front.main))
 
 
 def test_as_processes(tmp_path):
     """The same through the front door: what the shell sees."""
     for module, arguments, expected in (
-        ("minialex", ["fly"], "no 'fly'"),
+        ("minialex", ["fly"], "no command 'fly'"),
         ("minialex.gradcheck", ["conv5d"], "unknown operation 'conv5d'"),
         ("minialex.train", ["--model", "vgg"], "'vgg'"),
         ("minialex.train", ["--resume", "nowhere"], "there is no run folder nowhere"),

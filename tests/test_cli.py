@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -131,7 +132,7 @@ def test_the_list_of_commands():
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.startswith(f"minialex {minialex.__version__}\n")
     for name, line in front.COMMANDS.items():
-        assert f"python -m minialex.{name}" in done.stdout and line in done.stdout
+        assert f"  minialex {name:<10} {line}\n" in done.stdout
         assert importlib.util.find_spec(f"minialex.{name}"), f"there is no command {name}"
 
 
@@ -141,11 +142,25 @@ def test_every_command_explains_itself():
         assert done.returncode == 0 and done.stdout.startswith(f"usage: python -m minialex.{name}"), done.stderr
 
 
+@pytest.mark.parametrize("command", front.COMMANDS)
+def test_the_console_command_runs_every_command(command, capsys, monkeypatch):
+    """`minialex train --help` is `python -m minialex.train --help`, under its own name."""
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/minialex", command, "--help"])
+    with pytest.raises(SystemExit) as exit:
+        front.console()
+    assert exit.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: minialex {command} ")
+
+
+def test_the_console_command_passes_on_errors_and_exit_codes(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["minialex", "summary", "vgg"])
+    assert front.console() == 2
+    assert re.match(r"error: .*'vgg'.*alexnet", capsys.readouterr().err)
+
+
 def test_unknown_commands(capsys):
     assert cli.run(front.main, ["fly"]) == 2
-    assert "no 'fly'" in capsys.readouterr().err
-    assert cli.run(front.main, ["train"]) == 2
-    assert "it is python -m minialex.train" in capsys.readouterr().err
+    assert "there is no command 'fly'; there are: train, " in capsys.readouterr().err
     assert cli.run(front.main, ["--version"]) == 0
     assert capsys.readouterr().out == f"minialex {minialex.__version__}\n"
 

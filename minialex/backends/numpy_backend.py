@@ -1,8 +1,8 @@
-"""The reference backend: every layer's forward and backward on raw arrays, as plainly as NumPy can say it.
+"""The reference backend: forward and backward of every layer on raw arrays, as plainly as NumPy allows.
 
-Other backends are measured against this file and override what they do better. It speaks to `self.xp`, the
-array module, so that it also runs on whatever else follows NumPy's interface. Convolution and normalisation work
-through the batch a picture or a few at a time: the pieces stay in the processor's cache, one buffer serves them all.
+Other backends are measured against this file and override what they do faster. It is written with `self.xp`, the array
+module, so that it also runs on other modules with NumPy's interface. Convolution and normalisation work through the
+batch one image or a few at a time: the pieces stay in the processor's cache, and one buffer serves them all.
 """
 
 from __future__ import annotations
@@ -19,16 +19,23 @@ _CHUNK = 1 << 15  # elements an optimiser updates at a time: its temporaries sta
 
 
 class NumPyBackend(Backend):
-    """Methods come in pairs, `f` and `f_backward`. A forward that its backward needs something of returns
-    (y, saved), and what `saved` holds only that pair knows."""
+    """The methods of every backend, in pairs `f` and `f_backward`.
+
+    A forward whose backward needs something returns (y, saved); only that pair knows what `saved` holds. `needs` says,
+    for each input, whether its gradient is wanted. Shapes: x (N, C, H, W), w (O, C / groups, KH, KW), b (O,), unless
+    given otherwise.
+    """
 
     name = "numpy"
     xp = np
 
     def asarray(self, data, dtype=None):
-        """An array of this backend, C-contiguous; without a dtype Python floats become float32, arrays keep theirs.
+        """An array of this backend, C-contiguous.
 
-        TypeError for anything that is not numbers.
+        data: an array, number or nested list.
+        dtype: if None, arrays keep theirs and Python floats become float32.
+
+        Raises TypeError for what is not numbers.
         """
         array = self.xp.asarray(data, order="C")
         if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
@@ -43,7 +50,7 @@ class NumPyBackend(Backend):
         return array
 
     def add_at(self, target, index, values):
-        """target[index] += values, in place, an element that the index names twice getting both."""
+        """target[index] += values, in place, where an element that the index names twice receives both."""
         self.xp.add.at(target, index, values)
 
     # ------------------------------------------------------------------------------ activation

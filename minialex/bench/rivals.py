@@ -170,9 +170,9 @@ def _layer(layer):
             )
         case nn.AdaptiveAvgPool2d():
             return torch.nn.AdaptiveAvgPool2d(layer.output_size)
-        case nn.LocalResponseNorm() if not layer.ours["within_channel"] and layer.ours["groups"] == 1:
+        case nn.LocalResponseNorm() if not layer.within_channel and layer.groups == 1:
             # torch divides alpha by the size of the window
-            alpha = layer.alpha * (layer.size if layer.ours["alpha_over"] == "element" else 1)
+            alpha = layer.alpha * (layer.size if layer.alpha_over == "element" else 1)
             return torch.nn.LocalResponseNorm(layer.size, alpha, layer.beta, layer.k)
         case nn.Dropout():
             return torch.nn.Dropout(layer.p)

@@ -160,10 +160,10 @@ def _(layer: nn.AdaptiveAvgPool2d, graph, row, x):
 @_emit.register
 def _(layer: nn.LocalResponseNorm, graph, row, x):
     """ONNX's LRN, which divides alpha by n, over channels; composed of other operators over places of the same map."""
-    name, n, ours = row.name, layer.size, layer.ours
-    cells = n * n if ours["within_channel"] else n
-    alpha = layer.alpha * (cells if ours["alpha_over"] == "element" else 1)
-    if ours["within_channel"]:
+    name, n = row.name, layer.size
+    cells = n * n if layer.within_channel else n
+    alpha = layer.alpha * (cells if layer.alpha_over == "element" else 1)
+    if layer.within_channel:
         before, after = n // 2, (n - 1) // 2
         squares = graph.add("Mul", f"{name}.squares", x, x)
         mean = graph.add(
@@ -181,7 +181,7 @@ def _(layer: nn.LocalResponseNorm, graph, row, x):
         return graph.add("Div", name, x, power)
     if n % 2 == 0:
         raise ValueError(f"ONNX's window over {n} channels begins one channel later: only odd sizes are the same")
-    groups, (channels, height, width) = ours["groups"], row.input
+    groups, (channels, height, width) = layer.groups, row.input
     if groups > 1:  # each group as a picture of its own
         apart = graph.array(f"{name}.apart", (-1, channels // groups, height, width), np.int64)
         x = graph.add("Reshape", f"{name}.groups", x, apart)

@@ -197,9 +197,9 @@ def _forward(x, w, b, places, block, needs=(True, True, True)):
         return backends.get_backend().conv2d(x, w, b, Window.over(x.shape, w.shape[2:]), len(places), needs)
 
 
-def _backward(x, w, gy, places, block, needs=(True, True, True), kept=(True, True)):
-    """kept: whether x and w are there, or None in their place."""
-    saved = x.shape, w.shape, x if kept[0] else None, w if kept[1] else None
+def _backward(x, w, gy, places, block, needs=(True, True, True), saves=(True, True)):
+    """saves: whether x and w are there, or None in their place."""
+    saved = x.shape, w.shape, x if saves[0] else None, w if saves[1] else None
     with _given(places, block):
         window = Window.over(x.shape, w.shape[2:])
         return backends.get_backend().conv2d_backward(gy, saved, window, len(places), needs)

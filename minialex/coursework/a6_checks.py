@@ -100,7 +100,7 @@ def _settings(model):
     numbers = {}
     for name, layer in model.named_children():
         if isinstance(layer, nn.LocalResponseNorm):
-            over_element = layer.ours["alpha_over"] == "element"
+            over_element = layer.alpha_over == "element"
             numbers[name] = np.array((layer.size, layer.alpha, layer.beta, layer.k, over_element), np.float64)
         elif isinstance(layer, nn.Dropout):
             numbers[name] = np.array((layer.p, layer.inverted), np.float64)

@@ -1,6 +1,11 @@
-"""The differentiable functions: each does its forward through the backend and defines its backward right below.
+"""The differentiable functions: each computes its result and defines its own backward.
 
-In every docstring `gy` is the gradient arriving from above, and `gx`, `gw`, `gb` those leaving.
+In every docstring `gy` is the gradient of the result, and `gx`, `gw`, `gb`, `ga` those of the inputs.
+
+Where is the derivative? An operation whose arithmetic is worth a kernel (linear, conv2d, pooling, both normalisations,
+log_softmax, cross_entropy, relu, dropout) calls a pair of backend methods, `f` and `f_backward`: both are in
+backends/numpy_backend.py, and faster backends override both. Every other operation is written with the array module
+`xp` of its backend (numpy, or cupy), and its derivative stands right below its result.
 """
 
 from .activation import dropout, leaky_relu, relu, sigmoid, tanh

@@ -1,4 +1,4 @@
-"""Non-linearities and dropout."""
+"""Activation functions and dropout."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from .arithmetic import floating
 
 
 def relu(input, inplace=False):
-    """Rectified linear unit.   y = max(x, 0)      gx = gy where y > 0, else 0.
+    """Rectified linear unit.
 
-    inplace: write over x, as torch does: saves a pass and an array where the operation that made x does not
-    need it again (backward raises RuntimeError where it does).
+        y = max(x, 0)      gx = gy where y > 0, else 0
+
+    input: any shape.
+    inplace: write the result into the input's array, as torch does: saves a pass over memory and an array.
+
+    Returns a Tensor of the input's shape. Raises RuntimeError in backward where inplace overwrote a value that the
+    operation before needs, and at once on a leaf that requires a gradient.
+    Nair and Hinton 2010; Krizhevsky et al. 2012, section 3.1.
     """
     backend = common_backend(input)
     if inplace:
@@ -21,13 +27,18 @@ def relu(input, inplace=False):
     def backward(gy):
         return (backend.relu_backward(gy, y),)
 
-    return (
-        input.rewritten_by(backward, name="relu") if inplace else Tensor.from_operation(y, backward, input, name="relu")
-    )
+    if inplace:
+        return input.rewritten_by(backward, name="relu")
+    return Tensor.from_operation(y, backward, input, name="relu")
 
 
 def tanh(input):
-    """Hyperbolic tangent.   y = tanh(x)      gx = gy (1 - y^2)."""
+    """Hyperbolic tangent.
+
+        y = tanh(x)      gx = gy (1 - y^2)
+
+    input: any shape; integers become float32.
+    """
     input = floating(input)
     y = input.backend.xp.tanh(input.data)
 
@@ -38,16 +49,22 @@ def tanh(input):
 
 
 def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
-    """Zero each element with probability p in training.
+    """Zero each element with probability p, in training.
 
-                   in training          in evaluation
-    inverted       y = x m / (1 - p)    y = x              torch, Keras
-    not inverted   y = x m              y = x (1 - p)      Krizhevsky et al. 2012, section 4.2
+                       in training          in evaluation
+        inverted       y = x m / (1 - p)    y = x              torch, Keras
+        not inverted   y = x m              y = x (1 - p)      Krizhevsky et al. 2012, section 4.2
 
-    m_i = 1 with probability 1 - p, else 0      gx = gy times whatever multiplied x
+        m_i = 1 with probability 1 - p, else 0      gx = gy times whatever multiplied x
 
-    generator: where the mask comes from (default: `minialex.random.default_generator`). The mask is a function
-    of (seed, call) and is drawn again in backward, so nothing is stored. ValueError unless 0 <= p <= 1.
+    input: any shape.
+    p: probability from 0 to 1 that an element is dropped.
+    training: whether to drop; False computes what evaluation uses.
+    inverted: whether to scale in training rather than in evaluation.
+    generator: a random.Generator that the mask comes from; random.default_generator if None.
+
+    Returns a Tensor of the input's shape. The mask depends on (seed, call) of the generator alone and is drawn again in
+    backward, so nothing is stored. Raises ValueError where p is not a probability.
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout's p is a probability from 0 to 1, got {p}")
@@ -73,7 +90,12 @@ def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
 
 
 def sigmoid(input):
-    """Logistic function.   y = 1 / (1 + e^-x)      gx = gy y (1 - y)."""
+    """Logistic function.
+
+        y = 1 / (1 + e^-x)      gx = gy y (1 - y)
+
+    input: any shape; integers become float32.
+    """
     input = floating(input)
     xp, x = input.backend.xp, input.data
     e = xp.exp(-xp.abs(x))  # at most 1, so that nothing overflows
@@ -86,9 +108,15 @@ def sigmoid(input):
 
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
-    """ReLU that lets a little through.   y = x where x > 0, else slope x      gx = gy where x > 0, else slope gy.
+    """ReLU with a small slope for negative values.
 
-    inplace: write over x, as `relu` does; ValueError for a negative slope then, as in torch.
+        y = x where x > 0, else negative_slope x      gx = gy where x > 0, else negative_slope gy
+
+    input: any shape.
+    negative_slope: the slope below 0.
+    inplace: write the result into the input's array, as `relu` does.
+
+    Raises ValueError for a negative slope with inplace, as torch does.
     """
     x, xp = input.data, input.backend.xp
     if inplace and negative_slope < 0:

@@ -1,4 +1,4 @@
-"""Arithmetic, element by element with broadcasting, and the matrix product."""
+"""Element-wise arithmetic with broadcasting, and the matrix product."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from ..tensor import Tensor, common_backend
 
 
 def unbroadcast(gradient, shape):
-    """Sum out what broadcasting had repeated, so that a gradient has its operand's shape again.
+    """Sum a gradient over the axes that broadcasting had repeated, so that it has its operand's shape again.
 
-    Broadcasting copies a value along new and stretched axes; the gradient of a copied value is the sum
-    over its copies.
+    Broadcasting copies a value along new and stretched axes; the gradient of a copied value is the sum over its copies.
+
+    gradient: an array of the broadcast shape.
+    shape: of the operand.
+
+    Returns an array of that shape: the gradient itself where nothing was broadcast.
     """
     new = gradient.ndim - len(shape)
     stretched = tuple(new + i for i, n in enumerate(shape) if n == 1 and gradient.shape[new + i] != 1)
@@ -56,12 +60,21 @@ def _common_dtype(backend, operands):
 
 
 def floating(input):
-    """The tensor itself, or as float32 where it holds integers: what torch does before an exponential."""
+    """The tensor itself, or converted to float32 where it holds integers, as torch does before an exponential.
+
+    input: any shape.
+    """
     return input if input.dtype.kind == "f" else to(input, np.float32)
 
 
 def add(input, other, *, alpha=1):
-    """Sum.   y = a + alpha b      ga = gy, gb = alpha gy      a and b broadcast together."""
+    """Sum.
+
+        y = a + alpha b      ga = gy, gb = alpha gy
+
+    input, other: Tensors, arrays or numbers that broadcast together.
+    alpha: a number.
+    """
     a, b = _operands(input, other)
     shape_a, shape_b = a.shape, b.shape
     y = a.data + b.data if alpha == 1 else a.data + alpha * b.data
@@ -73,7 +86,13 @@ def add(input, other, *, alpha=1):
 
 
 def sub(input, other, *, alpha=1):
-    """Difference.   y = a - alpha b      ga = gy, gb = -alpha gy      a and b broadcast together."""
+    """Difference.
+
+        y = a - alpha b      ga = gy, gb = -alpha gy
+
+    input, other: Tensors, arrays or numbers that broadcast together.
+    alpha: a number.
+    """
     a, b = _operands(input, other)
     shape_a, shape_b = a.shape, b.shape
     y = a.data - b.data if alpha == 1 else a.data - alpha * b.data
@@ -85,7 +104,12 @@ def sub(input, other, *, alpha=1):
 
 
 def mul(input, other):
-    """Product.   y = a b      ga = gy b, gb = gy a      a and b broadcast together."""
+    """Product.
+
+        y = a b      ga = gy b, gb = gy a
+
+    input, other: Tensors, arrays or numbers that broadcast together.
+    """
     left, right = _operands(input, other)
     shape_a, shape_b = left.shape, right.shape
     a = left.data if right.requires_grad else None  # what the other's gradient does not need is not kept
@@ -100,7 +124,12 @@ def mul(input, other):
 
 
 def div(input, other):
-    """Quotient.   y = a / b      ga = gy / b, gb = -gy a / b^2      a and b broadcast together."""
+    """Quotient.
+
+        y = a / b      ga = gy / b, gb = -gy a / b^2
+
+    input, other: Tensors, arrays or numbers that broadcast together; integers become float32.
+    """
     left, right = _operands(input, other, fractions=True)
     a, b = left.data, right.data
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -114,7 +143,12 @@ def div(input, other):
 
 
 def neg(input):
-    """Negative.   y = -x      gx = -gy."""
+    """Negative.
+
+        y = -x      gx = -gy
+
+    input: any shape.
+    """
 
     def backward(gy):
         return (-gy,)
@@ -123,7 +157,11 @@ def neg(input):
 
 
 def pow(input, exponent):
-    """Power.   y = a^b      ga = gy b a^(b-1), gb = gy a^b ln(a)      a and b broadcast together.
+    """Power.
+
+        y = a^b      ga = gy b a^(b-1), gb = gy a^b ln(a)
+
+    input, exponent: Tensors, arrays or numbers that broadcast together.
 
     As in torch, ga is 0 where b = 0, and gb is 0 where a = 0 and b >= 0.
     """
@@ -146,7 +184,12 @@ def pow(input, exponent):
 
 
 def exp(input):
-    """Exponential.   y = e^x      gx = gy y."""
+    """Exponential.
+
+        y = e^x      gx = gy y
+
+    input: any shape; integers become float32.
+    """
     input = floating(input)
     with np.errstate(over="ignore"):
         y = input.backend.xp.exp(input.data)
@@ -158,7 +201,12 @@ def exp(input):
 
 
 def log(input):
-    """Natural logarithm.   y = ln(x)      gx = gy / x.   -inf at 0, NaN below, as in torch."""
+    """Natural logarithm: -inf at 0 and NaN below, as in torch.
+
+        y = ln(x)      gx = gy / x
+
+    input: any shape; integers become float32.
+    """
     input = floating(input)
     x, xp = input.data, input.backend.xp
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -172,7 +220,12 @@ def log(input):
 
 
 def sqrt(input):
-    """Square root.   y = x^(1/2)      gx = gy / (2 y).   NaN below 0, as in torch."""
+    """Square root: NaN below 0, as in torch.
+
+        y = x^(1/2)      gx = gy / (2 y)
+
+    input: any shape; integers become float32.
+    """
     input = floating(input)
     with np.errstate(invalid="ignore"):
         y = input.backend.xp.sqrt(input.data)
@@ -185,10 +238,15 @@ def sqrt(input):
 
 
 def matmul(input, other):
-    """Matrix product.   Y = A B      gA = gY B^T, gB = A^T gY.
+    """Matrix product.
 
-    (..., n, k) x (..., k, m) -> (..., n, m); the leading axes broadcast. A vector stands in as a row on the
-    left and as a column on the right, and its axis leaves the result. ValueError where the k differ.
+        Y = A B      gA = gY B^T, gB = A^T gY
+
+    input: (..., n, k); a vector (k,) stands for a row.
+    other: (..., k, m); a vector (k,) stands for a column.
+
+    Returns (..., n, m), where the leading axes broadcast and a vector's axis is left out. Raises ValueError where the k
+    differ.
     """
     left, right = _operands(input, other)
     a, b = left.data, right.data
@@ -217,9 +275,15 @@ def matmul(input, other):
 
 
 def to(input, target):
-    """The same values as another dtype or on another backend.   y = x      gx = gy, moved back.
+    """The same values in another dtype or on another backend.
 
-    target: a dtype, or a backend or its name; ValueError for anything else. A dtype of integers ends the gradient.
+        y = x      gx = gy, moved back
+
+    input: any shape.
+    target: a dtype, a backend, or the name of one.
+
+    Returns the input itself where there is nothing to change; a dtype of integers ends the gradient. Raises ValueError
+    for any other target.
     """
     home, dtype = input.backend, input.dtype
     if hasattr(target, "asarray") or target in backends.available():

@@ -1,4 +1,4 @@
-"""Axes named by numbers from either end, as arguments called `dim` are."""
+"""Arguments called `dim`: axes numbered from either end."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import operator
 
 
 def one_axis(dim, ndim):
-    """The axis counted from 0; IndexError for one that does not exist (a number without axes counts as having one).
+    """The axis `dim`, counted from 0.
 
-    TypeError for what is no whole number.
+    dim: an int, negative from the end.
+    ndim: axes of the tensor; a tensor without axes counts as having one, as in torch.
+
+    Raises IndexError for an axis that does not exist, TypeError where dim is not an int.
     """
     try:
         axis = operator.index(dim)
@@ -20,7 +23,13 @@ def one_axis(dim, ndim):
 
 
 def all_axes(dim, ndim):
-    """The axes counted from 0 that `dim`, a number or several, names; all for None and (). IndexError, ValueError."""
+    """The axes that `dim` names, counted from 0.
+
+    dim: an int or several; None and () stand for all axes.
+    ndim: axes of the tensor.
+
+    Returns a tuple of ints. Raises IndexError as one_axis, ValueError where an axis is named twice.
+    """
     if dim is None or dim == ():
         return tuple(range(ndim))
     dims = tuple(dim) if hasattr(dim, "__iter__") else (dim,)
@@ -30,6 +39,6 @@ def all_axes(dim, ndim):
     return axes if ndim else ()
 
 
-def kept(shape, axes):
+def keepdims_shape(shape, axes):
     """The shape with every reduced axis of length 1: what broadcasts back against x."""
     return tuple(1 if i in axes else n for i, n in enumerate(shape))

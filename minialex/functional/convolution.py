@@ -1,4 +1,4 @@
-"""The layers with weights: convolution and the fully connected layer."""
+"""Layers with weights: convolution and the fully connected layer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from ..window import Window
 def linear(input, weight, bias=None):
     """Fully connected layer.
 
-    y = x W^T + b                                      (..., in), (out, in), (out) -> (..., out)
-    gx = gy W      gW = sum gy^T x      gb = sum gy    (sums over all leading axes)
+        y = x W^T + b
+        gx = gy W      gW = sum gy^T x      gb = sum gy    (sums over all leading axes)
 
-    ValueError where `in` differs between x and W.
+    input: (..., in).
+    weight: (out, in).
+    bias: (out,), or None.
+
+    Returns (..., out). Raises ValueError where the shapes do not fit, TypeError where dtypes differ.
     """
     backend = common_backend(input, weight, bias)
     if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1]:
@@ -33,21 +37,27 @@ def linear(input, weight, bias=None):
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Convolution (as in all of deep learning: cross-correlation) of pictures with filters.
+    """Convolution, which as everywhere in deep learning is cross-correlation.
 
-    y[n, o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[n, c, i s + u d - p, j s + v d - p]
-    (u, v: a place in the kernel; s: stride, d: dilation, p: padding before the first pixel)
+        y[n, o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[n, c, i s + u d - p, j s + v d - p]
+        (u, v: a place in the kernel; s: stride, d: dilation, p: padding before the first pixel)
 
-    gx[n, c]       = each gy[n, o, i, j] w[o, c, u, v] added where its factor of x came from
-    gw[o, c, u, v] = sum over n, i, j of  gy[n, o, i, j] x[n, c, i s + u d - p, j s + v d - p]
-    gb[o]          = sum over n, i, j of  gy[n, o, i, j]
+        gx[n, c]       = each gy[n, o, i, j] w[o, c, u, v] added where its factor of x came from
+        gw[o, c, u, v] = sum over n, i, j of  gy[n, o, i, j] x[n, c, i s + u d - p, j s + v d - p]
+        gb[o]          = sum over n, i, j of  gy[n, o, i, j]
 
-    input (N, C, H, W), weight (O, C / groups, KH, KW), bias (O) -> (N, O, OH, OW), with
-    OH = floor((H + p_top + p_bottom - d (KH - 1) - 1) / s) + 1. Filters of group g see the channels of group g only.
+        OH = floor((H + p_top + p_bottom - d (KH - 1) - 1) / s) + 1
 
-    stride, dilation: a number or (vertical, horizontal). padding: those, ((top, bottom), (left, right)), "valid"
-    (none) or "same" (TensorFlow's rule: OH = ceil(H / s), the odd pixel at the bottom and right); pixels outside
-    are 0. ValueError where shapes, groups and window do not fit.
+    input: (N, C, H, W).
+    weight: (O, C / groups, KH, KW).
+    bias: (O,), or None.
+    stride, dilation: pixels, an int or (vertical, horizontal).
+    padding: pixels of zeros: an int, a pair, ((top, bottom), (left, right)), "valid" (none) or "same" (TensorFlow's
+        rule:
+        OH = ceil(H / s), the odd pixel at the bottom and right).
+    groups: equal blocks of channels; the filters of a group see its channels only.
+
+    Returns (N, O, OH, OW). Raises ValueError where shapes, groups and window do not fit, TypeError where dtypes differ.
     """
     backend = common_backend(input, weight, bias)
     if input.ndim != 4 or weight.ndim != 4:

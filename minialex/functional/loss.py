@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""Loss functions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from ..tensor import Tensor, common_backend
 def cross_entropy(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
 ):
-    """Softmax and negative log-likelihood in one, so that logits of +-1e4 neither overflow nor lose the gradient.
+    """Softmax and negative log-likelihood in one, exact for logits of +-1e4 too.
 
-    loss_n = -sum over c of  q_nc log p_nc        p = softmax(x)
-    gx_nc  = gy_n (p_nc sum over c' of q_nc' - q_nc)
-    q_nc   = w_c ((1 - s) [c = target_n] + s / C),   s = label_smoothing
+        loss_n = -sum over c of  q_nc log p_nc        p = softmax(x)
+        gx_nc  = gy_n (p_nc sum over c' of q_nc' - q_nc)
+        q_nc   = w_c ((1 - s) [c = target_n] + s / C),   s = label_smoothing
 
-    input (N, C) or (N, C, d1, ...), target (N, d1, ...) of whole numbers: classes, or ignore_index where a row does
-    not count. weight: w_c, a Tensor or array (C); 1 where left out. reduction: "mean" (divided by the sum of the
-    weights of the targets), "sum" or "none". ValueError for shapes that do not fit and labels out of range.
+    input: logits (N, C) or (N, C, d1, ...).
+    target: class labels, integers (N,) or (N, d1, ...).
+    weight: w_c, a Tensor or array (C); 1 if None.
+    size_average, reduce: torch's old arguments, refused.
+    ignore_index: the label of rows that do not count.
+    reduction: "mean" (divided by the sum of the targets' weights), "sum" or "none".
+    label_smoothing: s, a share from 0 to 1.
+
+    Returns the loss in nats: a Tensor without axes, or of the target's shape for "none". Raises ValueError for shapes
+        that do not fit and for labels that are no class.
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is a share from 0 to 1, got {label_smoothing}")
@@ -38,11 +45,18 @@ def cross_entropy(
 
 
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
-    """Negative log-likelihood of log-probabilities, as `log_softmax` gives them.
+    """Negative log-likelihood of log-probabilities, as log_softmax gives them.
 
-    loss_n = -w_c x_nc,   c = target_n        gx_nc = -gy_n w_c [c = target_n]
+        loss_n = -w_c x_nc,   c = target_n        gx_nc = -gy_n w_c [c = target_n]
 
-    input (N, C) or (N, C, d1, ...); the rest as in `cross_entropy`.
+    input: log-probabilities (N, C) or (N, C, d1, ...).
+    target: class labels, integers (N,) or (N, d1, ...).
+    weight: w_c, a Tensor or array (C); 1 if None.
+    size_average, reduce: torch's old arguments, refused.
+    ignore_index: the label of rows that do not count.
+    reduction: "mean" (divided by the sum of the targets' weights), "sum" or "none".
+
+    Returns the loss and raises as cross_entropy does.
     """
     setup = _rows(input, target, weight, size_average, ignore_index, reduce, reduction, "nll_loss")
     xp, rows, labels, valid, w, scale = setup
@@ -60,9 +74,15 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
 
 
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean"):
-    """Mean squared error.   loss = (x - t)^2, averaged, summed or as it is      gx = 2 (x - t) gy / n, gt = -gx.
+    """Mean squared error.
 
-    input and target broadcast together. ValueError for an unknown reduction.
+        loss = (x - t)^2, its mean, its sum or element by element      gx = 2 (x - t) gy / n, gt = -gx
+
+    input, target: Tensors that broadcast together.
+    size_average, reduce: torch's old arguments, refused.
+    reduction: "mean", "sum" or "none".
+
+    Raises ValueError for another reduction.
     """
     _check_reduction(size_average, reduce, reduction, "mse_loss")
     difference = input - target

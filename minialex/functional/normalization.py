@@ -8,16 +8,24 @@ from ..tensor import Tensor, check_dtypes, common_backend
 def local_response_norm(
     input, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False, groups=1
 ):
-    """Divide each activity by what its neighbours do: lateral inhibition.
+    """Divide each activation by a power of the energy of its neighbours: lateral inhibition.
 
-    y_i  = x_i d_i^-beta        d_i = k + a sum over j in window(i) of x_j^2
-    gx_i = gy_i d_i^-beta  -  2 a beta x_i sum over the c whose window holds i of  gy_c x_c d_c^(-beta - 1)
+        y_i  = x_i d_i^-beta        d_i = k + a sum over j in window(i) of x_j^2
+        gx_i = gy_i d_i^-beta  -  2 a beta x_i sum over the c whose window holds i of  gy_c x_c d_c^(-beta - 1)
 
-    window(i): the n = `size` channels from i - n//2 on at the same place, or, within_channel, the n x n places
-    from i - n//2 on in the same channel; what lies outside is absent. a = alpha / n (alpha / n^2 within_channel)
-    for alpha_over="window": torch, Caffe, cuda-convnet; a = alpha for "element": the paper, section 3.3, with
-    n = 5, alpha = 1e-4, beta = 0.75, k = 2. groups: windows stay inside each of so many equal blocks of channels,
-    as on the two GPUs of 2012. input (N, C, H, W); ValueError for other shapes and impossible settings.
+        window(i): the n channels from i - n//2 to i - n//2 + n - 1 at the same pixel, as far as they exist
+
+    input: (N, C, H, W).
+    size: n, in channels; within_channel, in pixels.
+    alpha: the weight of the squares. a = alpha / n for alpha_over="window" (torch, Caffe, cuda-convnet), alpha for
+        "element" (the paper).
+    beta, k: the exponent and the constant. The paper: n = 5, alpha = 1e-4, beta = 0.75, k = 2.
+    alpha_over: "window" or "element".
+    within_channel: whether the window is n x n pixels of the same channel instead; a = alpha / n^2 for "window" then.
+    groups: equal blocks of channels that windows do not cross, as on the two GPUs of 2012.
+
+    Returns a Tensor of the input's shape. Raises ValueError for other shapes and impossible settings.
+    Krizhevsky et al. 2012, section 3.3.
     """
     if input.ndim != 4:
         raise ValueError(f"local_response_norm needs input (N, C, H, W), got {input.shape}")
@@ -39,15 +47,23 @@ def local_response_norm(
 
 
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
-    """Bring every channel to mean 0 and std 1, then to an std and a mean that are learned.
+    """Normalise every channel over the batch, then scale and shift it by learned weights.
 
-    y = w z + b,   z = (x - mean) / sqrt(var + eps),   mean and var over all axes but the channels'
-    gb = sum gy      gw = sum gy z      gz = gy w
-    gx = (gz - mean(gz) - z mean(gz z)) / sqrt(var + eps)  in training,  gz / sqrt(var + eps)  with running statistics
+        y = w z + b,   z = (x - mean) / sqrt(var + eps),   mean and var over all axes but the channels'
+        gb = sum gy      gw = sum gy z      gz = gy w
+        gx = (gz - mean(gz) - z mean(gz z)) / sqrt(var + eps) in training, gz / sqrt(var + eps) in evaluation
 
-    input (N, C, ...). In training the batch's statistics are used, and the running ones, Tensors (C) or None, move:
-    running = (1 - momentum) running + momentum batch's, with the unbiased variance, as in torch. In evaluation the
-    running ones are used. ValueError for a single value a channel in training, and where statistics are missing.
+    input: (N, C, ...).
+    running_mean, running_var: Tensors (C), or None. Evaluation uses them; training uses the batch's statistics and
+        moves them:
+        running = (1 - momentum) running + momentum batch, with the unbiased variance, as in torch.
+    weight, bias: w and b, Tensors (C), or None for 1 and 0.
+    training: whether to use the batch's statistics.
+    momentum: how far the running statistics move in a batch.
+    eps: keeps the divisor above 0.
+
+    Returns a Tensor of the input's shape. Raises ValueError for a single value per channel in training, and for missing
+    or misshapen statistics.
     Ioffe and Szegedy, "Batch normalization", 2015.
     """
     backend = common_backend(input, running_mean, running_var, weight, bias)

@@ -1,4 +1,4 @@
-"""Pooling: one number for every window of every channel."""
+"""Pooling: one value for every window of every channel."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from ..window import Window, pair
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
     """Largest value in every window.
 
-    y[n, c, i, j] = max over u, v of  x[n, c, i s + u d - p, j s + v d - p]
-    gx            = each gy added at the place of its window's maximum (the first, where several tie)
+        y[n, c, i, j] = max over u, v of  x[n, c, i s + u d - p, j s + v d - p]
+        gx            = each gy added at the place of its window's maximum (the first of equal ones)
 
-    (N, C, H, W) -> (N, C, OH, OW). Windows overlap where stride < kernel_size (AlexNet: 3 and 2); the default
-    stride is kernel_size. Padding never wins. ceil_mode rounds the output size up, so that the last windows may
-    reach over the edge. ValueError where the window does not fit.
+    input: (N, C, H, W).
+    kernel_size: pixels, an int or (vertical, horizontal), as are the next three.
+    stride: pixels s between windows, kernel_size if None. A smaller stride makes windows overlap (AlexNet: 3 and 2).
+    padding: pixels p around the image, at most half the window; they are never the maximum.
+    dilation: pixels d between neighbouring places of the window.
+    ceil_mode: round the output size up, so that the last windows may reach over the edge.
+
+    Returns (N, C, OH, OW). Raises ValueError where the window does not fit.
+    Krizhevsky et al. 2012, section 3.4: overlapping pooling.
     """
     window = Window.over_pool(input.shape, kernel_size, stride, padding, dilation, ceil_mode)
     backend = common_backend(input)
@@ -33,12 +39,16 @@ def avg_pool2d(
 ):
     """Mean of every window.
 
-    y[n, c, i, j] = 1/d sum over u, v of  x[n, c, i s + u - p, j s + v - p]
-    gx            = gy / d added at every place of its window
+        y[n, c, i, j] = 1/D sum over u, v of  x[n, c, i s + u - p, j s + v - p]
+        gx            = gy / D added at every place of its window
 
-    (N, C, H, W) -> (N, C, OH, OW). d: the pixels of the window, padding counted (count_include_pad) or not, but
-    never what ceil_mode adds beyond the padding; divisor_override replaces it. cuda-convnet's average pooling
-    is ceil_mode=True, count_include_pad=False. ValueError where the window does not fit.
+    input: (N, C, H, W).
+    kernel_size, stride, padding, ceil_mode: as of max_pool2d.
+    count_include_pad: whether D counts the padding; what ceil_mode adds beyond it never counts.
+    divisor_override: a number to divide by instead of D.
+
+    Returns (N, C, OH, OW). cuda-convnet's average pooling is ceil_mode=True, count_include_pad=False. Raises ValueError
+    where the window does not fit.
     """
     window = Window.over_pool(input.shape, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override is not None and divisor_override == 0:
@@ -53,13 +63,17 @@ def avg_pool2d(
 
 
 def adaptive_avg_pool2d(input, output_size):
-    """Means of windows laid out so that the result has a given size.
+    """Means of windows chosen so that the result has a given size.
 
-    y[n, c, i, j] = mean of x[n, c] over rows floor(i H / OH) to ceil((i + 1) H / OH), columns alike    = R x C^T
-    gx            = R^T gy C
+        y[n, c, i, j] = mean of x[n, c] over rows floor(i H / OH) to ceil((i + 1) H / OH), columns likewise    = R x C^T
+        gx            = R^T gy C
 
     R (OH, H) and C (OW, W) hold 1 / length at the places of each window: averaging is a linear map.
-    (N, C, H, W) -> (N, C, OH, OW). output_size: a number or a pair, in which None keeps the input's size.
+
+    input: (N, C, H, W).
+    output_size: OH = OW, or (OH, OW), where None keeps the size of the input.
+
+    Returns (N, C, OH, OW). Raises ValueError for a negative size and for images without pixels.
     """
     if input.ndim != 4:
         raise ValueError(f"pooling needs input (N, C, H, W), got {input.shape}")

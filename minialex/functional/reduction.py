@@ -1,4 +1,4 @@
-"""Sums over axes, and what is made of sums of exponentials."""
+"""Sums, means and variances over axes; softmax and its relatives."""
 
 from __future__ import annotations
 
@@ -8,39 +8,56 @@ import numpy as np
 
 from ..tensor import Tensor, common_backend
 from .arithmetic import floating
-from .axes import all_axes, kept, one_axis
+from .axes import all_axes, keepdims_shape, one_axis
 
 
 def sum(input, dim=None, keepdim=False):
-    """Sum over the axes `dim` (all for None).   y = sum_i x_i      gx_i = gy."""
+    """Sum over axes.
+
+        y = sum_i x_i      gx_i = gy
+
+    input: any shape; integers are summed as int64.
+    dim: an axis, several, or None for all.
+    keepdim: whether reduced axes stay, with length 1.
+    """
     shape, axes, xp = input.shape, all_axes(dim, input.ndim), input.backend.xp
 
     def backward(gy):
-        return (xp.broadcast_to(gy.reshape(kept(shape, axes)), shape),)
+        return (xp.broadcast_to(gy.reshape(keepdims_shape(shape, axes)), shape),)
 
     dtype = None if input.dtype.kind == "f" else np.int64
     return Tensor.from_operation(input.data.sum(axis=axes, dtype=dtype, keepdims=keepdim), backward, input, name="sum")
 
 
 def mean(input, dim=None, keepdim=False):
-    """Mean over the axes `dim` (all for None).   y = 1/n sum_i x_i      gx_i = gy / n."""
+    """Mean over axes.
+
+        y = 1/n sum_i x_i      gx_i = gy / n
+
+    input: any shape; integers become float32.
+    dim: an axis, several, or None for all.
+    keepdim: whether reduced axes stay, with length 1.
+    """
     input = floating(input)
     shape, axes, xp = input.shape, all_axes(dim, input.ndim), input.backend.xp
     count = math.prod(shape[a] for a in axes)
 
     def backward(gy):
-        return (xp.broadcast_to(gy.reshape(kept(shape, axes)) / max(count, 1), shape),)
+        return (xp.broadcast_to(gy.reshape(keepdims_shape(shape, axes)) / max(count, 1), shape),)
 
     total = input.data.sum(axis=axes, keepdims=keepdim)
     return Tensor.from_operation(total / count if count else total * math.nan, backward, input, name="mean")
 
 
 def log_softmax(input, dim):
-    """Logarithm of softmax along the axis `dim`.
+    """Logarithm of the softmax along an axis.
 
-    y_i = x_i - log sum_j exp(x_j)      gx = gy - softmax(x) sum_j gy_j
+        y_i = x_i - log sum_j exp(x_j)      gx = gy - softmax(x) sum_j gy_j
 
     Computed as (x - m) - log sum exp(x - m) with m = max x, so that no exponential overflows.
+
+    input: any shape; integers become float32.
+    dim: the axis.
     """
     axis, backend = one_axis(dim, input.ndim), common_backend(input)
     input = floating(input)
@@ -53,7 +70,13 @@ def log_softmax(input, dim):
 
 
 def softmax(input, dim):
-    """Probabilities along the axis `dim`.   y_i = exp(x_i) / sum_j exp(x_j)      gx = y (gy - sum_j gy_j y_j)."""
+    """Probabilities along an axis.
+
+        y_i = exp(x_i) / sum_j exp(x_j)      gx = y (gy - sum_j gy_j y_j)
+
+    input: logits, any shape; integers become float32.
+    dim: the axis along which the probabilities sum to 1.
+    """
     axis, backend = one_axis(dim, input.ndim), common_backend(input)
     input = floating(input)
     y = backend.xp.exp(backend.log_softmax(input.data, axis)[0])
@@ -65,14 +88,20 @@ def softmax(input, dim):
 
 
 def logsumexp(input, dim, keepdim=False):
-    """Logarithm of a sum of exponentials over the axes `dim`.   y = log sum_i exp(x_i)      gx_i = gy softmax(x)_i.
+    """Logarithm of a sum of exponentials over axes.
+
+        y = log sum_i exp(x_i)      gx_i = gy softmax(x)_i
 
     Computed as m + log sum exp(x - m) with m = max x, so that no exponential overflows.
+
+    input: any shape; integers become float32.
+    dim: an axis or several.
+    keepdim: whether reduced axes stay, with length 1.
     """
     input = floating(input)
     x, xp = input.data, input.backend.xp
     axes = all_axes(dim, input.ndim)
-    full_shape = kept(x.shape, axes)
+    full_shape = keepdims_shape(x.shape, axes)
     m = x.max(axis=axes, keepdims=True, initial=-math.inf) if axes else x
     m = xp.where(xp.isfinite(m), m, x.dtype.type(0))  # all -inf: their sum is 0 and its logarithm -inf
     exponentials = xp.exp(x - m)
@@ -89,16 +118,20 @@ def logsumexp(input, dim, keepdim=False):
 
 
 def var(input, dim=None, *, correction=1, keepdim=False):
-    """Variance over the axes `dim` (all for None).
+    """Variance over axes.
 
-    y = 1 / (n - correction) sum_i (x_i - mean)^2      gx_i = gy 2 (x_i - mean) / (n - correction)
+        y = 1 / (n - correction) sum_i (x_i - mean)^2      gx_i = gy 2 (x_i - mean) / (n - correction)
 
-    correction=1 is the unbiased estimate, 0 the variance of these values. Where n <= correction the divisor is 0, as
-    in torch: NaN for a single value, else infinity.
+    input: any shape; integers become float32.
+    dim: an axis, several, or None for all.
+    correction: 1 for the unbiased estimate, 0 for the variance of these very values.
+    keepdim: whether reduced axes stay, with length 1.
+
+    Where n <= correction the divisor is 0, as in torch: NaN for a single value, else infinity.
     """
     input = floating(input)
     x, axes = input.data, all_axes(dim, input.ndim)
-    full_shape = kept(x.shape, axes)
+    full_shape = keepdims_shape(x.shape, axes)
     n = math.prod(x.shape[a] for a in axes)
     divisor = n - correction
     centred = x - x.sum(axis=axes, keepdims=True) / max(n, 1)

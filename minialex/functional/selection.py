@@ -1,4 +1,4 @@
-"""Functions that pick one of several values; the gradient goes to the one that was picked."""
+"""Functions that select one of several values; the gradient goes to the selected one."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ import numpy as np
 
 from ..tensor import Tensor
 from .arithmetic import _operands, unbroadcast
-from .axes import kept, one_axis
+from .axes import keepdims_shape, one_axis
 
 
 class ValuesAndIndices(NamedTuple):
-    """What max and min along an axis return: both tensors; only the values have a gradient."""
+    """The result of max and min along an axis: two tensors, of which only `values` has a gradient."""
 
     values: Tensor
     indices: Tensor
 
 
 def abs(input):
-    """Absolute value.   y = |x|      gx = gy sign(x), 0 at 0."""
+    """Absolute value.
+
+        y = |x|      gx = gy sign(x), 0 at 0
+
+    input: any shape.
+    """
     x, xp = input.data, input.backend.xp
 
     def backward(gy):
@@ -29,12 +34,22 @@ def abs(input):
 
 
 def maximum(input, other):
-    """The larger of each two.   y = max(a, b)      ga = gy where a > b, half of it where they tie; gb likewise."""
+    """The larger of each pair of elements.
+
+        y = max(a, b)      ga = gy where a > b, half of it where they are equal; gb likewise
+
+    input, other: Tensors, arrays or numbers that broadcast together.
+    """
     return _larger(input, other, 1, "maximum")
 
 
 def minimum(input, other):
-    """The smaller of each two.   y = min(a, b)      ga = gy where a < b, half of it where they tie; gb likewise."""
+    """The smaller of each pair of elements.
+
+        y = min(a, b)      ga = gy where a < b, half of it where they are equal; gb likewise
+
+    input, other: Tensors, arrays or numbers that broadcast together.
+    """
     return _larger(input, other, -1, "minimum")
 
 
@@ -52,9 +67,14 @@ def _larger(input, other, sign, name):
 
 
 def where(condition, input, other):
-    """Of each two, the first where the condition holds.   y = a or b      ga = gy there, gb = gy elsewhere.
+    """Elements of `input` where the condition holds, of `other` elsewhere.
 
-    condition: an array or Tensor of truth values; all three broadcast together.
+        y = a or b      ga = gy where the condition holds, gb = gy elsewhere
+
+    condition: a bool array or Tensor.
+    input, other: Tensors, arrays or numbers; all three broadcast together.
+
+    Raises TypeError where the condition is not bool.
     """
     left, right = _operands(input, other)
     a, b, xp = left.data, right.data, left.backend.xp
@@ -70,10 +90,16 @@ def where(condition, input, other):
 
 
 def clamp(input, min=None, max=None):
-    """Values below `min` and above `max` replaced by them.   y = min(max(x, low), high).
+    """Values limited to the range from `min` to `max`.
 
-    gx = gy where low <= x <= high; a bound that is a tensor gets gy where it took over. Where low > high, y = high.
-    min, max: numbers, arrays or tensors that broadcast; ValueError where both are left out.
+        y = min(max(x, low), high)      gx = gy where low <= x <= high, else 0
+
+    input: any shape.
+    min, max: the bounds: numbers, arrays or Tensors that broadcast, or None for no bound. A bound that is a Tensor
+        receives
+        gy where it replaced x. Where low > high, y = high.
+
+    Raises ValueError where both are None.
     """
     if min is None and max is None:
         raise ValueError("clamp needs min, max or both")
@@ -104,17 +130,24 @@ clip = clamp
 
 
 def max(input, dim=None, keepdim=False):
-    """Largest value: of all (dim=None), along an axis, or of two tensors (then `maximum`).
+    """Largest value: of all elements, along an axis, or of two tensors.
 
-    y = max_i x_i      gx = gy at the largest: shared evenly among equals for dim=None, all to the first along an axis
+        y = max_i x_i      gx = gy at the largest: shared by equal ones for dim=None, the first of them along an axis
 
-    Along an axis returns (values, indices). ValueError over no elements.
+    input: any shape.
+    dim: None for the largest of all, an axis, or a Tensor to compare with (then as `maximum`).
+    keepdim: whether the axis stays, with length 1.
+
+    Returns a Tensor, or ValuesAndIndices along an axis. Raises ValueError where there are no elements.
     """
     return _extreme(input, dim, keepdim, "max")
 
 
 def min(input, dim=None, keepdim=False):
-    """Smallest value: of all (dim=None), along an axis, or of two tensors (then `minimum`); otherwise as `max`."""
+    """Smallest value: of all elements, along an axis, or of two tensors; otherwise as `max`.
+
+    input, dim, keepdim: as of `max`.
+    """
     return _extreme(input, dim, keepdim, "min")
 
 
@@ -130,7 +163,7 @@ def _extreme(input, dim, keepdim, name):
     if not x.shape[axis]:
         raise ValueError(f"{name} along axis {dim} of shape {x.shape}, which has no elements")
     first = xp.expand_dims(getattr(xp, f"arg{name}")(x, axis=axis), axis)
-    full_shape = kept(x.shape, (axis,))
+    full_shape = keepdims_shape(x.shape, (axis,))
     shape = full_shape if keepdim else full_shape[:axis] + full_shape[axis + 1 :]
 
     def backward(gy):

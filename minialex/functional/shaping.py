@@ -1,4 +1,4 @@
-"""Other arrangements of the same elements. Views share the array of their input, and its version."""
+"""The same elements in another arrangement. Views share the array of their input, and its version."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ def _shares(y, x):
 
 
 def reshape(input, shape):
-    """The same elements in C order under another shape; one entry may be -1, to be worked out.
+    """The same elements, in C order, in another shape.
 
-    y = x      gx = gy in x's shape      ValueError where the counts differ.
+        y = x      gx = gy in x's shape
+
+    input: any shape.
+    shape: ints, one of which may be -1: computed from the others.
+
+    Returns a view where that is possible. Raises ValueError where the numbers of elements differ.
     """
     old = input.shape
     try:
@@ -37,7 +42,15 @@ def reshape(input, shape):
 
 
 def flatten(input, start_dim=0, end_dim=-1):
-    """Join the axes start_dim ... end_dim into one, in C order.   y = x      gx = gy in x's shape."""
+    """Join the axes from start_dim to end_dim into one, in C order.
+
+        y = x      gx = gy in x's shape
+
+    input: any shape.
+    start_dim, end_dim: the first and the last axis to join, both included.
+
+    Raises ValueError where start_dim comes after end_dim.
+    """
     old = input.shape or (1,)
     start, end = one_axis(start_dim, len(old)), one_axis(end_dim, len(old))
     if start > end:
@@ -46,7 +59,15 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 
 def permute(input, dims):
-    """Axes in a new order: axis i of y is axis dims[i] of x.   gx = gy, put back in order."""
+    """Axes in another order.
+
+        axis i of y is axis dims[i] of x      gx = gy with the axes in the old order
+
+    input: any shape.
+    dims: every axis once.
+
+    Returns a view. Raises ValueError where an axis is missing or named twice.
+    """
     axes = [one_axis(d, input.ndim) for d in dims]
     if sorted(axes) != list(range(input.ndim)):
         raise ValueError(f"permute needs each of the {input.ndim} axes once, got {tuple(dims)}")
@@ -59,7 +80,15 @@ def permute(input, dims):
 
 
 def transpose(input, dim0, dim1):
-    """Two axes exchanged.   gx = gy with the same two exchanged."""
+    """Two axes exchanged.
+
+        y = x      gx = gy, with the same two axes exchanged
+
+    input: any shape.
+    dim0, dim1: the axes.
+
+    Returns a view.
+    """
     axes = list(range(input.ndim))
     first, second = one_axis(dim0, input.ndim), one_axis(dim1, input.ndim)
     if axes:
@@ -72,11 +101,14 @@ def transpose(input, dim0, dim1):
 
 
 def getitem(input, index):
-    """The elements that NumPy's indexing chooses: slices (any step), whole numbers, None, ..., arrays, truth values.
+    """The elements selected by an index, as in NumPy.
 
-    y = x[index]      gx = 0 with gy added at [index]: an element chosen twice gets both gradients
+        y = x[index]      gx = 0, with gy added at [index]: an element selected twice receives both gradients
 
-    Slices and numbers give a view; arrays of indices (NumPy's, lists or integer and boolean Tensors) a copy.
+    input: any shape.
+    index: slices (of any step), ints, None, ..., integer and bool arrays, lists or Tensors, or a tuple of these.
+
+    Returns a view for slices and ints, else a copy. Raises IndexError where the index does not fit.
     """
     index = tuple(_raw(i) for i in index) if isinstance(index, tuple) else _raw(index)
     x, backend = input.data, input.backend
@@ -103,11 +135,18 @@ def _raw(index):
 
 
 def pad(input, pad, mode="constant", value=None):
-    """A margin of `value` (0 for None) around the last axes.
+    """A margin around the last axes.
 
-    pad: (before, after) of the last axis, then of the last but one ...: (left, right, top, bottom). A negative
-    number cuts off as much. gx = gy without the margin. ValueError for odd or too many numbers, and for any
-    mode but "constant".
+        y = x inside, value in the margin      gx = gy without the margin
+
+    input: any shape.
+    pad: (before, after) of the last axis, then of the last but one, and so on: (left, right, top, bottom), in elements.
+        A
+        negative number cuts off as many.
+    mode: "constant" only.
+    value: of the margin, 0 if None.
+
+    Raises ValueError for an odd or too long list, another mode, and where more is cut off than there is.
     """
     if mode != "constant":
         raise ValueError(f'pad has mode="constant" only, got {mode!r}')
@@ -133,10 +172,12 @@ def pad(input, pad, mode="constant", value=None):
 
 
 def concatenate(tensors, dim=0):
-    """Tensors put one behind another along an axis that exists; each gets its part of gy.
+    """Tensors joined along an existing axis; each receives its part of gy.
 
-    Of several dtypes the result has the widest. As in torch, a tensor of shape (0,) goes with all others.
-    ValueError where their other axes differ.
+    tensors: a sequence of Tensors that agree in all other axes; a tensor of shape (0,) goes with any, as in torch.
+    dim: the axis.
+
+    Returns a Tensor of the widest dtype. Raises ValueError where shapes do not fit.
     """
     tensors = _operands(*tensors)
     shapes = [t.shape for t in tensors]
@@ -161,7 +202,13 @@ cat = concatenate
 
 
 def stack(tensors, dim=0):
-    """Tensors of one shape side by side along a new axis; each gets its slice of gy. ValueError where they differ."""
+    """Tensors of one shape joined along a new axis; each receives its slice of gy.
+
+    tensors: a sequence of Tensors of one shape.
+    dim: where the new axis stands in the result.
+
+    Raises ValueError where the shapes differ.
+    """
     tensors = _operands(*tensors)
     shapes = [t.shape for t in tensors]
     if len(set(shapes)) != 1:

@@ -205,7 +205,7 @@ def _parse(argv):
         parser.add_argument(name, metavar=metavar, help=text, **how)
 
     count = cli.whole_number(1)
-    parser.usage = "python -m minialex.look RUN [RUN ...] [WHAT ...] [--OPTION VALUE ...]"
+    parser.usage = f"{parser.prog} RUN [RUN ...] [WHAT ...] [--OPTION VALUE ...]"
     option("things", "RUN", argparse.SUPPRESS, nargs="+")
     option("--layer", "NAME", "of filters: which convolution, conv1, conv2, ... (default: conv1)")
     which = "of features, gradient, neighbours: a file, or the number of a test picture; may be given several times"

@@ -144,9 +144,9 @@ def _(layer: nn.BatchNorm2d, shape):
 @_step.register
 def _(layer: nn.LocalResponseNorm, shape):
     _need_maps(shape)
-    if shape[0] % layer.ours["groups"]:
-        raise ValueError(f"groups={layer.ours['groups']} must divide {shape[0]} channels")
-    return shape, (layer.size, 1) if layer.ours["within_channel"] else ONE_PIXEL
+    if shape[0] % layer.groups:
+        raise ValueError(f"groups={layer.groups} must divide {shape[0]} channels")
+    return shape, (layer.size, 1) if layer.within_channel else ONE_PIXEL
 
 
 @_step.register

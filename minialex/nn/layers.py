@@ -14,7 +14,16 @@ from .module import Module, Parameter
 
 
 class Linear(Module):
-    """y = x W^T + b, weight (out_features, in_features). Initially both ~ U(-1/sqrt(in), 1/sqrt(in)), as in torch."""
+    """Fully connected layer.
+
+        y = x W^T + b
+
+    in_features, out_features: sizes of the last axis of the input and of the result.
+    bias: whether there is a b.
+
+    weight is (out_features, in_features). Initially weight and bias ~ U(-1/sqrt(in), 1/sqrt(in)), as in torch. Raises
+    ValueError for sizes below 1.
+    """
 
     def __init__(self, in_features, out_features, bias=True):
         super().__init__()
@@ -32,9 +41,15 @@ class Linear(Module):
 
 
 class Conv2d(Module):
-    """Convolution, weight (out_channels, in_channels / groups, KH, KW); see functional.conv2d.
+    """Convolution of images; see functional.conv2d.
 
-    Initially weight and bias ~ U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as in torch.
+    in_channels, out_channels: of the input and of the result.
+    kernel_size, stride, padding, dilation: pixels, an int or (vertical, horizontal); padding in all forms of conv2d.
+    groups: equal blocks of channels that are convolved apart.
+    bias: whether there is one.
+
+    weight is (out_channels, in_channels / groups, KH, KW). Initially weight and bias ~ U(-1/sqrt(fan_in),
+    1/sqrt(fan_in)), as in torch. Raises ValueError for sizes below 1 and groups that do not divide the channels.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True):
@@ -76,7 +91,10 @@ def _torch_initial_values(layer):
 
 
 class ReLU(Module):
-    """y = max(x, 0)"""
+    """Rectified linear unit, y = max(x, 0); see functional.relu.
+
+    inplace: write the result into the input's array.
+    """
 
     def __init__(self, inplace=False):
         super().__init__()
@@ -90,7 +108,11 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """y = x where x > 0, else negative_slope x"""
+    """y = x where x > 0, else negative_slope x; see functional.leaky_relu.
+
+    negative_slope: the slope below 0.
+    inplace: write the result into the input's array.
+    """
 
     def __init__(self, negative_slope=0.01, inplace=False):
         super().__init__()
@@ -104,14 +126,14 @@ class LeakyReLU(Module):
 
 
 class Sigmoid(Module):
-    """y = 1 / (1 + e^-x)"""
+    """Logistic function, y = 1 / (1 + e^-x)."""
 
     def forward(self, x):
         return functional.sigmoid(x)
 
 
 class Identity(Module):
-    """y = x, whatever it is given at construction: stands where a layer was taken out."""
+    """y = x, whatever arguments it was made with: stands in the place of a layer that was removed."""
 
     def __init__(self, *arguments, **options):
         super().__init__()
@@ -121,14 +143,18 @@ class Identity(Module):
 
 
 class Tanh(Module):
-    """y = tanh(x)"""
+    """Hyperbolic tangent, y = tanh(x)."""
 
     def forward(self, x):
         return functional.tanh(x)
 
 
 class MaxPool2d(Module):
-    """Largest value in every window; see functional.max_pool2d."""
+    """Largest value in every window; see functional.max_pool2d.
+
+    kernel_size, stride, padding, dilation: pixels, an int or (vertical, horizontal); stride is kernel_size if None.
+    ceil_mode: round the output size up.
+    """
 
     def __init__(self, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
         super().__init__()
@@ -147,7 +173,13 @@ class MaxPool2d(Module):
 
 
 class AvgPool2d(Module):
-    """Mean of every window; see functional.avg_pool2d."""
+    """Mean of every window; see functional.avg_pool2d.
+
+    kernel_size, stride, padding: pixels, an int or (vertical, horizontal); stride is kernel_size if None.
+    ceil_mode: round the output size up.
+    count_include_pad: whether padding counts in the mean.
+    divisor_override: a number to divide by instead.
+    """
 
     def __init__(
         self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
@@ -174,7 +206,10 @@ class AvgPool2d(Module):
 
 
 class AdaptiveAvgPool2d(Module):
-    """Means of windows laid out to give a result of output_size; see functional.adaptive_avg_pool2d."""
+    """Means of windows chosen so that the result has a given size; see functional.adaptive_avg_pool2d.
+
+    output_size: OH = OW, or (OH, OW), where None keeps the size of the input.
+    """
 
     def __init__(self, output_size):
         super().__init__()
@@ -188,12 +223,19 @@ class AdaptiveAvgPool2d(Module):
 
 
 class BatchNorm2d(Module):
-    """Normalise every channel over the batch, then scale and shift it by weights that are learned; see batch_norm.
+    """Normalise every channel over the batch, then scale and shift it by learned weights; see functional.batch_norm.
 
-    Keeps running statistics for evaluation: buffers running_mean and running_var (C), num_batches_tracked.
-    running = (1 - momentum) running + momentum batch's; momentum=None averages over all batches alike.
-    track_running_stats=False: the batch's statistics in evaluation too. affine=False: no weight, no bias;
-    bias=False: no bias.
+        running = (1 - momentum) running + momentum batch
+
+    num_features: channels C.
+    eps: keeps the divisor above 0.
+    momentum: how far the running statistics move in a batch; None averages all batches alike.
+    affine: whether there are a weight and a bias (C).
+    track_running_stats: whether there are running statistics; without them evaluation uses the batch's too.
+    bias: whether there is a bias.
+
+    Buffers: running_mean and running_var (C), num_batches_tracked. Raises ValueError for an input that is not (N, C, H,
+        W).
     """
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, *, bias=True):
@@ -226,26 +268,48 @@ class BatchNorm2d(Module):
 
 
 class LocalResponseNorm(Module):
-    """y = x / (k + a sum of squares over neighbours)^beta; see functional.local_response_norm."""
+    """Divide each activation by a power of the energy of its neighbours; see functional.local_response_norm.
+
+        y = x / (k + a sum of squares over neighbours)^beta
+
+    size, alpha, beta, k, alpha_over, within_channel, groups: as of functional.local_response_norm.
+    """
 
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False, groups=1):
         super().__init__()
         if alpha_over not in ("window", "element"):
             raise ValueError(f'LocalResponseNorm: alpha_over is "window" or "element", got {alpha_over!r}')
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-        self.ours = {"alpha_over": alpha_over, "within_channel": within_channel, "groups": groups}
+        self.alpha_over, self.within_channel, self.groups = alpha_over, within_channel, groups
 
     def forward(self, x):
-        return functional.local_response_norm(x, self.size, self.alpha, self.beta, self.k, **self.ours)
+        return functional.local_response_norm(
+            x,
+            self.size,
+            self.alpha,
+            self.beta,
+            self.k,
+            alpha_over=self.alpha_over,
+            within_channel=self.within_channel,
+            groups=self.groups,
+        )
 
     def extra_repr(self):
-        defaults = {"alpha_over": "window", "within_channel": False, "groups": 1}
-        ours = "".join(f", {name}={value}" for name, value in self.ours.items() if value != defaults[name])
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}{ours}"
+        text = f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+        text += f", alpha_over={self.alpha_over}" if self.alpha_over != "window" else ""
+        text += f", within_channel={self.within_channel}" if self.within_channel else ""
+        return text + (f", groups={self.groups}" if self.groups != 1 else "")
 
 
 class Dropout(Module):
-    """Zero activities at random in training; inverted=False is the paper's form; see functional.dropout."""
+    """Zero activations at random in training; see functional.dropout.
+
+    p: probability from 0 to 1 that an activation is dropped.
+    inverted: scale in training, as torch does; False scales in evaluation, as the paper does.
+    generator: a random.Generator for the masks; the default one if None.
+
+    Raises ValueError where p is not a probability.
+    """
 
     def __init__(self, p=0.5, *, inverted=True, generator=None):
         super().__init__()
@@ -261,7 +325,10 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """Join the axes start_dim ... end_dim into one: from maps to the fully connected layers."""
+    """Join axes into one: from maps to the fully connected layers.
+
+    start_dim, end_dim: the first and the last axis to join, both included.
+    """
 
     def __init__(self, start_dim=1, end_dim=-1):
         super().__init__()

@@ -9,7 +9,10 @@ from ..tensor import Tensor
 
 
 class Parameter(Tensor):
-    """A leaf tensor that a Module lists among its parameters: what an optimiser changes."""
+    """A leaf tensor that a Module lists among its parameters: what an optimiser changes.
+
+    data, requires_grad, dtype, backend: as of Tensor.
+    """
 
     __slots__ = ()
 
@@ -18,7 +21,7 @@ class Parameter(Tensor):
 
 
 class Module:
-    """A piece of a network: parameters, buffers and modules found among its attributes, and a `forward`."""
+    """A part of a network: parameters, buffers and modules found among its attributes, and a `forward`."""
 
     def __init__(self):
         for name in ("_parameters", "_buffers", "_modules"):
@@ -27,7 +30,7 @@ class Module:
         object.__setattr__(self, "_forward_hooks", {})
 
     def forward(self, *inputs):
-        """What the module computes; every kind of module writes its own."""
+        """What the module computes; every subclass defines its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *inputs, **options):
@@ -39,9 +42,11 @@ class Module:
         return output
 
     def register_forward_hook(self, hook):
-        """Call hook(module, inputs, output) after every forward; what it returns, unless None, replaces the output.
+        """Call hook(module, inputs, output) after every forward; a result that is not None replaces the output.
 
-        Returns a handle: `handle.remove()`, or the end of a `with` block, takes the hook off again.
+        hook: a function of the module, the tuple of its inputs and its output.
+
+        Returns a handle: `handle.remove()`, or the end of a `with handle:` block, removes the hook.
         """
         return Handle(self._forward_hooks, hook)
 
@@ -67,19 +72,34 @@ class Module:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def register_parameter(self, name, parameter):
-        """A Parameter, or None for one that this module might have but does not. TypeError for anything else."""
+        """Add a parameter, or None for one that this module could have and does not.
+
+        name: of the attribute.
+        parameter: a Parameter or None.
+
+        Raises TypeError for anything else.
+        """
         if not isinstance(parameter, Parameter | None):
             raise TypeError(f"parameter {name!r} must be a Parameter or None, got {type(parameter).__name__}")
         self._parameters[name] = parameter
 
     def register_buffer(self, name, value):
-        """A Tensor, or None, that belongs to the state but is not trained. TypeError for anything else."""
+        """Add a Tensor, or None, that belongs to the state but is not trained.
+
+        name: of the attribute.
+        value: a Tensor or None.
+
+        Raises TypeError for anything else.
+        """
         if not isinstance(value, Tensor | None):
             raise TypeError(f"buffer {name!r} must be a Tensor or None, got {type(value).__name__}")
         self._buffers[name] = value
 
     def named_modules(self, prefix=""):
-        """(name, module) of this module and all below it, in order; its own name is empty."""
+        """(name, module) of this module and of all below it, in order.
+
+        prefix: what every name begins with; this module's own name is the prefix alone.
+        """
         yield prefix, self
         for name, module in self.named_children():
             yield from module.named_modules(_join(prefix, name))
@@ -117,30 +137,38 @@ class Module:
         return self._named("_buffers")
 
     def train(self, mode=True):
-        """Training behaviour (dropout drops), or with False that of evaluation; returns self."""
+        """Switch to training behaviour (dropout drops), or with False to evaluation; returns self.
+
+        mode: whether to train.
+        """
         for _, module in self.named_modules():
             object.__setattr__(module, "training", mode)
         return self
 
     def eval(self):
-        """Behave as in evaluation; returns self."""
+        """Switch to evaluation behaviour; returns self."""
         return self.train(False)
 
     def requires_grad_(self, requires_grad=True):
-        """Switch the gradients of all parameters on, or off to freeze them; returns self."""
+        """Switch the gradients of all parameters on, or off to freeze them; returns self.
+
+        requires_grad: on or off.
+        """
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self):
-        """Forget all gradients."""
+        """Set the gradients of all parameters to None."""
         for parameter in self.parameters():
             parameter.grad = None
 
     def to(self, target):
         """Move all parameters and buffers to another backend or dtype, in place; returns self.
 
-        A dtype is for floating-point ones, counters keep theirs. TypeError for a dtype of integers.
+        target: a backend, its name, or a floating-point dtype; counters keep theirs.
+
+        Raises TypeError for a dtype of integers.
         """
         for home in ("_parameters", "_buffers"):
             for _, t in self._named(home):
@@ -158,10 +186,13 @@ class Module:
         return {name: t.data for named in (self.named_parameters(), self.named_buffers()) for name, t in named}
 
     def load_state_dict(self, state, strict=True):
-        """Copy arrays (or Tensors) into the parameters and buffers of the same names.
+        """Copy arrays into the parameters and buffers of the same names.
 
-        Returns (missing names, unexpected names). ValueError, before anything is changed: misshapen ones always,
-        missing and unexpected ones where strict.
+        state: name -> array or Tensor.
+        strict: whether a missing or an unexpected name is an error.
+
+        Returns (missing names, unexpected names). Raises ValueError, before anything is changed, for shapes that
+        differ, and for missing and unexpected names where strict.
         """
         own = dict(self.named_parameters()) | dict(self.named_buffers())
         missing = [name for name in own if name not in state]
@@ -189,7 +220,7 @@ class Module:
         return missing, unexpected
 
     def extra_repr(self):
-        """What stands between the parentheses in the representation."""
+        """What stands between the parentheses of the representation."""
         return ""
 
     def __repr__(self):
@@ -200,7 +231,11 @@ class Module:
 
 
 class Handle:
-    """Takes a forward hook off its module again."""
+    """Removes a forward hook from its module.
+
+    hooks: the module's hooks by number.
+    hook: the function to add.
+    """
 
     _numbers = itertools.count()
 
@@ -223,9 +258,13 @@ def _join(prefix, name):
 
 
 class Sequential(Module):
-    """Layers applied one after another: `Sequential(a, b)`, or with names `Sequential({"conv1": a, "relu1": b})`.
+    """Layers applied one after another.
 
-    A layer that cannot take what it is given is named in the ValueError.
+        Sequential(a, b)      or, with names,      Sequential({"conv1": a, "relu1": b})
+
+    layers: modules, or one dict of them.
+
+    Raises ValueError that names the layer which cannot take its input, TypeError for what is not a Module.
     """
 
     def __init__(self, *layers):

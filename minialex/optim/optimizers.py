@@ -8,9 +8,13 @@ import math
 class Optimizer:
     """What all optimisers share: groups of parameters with their settings, and a state for each parameter.
 
-    params: parameters, or a list of groups {"params": [...], "lr": ..., "weight_decay": ...}, where a group's
-    own settings go before the defaults. A parameter without a gradient is left alone. ValueError for no parameters,
-    one that stands there twice, unknown settings, and numbers that are impossible.
+    params: parameters, or a list of groups {"params": [...], "lr": ..., "weight_decay": ...}, whose own settings
+        override the
+        defaults. A parameter without a gradient is not changed.
+    defaults: the settings of groups that do not give their own.
+
+    Raises ValueError for no parameters, for one that is listed twice, for unknown settings and impossible numbers,
+    TypeError for what is not a Parameter.
     """
 
     def __init__(self, params, defaults):
@@ -40,19 +44,27 @@ class Optimizer:
         return group
 
     def check(self, group):
-        """ValueError where a group's settings are impossible; every optimiser knows its own."""
+        """Raise ValueError where a group's settings are impossible; each optimiser checks its own.
+
+        group: a dict of settings.
+        """
 
     def update(self, p, group, state):
-        """One step of one parameter in place; `state` is a dict of its own."""
+        """One step of one parameter, in place.
+
+        p: the Parameter, whose gradient is there.
+        group: the settings of its group.
+        state: a dict of its own, kept from step to step.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no update()")
 
     def zero_grad(self):
-        """Forget all gradients."""
+        """Set the gradients of all parameters to None."""
         for p in self._parameters:
             p.grad = None
 
     def step(self):
-        """Move every parameter that has a gradient, in place."""
+        """Update every parameter that has a gradient, in place."""
         index = -1
         for group in self.param_groups:
             for p in group["params"]:
@@ -71,7 +83,12 @@ class Optimizer:
         return {"state": {i: dict(s) for i, s in self.state.items() if s}, "param_groups": groups}
 
     def load_state_dict(self, state):
-        """Take over arrays (copied) and settings; ValueError where groups or shapes differ."""
+        """Take over arrays (copied) and settings.
+
+        state: what state_dict returned.
+
+        Raises ValueError where groups or shapes differ.
+        """
         sizes = [len(g["params"]) for g in self.param_groups]
         if [len(g["params"]) for g in state["param_groups"]] != sizes:
             raise ValueError(f"this optimiser state is of other parameters: the groups should hold {sizes} of them")
@@ -99,15 +116,23 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent with momentum.
 
-    g = gradient + weight_decay w
-    velocity="torch":   v = momentum v + (1 - dampening) g       w = w - lr v
-    velocity="paper":   v = momentum v + (1 - dampening) lr g    w = w - v
+        g = gradient + weight_decay w
+        velocity="torch":   v = momentum v + (1 - dampening) g       w = w - lr v
+        velocity="paper":   v = momentum v + (1 - dampening) lr g    w = w - v
 
-    The paper (Krizhevsky et al. 2012, section 5) has the rate inside the velocity, torch outside; while the rate
-    is constant both take the same path. After a change of rate the paper's velocity still carries the old one.
+    The paper has the learning rate inside the velocity, torch outside. While the rate is constant both take the same
+    path; after a change of rate the paper's velocity still carries the old one.
+
+    params: as of Optimizer.
+    lr: learning rate.
+    momentum: share of the velocity that a step keeps.
+    dampening: share of the gradient that does not enter the velocity.
+    weight_decay: L2 penalty.
     nesterov: w moves by g + momentum v (torch) or lr g + momentum v (paper) instead of v.
+    velocity: "torch" or "paper".
 
-    params and what raises what: see Optimizer.
+    Raises as Optimizer does, and ValueError for nesterov without momentum or with dampening.
+    Krizhevsky et al. 2012, section 5.
     """
 
     def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, velocity="torch"):
@@ -145,14 +170,21 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adaptive moments (Kingma and Ba 2015, algorithm 1).
+    """Adaptive moments.
 
-    g = gradient + weight_decay w
-    m = b1 m + (1 - b1) g            v = b2 v + (1 - b2) g^2          moving averages, which start from 0 and so are
-    m^ = m / (1 - b1^t)              v^ = v / (1 - b2^t)              too small at first: corrected at step t
-    w = w - lr m^ / (sqrt(v^) + eps)
+        g = gradient + weight_decay w
+        m = b1 m + (1 - b1) g            v = b2 v + (1 - b2) g^2          moving averages, which start from 0 and so are
+        m^ = m / (1 - b1^t)              v^ = v / (1 - b2^t)              too small at first: corrected at step t
+        w = w - lr m^ / (sqrt(v^) + eps)
 
-    params and what raises what: see Optimizer. betas: (b1, b2), each from 0 up to, not including, 1.
+    params: as of Optimizer.
+    lr: learning rate.
+    betas: (b1, b2), each at least 0 and below 1.
+    eps: keeps the divisor above 0.
+    weight_decay: L2 penalty.
+
+    Raises as Optimizer does.
+    Kingma and Ba 2015, algorithm 1.
     """
 
     decoupled = False  # whether the decay goes into the gradient, and so through the averages
@@ -178,9 +210,13 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay is apart from the gradient (Loshchilov and Hutter 2019, algorithm 2).
+    """Adam whose weight decay does not pass through the moving averages.
 
-    w = w - lr weight_decay w, then Adam's step with g = gradient
+        w = w - lr weight_decay w, then Adam's step with g = gradient
+
+    params, lr, betas, eps, weight_decay: as of Adam.
+
+    Loshchilov and Hutter 2019, algorithm 2.
     """
 
     decoupled = True

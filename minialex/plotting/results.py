@@ -24,8 +24,8 @@ def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
     """
     probabilities = softmax(logits)
     labels = np.asarray(dataset.labels)[: len(logits)]
-    said = probabilities.argmax(1)
-    mistakes, correct = _surest_of_each_kind(probabilities, said, labels), np.flatnonzero(said == labels)
+    predicted = probabilities.argmax(1)
+    mistakes, correct = _surest_of_each_kind(probabilities, predicted, labels), np.flatnonzero(predicted == labels)
     cells = columns * rows
     shown_mistakes = min(len(mistakes), max(cells // 2, cells - len(correct)))
     chosen = [*mistakes[:shown_mistakes], *correct[: cells - shown_mistakes]]
@@ -45,12 +45,12 @@ def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
     write(figure, path)
 
 
-def _surest_of_each_kind(probabilities, said, labels):
+def _surest_of_each_kind(probabilities, predicted, labels):
     """The indices of the mistakes: first the surest of every (class, taken for), then the second of every one ..."""
     seen, ranked = Counter(), []
     for index in np.argsort(-probabilities.max(1), kind="stable"):
-        if said[index] != labels[index]:
-            kind = labels[index], said[index]
+        if predicted[index] != labels[index]:
+            kind = labels[index], predicted[index]
             ranked.append((seen[kind], len(ranked), index))
             seen[kind] += 1
     return [index for *_, index in sorted(ranked)]
@@ -58,11 +58,11 @@ def _surest_of_each_kind(probabilities, said, labels):
 
 def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96, width=122, height=20):
     """One cell: a line above, the picture, and a bar for each of the likeliest classes beside it."""
-    said = probabilities.argmax()
-    if said == label:
+    predicted = probabilities.argmax()
+    if predicted == label:
         color, line = RIGHT, f"\N{CHECK MARK} {short(classes[label], 28)}"
     else:
-        color, line = WRONG, f"\N{BALLOT X} {short(classes[label], 11)}, not {short(classes[said], 11)}"
+        color, line = WRONG, f"\N{BALLOT X} {short(classes[label], 11)}, not {short(classes[predicted], 11)}"
     axes.text(x, y + 6, line, va="center", fontsize=9, color=color, fontweight="bold")
     top = y + 17
     tile(axes, image, x, top, size, color)
@@ -72,10 +72,10 @@ def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96,
     left = x + size + 8
     for row, c in enumerate(likely):
         bar = top + 1 + row * (size - 2) / max(bars, 1)
-        hue = RIGHT if c == label else WRONG if c == said else "#999999"
+        hue = RIGHT if c == label else WRONG if c == predicted else "#999999"
         axes.add_patch(Rectangle((left, bar), width, height, color=PALE, linewidth=0))
         axes.add_patch(Rectangle((left, bar), width * probabilities[c], height, color=tint(hue, 0.45), linewidth=0))
-        weight = "bold" if c in (label, said) else "normal"
+        weight = "bold" if c in (label, predicted) else "normal"
         middle = bar + height / 2
         axes.text(left + 4, middle, short(classes[c], 11), va="center", fontsize=8, color=INK, fontweight=weight)
         percent = f"{100 * probabilities[c]:.0f} %"

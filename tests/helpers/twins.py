@@ -99,9 +99,9 @@ class _LocalResponseNorm(torch.nn.Module):
     def __init__(self, layer):
         super().__init__()
         self.size, self.beta, self.k = layer.size, layer.beta, layer.k
-        self.within_channel, self.groups = layer.ours["within_channel"], layer.ours["groups"]
+        self.within_channel, self.groups = layer.within_channel, layer.groups
         cells = layer.size**2 if self.within_channel else layer.size
-        self.alpha = layer.alpha * cells if layer.ours["alpha_over"] == "element" else layer.alpha
+        self.alpha = layer.alpha * cells if layer.alpha_over == "element" else layer.alpha
 
     def forward(self, x):
         """torch divides alpha by the size of the window, and so does our code for the same map."""

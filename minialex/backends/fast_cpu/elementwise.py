@@ -54,14 +54,14 @@ def dropout(x, y, below, scale, seed, call, first):
 
 
 @kernel
-def sgd(p, g, v, lr, momentum, kept, weight_decay, nesterov, rate_inside):
-    """One step of gradient descent, see NumPyBackend.sgd; v is empty without momentum, kept = 1 - dampening."""
+def sgd(p, g, v, lr, momentum, fresh, weight_decay, nesterov, rate_inside):
+    """One step of gradient descent, see NumPyBackend.sgd; v is empty without momentum, fresh = 1 - dampening."""
     for i in range(len(p)):
         step = g[i] + weight_decay * p[i]
         if rate_inside:
             step = lr * step
         if len(v):
-            v[i] = momentum * v[i] + kept * step
+            v[i] = momentum * v[i] + fresh * step
             step = step + momentum * v[i] if nesterov else v[i]
         p[i] -= step if rate_inside else lr * step
 
