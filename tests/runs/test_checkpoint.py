@@ -220,3 +220,18 @@ with files.replacing(sys.argv[1]) as file:
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(OSError, match="cannot write .*nowhere.*No such file"):
         files.write_text(tmp_path / "nowhere" / "a.txt", "a")
+
+
+def test_the_first_format_is_read(tmp_path):
+    """Until version 2: `training` for the trainer's state; in the configuration a recipe's name, and "deviation"."""
+    saved = example(configuration={"model": "shapes_net", "recipe_name": "2012", "color_noise_by": "std", "epochs": 3})
+    arrays = checkpoint.to_arrays(saved)
+    tree = json.loads(arrays["checkpoint"].tobytes())
+    tree["version"] = 1
+    tree["training"] = tree.pop("trainer_state")
+    tree["configuration"] = {"model": "shapes_net", "recipe": "2012", "color_noise_by": "deviation", "epochs": 3}
+    arrays["checkpoint"] = np.frombuffer(json.dumps(tree).encode(), np.uint8)
+    np.savez(tmp_path / "old.npz", **arrays)
+    read = checkpoint.load(tmp_path / "old.npz")
+    same(read.trainer_state, saved.trainer_state)
+    assert read.configuration == saved.configuration

@@ -86,3 +86,11 @@ def test_what_fine_tuning_and_photographs_need_goes_there_and_back():
         Configuration.from_dict(values | {"dataset": "shapes"})
     with pytest.raises(ValueError, match="freeze should be a list of texts, got 'conv1'"):
         Configuration.from_dict(values | {"freeze": "conv1"})
+
+
+def test_a_configuration_of_the_first_format_is_read():
+    now = configured(parser().parse_args(["--model", "alexnet_2012", "--recipe", "2012"])).to_dict()
+    then = now | {"recipe": now["recipe_name"], "color_noise_by": "deviation"}
+    del then["recipe_name"]
+    assert Configuration.from_dict(then) == Configuration.from_dict(now)
+    assert Configuration.from_dict(then).recipe_name == "2012" and now["color_noise_by"] == "std"
