@@ -175,18 +175,20 @@ def test_top_level_holds_nothing_else():
     assert needed <= visible <= needed | {"kernels", "tutorials"}
 
 
-def test_readme_shows_the_set_up_first_and_examples_that_run(tmp_path):
+def test_readmes_show_the_set_up_first_and_examples_that_run(tmp_path):
     readme = (ROOT / "README.md").read_text()
     train, tests, *_ = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert train == "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/python -m minialex.train\n"
     assert tests == "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest\n"
-    network, operation, kernel = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    kernels = (ROOT / "kernels" / "README.md").read_text()
+    network, operation = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    (kernel,) = re.findall(r"^```python\n(.*?)^```", kernels, re.MULTILINE | re.DOTALL)
     printed = run(sys.executable, "-c", network, cwd=tmp_path, PYTHONPATH=str(ROOT)).splitlines()
     assert re.fullmatch(r"accuracy \d+\.\d %", printed[-1])
     printed = run(sys.executable, "-c", operation, cwd=tmp_path, PYTHONPATH=str(ROOT))
     assert re.match(r"error \d\.\de-\d\d in input 0", printed) and float(printed.split()[1]) < 1e-6
     if shutil.which("g++"):
         printed = run(sys.executable, "-c", kernel, cwd=tmp_path, PYTHONPATH=str(ROOT)).splitlines()
-        told = re.search(r"says, among others, `(.*?)`", readme, re.DOTALL)[1]
+        told = re.search(r"prints, among others, `(.*?)`", kernels, re.DOTALL)[1]
         assert " ".join(told.split()) in printed and printed[-1] == "32 loads, 32 stores"
     assert not list(tmp_path.iterdir()), "the examples leave files behind"
