@@ -7,7 +7,7 @@
 // The checked build (-DCHECKED) always uses fibers, and gives global<T>, SHARED and __syncthreads() classes that watch
 // every access: see checked.h.
 //
-// To step through a kernel: README, "CUDA without a GPU".
+// To step through a kernel: README.md beside this file, "Stepping through a kernel".
 
 #pragma once
 

@@ -329,8 +329,8 @@ show(figure, "10-ladder", "Products for each load on the rungs of both ladders, 
 # Left of the dotted line a kernel waits for memory, right of it for arithmetic. The highest rungs pass it, just.
 # A GPU's caches soften this: a sector that two warps load soon after each other comes from far away only once, so do
 # not expect seconds to differ by as much as the counts. Counts are the same on every machine; seconds are not,
-# and there are none here: whether a GPU has timed these kernels yet, and what it showed, stands in the README under
-# "A GPU", and `python -m minialex.bench --backend cupy` asks yours.
+# and there are none here: whether a GPU has timed these kernels yet is said in `kernels/README.md`, under "A GPU", and
+# `python -m minialex.bench --backend cupy` times yours.
 #
 # ## All of it together
 #
