@@ -1,7 +1,7 @@
-"""The registry of backends: who does the arithmetic on raw arrays.
+"""The registry of backends, which do the arithmetic on raw arrays.
 
-`use_backend(name)` chooses for new tensors; a tensor keeps the backend it was made on. A backend's module
-is imported only when somebody asks for it: the numba backend's takes half a second.
+`use_backend(name)` sets the default for new tensors; a tensor keeps the backend that it was made on. A backend's module
+is imported when it is first used: the numba backend's takes half a second.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ def fastest():
 
 
 def get_backend(backend=None):
-    """A backend by its name (made once), the fastest for "auto", the default for None, a backend itself as it is.
+    """A backend by its name, made once.
 
-    ValueError for an unknown name, and for a backend that cannot be used here.
+    backend: a name, "auto" for the fastest, None for the default, or a backend, which is returned as it is.
+
+    Raises ValueError for an unknown name, and for a backend that cannot be used here.
     """
     if not isinstance(backend, (str, type(None))):
         return backend
@@ -51,7 +53,12 @@ def get_backend(backend=None):
 
 
 def use_backend(backend):
-    """Make a backend the default for new tensors, by name; returns it. ValueError for an unknown name."""
+    """Make a backend the default for new tensors; returns it.
+
+    backend: a name, or "auto" for the fastest.
+
+    Raises ValueError as get_backend does.
+    """
     global _default
     made = get_backend(backend)
     made.on_selected()

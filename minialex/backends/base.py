@@ -1,4 +1,4 @@
-"""What a backend has to do with the machine it runs on, apart from arithmetic."""
+"""What a backend has to do with its machine, apart from arithmetic: threads, precision, transfers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 
 
 class Backend:
-    """A backend that leaves its threads to NumPy's BLAS, and has nothing to prepare."""
+    """A backend that leaves its threads to NumPy's BLAS and has nothing to prepare."""
 
     thread_owner = "BLAS"  # whose threads compute
     sync_every = 1  # batches between two looks at the loss: a look waits until all that was asked for is computed
@@ -18,14 +18,27 @@ class Backend:
         threads.release()
 
     def set_matmul_precision(self, precision):
-        """Matrix products in "float32", or on a GPU "tf32"; ValueError where there is no choice."""
+        """Set the precision of matrix products.
+
+        precision: "float32", or on a GPU "tf32", which rounds factors to 10 bits for tensor cores.
+
+        Raises ValueError where there is no choice.
+        """
         if precision != "float32":
             raise ValueError(f"only a GPU multiplies in {precision}: use backend=cupy, or matmul_precision=float32")
 
     def upload(self, batches):
-        """The batches (images, labels), each with its images where this backend computes: here they are."""
+        """Batches whose images are where this backend computes.
+
+        batches: an iterable of (images, labels), NumPy arrays.
+
+        Returns an iterable of (images, labels).
+        """
         return batches
 
     def announcing(self, say):
-        """A context in which say(sentence) is called before work that only has to be done once, such as compiling."""
+        """A context in which work that is done once, such as compiling, is announced.
+
+        say: a function of one sentence, called before that work.
+        """
         return contextlib.nullcontext()

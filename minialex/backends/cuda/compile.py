@@ -1,11 +1,11 @@
-"""What three compilers say of the CUDA kernels, without a GPU: errors, warnings, registers, spills.
+"""What three compilers report about the CUDA kernels, without a GPU: errors, warnings, registers, spills.
 
-Each rejects what the others let pass: NVRTC, which compiles for CuPy, a float's pow(x, -0.75); nvcc a helper that lacks
+Each rejects what the others accept: NVRTC, which compiles for CuPy, a float's pow(x, -0.75); nvcc a helper that lacks
 __device__; g++, which compiles for the emulator, a float kernel that computes in double. A warning is an error here.
 
-A GPU's multiprocessor has 65536 registers for all its threads: the fewer a thread takes, the more threads hide each
+A multiprocessor of a GPU has 65536 registers for all its threads: the fewer a thread takes, the more threads hide each
 other's waiting for memory. What finds no register is "spilled" to memory, and so is an array of a thread's own whose
-index is only known at run time (its "stack frame"): both cost far more than they look.
+index is known at run time only (its "stack frame"): both cost far more than they seem to.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ class CompileError(ValueError):
 
 @dataclass(frozen=True)
 class Usage:
-    """What one thread takes: registers, and bytes spilled from them and of stack; shared: bytes a block shares."""
+    """What one thread of a kernel takes.
+
+    kernel: its name.
+    architecture: as in ARCHITECTURES.
+    registers: of a thread.
+    shared: bytes that a block shares.
+    spilled, stack: bytes of a thread in memory, in place of registers.
+    """
 
     kernel: str
     architecture: str
@@ -49,9 +56,13 @@ def all_files():
 
 
 def by_nvrtc(text, real, architectures=ARCHITECTURES):
-    """Compile as CuPy does at a kernel's first launch; the kernels' Usages. real: "float" or "double".
+    """Compile as CuPy does at a kernel's first launch.
 
-    CompileError for what NVRTC refuses, ImportError where CuPy or NVRTC is missing.
+    text: CUDA source.
+    real: "float" or "double".
+    architectures: of GPUs.
+
+    Returns Usages. Raises CompileError for what NVRTC refuses, ImportError where CuPy or NVRTC is missing.
     """
     try:
         from cupy._core.core import assemble_cupy_compiler_options  # private, but exactly CuPy's own options

@@ -1,8 +1,10 @@
 """The CUDA kernels on a processor: the same .cu files, compiled by g++ with `kernels/emulator.h` in CUDA's place.
 
-Two builds. The fast one is a library of plain loops, its blocks dealt out to the cores: the backend "emulator". The
-checked one (`check`, or every launch with MINIALEX_CHECKED=1) watches each access to memory: indices out of bounds,
-cells that nobody wrote, races between threads, barriers that not all of a block reach; and counts loads and stores.
+There are two builds. The fast one is a library of plain loops whose blocks are spread over the cores: the backend
+"emulator".
+The checked one (`check`, or every launch with MINIALEX_CHECKED=1) watches each access to memory: indices out of bounds,
+reads of cells that were never written, races between threads, barriers that not all threads of a block reach. It also
+counts loads and stores.
 """
 
 from __future__ import annotations
@@ -31,16 +33,19 @@ _C_TYPES = {"unsigned": "unsigned", "Window": "Window"}
 
 
 class KernelError(RuntimeError):
-    """What the checked build found a kernel doing: a line for each, with file, line, kernel, block and thread."""
+    """What the checked build found wrong with a kernel: one line each, with file, line, kernel, block and thread."""
 
 
 @dataclass(frozen=True)
 class Report:
     """What a launch in the checked build did to global memory, and what it should not have done.
 
-    loads, stores: accesses of all threads; most_loads, most_stores: of the thread that made most. sectors: how many
-    pieces of 32 bytes the warps touched, counted afresh at every access: what a GPU's memory has to deliver.
-    problems: sentences; `count` were found, and the first three of a kind in a line are told.
+    loads, stores: accesses of all threads.
+    most_loads, most_stores: of the thread that made most.
+    sectors: pieces of 32 bytes that the warps touched, counted again at every access: what a GPU's memory has to
+        deliver.
+    count: problems found.
+    problems: sentences; the first three of a kind in a line are listed.
     """
 
     loads: int
@@ -66,20 +71,30 @@ class _Counters(ctypes.Structure):  # struct Report of kernels/checked.h
 
 
 class EmulatorLauncher(cuda_launch.Launcher):
-    """Runs kernels on NumPy arrays. checked: in the checked build, with a KernelError where that finds something."""
+    """Runs kernels on NumPy arrays.
+
+    checked: whether in the checked build, which raises KernelError where it finds a problem.
+    """
 
     def __init__(self, checked=False):
         self.checked = checked
 
     def empty(self, shape, dtype):
-        """As in `Launcher`; in the checked build filled with a pattern that means: nobody has written this."""
+        """An array for a kernel to write to; in the checked build filled with the pattern of unwritten cells.
+
+        shape, dtype: as of numpy.empty.
+        """
         array = np.empty(shape, dtype)
         if self.checked:
             mark_unwritten(array)
         return array
 
     def function(self, kernel, real):
-        """The compiled entry of a kernel."""
+        """The compiled entry of a kernel.
+
+        kernel: a Kernel.
+        real: the type that REAL stands for.
+        """
         return _function(kernel, cuda_launch.source(kernel.file), real, self.checked)
 
     def launch(self, kernel, real, grid, block, values):
@@ -97,7 +112,7 @@ class EmulatorLauncher(cuda_launch.Launcher):
 
 
 class EmulatorBackend(CudaBackend):
-    """The CUDA backend without a GPU. OSError where g++ is missing."""
+    """The CUDA backend without a GPU. Raises OSError where g++ is missing."""
 
     name, thread_owner = "emulator", "minialex's pool"
 
@@ -110,10 +125,14 @@ class EmulatorBackend(CudaBackend):
 
 
 def check(kernel, grid, block, *arguments, text=None):
-    """Run a kernel once in the checked build and return its Report, problems and all.
+    """Run a kernel once in the checked build.
 
-    kernel: a name from the kernels folder or, with `text`, one defined in that CUDA source. Arrays are NumPy's; what
-    `mark_unwritten` filled counts as never written. Otherwise as `Launcher` says.
+    kernel: a name from the kernels folder or, with `text`, one defined there.
+    grid, block: as of Launcher.
+    arguments: of the kernel; arrays are NumPy's. What `mark_unwritten` filled counts as never written.
+    text: CUDA source, None for the kernels folder.
+
+    Returns a Report, problems included. Raises as Launcher does.
     """
     if text is None:
         found = cuda_launch.find(kernel)
@@ -129,7 +148,10 @@ def check(kernel, grid, block, *arguments, text=None):
 
 
 def mark_unwritten(array):
-    """Fill an array, in place, with what the checked build takes for "nobody has written this"; bytes cannot say it."""
+    """Fill an array, in place, with the pattern that the checked build takes for "never written"; bytes have none.
+
+    array: a NumPy array.
+    """
     patterns = {(4, "f"): 0x7FEDBEAD, (8, "f"): 0x7FFDBEADBEADBEAD, (4, "i"): 0x7EADBEAD, (8, "i"): 0x7EADBEADBEADBEAD}
     size, kind = array.dtype.itemsize, "f" if array.dtype.kind == "f" else "i"
     if (size, kind) in patterns:
@@ -137,12 +159,21 @@ def mark_unwritten(array):
 
 
 def run_checked(kernel, text, real, grid, block, values):
-    """One launch in the checked build, whole, in one thread: a Report."""
+    """One launch in the checked build, in one thread; a Report.
+
+    kernel: a Kernel.
+    text: its source.
+    real, grid, block, values: as of Launcher.launch.
+    """
     return watched(_function(kernel, text, real, checked=True), grid, block, values)
 
 
 def watched(function, grid, block, values):
-    """The same, of a kernel's compiled entry."""
+    """One launch of a compiled entry of the checked build, in one thread; a Report.
+
+    function: the entry.
+    grid, block, values: as of Launcher.launch.
+    """
     counters = _Counters()
     sizes = (ctypes.c_longlong * len(values))(*(v.size for v in values))
     dimensions = (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block)
@@ -183,9 +214,15 @@ def compiler():
 
 
 def build(text, real, checked, extra=()):
-    """Compile a source text with an entry for each of its kernels; the library's path, in the cache folder.
+    """Compile a source text with an entry for each of its kernels.
 
-    Its name holds a hash of all that went into it. OSError with the compiler's first error where it does not compile.
+    text: CUDA source.
+    real: "float" or "double".
+    checked: whether for the checked build.
+    extra: further flags.
+
+    Returns the library's path in the cache folder; its name holds a hash of all that went into it. Raises OSError with
+    the compiler's first error.
     """
     folder = resources.folder("kernels")
     headers = "".join((folder / name).read_text() for name in ("emulator.h", "checked.h"))
@@ -207,7 +244,10 @@ def build(text, real, checked, extra=()):
 
 
 def unit(text, real, checked, extra=()):
-    """(the C++ of a source text with an entry for each of its kernels, g++'s flags for it). real: "float", "double"."""
+    """(the C++ of a source text with an entry for each of its kernels, g++'s flags for it).
+
+    text, real, checked, extra: as of build.
+    """
     flags = [*_FLAGS, f"-DREAL={real}", f"-I{resources.folder('kernels')}", *(["-DCHECKED"] if checked else []), *extra]
     return text + "\n" + "\n".join(_entry(k, checked) for k in cuda_launch.parse(text, "")), flags
 

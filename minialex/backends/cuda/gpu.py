@@ -62,12 +62,17 @@ class CupyLauncher(cuda_launch.Launcher):
 
 
 def module(cupy, file, real):
-    """CuPy's RawModule of a file of the kernels folder."""
+    """CuPy's RawModule of a file of the kernels folder.
+
+    cupy: the module.
+    file: its name.
+    real: the type that REAL stands for.
+    """
     return cupy.RawModule(code=cuda_launch.source(file), options=(f"-DREAL={cuda_launch.REALS[real]}",))
 
 
 class CupyBackend(CudaBackend):
-    """The CUDA backend on a GPU. ImportError where CuPy or a GPU is missing, in words that say which."""
+    """The CUDA backend on a GPU. Raises ImportError that says what is missing: CuPy, driver, GPU, compiler, cuBLAS."""
 
     name, thread_owner = "cupy", "the host"
     columns, sync_every = 1 << 30, 20
@@ -93,7 +98,7 @@ class CupyBackend(CudaBackend):
 
 
 def usable_cupy():
-    """The module cupy. ImportError, in one sentence, where it is not installed or finds no GPU that it can use."""
+    """The module cupy. Raises ImportError where it is not installed, or finds no GPU that it can use."""
     try:
         import cupy
     except ImportError as error:

@@ -1,8 +1,8 @@
-"""Kernels from the folder `kernels`, found by name, their arguments checked before every launch.
+"""Kernels of the folder `kernels`, found by name, whose arguments are checked before every launch.
 
 A CUDA launch checks nothing: a missing argument, an array of doubles for one of floats, a Python float (which arrives
-as a double) or a transposed view (whose strides are ignored) all give numbers, wrong ones. Here every launch is held
-against the kernel's own parameter list, as its source declares it:
+    as a double) or a transposed view (whose strides are ignored) all give numbers, and wrong ones. Here every launch is
+    compared with the kernel's own parameter list, as its source declares it:
 
     extern "C" __global__ void relu(global<const REAL> x, global<REAL> y, long long n)
 """
@@ -37,7 +37,13 @@ REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a kernel: `type` is REAL, Window or a C type; array: whether it points to many of them."""
+    """One parameter of a kernel.
+
+    name: as in the source.
+    type: REAL, Window or a C type.
+    array: whether it is a pointer to many of them.
+    written: whether the kernel may write there.
+    """
 
     name: str
     type: str
@@ -46,7 +52,12 @@ class Parameter:
 
     @classmethod
     def parse(cls, text):
-        """From `global<const REAL> x` or `long long n`. ValueError for anything else."""
+        """A Parameter from its declaration.
+
+        text: `global<const REAL> x` or `long long n`.
+
+        Raises ValueError for any other declaration.
+        """
         match = re.fullmatch(r"(?:global<\s*(const\s+)?([\w ]+?)\s*>|(?:const\s+)?([\w ]+?))\s+(\w+)", text.strip())
         if not match:
             raise ValueError(f"a kernel's parameter is `global<const REAL> x` or `long long n`, got {text.strip()!r}")
@@ -57,7 +68,10 @@ class Parameter:
         return cls(name, kind, element is not None, element is not None and not constant)
 
     def dtype(self, real):
-        """NumPy's type of it, where REAL stands for `real`."""
+        """Its NumPy type.
+
+        real: the type that REAL stands for.
+        """
         if self.type == "Window":
             return WINDOW
         return np.dtype(real if self.type == "REAL" else _SCALARS[self.type])
@@ -65,7 +79,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel's name, the file that it stands in, its parameters, and whether its threads wait for each other."""
+    """A kernel as its source declares it.
+
+    name: of the function.
+    file: in the kernels folder.
+    parameters: its Parameters, in order.
+    barriers: whether its threads wait for each other.
+    """
 
     name: str
     file: str
@@ -75,8 +95,12 @@ class Kernel:
 
 @cache
 def source(file):
-    """A file of the kernels folder with its own headers put in place of their #include lines: one text, so that who
-    caches what it compiles to notices a changed header. The emulator's headers stay outside."""
+    """A file of the kernels folder, with its own headers in the place of their #include lines.
+
+    file: its name. One text: a cache of compiled kernels with the text as its key notices a changed header. The
+        emulator's
+        headers are not included.
+    """
     lines = [f'#line 1 "{file}"']
     for number, line in enumerate((resources.folder("kernels") / file).read_text().splitlines(), 1):
         included = re.fullmatch(r'#include "(\w+\.cuh)"', line)
@@ -86,7 +110,7 @@ def source(file):
 
 @cache
 def kernels():
-    """{name: Kernel} of all that the folder holds."""
+    """{name: Kernel} of all kernels in the folder."""
     return {
         kernel.name: kernel
         for path in sorted(resources.folder("kernels").glob("*.cu"))
@@ -95,7 +119,13 @@ def kernels():
 
 
 def parse(text, file):
-    """The Kernels that a source text defines. ValueError for a parameter that no launch could check."""
+    """The Kernels that a source text defines.
+
+    text: CUDA C++.
+    file: the name that they are to bear.
+
+    Raises ValueError for a parameter that no launch could check.
+    """
     plain = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S)
     waiting = _waiting(plain)
     return [
@@ -124,12 +154,14 @@ def _body(plain, start):
 
 
 class Launcher:
-    """launcher(name, grid, block, *arguments) runs a kernel on arrays of the module `xp`.
+    """Runs a kernel: launcher(name, grid, block, *arguments), on arrays of the module `xp`.
 
-    grid, block: how many blocks, and threads in each; a number or up to three. Whole numbers and floats among the
-    arguments are converted to what the kernel declares, a `minialex.window.Window` to its struct. TypeError or
-    ValueError, in one sentence, for an array of the wrong kind, one that is not contiguous, a number that does not
-    fit, too few or too many arguments. A grid without blocks does nothing.
+    grid, block: how many blocks, and how many threads in each; a number or up to three. Whole numbers and floats among
+        the arguments are converted to the types that the kernel declares, a `minialex.window.Window` to its struct. A
+        grid without blocks does nothing.
+
+    Raises TypeError or ValueError for an array of the wrong kind, one that is not contiguous, a number that does not
+    fit, too few or too many arguments.
     """
 
     xp = np
@@ -143,24 +175,52 @@ class Launcher:
         self.launch(kernel, real, grid, block, values)
 
     def elements(self, name, count, *arguments, block=256):
-        """Launch with a thread for each of `count` elements, or as many as keep a GPU busy: each then takes several."""
+        """Launch with a thread for each element, or as many as keep a GPU busy: each then takes several.
+
+        name: of the kernel.
+        count: elements.
+        arguments: of the kernel.
+        block: threads in a block.
+        """
         self(name, min(-(-count // block), MOST_BLOCKS), block, *arguments)
 
     def planes(self, name, places, planes, *arguments):
-        """Launch for `planes` maps, each a row of the grid, with a thread for each of their `places`."""
+        """Launch for maps, each a row of the grid, with a thread for each of their places.
+
+        name: of the kernel.
+        places: pixels of a map.
+        planes: maps.
+        arguments: of the kernel.
+        """
         block = min(256, -(-places // 32) * 32)
         self(name, (-(-places // block) if block else 0, min(planes, MOST_ROWS)), block or 1, *arguments)
 
     def launch(self, kernel, real, grid, block, values):
-        """Run a Kernel whose arguments have been checked."""
+        """Run a kernel whose arguments have been checked.
+
+        kernel: a Kernel.
+        real: the type that REAL stands for.
+        grid, block: three numbers each.
+        values: the arguments, as check returned them.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no launch()")
 
     def empty(self, shape, dtype):
-        """An array for a kernel to write to."""
+        """An array for a kernel to write to.
+
+        shape, dtype: as of numpy.empty.
+        """
         return self.xp.empty(shape, dtype)
 
     def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
-        """out = a @ b for each matrix of the stacks (G, m, k), (G, k, n), (G, m, n); add: out += a @ b."""
+        """Matrix products, stack by stack.
+
+            out = a @ b      or, with add,      out = out + a @ b
+
+        a, b, out: (G, m, k), (G, k, n), (G, m, n).
+        transpose_a, transpose_b: whether a matrix is stored transposed.
+        add: whether to add to what is in out.
+        """
         a, b = a.swapaxes(1, 2) if transpose_a else a, b.swapaxes(1, 2) if transpose_b else b
         if add:
             out += a @ b
@@ -168,7 +228,13 @@ class Launcher:
             self.xp.matmul(a, b, out=out)
 
     def check(self, kernel, arguments):
-        """(the type that REAL stands for, the arguments as the kernel wants them)."""
+        """The arguments of a launch, checked.
+
+        kernel: a Kernel.
+        arguments: its arguments.
+
+        Returns (the type that REAL stands for, the arguments as the kernel takes them).
+        """
         if len(arguments) != len(kernel.parameters):
             wanted = ", ".join(p.name for p in kernel.parameters)
             raise TypeError(f"{kernel.name} takes {len(kernel.parameters)} arguments ({wanted}), got {len(arguments)}")
@@ -192,12 +258,20 @@ class Launcher:
         return array
 
     def device(self, array=None):
-        """The number of the device that an array is on; that of the next launch for None. There is only one here."""
+        """The number of a device; here there is only one.
+
+        array: whose device; None for that of the next launch.
+        """
         return 0
 
 
 def find(name):
-    """A Kernel by its name; ValueError for one that the folder does not have."""
+    """A Kernel by its name.
+
+    name: of the kernel.
+
+    Raises ValueError for one that the folder does not have.
+    """
     if name not in kernels():
         raise ValueError(f"there is no kernel {name!r}; there are {', '.join(sorted(kernels()))}")
     return kernels()[name]

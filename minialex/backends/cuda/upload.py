@@ -1,9 +1,9 @@
-"""Pictures on their way to the GPU: the next batch is copied while a step computes on this one.
+"""Images on their way to the GPU: the next batch is copied while a step computes on this one.
 
-A copy only runs beside computation if it comes from page-locked ("pinned") memory and is queued in another stream. Then
-nobody waits for anybody by himself, and order has to be asked for, by events:
+A copy runs beside computation only if it comes from page-locked ("pinned") memory and is queued in another stream.
+Streams do not wait for each other by themselves; events order them:
 
-    the step    waits for the copy of its own batch                (on the GPU: the host goes on)
+    the step    waits for the copy of its own batch                (on the GPU: the host continues)
     a copy      waits for the step that last used its device array (on the GPU)
     the host    waits for the last copy out of a pinned array before it writes the next batch there
 """
@@ -23,9 +23,14 @@ class _Slot:
 
 
 def upload(cupy, empty_pinned, batches):
-    """Yield (images on the GPU, labels) for batches of NumPy arrays (images, labels).
+    """Batches with their images on the GPU.
 
-    A batch's array is valid until the next but one is asked for: its memory is used again. empty_pinned: cupyx's.
+    cupy: the module.
+    empty_pinned: cupyx.empty_pinned.
+    batches: an iterable of (images, labels), NumPy arrays.
+
+    Yields (images, labels). A batch's images are valid until the next but one is requested: then their memory is used
+    again.
     """
     copying = cupy.cuda.Stream(non_blocking=True)
     slots: list = [None] * SLOTS

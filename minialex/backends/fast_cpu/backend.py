@@ -1,7 +1,7 @@
-"""The fast CPU: the NumPy backend's methods, compiled, fused and dealt out to threads.
+"""The fast CPU backend: the NumPy backend's methods, compiled, fused and spread over threads.
 
-This file says what is computed where. The loops stand in `elementwise.py`, `normalization.py` and `pooling.py`,
-the two ways to convolve in `im2col.py` and `winograd.py`, the threads in `minialex/threads.py`. What is not here,
+This file says what is computed where. The loops are in `elementwise.py`, `normalization.py` and `pooling.py`, the two
+ways to convolve in `im2col.py` and `winograd.py`, the threads in `minialex/threads.py`. What is not overridden here,
 NumPy does.
 """
 
@@ -21,7 +21,7 @@ _FEW = 1 << 14  # elements below which a second thread costs more than it saves
 
 
 class NumbaBackend(NumPyBackend):
-    """Kernels work on contiguous arrays, so every method first makes sure of that; usually there is nothing to do."""
+    """NumPyBackend by compiled kernels, which work on contiguous arrays: each method makes sure of that."""
 
     name, thread_owner = "numba", "minialex's pool"
 
