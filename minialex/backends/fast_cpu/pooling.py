@@ -1,7 +1,7 @@
 """The numba backend's kernels for pooling.
 
 A window that moves by a stride s meets, at each of its places, every s-th pixel of every s-th row. So a map is first
-dealt out, by row and column, into s x s small maps ("phases"); then each place of the window is one long run through
+split, by row and column, into s x s small maps ("phases"); then each place of the window is one long run through
 one of them, for all outputs at once: what the processor's vectors want. Rows of outputs are as long as rows of a phase;
 what stands beyond the last output of a row belongs to no window and is dropped at the end.
 
@@ -18,7 +18,7 @@ from .compiled import kernel
 
 
 @kernel
-def _deal(x, phases, pitch, stride, before):
+def _split_phases(x, phases, pitch, stride, before):
     """phases[(y % s, x % s), (y // s, x // s)] = pixel (y, x) of the padded map; the margins are left alone."""
     for r in range(stride[0]):
         for k in range(stride[1]):
@@ -35,8 +35,8 @@ def _deal(x, phases, pitch, stride, before):
 
 
 @kernel
-def _collect(phases, x, pitch, stride, before):
-    """The transpose of _deal."""
+def _merge_phases(phases, x, pitch, stride, before):
+    """The transpose of _split_phases."""
     for r in range(stride[0]):
         for k in range(stride[1]):
             top, column = (r - before[0]) % stride[0], (k - before[1]) % stride[1]
@@ -84,7 +84,7 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
     # store, which takes some processors ten times as long.
     bests, winners_so_far = np.empty((2, length), x.dtype), np.empty((2, length), np.int32)
     for m in range(start, stop):
-        _deal(x[m], phases, pitch, stride, before)
+        _split_phases(x[m], phases, pitch, stride, before)
         best, winner = bests[0], winners_so_far[0]
         best[:] = -np.inf
         winner[:] = -1
@@ -125,7 +125,7 @@ def avg_pool(x, y, scale, padded, kernel_size, stride, dilation, before, start, 
     runs = _runs(pitch, kernel_size, stride, dilation)
     total = np.empty((height - 1) * pitch + width, x.dtype)
     for m in range(start, stop):
-        _deal(x[m], phases, pitch, stride, before)
+        _split_phases(x[m], phases, pitch, stride, before)
         total[:] = 0
         for place in range(len(runs)):
             values = phases[runs[place, 0], runs[place, 1] :]
@@ -152,4 +152,4 @@ def avg_pool_backward(gy, gx, scale, padded, kernel_size, stride, dilation, befo
             values = phases[runs[place, 0], runs[place, 1] :]
             for q in range(len(share)):
                 values[q] += share[q]
-        _collect(phases, gx[m], pitch, stride, before)
+        _merge_phases(phases, gx[m], pitch, stride, before)
