@@ -216,6 +216,7 @@ def test_texts_are_compared_as_texts(judge):
 # ------------------------------------------------------------------------------ the pages
 
 
+@pytest.mark.heavy
 def test_pages_need_nothing_but_themselves(tmp_path):
     for library in ("nbconvert", "latex2mathml"):
         pytest.importorskip(library, reason=f"{library} is not installed")
