@@ -99,6 +99,7 @@ def test_folders_from_a_wheel(project, python, tmp_path):
     assert (folders["handouts"] / "relu.py").read_text() == PLANTED["tutorials/assignments/relu.py"]
 
 
+@pytest.mark.heavy
 def test_folders_from_an_editable_install(project, python, tmp_path):
     pip(python, "install", "--editable", project)
     assert found(python, tmp_path) == {"kernels": project / "kernels", "handouts": project / "tutorials/assignments"}
