@@ -140,3 +140,13 @@ def data_dir():
     folder = Path(os.environ["MINIALEX_DATA"])
     assert folder.is_dir(), f"MINIALEX_DATA names {folder}, which is no folder"
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """The folder of a run of three epochs, TINY of tiny_runs.py at seed 5, that nothing interrupted."""
+    from tiny_runs import TINY, run
+
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
+    return folder

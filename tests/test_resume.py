@@ -20,14 +20,6 @@ from minialex.runs import folder as run_folder
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run of three epochs that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
-    return folder
-
-
 @pytest.fixture
 def quick_figures(monkeypatch):
     """Figures that take no time."""

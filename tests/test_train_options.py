@@ -19,14 +19,6 @@ from minialex.training import diagnose, overfit
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run of three epochs without any of these options."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
 def diagnosed(tmp_path_factory):
     """The same run, watched."""
     folder = tmp_path_factory.mktemp("runs") / "diagnosed"
