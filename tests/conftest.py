@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for."""
+"""Which tests run, in how many processes, and the fixtures that every test may ask for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,84 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
-from minialex import backends, random
+from minialex import backends, random, threads
+
+# ------------------------------------------------------------------------------ which tests run, in how many processes
+
+# Markers whose tests run only on request, and how they are requested.
+ON_REQUEST = {"heavy": "python -m pytest --heavy", "coursework": "python -m pytest -m coursework -n 2"}
+LEFT_OUT = pytest.StashKey[dict]()  # marker -> number of tests left out
+
+
+def pytest_addoption(parser):
+    parser.addoption("--heavy", action="store_true", help="run the tests marked heavy as well")
+
+
+def requested(config):
+    """The markers of ON_REQUEST that --heavy or -m asks for."""
+    markers = {marker for marker in ON_REQUEST if re.search(rf"\b{marker}\b", config.option.markexpr or "")}
+    return markers | ({"heavy"} if config.option.heavy else set())
+
+
+def is_named(item):
+    """Whether the command line names this test itself, `file.py::test`, not just its file."""
+    names = [argument.partition("::")[2] for argument in item.config.args if "::" in argument]
+    return any(item.nodeid.partition("::")[2].startswith(name) for name in names)
+
+
+@pytest.hookimpl(trylast=True)  # after -k and -m, so that only tests that would have run are counted
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests that run on request only; pytest_terminal_summary says how many."""
+    left_out, kept, deselected = dict.fromkeys(ON_REQUEST, 0), [], []
+    for item in items:
+        markers = [marker for marker in ON_REQUEST if item.get_closest_marker(marker)]
+        if not markers or requested(config).intersection(markers) or is_named(item):
+            kept.append(item)
+        else:
+            left_out[markers[0]] += 1
+            deselected.append(item)
+    items[:] = kept
+    config.stash[LEFT_OUT] = left_out
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # a process of pytest-xdist: only the first one has a terminal
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    if left_out := getattr(node, "workeroutput", {}).get("left_out"):
+        node.config.stash[LEFT_OUT] = left_out  # every process has collected, and left out, the same tests
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for marker, count in config.stash.get(LEFT_OUT, {}).items():
+        if count:
+            terminalreporter.write_line(f"LEFT OUT {count} tests marked {marker}: {ON_REQUEST[marker]} runs them")
+
+
+def is_whole(option):
+    """Whether nothing on the command line chooses tests or wants to see them as they run."""
+    choices = "keyword", "markexpr", "lf", "stepwise", "collectonly", "usepdb", "trace", "setupplan", "setuponly"
+    return not any(getattr(option, name, None) for name in choices) and option.capture != "no"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads these options
+def pytest_cmdline_main(config):
+    """Run the whole suite in a process per core, at most eight; a file, a selection or a debugger in this process.
+
+    -n overrides. Processes take tests from each other, and otherwise run neighbours: files share compiled kernels.
+    """
+    option = config.option
+    if hasattr(config, "workerinput") or not hasattr(option, "numprocesses"):
+        return
+    if option.numprocesses is None and config.args_source is config.ArgsSource.TESTPATHS and is_whole(option):
+        option.numprocesses = min(8, threads.default_count())
+    if option.numprocesses and option.dist == "no":
+        option.dist = "worksteal"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,6 +104,9 @@ def pytest_make_collect_report(collector):
         report.outcome = "skipped"
         report.longrepr = str(collector.path), 0, f"Skipped: {missing[1]} is not installed"
     return report
+
+
+# ------------------------------------------------------------------------------ fixtures
 
 
 @pytest.fixture(autouse=True)
@@ -59,4 +139,14 @@ def data_dir():
         pytest.skip("MINIALEX_DATA does not name a folder with real data")
     folder = Path(os.environ["MINIALEX_DATA"])
     assert folder.is_dir(), f"MINIALEX_DATA names {folder}, which is no folder"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """The folder of a run of three epochs, TINY of tiny_runs.py at seed 5, that nothing interrupted."""
+    from tiny_runs import TINY, run
+
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
     return folder

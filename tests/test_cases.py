@@ -9,6 +9,7 @@ import golden
 import numpy as np
 import pytest
 import usable
+from on_request import heavy
 
 from minialex import functional
 from minialex.cases import CASES
@@ -106,7 +107,11 @@ def test_float32_of_every_backend(case, backend):
         assert error <= FLOAT32_RTOL * np.abs(theirs).max(initial=0), f"off by {error}"
 
 
-@pytest.mark.parametrize("backend", usable.EVERY)
+# On numba it takes half a minute to compile them all once more.
+FLOAT64 = [pytest.param(name, marks=heavy) if name == "numba" else name for name in usable.EVERY]
+
+
+@pytest.mark.parametrize("backend", FLOAT64)
 @every_case
 def test_float64_of_every_backend(case, backend):
     """To the bit against the NumPy backend itself: the same machine gives the same numbers twice."""

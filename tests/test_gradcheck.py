@@ -118,6 +118,7 @@ def test_neither_the_arrays_given_are_changed_nor_float32_used():
 # ------------------------------------------------------------------------------ the command
 
 
+@pytest.mark.heavy
 def test_the_command_prints_a_line_for_every_operation(capsys):
     assert cli.run(gradcheck.main, []) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -108,6 +108,7 @@ def wait_for_a_moment(p, reader, place, aim_at, delay):
     time.sleep(delay)
 
 
+@pytest.mark.heavy
 def test_killed_again_and_again(whole, tmp_path):
     reference, step = whole
     folder, dice = tmp_path / "r", random.Random(9)

@@ -14,6 +14,7 @@ from minialex.cases import CASES
 every_mutant = pytest.mark.parametrize("mutant", verdicts.MUTANTS, ids=lambda m: f"{m.op}: {m.name}")
 
 
+@pytest.mark.heavy
 @every_mutant
 def test_a_mutant_is_rejected_by_the_check_that_it_is_meant_for(mutant):
     """The first check to see it: those before must have found nothing wrong."""

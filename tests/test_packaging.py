@@ -99,6 +99,7 @@ def test_folders_from_a_wheel(project, python, tmp_path):
     assert (folders["handouts"] / "relu.py").read_text() == PLANTED["tutorials/assignments/relu.py"]
 
 
+@pytest.mark.heavy
 def test_folders_from_an_editable_install(project, python, tmp_path):
     pip(python, "install", "--editable", project)
     assert found(python, tmp_path) == {"kernels": project / "kernels", "handouts": project / "tutorials/assignments"}
@@ -109,6 +110,7 @@ def test_folders_from_a_plain_checkout(project, python, tmp_path):
     assert folders == {"kernels": project / "kernels", "handouts": project / "tutorials/assignments"}
 
 
+@pytest.mark.heavy
 def test_wheel_through_an_sdist_is_the_same(project, tmp_path):
     pytest.importorskip("hatchling", reason="hatchling is not installed: pip install 'minialex[test]'")
     run(sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", tmp_path / "sdist", cwd=project)
@@ -124,6 +126,7 @@ def test_wheel_through_an_sdist_is_the_same(project, tmp_path):
     assert {name: contents[0][name] for name in CARRIED} == CARRIED
 
 
+@pytest.mark.heavy
 def test_wheel_without_the_folders(tmp_path):
     """Before there are kernels and tutorials the build leaves them out."""
     project = copy_project(tmp_path / "project")
@@ -175,6 +178,7 @@ def test_top_level_holds_nothing_else():
     assert needed <= visible <= needed | {"kernels", "tutorials"}
 
 
+@pytest.mark.heavy
 def test_readmes_show_the_set_up_first_and_examples_that_run(tmp_path):
     readme = (ROOT / "README.md").read_text()
     train, tests, *_ = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)

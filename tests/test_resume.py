@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from on_request import heavy_but
 from tiny_runs import TINY, after_forwards, assert_same_arrays, assert_same_end, ctrl_c, metrics, run
 
 from minialex import plotting
@@ -17,14 +18,6 @@ from minialex.runs import checkpoint
 from minialex.runs import folder as run_folder
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run of three epochs that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
-    return folder
 
 
 @pytest.fixture
@@ -35,7 +28,7 @@ def quick_figures(monkeypatch):
 
 
 # An epoch has 3 forward passes in training and 3 in validation; three epochs have 18, the test 3 more.
-@pytest.mark.parametrize("forward", [1, 8, 9, 11, 18, 20])
+@pytest.mark.parametrize("forward", heavy_but([8, 11], [1, 8, 9, 11, 18, 20]))
 def test_from_any_place(whole, tmp_path, monkeypatch, capfd, forward):
     folder = tmp_path / "r"
     with monkeypatch.context() as m:
@@ -76,7 +69,7 @@ def test_longer(whole, tmp_path, capsys):
     assert "has done 3 epochs already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("schedule", ["plateau:1", "step:1", "constant"])
+@pytest.mark.parametrize("schedule", heavy_but(["plateau:1"], ["plateau:1", "step:1", "constant"]))
 def test_with_other_schedules_and_no_validation(tmp_path, monkeypatch, schedule):
     options = ("--limit", 16, "--batch-size", 8, "--validation", 0, "--schedule", schedule, "--epochs", 3)
     assert run(*options, "--out", tmp_path / "a") == 0

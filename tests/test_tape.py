@@ -102,7 +102,15 @@ def test_ten_thousand_operations_in_a_row():
     assert x.grad.tolist() == [1.0]
 
 
-@pytest.mark.parametrize("layer", [lambda h, w: h + w, lambda h, w: h @ w, lambda h, w: functional.linear(h, w)])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda h, w: h + w,
+        pytest.param(lambda h, w: h @ w, marks=pytest.mark.heavy),
+        pytest.param(lambda h, w: functional.linear(h, w), marks=pytest.mark.heavy),
+    ],
+    ids=["add", "matmul", "linear"],
+)
 def test_a_long_chain_is_let_go_without_running_backward(layer):
     """Deallocation recurses in a naive design, and ends the process: this test then takes all the others with it."""
     w = Tensor(np.ones((1, 1)), requires_grad=True)

@@ -26,14 +26,6 @@ from minialex.train import configured, parser
 from minialex.training import evaluation, trainer
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run of three epochs that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
-    return folder
-
-
 class TestRun:
     def test_what_it_prints(self, whole, tmp_path, capsys):
         assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", tmp_path / "r") == 0
@@ -233,37 +225,6 @@ def sentence(capsys, *arguments):
 
 
 class TestErrors:
-    @pytest.mark.parametrize(
-        ("arguments", "expected"),
-        [
-            (["--model", "vgg"], "'vgg' .*shapes_net.*cifar_quick.*alexnet"),
-            (["--dataset", "mnist"], "'mnist' .*shapes.*cifar10"),
-            (["--backend", "tpu"], "'tpu' .*numpy"),
-            (["--optimizer", "lion"], "'lion' .*sgd.*sgd_paper.*adam.*adamw"),
-            (["--schedule", "sine"], "'sine' is no schedule; there are constant, cosine, step:EPOCHS"),
-            (["--batch-size", "0"], "--batch-size: '0' is not a whole number of at least 1"),
-            (["--epochs", "0"], "--epochs: '0' is not a whole number of at least 1"),
-            (["--epochs", "2.5"], "--epochs: '2.5' is not a whole number"),
-            (["--limit", "0"], "--limit: '0' is not a whole number of at least 1"),
-            (["--validation", "-1"], "--validation: '-1' is not a whole number of at least 0"),
-            (["--accumulate", "0"], "--accumulate: '0' is not a whole number of at least 1"),
-            (["--overfit", "0"], "--overfit: '0' is not a whole number of at least 1"),
-            (["--lr", "-0.1"], "--lr: '-0.1' is not a number of at least 0"),
-            (["--lr", "nan"], "--lr: 'nan' is not a number"),
-            (["--momentum", "1"], "--momentum: '1' is not a number of at least 0 and below 1"),
-            (["--weight-decay", "inf"], "--weight-decay: 'inf' is not a number"),
-            (["--seed", "-1"], "--seed: '-1' is not a whole number from 0 to 18446744073709551615"),
-            (["--epoch", "3"], "unrecognized arguments: --epoch"),
-            (["--dataset", "cifar10", "--data-dir", "nowhere"], "nowhere.* does not exist.*--data-dir.*--download"),
-            (["--model", "cifar_quick", "--data-dir", "nowhere"], "nowhere.* does not exist"),
-            (["--resume", "nowhere"], "there is no run folder nowhere"),
-        ],
-    )
-    def test_bad_options(self, tmp_path, monkeypatch, capsys, arguments, expected):
-        monkeypatch.chdir(tmp_path)
-        assert re.search(expected, sentence(capsys, *arguments))
-        assert not list(tmp_path.iterdir()), "nothing is left behind"
-
     def test_pictures_of_another_size(self, data_dir, capsys):
         error = sentence(capsys, "--model", "alexnet", "--dataset", "cifar10", "--data-dir", data_dir)
         assert "alexnet takes pictures of 227x227, those of cifar10 are 32x32: choose another --model or" in error

@@ -9,20 +9,13 @@ import signal
 
 import numpy as np
 import pytest
+from on_request import heavy_but
 from PIL import Image
 from tiny_runs import TINY, assert_same_arrays, assert_same_end, metrics, run
 
 from minialex import data, functional, models, random
 from minialex.runs import checkpoint
 from minialex.training import diagnose, overfit
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run of three epochs without any of these options."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +92,7 @@ class TestDiagnose:
         assert shown[0] == "conv1" and float(shown[1]) == pytest.approx(float(row["activation"]), rel=0.01)
         assert lines[start + 6].split()[0] == "fc5" and lines[start + 7].startswith("test accuracy")
 
-    @pytest.mark.parametrize("loss", [5, 8, 9, 11])
+    @pytest.mark.parametrize("loss", heavy_but([8], [5, 8, 9, 11]))
     def test_a_resumed_run_keeps_its_rows_and_goes_on_alike(self, diagnosed, tmp_path, monkeypatch, loss):
         """Interrupted in training, while measuring (7 and 14), and in validation."""
         folder = tmp_path / "r"

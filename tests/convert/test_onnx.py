@@ -37,6 +37,7 @@ def difference(model, rows, batches=(1, 3)):
     return worst
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", models.PRESETS)
 def test_every_preset_computes_the_same(name):
     model = converting.build(name)

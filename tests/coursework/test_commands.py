@@ -144,6 +144,7 @@ def test_the_rubric_gives_as_many_points_as_the_questions(capsys):
         assert sum(int(points) for points in re.findall(r"- \[ \] (\d+): ", text)) == 10, name
 
 
+@pytest.mark.heavy
 def test_bundle_grades_by_its_own_scripts(tmp_path):
     main(["bundle", "a1", "--out", str(tmp_path / "a1.zip"), "--secret", "known", "--variant", "2"])
     place = tmp_path / "autograder"

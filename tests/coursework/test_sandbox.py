@@ -124,6 +124,7 @@ def test_harmless(outcome, body):
     assert outcome(body).passed
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("body", "says"), REFUSED.items())
 def test_refused(outcome, body, says):
     result = outcome(body)
@@ -171,6 +172,7 @@ def wall(scratch):
 ROOT = pytest.mark.skipif(not runner.is_root(), reason="only a grader that is root can change the child's user")
 
 
+@pytest.mark.heavy
 @ROOT
 @pytest.mark.parametrize(
     ("body", "says"),

@@ -162,16 +162,9 @@ def test_two_steps_of_alexnet_are_a_twins():
         assert moved > 0 and distance < (0.1 if n.startswith("conv") else 1e-3) * moved, n
 
 
-@pytest.fixture
-def slow(request):
-    """For tests that take minutes: they run where `-m slow` asks for them."""
-    if "slow" not in request.config.getoption("-m"):
-        pytest.skip("takes minutes and gigabytes: run it with -m slow")
-
-
-@pytest.mark.slow
-def test_ten_steps_of_alexnet_at_batch_32(slow, capsys):
-    """Run alone, `pytest -m slow tests/models/test_twins.py -k batch_32`, it prints seconds a step and peak memory."""
+@pytest.mark.heavy
+def test_ten_steps_of_alexnet_at_batch_32(capsys):
+    """Run alone, `pytest --heavy tests/models/test_twins.py -k batch_32`, it prints seconds a step and peak memory."""
 
     def make_again():
         random.manual_seed(0)
@@ -192,8 +185,8 @@ def test_ten_steps_of_alexnet_at_batch_32(slow, capsys):
     assert 6.6 < ours[0] < 8.6
 
 
-@pytest.mark.slow
-def test_two_steps_of_alexnet_in_float64_are_a_twins(slow):
+@pytest.mark.heavy
+def test_two_steps_of_alexnet_in_float64_are_a_twins():
     ours, theirs, weights = replay_alexnet(np.float64)
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
     for n, (distance, moved) in weights.items():

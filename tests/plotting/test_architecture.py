@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from on_request import heavy_but
 from PIL import Image
 
 from minialex import cli, models, nn, plotting
@@ -39,7 +40,7 @@ def assert_no_text_touches_another(axes, texts):
         assert min(place.x0, place.y0) >= -1 and place.x1 <= width + 1 and place.y1 <= height + 1, text
 
 
-@pytest.mark.parametrize("name", models.PRESETS)
+@pytest.mark.parametrize("name", heavy_but(["shapes_net", "alexnet", "alexnet_keras_bn"], models.PRESETS))
 def test_the_layered_view(name):
     """Three faces for every layer and the picture, all inside the sheet; every map's size is written."""
     rows = rows_of(name)

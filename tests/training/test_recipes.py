@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from on_request import heavy_but
 from tiny_runs import TINY, after_forwards, assert_same_end, ctrl_c, run, velocities
 
 from minialex import data, models, nn, random
@@ -218,7 +219,7 @@ class TestStagesOfARun:
         assert sorted(before[index].shape for index in still) == [(32,), (32, 3, 5, 5)]
         assert all(np.abs(before[index]).max() > 0 for index in still)
 
-    @pytest.mark.parametrize("forward", [2, 8, 14])
+    @pytest.mark.parametrize("forward", heavy_but([8], [2, 8, 14]))
     def test_interrupted_in_every_stage_it_goes_on_exactly(self, whole, shifted, tmp_path, monkeypatch, forward):
         with monkeypatch.context() as m:
             after_forwards(m, forward, ctrl_c)

@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import usable
+from on_request import heavy
 
 from minialex import backends
 from minialex.backends.cuda import emulator
@@ -22,7 +23,7 @@ from tutorials.ladder import CONV2D, MATMUL
 BACKWARDS = [rung for rung, (_, backward) in CONV2D.items() if backward]
 
 
-@pytest.fixture(params=[True, False], ids=["checked", "fast"])
+@pytest.fixture(params=[pytest.param(True, marks=heavy), False], ids=["checked", "fast"])
 def launcher(request):
     """Checked first: a store out of bounds is a sentence there, and tears the fast build's heap."""
     usable.or_skip("emulator")
@@ -86,6 +87,7 @@ def test_a_tile_that_hangs_over_the_edge_adds_nothing(launcher, rung):
     np.testing.assert_array_equal(ladder.matmul(launcher, rung, a, b), wanted)
 
 
+@pytest.mark.heavy
 def test_global_loads_of_the_matrix_products(counting):
     a, b = whole(0, np.float32, 128, 40), whole(1, np.float32, 40, 64)
     loads = {}
@@ -156,6 +158,7 @@ def test_weight_gradients_from_several_pictures_a_block(launcher, monkeypatch):
     np.testing.assert_array_equal(gw, wanted[1])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("kernel", "stride", "pixels"), [((3, 3), 1, 10 * 10), ((5, 2), (1, 2), 12 * 16)])
 def test_global_loads_of_the_convolutions(counting, kernel, stride, pixels):
     """64 filters, and 16 x 8 places, that all tiles divide; nothing of them outside the pictures."""

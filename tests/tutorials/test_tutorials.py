@@ -17,10 +17,12 @@ import matplotlib
 import numpy as np
 import pytest
 import usable
+from on_request import heavy_but
 
 TUTORIALS = Path(__file__).resolve().parents[2] / "tutorials"
 LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
 MARKER = re.compile(r"^# %%(?P<rest>.*)\n", re.MULTILINE)
+LONG = "04_convolution", "06_training", "08_alexnet", "10_cuda"
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
 
@@ -63,7 +65,9 @@ def machinery(monkeypatch):
         yield exercises
 
 
-@each_lesson
+@pytest.mark.parametrize(
+    "lesson", heavy_but([x for x in LESSONS if x.stem not in LONG], LESSONS), ids=lambda path: path.stem
+)
 def test_runs_and_every_solution_is_accepted(lesson, machinery, monkeypatch):
     if lesson.stem == "10_cuda":
         usable.or_skip("emulator")
@@ -216,6 +220,7 @@ def test_texts_are_compared_as_texts(judge):
 # ------------------------------------------------------------------------------ the pages
 
 
+@pytest.mark.heavy
 def test_pages_need_nothing_but_themselves(tmp_path):
     for library in ("nbconvert", "latex2mathml"):
         pytest.importorskip(library, reason=f"{library} is not installed")

@@ -45,17 +45,20 @@ def assert_lean(usages, kernels):
 # ---------------------------------------------------------------------------------------------- the kernels
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("file", FILES)
 def test_nvrtc(file):
     for usages in in_both_reals(cuda_compile.by_nvrtc, launch.source(file)):
         assert_lean(usages, [k.name for k in launch.kernels().values() if k.file == file])
 
 
+@pytest.mark.heavy
 def test_nvcc():
     for usages in in_both_reals(cuda_compile.by_nvcc, cuda_compile.all_files()):
         assert_lean(usages, launch.kernels())
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("file", FILES)
 def test_gpp(file):
     usable.or_skip("emulator")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 
@@ -76,17 +77,25 @@ def test_barriers_in_the_fast_build(launcher):
 # ---------------------------------------------------------------------------------------------- planted defects
 
 
-def clean(x, y, n, body, grid=1, block=32):
-    """The Report of a kernel `k(x, y, n)` with this body."""
-    text = f'extern "C" __global__ void k(global<const REAL> x, global<REAL> y, int n) {{\n{body}\n}}'
-    return check("k", grid, block, x, y, n, text=text)
-
-
-def problems(body, x=None, y=None, n=32, **launch):
-    """What the checked build says of a body, on 32 written floats x and 32 unwritten ones y."""
-    report = clean(floats(32) if x is None else x, unwritten(32) if y is None else y, n, body, **launch)
+def report_of(body, x=None, y=None, grid=1, block=32):
+    """The Report of the kernel with this body, one of BODIES, on 32 written floats x and 32 unwritten ones y."""
+    x, y = floats(32) if x is None else x, unwritten(32) if y is None else y
+    name, text = f"k{BODIES.index(body)}", planted()
+    (kernel,) = (k for k in cuda_launch.parse(text, "k.cu") if k.name == name)
+    real, values = cuda_launch.Launcher().check(kernel, (x, y, 32))
+    report = emulator.run_checked(kernel, text, real, cuda_launch.three(grid, ""), cuda_launch.three(block, ""), values)
     assert report.count >= len(report.problems)
-    return report.problems
+    return report
+
+
+@functools.cache
+def planted():
+    """A kernel `k<number>(x, y, n)` for each of BODIES, each in a file k.cu of its own: compiled once for all tests."""
+    kernels = (
+        f'#line 1 "k.cu"\nextern "C" __global__ void k{i}(global<const REAL> x, global<REAL> y, int n) {{\n{body}\n}}'
+        for i, body in enumerate(BODIES)
+    )
+    return "\n".join((cuda_launch.source("common.cuh"), *kernels))
 
 
 CLEAN = [
@@ -104,17 +113,17 @@ CLEAN = [
 @pytest.mark.parametrize("body", CLEAN)
 def test_a_clean_kernel_is_not_accused(body):
     y = unwritten(32)
-    assert problems(body, y=y) == ()
+    assert report_of(body, y=y).problems == ()
     assert np.isfinite(y).all()
 
 
 DEFECTS = {
     "reads past the end": (
         "y[threadIdx.x] = x[threadIdx.x + 1];",
-        "k.cu:2: k, block (0, 0, 0), thread (31, 0, 0): reads x[32], but x has 32 elements",
+        ", block (0, 0, 0), thread (31, 0, 0): reads x[32], but x has 32 elements",
     ),
     "reads before the start": ("y[threadIdx.x] = x[(int)threadIdx.x - 1];", "thread (0, 0, 0): reads x[-1], but x"),
-    "writes past the end": ("\n y[threadIdx.x + 5] = 1;", "k.cu:3: k, block (0, 0, 0), thread (27, 0, 0): writes y"),
+    "writes past the end": ("\n y[threadIdx.x + 5] = 1;", ", block (0, 0, 0), thread (27, 0, 0): writes y[32]"),
     "through a moved pointer": ("global<const REAL> z = x + 30; y[threadIdx.x] = z[threadIdx.x % 4];", "reads x[32]"),
     "shared past the end": ("SHARED(REAL, s, 31); s[threadIdx.x] = 1;", "writes s[31], but s has 31 elements"),
     "shared past its row": (
@@ -169,23 +178,29 @@ DEFECTS = {
 }
 
 
+OUTLIVES = "SHARED(REAL, s, 32); int t = threadIdx.x; if (blockIdx.x == 0) s[t] = 1; __syncthreads(); y[t] = s[t];"
+TWICE_WRONG = "\ny[threadIdx.x + 32] = x[threadIdx.x + 32];"
+BODIES = [*CLEAN, *(body for body, _ in DEFECTS.values()), OUTLIVES, TWICE_WRONG]
+
+
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_planted_defect_is_caught(name):
     body, said = DEFECTS[name]
-    assert any(said in problem for problem in problems(body)), problems(body)
+    problems = report_of(body).problems
+    assert any(said in problem for problem in problems), problems
 
 
 def test_shared_memory_does_not_outlive_its_block():
-    body = "SHARED(REAL, s, 32); int t = threadIdx.x; if (blockIdx.x == 0) s[t] = 1; __syncthreads(); y[t] = s[t];"
-    found = problems(body, grid=2)
-    assert len(found) == 3
-    assert all("block (1, 0, 0)" in problem and "which no thread of this block" in problem for problem in found)
+    problems = report_of(OUTLIVES, grid=2).problems
+    assert len(problems) == 3
+    assert all("block (1, 0, 0)" in problem and "which no thread of this block" in problem for problem in problems)
 
 
 def test_three_problems_of_a_kind_are_told_and_all_are_counted():
-    report = clean(floats(32), unwritten(32), 32, "y[threadIdx.x + 32] = x[threadIdx.x + 32];")
+    report = report_of(TWICE_WRONG)
     assert report.count == 64 and len(report.problems) == 6
     assert sum("reads x" in problem for problem in report.problems) == 3
+    assert all(problem.startswith(f"k.cu:3: k{len(BODIES) - 1}, block") for problem in report.problems)
 
 
 def test_counts():
@@ -193,7 +208,8 @@ def test_counts():
     x, y = floats(64 * 32), unwritten(64)
     x, y = x[-x.ctypes.data % 32 // 4 :], y  # where a run begins decides how many sectors it touches
     body = "long long i = blockIdx.x * 32 + threadIdx.x; y[i] = x[i] + x[i * 31];"
-    report = clean(x, y, 64, body, grid=2)
+    text = f'extern "C" __global__ void k(global<const REAL> x, global<REAL> y, int n) {{ {body} }}'
+    report = check("k", 2, 32, x, y, 64, text=text)
     assert (report.loads, report.stores, report.most_loads, report.most_stores) == (128, 64, 2, 1)
     offset = y.ctypes.data % 32 != 0
     assert report.sectors == 2 * 4 + (32 + 32) + 2 * (4 + offset) and report.count == 0

@@ -26,6 +26,7 @@ def checked(monkeypatch):
     return backends.get_backend("emulator")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_case_with_small_grids(case, checked, monkeypatch):
     """Two blocks and three rows at most, so that every thread goes on to further elements; watched."""
@@ -54,6 +55,7 @@ def agree(ours, expected, dtype):
 SHAPES = [(1, 1, 1, 1), (3, 1, 1, 2), (1, 7, 5, 3), (2, 5, 33, 31)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_layers_at_odd_sizes(rng, checked, shape, dtype):

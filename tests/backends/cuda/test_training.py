@@ -29,12 +29,14 @@ def losses(backend, steps):
     return [loss for loss, _ in zip(run.steps(), range(steps))]
 
 
+@pytest.mark.heavy
 def test_ten_steps_as_on_numpy():
     expected = losses("numpy", 10)
     assert losses("emulator", 10) == pytest.approx(expected, rel=1e-4)
     assert len(set(expected)) == 10
 
 
+@pytest.mark.heavy
 def test_the_command(tmp_path, capsys):
     """The default network, through the real .cu files."""
     options = "--limit", 256, "--epochs", 1
@@ -102,6 +104,7 @@ def test_every_kernel_and_optimiser(make, dtype):
         np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
 
 
+@pytest.mark.heavy
 def test_one_seed_one_run():
     assert losses("emulator", 3) == losses("emulator", 3)
 

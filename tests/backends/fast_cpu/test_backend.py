@@ -29,6 +29,7 @@ def many_pieces(monkeypatch):
     threads.set_count(before)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_case_in_pieces(case, many_pieces):
     expected_y, expected = case.gradients(case.arrays(), "numpy")
@@ -128,6 +129,7 @@ def views(array):
     yield wide[..., ::2]
 
 
+@pytest.mark.heavy
 def test_arrays_of_any_layout(rng):
     shape = (3, 4, 6, 5)
     x, w, b = rng.standard_normal(shape), rng.standard_normal((6, 2, 3, 3)), rng.standard_normal(6)
