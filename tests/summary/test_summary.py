@@ -323,7 +323,7 @@ def test_all_networks_in_all_styles(printed, style):
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        (["alexnett"], "unknown model 'alexnett'; there are shapes_net, cifar_quick"),
+        (["alexnett"], "unknown model 'alexnett'; choose one of shapes_net, cifar_quick"),
         (["alexnet", "--input-size", "40"], "input_size=40 leaves no pixels: layer pool5"),
         (["shapes_net", "--input-size", "3"], "input_size=3 leaves no pixels: layer pool1"),
         (["alexnet", "--input-size", "0"], "'0' is not a whole number of at least 1"),

@@ -335,7 +335,9 @@ def test_a_recipe_that_there_is_not_and_layers_that_leave_nothing(tmp_path, monk
     assert run(*TINY, "--epochs", 3, "--freeze", "conv1,conv2,conv3,fc4,fc5") == 2
     assert "every layer is frozen from epoch 1 on: nothing is left to train" in capsys.readouterr().err
     assert run(*TINY, "--freeze", "conv1,conv9") == 2
-    assert "there is no layer 'conv9' with weights; there are conv1, conv2, conv3, fc4, fc5" in capsys.readouterr().err
+    assert (
+        "there is no layer 'conv9' with weights; choose from conv1, conv2, conv3, fc4, fc5" in capsys.readouterr().err
+    )
 
 
 def test_frozen_batch_norm_stays_as_it_is(rng):
