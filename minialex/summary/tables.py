@@ -67,7 +67,7 @@ def activation_bytes(row):
 
 
 def column_bytes(row):
-    """Bytes of one image's im2col matrix: channels x KH x KW numbers per output pixel; row: as in `activation_bytes`."""
+    """Bytes of one image's im2col matrix, channels x KH x KW numbers per output pixel; row: of its layout."""
     if not isinstance(row.layer, nn.Conv2d):
         return 0
     return FLOAT * row.input[0] * math.prod(row.layer.kernel_size) * math.prod(row.output[1:])

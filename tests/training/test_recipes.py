@@ -295,7 +295,7 @@ class TestStagesOfARun:
         ("momentun = 0.9", r"my.toml: a recipe has no momentun; it may have epochs, .*momentum, "),
         ('dataset = "shapes"', "a recipe has no dataset; it may have"),
         ('lr = "fast"', "my.toml: lr should be a number, got 'fast'"),
-        ("epochs = 2.5", "my.toml: epochs should be a whole number, got 2.5"),
+        ("epochs = 2.5", "my.toml: epochs should be an integer, got 2.5"),
         ("flip = 1", "my.toml: flip should be true or false, got 1"),
         ("[init_std]\nconv1 = true", "my.toml: init_std should be a dict of numbers, got"),
         ("epochs = 0", "my.toml: epochs should be at least 1, got 0"),
