@@ -125,7 +125,7 @@ def with_label(content, label):
 
 BATCH, TEST, META = "data_batch_3.bin", "test_batch.bin", "batches.meta.txt"
 DAMAGED_DATA = {
-    "missing": (BATCH, None, "3.bin does not exist; .*--data-dir, or fetch it .*--download"),
+    "missing": (BATCH, None, "3.bin does not exist; .*--data-dir, or download it .*--download"),
     "cut short": (BATCH, lambda content: content[:-1], "3.bin is cut short: 9218 bytes where 9219 were .*--download"),
     "empty": (TEST, lambda content: b"", "test_batch.bin is cut short: 0 bytes where 9219 were .*--download"),
     "too long": (BATCH, lambda content: content + b"x", "3.bin is too long: 9220 bytes where 9219 were .*--download"),
@@ -152,7 +152,7 @@ def test_damaged_data(refused, cifar, case):
 def test_data_folders(refused, cifar, tmp_path):
     for place in ("nowhere", cifar / "test_batch.bin"):
         message = refused(*CIFAR[:-1], place)
-        assert re.search(f"{place}.* does not exist; .*--data-dir, or fetch it .*--download", message)
+        assert re.search(f"{place}.* does not exist; .*--data-dir, or download it .*--download", message)
     message = refused(*CIFAR[:-1], cifar / "test_batch.bin", "--download")
     assert re.search("test_batch.bin.*: (Not a directory|File exists)", message)
     (cifar / "test_batch.bin").rename(tmp_path / "elsewhere")

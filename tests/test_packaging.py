@@ -136,7 +136,7 @@ def test_wheel_without_the_folders(tmp_path):
 
 def test_missing_folders_raise_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "minialex")
-    with pytest.raises(ValueError, match="no folder is called 'weights'; there are kernels and handouts"):
+    with pytest.raises(ValueError, match="unknown folder 'weights'; choose one of kernels, handouts"):
         resources.folder("weights")
     (tmp_path / "kernels").mkdir()  # as in site-packages: somebody else's package, with no pyproject.toml beside it
     with pytest.raises(FileNotFoundError, match="the kernels folder is missing: expected .*reinstall minialex"):

@@ -1,6 +1,6 @@
-"""Weights that travel: between minialex, NumPy, safetensors, torch, Keras and ONNX. `python -m minialex.convert`.
+"""Converting weights between minialex, NumPy, safetensors, PyTorch, Keras and ONNX: `python -m minialex.convert`.
 
-Libraries of other formats are imported where they are used, so that this package needs none of them.
+The libraries of other formats are optional; each is imported where it is used.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ __all__ = ["describe", "grouped", "in_channel_order", "load_weights", "merged", 
 
 
 def load_weights(path):
-    """The state dict in a file of any format but ONNX, {name: array}, without saying which network it is of.
+    """The state dict in a file of any format but ONNX; the network need not be known.
 
-    FileNotFoundError where there is no file, ValueError for one that is damaged or of no known format.
+    path: of the file; its suffix gives the format, see formats.py.
+
+    Returns {name: array}.
+    Raises FileNotFoundError where there is no such file, ValueError for a damaged file or an unknown format.
     """
     found = read(path)
     return found.weights if isinstance(found, Checkpoint) else state_dict(found)

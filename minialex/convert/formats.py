@@ -1,13 +1,13 @@
-"""The files that weights travel in, by suffix; each is read whole, and written whole or not at all.
+"""Reading and writing files of weights; the suffix gives the format.
 
-    .npz            a checkpoint of minialex; or, without a description, an array for each name of a state dict
+    .npz            a minialex checkpoint; or, without a description, the arrays of a state dict
     .keras.npz      np.savez(file, *model.get_weights()) of Keras: the arrays arr_0, arr_1, ...
-    .safetensors    a tensor for each name of the state dict; the description is in the metadata
-    .pth, .pt       torch's state dict; the description is in its `_metadata`, where load_state_dict passes it by
+    .safetensors    the tensors of a state dict; the description is in the metadata
+    .pth, .pt       torch's state dict; the description is in its `_metadata`, which load_state_dict ignores
     .onnx           the network as a graph that computes logits; written, not read
 
-The description is that of checkpoint.py, so that nothing is lost on the way from one format to another. Nothing is
-unpickled but plain tensors, by torch.load(weights_only=True).
+The description is that of checkpoint.py, so nothing is lost between formats. A file is written completely or not at
+all. Only plain tensors are unpickled, by torch.load(weights_only=True).
 """
 
 from __future__ import annotations
@@ -29,32 +29,38 @@ from ..runs import checkpoint
 from ..support import files
 from .keras import to_keras
 
-DESCRIPTION = "checkpoint"  # checkpoint.to_arrays's name for it, and ours in metadata
-_WEIGHTS = "weights/"  # what its names of weights begin with
+DESCRIPTION = "checkpoint"  # the name of the description in checkpoint.to_arrays, and in the metadata of other formats
+_WEIGHTS = "weights/"  # the prefix of weights in checkpoint.to_arrays
 _EXTRAS = {"safetensors": "convert", "onnx": "convert", "torch": "torch"}
 
 
 def read(path):
-    """The Checkpoint in a file; or, where it has no description, {name: array} as it stands there.
+    """Read a file of weights.
 
-    FileNotFoundError where there is no file; ValueError for one that is damaged, of another format, or would have to
-    run code to be read.
+    path: of a .npz, .safetensors, .pth or .pt file.
+
+    Returns a Checkpoint, or {name: array} where the file holds no description.
+    Raises FileNotFoundError where there is no such file; ValueError for a damaged file, an unknown format, or a file
+    that could only be read by running code in it.
     """
     reader = {".npz": _read_npz, ".safetensors": _read_safetensors, ".pth": _read_torch, ".pt": _read_torch}
     suffix = Path(path).suffix
     if suffix == ".onnx":
-        raise ValueError(f"{path}: .onnx files are written, not read; convert what it was made from")
+        raise ValueError(f"{path}: .onnx files can be written, not read; convert the file it was made from")
     if suffix not in reader:
-        raise ValueError(f"{path}: the format is read off the suffix, which is one of {', '.join(reader)}")
+        raise ValueError(f"{path}: the suffix must give the format, one of {', '.join(reader)}")
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
     return reader[suffix](path)
 
 
 def writer(path):
-    """The function (path, Checkpoint, weights_only) that writes files of this suffix.
+    """The function that writes the format given by a suffix.
 
-    ValueError for a suffix that is none of the formats', or a format whose library is not installed.
+    path: a file name.
+
+    Returns a function of (path, Checkpoint, weights_only).
+    Raises ValueError for an unknown suffix, or where the format's library is not installed.
     """
     known = {
         ".keras.npz": (_write_keras, None),
@@ -69,19 +75,23 @@ def writer(path):
             if name:
                 library(name)
             return write
-    raise ValueError(f"{path}: the format is read off the suffix, which is one of {', '.join(known)}")
+    raise ValueError(f"{path}: the suffix must give the format, one of {', '.join(known)}")
 
 
 def write(path, saved, weights_only=False):
-    """Write a Checkpoint in the format of the suffix. weights_only: without its description and the run's state.
+    """Write a file of weights.
 
-    ValueError as by `writer`; OSError where it cannot be written.
+    path: of the file; its suffix gives the format.
+    saved: a Checkpoint.
+    weights_only: whether to leave out the description and the training state.
+
+    Raises ValueError for an unknown suffix or a missing library, OSError where the file cannot be written.
     """
     writer(path)(path, saved, weights_only)
 
 
 def library(name):
-    """An optional library; ValueError that says how to install it."""
+    """Import the optional library `name`; raises ValueError, with the way to install it, where it is missing."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -90,7 +100,7 @@ def library(name):
 
 
 def _flat(saved, weights_only):
-    """({name of a weight, as in the state dict: array}, the rest's {name: array}, the description)."""
+    """(the state dict, the other arrays {name: array}, the description as JSON or None)."""
     arrays = checkpoint.to_arrays(saved)
     weights = {name: np.asarray(arrays.pop(_WEIGHTS + name), order="C") for name in saved.weights}
     if weights_only:
@@ -99,7 +109,7 @@ def _flat(saved, weights_only):
 
 
 def _described(path, weights, rest, text):
-    """The Checkpoint of what `_flat` gave, or the weights alone where there is no description."""
+    """The inverse of `_flat`: a Checkpoint, or the weights alone where there is no description."""
     if text is None:
         return weights
     arrays = {DESCRIPTION: np.frombuffer(text.encode(), np.uint8)} | rest
@@ -113,7 +123,7 @@ def _read_npz(path):
     try:
         with zipfile.ZipFile(path) as archive:
             bare = f"{DESCRIPTION}.npy" not in archive.namelist()
-    except Exception:  # damaged: checkpoint.load says how
+    except Exception:  # damaged: checkpoint.load reports how
         bare = False
     return _read_bare_npz(path) if bare else checkpoint.load(path)
 
@@ -122,10 +132,10 @@ def _read_bare_npz(path):
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # each layer has its own way to say that a file is damaged
-        raise ValueError(f"{path} is cut short or damaged, or holds objects of Python ({error})") from error
+    except Exception as error:  # zlib, zipfile and NumPy raise many kinds of errors for a damaged file
+        raise ValueError(f"{path} is cut short or damaged, or holds Python objects ({error})") from error
     if not arrays or not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise ValueError(f"{path} is no .npz file of arrays")
+        raise ValueError(f"{path} is not an .npz file of arrays")
     return arrays
 
 
@@ -149,10 +159,10 @@ def _read_safetensors(path):
     safetensors = library("safetensors")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
             text = (file.metadata() or {}).get(DESCRIPTION)
     except (safetensors.SafetensorError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no .safetensors file that NumPy can read, or is damaged ({error})") from None
+        raise ValueError(f"{path} is damaged, or not a .safetensors file that NumPy can read ({error})") from None
     prefix = f"{DESCRIPTION}/"
     rest = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
     return _described(path, {n: array for n, array in tensors.items() if not n.startswith(prefix)}, rest, text)
@@ -172,28 +182,27 @@ def _write_safetensors(path, saved, weights_only):
 def _read_torch(path):
     torch = library("torch")
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what it will refuse
+        with warnings.catch_warnings(action="ignore"):  # about files that it then refuses
             state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(
-            f"{path} is damaged, or holds objects that only its author's code could make, which was not run: "
-            "save model.state_dict(), not the model"
+            f"{path} is damaged, or holds Python objects whose code was not run: save model.state_dict(), not the model"
         ) from None
-    except Exception as error:  # a cut or damaged file shows itself in a dozen ways, each from another layer
-        raise ValueError(f"{path} is cut short or damaged, or no file of torch's ({_first_line(error)})") from error
-    for key in ("state_dict", "model"):  # as training scripts nest it
+    except Exception as error:  # torch raises many kinds of errors for a damaged file
+        raise ValueError(f"{path} is cut short or damaged, or not a PyTorch file ({_first_line(error)})") from error
+    for key in ("state_dict", "model"):  # training scripts often nest it
         state = state[key] if isinstance(state, dict) and key in state else state
     try:
         ours = getattr(state, "_metadata", {}).get(DESCRIPTION, {"text": None, "arrays": {}})
         weights, rest = ({str(n): _numpy(t) for n, t in tensors.items()} for tensors in (state, ours["arrays"]))
         text = None if ours["text"] is None else str(ours["text"])
     except (AttributeError, KeyError, RuntimeError, TypeError):
-        raise ValueError(f"{path} holds no state dict: neither by itself nor under 'state_dict' or 'model'") from None
+        raise ValueError(f"{path} holds no state dict, neither at the top nor under 'state_dict' or 'model'") from None
     return _described(path, weights, rest, text)
 
 
 def _numpy(tensor):
-    """A tensor as an array; NumPy has no bfloat16, all of whose numbers float32 has."""
+    """A tensor as an array; bfloat16, which NumPy lacks, becomes float32 without loss."""
     tensor = tensor.detach()
     return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
 
@@ -218,7 +227,7 @@ def _first_line(error):
 
 def _write_onnx(path, saved, weights_only):
     library("onnx")
-    from .graph import to_onnx  # needs the library at once
+    from .graph import to_onnx  # imports the library itself
 
     rows = layout(saved.build_model(), (3, saved.input_size, saved.input_size))
     metadata = {

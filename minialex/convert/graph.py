@@ -1,7 +1,7 @@
-"""A network as an ONNX graph, its layers composed of ONNX's operators so that onnxruntime computes the same.
+"""Exporting a network as an ONNX graph, whose operators compute the same as its layers.
 
-The graph computes logits in evaluation mode: input "input" float32 (N, 3, H, W), N free, output "logits". Initialisers
-have the names of the state dict. https://onnx.ai/onnx/operators/
+The graph computes logits in evaluation mode: input "input" float32 (N, 3, H, W) with N free, output "logits".
+Initializers have the names of the state dict. https://onnx.ai/onnx/operators/
 """
 
 from __future__ import annotations
@@ -15,37 +15,48 @@ from onnx import helper, numpy_helper
 from .. import Tensor, functional, nn
 from ..models.layout import window_of
 
-OPSET, IR_VERSION = 17, 8  # of 2022: what runtimes on small devices know as well
+OPSET, IR_VERSION = 17, 8  # of 2022, which runtimes on small devices support as well
 _SAME_NAME = {nn.ReLU: "Relu", nn.Sigmoid: "Sigmoid", nn.Tanh: "Tanh"}
 
 
 class Graph:
-    """Nodes and initialisers, in the order in which they were added."""
+    """An ONNX graph under construction: its nodes and initializers, in the order in which they were added."""
 
     def __init__(self):
         self.nodes, self.initializers = [], {}
 
     def add(self, operator, name, *inputs, **attributes):
-        """A node; returns the name of its output, which is its own."""
+        """Add a node.
+
+        operator: name of the ONNX operator.
+        name: of the node and of its output.
+        inputs: names of its inputs.
+        attributes: of the operator.
+
+        Returns `name`.
+        """
         self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
         return name
 
     def array(self, name, values, dtype=np.float32):
-        """An initialiser; returns its name."""
+        """Add an initializer `name` with `values`, converted to `dtype`; returns its name."""
         self.initializers[name] = numpy_helper.from_array(np.asarray(values, dtype, order="C"), name)
         return name
 
     def parameters(self, row, *names):
-        """Initialisers for those of a layer's tensors that it has."""
+        """Add initializers for those tensors `names` of row.layer that are not None; returns their names."""
         tensors = ((name, getattr(row.layer, name)) for name in names)
         return [self.array(f"{row.name}.{name}", t.numpy()) for name, t in tensors if t is not None]
 
 
 def to_onnx(rows, metadata):
-    """An onnx.ModelProto of a network in evaluation mode.
+    """Export a network in evaluation mode.
 
-    rows: its `layout` for the pictures it will be given. metadata: {name: text} to go with it. ValueError, with the
-    layer's name, for a layer that has no exact form in ONNX.
+    rows: its models.layout.layout.
+    metadata: {name: text}, the model's metadata properties.
+
+    Returns an onnx.ModelProto.
+    Raises ValueError, with the layer's name, for a layer without an exact equivalent in ONNX.
     """
     graph, last = Graph(), "input"
     for row in rows:
@@ -67,9 +78,9 @@ def to_onnx(rows, metadata):
 
 @singledispatch
 def _emit(layer, graph, row, x):
-    """Add a layer that is given the value named x; returns the name of what it computes."""
+    """Add a layer whose input is named x; returns the name of its output."""
     if type(layer) not in _SAME_NAME:
-        raise ValueError("no operators of ONNX are known for this type of layer")
+        raise ValueError("this type of layer cannot be exported to ONNX")
     return graph.add(_SAME_NAME[type(layer)], row.name, x)
 
 
@@ -85,7 +96,7 @@ def _(layer: nn.LeakyReLU, graph, row, x):
 
 @_emit.register
 def _(layer: nn.Dropout, graph, row, x):
-    """In evaluation: the paper's form multiplies by what was kept, the inverted one does nothing."""
+    """In evaluation mode: the paper's form multiplies by 1 - p, the inverted one does nothing."""
     if layer.inverted:
         return x
     return graph.add("Mul", row.name, x, graph.array(f"{row.name}.keep", 1 - layer.p))
@@ -115,16 +126,16 @@ def _(layer: nn.Linear, graph, row, x):
 @_emit.register
 def _(layer: nn.Flatten, graph, row, x):
     if len(row.output) != 1:
-        raise ValueError("ONNX flattens all axes but the batch's")
+        raise ValueError("ONNX can only flatten all axes but the batch's")
     return graph.add("Flatten", row.name, x, axis=1)
 
 
 @_emit.register
 def _(layer: nn.BatchNorm2d, graph, row, x):
     if not layer.track_running_stats:
-        raise ValueError("without running statistics it has no form for evaluation")
+        raise ValueError("ONNX's batch normalisation needs running statistics")
     if layer.weight is None or layer.bias is None:
-        raise ValueError("ONNX's batch normalisation has a weight and a bias")
+        raise ValueError("ONNX's batch normalisation needs a weight and a bias")
     numbers = graph.parameters(row, "weight", "bias", "running_mean", "running_var")
     return graph.add("BatchNormalization", row.name, x, *numbers, epsilon=layer.eps)
 
@@ -137,7 +148,7 @@ def _(layer: nn.MaxPool2d, graph, row, x):
 
 @_emit.register
 def _(layer: nn.AvgPool2d, graph, row, x):
-    """ONNX's mean counts all that is padded, ceil mode's margin as well: its result is brought to our divisors."""
+    """ONNX's mean counts all padding, including the margin of ceil mode: rescaled to the layer's divisors."""
     window = window_of(layer, row.input)
     area = window.kernel[0] * window.kernel[1]
     scale = area / (layer.divisor_override or window.counts(layer.count_include_pad))
@@ -147,7 +158,7 @@ def _(layer: nn.AvgPool2d, graph, row, x):
 
 @_emit.register
 def _(layer: nn.AdaptiveAvgPool2d, graph, row, x):
-    """R x C^T, the linear map that averaging is: R and C^T are what it makes of unit matrices."""
+    """The linear map R x C^T; R and C are the results of averaging identity matrices."""
     if row.input == row.output:
         return x
     (height, width), (rows, columns) = row.input[1:], row.output[1:]
@@ -159,7 +170,7 @@ def _(layer: nn.AdaptiveAvgPool2d, graph, row, x):
 
 @_emit.register
 def _(layer: nn.LocalResponseNorm, graph, row, x):
-    """ONNX's LRN, which divides alpha by n, over channels; composed of other operators over places of the same map."""
+    """Over channels by ONNX's LRN, which divides alpha by n; within a map composed of other operators."""
     name, n = row.name, layer.size
     cells = n * n if layer.within_channel else n
     alpha = layer.alpha * (cells if layer.alpha_over == "element" else 1)
@@ -180,9 +191,9 @@ def _(layer: nn.LocalResponseNorm, graph, row, x):
         power = graph.add("Pow", f"{name}.power", base, graph.array(f"{name}.beta", layer.beta))
         return graph.add("Div", name, x, power)
     if n % 2 == 0:
-        raise ValueError(f"ONNX's window over {n} channels begins one channel later: only odd sizes are the same")
+        raise ValueError(f"ONNX's window of {n} channels starts one channel later: only odd sizes can be exported")
     groups, (channels, height, width) = layer.groups, row.input
-    if groups > 1:  # each group as a picture of its own
+    if groups > 1:  # each group as an image of its own
         apart = graph.array(f"{name}.apart", (-1, channels // groups, height, width), np.int64)
         x = graph.add("Reshape", f"{name}.groups", x, apart)
     last = f"{name}.normalized" if groups > 1 else name
@@ -193,7 +204,7 @@ def _(layer: nn.LocalResponseNorm, graph, row, x):
 
 
 def _window(window):
-    """Attributes of a pool, with margins given as numbers: ONNX's ceil mode is not the same in all its versions."""
+    """Attributes of a pool, with explicit padding: ONNX's ceil mode differs between versions."""
     (top, _), (left, _) = window.padding
     bottom, right = (all_of - n - before for all_of, n, before in zip(window.padded, window.size, (top, left)))
     return {"kernel_shape": window.kernel, "strides": window.stride, "pads": (top, left, bottom, right)}

@@ -1,6 +1,6 @@
-"""Weights in the order of Keras: the list that `model.get_weights()` returns and `model.set_weights(...)` takes.
+"""Weights as Keras lists them: what `model.get_weights()` returns and `model.set_weights(...)` takes.
 
-Layer by layer: kernel and bias; of a batch normalisation gamma, beta, moving mean and moving variance.
+Layer by layer: kernel and bias; for batch normalisation gamma, beta, moving mean and moving variance.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 def to_keras(weights, rows):
-    """The list of a state dict. rows: the `layout` of its network."""
+    """Convert a state dict to Keras's list.
+
+    weights: the state dict, {name: array}.
+    rows: the models.layout.layout of its network.
+
+    Returns a list of arrays.
+    """
     arrays = []
     for name, layer, maps in _layers(rows):
         if isinstance(layer, nn.BatchNorm2d):
@@ -28,11 +34,18 @@ def to_keras(weights, rows):
 
 
 def from_keras(arrays, rows):
-    """The state dict of a list. ValueError where its number of arrays, or the shape of one, is another network's."""
+    """Convert Keras's list to a state dict.
+
+    arrays: a list of arrays.
+    rows: the models.layout.layout of the network.
+
+    Returns the state dict, {name: array}.
+    Raises ValueError where the number of arrays, or the shape of one, does not fit the network.
+    """
     layers = list(_layers(rows))
     count = sum(4 if isinstance(layer, nn.BatchNorm2d) else 2 for _, layer, _ in layers)
     if len(arrays) != count:
-        raise ValueError(f"there are {len(arrays)} arrays, but this network has {count} in Keras")
+        raise ValueError(f"there are {len(arrays)} arrays where this network has {count} in Keras")
     weights, rest = {}, iter(arrays)
     for name, layer, maps in layers:
         if isinstance(layer, nn.BatchNorm2d):
@@ -43,7 +56,7 @@ def from_keras(arrays, rows):
         outputs, inputs, *window = layer.weight.shape
         expected = (*window, inputs, outputs)
         if kernel.shape != expected:
-            raise ValueError(f"the kernel of {name} is {kernel.shape}, but {expected} in this network in Keras")
+            raise ValueError(f"the kernel of {name} has shape {kernel.shape} where Keras has {expected}")
         weights[f"{name}.weight"] = (
             layouts.kernel_from_keras(kernel) if convolution else layouts.dense_from_keras(kernel, maps)
         )
@@ -52,7 +65,7 @@ def from_keras(arrays, rows):
 
 
 def _layers(rows):
-    """(name, layer, maps) of those with weights; maps: what Flatten was given, for the layer behind it, else None."""
+    """(name, layer, maps) of layers with weights; maps: the shape that Flatten flattened before the layer, or None."""
     maps = None
     for row in rows:
         if isinstance(row.layer, nn.Flatten):

@@ -1,7 +1,7 @@
-"""The same weights in other orders: groups or none, RGB or BGR, torch's axes or Keras's.
+"""Rearranging weights: with groups or without, RGB or BGR, torch's order of axes or Keras's.
 
 A convolution's weight is (O, I / groups, H, W) here, as in torch, and (H, W, I / groups, O) in Keras; a fully
-connected layer's is (out, in) here and (in, out) there. Nothing is rounded: numbers only move.
+connected layer's is (out, in) here and (in, out) there. Values are moved, never rounded.
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ import numpy as np
 
 
 def merge_groups(weight, groups):
-    """A convolution in groups as one without: w'[o, g(o) I/groups + i] = w[o, i], 0 for the channels of other groups.
+    """The weight of a convolution without groups that computes the same as one with groups.
 
-    (O, I / groups, H, W) -> (O, I, H, W); g(o) = floor(o groups / O), the group of filter o.
+        w'[o, g(o) I/groups + i] = w[o, i]    g(o) = floor(o groups / O), the group of filter o
+
+    weight: (O, I / groups, H, W).
+    groups: the number of groups.
+
+    Returns (O, I, H, W), 0 for the channels of other groups.
     """
     filters, channels, *kernel = weight.shape
     merged = np.zeros((groups, filters // groups, groups, channels, *kernel), weight.dtype)
@@ -24,9 +29,13 @@ def merge_groups(weight, groups):
 
 
 def split_groups(weight, groups):
-    """`merge_groups` undone: (O, I, H, W) -> (O, I / groups, H, W).
+    """The inverse of `merge_groups`.
 
-    ValueError, with the largest weight that would be lost, unless every weight from one group to another is 0.
+    weight: (O, I, H, W).
+    groups: the number of groups.
+
+    Returns (O, I / groups, H, W).
+    Raises ValueError, with the largest weight that would be lost, unless all weights between groups are 0.
     """
     filters, channels, *kernel = weight.shape
     blocks = weight.reshape(groups, filters // groups, groups, channels // groups, *kernel)
@@ -40,25 +49,29 @@ def split_groups(weight, groups):
 
 
 def reverse_channels(weight):
-    """The first convolution for pictures whose channels come in the opposite order: w'[o, c] = w[o, C - 1 - c]."""
+    """The weight (O, C, H, W) of a convolution for channels in reverse order: w'[o, c] = w[o, C - 1 - c]."""
     return np.ascontiguousarray(weight[:, ::-1])
 
 
 def kernel_from_keras(kernel):
-    """A convolution's (H, W, I, O) -> (O, I, H, W)."""
+    """A convolution's `kernel` in Keras's order, (H, W, I, O), as a weight (O, I, H, W)."""
     return np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
 
 
 def kernel_to_keras(weight):
-    """A convolution's (O, I, H, W) -> (H, W, I, O)."""
+    """A convolution's `weight` (O, I, H, W) as a kernel in Keras's order, (H, W, I, O)."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
 
 
 def dense_from_keras(kernel, maps=None):
-    """A fully connected layer's (in, out) -> (out, in).
+    """A fully connected layer's kernel in Keras's order as a weight.
 
-    maps: (C, H, W) of what was flattened in front of it, for Keras flattens place by place, torch map by map:
-    w'[o, (c H + h) W + w] = k[(h W + w) C + c, o]
+        w'[o, (c H + h) W + w] = k[(h W + w) C + c, o]
+
+    kernel: (in, out).
+    maps: (C, H, W), the maps flattened before the layer, if any: Keras flattens (H, W, C), torch (C, H, W).
+
+    Returns (out, in).
     """
     if maps is not None:
         channels, height, width = maps
@@ -67,7 +80,7 @@ def dense_from_keras(kernel, maps=None):
 
 
 def dense_to_keras(weight, maps=None):
-    """`dense_from_keras` undone: (out, in) -> (in, out)."""
+    """The inverse of `dense_from_keras`: a `weight` (out, in) as (in, out); maps: as there."""
     if maps is not None:
         weight = weight.reshape(-1, *maps).transpose(0, 2, 3, 1).reshape(len(weight), -1)
     return np.ascontiguousarray(weight.T)

@@ -1,4 +1,4 @@
-"""The same network in another form, as a Checkpoint whose predictions are the same."""
+"""Equivalent networks: a Checkpoint as another one with the same predictions."""
 
 from __future__ import annotations
 
@@ -10,32 +10,47 @@ from ..models.layout import has_weights
 from ..nn import Conv2d, init
 from .layouts import merge_groups, reverse_channels, split_groups
 
-GROUPED, MERGED = "alexnet", "alexnet_merged"  # the one pair of presets with the same layers, but for the groups
+GROUPED, MERGED = "alexnet", "alexnet_merged"  # the only two presets that differ in their groups alone
 
 
 def merged(saved):
-    """A Checkpoint of the paper's network as one of `alexnet_merged`, with zeros between the groups."""
+    """Convert a Checkpoint of `alexnet` to one of `alexnet_merged`, with zeros between the groups.
+
+    saved: a Checkpoint.
+
+    Returns a Checkpoint without training state.
+    Raises ValueError for another model.
+    """
     _check(saved, GROUPED, "merge")
     return _other(saved, MERGED, _groups(saved.model), merge_groups)
 
 
 def grouped(saved):
-    """A Checkpoint of `alexnet_merged` as one of the paper's network.
+    """Convert a Checkpoint of `alexnet_merged` to one of `alexnet`.
 
-    ValueError, with the layer and the largest weight that would be lost, unless all weights between groups are 0.
+    saved: a Checkpoint.
+
+    Returns a Checkpoint without training state.
+    Raises ValueError for another model, and unless all weights between the groups are 0.
     """
     _check(saved, MERGED, "group")
     return _other(saved, GROUPED, _groups(GROUPED), split_groups)
 
 
 def in_channel_order(saved, order):
-    """A Checkpoint whose first convolution expects "RGB" or "BGR".
+    """Convert a Checkpoint to another order of the channels.
 
-    Only its weights change: a normalisation, mean image or not, is kept in the order RGB and applied before pictures
-    are reversed (data/pipeline.py).
+    saved: a Checkpoint.
+    order: "RGB" or "BGR", what the first convolution is to expect.
+
+    Only its weights change: the normalisation is always in the order RGB, and is applied before the channels are
+    reversed (data/pipeline.py).
+
+    Returns `saved` if it has this order, else a Checkpoint without training state.
+    Raises ValueError for another order.
     """
     if order not in ("RGB", "BGR"):
-        raise ValueError(f"the order of channels is RGB or BGR, got {order!r}")
+        raise ValueError(f"the channel order must be RGB or BGR, got {order!r}")
     if order == saved.channel_order:
         return saved
     with init.skipped():
@@ -48,19 +63,19 @@ def in_channel_order(saved, order):
 def _check(saved, model, verb):
     if saved.model != model:
         raise ValueError(
-            f"cannot {verb} {saved.model}: only {GROUPED} and {MERGED} are the same network with groups and without"
+            f"cannot {verb} {saved.model}: only {GROUPED} and {MERGED} are the same network with and without groups"
         )
 
 
 def _groups(model):
-    """{name of a weight: groups} of its convolutions in more than one."""
+    """{name of the weight: groups} for convolutions with more than one group."""
     with init.skipped():
         modules = models.build(model).named_modules()
     return {f"{name}.weight": layer.groups for name, layer in modules if isinstance(layer, Conv2d) and layer.groups > 1}
 
 
 def _other(saved, model, groups, change):
-    """The Checkpoint of another preset, with `change(weight, groups)` made to its grouped convolutions."""
+    """The Checkpoint of another preset, with `change(weight, groups)` applied to the convolutions in `groups`."""
     weights = dict(saved.weights)
     for name, count in groups.items():
         try:

@@ -1,4 +1,4 @@
-"""Data sets by name, transforms, and the loader.
+"""Data sets by name, transforms, and the data loader.
 
 splits = data.load("cifar10", data_dir="datasets", download=True)
 normalize = data.Normalize.channels(splits.train)
@@ -35,19 +35,25 @@ __all__ = [
 
 
 class Source(NamedTuple):
-    """Where a data set comes from: `load(**options)` returns its Splits."""
+    """An entry of DATASETS: how to load a data set.
+
+    load: a function of keyword arguments that returns Splits.
+    options: the names of those arguments.
+    summary: one line about the data set.
+    in_files: whether every image is a file of its own.
+    """
 
     load: Callable[..., Splits]
     options: tuple[str, ...]
     summary: str
-    in_files: bool = False  # whether every picture is a file of its own
+    in_files: bool = False
 
 
 DATASETS = {
     "shapes": Source(
         shapes.load,
         ("size", "train_count", "validation", "test_count", "limit", "seed"),
-        "ten classes of drawn shapes, textured and cluttered, 32x32; made on the spot, needs no files",
+        "ten classes of drawn shapes, textured and cluttered, 32x32; generated when loaded, needs no files",
     ),
     "cifar10": Source(
         cifar10.load,
@@ -57,11 +63,11 @@ DATASETS = {
     "folder": Source(
         folder.load,
         ("data_dir", "size", "validation", "limit", "workers", "strict", "val_labels"),
-        "ImageNet, or pictures of your own: D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, D being data_dir",
+        "ImageNet, or your own pictures: D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, where D is data_dir",
         in_files=True,
     ),
 }
-_EVERYWHERE = {"data_dir", "download"}  # where files would be; a data set without files has no use for it
+_EVERYWHERE = {"data_dir", "download"}  # accepted for every data set; one without files ignores them
 
 
 def load(
@@ -79,23 +85,27 @@ def load(
     strict=False,
     val_labels=None,
 ):
-    """The splits (train, validation, test) of the data set `name`; None leaves a choice to the data set.
+    """Load a data set; an argument that is None has the data set's own default.
 
-    data_dir: folder of downloaded data, ~/.cache/minialex by default; download: fetch what is missing
-    size: pixels a side, of drawn pictures and of those in a folder
-    train_count, test_count, seed: of drawn data sets only. This seed chooses the pictures, not the training
-    validation: how many pictures validate (cifar10, folder: held out from training), 0 for none (then it is None)
-    limit: only the first N pictures of training, and at most N of the others; of a folder N of every part of it
-    workers, strict, val_labels: of a folder only, see folder.load
+    name: "shapes", "cifar10" or "folder", see DATASETS.
+    data_dir: the folder that holds the data; ~/.cache/minialex by default, required for "folder".
+    download: whether to download missing files ("cifar10").
+    size: pixels per side of an image ("shapes", "folder").
+    train_count, test_count: images per split ("shapes").
+    validation: images in the validation split, 0 for no such split; "cifar10" and "folder" hold them out from training.
+    limit: at most so many images per split: the first ones, or of a folder evenly spread ones.
+    seed: which shapes are drawn ("shapes"); independent of the seed of training.
+    workers, strict, val_labels: see folder.load ("folder").
 
-    ValueError names what exists for an unknown name, and the choices a data set does not offer.
+    Returns Splits: train, validation (None if there is none) and test.
+    Raises ValueError for an unknown name, or an argument that the data set does not take.
     """
     if name not in DATASETS:
         raise ValueError(f"there is no data set {name!r}; choose one of {', '.join(DATASETS)}")
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1 picture, got {limit}")
     source = DATASETS[name]
-    asked = dict(
+    given = dict(
         data_dir=data_dir,
         download=download or None,
         size=size,
@@ -108,7 +118,7 @@ def load(
         strict=strict or None,
         val_labels=val_labels,
     )
-    chosen = {option: value for option, value in asked.items() if value is not None}
+    chosen = {option: value for option, value in given.items() if value is not None}
     surplus = [option for option in chosen if option not in source.options and option not in _EVERYWHERE]
     if surplus:
         raise ValueError(f"the data set {name} takes no {' or '.join(surplus)}; it offers {', '.join(source.options)}")

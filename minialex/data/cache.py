@@ -1,4 +1,4 @@
-"""Results of long work, kept on disk: arrays by a key that says what they were computed from."""
+"""A disk cache of arrays that take long to compute."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from ..support.resources import cache_folder
 
 
 def cached(key, names, compute):
-    """The arrays `names` that `compute()` returns as a dict, or that it returned before for this `key`.
+    """The result of `compute()`, from the cache if it was computed before.
 
-    A file that is damaged is made again; one that cannot be written is reported on stderr, and done without.
+    key: a text, fit for a file name, that identifies everything the result depends on.
+    names: the keys of the result.
+    compute: a function without arguments that returns {name: array}.
+
+    Returns {name: array}. A damaged cache file is replaced; failing to write one is only reported on stderr.
     """
     path = cache_folder() / "statistics" / f"{key}.npz"
     kept = _read(path)
@@ -26,7 +30,7 @@ def cached(key, names, compute):
         with replacing(path) as file:
             np.savez(file, **arrays)
     except OSError as error:
-        print(f"not kept for the next time: {error}", file=sys.stderr)
+        print(f"the result could not be cached: {error}", file=sys.stderr)
     return arrays
 
 
@@ -34,5 +38,5 @@ def _read(path):
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # not there, or not whole
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # missing or damaged
         return {}

@@ -26,12 +26,15 @@ RECORD_BYTES = 1 + 3 * 32 * 32
 
 
 def load(data_dir=None, download=False, validation=5000, limit=None):
-    """The splits of CIFAR-10, read from data_dir/cifar-10-batches-bin (or data_dir itself, if it is that folder).
+    """Load CIFAR-10 from data_dir/cifar-10-batches-bin, or from data_dir itself if it is that folder.
 
-    data_dir: $XDG_CACHE_HOME/minialex by default, or ~/.cache/minialex
-    validation: how many of the last training pictures are held out; limit: the first N of each split
-    download: fetch what is missing or damaged
-    FileNotFoundError for a missing file, ValueError for one with the wrong length or a wrong label.
+    data_dir: a folder; $XDG_CACHE_HOME/minialex by default, or ~/.cache/minialex.
+    download: whether to download missing or damaged files.
+    validation: how many of the last training images are held out, 0 for none.
+    limit: only the first so many images of each split.
+
+    Returns Splits of ArrayDatasets; validation is None if no image is held out.
+    Raises FileNotFoundError for a missing file, ValueError for one of the wrong length or with an invalid label.
     """
     total = RECORDS * len(TRAINING_FILES)
     if not 0 <= validation < total:
@@ -51,7 +54,7 @@ def load(data_dir=None, download=False, validation=5000, limit=None):
 
 
 def find(data_dir=None):
-    """The folder of the binary files, there or not."""
+    """Path of the folder of the binary files, whether or not it exists; data_dir: as in `load`."""
     if data_dir is None:
         return cache_folder() / FOLDER
     data_dir = Path(data_dir).expanduser().absolute()
@@ -71,8 +74,8 @@ def _dataset(records, classes):
 def _existing(path):
     if not path.is_file():
         raise FileNotFoundError(
-            f"CIFAR-10 is not complete: {path} does not exist; name the folder that holds {FOLDER} with data_dir=..., "
-            "or fetch it (170 MB) with download=True"
+            f"CIFAR-10 is incomplete: {path} does not exist; name the folder that holds {FOLDER} with data_dir=..., "
+            "or download it (170 MB) with download=True"
         )
     return path
 
@@ -83,14 +86,14 @@ def _read_records(path):
     if size != expected:
         raise ValueError(
             f"{path} is {'cut short' if size < expected else 'too long'}: {size} bytes where {expected} were expected; "
-            "put the official file in its place, or fetch it with download=True"
+            "replace it by the official file, or download it with download=True"
         )
     records = np.fromfile(path, np.uint8).reshape(RECORDS, RECORD_BYTES)
     wrong = np.flatnonzero(records[:, 0] > 9)
     if len(wrong):
         raise ValueError(
             f"{path} is damaged: record {wrong[0]} has label {records[wrong[0], 0]} where 0 to 9 were expected; "
-            "delete the file and fetch it with download=True"
+            "delete the file and download it with download=True"
         )
     return records
 
@@ -101,6 +104,6 @@ def _read_names(folder):
     if not len(names) == count == 10:
         raise ValueError(
             f"{folder / NAMES_FILE} lists {count} class names where 10 were expected; "
-            "delete the file and fetch it with download=True"
+            "delete the file and download it with download=True"
         )
     return names

@@ -1,7 +1,7 @@
-"""What a data set is: something that hands out pictures and labels by index.
+"""The interface of a data set, and a data set in memory.
 
 Every data set has `len()`, `classes` (a tuple of names), `image_shape` (C, H, W), `labels` (int64 (N,)) and
-`fetch(indices)`, which returns (uint8 images (n, C, H, W), int64 labels (n,)). Nothing else is asked of it.
+`fetch(indices)`, which returns (uint8 images (n, C, H, W), int64 labels (n,)). Nothing else is required.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ class Splits(NamedTuple):
 class ArrayDataset:
     """A data set held in memory.
 
-    images: uint8 (N, C, H, W), labels: whole numbers (N,) from 0 to len(classes) - 1, classes: names.
-    ValueError says which of these does not hold.
+    images: uint8 (N, C, H, W).
+    labels: integers (N,) from 0 to len(classes) - 1.
+    classes: the names of the classes.
+
+    Raises ValueError where one of these has another dtype, shape or range.
     """
 
     def __init__(self, images, labels, classes):
@@ -32,7 +35,7 @@ class ArrayDataset:
             raise ValueError(f"images must be uint8 (N, C, H, W), got {self.images.dtype} {self.images.shape}")
         if self.labels.dtype.kind not in "iu" or self.labels.shape != (len(self.images),):
             raise ValueError(
-                f"{len(self.images)} images need whole-number labels of shape ({len(self.images)},), "
+                f"{len(self.images)} images need integer labels of shape ({len(self.images)},), "
                 f"got {self.labels.dtype} {self.labels.shape}"
             )
         outside = (self.labels < 0) | (self.labels >= len(self.classes))
@@ -46,10 +49,10 @@ class ArrayDataset:
 
     @property
     def image_shape(self):
-        """(C, H, W) of every picture."""
+        """(C, H, W) of every image."""
         return self.images.shape[1:]
 
     def fetch(self, indices):
-        """Pictures and labels at `indices`: copies, uint8 (n, C, H, W) and int64 (n,)."""
+        """Copies of the images, uint8 (n, C, H, W), and the labels, int64 (n,), at `indices`, integers (n,)."""
         indices = np.asarray(indices, np.int64)
         return self.images[indices], self.labels[indices]

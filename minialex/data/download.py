@@ -1,4 +1,4 @@
-"""Fetch a file once, safely: resumed where it broke off, checked before it gets its name, unpacked with care."""
+"""Downloads that resume, verify their checksum, and unpack archives safely."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 _BLOCK = 2**18
-_TIMEOUT = 30  # seconds without a byte
+_TIMEOUT = 30  # seconds without receiving a byte
 
 
 def fetch(url, path, md5):
-    """Download `url` to `path`, unless a file with this MD5 is there already; returns the path.
+    """Download a file, unless it is there already.
 
-    The bytes go to PATH.part, which an interrupted download leaves behind and the next one continues (HTTP Range).
-    OSError when the connection fails (the part is kept) and when the finished file is the wrong one (it is removed).
+    url: the address of the file.
+    path: where to save it. An interrupted download leaves PATH.part, which the next one continues (HTTP Range).
+    md5: its checksum in hexadecimal; a file with another one is not kept.
+
+    Returns `path` as a Path.
+    Raises OSError if the connection fails (the part is kept) or the checksum differs (the part is removed).
     """
     path = Path(path)
     if path.is_file() and _md5(path) == md5:
@@ -34,26 +38,26 @@ def fetch(url, path, md5):
         _transfer(url, part)
     except (OSError, http.client.HTTPException) as error:
         raise OSError(
-            f"downloading {url} failed ({error}); what arrived is kept in {part}, "
-            "so run the same command again to go on"
+            f"downloading {url} failed ({error}); the part received is kept in {part}, "
+            "run the same command again to continue"
         ) from error
     found = _md5(part)
     if found != md5:
         part.unlink()
-        raise OSError(f"{url} sent a file with MD5 {found} where {md5} was expected; it was removed, try again")
+        raise OSError(f"{url} sent a file with MD5 {found} where {md5} was expected; it was removed, please try again")
     os.replace(part, path)
     return path
 
 
 def _transfer(url, part):
-    """Append to `part` what is missing of `url`; start over where the server does not know Range."""
+    """Append the missing bytes of `url` to `part`; start over where the server does not support Range."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # nothing is missing: the checksum decides
+            return  # nothing is missing; the checksum is compared next
         raise
     with response:
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
@@ -79,10 +83,13 @@ def _md5(path):
 
 
 def unpack(archive, folder):
-    """Unpack the folder of that name from a tar archive to `folder`, which appears only when it is complete.
+    """Extract a folder from a tar archive; it appears only once all its files are extracted.
 
-    Files of a `folder` that exists already are replaced one by one. OSError says what is wrong with the archive: also
-    one with anything in it but files that lie directly in the folder (links, devices, ../x, /x).
+    archive: path of the archive, which holds one folder with the name of `folder`, and in it only files.
+    folder: where to put it. If it exists already, its files are replaced one by one.
+
+    Returns `folder` as a Path.
+    Raises OSError for a damaged archive, and for one with anything else in it: links, devices, ../x, /x.
     """
     archive, folder = Path(archive), Path(folder)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
@@ -104,12 +111,12 @@ def unpack(archive, folder):
 
 
 def _unpack_member(tar, member, folder):
-    """One file into the folder. By hand: tarfile's own filter against bad names is younger than Python 3.11."""
+    """Extract one file into `folder`. Not by tarfile's extraction filters: early releases of Python 3.11 lack them."""
     path = PurePosixPath(member.name)
     if member.isdir() and path.parts == (folder.name,):
         return
     if not member.isfile() or path.parts[:-1] != (folder.name,) or path.name == "..":
-        raise tarfile.TarError(f"{member.name!r} does not belong into {folder.name}")
+        raise tarfile.TarError(f"{member.name!r} does not belong in {folder.name}")
     folder.mkdir(exist_ok=True)
     with tar.extractfile(member) as source, open(folder / path.name, "wb") as target:
         shutil.copyfileobj(source, target)

@@ -1,8 +1,8 @@
-"""Photographs in folders: ImageNet, or anybody's own; see listing.py for what belongs where.
+"""Image folders, one folder per class: ImageNet or your own images; listing.py describes the layout.
 
-Before a picture of a folder is used, the folder is read through once, by several threads: damaged files are found and
-left out, and the statistics are summed up on the way. What came out is kept for the next time, under a key made of the
-files' names, sizes and times.
+Before the first image is used, the whole folder is read once, by several threads: damaged files are found and
+left out, and the statistics of the pixels are accumulated. The result is cached, under a hash of the files' names,
+sizes and modification times.
 """
 
 from __future__ import annotations
@@ -28,30 +28,33 @@ from .splitting import split
 
 SIZE = 256
 _BLOCK = 32  # files read by a thread at a time
-_NAMED = 10  # damaged files named on stderr
-_VERSION = 1  # of what the cache holds: another where decode() gives other pixels
+_NAMED = 10  # damaged files that are named on stderr; the others are only counted
+_VERSION = 2  # of the cache: to be raised whenever decode() returns other pixels
 
 
 def load(data_dir=None, size=None, validation=None, limit=None, workers=None, strict=False, val_labels=None):
-    """The splits of a folder of pictures, or of what python -m minialex.data.pack made of one.
+    """Load a folder of images, see listing.py, or one packed by `python -m minialex.data.pack`.
 
-    Pictures are uint8 (n, 3, size, size), see decode.decode.
+    Images are uint8 (n, 3, size, size), see decode.decode.
 
-    size: pixels, 256 by default; of packed pictures it is theirs
-    validation: how many of train/ are held out, spread evenly over the classes, 0 for none. By default val/ validates,
-        which is also the test; without val/ a tenth of train/, at most 5000, is held out and is both
-    limit: at most N files of each split, spread evenly over the classes; no others are read
-    workers: threads that decode, the usable cores by default; no result depends on it
-    strict: Damaged at the first damaged file, instead of leaving it out
-    val_labels: the file with the classes of a val/ that has all its pictures in one folder
-    FileNotFoundError or ValueError for what is missing or does not fit, before any picture is read.
+    data_dir: the folder that holds train/ and, perhaps, val/.
+    size: pixels per side; 256 by default, or those of the packed images.
+    validation: images held out from train/ for validation, spread evenly over the classes, 0 for none. By default val/
+        is both the validation and the test split; without val/, a tenth of train/, at most 5000 images, is both.
+    limit: at most so many files of each split, spread evenly over the classes; no others are read.
+    workers: threads that decode, by default one per usable core; results do not depend on it.
+    strict: whether to raise Damaged at the first damaged file, instead of leaving it out.
+    val_labels: the file with the labels of a val/ that holds all its images in one folder, see val_labels.py.
+
+    Returns Splits.
+    Raises FileNotFoundError or ValueError for anything missing or inconsistent, before any image is read.
     """
     if data_dir is None:
-        raise ValueError("the data set folder is yours: name the folder that holds train/ and val/ with data_dir=...")
+        raise ValueError("the data set folder has no default location: name the folder of train/ with data_dir=...")
     root = Path(data_dir).expanduser()
     if (root / packed.INDEX).is_file():
         if val_labels:
-            raise ValueError(f"{root} holds packed pictures, whose labels are known: leave out val_labels=...")
+            raise ValueError(f"{root} holds packed pictures, which include their labels: leave out val_labels=...")
         return packed.load(root, size, validation, limit)
     classes, train, val = listing.read(root, val_labels)
 
@@ -63,7 +66,14 @@ def load(data_dir=None, size=None, validation=None, limit=None, workers=None, st
 
 
 class FolderDataset:
-    """The pictures of a listing.Listing, decoded when they are fetched. OSError names a file that broke meanwhile."""
+    """The images of a Listing, decoded when they are fetched.
+
+    pictures: a listing.Listing; damaged files in it are left out.
+    classes: the names of the classes.
+    size: pixels per side.
+    workers: threads that decode.
+    strict: as in `load`.
+    """
 
     def __init__(self, pictures, classes, size, workers, strict=False):
         self.classes, self.image_shape = tuple(classes), (3, size, size)
@@ -74,11 +84,17 @@ class FolderDataset:
 
     @property
     def labels(self):
-        """int64 (N,)."""
+        """int64 (N,); reads the whole folder at the first use, see `survey`."""
         return self._survey.pictures.labels
 
     def fetch(self, indices):
-        """Pictures and labels at `indices`: uint8 (n, 3, size, size) and int64 (n,), decoded by all threads."""
+        """Decode images, by all threads.
+
+        indices: integers (n,).
+
+        Returns uint8 (n, 3, size, size) and their labels, int64 (n,).
+        Raises OSError, with the file's name, where a file was damaged or removed in the meantime.
+        """
         pictures, indices = self._survey.pictures, np.asarray(indices, np.int64)
         images = np.empty((len(indices), *self.image_shape), np.uint8)
 
@@ -86,11 +102,11 @@ class FolderDataset:
             images[place] = decode(pictures.path(indices[place]), self._size)
 
         for _ in self._threads.map(put, range(len(indices))):
-            pass  # raises what a thread raised
+            pass  # an error in a thread is raised here
         return images, pictures.labels[indices]
 
     def statistics(self):
-        """The moments.Statistics of all pictures."""
+        """The moments.Statistics of all images."""
         return self._survey.sums.statistics()
 
     @functools.cached_property
@@ -103,16 +119,22 @@ class FolderDataset:
 
 
 class Survey(NamedTuple):
-    """What reading a folder through brought: the Listing of whole `pictures`, and their Sums."""
+    """The result of reading a folder: the Listing of the undamaged `pictures`, and their `sums`, moments.Sums."""
 
     pictures: listing.Listing
     sums: Sums
 
 
 def survey(pictures, size, workers, strict=False):
-    """The Survey of a Listing, from the cache where nothing has changed since. Damaged files are named on stderr.
+    """Read all files of a Listing once, or take the result from the cache if no file has changed since.
 
-    Damaged with `strict` for the first of them, OSError where no file is left.
+    pictures: a listing.Listing; its damaged files are named on stderr.
+    size: pixels per side.
+    workers: threads that decode.
+    strict: whether to raise Damaged for the first damaged file.
+
+    Returns a Survey.
+    Raises OSError if all files are damaged.
     """
 
     def read():
@@ -135,7 +157,13 @@ def survey(pictures, size, workers, strict=False):
 
 
 class Block(NamedTuple):
-    """Some pictures of a Listing: images uint8 (n, 3, size, size) and their places in it, what was damaged, Sums."""
+    """Consecutive images of a Listing.
+
+    images: uint8 (n, 3, size, size).
+    places: their indices in the Listing.
+    damaged: (index, error) of each damaged file among them.
+    sums: moments.Sums of the images.
+    """
 
     images: np.ndarray
     places: list[int]
@@ -144,7 +172,12 @@ class Block(NamedTuple):
 
 
 def blocks(pictures, size, workers, strict=False):
-    """All pictures of a Listing once, in order, as Blocks read by threads; a progress bar on stderr."""
+    """Decode all images of a Listing, in order, with a progress bar on stderr.
+
+    pictures, size, workers, strict: as in `survey`.
+
+    Returns an iterator of Blocks.
+    """
 
     def read(start):
         images, places, damaged = [], [], []
@@ -167,22 +200,22 @@ def blocks(pictures, size, workers, strict=False):
 
 
 def report(pictures, errors):
-    """Name on stderr what is left out of a Listing."""
+    """Report on stderr which files of a Listing are left out; errors: a Damaged for each damaged file."""
     for error in errors[:_NAMED]:
         tqdm.write(f"left out: {error}", file=sys.stderr)
     if errors:
         count = f"{len(errors):,} of {len(pictures.names):,} pictures"
         tqdm.write(f"{pictures.folder}: {count} are damaged and left out", file=sys.stderr)
     if pictures.ignored:
-        tqdm.write(f"{pictures.folder}: {pictures.ignored:,} other files are no pictures by name", file=sys.stderr)
+        tqdm.write(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name", file=sys.stderr)
 
 
 def _with_advice(error):
-    return Damaged(error.path, f"{error.reason}; remove it, or leave out strict=True to go on without it")
+    return Damaged(error.path, f"{error.reason}; remove it, or leave out strict=True to skip damaged files")
 
 
 def _key(pictures, size):
-    """The cache's name for the pictures of a Listing at this size."""
+    """The cache key of the images of a Listing at this size."""
     digest = hashlib.sha256(f"{_VERSION} {size}\n".encode())
     for name in pictures.names:
         status = os.stat(pictures.folder / name)

@@ -1,9 +1,9 @@
-"""Which pictures a folder holds, and of which class each is.
+"""The image files in a folder, and their labels.
 
-D/train/CLASS/*.jpg     a folder for each class; their names, sorted, give the classes their numbers
+D/train/CLASS/*.jpg     a folder for each class; the labels number the sorted folder names
 D/val/CLASS/*.jpg       the same classes, or
-D/val/*.JPEG            all in one folder as ILSVRC has them, with a file of labels (see val_labels.py)
-D/classes.txt           "FOLDER a readable name" a line, if there; Kaggle's LOC_synset_mapping.txt is the same
+D/val/*.JPEG            all images in one folder, as in ILSVRC, with a file of labels (see val_labels.py)
+D/classes.txt           optional: "FOLDER a readable name" per line, like Kaggle's LOC_synset_mapping.txt
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ _NAMES = ("classes.txt", "LOC_synset_mapping.txt")
 
 
 class Listing(NamedTuple):
-    """Files of pictures: `names` below `folder`, their `labels` int64 (N,); `ignored` other files were passed over."""
+    """Image files and their labels.
+
+    folder: a Path.
+    names: N paths relative to it.
+    labels: int64 (N,).
+    ignored: how many other files the folder holds.
+    """
 
     folder: Path
     names: list[str]
@@ -30,35 +36,39 @@ class Listing(NamedTuple):
     ignored: int
 
     def some(self, indices):
-        """Those at `indices`."""
+        """The Listing of the files at `indices`."""
         return self._replace(names=[self.names[i] for i in indices], labels=self.labels[indices])
 
     def path(self, index):
-        """Of one file."""
+        """Path of the file at `index`."""
         return self.folder / self.names[index]
 
 
 def read(root, labels_file=None):
-    """What is in the folder `root`: (classes, Listing of train, Listing of val or None).
+    """List the images in root/train and root/val.
 
-    ValueError or FileNotFoundError say what is missing, and what belongs there.
+    root: a Path.
+    labels_file: the labels of a val/ that holds all its images in one folder; by default found by its usual name.
+
+    Returns the names of the classes, the Listing of train, and the Listing of val, None if there is no val/.
+    Raises FileNotFoundError or ValueError for anything missing or inconsistent.
     """
     train, val = root / "train", root / "val"
     folders, loose = _scan(train) if train.is_dir() else ([], [])
     if not folders:
         raise FileNotFoundError(
             f"{root} holds no pictures: expected {train}/CLASS/*.jpg, a folder for each class, "
-            "or what python -m minialex.data.pack wrote; name it with data_dir=..."
+            "or a folder written by python -m minialex.data.pack; name it with data_dir=..."
         )
     training = _of_classes(train, folders, folders, len(loose))
     empty = set(range(len(folders))) - set(training.labels.tolist())
     if empty:
-        raise ValueError(f"{train / folders[min(empty)]} holds no pictures: fill this folder, or remove it")
+        raise ValueError(f"{train / folders[min(empty)]} holds no pictures: add some, or remove the folder")
     validation = _validation(root, val, folders, labels_file) if val.is_dir() else None
     if labels_file and validation is not None and "/" in validation.names[0]:
         raise ValueError(f"{val} has a folder for each class, so its labels are known: leave out val_labels=...")
     if labels_file and validation is None:
-        raise ValueError(f"labels of validation pictures were given ({labels_file}), but there is no folder {val}")
+        raise ValueError(f"there is no folder {val} that the labels in {labels_file} are for: leave out val_labels=...")
     return _readable(root, folders), training, validation
 
 
@@ -66,20 +76,20 @@ def _validation(root, val, folders, labels_file):
     present, loose = _scan(val)
     names = [name for name in loose if _is_picture(name)]
     if present and names:
-        raise ValueError(f"{val} holds both class folders and pictures, {names[0]} for example: keep one of them")
+        raise ValueError(f"{val} holds both class folders and pictures, such as {names[0]}: keep only one kind")
     if present:
         unknown = [name for name in present if name not in set(folders)]
         if unknown:
-            raise ValueError(f"{val / unknown[0]} is of no known class: there is no {root / 'train' / unknown[0]}")
+            raise ValueError(f"{val / unknown[0]} is not a known class: there is no {root / 'train' / unknown[0]}")
         return _of_classes(val, present, folders, len(loose))
     if not names:
-        raise ValueError(f"{val} holds no pictures: expected {val}/CLASS/*.jpg or {val}/*.JPEG; fill or remove it")
+        raise ValueError(f"{val} holds no pictures: expected {val}/CLASS/*.jpg or {val}/*.JPEG; add some or remove it")
     labels_file = Path(labels_file).expanduser() if labels_file else val_labels.find(root)
     return Listing(val, names, val_labels.read(labels_file, names, folders), len(loose) - len(names))
 
 
 def _of_classes(folder, present, folders, ignored):
-    """The Listing of the class folders `present`, labelled by their place in `folders`."""
+    """The Listing of the class folders `present`, labelled by their index in `folders`."""
     number, names, labels = {name: i for i, name in enumerate(folders)}, [], []
     for name in present:
         deeper, files = _scan(folder / name)
@@ -91,7 +101,7 @@ def _of_classes(folder, present, folders, ignored):
 
 
 def _scan(folder):
-    """The names in a folder, sorted: (folders that are not hidden, everything else)."""
+    """The sorted names in a folder: (folders that are not hidden, everything else)."""
     with os.scandir(folder) as entries:
         found = sorted((entry.name, entry.is_dir()) for entry in entries)
     folders = [name for name, is_folder in found if is_folder and not name.startswith(".")]
@@ -103,12 +113,12 @@ def _is_picture(name):
 
 
 def _readable(root, folders):
-    """A name for each class: the first of its synonyms in a file of names, where there is one; all different."""
+    """A unique name for each class: its first synonym in the file of class names, else the name of its folder."""
     file = next((root / name for name in _NAMES if (root / name).is_file()), None)
     if file is None:
         return tuple(folders)
     lines = (line.strip().split(maxsplit=1) for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
     known = {words[0]: words[1].split(",")[0].strip() for words in lines if len(words) == 2}
     names = [known.get(folder) or folder for folder in folders]
-    count = Counter(names)  # ImageNet's cranes: a bird and a machine
+    count = Counter(names)  # ImageNet has two classes "crane": a bird and a machine
     return tuple(name if count[name] == 1 else f"{name} ({folder})" for name, folder in zip(names, folders))

@@ -1,4 +1,4 @@
-"""The mean picture of a data set and the principal components of its colours, for normalisation and colour noise."""
+"""The mean image of a data set and the principal components of its colours, for normalisation and colour noise."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 _CHUNK = 2**22  # values fetched at a time
-_PIECE = 2**18  # values whose products are summed at a time: 2 MB in float64 stay in the cache
+_PIECE = 2**18  # values whose products are summed at a time: 2 MB in float64, which stay in the CPU's cache
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of all pictures of a data set, in its own scale of 0 to 255.
+    """Mean and standard deviations of all images of a data set, on the scale of 0 to 255; float64.
 
-    mean_image: float64 (C, H, W). stds: (C,), the standard deviations along the principal axes of the pixels'
-    colours, ascending; vectors: (C, C), these axes as columns. channel_stds: (C,), of each channel alone.
+    mean_image: (C, H, W).
+    stds: (C,), the standard deviations along the principal axes of the pixels' colours, ascending.
+    vectors: (C, C), these axes as columns.
+    channel_stds: (C,), the standard deviation of each channel.
     """
 
     mean_image: np.ndarray
@@ -26,14 +28,16 @@ class Statistics:
 
     @property
     def channel_means(self):
-        """(C,): the mean of each channel over all pixels."""
+        """(C,), the mean of each channel over all pixels."""
         return self.mean_image.mean(axis=(1, 2))
 
 
 class Sums:
-    """Of pixels and of products of channels: whole numbers, so that no order of adding them changes the result.
+    """Sums of pixels and of products of channels: integers, so the result does not depend on the order of summation.
 
-    count: of pictures; total: int64 (C, H, W); products: int64 (C, C), of channels c and d over all pixels.
+    count: the number of images.
+    total: int64 (C, H, W), the sum of the images.
+    products: int64 (C, C), the sum over all pixels of channel c times channel d.
     """
 
     NAMES = ("count", "total", "products")
@@ -43,7 +47,7 @@ class Sums:
 
     @classmethod
     def of(cls, images):
-        """Of uint8 pictures (n, C, H, W)."""
+        """The Sums of `images`, uint8 (n, C, H, W)."""
         n, channels = images.shape[:2]
         products, step = 0, max(1, _PIECE // math.prod(images.shape[1:]))
         for start in range(0, n, step):
@@ -52,31 +56,36 @@ class Sums:
         return cls(n, images.sum(axis=0, dtype=np.int64), products)
 
     def add(self, other):
-        """Take in the pictures of other Sums."""
+        """Add the images of `other`, a Sums, to these."""
         self.count += other.count
         self.total, self.products = self.total + other.total, self.products + other.products
 
     def statistics(self):
-        """The Statistics; covariance = (N sum x y - sum x sum y) / N^2. ValueError where no picture was added."""
+        """The Statistics of the images.
+
+            covariance = (N sum x y - sum x sum y) / N^2
+
+        Raises ValueError if there are none.
+        """
         if not self.count:
             raise ValueError("an empty data set has no mean")
         pixels = int(self.count) * math.prod(self.total.shape[1:])
-        sums = self.total.sum(axis=(1, 2)).astype(object)  # Python's integers: the products are beyond 2^63
+        sums = self.total.sum(axis=(1, 2)).astype(object)  # Python integers: the products exceed 2^63
         covariance = pixels * self.products.astype(object) - np.outer(sums, sums)
         covariance = (covariance / pixels**2).astype(np.float64)
         variances, vectors = np.linalg.eigh(covariance)
-        stds = np.sqrt(np.maximum(variances, 0))  # rounding may leave a variance of 0 below it
+        stds = np.sqrt(np.maximum(variances, 0))  # rounding can make a variance of 0 negative
         return Statistics(self.total / self.count, stds, vectors, np.sqrt(np.diag(covariance)))
 
 
 def statistics(dataset):
-    """The Statistics of any data set: its own, where it knows them (`dataset.statistics()`), else computed."""
+    """The Statistics of a data set: those of `dataset.statistics()` if it has that method, else computed."""
     return dataset.statistics() if hasattr(dataset, "statistics") else sums(dataset).statistics()
 
 
 def sums(dataset):
-    """The Sums of all pictures of a data set; a progress bar on stderr where it takes longer than a moment."""
-    from tqdm import tqdm  # which not everybody has who needs the Sums of an array
+    """The Sums of all images of a data set; shows a progress bar on stderr after a second."""
+    from tqdm import tqdm  # here, because the Sums of an array do not need it
 
     result, step = Sums(), max(1, _CHUNK // math.prod(dataset.image_shape))
     with tqdm(desc="statistics", total=len(dataset), unit=" images", leave=False, disable=None, delay=1) as bar:

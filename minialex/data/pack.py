@@ -1,4 +1,4 @@
-"""`python -m minialex.data.pack D OUT`: a folder of photographs as large files of pixels, for training at GPU speed."""
+"""`python -m minialex.data.pack D OUT`: decode a folder of images into large files of pixels, to train at GPU speed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from . import folder, listing, packed
 from .moments import Sums
 
 DESCRIPTION = f"""\
-Decode every picture of the folder D once, as --dataset folder does, and write them to OUT as memory-mapped shards:
-training then reads pixels, and decodes nothing. A picture takes 3 x SIZE x SIZE bytes, ImageNet in 256 pixels 262 GB.
+Decode every picture in the folder D once, as --dataset folder does, and write the pixels to shards in OUT: training
+then maps them into memory and decodes nothing. A picture takes 3 x SIZE x SIZE bytes, ImageNet at 256 pixels 262 GB.
 
-D holds train/CLASS/*.jpg and, if there is a validation set, val/CLASS/*.jpg, or val/*.JPEG with a file of labels.
-Damaged files are named, counted and left out. {packed.INDEX} is written last: an interrupted OUT is never taken for a
-complete one, and the same command starts it again."""
+D holds train/CLASS/*.jpg and, optionally, val/CLASS/*.jpg, or val/*.JPEG with a file of labels.
+Damaged files are named, counted and left out. {packed.INDEX} is written last: an incomplete OUT is never mistaken for a
+complete one, and the same command starts over."""
 
 EXAMPLES = """\
 examples:
@@ -34,18 +34,18 @@ SHARD = 1024
 
 
 def main(argv=None):
-    """The command."""
+    """Run the command; argv: its arguments, sys.argv[1:] if None."""
     p = cli.Parser("data.pack", DESCRIPTION, EXAMPLES)
     count = cli.whole_number(1)
     p.add_argument("source", metavar="D", type=cli.folder, help="the folder of photographs")
     p.add_argument("out", metavar="OUT", type=cli.folder, help="a new or empty folder")
-    text = "pixels of the shorter side, and of the square cut from the middle (default: %(default)s)"
+    text = "resize the shorter side to so many pixels, then crop the central square (default: %(default)s)"
     p.add_argument("--size", metavar="SIZE", type=count, default=folder.SIZE, help=text)
-    text = "threads that decode (default: the usable cores, %(default)s)"
+    text = "decoding threads (default: one per usable core, here %(default)s)"
     p.add_argument("--workers", metavar="N", type=count, default=threads.default_count(), help=text)
-    text = "the classes of a val/ that has all its pictures in one folder (default: found by its usual names)"
+    text = "labels of a val/ that holds all its pictures in one folder (default: found in D by its usual name)"
     p.add_argument("--val-labels", metavar="FILE", help=text)
-    p.add_argument("--shard", metavar="N", type=count, default=SHARD, help="pictures in a file (default: %(default)s)")
+    p.add_argument("--shard", metavar="N", type=count, default=SHARD, help="pictures per file (default: %(default)s)")
     options = p.parse_args(argv)
     with cli.as_user_error():
         source, out = Path(options.source).expanduser(), Path(options.out).expanduser()
@@ -57,10 +57,17 @@ def main(argv=None):
 
 
 def pack(out, classes, listings, size=folder.SIZE, workers=1, shard=SHARD):
-    """Write the pictures of {"train": Listing, "val": Listing or None} to the folder `out`.
+    """Decode images and write them to a folder of packed images, see packed.py.
 
-    Returns for each what pack.json says of it: pictures, damaged, shards. ValueError where the folder holds anything
-    but what an interrupted packing left, or where the disk is too small; OSError where no picture can be read.
+    out: the folder, a Path; new, empty, or left incomplete by an interrupted call.
+    classes: the names of the classes.
+    listings: {"train": Listing, "val": Listing or None}.
+    size: pixels per side.
+    workers: threads that decode.
+    shard: images per file.
+
+    Returns the "splits" of pack.json: {split: {"pictures": count, "damaged": count, "shards": file names}}.
+    Raises ValueError where the folder holds anything else or the disk is too small, OSError where no file can be read.
     """
     listings = {split: pictures for split, pictures in listings.items() if pictures is not None}
     _prepare_folder(out, sum(len(pictures.names) for pictures in listings.values()) * 3 * size * size)
@@ -72,7 +79,7 @@ def pack(out, classes, listings, size=folder.SIZE, workers=1, shard=SHARD):
 
 
 def _write(out, split, pictures, size, workers, shard, checks):
-    """The files of one split; what pack.json says of it, and their lengths and checksums in `checks`."""
+    """Write the files of one split, add their lengths and checksums to `checks`; returns its entry in pack.json."""
     sums, places, damaged, shards = Sums(), [], [], []
 
     def images():
@@ -101,7 +108,7 @@ def _write(out, split, pictures, size, workers, shard, checks):
 
 
 def _prepare_folder(out, needed):
-    """The folder, without what an interrupted packing left in it."""
+    """Make the folder, or remove the files that an interrupted packing left in it."""
     present = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     ours = {packed.labels_name("train"), packed.labels_name("val"), packed.STATISTICS}
     left = {path.name for path in files.leftovers(out)}
@@ -109,17 +116,17 @@ def _prepare_folder(out, needed):
     if packed.INDEX in present:
         raise ValueError(f"{out} holds packed pictures already: choose another folder, or remove this one")
     if foreign:
-        raise ValueError(f"{out} is not empty ({foreign[0]} is in it): choose a new folder")
+        raise ValueError(f"{out} is not empty (it holds {foreign[0]}): choose a new folder")
     for name in present:
         (out / name).unlink()
     out.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(out).free
     if free < needed:
-        raise ValueError(f"{out} has {free / 1e9:.1f} GB free, and the pictures take {needed / 1e9:.1f} GB")
+        raise ValueError(f"{out} has {free / 1e9:.1f} GB free, but the pictures take {needed / 1e9:.1f} GB")
 
 
 def _regrouped(arrays, count):
-    """The rows of all arrays in groups of `count`, the last of what is left."""
+    """The rows of all arrays in groups of `count`; the last group may be smaller."""
     kept: list = []
     for array in arrays:
         kept.append(array)

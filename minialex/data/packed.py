@@ -1,7 +1,7 @@
-"""Packed pictures: large files of pixels, read by memory map as fast as the memory or the disk is.
+"""Packed images: large files of pixels, memory-mapped, read at the speed of the disk or of memory.
 
-pack.json               format, size, classes; of train and val their pictures and shards; length and checksum of
-                        every file. It is written last: without it nothing is complete
+pack.json               format, size, classes; images and shards of train and val; length and checksum of every
+                        file. It is written last: a folder without it is incomplete
 train-00000.npy ...     uint8 (n, 3, size, size), in order
 train-labels.npy        int64 (N,)
 statistics.npz          the moments.Sums of train
@@ -22,22 +22,30 @@ from .moments import Sums, sums
 from .splitting import split
 
 INDEX, STATISTICS, FORMAT = "pack.json", "statistics.npz", 1
-_AGAIN = "pack the pictures again with python -m minialex.data.pack"
+_REPACK = "pack the pictures again with python -m minialex.data.pack"
 
 
 def load(root, size=None, validation=None, limit=None):
-    """The splits of a packed folder; see folder.load. ValueError for one that is damaged or not complete."""
+    """Load a packed folder.
+
+    root: the folder, a Path.
+    size: pixels per side; None, or those of the packed images.
+    validation, limit: as in folder.load.
+
+    Returns Splits.
+    Raises ValueError for another size, and where files are damaged or missing.
+    """
     index = read_index(root)
     if size not in (None, index["size"]):
         own = index["size"]
-        raise ValueError(f"{root} holds pictures packed in {own} pixels, not {size}: give size={own}, or repack")
+        raise ValueError(f"{root} holds pictures packed at {own} pixels, not {size}: use size={own}, or repack")
     count = {name: part["pictures"] for name, part in index["splits"].items()}
     of_train, of_val = (functools.partial(PackedDataset, root, index, name) for name in ("train", "val"))
     return split(count["train"], count.get("val", 0), of_train, of_val, validation, limit)
 
 
 def read_index(root):
-    """What pack.json says, after a check of the files that it lists. ValueError for the first that is wrong."""
+    """The content of root/pack.json, a dict; raises ValueError where it, or a file that it lists, is damaged."""
     path = root / INDEX
     try:
         index = json.loads(path.read_bytes())
@@ -48,43 +56,48 @@ def read_index(root):
             index["classes"] = tuple(index["classes"])
             _ = index["size"], index["splits"]["train"]["shards"]
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is damaged ({error}); {_AGAIN}") from error
+        raise ValueError(f"{path} is damaged ({error}); {_REPACK}") from error
     if version != FORMAT:
-        raise ValueError(f"{path} is of format {version}, and this minialex reads format {FORMAT}; {_AGAIN}")
+        raise ValueError(f"{path} has format {version}, but this minialex reads format {FORMAT}; {_REPACK}")
     return index
 
 
 def _check(path, length, checksum):
-    """ValueError for a file of another length or, unless it is a shard, content; shards are too large to read now."""
+    """Compare the length and, unless it is a shard, the checksum; shards are too large to read. Raises ValueError."""
     if not path.is_file():
-        raise ValueError(f"{path} is missing, a part of the packed pictures; {_AGAIN}")
+        raise ValueError(f"{path} is missing from the packed pictures; {_REPACK}")
     found = path.stat().st_size
     if found != length:
         wrong = "cut short" if found < length else "too long"
-        raise ValueError(f"{path} is {wrong}: {found:,} bytes where {length:,} were expected; {_AGAIN}")
+        raise ValueError(f"{path} is {wrong}: {found:,} bytes where {length:,} were expected; {_REPACK}")
     if not is_shard(path.name) and zlib.crc32(path.read_bytes()) != checksum:
-        raise ValueError(f"{path} is damaged: its checksum is not the one in {INDEX}; {_AGAIN}")
+        raise ValueError(f"{path} is damaged: its checksum is not the one in {INDEX}; {_REPACK}")
 
 
 def shard_name(split, number):
-    """Of the file of a split's pictures."""
+    """File name of the images of a split ("train" or "val"); number: of the shard, from 0."""
     return f"{split}-{number:05}.npy"
 
 
 def labels_name(split):
-    """Of the file of a split's labels."""
+    """File name of the labels of a split ("train" or "val")."""
     return f"{split}-labels.npy"
 
 
 def is_shard(name):
-    """Whether a file has such a name."""
+    """Whether a file name is one of `shard_name`'s."""
     return re.fullmatch(r"(train|val)-\d{5,}\.npy", name) is not None
 
 
 class PackedDataset:
-    """The pictures of a split at `indices`, all by default; only those fetched are read. ValueError for damaged files.
+    """The images of a packed split; only those that are fetched are read.
 
-    index: what pack.json says. Pixels are not checked: that would take reading them all.
+    root: the packed folder, a Path.
+    index: the content of pack.json, see `read_index`.
+    split: "train" or "val".
+    indices: which of its images, integers (N,); all by default.
+
+    Raises ValueError where the files are damaged. Pixels are not checked, which would mean reading all of them.
     """
 
     def __init__(self, root, index, split, indices=None):
@@ -95,7 +108,7 @@ class PackedDataset:
         self._starts = np.cumsum([0, *map(len, self._shards)])
         labels = _open(root / labels_name(split), np.int64, ())
         if not len(labels) == self._starts[-1] == part["pictures"] or labels.max(initial=0) >= len(self.classes):
-            raise ValueError(f"the files of {root} do not belong together; {_AGAIN}")
+            raise ValueError(f"the files of {root} do not belong together; {_REPACK}")
         self._rows = np.arange(len(labels)) if indices is None else np.asarray(indices)
         self._is_whole = len(self._rows) == len(labels)
         self.labels = np.array(labels)[self._rows]
@@ -104,7 +117,7 @@ class PackedDataset:
         return len(self._rows)
 
     def fetch(self, indices):
-        """Pictures and labels at `indices`: copies, uint8 (n, 3, size, size) and int64 (n,)."""
+        """Copies of the images, uint8 (n, 3, size, size), and the labels, int64 (n,), at `indices`, integers (n,)."""
         rows = self._rows[np.asarray(indices, np.int64)]
         shards = np.searchsorted(self._starts, rows, side="right") - 1
         images = np.empty((len(rows), *self.image_shape), np.uint8)
@@ -113,7 +126,7 @@ class PackedDataset:
         return images, self.labels[indices]
 
     def statistics(self):
-        """The moments.Statistics: those of all of train are packed with it, of some they are computed and kept."""
+        """The moments.Statistics: packed with the whole of train, else computed and cached."""
         if self._is_train and self._is_whole:
             with np.load(self._root / STATISTICS, allow_pickle=False) as arrays:
                 return Sums(**arrays).statistics()
@@ -127,7 +140,7 @@ def _open(path, dtype, shape):
     try:
         array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))  # plain: np.memmap is slow to index
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); {_AGAIN}") from error
+        raise ValueError(f"{path} is damaged ({error}); {_REPACK}") from error
     if array.dtype != dtype or array.shape[1:] != shape:
         raise ValueError(f"{path} holds {array.dtype} {array.shape} where {np.dtype(dtype)} (n, *{shape}) was expected")
     return array

@@ -1,11 +1,11 @@
-"""From the pictures of a data set to what the network is shown, in training and in evaluation.
+"""The transforms between a data set's images and the network's input, in training and in evaluation.
 
-    in training     normalisation - random crop - flip - colour noise
-    in evaluation   normalisation - centre crop (or the ten views of section 4.1)
+    training      normalisation - random crop - flip - colour noise
+    evaluation    normalisation - centre crop (or the ten crops of section 4.1)
 
-A network of the size of the pictures sees them whole. Where they are larger, as photographs of 256 pixels for a
-network of 227, it sees crops. A mean image as large as the pictures is subtracted before the crop, as the paper
-says; one of the network's size after it, as its source does; means of channels after it, since less is to be computed.
+Images of the network's input size are used whole; of larger ones, such as 256 pixels for a network of 227, the
+network sees crops. A mean image as large as the images is subtracted before the crop, as in the paper; one of the input
+size after it, as in the authors' source; channel means after it, which is less work.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from .transforms import CenterCrop, CornerCrop, Normalize, RandomCrop, RandomHor
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What a trained network needs to know about pictures.
+    """How images become a network's input.
 
-    normalization: its mean and std, in the order red, green, blue. input_size: pixels a side that the network
-    takes. channel_order: "RGB", or "BGR" for a network whose first convolution expects blue first.
+    normalization: a Normalize, for channels in the order RGB.
+    input_size: pixels per side of the network's input.
+    channel_order: "RGB", or "BGR" for a network whose first convolution expects blue first.
     """
 
     normalization: Normalize
@@ -30,23 +31,32 @@ class Pipeline:
     channel_order: str = "RGB"
 
     def training_transforms(self, *, crop_padding=0, flip=False, noise=()):
-        """The transforms of a training Loader. noise: transforms of normalised pictures, as [ColorNoise(...)]."""
+        """The list of transforms for a training Loader.
+
+        crop_padding: pixels of zeros around the image before a random crop.
+        flip: whether to mirror half of the images.
+        noise: transforms of normalised images, such as [ColorNoise(...)].
+        """
         crop = RandomCrop(self.input_size, crop_padding)
         flips = [RandomHorizontalFlip()] if flip else []
         return [*self._normalized(crop), *flips, *noise, *self._order()]
 
     def evaluation_transforms(self):
-        """The transforms of a Loader without distortion: the middle of every picture."""
+        """The list of transforms for a Loader without augmentation: centre crops."""
         return [*self._normalized(CenterCrop(self.input_size)), *self._order()]
 
     def views(self, images, count):
-        """uint8 pictures (n, C, H, W) -> float32 (count, n, C, size, size): 1, the centre, or the paper's 10.
+        """The network's inputs for one or ten crops of each image.
 
-        Section 4.1: the four corner patches and the centre one, and the mirror images of these five. ValueError for
-        another count, or pictures smaller than the network's.
+        images: uint8 (n, C, H, W).
+        count: 1 for the centre crop; 10 for the four corners and the centre, and the mirror images of these five.
+
+        Returns float32 (count, n, C, input_size, input_size).
+        Raises ValueError for another count, or images smaller than the network's input.
+        Krizhevsky et al. 2012, section 4.1.
         """
         if count not in (1, 10):
-            raise ValueError(f"a picture is seen in 1 view, its centre, or in 10, got {count}")
+            raise ValueError(f"views must be 1, the centre crop, or 10, got {count}")
         crops: list = [CenterCrop(self.input_size)]
         if count == 10:
             crops[:0] = [CornerCrop(self.input_size, bottom, right) for bottom in (0, 1) for right in (0, 1)]
@@ -60,10 +70,10 @@ class Pipeline:
         return np.ascontiguousarray(np.stack(shown), np.float32)
 
     def _normalized(self, crop):
-        first = self._mean_is_of_whole_pictures() or getattr(crop, "padding", 0)  # padding is with the mean's zeros
+        first = self._mean_is_of_whole_images() or getattr(crop, "padding", 0)  # a padded 0 is the mean's value
         return [self.normalization, crop] if first else [crop, self.normalization]
 
-    def _mean_is_of_whole_pictures(self):
+    def _mean_is_of_whole_images(self):
         return self.normalization.mean.shape[1] not in (1, self.input_size)
 
     def _order(self):
@@ -71,5 +81,9 @@ class Pipeline:
 
 
 def blue_first(images, words=None):
-    """Red, green, blue as blue, green, red: what OpenCV reads, and Caffe's networks were trained on."""
+    """A transform from RGB to BGR, the channel order of OpenCV, in which Caffe's networks were trained.
+
+    images: (n, C, H, W).
+    words: not used.
+    """
     return images[:, ::-1]

@@ -1,4 +1,4 @@
-"""Work done by threads, ahead of whoever uses its results."""
+"""Computing results ahead of their use, in threads."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def prefetched(function, arguments, workers=1, name="minialex-loader"):
-    """map(function, arguments) in order; as many threads compute as many results ahead of the one in use.
+    """An ordered map(function, arguments), computed by threads ahead of the result in use.
 
-    What goes wrong in a thread is raised here, in its place. The threads end with the iterator.
+    function: of one argument.
+    arguments: an iterable.
+    workers: threads, and results computed ahead.
+    name: what the threads' names begin with.
+
+    Returns an iterator. An error in a thread is raised by it, in the place of the result; the threads end with it.
     """
     threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
     pending: deque = deque()

@@ -1,14 +1,14 @@
-"""The embedded data set `shapes`: ten classes of textured, coloured, rotated, cluttered shapes.
+"""The synthetic data set `shapes`: ten classes of textured, coloured, rotated, cluttered shapes.
 
-Nothing is stored and nothing is downloaded: picture i of a split is a pure function of (seed, split, i), so a
-longer data set begins with the pictures of a shorter one. A picture is painted in layers, back to front:
+Nothing is stored and nothing is downloaded: image i of a split is a pure function of (seed, split, i), so a
+longer data set begins with the images of a shorter one. An image is painted in layers, back to front:
 
     background -> fragments behind -> the shape -> fragments in front -> light -> noise
 
-Every edge is the zero line of a *distance* (negative inside), which gives its share of each pixel: smooth at any
-size. Colours and textures say nothing about the class, so a network has to look at outlines; the brightness of
-shape and background always differs, so a person can. Pixels see only + - * /, sqrt and comparisons, which
-IEEE 754 rounds in one way: every machine draws the same bytes.
+Every outline is the zero set of a signed distance function (negative inside), from which the coverage of each pixel is
+computed: edges are antialiased at any size. Colours and textures do not depend on the class, so a network must learn
+outlines; shape and background always differ in brightness, so a person can see them. Pixels are computed with + - * /,
+sqrt and comparisons only, whose rounding IEEE 754 fixes: every machine draws the same bytes.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ..random import philox
 from .dataset import ArrayDataset, Splits
 
 SPLITS = {"train": 0, "validation": 1, "test": 2}
-_PARAMETERS, _NOISE = 0, 1  # the last word of the Philox counter: two streams that never meet
-_PARAMETER_BLOCKS = 24  # four numbers each, for one picture
-_CHUNK_PIXELS = 2**17  # pixels painted at a time: the layers of one chunk stay in the cache
+_PARAMETERS, _NOISE = 0, 1  # the last word of the Philox counter: two separate streams
+_PARAMETER_BLOCKS = 24  # of four numbers each, for one image
+_CHUNK_PIXELS = 2**17  # pixels painted at a time: the layers of one chunk stay in the CPU's cache
 _HELD_IN_MEMORY = 2**28  # bytes; a larger split is drawn as it is fetched
 
 
-# The outlines: (u, v) -> distance, in the shape's own frame, where it fills about the unit circle.
+# The outlines: (u, v) -> distance, in the shape's own coordinates, where it fills roughly the unit circle.
 
 
 def _half_planes(u, v, count, offset):
-    """Distances to `count` lines around the origin, evenly turned, `offset` away from it."""
+    """Signed distances to `count` lines at a distance of `offset` from the origin, at evenly spaced angles."""
     angles = 2 * np.pi * np.arange(count) / count
     return [float(np.cos(a)) * u + float(np.sin(a)) * v - offset for a in angles]
 
@@ -55,7 +55,7 @@ def _triangle(u, v):
 
 
 def _star(u, v):
-    """The pentagram: inside all of five half-planes but one."""
+    """The pentagram: the points inside at least four of five half-planes."""
     return np.sort(_half_planes(u, v, 5, 0.36), axis=0)[-2]
 
 
@@ -72,7 +72,7 @@ def _crescent(u, v):
 
 
 def _heart(u, v):
-    """Two bars that meet at a corner, the tip, each with a round end."""
+    """Two bars that meet at a corner, the tip of the heart, each with a round end."""
     bars = np.minimum(_box(u - 0.08, v, 0.58, 0.5), _box(u, v - 0.08, 0.5, 0.58))
     ends = np.minimum(_disc(u - 0.66, v, 0.5), _disc(u, v - 0.66, 0.5))
     return np.minimum(bars, ends)
@@ -93,21 +93,27 @@ CLASSES = tuple(outline.__name__.strip("_") for outline in _OUTLINES)
 
 
 def load(size=32, train_count=10_000, validation=1000, test_count=2000, limit=None, seed=0):
-    """The splits of `shapes`: counts of pictures, each 3 x size x size; validation=0 leaves that split out.
+    """Generate `shapes`.
 
-    limit: at most so many pictures in each split; seed: chooses the pictures, a whole number below 2^64.
+    size: pixels per side, at least 8.
+    train_count, validation, test_count: images in each split; validation=0 leaves that split out.
+    limit: at most so many images in each split.
+    seed: which images are drawn, an integer from 0 to 2^64 - 1.
+
+    Returns Splits of images uint8 (n, 3, size, size).
+    Raises ValueError for an argument out of range.
     """
     if size < 8:
-        raise ValueError(f"shapes are drawn at least 8 pixels wide, got size {size}")
+        raise ValueError(f"size must be at least 8 pixels for shapes, got {size}")
     if train_count < 1 or test_count < 1 or validation < 0:
         raise ValueError(
             "shapes needs at least 1 training and 1 test picture, and 0 or more for validation, "
             f"got {train_count}, {test_count} and {validation}"
         )
     if not 0 <= seed < 2**64:
-        raise ValueError(f"a seed is a whole number from 0 to 2^64 - 1, got {seed}")
+        raise ValueError(f"seed must be an integer from 0 to 2^64 - 1, got {seed}")
     counts = {"train": train_count, "validation": validation, "test": test_count}
-    if max(counts.values()) > 2**32:  # a picture's number is one word of the Philox counter
+    if max(counts.values()) > 2**32:  # an image's number is one word of the Philox counter
         raise ValueError(f"a split of shapes has at most {2**32} pictures, got {max(counts.values())}")
     return Splits(**{split: _dataset(split, min(n, limit or n), size, seed) for split, n in counts.items()})
 
@@ -123,7 +129,13 @@ def _dataset(split, count, size, seed):
 
 
 class DrawnShapes:
-    """A split whose pictures are drawn when they are fetched: any number, at any size, in no memory."""
+    """A split whose images are drawn when they are fetched, and not kept in memory.
+
+    split: "train", "validation" or "test".
+    count: images in it.
+    size: pixels per side.
+    seed: which images are drawn.
+    """
 
     classes = CLASSES
 
@@ -136,14 +148,19 @@ class DrawnShapes:
         return len(self.labels)
 
     def fetch(self, indices):
-        """Pictures and labels at `indices`: uint8 (n, 3, size, size) and int64 (n,)."""
+        """Draw the images, uint8 (n, 3, size, size), and their labels, int64 (n,), at `indices`, integers (n,)."""
         return draw(np.asarray(indices), self.split, self.size, self.seed)
 
 
 def draw(indices, split="train", size=32, seed=0):
-    """The pictures `indices` of a split: uint8 (n, 3, size, size), and their labels: int64 (n,).
+    """Draw images of a split; image i shows class i mod 10.
 
-    Picture i shows class i mod 10, so the classes of any whole number of tens are balanced.
+    indices: which images, integers (n,) from 0 to 2^32 - 1.
+    split: "train", "validation" or "test".
+    size: pixels per side.
+    seed: an integer from 0 to 2^64 - 1.
+
+    Returns uint8 (n, 3, size, size) and the labels, int64 (n,).
     """
     indices = np.asarray(indices, np.int64)
     images = np.empty((len(indices), 3, size, size), np.uint8)
@@ -155,12 +172,12 @@ def draw(indices, split="train", size=32, seed=0):
 
 
 def _paint(indices, split, size, key):
-    """The finished pictures before rounding down, float32 (n, 3, size, size)."""
+    """The finished images before rounding down, float32 (n, 3, size, size)."""
     uniform = _dice(indices, split, key)
     grid = ((np.arange(size) + 0.5) * (2 / size) - 1).astype(np.float32)
-    x, y = grid[None, None, :], grid[None, :, None]  # the picture is the square from -1 to 1
+    x, y = grid[None, None, :], grid[None, :, None]  # the image is the square from -1 to 1
 
-    side = np.sign(uniform(-1, 3))  # in three pictures of four the shape is the brighter
+    side = np.sign(uniform(-1, 3))  # in three images of four the shape is brighter than the background
     middle, gap = uniform(100, 155), uniform(38, 70)
     background_level, shape_level = middle - side * gap, middle + side * gap
     picture = _textured(x, y, background_level, uniform)
@@ -183,7 +200,7 @@ def _paint(indices, split, size, key):
 
 
 def _dice(indices, split, key):
-    """uniform(low, high): the next random parameter of each picture, float32 (n, 1, 1)."""
+    """A function uniform(low, high) that draws the next parameter of each image, float32 (n, 1, 1)."""
     block = np.arange(_PARAMETER_BLOCKS)[:, None]
     words = philox((block, indices, split, _PARAMETERS), key)
     numbers = iter(words.reshape(-1, len(indices)) * 2.0**-32)
@@ -195,7 +212,7 @@ def _dice(indices, split, key):
 
 
 def _noise(indices, split, size, key):
-    """Each pixel's own noise, -127.5 to 127.5: three bytes of one random word, float32 (n, 3, size, size)."""
+    """Independent noise from -127.5 to 127.5, three bytes of a random word per pixel: float32 (n, 3, size, size)."""
     block = np.arange(-(-size * size // 4))
     words = philox((block, indices[:, None], split, _NOISE), key)
     words = np.concatenate(words, axis=1)[:, : size * size].reshape(-1, 1, size, size)
@@ -204,7 +221,7 @@ def _noise(indices, split, size, key):
 
 
 def _direction(uniform):
-    """Cosine and sine of a random angle; rounded from float64, so alike on every machine."""
+    """Cosine and sine of a random angle; rounded from float64, so equal on every machine."""
     angle = 2 * np.pi * uniform(0, 1).astype(np.float64)
     return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
 
@@ -219,7 +236,7 @@ def _colour(level, uniform):
 
 
 def _textured(x, y, level, uniform):
-    """A colour with stripes, checks, dots or a gradient of another hue, (n, 3, size, size)."""
+    """A colour with stripes, checks, dots or a gradient of another hue: (n, 3, size, size)."""
     cos, sin = _direction(uniform)
     kind, frequency = uniform(0, 4), uniform(1.2, 2.6)
     frequency = np.where(kind < 1, 0.25, frequency)  # a gradient is a quarter of a wave
@@ -237,7 +254,7 @@ def _wave(t):
 
 
 def _shape_distance(x, y, labels, uniform):
-    """Distance to the outline of each picture's class, turned, scaled, stretched and shifted."""
+    """Distance to the outline of each image's class, rotated, scaled, stretched and shifted."""
     cos, sin = _direction(uniform)
     x, y = x - uniform(-0.22, 0.22), y - uniform(-0.22, 0.22)
     scale, stretch = uniform(0.55, 0.8), uniform(0.9, 1.11)
@@ -250,7 +267,7 @@ def _shape_distance(x, y, labels, uniform):
 
 
 def _fragment_distance(x, y, thickness, uniform):
-    """Distance to a random line with round ends: a dot when short; one in three is absent."""
+    """Distance to a random line with round ends, a dot when short; one in three is missing."""
     cos, sin = _direction(uniform)
     x, y = x - uniform(-1, 1), y - uniform(-1, 1)
     u, v = cos * x + sin * y, cos * y - sin * x
@@ -259,7 +276,7 @@ def _fragment_distance(x, y, thickness, uniform):
 
 
 def _coverage(distance, size):
-    """The share of each pixel that lies inside, from the distance of its centre."""
+    """The share of each pixel that lies inside the outline, from the distance of its centre."""
     return np.clip(0.5 - distance * size / 2, 0, 1)
 
 

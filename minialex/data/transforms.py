@@ -1,7 +1,8 @@
-"""What happens to a batch on its way to the network: normalisation, and random changes that leave the class alone.
+"""Transforms of batches: normalisation, crops and flips.
 
-A transform is a function of (images (n, C, H, W), words uint32 (n, 4)): the random words of each picture are handed
-to it, so it keeps no state, and equal words give equal pictures. It never writes to the images it is given.
+A transform is a function of images (n, C, H, W) and words, uint32 (n, 4), that returns images. All its randomness
+comes from the words, four for each image: it has no state, and equal words give equal results. It never writes to the
+images it is given.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from .moments import statistics
 
 
 class Normalize:
-    """y = (x - mean) / std, uint8 to float32.
+    """Subtracts a mean and divides by a standard deviation; float32.
 
-    mean: (C, 1, 1), or (C, H, W) for a mean image; std: a single number or (C, 1, 1).
-    ValueError for other shapes, or a std that is not positive.
+        y = (x - mean) / std
+
+    mean: (C, 1, 1), or (C, H, W) for a mean image.
+    std: a number, or (C, 1, 1).
+
+    Raises ValueError for other shapes, a mean that is NaN or infinite, or a std that is not positive.
     """
 
     def __init__(self, mean, std=1.0):
@@ -23,7 +28,7 @@ class Normalize:
         channels = self.mean.shape[0] if self.mean.ndim == 3 else 0
         if not channels or self.std.shape not in ((), (channels, 1, 1)):
             raise ValueError(
-                "mean must be (C, 1, 1) or (C, H, W) and std one number or (C, 1, 1), "
+                "mean must be (C, 1, 1) or (C, H, W) and std a number or (C, 1, 1), "
                 f"got {self.mean.shape} and {self.std.shape}"
             )
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
@@ -31,22 +36,25 @@ class Normalize:
 
     @classmethod
     def channels(cls, dataset):
-        """Mean 0 and std 1 in every channel of `dataset`; a channel that never changes keeps its scale."""
+        """The Normalize that gives each channel of `dataset` mean 0 and std 1; a constant channel keeps its scale."""
         of = statistics(dataset)
         stds = np.where(of.channel_stds > 0, of.channel_stds, 1)
         return cls(of.channel_means[:, None, None], stds[:, None, None])
 
     @classmethod
     def mean_image(cls, dataset, size=None):
-        """The mean picture of `dataset` subtracted, the scale of 0 to 255 kept: the 2012 paper's only preprocessing.
+        """The Normalize that subtracts the mean image and keeps the scale of 0 to 255.
 
-        size: of its centre only, to be subtracted from every crop of so many pixels.
+        dataset: whose mean image.
+        size: pixels per side; takes only the centre of the mean image, to be subtracted from every crop of this size.
+
+        Krizhevsky et al. 2012, section 2: the paper's only preprocessing.
         """
         mean = statistics(dataset).mean_image
         return cls(CenterCrop(size)(mean[None])[0] if size else mean)
 
     def __call__(self, images, words=None):
-        """float32 images; ValueError where mean and images do not fit."""
+        """The normalised images, float32; raises ValueError where the mean does not fit their shape."""
         if any(m not in (1, n) for m, n in zip(self.mean.shape, images.shape[1:], strict=True)):
             raise ValueError(
                 f"a mean of shape {self.mean.shape} does not fit images of shape {images.shape[1:]}; "
@@ -57,12 +65,12 @@ class Normalize:
         return normalized
 
     def to_arrays(self):
-        """{"mean": ..., "std": ...}, for a checkpoint."""
+        """The arrays {"mean": ..., "std": ...}, for a checkpoint."""
         return {"mean": self.mean, "std": self.std}
 
     @classmethod
     def from_arrays(cls, arrays):
-        """The normalisation that `to_arrays` described."""
+        """The Normalize with the mean and std of `arrays`, from `to_arrays`."""
         return cls(arrays["mean"], arrays["std"])
 
     def __repr__(self):
@@ -70,9 +78,12 @@ class Normalize:
 
 
 class RandomCrop:
-    """A size x size window at a random place of each picture, after `padding` zeros on every side.
+    """Crops each image at a random position.
 
-    Comes after Normalize, where 0 is the mean pixel. ValueError when the window is larger than the padded picture.
+    size: pixels per side.
+    padding: zeros added on every side first; after Normalize, 0 is the mean.
+
+    Raises ValueError, when called, where the crop is larger than the padded image.
     """
 
     def __init__(self, size, padding=0):
@@ -96,7 +107,7 @@ class RandomCrop:
 
 
 class CenterCrop:
-    """The size x size window in the middle of each picture (rounded as torchvision does)."""
+    """Crops the centre of each image, rounded as torchvision does; size: pixels per side."""
 
     def __init__(self, size):
         self.size = size
@@ -112,7 +123,11 @@ class CenterCrop:
 
 
 class CornerCrop:
-    """The size x size window in a corner of each picture: bottom, right are 0 or 1."""
+    """Crops a corner of each image.
+
+    size: pixels per side.
+    bottom, right: which corner, 0 or 1 each.
+    """
 
     def __init__(self, size, bottom, right):
         self.size, self.bottom, self.right = size, bottom, right
@@ -128,11 +143,11 @@ class CornerCrop:
 
 
 class RandomHorizontalFlip:
-    """Left and right exchanged, with probability p for each picture."""
+    """Mirrors each image with probability p."""
 
     def __init__(self, p=0.5):
         if not 0 <= p <= 1:
-            raise ValueError(f"p is a probability from 0 to 1, got {p}")
+            raise ValueError(f"p must be a probability from 0 to 1, got {p}")
         self.p = p
 
     def __call__(self, images, words):
@@ -144,7 +159,7 @@ class RandomHorizontalFlip:
 
 
 def _below(words, count):
-    """Each random word as a whole number from 0 to count - 1: the high half of word * count (Lemire, 2019)."""
+    """Random integers from 0 to count - 1 from random words: the high half of word * count (Lemire, 2019)."""
     return (words.astype(np.uint64) * np.uint64(count) >> np.uint64(32)).astype(np.intp)
 
 

@@ -1,10 +1,10 @@
-"""The classes of ILSVRC's validation pictures, which lie in one folder, from the files that state them:
+"""Labels of ILSVRC's validation images, which are all in one folder, from any of these files:
 
-    val.txt                                 Caffe: "NAME CLASS", CLASS a name or a number from 0 among those sorted
+    val.txt                                 Caffe: "NAME CLASS"; CLASS is a name, or an index into the sorted names
     LOC_val_solution.csv                    Kaggle: "NAME,CLASS x y x y ..." after a header
-    ILSVRC2012_validation_ground_truth.txt  the development kit: a number a line, explained by meta.mat beside it
+    ILSVRC2012_validation_ground_truth.txt  the development kit: one number per line, defined by meta.mat beside it
 
-A number of the development kit is none of the order that everybody trains in; only meta.mat tells its class.
+The development kit numbers its classes in another order than the sorted names; only meta.mat maps them to names.
 """
 
 from __future__ import annotations
@@ -18,29 +18,34 @@ _CONVENTIONAL = ("val.txt", "LOC_val_solution.csv", _GROUND_TRUTH, f"ILSVRC2012_
 
 
 def find(root):
-    """The file of labels below the data folder, by its usual name. FileNotFoundError lists those."""
+    """Path of the file of labels in the data folder `root`; raises FileNotFoundError if none has a usual name."""
     for name in _CONVENTIONAL:
         if (root / name).is_file():
             return root / name
     raise FileNotFoundError(
-        f"{root / 'val'} has its pictures in one folder, and nothing says of which class they are: name the file that "
-        f"does with val_labels=..., or put it into {root} as {', '.join(_CONVENTIONAL[:3])}"
+        f"{root / 'val'} holds its pictures in one folder, and there is no file of their labels: name it with "
+        f"val_labels=..., or put it into {root} as one of {', '.join(_CONVENTIONAL[:3])}"
     )
 
 
 def read(path, names, folders):
-    """The labels int64 (N,) of the pictures `names`, as `path` states them; folders: the classes, sorted.
+    """Read the labels of images from a file.
 
-    FileNotFoundError or ValueError with the line or picture that is wrong.
+    path: of the file, a Path.
+    names: the N file names of the images.
+    folders: the class folders, sorted.
+
+    Returns int64 (N,).
+    Raises FileNotFoundError where there is no such file, ValueError for an invalid line or an image without a label.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: it was to state the classes of the validation pictures")
+        raise FileNotFoundError(f"{path}, the file of the validation pictures' labels, does not exist")
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     lines = [line.strip() for line in lines]
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
-        raise ValueError(f"{path} is empty: expected the class of a validation picture in every line")
+        raise ValueError(f"{path} is empty: expected the class of one validation picture per line")
     if all(len(line.split()) == 1 and line.isdecimal() for line in lines):
         stated = _of_development_kit(path, lines, folders)
     else:
@@ -48,23 +53,23 @@ def read(path, names, folders):
     labels = [stated.get(Path(name).stem) for name in names]
     if None in labels:
         first = names[labels.index(None)]
-        raise ValueError(f"{path} states no class for {labels.count(None)} of {len(names)} pictures, as {first}")
+        raise ValueError(f"{path} has no class for {labels.count(None)} of {len(names)} pictures, {first} for example")
     return np.array(labels, np.int64)
 
 
 def _of_pairs(path, lines, folders):
-    """{name without ending: label} of lines with a name and a class."""
+    """{name without suffix: label} of lines with a name and a class."""
     number, stated = {name: i for i, name in enumerate(folders)}, {}
     from_kaggle = lines[0].lower().startswith("imageid,")
     for place, line in enumerate(lines, 1):
         if from_kaggle and place == 1:
             continue
         name, text = [*line.split("," if from_kaggle else None, maxsplit=1), ""][:2]
-        text = text.split(maxsplit=1)[0] if from_kaggle and text else text  # the class, then where it is to be seen
+        text = text.split(maxsplit=1)[0] if from_kaggle and text else text  # the class, followed by bounding boxes
         label = number.get(text, int(text) if text.isdecimal() else -1)
         if not 0 <= label < len(folders):
             raise ValueError(
-                f"{path}, line {place}: {line[:60]!r} names none of the {len(folders)} classes; "
+                f"{path}, line {place}: {line[:60]!r} does not name one of the {len(folders)} classes; "
                 f"expected a picture and its class, {folders[0]} or 0 for example"
             )
         stated[Path(name).stem] = label
@@ -72,7 +77,7 @@ def _of_pairs(path, lines, folders):
 
 
 def _of_development_kit(path, lines, folders):
-    """{name without ending: label}; line i is of the picture whose name ends with _ and i."""
+    """{name without suffix: label}; line i belongs to the image ILSVRC2012_val_i."""
     number = {name: i for i, name in enumerate(folders)}
     classes = _classes_of_kit(path.parent / "meta.mat", path)
     stated = {}
@@ -80,26 +85,31 @@ def _of_development_kit(path, lines, folders):
         name = classes.get(int(line))
         if name not in number:
             raise ValueError(
-                f"{path}, line {place}: {line} is {f'the class {name}' if name else 'no class of meta.mat'}, "
-                "which has no folder among the training pictures"
+                f"{path}, line {place}: {line} is {f'the class {name}' if name else 'not a class in meta.mat'} "
+                "and has no folder among the training pictures"
             )
         stated[f"ILSVRC2012_val_{place:08}"] = number[name]
     return stated
 
 
 def _classes_of_kit(meta, path):
-    """{ILSVRC's number: the class's folder}, from the development kit's table."""
+    """{ILSVRC's number: folder of the class}, from the development kit's table."""
     try:
         from scipy.io import loadmat
     except ImportError as error:
         raise ValueError(
-            f"{path} has ILSVRC's own numbers, and reading {meta.name}, which explains them, needs SciPy: "
-            "pip install scipy, or take Caffe's val.txt"
+            f"{path} has ILSVRC's own class numbers, and reading {meta.name}, which maps them to names, needs SciPy: "
+            "pip install scipy, or use Caffe's val.txt"
         ) from error
     if not meta.is_file():
-        raise FileNotFoundError(f"{path} has ILSVRC's own numbers, which only the kit's {meta} explains: put it there")
+        raise FileNotFoundError(
+            f"{path} has ILSVRC's own class numbers, and {meta}, which maps them to names, is missing: "
+            "copy it from the development kit"
+        )
     try:
         table = loadmat(meta, squeeze_me=True)["synsets"]
         return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in table}
-    except Exception as error:  # SciPy's errors for a damaged file are of many kinds
-        raise ValueError(f"{meta} is no table of classes, or damaged ({error}): take it from the kit again") from error
+    except Exception as error:  # SciPy raises many kinds of errors for a damaged file
+        raise ValueError(
+            f"{meta} is damaged or not a table of classes ({error}): copy it from the development kit again"
+        ) from error

@@ -1,4 +1,4 @@
-"""The networks, by name: `build("alexnet")`. Every one is data, in a file for its family."""
+"""Published networks by name: `build("alexnet")`. Each is a table of layers, in a file for its family."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ __all__ = ["PRESETS", "Preset", "Recipe", "build", "get_preset"]
 
 
 def get_preset(name):
-    """The Preset of a network; ValueError that says which there are."""
+    """The Preset of the network `name`, a key of PRESETS; raises ValueError for another name."""
     if name not in PRESETS:
-        raise ValueError(f"unknown model {name!r}; there are {', '.join(PRESETS)}")
+        raise ValueError(f"unknown model {name!r}; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
 def build(name, **arguments):
-    """A network by its name, with its authors' initial values. arguments: of the network's function, as num_classes.
+    """Build a network with its authors' initial values.
 
-    ValueError for an unknown name.
+    name: a key of PRESETS.
+    arguments: of the network's function, such as num_classes.
+
+    Returns a Sequential.
+    Raises ValueError for an unknown name.
     """
     return get_preset(name).build(**arguments)

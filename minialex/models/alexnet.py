@@ -1,6 +1,6 @@
 """AlexNet: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural networks", 2012.
 
-The network of the paper, and Caffe's, which made it known. What really ran in 2012 is in released.py.
+The network of the paper, and Caffe's widely used version of it. The one that ran in 2012 is in released.py.
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ from .table import dropout_at, from_table, fully_connected, norm_layer, paper_lr
 def alexnet(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", inverted=False):
     """The network of the paper, its two GPUs written as groups: (N, 3, 227, 227) -> logits (N, num_classes).
 
-    Section 3.5 (layers), 3.3 (normalisation), 4.2 (dropout: masked in training, halved in evaluation), 5 (initial
-    values). 60,965,224 parameters for 1000 classes. The paper says 224 pixels; 55 x 55 maps need 227.
-    norm: "lrn", "bn" or "none"; dropout: "before" or "after" fc6 and fc7; inverted: its form.
+    num_classes: the number of logits.
+    input_size: pixels per side of the input. The paper says 224, but its maps of 55 x 55 need 227.
+    norm: "lrn", "bn" (batch normalisation) or "none".
+    dropout: whether it stands "before" or "after" fc6 and fc7.
+    inverted: whether dropout scales in training; the paper's masks in training and halves in evaluation.
+
+    Returns a Sequential; 60,965,224 parameters for 1000 classes.
+    Section 3.5 (layers), 3.3 (normalisation), 4.2 (dropout), 5 (initial values).
     """
     maps = [
         # name     layer                                            std, bias          output
@@ -42,7 +47,11 @@ def alexnet(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", in
 def alexnet_caffe(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", inverted=True):
     """Caffe's `models/bvlc_alexnet/train_val.prototxt`: (N, 3, 227, 227), channels BGR -> logits (N, num_classes).
 
-    60,965,224 parameters for 1000 classes. Its pools round sizes up, which at 227 pixels changes nothing.
+    num_classes, input_size, norm, dropout, inverted: as in `alexnet`.
+
+    Pools round sizes up, which makes no difference at 227 pixels.
+
+    Returns a Sequential; 60,965,224 parameters for 1000 classes.
     """
 
     def lrn():
@@ -80,8 +89,8 @@ ALEXNET = Preset(
     summary="the paper's network, its two GPUs written as groups",
     recipe=Recipe("shapes", epochs=90, batch_size=128, lr=0.01, schedule="plateau:5", flip=True),
     differs=(
-        "It is the paper's. The paper says that pictures are 224 x 224, but its 55 x 55 maps need 227.",
-        "The paper counts 253,440 neurons in the first layer; 55 x 55 x 96 are 290,400.",
+        "It is the paper's network. The paper says that pictures are 224 x 224, but its maps of 55 x 55 need 227.",
+        "The paper counts 253,440 neurons in the first layer, but 55 x 55 x 96 is 290,400.",
     ),
 )
 
@@ -105,7 +114,7 @@ ALEXNET_CAFFE = Preset(
     differs=(
         "Pictures have their channels in the order blue, green, red.",
         "Local response normalisation divides alpha by the 5 channels of its window, and k is 1, not 2.",
-        "Dropout is the inverted form: activities are doubled in training and left alone in evaluation.",
-        "Biases that are 1 in the paper begin at 0.1, and the weights of fc6 and fc7 with an std of 0.005.",
+        "Dropout is inverted: activations are doubled in training and not scaled in evaluation.",
+        "Biases initialised to 1 in the paper start at 0.1, and the weights of fc6 and fc7 with a std of 0.005.",
     ),
 )

@@ -10,7 +10,12 @@ from .table import features, from_table
 def cifar_quick(num_classes=10, input_size=32):
     """cuda-convnet's `layers-80sec.cfg`, "26 % error in 80 seconds": (N, 3, 32, 32) -> logits (N, num_classes).
 
-    145,578 parameters for 10 classes. Its pools round sizes up and average over the pixels that exist.
+    num_classes: the number of logits.
+    input_size: pixels per side of the input.
+
+    Pools round sizes up; average pools do not count padding.
+
+    Returns a Sequential; 145,578 parameters for 10 classes.
     """
     maps = [
         # name     layer                                std, bias          output
@@ -38,7 +43,11 @@ def cifar_quick(num_classes=10, input_size=32):
 def cifar_18pct(num_classes=10, input_size=32):
     """cuda-convnet's `layers-18pct.cfg`, "18 % error in 20 minutes": (N, 3, 32, 32) -> logits (N, num_classes).
 
-    89,578 parameters for 10 classes. Pools as above; each place is normalised by the 3 x 3 around it in its own map.
+    num_classes, input_size: as in `cifar_quick`, as are the pools.
+
+    Normalisation is within a map, over the 3 x 3 pixels around each one.
+
+    Returns a Sequential; 89,578 parameters for 10 classes.
     """
     maps = [
         # name     layer                                std, bias          output
@@ -83,7 +92,7 @@ def _recipe(epochs, schedule, decay):
 
 _DIFFERS = (
     "It is made for the 32 x 32 pictures of CIFAR-10: three convolutions of 5 x 5 with 32, 32 and 64 kernels.",
-    "After conv2 and conv3 pools take means; all pools round sizes up.",
+    "The pools after conv2 and conv3 are average pools; all pools round sizes up.",
     "There is no dropout and there are no groups.",
 )
 
@@ -93,7 +102,7 @@ CIFAR_QUICK = Preset(
     num_classes=10,
     summary="cuda-convnet's quick CIFAR-10 network, 26 % error in 80 seconds on the GPU of 2011",
     recipe=_recipe(10, "multistep:8", {"conv": 0.004, "fc": 0.03}),
-    differs=(*_DIFFERS, "Nothing is normalised."),
+    differs=(*_DIFFERS, "There is no normalisation."),
 )
 
 CIFAR_18PCT = Preset(
@@ -102,5 +111,5 @@ CIFAR_18PCT = Preset(
     num_classes=10,
     summary="cuda-convnet's CIFAR-10 network with 18 % error",
     recipe=_recipe(140, "multistep:120,130", {"conv": 0.004, "fc": 1.0}),
-    differs=(*_DIFFERS, "Normalisation is over 3 x 3 places of the same map, behind pool1 and pool2."),
+    differs=(*_DIFFERS, "Normalisation is over 3 x 3 pixels of the same map, after pool1 and pool2."),
 )

@@ -1,4 +1,4 @@
-"""The AlexNet of articles on Deeplearning4j, in Java, Scala and Clojure."""
+"""The AlexNet in articles on Deeplearning4j, in Java, Scala and Clojure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from .table import dropout_at, from_table, fully_connected, norm_layer, paper_lr
 def alexnet_dl4j(num_classes=1000, input_size=227, *, norm="none", dropout="before", inverted=True):
     """The paper's widths, but no convolution is padded: (N, 3, 227, 227) -> logits (N, num_classes).
 
-    28,823,912 parameters for 1000 classes. A DenseLayer's dropOut(0.5) stands on its input.
-    Initial weights ~ N(0, 2 / (fan_in + fan_out)), Deeplearning4j's XAVIER; biases 0.
+    num_classes, input_size, norm, dropout, inverted: as in alexnet.alexnet.
+
+    The dropOut(0.5) of Deeplearning4j's DenseLayer applies to its input. Initial weights are
+    ~ N(0, 2 / (fan_in + fan_out)), Deeplearning4j's XAVIER, and biases 0.
+
+    Returns a Sequential; 28,823,912 parameters for 1000 classes.
     """
     maps = [
         # name     layer                                       output
@@ -43,9 +47,9 @@ ALEXNET_DL4J = Preset(
     recipe=Recipe("shapes", epochs=10, batch_size=128, lr=0.001, optimizer="adam", weight_decay=0.0),
     differs=(
         "No convolution is padded: maps shrink to 2 x 2, and fc6 has 1024 inputs, not 9216.",
-        "There are no groups: every convolution sees all maps before it.",
-        "Nothing is normalised.",
-        "Dropout stands on the inputs of fc6 and fc7, in the inverted form.",
-        "Initial values are Glorot's normal numbers, and biases of zero; Adam trains it.",
+        "There are no groups: every convolution sees all maps of the layer before it.",
+        "There is no normalisation.",
+        "Dropout is inverted, and applied to the inputs of fc6 and fc7.",
+        "Weights start with Glorot's normal initialisation, biases at zero; it is trained with Adam.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The AlexNets of articles on Keras: without groups, and with batch normalisation or none."""
+"""The AlexNets in articles on Keras: without groups, with batch normalisation or none."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ from .table import dropout_at, features, from_table, fully_connected, norm_layer
 
 
 def alexnet_merged(num_classes=1000, input_size=227, *, norm="none", dropout="after", inverted=True):
-    """ "AlexNet has 62.3 million parameters": the paper's widths without groups and without normalisation.
+    """The paper's widths without groups and normalisation, "62.3 million parameters": (N, 3, 227, 227) -> logits.
 
-    (N, 3, 227, 227) -> logits (N, num_classes); 62,378,344 parameters for 1000 classes.
+    num_classes, input_size, norm, dropout, inverted: as in alexnet.alexnet.
+
+    Returns a Sequential with outputs (N, num_classes); 62,378,344 parameters for 1000 classes.
     """
     return _three_linear(_maps("valid", norm, (1, 2)), input_size, num_classes, dropout, inverted)
 
 
 def alexnet_keras_bn(num_classes=1000, input_size=227, *, norm="bn", dropout="after", inverted=True):
-    """conv1 with padding="same", and batch normalisation behind the ReLU of conv1 and conv2.
+    """conv1 with padding="same", batch normalisation after the ReLU of conv1 and conv2: (N, 3, 227, 227) -> logits.
 
-    (N, 3, 227, 227) -> logits (N, num_classes); 62,379,752 parameters for 1000 classes, 704 of them statistics.
+    num_classes, input_size, norm, dropout, inverted: as in alexnet.alexnet.
+
+    Returns a Sequential with outputs (N, num_classes); 62,379,752 parameters for 1000 classes, of which 704 are
+    running statistics.
     """
     return _three_linear(_maps("same", norm, (1, 2)), input_size, num_classes, dropout, inverted)
 
 
 def alexnet_keras_bn10(num_classes=10, input_size=227, *, norm="bn", dropout="after", inverted=True):
-    """Batch normalisation behind the ReLU of all convolutions, one hidden fully connected layer, ten classes.
+    """Batch normalisation after the ReLU of all convolutions, one hidden linear layer: (N, 3, 227, 227) -> logits.
 
-    (N, 3, 227, 227) -> logits (N, num_classes); 41,546,506 parameters for 10 classes, 2,752 of them statistics.
+    num_classes, input_size, norm, dropout, inverted: as in alexnet.alexnet.
+
+    Returns a Sequential with outputs (N, num_classes); 41,546,506 parameters for 10 classes, of which 2,752 are
+    running statistics.
     """
     maps, drop = _maps("valid", norm, (1, 2, 3, 4, 5)), dropout_at(dropout, inverted)
     table = [
@@ -42,7 +50,7 @@ def alexnet_keras_bn10(num_classes=10, input_size=227, *, norm="bn", dropout="af
 
 
 def _maps(padding, norm, normalized):
-    """The rows to pool5. padding: of conv1; normalized: the numbers of the convolutions that `norm` follows."""
+    """The rows up to pool5. padding: of conv1; normalized: the numbers of the convolutions that `norm` follows."""
 
     def normal(number, channels):
         return norm_layer(norm if number in normalized else "none", channels, paper_lrn())
@@ -75,13 +83,13 @@ def _three_linear(maps, input_size, num_classes, dropout, inverted):
     return from_table(table, glorot=init.xavier_uniform_)
 
 
-# what compile(SGD()) and fit() do unless told otherwise, but for the epochs
+# the defaults of compile(SGD()) and fit(), except for the epochs
 _RECIPE = Recipe("shapes", epochs=10, batch_size=32, lr=0.01, momentum=0.0, optimizer="sgd", weight_decay=0.0)
 
 _DIFFERS = (
-    "There are no groups: every convolution sees all maps before it.",
-    "Dropout is the inverted form: activities are doubled in training and left alone in evaluation.",
-    "Initial values are Keras's: Glorot's uniform numbers, and biases of zero.",
+    "There are no groups: every convolution sees all maps of the layer before it.",
+    "Dropout is inverted: activations are doubled in training and not scaled in evaluation.",
+    "Initial values are Keras's: Glorot's uniform initialisation for weights, zero for biases.",
 )
 
 ALEXNET_MERGED = Preset(
@@ -90,7 +98,7 @@ ALEXNET_MERGED = Preset(
     num_classes=1000,
     summary="articles on Keras and layer tables: no groups, no normalisation",
     recipe=_RECIPE,
-    differs=(*_DIFFERS, "Nothing is normalised."),
+    differs=(*_DIFFERS, "There is no normalisation."),
 )
 
 ALEXNET_KERAS_BN = Preset(
@@ -102,7 +110,7 @@ ALEXNET_KERAS_BN = Preset(
     differs=(
         *_DIFFERS,
         'conv1 has padding="same": its maps are 57 x 57.',
-        "Batch normalisation (2015) stands where the paper has local response normalisation.",
+        "Batch normalisation (2015) takes the place of local response normalisation.",
     ),
 )
 

@@ -1,8 +1,8 @@
-"""What a network looks like from the sizes of its input alone: maps, weights, operations, receptive fields.
+"""Shapes, parameters, operations and receptive fields of a network's layers, without running it.
 
-Nothing is computed: output sizes are window.Window's.
+Output sizes are computed by window.Window. For each layer in turn, from a receptive field and a jump of 1, a pixel's:
 
-receptive field = before it + (window - 1) jump      jump = before it x stride      from (1, 1), the pixel itself
+    receptive field += (window - 1) jump      jump *= stride
 """
 
 from __future__ import annotations
@@ -15,17 +15,23 @@ from .. import nn
 from ..window import Window, pair
 
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout)
-ONE_PIXEL = (1, 1)  # what a layer that works on each place by itself sees, and its stride
+ONE_PIXEL = (1, 1)  # window and stride of a layer that works on each pixel by itself
 
 
 @dataclass(frozen=True)
 class Row:
-    """A layer in its place: name (dotted in a nested Sequential), the module, shapes without the batch.
+    """A layer of a network; shapes are without the batch.
 
-    parameters: numbers it holds, BatchNorm's running statistics among them; trainable: those that are learned.
-    macs: multiply-accumulates of the weights for one picture, forward. receptive_field: height in pixels of the
-    input that one output sees, jump: pixels from one output to the next; None behind Flatten, and behind an adaptive
-    pool whose windows are not all alike.
+    name: dotted in a nested Sequential.
+    layer: the module.
+    input, output: shapes, (C, H, W) or (features,).
+    parameters: numbers in the layer, including BatchNorm's running statistics.
+    trainable: how many of them are learned.
+    macs: multiply-accumulates of the weights for one image, forward.
+    receptive_field: height in input pixels of what one output sees.
+    jump: input pixels from one output to the next.
+
+    receptive_field and jump are None after Flatten, and after an adaptive pool whose windows differ in size.
     """
 
     name: str
@@ -40,12 +46,16 @@ class Row:
 
 
 def layout(model, input_shape):
-    """A Row for every layer of a Sequential; input_shape: of one picture, (C, H, W).
+    """The layers of a Sequential with their shapes and costs.
 
-    ValueError, with the layer's name, where shapes do not fit or a layer is of a type unknown here.
+    model: a Sequential, which may hold others.
+    input_shape: of one image, (C, H, W).
+
+    Returns a list of Rows, in order.
+    Raises ValueError, with the layer's name, where shapes do not fit or a type of layer is not supported.
     """
     if not isinstance(model, nn.Sequential):
-        raise ValueError(f"the order of layers is known of a Sequential only, not of {type(model).__name__}")
+        raise ValueError(f"expected a Sequential, which defines the order of its layers, got {type(model).__name__}")
     rows, shape, field = [], tuple(input_shape), (1, 1)
     for name, layer in _flat(model):
         try:
@@ -54,7 +64,7 @@ def layout(model, input_shape):
             raise ValueError(f"layer {name} ({type(layer).__name__}): {error}") from error
         field = _wider(field, seen)
         learned = list(layer.parameters())
-        statistics = [b for _, b in layer.named_buffers() if b.ndim]  # not the counter of batches
+        statistics = [b for _, b in layer.named_buffers() if b.ndim]  # without num_batches_tracked
         rows.append(
             Row(
                 name,
@@ -73,12 +83,19 @@ def layout(model, input_shape):
 
 
 def has_weights(layer):
-    """Whether a layer is one that papers count: a convolution or a fully connected layer."""
+    """Whether a layer is a convolution or a fully connected layer, those that papers count."""
     return isinstance(layer, (nn.Conv2d, nn.Linear))
 
 
 def window_of(layer, shape):
-    """The Window of a convolution or pool over one picture of `shape` (C, H, W); ValueError where it does not fit."""
+    """The Window of a convolution or pool over an input.
+
+    layer: a Conv2d, MaxPool2d or AvgPool2d.
+    shape: of one input, (C, H, W).
+
+    Returns a window.Window.
+    Raises ValueError where the window does not fit.
+    """
     if isinstance(layer, nn.Conv2d):
         return Window.over(shape, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     dilation = getattr(layer, "dilation", 1)
@@ -94,7 +111,7 @@ def _flat(model, prefix=""):
 
 
 def _wider(field, seen):
-    """field: (receptive field, jump); seen: (window's height, stride) of the next layer; None where there is none."""
+    """The next (receptive field, jump). seen: (height of the window, stride) of the layer; None if there is none."""
     if field is None or seen is None:
         return None
     (size, jump), (extent, stride) = field, seen
@@ -103,10 +120,10 @@ def _wider(field, seen):
 
 @singledispatch
 def _step(layer, shape):
-    """(output shape, (window's height, stride) or None) of a layer given one picture of `shape`."""
+    """(output shape, (height of the window, stride) or None) of a layer for one input of `shape`."""
     if isinstance(layer, ELEMENTWISE):
         return shape, ONE_PIXEL
-    raise ValueError("no rule is known for the output of this type of layer")
+    raise ValueError("the output shape of this type of layer is not known")
 
 
 @_step.register
@@ -130,7 +147,7 @@ def _(layer: nn.AdaptiveAvgPool2d, shape):
     wanted = layer.output_size if isinstance(layer.output_size, (tuple, list)) else (layer.output_size,) * 2
     out = pair([old if n is None else n for n, old in zip(wanted, shape[1:])], "output_size")
     if min(out) < 1:
-        raise ValueError(f"output_size {out} leaves nothing")
+        raise ValueError(f"output_size must be at least 1 in each direction, got {out}")
     height, rows = shape[1], out[0]
     return (shape[0], *out), (height // rows, height // rows) if height % rows == 0 else None
 
@@ -161,14 +178,14 @@ def _(layer: nn.Flatten, shape):
 @_step.register
 def _(layer: nn.Linear, shape):
     if shape[-1] != layer.in_features:
-        raise ValueError(f"needs {layer.in_features} inputs, but is given {shape[-1]} (shape {shape})")
+        raise ValueError(f"expects {layer.in_features} inputs, got {shape[-1]} (shape {shape})")
     return (*shape[:-1], layer.out_features), None
 
 
 def _need_maps(shape, channels=None):
     if len(shape) != 3 or channels not in (None, shape[0]):
         wanted = "(C, H, W)" if channels is None else f"({channels}, H, W)"
-        raise ValueError(f"needs maps {wanted}, but is given {shape}")
+        raise ValueError(f"expects maps {wanted}, got {shape}")
 
 
 def _seen(window):

@@ -1,4 +1,4 @@
-"""One way to name the layers of all networks, as the paper counts them: conv1, conv2, ..., fc6, fc7, ..."""
+"""The published names of layers, the same for all networks: conv1, conv2, ..., fc6, fc7, ..."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from ..nn import Conv2d, Linear
 
 
 def published_names(model):
-    """{"conv1": "features.0", ...}: the layers with weights in order, numbered together, and their own names.
+    """Names for the layers with weights, numbered together in order, as the paper numbers them.
 
-    What is meant by conv1 or fc6 is then the same layer in networks that give it another name, or only a number.
+    model: a Module.
+
+    Returns {published name: name of the module}, such as {"conv1": "features.0", ...}.
     """
     weighted = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, (Conv2d, Linear))]
     kinds = ("conv" if isinstance(layer, Conv2d) else "fc" for _, layer in weighted)
@@ -16,14 +18,18 @@ def published_names(model):
 
 
 def layers_called(model, wanted):
-    """The modules' names for names that a person gave, published or the network's own, in the order given.
+    """The names of the modules that are meant by published names, or by their own.
 
-    ValueError, with those that there are, for a name that the network does not have.
+    model: a Module.
+    wanted: names, such as ["conv1", "features.3"].
+
+    Returns the modules' names, a list in the order of `wanted`.
+    Raises ValueError for a name that is not a layer with weights.
     """
     published = published_names(model)
     own = set(published.values())
     unknown = [name for name in wanted if name not in published and name not in own]
     if unknown:
         known = (name if name == its else f"{name} ({its})" for name, its in published.items())
-        raise ValueError(f"there is no layer {unknown[0]!r} with weights; there are {', '.join(known)}")
+        raise ValueError(f"there is no layer {unknown[0]!r} with weights; choose from {', '.join(known)}")
     return [published.get(name, name) for name in wanted]

@@ -1,4 +1,4 @@
-"""What a published network comes with: how to build it, and how its authors trained it."""
+"""The description of a published network: how to build it, and how its authors trained it."""
 
 from __future__ import annotations
 
@@ -12,26 +12,33 @@ from ..support.schema import AtLeast, Below, Finite, OneOf
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """How a network is trained: the fields that a recipe file may set, and its usual data set.
 
-    dataset: its usual data set. epochs; batch_size, in pictures. lr: learning rate of the weights; biases have bias_lr
-    times that. optimizer: "sgd" or "sgd_paper" (the rate stands outside or inside the velocity, see optim.SGD; momentum
-    is theirs), "adam", "adamw". weight_decay: one number, or one by beginning of a parameter's name; for biases only
-    where bias_decay.
+    dataset: name of the network's usual data set.
+    epochs: passes over the training images.
+    batch_size: images in a batch.
+    lr: learning rate of the weights; of the biases it is lr times bias_lr.
+    schedule: of the learning rate: "constant", "step:EPOCHS[:FACTOR]", "multistep:EPOCH,...[:FACTOR]",
+        "plateau:PATIENCE[:FACTOR[:TIMES]]" or "cosine"; all but plateau may follow "warmup:EPOCHS+".
+    momentum: of "sgd" and "sgd_paper".
+    optimizer: "sgd" or "sgd_paper" (learning rate outside or inside the velocity, see optim.SGD), "adam" or "adamw".
+    weight_decay: a number, or {beginning of a parameter's name: number}.
+    bias_lr: factor on the learning rate for biases.
+    bias_decay: whether biases have weight decay.
+    bias_schedule: schedule of the biases; None for the same one.
+    layer_schedules: {layer: schedule} of its weights, and of its biases unless there is a bias_schedule.
+    freeze_from: {layer: epochs done before it is frozen}, see training.recipe.modules_frozen_with.
+    init_std: {layer: std of its initial weights}; "all" is for layers that are not named.
+    init_bias: {layer: initial value of its biases}, likewise. A layer without an entry keeps the network's own values.
+    normalization: "channels" (mean and std of each channel), "mean-image" (subtract the mean image, keep the scale
+        0-255) or "mean-image-center" (subtract the centre of the mean image from every crop).
+    crop_padding: pixels of zeros around an image before a random crop.
+    flip: whether to mirror half of the images.
+    color_noise: coefficient of the noise along the principal axes of colour, 0 for none.
+    color_noise_by: "eigenvalue" or "std", see data.color.
+    color_noise_until: epochs after which it ends; None for never.
 
-    schedule: "constant", "step:EPOCHS[:FACTOR]", "multistep:EPOCH,...[:FACTOR]", "plateau:PATIENCE[:FACTOR[:TIMES]]",
-    "cosine", each but plateau also after "warmup:EPOCHS+". bias_schedule: of the biases, None for the same one.
-    Layers are named by their published names, "conv3", "fc6" (see models.names), or by their own.
-    layer_schedules: of single layers' weights, and of their biases unless there is a bias_schedule.
-    freeze_from: layer -> epochs done before it is frozen, see training.recipe.modules_frozen_with.
-    init_std, init_bias: std of the initial weights and value of the initial biases by layer, "all" for those not
-    named; where there is none the network's own stay.
-
-    normalization: "channels" (each channel's mean and std), "mean-image" (the mean picture subtracted, values on the
-    scale 0-255) or "mean-image-center" (only the centre of the mean picture, from every crop alike).
-    crop_padding: pixels of zeros around a picture before a random crop. flip: mirror half of the pictures.
-    color_noise: coefficient of the noise along the principal axes of colour, 0 for none; color_noise_by: "eigenvalue"
-    or "std", see data.color; color_noise_until: epochs after which there is none, None to keep it.
+    Layers are named by their published names, such as "conv3" and "fc6" (see models.names), or by their own.
     """
 
     dataset: str
@@ -59,11 +66,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Preset:
-    """A published network by its name.
+    """A published network.
 
-    build(**arguments) -> Module. input_size: pixels a side, num_classes: both unless told otherwise. summary: one line.
-    recipe: how its authors trained it. channel_order: "RGB" or "BGR", how its first convolution expects a picture's
-    channels. differs: sentences on what sets it apart from the paper's network.
+    build: a function of num_classes, input_size and other options that returns a Module.
+    input_size: pixels per side of the input, by default.
+    num_classes: the number of logits, by default.
+    summary: one line about the network.
+    recipe: the Recipe of its authors.
+    channel_order: "RGB" or "BGR", the order of the channels that the first convolution expects.
+    differs: sentences about its differences from the paper's network.
     """
 
     build: Callable[..., Module]

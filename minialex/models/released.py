@@ -1,4 +1,4 @@
-"""AlexNet as it ran: the configurations in the source that the Computer History Museum released."""
+"""AlexNet as it was trained in 2012: the configurations in the source released by the Computer History Museum."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from .table import check_side, dropout_at, from_table, fully_connected
 def alexnet_2012(num_classes=1000, input_size=224, *, norm="lrn", dropout="after", inverted=False):
     """`layers-145.cfg`, the network behind the paper's figures: (N, 3, 224, 224) -> logits (N, num_classes).
 
-    60,965,224 parameters for 1000 classes. norm="none" is `layers-148.cfg`, without all three normalisations.
+    num_classes, input_size, dropout, inverted: as in alexnet.alexnet.
+    norm: "lrn", or "none" for `layers-148.cfg`, which has none of the three normalisations.
+
+    Returns a Sequential; 60,965,224 parameters for 1000 classes.
     """
     return _released((96, 256, 384, 384, 256), 2, num_classes, input_size, norm, dropout, inverted)
 
 
 def alexnet_2012_one_gpu(num_classes=1000, input_size=224, *, norm="lrn", dropout="after", inverted=False):
-    """`layers-145-half.cfg`, the paper's network of one GPU (section 3.2): (N, 3, 224, 224) -> (N, num_classes).
+    """`layers-145-half.cfg`, the paper's network for one GPU (section 3.2): (N, 3, 224, 224) -> (N, num_classes).
 
-    59,798,312 parameters for 1000 classes: half the kernels in conv1 to conv4, but conv5 and what follows whole.
+    num_classes, input_size, norm, dropout, inverted: as in `alexnet_2012`.
+
+    Half the kernels in conv1 to conv4; conv5 and the fully connected layers are as in `alexnet_2012`.
+
+    Returns a Sequential; 59,798,312 parameters for 1000 classes.
     """
     return _released((48, 128, 192, 192, 256), 1, num_classes, input_size, norm, dropout, inverted)
 
@@ -26,9 +33,9 @@ def alexnet_2012_one_gpu(num_classes=1000, input_size=224, *, norm="lrn", dropou
 def _released(channels, gpus, num_classes, input_size, norm, dropout, inverted):
     check_side(input_size)
     if norm not in ("lrn", "none"):
-        raise ValueError(f'norm is "lrn" or "none" in the networks of 2012, got {norm!r}')
+        raise ValueError(f'norm must be "lrn" or "none" in the networks of 2012, got {norm!r}')
     c1, c2, c3, c4, c5 = channels
-    # its convolutions round sizes up: the last window of conv1 reaches beyond the right and lower edge, 3 pixels at 224
+    # its convolutions round sizes up: the last window of conv1 goes 3 pixels beyond the right and lower edges at 224
     beyond = (11 - input_size) % 4
 
     def lrn():
@@ -78,12 +85,12 @@ def _recipe(epochs, schedule):
 
 
 _DIFFERS = (
-    "Pictures are 224 x 224; conv1 sees three rows and columns of zeros at the lower and right edge.",
-    "Layer 1 is conv, normalisation, pool, ReLU: what is normalised has both signs. Layer 5 is conv, pool, ReLU.",
+    "Pictures are 224 x 224; conv1 pads them with three rows and columns of zeros at the lower and right edges.",
+    "Layer 1 is conv, normalisation, pool, ReLU: normalisation sees both signs. Layer 5 is conv, pool, ReLU.",
     "Local response normalisation divides alpha by the 5 channels of its window, to 2e-5.",
-    "Layer 2 has a second normalisation, over 5 x 5 places of the same map.",
-    "The weights of conv3, conv4 and conv5 begin with an std of 0.03, not 0.01.",
-    "Biases learn at twice the rate of the weights, and without decay.",
+    "Layer 2 has a second normalisation, over 5 x 5 pixels of the same map.",
+    "The weights of conv3, conv4 and conv5 start with a std of 0.03, not 0.01.",
+    "Biases have twice the learning rate of the weights, and no weight decay.",
 )
 
 ALEXNET_2012 = Preset(
@@ -92,7 +99,7 @@ ALEXNET_2012 = Preset(
     num_classes=1000,
     summary="the released source's layers-145, the network that won in 2012",
     recipe=_recipe(91, "multistep:25,51,79"),
-    differs=(*_DIFFERS, "Windows of the normalisation stay inside the channels of one GPU."),
+    differs=(*_DIFFERS, "Windows of the normalisation stay within the channels of one GPU."),
 )
 
 ALEXNET_2012_ONE_GPU = Preset(

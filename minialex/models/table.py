@@ -1,4 +1,4 @@
-"""What the tables of the published networks are made with."""
+"""Building networks from tables of layers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from .layout import layout
 
 
 def from_table(table, glorot=None):
-    """A Sequential of rows (name, layer) or (name, layer, std, bias); weights ~ N(0, std^2).
+    """Build a Sequential from a table.
 
-    A row whose layer is None is left out. glorot: init.xavier_uniform_ or xavier_normal_, to set the weights of all
-    convolutions and fully connected layers, with biases of 0.
+    table: rows (name, layer), or (name, layer, std, bias) for weights ~ N(0, std^2) and constant biases. A row whose
+        layer is None is left out.
+    glorot: init.xavier_uniform_ or init.xavier_normal_, for the weights of all convolutions and fully connected layers
+        without a std; their biases are then 0.
+
+    Returns a Sequential.
     """
     layers = {}
     for name, layer, *initial in table:
@@ -30,9 +34,13 @@ def from_table(table, glorot=None):
 
 
 def features(maps, input_size):
-    """How many numbers a Sequential, or the rows of a table, make of a picture (3, input_size, input_size).
+    """The number of outputs of some layers for an input (3, input_size, input_size).
 
-    ValueError where the picture is too small for a layer, or input_size is no whole number.
+    maps: a Sequential, or the rows of a table.
+    input_size: pixels per side of the input.
+
+    Returns an int.
+    Raises ValueError where the input is too small for a layer, or input_size is not a positive integer.
     """
     check_side(input_size)
     if not isinstance(maps, Sequential):
@@ -44,16 +52,22 @@ def features(maps, input_size):
 
 
 def check_side(input_size):
-    """ValueError unless input_size is a number of pixels."""
+    """Raises ValueError unless input_size is a positive integer."""
     if not isinstance(input_size, int) or input_size < 1:
-        raise ValueError(f"input_size is a whole number of pixels, at least 1, got {input_size!r}")
+        raise ValueError(f"input_size must be an integer, at least 1 pixel, got {input_size!r}")
 
 
 def fully_connected(maps, input_size, num_classes, drop, hidden=(), last=()):
-    """The rows behind the maps of every AlexNet with three fully connected layers.
+    """The rows after the maps, for an AlexNet with three fully connected layers.
 
-    maps: the rows before. drop: "before" or "after" -> a layer or None, see `dropout_at`. hidden, last: std and
-    bias of fc6 and fc7, of fc8; where they are empty, initial values come from elsewhere.
+    maps: the rows before.
+    input_size: pixels per side of the input.
+    num_classes: the number of logits.
+    drop: a function of "before" or "after" that returns a layer or None, see `dropout_at`.
+    hidden: (std, bias) of fc6 and fc7; () to leave their initial values to `from_table`.
+    last: (std, bias) of fc8, likewise.
+
+    Returns a list of rows.
     """
     return [
         ("flatten", Flatten()),
@@ -70,20 +84,34 @@ def fully_connected(maps, input_size, num_classes, drop, hidden=(), last=()):
 
 
 def dropout_at(place, inverted):
-    """A function of "before" or "after" (the linear layer): Dropout(0.5) for `place`, None for the other one."""
+    """Where dropout is applied: a function of "before" or "after" a linear layer that returns Dropout(0.5) or None.
+
+    place: "before" or "after"; only for this one the function returns a layer.
+    inverted: the form of dropout, see nn.Dropout.
+
+    Raises ValueError for another place.
+    """
     if place not in ("before", "after"):
-        raise ValueError(f'dropout stands "before" or "after" the linear layers, got {place!r}')
+        raise ValueError(f'dropout must be "before" or "after" (the linear layers), got {place!r}')
     return lambda here: Dropout(0.5, inverted=inverted) if here == place else None
 
 
 def norm_layer(norm, channels, lrn):
-    """The layer that `norm` names: "lrn" (the one given), "bn" (with Keras's numbers) or "none" (None)."""
+    """A normalisation layer by name.
+
+    norm: "lrn", "bn" (batch normalisation with Keras's eps and momentum) or "none".
+    channels: of the maps.
+    lrn: the layer to return for "lrn".
+
+    Returns a layer, or None for "none".
+    Raises ValueError for another name.
+    """
     known = {"lrn": lrn, "bn": BatchNorm2d(channels, eps=1e-3, momentum=0.01), "none": None}
     if norm not in known:
-        raise ValueError(f'norm is "lrn", "bn" or "none", got {norm!r}')
+        raise ValueError(f'norm must be "lrn", "bn" or "none", got {norm!r}')
     return known[norm]
 
 
 def paper_lrn():
-    """The paper's normalisation, section 3.3: alpha stands before the plain sum of squares."""
+    """The paper's local response normalisation (section 3.3): alpha multiplies the sum of squares, not their mean."""
     return LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0, alpha_over="element")

@@ -1,4 +1,4 @@
-"""The AlexNets of torch: torchvision's, and the one that articles on PyTorch write out."""
+"""The AlexNets of PyTorch: torchvision's, and the one in articles on PyTorch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from .table import dropout_at, features, norm_layer
 
 
 def alexnet_torchvision(num_classes=1000, input_size=224, *, norm="none", dropout="before", inverted=True):
-    """torchvision's `alexnet`, after "One weird trick for parallelizing convolutional neural networks" (2014).
+    """torchvision's `alexnet`: (N, 3, 224, 224) -> logits (N, num_classes).
 
-    (N, 3, 224, 224) -> logits (N, num_classes); 61,100,840 parameters for 1000 classes, with torch's initial values
-    and torchvision's names and shapes, which the adaptive pool lets any input_size keep.
-    norm="lrn" or "bn": behind the ReLU of conv1 and conv2; it moves the numbers of the layers behind it, and so their
-    names.
+    num_classes, dropout, inverted: as in alexnet.alexnet.
+    input_size: pixels per side of the input; no weight's shape depends on it, because of the adaptive pool.
+    norm: "none"; "lrn" or "bn" come after the ReLU of conv1 and conv2, and change the names of the layers after them.
+
+    Returns a Sequential with torchvision's names and torch's initial values; 61,100,840 parameters for 1000 classes.
+    Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014.
     """
     maps = _features((64, 192, 384, 256, 256), norm, (1, 2))
     features(maps, input_size)  # raises where the picture is too small
@@ -28,10 +30,13 @@ def alexnet_torchvision(num_classes=1000, input_size=224, *, norm="none", dropou
 
 
 def alexnet_pad2(num_classes=1000, input_size=224, *, norm="none", dropout="before", inverted=True):
-    """Articles on PyTorch: `Conv2d(3, 96, 11, 4, padding=2)`, the paper's widths without groups.
+    """The paper's widths without groups, `Conv2d(3, 96, 11, 4, padding=2)`: (N, 3, 224, 224) -> (N, num_classes).
 
-    (N, 3, 224, 224) -> logits (N, num_classes); 62,378,344 parameters for 1000 classes, with torch's initial values.
-    norm="lrn" or "bn": behind the ReLU of conv2, where some have it; it moves the numbers of the layers behind it.
+    num_classes, input_size, dropout, inverted: as in alexnet.alexnet.
+    norm: "none"; "lrn" or "bn", which some articles have, come after the ReLU of conv2, and change the names of the
+        layers after them.
+
+    Returns a Sequential with torch's initial values; 62,378,344 parameters for 1000 classes.
     """
     maps = _features((96, 256, 384, 384, 256), norm, (2,))
     return Sequential(
@@ -44,7 +49,7 @@ def alexnet_pad2(num_classes=1000, input_size=224, *, norm="none", dropout="befo
 
 
 def _features(channels, norm, normalized):
-    """The maps to pool5. normalized: the numbers of the convolutions that `norm` follows."""
+    """The layers up to pool5. normalized: the numbers of the convolutions that `norm` follows."""
 
     def normal(number):
         lrn = LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
@@ -92,11 +97,11 @@ def _numbered(*layers):
 
 
 _DIFFERS = (
-    "There are no groups: every convolution sees all maps before it.",
-    "Nothing is normalised.",
-    "Dropout stands before fc6 and fc7, in the inverted form.",
+    "There are no groups: every convolution sees all maps of the layer before it.",
+    "There is no normalisation.",
+    "Dropout is inverted, and comes before fc6 and fc7.",
     "conv1 pads its 224 x 224 pictures by 2.",
-    "Initial values are torch's: uniform, up to one over the root of the number of inputs.",
+    "Initial values are torch's: uniform between plus and minus 1 / sqrt(fan_in).",
 )
 
 ALEXNET_TORCHVISION = Preset(
@@ -117,7 +122,7 @@ ALEXNET_TORCHVISION = Preset(
     differs=(
         "Its convolutions have 64, 192, 384, 256 and 256 kernels, not 96, 256, 384, 384 and 256.",
         *_DIFFERS,
-        "An adaptive average pool in front of fc6 makes maps of 6 x 6 from pictures of other sizes.",
+        "An adaptive average pool before fc6 makes maps of 6 x 6 from pictures of other sizes.",
     ),
 )
 
@@ -126,7 +131,7 @@ ALEXNET_PAD2 = Preset(
     input_size=224,
     num_classes=1000,
     summary="articles on PyTorch: conv1 with padding 2, no groups",
-    # no recipe is published with it: the paper's, with torch's SGD
+    # no recipe was published with it; this is the paper's with torch's SGD
     recipe=Recipe("shapes", 90, 128, lr=0.01, schedule="step:30", optimizer="sgd", flip=True),
     differs=_DIFFERS,
 )

@@ -1,6 +1,7 @@
-"""Initial values of parameters, written in place. Names and arguments are torch's; each returns its tensor.
+"""Initialisation of parameters, in place. Names and arguments are those of torch.nn.init.
 
-Numbers come from `minialex.random.default_generator` or the generator given, so `manual_seed` decides all of them.
+Random numbers come from `generator`, a random.Generator; by default from `minialex.random.default_generator`, so
+`manual_seed` makes them reproducible.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ _skipping = contextvars.ContextVar("_skipping", default=False)
 
 @contextlib.contextmanager
 def skipped():
-    """Within `with init.skipped():` the functions below draw no number and leave their tensors as they are.
+    """A context in which the functions below do nothing: `with init.skipped():`.
 
-    For layers whose weights nobody will read, as where a network is only counted: they allocate their arrays with
-    numpy.empty, and memory that is never touched is never taken from the machine.
+    For networks whose weights are not read, such as for counting parameters. Layers allocate their arrays with
+    numpy.empty, and memory that is never written takes no space.
     """
     token = _skipping.set(True)
     try:
@@ -29,7 +30,7 @@ def skipped():
 
 
 def _fill(tensor, values):
-    """tensor = values(), which is not called where initial values are skipped."""
+    """tensor = values(), a function that is not called where initialisation is skipped."""
     if not _skipping.get():
         tensor.data[...] = tensor.backend.asarray(values(), tensor.dtype)
         tensor.bump_version()
@@ -37,7 +38,17 @@ def _fill(tensor, values):
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
-    """w ~ N(mean, std^2). Krizhevsky et al. 2012, section 5: mean 0, std 0.01 in every layer."""
+    """Fill a tensor with normally distributed numbers.
+
+        w ~ N(mean, std^2)
+
+    tensor: of any shape.
+    mean, std: of the distribution.
+    generator: see the module's docstring.
+
+    Returns the tensor.
+    Krizhevsky et al. 2012, section 5: mean 0 and std 0.01 in every layer.
+    """
 
     def values():
         draw = (generator or random.default_generator).numpy()
@@ -47,7 +58,16 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
 
 
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
-    """w ~ U(a, b)."""
+    """Fill a tensor with uniformly distributed numbers.
+
+        w ~ U(a, b)
+
+    tensor: of any shape.
+    a, b: the bounds.
+    generator: see the module's docstring.
+
+    Returns the tensor.
+    """
 
     def values():
         draw = (generator or random.default_generator).numpy()
@@ -57,40 +77,92 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
 
 
 def constant_(tensor, val):
-    """w = val. The paper's biases are 1 in conv2, conv4, conv5 and the hidden fully connected layers, 0 elsewhere."""
+    """Fill a tensor with a number.
+
+        w = val
+
+    tensor: of any shape.
+    val: the number.
+
+    Returns the tensor.
+    Krizhevsky et al. 2012, section 5: biases are 1 in conv2, conv4, conv5 and the hidden linear layers, else 0.
+    """
     return _fill(tensor, lambda: val)
 
 
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """w ~ N(0, gain^2 / fan): keeps the std of activities (fan_in) or gradients (fan_out) from layer to layer.
+    """He's normal initialisation: keeps the std of activations, or of gradients, from layer to layer.
 
-    He et al. 2015, equations 10 and 14. gain: see `calculate_gain`.
+        w ~ N(0, gain^2 / fan)
+
+    tensor: a weight (out, in, ...).
+    a: slope of the leaky ReLU, for the gain.
+    mode: "fan_in" keeps the std of activations, "fan_out" that of gradients.
+    nonlinearity: for the gain, see `calculate_gain`.
+    generator: see the module's docstring.
+
+    Returns the tensor.
+    Raises ValueError for another mode or nonlinearity, or a tensor of fewer than two axes.
+    He et al. 2015, equations 10 and 14.
     """
     std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
     return normal_(tensor, 0.0, std, generator)
 
 
 def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """w ~ U(-b, b), b = gain sqrt(3 / fan): the std of `kaiming_normal_`, without its tails."""
+    """He's uniform initialisation: the std of `kaiming_normal_`, without its tails.
+
+        w ~ U(-b, b), b = gain sqrt(3 / fan)
+
+    tensor, a, mode, nonlinearity, generator: as in `kaiming_normal_`.
+
+    Returns the tensor.
+    Raises ValueError as `kaiming_normal_` does.
+    """
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / _fan(tensor, mode))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor, gain=1.0, generator=None):
-    """w ~ N(0, gain^2 2 / (fan_in + fan_out)): a compromise for both ways (Glorot, Bengio 2010)."""
+    """Glorot's normal initialisation: a compromise between keeping the std of activations and that of gradients.
+
+        w ~ N(0, gain^2 2 / (fan_in + fan_out))
+
+    tensor: a weight (out, in, ...).
+    gain: see `calculate_gain`.
+    generator: see the module's docstring.
+
+    Returns the tensor.
+    Raises ValueError for a tensor of fewer than two axes.
+    Glorot and Bengio 2010.
+    """
     return normal_(tensor, 0.0, gain * math.sqrt(2 / (_fan(tensor, "fan_in") + _fan(tensor, "fan_out"))), generator)
 
 
 def xavier_uniform_(tensor, gain=1.0, generator=None):
-    """w ~ U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)): the std of `xavier_normal_`, without its tails."""
+    """Glorot's uniform initialisation: the std of `xavier_normal_`, without its tails.
+
+        w ~ U(-b, b), b = gain sqrt(6 / (fan_in + fan_out))
+
+    tensor, gain, generator: as in `xavier_normal_`.
+
+    Returns the tensor.
+    Raises ValueError for a tensor of fewer than two axes.
+    """
     bound = gain * math.sqrt(6 / (_fan(tensor, "fan_in") + _fan(tensor, "fan_out")))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def calculate_gain(nonlinearity, param=None):
-    """By how much weights must be larger to make up for what the non-linearity takes away.
+    """The factor on the std of weights that makes up for a non-linearity.
 
-    linear, conv2d, sigmoid: 1      tanh: 5/3      relu: sqrt 2      leaky_relu with slope a: sqrt(2 / (1 + a^2))
+        linear, conv2d, sigmoid: 1    tanh: 5/3    relu: sqrt 2    leaky_relu: sqrt(2 / (1 + a^2))
+
+    nonlinearity: one of these names.
+    param: a, the slope of leaky_relu; 0.01 if None.
+
+    Returns a number.
+    Raises ValueError for another name.
     """
     if nonlinearity in ("linear", "conv2d", "sigmoid"):
         return 1.0
@@ -101,15 +173,15 @@ def calculate_gain(nonlinearity, param=None):
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
     known = "linear, conv2d, sigmoid, tanh, relu, leaky_relu"
-    raise ValueError(f"unknown nonlinearity {nonlinearity!r}; there are {known}")
+    raise ValueError(f"unknown nonlinearity {nonlinearity!r}; choose one of {known}")
 
 
 def _fan(tensor, mode):
     """Inputs of one output (fan_in) or outputs of one input (fan_out) of a weight (out, in, ...)."""
     if tensor.ndim < 2:
-        raise ValueError(f"a fan needs a weight of at least two axes (out, in), got shape {tensor.shape}")
+        raise ValueError(f"fan_in and fan_out need a weight of at least two axes (out, in), got shape {tensor.shape}")
     field = math.prod(tensor.shape[2:])
     fans = {"fan_in": tensor.shape[1] * field, "fan_out": tensor.shape[0] * field}
     if mode not in fans:
-        raise ValueError(f"mode is fan_in or fan_out, got {mode!r}")
+        raise ValueError(f"mode must be fan_in or fan_out, got {mode!r}")
     return fans[mode]

@@ -1,1 +1,1 @@
-"""What a network is made of, in the formats that readers know: `python -m minialex.summary MODEL`."""
+"""Summaries of a network in several formats: `python -m minialex.summary MODEL`."""

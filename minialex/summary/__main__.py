@@ -1,4 +1,4 @@
-"""`python -m minialex.summary MODEL`: a network's layers, sizes and costs, without computing anything."""
+"""`python -m minialex.summary MODEL`: the layers, shapes and costs of a network, without running it."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ from .tables import cost_table, layer_table
 STYLES = ("costs", "keras", "torch", "table", "mermaid")
 
 DESCRIPTION = """\
-A network's layers: shapes, parameters, multiply-accumulates (MACs), memory, receptive fields.
-Its weights are not made, so the largest network answers at once."""
+Print a network's layers: shapes, parameters, multiply-accumulates (MACs), memory, receptive fields.
+No weights are initialised, so this is fast for the largest network, too."""
 
 EXAMPLES = """\
-styles: costs    a row for every layer, for a batch of --batch-size
-        keras    model.summary() of Keras
-        torch    print(model) of torch
-        table    the layer table of textbooks, from Out to In
-        mermaid  a class diagram, for https://mermaid.live or a fenced block in Markdown
+styles:
+  costs    a row for each layer; memory is for a batch of --batch-size
+  keras    as model.summary() in Keras
+  torch    as print(model) in PyTorch
+  table    a layer table as in textbooks, from Out to In
+  mermaid  a class diagram, for https://mermaid.live or a mermaid code block in Markdown
 
-examples: python -m minialex.summary alexnet
-          python -m minialex.summary alexnet --num-classes 10 --style keras --counters fresh
-          python -m minialex.summary alexnet --explain
-          python -m minialex.summary alexnet --picture alexnet.svg"""
+examples:
+  python -m minialex.summary alexnet
+  python -m minialex.summary alexnet --num-classes 10 --style keras --counters fresh
+  python -m minialex.summary alexnet --explain
+  python -m minialex.summary alexnet --picture alexnet.svg"""
 
 PICTURES = (".png", ".svg")
 
 
 def main(argv=None):
-    """The command: print a network in one of the styles, or explained; draw it."""
+    """Run the command; argv: its arguments, sys.argv[1:] if None."""
     options = _parse(argv)
     arguments = {"num_classes": options.num_classes, "input_size": options.input_size}
     with cli.as_user_error():
@@ -46,7 +48,7 @@ def main(argv=None):
         size = options.input_size or preset.input_size
         rows = layout(model, (3, size, size))
     if options.picture:
-        from ..plotting import architecture  # matplotlib takes longer to load than all the rest
+        from ..plotting import architecture  # matplotlib takes longer to import than everything else
 
         title = f"{options.model}: {preset.summary}; {sum(row.parameters for row in rows):,} parameters"
         architecture(rows, options.picture, title=title)
@@ -69,43 +71,48 @@ def main(argv=None):
 def _parse(argv):
     parser = cli.Parser("summary", DESCRIPTION, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help=f"one of: {', '.join(models.PRESETS)}")
-    parser.add_argument("--num-classes", type=cli.whole_number(1), metavar="C", help="logits (default: as published)")
     parser.add_argument(
-        "--input-size", type=cli.whole_number(1), metavar="PIXELS", help="side of a picture (default: as published)"
+        "--num-classes", type=cli.whole_number(1), metavar="C", help="number of classes (default: as published)"
+    )
+    parser.add_argument(
+        "--input-size",
+        type=cli.whole_number(1),
+        metavar="PIXELS",
+        help="pixels per side of the input (default: as published)",
     )
     parser.add_argument(
         "--batch-size",
         type=cli.whole_number(1),
         default=128,
         metavar="N",
-        help="pictures whose memory the costs are for (default: %(default)s)",
+        help="batch size for which --style costs gives the memory (default: %(default)s)",
     )
-    parser.add_argument("--style", choices=STYLES, default="costs", help="what to print (default: %(default)s)")
+    parser.add_argument("--style", choices=STYLES, default="costs", help="output format (default: %(default)s)")
     parser.add_argument(
         "--counters",
         choices=tuple(COUNTERS),
         default="published",
-        help="of --style keras: layers numbered as in the output published for alexnet_keras_bn10, "
+        help="numbers in the layer names of --style keras: as in the output published for alexnet_keras_bn10, "
         "or as in a fresh session (default: %(default)s)",
     )
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="instead: what sets the network apart from the paper's, and every size worked out",
+        help="instead, print the differences from the paper's network and the calculation of every size",
     )
     parser.add_argument(
         "--picture",
         type=_picture,
         metavar="FILE",
-        help="draw the network, too: all layers as boxes, and of one in groups the two towers of the paper's figure 2; "
-        "PNG or SVG, by the suffix",
+        help="also draw the network to a .png or .svg file: its layers as boxes, a network with groups as the two "
+        "towers of the paper's figure 2",
     )
     return parser.parse_args(argv)
 
 
 def _picture(text):
     if Path(text).suffix.lower() not in PICTURES:
-        raise argparse.ArgumentTypeError(f"'{text}' is no name of a picture: end it in {' or '.join(PICTURES)}")
+        raise argparse.ArgumentTypeError(f"'{text}' must end in {' or '.join(PICTURES)}")
     return text
 
 

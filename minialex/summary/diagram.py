@@ -28,7 +28,13 @@ CLASSES = """\
 
 
 def class_diagram(name, rows):
-    """The network with its layers of weights, and the two classes that these are of."""
+    """A Mermaid class diagram of a network's layers with weights.
+
+    name: of the network.
+    rows: its models.layout.layout.
+
+    Returns the text.
+    """
     weighted = [row for row in rows if has_weights(row.layer)]
     kinds = {row.name: "ConvLayer" if isinstance(row.layer, nn.Conv2d) else "FullyConnectedLayer" for row in weighted}
     lines = ["classDiagram", f"    class {name} {{"]

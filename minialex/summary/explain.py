@@ -1,4 +1,4 @@
-"""A network explained: how it differs from the paper's, and where each of its numbers comes from."""
+"""An explanation of a network: its differences from the paper's, and the calculation of each of its sizes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ FORMULA = """\
 
 
 def explain(name, preset, rows):
-    """Text: the preset's differences from the paper, then the arithmetic of every layer."""
+    """Explain a network: its differences from the paper's, then the calculation of every layer's sizes.
+
+    name: of the network.
+    preset: its models.Preset.
+    rows: its models.layout.layout.
+
+    Returns the text.
+    """
     lines = [f"{name}: {preset.summary}", ""]
     if preset.differs:
         lines += ["Compared with the paper's network:", *(f"  * {text}" for text in preset.differs), ""]
-    lines += ["How sizes are worked out:", FORMULA, ""]
+    lines += ["How sizes are calculated:", FORMULA, ""]
     for row in rows:
         kind = type(row.layer).__name__
         if row.output == row.input and not has_weights(row.layer):
@@ -30,22 +37,22 @@ def explain(name, preset, rows):
 
 
 def _steps(row):
-    """The equations of a layer, one a line."""
+    """The equations of a layer, one per line."""
     if isinstance(row.layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
         yield from _sizes(row)
     elif isinstance(row.layer, nn.AdaptiveAvgPool2d):
-        yield f"{by(row.output[1:])} is asked for: each output is the mean of its share of the {by(row.input[1:])}"
+        yield f"output size {by(row.output[1:])} is given: each output is the mean of its share of {by(row.input[1:])}"
     elif isinstance(row.layer, nn.Flatten):
         yield f"outputs = {_times(row.input)} = {row.output[-1]:,}"
     if has_weights(row.layer):
         yield from _weights(row)
     elif row.parameters:
         each, channels = row.parameters // row.output[0], row.output[0]
-        yield f"parameters = {each} a channel * {channels} = {row.parameters:,}, {row.trainable:,} of them trained"
+        yield f"parameters = {each} per channel * {channels} = {row.parameters:,}, of which {row.trainable:,} trainable"
 
 
 def _sizes(row):
-    """Height and width: one line where they are alike."""
+    """Height and width, in one line where they are equal."""
     window = window_of(row.layer, row.input)
     is_same, ceil = row.layer.__dict__.get("padding") == "same", getattr(row.layer, "ceil_mode", False)
     directions = [*zip(window.size, window.kernel, window.stride, window.padding, window.dilation, window.output)]
@@ -62,7 +69,7 @@ def _sizes(row):
             f"= {quotient} + 1 = {quotient + 1}"
         )
         if out != quotient + 1:
-            yield f"{label} = {quotient + 1} - 1 = {out}: the last window would begin behind the picture"
+            yield f"{label} = {quotient + 1} - 1 = {out}: the last window would start outside the input"
 
 
 def _weights(row):

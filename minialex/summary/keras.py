@@ -1,6 +1,6 @@
-"""A network as Keras 2 prints it: model.summary() of a Sequential that says the same in Keras's layers.
+"""A network as Keras 2 prints it: model.summary() of the equivalent Sequential.
 
-An activation that follows a convolution or a fully connected layer is an argument of that layer there and has no row;
+In Keras, an activation after a convolution or a fully connected layer is an argument of that layer and has no row;
 padding that is neither "valid" nor "same" is a layer of its own; maps are (batch, H, W, C).
 """
 
@@ -12,7 +12,7 @@ from .. import nn
 from ..models.layout import has_weights, window_of
 from ..window import Window
 
-WIDTH, ENDS = 65, (29, 55, 65)  # characters; where the columns end
+WIDTH, ENDS = 65, (29, 55, 65)  # of a line, and where its columns end, in characters
 KINDS = {
     nn.Conv2d: "Conv2D",
     nn.Linear: "Dense",
@@ -29,8 +29,8 @@ KINDS = {
     nn.Flatten: "Flatten",
     nn.Identity: "Identity",
 }
-# How many of a kind had been made before: Keras counts all layers of a session. The published output comes from a
-# session in which the network had been built four times and three convolutions more.
+# How many layers of each kind had been made before: Keras numbers all layers of a session. The published output is
+# from a session in which the network had been built four times, and three convolutions besides.
 COUNTERS = {
     "published": {
         "Sequential": 4,
@@ -46,7 +46,13 @@ COUNTERS = {
 
 
 def keras_summary(rows, counters):
-    """The text of model.summary(); counters: "published" or "fresh"."""
+    """The output of Keras's model.summary().
+
+    rows: the models.layout.layout of the network.
+    counters: how layers are numbered, "published" or "fresh", see COUNTERS.
+
+    Returns the text.
+    """
     made = dict(COUNTERS[counters])
     total, trainable = sum(row.parameters for row in rows), sum(row.trainable for row in rows)
     lines = [f'Model: "{_name("Sequential", made)}"', "_" * WIDTH]
@@ -58,9 +64,9 @@ def keras_summary(rows, counters):
 
 
 def padding_word(window):
-    """The word "valid" (no padding) or "same" (TensorFlow's), or None for padding that Keras has no word for.
+    """The name of a padding in Keras: "valid" (none), "same" (TensorFlow's), or None for any other.
 
-    What ceil mode's last windows reach over the edge counts as padding: there, too, `same` does the same.
+    window: a window.Window. Where ceil mode's last windows reach beyond the edge, that counts as padding, as in "same".
     """
     reached = [
         (before, max(after, padded - before - n))
@@ -73,7 +79,7 @@ def padding_word(window):
 
 
 def _layers(rows):
-    """(kind, output shape, parameters) of every layer that Keras would have."""
+    """(kind, output shape, parameters) of each layer in Keras."""
     for before, row in zip([None, *rows], rows):
         kind = next(name for layer, name in KINDS.items() if isinstance(row.layer, layer))
         if kind == "Activation" and before is not None and has_weights(before.layer):
@@ -87,7 +93,7 @@ def _layers(rows):
 
 
 def _name(kind, made):
-    """The name that Keras gives the next layer of a kind: BatchNormalization, batch_normalization_1, ..."""
+    """Keras's name for the next layer of a kind: batch_normalization, batch_normalization_1, ..."""
     snake = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", kind)
     snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", snake).lower()
     number = made.get(kind, 0)
@@ -100,7 +106,7 @@ def _channels_last(shape):
 
 
 def _lines(*texts):
-    """A row in lines of WIDTH: what does not fit into a column goes on below, two blanks behind what did."""
+    """A row as lines of WIDTH characters; text that does not fit into its column continues on the next line."""
     cells = [*texts]
     while any(cells):
         line = " "

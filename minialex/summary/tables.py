@@ -1,4 +1,4 @@
-"""Two tables of a network: what its layers cost, and the layer table of textbooks."""
+"""Two tables of a network: the costs of its layers, and a layer table as in textbooks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ NONE = "-"
 
 
 def by(shape):
-    """A shape as people write it: 96 x 55 x 55."""
+    """A shape as text: 96 x 55 x 55."""
     return " x ".join(f"{n:,}" for n in shape)
 
 
 def cost_table(rows, batch_size):
-    """A line for every layer and one of totals; memory in MB (10^6 bytes) for a batch."""
+    """A table of the layers' shapes, parameters, MACs, memory in MB (10^6 bytes) and receptive fields.
+
+    rows: the models.layout.layout of a network.
+    batch_size: images in the batch that the memory is for.
+
+    Returns the text.
+    """
     header = ("layer", "type", "output", "parameters", "MACs", "activations", "columns", "field")
     costs = [
         (row.parameters, row.macs, activation_bytes(row) * batch_size, column_bytes(row) * batch_size) for row in rows
@@ -39,11 +45,11 @@ def cost_table(rows, batch_size):
             "",
             aligned([header, *lines, total], left=range(3), rules=(0, len(rows))),
             "",
-            f"parameters: {totals[0]:,}, {FLOAT * totals[0] / MEGABYTE:,.1f} MB; trained {trainable:,}, "
-            f"not trained {totals[0] - trainable:,}",
+            f"parameters: {totals[0]:,}, {FLOAT * totals[0] / MEGABYTE:,.1f} MB; trainable {trainable:,}, "
+            f"non-trainable {totals[0] - trainable:,}",
             "MACs: multiply-accumulates of the weights for one picture, forward",
-            "activations: outputs of a forward pass; a layer that works in place, or only gives a new shape, adds none",
-            "columns: what an im2col of the whole batch takes, every window of every picture written out",
+            "activations: outputs of a forward pass; a layer that works in place, or only reshapes, adds none",
+            "columns: memory for an im2col of the whole batch, every window of every picture copied",
             "field: receptive field, pixels of the input that one output sees in each direction",
         ]
     )
@@ -55,22 +61,27 @@ def _cost_cells(parameters, macs, activations, columns):
 
 
 def activation_bytes(row):
-    """Bytes of one picture's output, 0 where the layer hands its input's memory on."""
+    """Bytes of a layer's output for one image, 0 where it shares the memory of its input; row: of its layout."""
     shared = isinstance(row.layer, (nn.Flatten, nn.Identity)) or getattr(row.layer, "inplace", False)
     return 0 if shared else FLOAT * math.prod(row.output)
 
 
 def column_bytes(row):
-    """Bytes of one picture's im2col matrix: channels x KH x KW numbers for every place of a convolution's output."""
+    """Bytes of one image's im2col matrix, channels x KH x KW numbers per output pixel; row: of its layout."""
     if not isinstance(row.layer, nn.Conv2d):
         return 0
     return FLOAT * row.input[0] * math.prod(row.layer.kernel_size) * math.prod(row.output[1:])
 
 
 def layer_table(rows):
-    """Layer, Type, Maps, Size, Kernel size, Stride, Padding, Activation, from Out to In (Géron's table 14-2).
+    """A table of Layer, Type, Maps, Size, Kernel size, Stride, Padding, Activation, from Out to In.
 
     Convolutions are C, pools S, fully connected layers F, numbered together; normalisation and dropout have no row.
+
+    rows: the models.layout.layout of a network.
+
+    Returns the text.
+    Géron, table 14-2.
     """
     lines = [("In", "Input", *_maps(rows[0].input), NONE, NONE, NONE, NONE)]
     for row in rows:
@@ -88,7 +99,7 @@ def layer_table(rows):
             size = f"{row.output[-1]:,}"
             lines.append((f"F{len(lines)}", "Fully connected", NONE, size, NONE, NONE, NONE, NONE))
     if has_weights(rows[-1].layer):
-        lines[-1] = ("Out", *lines[-1][1:-1], "Softmax")  # the loss's
+        lines[-1] = ("Out", *lines[-1][1:-1], "Softmax")  # which is part of the loss
     header = ("Layer", "Type", "Maps", "Size", "Kernel size", "Stride", "Padding", "Activation")
     return aligned([header, *reversed(lines)], left=range(len(header)), rules=(0,))
 
@@ -105,6 +116,6 @@ def _window(row):
 
 
 def _sides(padding):
-    """2 where all four sides are alike, else (top, bottom), (left, right)."""
+    """ "2" where all four sides are equal, else "(top, bottom), (left, right)"."""
     sides = {side for direction in padding for side in direction}
     return str(sides.pop()) if len(sides) == 1 else f"{padding[0]}, {padding[1]}"

@@ -1,4 +1,4 @@
-"""Errors that are the user's to put right, apart from our own mistakes."""
+"""Errors that the user can correct, as opposed to bugs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import contextlib
 
 
 class UserError(ValueError):
-    """What was asked for cannot be done, and the message says what to change. A command shows it as one sentence."""
+    """A request that cannot be met; the message says what to change. Commands print it as one line."""
 
 
 @contextlib.contextmanager
 def as_user_error(prefix=""):
-    """Turn a ValueError about what the user gave (an unknown name, a damaged file) into a UserError.
+    """A context that turns a ValueError about the user's input (an unknown name, a damaged file) into a UserError.
 
-    To be put around as little as possible: around our own arithmetic it would make advice of a mistake of ours.
+    prefix: text to put before the message.
+
+    Put it around as little code as possible: it would also turn a bug's ValueError into advice.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Files that are either all there or not there at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path):
-    """A binary file to write; when the block ends well it takes the place of `path`, in one step.
+    """A context with a binary file that replaces `path` atomically when the block ends without an error.
 
-    It is written beside `path`, flushed to the disk and renamed. Whoever reads `path` meanwhile sees the
-    old file or the new one, never half of one, and whatever goes wrong in the block leaves the old one as
-    it was. OSError names `path` and what the system said, a full disk for example.
+    path: of the file to replace or create.
+
+    The file is written beside `path`, flushed to the disk and renamed. A reader of `path` sees the old file or the new
+    one, never a part; after an error the old one is unchanged. Raises OSError, naming `path`, where writing fails.
     """
     path = Path(path)
     beside = path.with_name(f".{path.name}.partial")
@@ -24,7 +25,7 @@ def replacing(path):
             os.fsync(file.fileno())
         os.replace(beside, path)
     except BaseException as error:
-        with contextlib.suppress(OSError):  # perhaps it could not even be made: what went wrong first is what counts
+        with contextlib.suppress(OSError):  # it may not exist; the first error is the one to report
             beside.unlink()
         if isinstance(error, OSError):
             raise OSError(f"cannot write {path}: {error.strerror or error}") from error
@@ -32,11 +33,11 @@ def replacing(path):
 
 
 def leftovers(folder):
-    """The half-written files in a folder, of a process that was killed within `replacing`."""
+    """Paths of the incomplete files in `folder` that a process left when it was killed within `replacing`."""
     return list(Path(folder).glob(".*.partial"))
 
 
 def write_text(path, text):
-    """Replace `path` by `text`, encoded as UTF-8."""
+    """Write `text` to `path` as UTF-8, atomically."""
     with replacing(path) as file:
         file.write(text.encode())

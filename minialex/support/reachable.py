@@ -1,4 +1,4 @@
-"""What a function can still reach: everything that the variables it closed over, or names, lead to."""
+"""Finding all objects that a function refers to, through its closure, globals and attributes."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ import weakref
 
 import numpy as np
 
-_MOST = 100_000  # objects; whoever leads to more has hold of a whole program
-_HAS_REFERENCES = 1 << 14  # Py_TPFLAGS_HAVE_GC: objects of such a type show the garbage collector what they refer to
+_MOST = 100_000  # objects; a function that leads to more refers to the whole program
+_HAS_REFERENCES = 1 << 14  # Py_TPFLAGS_HAVE_GC: objects of such a type report to the garbage collector what they hold
 _LEAVES = (type, np.generic, np.dtype, np.ufunc, type(np.sum), np.flatiter)
 _PLAIN = {type(None), bool, int, float, str, bytes, types.ModuleType, types.CodeType}
 
 
 class Opaque(TypeError):
-    """An object that may hold arrays and does not show them."""
+    """Raised for an object that may hold arrays that cannot be found."""
 
 
 def reachable(function, stop=(), *, opaque=False):
-    """Every object that `function` leads to: arrays, tensors, containers, and what these hold in their turn.
+    """Every object that a function refers to, directly or through others: arrays, tensors, containers, ...
 
     Followed are closures, default arguments, global variables that the code names, bound methods, partial functions,
-    containers, attributes, iterators and generators: all that Python's garbage collector sees. Modules and classes are
-    not entered.
+    containers, attributes, iterators and generators: everything that Python's garbage collector sees. Modules and
+    classes are not followed.
 
-    function: any callable. stop: a tuple of types whose objects are listed and not entered. opaque: whether an object
-    that shows nothing of what it holds is listed too.
-    Raises Opaque where there is such an object and `opaque` is false, and where there are more than 100,000.
+    function: any callable.
+    stop: a tuple of types whose objects are listed, but not followed.
+    opaque: whether to list objects that may hold arrays that cannot be found; else they are an error.
+
+    Returns a list of objects.
+    Raises Opaque for such an object where `opaque` is false, and for more than 100,000 objects.
     """
     seen: dict[int, object] = {}
     stack = [function]
@@ -48,7 +51,7 @@ def reachable(function, stop=(), *, opaque=False):
         elif isinstance(thing, stop):
             continue
         elif kind is types.FunctionType:
-            stack += gc.get_referents(*thing.__closure__ or ())  # what its cells hold
+            stack += gc.get_referents(*thing.__closure__ or ())  # the contents of its cells
             stack += [thing.__globals__.get(name) for name in _global_names(thing.__code__)]
             stack += [thing.__defaults__, thing.__kwdefaults__, *thing.__dict__.values()]
         elif kind is tuple or kind is list:
@@ -73,7 +76,7 @@ def _referents(thing):
 
 
 def _is_opaque(thing):
-    """Whether it may hold arrays and does not show them: another library's array, or an object of its compiled code."""
+    """Whether an object may hold arrays that cannot be found: another library's array, or one of compiled code."""
     if isinstance(thing, np.ndarray):
         return False
     shows = type(thing).__flags__ & _HAS_REFERENCES
@@ -83,6 +86,6 @@ def _is_opaque(thing):
 
 @functools.lru_cache(maxsize=4096)
 def _global_names(code):
-    """The global variables that a function's code, and the code of functions inside it, may read."""
+    """The global variables that a function's code, or the code of functions inside it, may read."""
     names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return names.union(*(_global_names(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)))

@@ -1,4 +1,4 @@
-"""Where folders are: those that travel with minialex, in the package or beside it in a checkout, and its cache."""
+"""Locations of minialex's folders: those shipped with it, in the package or beside it in a checkout, and its cache."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ _FOLDERS = {  # name: (inside the package, beside it)
 
 
 def cache_folder():
-    """Where minialex keeps what can be made or fetched again: data sets, statistics, compiled kernels. A Path."""
-    import platformdirs  # only where something is kept: to compute takes no more than NumPy
+    """Path of the folder for everything that can be recreated: downloads, statistics, compiled kernels."""
+    import platformdirs  # here, so that computing needs nothing but NumPy
 
     return platformdirs.user_cache_path("minialex")
 
 
 def folder(name):
-    """The folder "kernels" (CUDA C++ sources) or "handouts" (the tutorials' assignments), as a Path.
+    """Path of a folder shipped with minialex: inside the package in a wheel, beside it in a checkout.
 
-    A wheel carries them inside the package; in a checkout, editable install or not, they stand beside it.
-    ValueError for another name, FileNotFoundError when the folder is in neither place.
+    name: "kernels" (CUDA C++ sources) or "handouts" (the tutorials' assignments).
+
+    Returns a Path.
+    Raises ValueError for another name, FileNotFoundError where the folder is in neither place.
     """
     if name not in _FOLDERS:
-        raise ValueError(f"no folder is called {name!r}; there are {' and '.join(_FOLDERS)}")
+        raise ValueError(f"unknown folder {name!r}; choose one of {', '.join(_FOLDERS)}")
     inside, beside = _FOLDERS[name]
     candidates = [_PACKAGE / inside]
     checkout = _PACKAGE.parent
-    if (checkout / "pyproject.toml").is_file():  # not site-packages, where `kernels` would be somebody else's
+    if (checkout / "pyproject.toml").is_file():  # not site-packages, where `kernels` would belong to another project
         candidates.append(checkout / beside)
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
     places = " or ".join(str(candidate) for candidate in candidates)
     raise FileNotFoundError(
-        f"the {name} folder is missing: expected {places}; reinstall minialex or take a complete checkout"
+        f"the folder {name} is missing: expected {places}; reinstall minialex or use a complete checkout"
     )

@@ -1,4 +1,4 @@
-"""What the fields of a dataclass may be, said once beside each field, and checked wherever values come from a file.
+"""Validation of dataclasses: types and limits are declared with each field, and checked for values read from a file.
 
 @dataclass
 class Settings:
@@ -20,11 +20,12 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 @dataclasses.dataclass(frozen=True)
 class AtLeast:
-    """A number of `least` or more; in a list or a dict, each of them."""
+    """A number of at least `least`; in a list or a dict, each number in it."""
 
     least: float
 
     def allows(self, value):
+        """Whether `value` is within the limit."""
         return value >= self.least
 
     def __str__(self):
@@ -33,11 +34,12 @@ class AtLeast:
 
 @dataclasses.dataclass(frozen=True)
 class Below:
-    """A number less than `limit`."""
+    """A number below `limit`."""
 
     limit: float
 
     def allows(self, value):
+        """Whether `value` is within the limit."""
         return value < self.limit
 
     def __str__(self):
@@ -45,9 +47,10 @@ class Below:
 
 
 class Finite:
-    """Neither infinite nor NaN, both of which Python reads in JSON."""
+    """A number that is not infinite or NaN; Python reads both from JSON."""
 
     def allows(self, value):
+        """Whether `value` is finite."""
         return math.isfinite(value)
 
     def __str__(self):
@@ -55,12 +58,13 @@ class Finite:
 
 
 class OneOf:
-    """One of some words."""
+    """One of the texts `words`."""
 
     def __init__(self, *words):
         self.words = words
 
     def allows(self, value):
+        """Whether `value` is one of them."""
         return value in self.words
 
     def __str__(self):
@@ -68,23 +72,30 @@ class OneOf:
 
 
 def build(cls, values):
-    """cls(**values), checked.
+    """Build a dataclass from a dict and check it.
 
-    values: a dict, as from JSON or TOML. Raises ValueError for a field that is missing or unknown, and as `check`.
+    cls: the dataclass.
+    values: {field: value}, such as from JSON or TOML.
+
+    Returns cls(**values).
+    Raises ValueError for an unknown or missing field, and as `check` does.
     """
     fields = dataclasses.fields(cls)
     if unknown := sorted({*values} - {field.name for field in fields}):
-        raise ValueError(f"there is no {unknown[0]}; there are {', '.join(field.name for field in fields)}")
+        raise ValueError(f"unknown field {unknown[0]}; the fields are {', '.join(field.name for field in fields)}")
     required = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
     if missing := [name for name in required if name not in values]:
-        raise ValueError(f"there is no value for {missing[0]}")
+        raise ValueError(f"the field {missing[0]} is missing")
     return check(cls(**values))
 
 
 def check(instance):
-    """The dataclass instance itself, if every field is what it is declared to be.
+    """Check every field of a dataclass against its declared type and limits, including the items of lists and dicts.
 
-    Raises ValueError that names the first field that is not: its type, that of what its list or dict holds, or a limit.
+    instance: of the dataclass.
+
+    Returns the instance.
+    Raises ValueError for the first field with a wrong type or value.
     """
     for name, declared in get_type_hints(type(instance), include_extras=True).items():
         value = getattr(instance, name)
@@ -111,12 +122,13 @@ def _is(value, kind):
     return all(_is(item, get_args(kind)[-1]) for item in items) if get_args(kind) else True
 
 
-_WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "nothing"}
+_WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "null"}
 
 
 def _describe(kind):
     if isinstance(kind, UnionType):
         return " or ".join(map(_describe, get_args(kind)))
     if get_args(kind):
-        return f"a {get_origin(kind).__name__} of {_describe(get_args(kind)[-1]).removeprefix('a ')}s"
+        item = _describe(get_args(kind)[-1]).removeprefix("a ").removeprefix("an ")
+        return f"a {get_origin(kind).__name__} of {item}s"
     return _WORDS.get(kind, f"a {getattr(kind, '__name__', kind)}")

@@ -1,13 +1,17 @@
-"""Text in columns."""
+"""Formatting text in columns."""
 
 from __future__ import annotations
 
 
 def aligned(rows, *, left=(0,), rules=(), indent=""):
-    """Rows of cells as lines of text, two spaces between columns.
+    """Format rows of cells as lines of text, with two spaces between columns.
 
-    rows: lists of strings, of one length. left: numbers of the columns that are aligned to the left, the others to the
-    right. rules: numbers of the rows below which a line is drawn. indent: what every line begins with.
+    rows: lists of strings, all of the same length.
+    left: indices of the left-aligned columns; the others are right-aligned.
+    rules: indices of the rows below which a line is drawn.
+    indent: text that every line begins with.
+
+    Returns the text.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

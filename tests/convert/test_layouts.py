@@ -192,10 +192,10 @@ def test_a_network_computes_the_same_with_its_weights_in_keras(rng):
 def test_arrays_of_another_network_of_keras():
     model, rows = a_network_of_keras()
     arrays = keras.to_keras(model.state_dict(), rows)
-    with pytest.raises(ValueError, match="there are 11 arrays, but this network has 12 in Keras"):
+    with pytest.raises(ValueError, match="there are 11 arrays where this network has 12 in Keras"):
         keras.from_keras(arrays[:-1], rows)
     arrays[6] = arrays[6].transpose(3, 2, 0, 1)
-    with pytest.raises(ValueError, match=r"kernel of conv2 is \(6, 2, 2, 2\), but \(2, 2, 2, 6\) in this network"):
+    with pytest.raises(ValueError, match=r"kernel of conv2 has shape \(6, 2, 2, 2\) where Keras has \(2, 2, 2, 6\)"):
         keras.from_keras(arrays, rows)
 
 

@@ -82,9 +82,9 @@ def test_layers_in_all_their_forms(kind):
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        (nn.LocalResponseNorm(4), "window over 4 channels begins one channel later"),
-        (nn.BatchNorm2d(4, track_running_stats=False), "without running statistics"),
-        (nn.BatchNorm2d(4, affine=False), "has a weight and a bias"),
+        (nn.LocalResponseNorm(4), "window of 4 channels starts one channel later"),
+        (nn.BatchNorm2d(4, track_running_stats=False), "needs running statistics"),
+        (nn.BatchNorm2d(4, affine=False), "needs a weight and a bias"),
         (nn.Flatten(2), "all axes but the batch's"),
     ],
 )

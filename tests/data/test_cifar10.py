@@ -62,7 +62,9 @@ def test_the_default_folder(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", [*FILES, cifar10.NAMES_FILE])
 def test_a_missing_file_is_named(tiny, name):
     (tiny / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"{name} does not exist; .*--data-dir, or fetch it .* --download"):
+    with pytest.raises(
+        FileNotFoundError, match=f"{name} does not exist; .*data_dir=.*, or download it .* download=True"
+    ):
         data.load("cifar10", data_dir=tiny.parent, validation=0)
 
 
@@ -76,7 +78,7 @@ def test_a_missing_folder_is_named(tmp_path):
 def test_a_file_of_the_wrong_length_is_named(tiny, name, change, words):
     content = (tiny / name).read_bytes() + b"x"
     (tiny / name).write_bytes(content[: 9219 + change])
-    with pytest.raises(ValueError, match=f"{name} is {words} bytes where 9219 were expected; .*--download"):
+    with pytest.raises(ValueError, match=f"{name} is {words} bytes where 9219 were expected; .*download=True"):
         data.load("cifar10", data_dir=tiny.parent, validation=0)
 
 

@@ -23,7 +23,7 @@ def test_fetch_returns_copies_in_the_order_asked_for(rng):
         (np.zeros((2, 3, 4, 4), np.float32), [0, 1], r"uint8 \(N, C, H, W\), got float32"),
         (np.zeros((2, 4, 4), np.uint8), [0, 1], r"uint8 \(N, C, H, W\), got uint8 \(2, 4, 4\)"),
         (np.zeros((2, 3, 4, 4), np.uint8), [0, 1, 1], r"shape \(2,\), got int64 \(3,\)"),
-        (np.zeros((2, 3, 4, 4), np.uint8), [0.0, 1.0], "whole-number labels"),
+        (np.zeros((2, 3, 4, 4), np.uint8), [0.0, 1.0], "integer labels"),
         (np.zeros((2, 3, 4, 4), np.uint8), [1, 2], "label 2 of image 1 is not one of 2 classes"),
         (np.zeros((2, 3, 4, 4), np.uint8), [-1, 0], "label -1 of image 0"),
     ],

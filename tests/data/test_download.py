@@ -93,7 +93,7 @@ def test_a_part_that_is_complete_needs_nothing_more(server, tmp_path):
 def test_an_interrupted_transfer_keeps_its_part_and_goes_on(server, tmp_path):
     server.manner = "breaks"
     half = len(BODY) // 2
-    with pytest.raises(OSError, match=r"5,120 of 10,240 bytes.*file\.bin\.part, so run the same command again"):
+    with pytest.raises(OSError, match=r"5,120 of 10,240 bytes.*file\.bin\.part, run the same command again"):
         download.fetch(server.url, tmp_path / "file.bin", MD5)
     assert names(tmp_path) == ["file.bin.part"]
     assert (tmp_path / "file.bin.part").read_bytes() == BODY[:half]
@@ -163,7 +163,7 @@ def test_a_member_that_lands_outside_is_refused(tmp_path, member):
 
 
 def test_an_archive_without_the_folder_and_one_that_is_none(tmp_path):
-    with pytest.raises(OSError, match="'other/one.bin' does not belong into set"):
+    with pytest.raises(OSError, match="'other/one.bin' does not belong in set"):
         download.unpack(archive(tmp_path / "a.tar.gz", {"other/one.bin": b"1"}), tmp_path / "set")
     with pytest.raises(OSError, match="holds no folder set"):
         download.unpack(archive(tmp_path / "a.tar.gz", {}), tmp_path / "set")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from photographs import damage, pixels, write
 from photographs import folder as photographs
-from PIL import Image, ImageOps
+from PIL import Image
 
 from minialex import data
-from minialex.data import cache, decode, folder
+from minialex.data import decode, folder
 from minialex.data.decode import Damaged
+from minialex.support import resources
 
 
 @pytest.fixture(autouse=True)
@@ -101,14 +102,22 @@ class TestDecode:
         found = decode.decode(tmp_path / "a.JPEG", 16).astype(int)
         assert np.abs(found - np.reshape(expected, (3, 1, 1))).max() <= 3
 
+    @pytest.mark.parametrize("suffix", ["png", "tiff"])  # of a TIFF Pillow applies the orientation itself
     @pytest.mark.parametrize("orientation", range(10))
-    def test_turned_upright(self, tmp_path, orientation):
-        image, exif = Image.fromarray(pixels(3, 16, 16)), Image.Exif()
+    def test_turned_upright(self, tmp_path, orientation, suffix):
+        image, exif = pixels(3, 16, 16), Image.Exif()
         exif[0x0112] = orientation
-        image.save(tmp_path / "a.png", exif=exif)
-        with Image.open(tmp_path / "a.png") as image:
-            expected = np.asarray(ImageOps.exif_transpose(image)).transpose(2, 0, 1)
-        np.testing.assert_array_equal(decode.decode(tmp_path / "a.png", 16), expected)
+        Image.fromarray(image).save(tmp_path / f"a.{suffix}", exif=exif)
+        upright = {
+            2: image[:, ::-1],
+            3: image[::-1, ::-1],
+            4: image[::-1],
+            5: image.transpose(1, 0, 2),
+            6: np.rot90(image, -1),
+            7: image[::-1, ::-1].transpose(1, 0, 2),
+            8: np.rot90(image),
+        }.get(orientation, image)
+        np.testing.assert_array_equal(decode.decode(tmp_path / f"a.{suffix}", 16), upright.transpose(2, 0, 1))
 
     def test_damaged_exif_data_is_not_a_damaged_picture(self, tmp_path):
         Image.fromarray(pixels(3, 16, 16)).save(tmp_path / "a.jpg", exif=b"Exif\0\0no such data")
@@ -147,7 +156,7 @@ class TestFinding:
         assert splits.train.classes == ("a", "b", "c") and splits.train.image_shape == (3, 16, 16)
         assert splits.train.labels.tolist() == [0, 0, 0, 1, 1, 2, 2] and splits.train.labels.dtype == np.int64
         assert splits.test.labels.tolist() == [0, 2] and splits.validation is splits.test
-        assert "train: 5 other files are no pictures" in capsys.readouterr().err
+        assert "train: 5 other files are not images" in capsys.readouterr().err
         images, labels = splits.train.fetch([6, 3, 3])
         assert images.shape == (3, 3, 16, 16) and labels.tolist() == [2, 1, 1]
         for image, name in zip(images, ("c/LOUD.PNG", "b/0.jpg", "b/0.jpg")):
@@ -188,20 +197,20 @@ class TestFinding:
         [
             (lambda root: root.mkdir(), {}, "holds no pictures: expected .*train/CLASS"),
             (lambda root: photographs(root, {"a": 1}), {"validation": 1}, "validation must be from 0 to 0"),
-            (lambda root: photographs(root, {"a": 2}), {"validation": 0}, "without a folder val"),
+            (lambda root: photographs(root, {"a": 2}), {"validation": 0}, "there is no folder val"),
             (lambda root: (photographs(root, {"a": 1}) / "train" / "b").mkdir(), {}, "train/b holds no pictures"),
-            (lambda root: photographs(photographs(root, {"a": 1}), {"c": 1}, "val"), {}, "val/c is of no known class"),
+            (lambda root: photographs(photographs(root, {"a": 1}), {"c": 1}, "val"), {}, "val/c is not a known class"),
             (lambda root: (photographs(root, {"a": 1}) / "val").mkdir(), {}, "val holds no pictures"),
             (lambda root: photographs(root, {"a": 2}), {"val_labels": "x"}, "there is no folder .*val"),
             (
                 lambda root: photographs(photographs(root, {"a": 2}), {"a": 1}, "val"),
                 {"val_labels": "x"},
-                "its labels are known: leave out --val-labels",
+                "its labels are known: leave out val_labels=",
             ),
             (
                 lambda root: write(photographs(photographs(root, {"a": 1}), {"a": 1}, "val") / "val" / "x.jpg"),
                 {},
-                "both class folders and pictures, x.jpg",
+                "both class folders and pictures, such as x.jpg",
             ),
         ],
     )
@@ -211,7 +220,7 @@ class TestFinding:
             load(root, **options)
 
     def test_without_a_folder(self):
-        with pytest.raises(ValueError, match="name the folder .* with --data-dir"):
+        with pytest.raises(ValueError, match="name the folder .* with data_dir="):
             data.load("folder")
 
 
@@ -266,13 +275,13 @@ class TestLabelFiles:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            (None, "names? the file that does with --val-labels"),
+            (None, "no file of their labels: name it with val_labels="),
             ("", "val.txt is empty"),
-            ("{0} 0\n{1} 3\n{2} 0\n", "line 2: .* names none of the 3 classes"),
-            ("{0} 0\n{1} -1\n{2} 0\n", "line 2: .* names none of the 3 classes"),
-            ("{0} 0\n{1}\n{2} 0\n", "line 2: .* names none of the 3 classes"),
-            ("{0} 0\n{2} 1\n", "states no class for 1 of 3 pictures, as ILSVRC2012_val_00000002"),
-            ("1\n2\n3\n", "only the kit's .*meta.mat explains"),
+            ("{0} 0\n{1} 3\n{2} 0\n", "line 2: .* does not name one of the 3 classes"),
+            ("{0} 0\n{1} -1\n{2} 0\n", "line 2: .* does not name one of the 3 classes"),
+            ("{0} 0\n{1}\n{2} 0\n", "line 2: .* does not name one of the 3 classes"),
+            ("{0} 0\n{2} 1\n", "has no class for 1 of 3 pictures, ILSVRC2012_val_00000002"),
+            ("1\n2\n3\n", "meta.mat, which maps them to names, is missing"),
         ],
     )
     def test_what_is_wrong_is_said(self, flat, kit, text, message):
@@ -300,8 +309,8 @@ class TestDamage:
         splits = load(damaged, validation=1)  # the first
         assert np.bincount(splits.train.labels).tolist() == [38, 2]
         err = capsys.readouterr().err
-        assert "a/5.jpg is damaged, or no picture (image file is truncated" in err
-        assert "b/1.jpg is damaged, or no picture (of no known format)" in err
+        assert "a/5.jpg is damaged or not an image (image file is truncated" in err
+        assert "b/1.jpg is damaged or not an image (unknown format)" in err
         assert "train: 2 of 42 pictures are damaged and left out" in err
         np.testing.assert_array_equal(
             splits.train.fetch([len(splits.train) - 1])[0][0], decode.decode(damaged / "train" / "b" / "2.jpg", 16)
@@ -309,7 +318,7 @@ class TestDamage:
 
     def test_strict_stops_also_by_the_cache(self, damaged):
         for _ in range(2):
-            with pytest.raises(Damaged, match=r"5.jpg is damaged.*leave out --strict"):
+            with pytest.raises(Damaged, match=r"5.jpg is damaged.*leave out strict=True"):
                 len(load(damaged, strict=True).train)
             len(load(damaged).train)  # now it is in the cache
 
@@ -333,7 +342,7 @@ class TestDamage:
     )
     def test_a_damaged_cache_is_made_again(self, damaged, harm, monkeypatch):
         before = load(damaged, validation=1).train.statistics()
-        (kept,) = cache.folder().rglob("*.npz")
+        (kept,) = resources.cache_folder().rglob("*.npz")
         harm(kept)
         seen = counted(monkeypatch)
         for _ in range(2):
@@ -343,7 +352,7 @@ class TestDamage:
     def test_a_cache_that_cannot_be_written(self, damaged, tmp_path, capsys):
         (tmp_path / "cache").write_text("a file where the folder would be")
         assert len(load(damaged, validation=1).train) == 40
-        assert "not kept for the next time" in capsys.readouterr().err
+        assert "the result could not be cached" in capsys.readouterr().err
 
     def test_nothing_left(self, root):
         photographs(root, {"a": 2})
@@ -372,7 +381,7 @@ class TestDamage:
         monkeypatch.setattr(folder, "decode", interrupted)
         with pytest.raises(KeyboardInterrupt):
             len(load(damaged).train)
-        assert not [*cache.folder().rglob("*")]
+        assert not [*resources.cache_folder().rglob("*")]
         assert not [thread for thread in threading.enumerate() if thread.name.startswith("minialex-decode")]
 
 

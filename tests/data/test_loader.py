@@ -218,7 +218,7 @@ def test_bad_arguments_are_named():
         data.Loader(Recording(0), 3)
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
         data.Loader(Recording(3), 3, workers=0)
-    with pytest.raises(ValueError, match="seed is a whole number"):
+    with pytest.raises(ValueError, match="seed must be an integer"):
         data.Loader(Recording(3), 3, seed=-1)
 
 
@@ -230,3 +230,12 @@ def test_transforms_may_depend_on_the_epoch():
     assert channels == [2, 3, 3, 2, 3]
     assert same(loader.epoch(1), data.Loader(Recording(9), 4, both, shuffle=True).epoch(1))
     assert same(loader.epoch(2, start_batch=1), list(data.Loader(Recording(9), 4, both[:1], shuffle=True).epoch(2))[1:])
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_function_of_the_epoch_is_called_once_an_epoch(workers):
+    calls = []
+    loader = data.Loader(Recording(9), 2, lambda epoch: calls.append(epoch) or [FirstWord()], workers=workers)
+    for epoch in (0, 4):
+        assert len(list(loader.epoch(epoch))) == 5
+    assert calls == [0, 4]

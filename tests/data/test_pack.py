@@ -144,12 +144,12 @@ def test_a_folder_in_use_is_left_alone(source, out, tmp_path, monkeypatch):
     command(source, out, "--size", 16)
     with pytest.raises(cli.UserError, match="holds packed pictures already"):
         command(source, out, "--size", 16)
-    with pytest.raises(cli.UserError, match=r"is not empty \(classes.txt is in it\)"):
+    with pytest.raises(cli.UserError, match=r"is not empty \(it holds classes.txt\)"):
         command(source, source)
     with pytest.raises(FileNotFoundError, match="holds no pictures"):
         command(tmp_path / "nothing", tmp_path / "new")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
-    with pytest.raises(cli.UserError, match=r"has 0.0 GB free, and the pictures take 0.0 GB"):
+    with pytest.raises(cli.UserError, match=r"has 0.0 GB free, but the pictures take 0.0 GB"):
         command(source, tmp_path / "full", "--size", 16)
 
 
@@ -178,13 +178,13 @@ def without_classes(out, name):
 @pytest.mark.parametrize(
     ("harm", "name", "message"),
     [
-        (drop, "train-00001.npy", "train-00001.npy is missing, a part of the packed pictures; pack .* again"),
+        (drop, "train-00001.npy", "train-00001.npy is missing from the packed pictures; pack .* again"),
         (cut, "val-00000.npy", "val-00000.npy is cut short: .* bytes where"),
         (flip, "train-labels.npy", "train-labels.npy is damaged: its checksum"),
         (flip, "statistics.npz", "statistics.npz is damaged: its checksum"),
         (cut, "pack.json", "pack.json is damaged"),
         (without_classes, "pack.json", "pack.json is damaged"),
-        (of_format_2, "pack.json", "is of format 2, and this minialex reads format 1"),
+        (of_format_2, "pack.json", "has format 2, but this minialex reads format 1"),
     ],
 )
 def test_damage_is_said(source, out, harm, name, message):
@@ -196,9 +196,9 @@ def test_damage_is_said(source, out, harm, name, message):
 
 def test_what_does_not_fit_is_said(source, out):
     command(source, out, "--size", 16)
-    with pytest.raises(ValueError, match="packed in 16 pixels, not 20: give --resize 16"):
+    with pytest.raises(ValueError, match="packed at 16 pixels, not 20: use size=16"):
         data.load("folder", data_dir=out, size=20)
-    with pytest.raises(ValueError, match="leave out --val-labels"):
+    with pytest.raises(ValueError, match="leave out val_labels="):
         data.load("folder", data_dir=out, val_labels="x")
 
 

@@ -87,7 +87,7 @@ def test_images_of_any_dtype(rng):
 
 @pytest.mark.parametrize("count", [0, 2, 5, 11])
 def test_other_numbers_of_views(count):
-    with pytest.raises(ValueError, match=f"1 view, its centre, or in 10, got {count}"):
+    with pytest.raises(ValueError, match=f"1, the centre crop, or 10, got {count}"):
         Pipeline(data.Normalize(np.zeros((3, 1, 1))), 4).views(np.zeros((1, 3, 8, 8), np.uint8), count)
 
 

@@ -66,7 +66,7 @@ def test_normalization_survives_a_checkpoint(dataset, kind, tmp_path):
     [
         (np.zeros(3), 1, r"mean must be \(C, 1, 1\) or \(C, H, W\)"),
         (np.zeros((3, 1, 1)), np.ones(3), r"got \(3, 1, 1\) and \(3,\)"),
-        (np.zeros((3, 1, 1)), np.ones((2, 1, 1)), "std one number"),
+        (np.zeros((3, 1, 1)), np.ones((2, 1, 1)), "std a number"),
         (np.zeros((3, 1, 1)), 0, "greater than 0"),
         (np.full((3, 1, 1), np.nan), 1, "finite"),
     ],

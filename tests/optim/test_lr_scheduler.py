@@ -85,7 +85,7 @@ def test_a_saved_sequence_goes_on():
         (lambda o: optim.StepLR(o, 0), "step_size"),
         (lambda o: optim.CosineAnnealingLR(o, 0), "T_max"),
         (lambda o: optim.LinearLR(o, 0), "factors"),
-        (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 1)], [3]), "one milestone less"),
+        (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 1)], [3]), "1 schedulers need 0 milestones"),
         (lambda o: optim.ReduceLROnPlateau(o, factor=2), "factor"),
     ],
 )

@@ -43,10 +43,10 @@ def test_watching_and_accumulation():
 
 def test_a_dict_of_another_version_is_refused():
     values = configured(parser().parse_args(["--model", "shapes_net"])).to_dict()
-    with pytest.raises(ValueError, match="there is no warp; there are model, recipe, "):
+    with pytest.raises(ValueError, match="unknown field warp; the fields are model, recipe, "):
         Configuration.from_dict(values | {"warp": 9})
     del values["seed"]
-    with pytest.raises(ValueError, match="there is no value for seed"):
+    with pytest.raises(ValueError, match="the field seed is missing"):
         Configuration.from_dict(values)
 
 
@@ -84,7 +84,7 @@ def test_what_fine_tuning_and_photographs_need_goes_there_and_back():
     assert Configuration.from_dict(json.loads(json.dumps(values))) == configuration
     with pytest.raises(ValueError, match="workers=... is for pictures that are read from files"):
         Configuration.from_dict(values | {"dataset": "shapes"})
-    with pytest.raises(ValueError, match="freeze should be a list of texts, got 'conv1'"):
+    with pytest.raises(ValueError, match="freeze should be a list of strings, got 'conv1'"):
         Configuration.from_dict(values | {"freeze": "conv1"})
 
 

@@ -164,7 +164,10 @@ class TestTraining:
         (["--weights", "SOURCE", "--model", "cifar_quick"], "holds the weights of 'shapes_net', not of 'cifar_quick'"),
         (["--weights", "SOURCE", "--num-classes", "9"], "--num-classes 9: the data has 10 classes, so at least"),
         (["--num-classes", "3"], "--num-classes 3: the data has 10 classes"),
-        (["--weights", "SOURCE", "--freeze", "conv9"], "no layer 'conv9' with weights; there are conv1, conv2, conv3"),
+        (
+            ["--weights", "SOURCE", "--freeze", "conv9"],
+            "no layer 'conv9' with weights; choose from conv1, conv2, conv3",
+        ),
         (["--weights", "SOURCE", "--resume", "SOURCE"], "--weights cannot be changed when a run goes on"),
         (["--freeze", "conv1", "--resume", "SOURCE"], "--freeze cannot be changed when a run goes on"),
         (

@@ -172,7 +172,7 @@ def test_costs_of_alexnet(printed):
     assert lines["pool5"] == "pool5 MaxPool2d 256 x 6 x 6 - - 0.1 - 195"
     assert lines["flatten"] == "flatten Flatten 9,216 - - - - -"
     assert lines["total"].startswith("total 60,965,224 724,406,816 ")
-    assert "parameters: 60,965,224, 243.9 MB; trained 60,965,224, not trained 0\n" in text
+    assert "parameters: 60,965,224, 243.9 MB; trainable 60,965,224, non-trainable 0\n" in text
     assert text.startswith("alexnet: the paper's network") and "for a batch of 2\n" in text
 
 
@@ -189,7 +189,7 @@ def test_memory_of_layers_that_work_in_place():
 
 def test_a_share_that_is_not_trained(printed):
     text = printed("alexnet_keras_bn10")
-    assert "parameters: 41,546,506, 166.2 MB; trained 41,543,754, not trained 2,752\n" in text
+    assert "parameters: 41,546,506, 166.2 MB; trainable 41,543,754, non-trainable 2,752\n" in text
 
 
 TABLE = """\
@@ -272,7 +272,7 @@ def test_every_equation_holds(printed, name):
     for row in rows:
         block = re.search(rf"^{re.escape(row.name)}, .*\n((?:  .*\n)*)", text, re.MULTILINE)[1]
         for label, equation in re.findall(r"^  ([^=]+) = (.*)$", block, re.MULTILINE):
-            bare = re.sub(r" a channel|, \d+ before.*|, [\d,]+ of them trained", "", equation)
+            bare = re.sub(r" per channel|, \d+ before.*|, of which [\d,]+ trainable", "", equation)
             sides = [evaluated(side) for side in bare.split(" = ")]
             assert len(sides) > 1 and len(set(sides)) == 1, (row.name, equation)
             expected = {
@@ -295,7 +295,7 @@ def test_explained_by_hand(printed):
     assert f"conv1, Conv2d: 3 x 224 x 224 -> 96 x 54 x 54\n  {written}\n" in text
     text = printed("alexnet_keras_bn", "--explain")
     same = 'padding "same" = max((ceil(227 / 4) - 1) * 4 + 1 * (11 - 1) + 1 - 227, 0) = 8, 4 before and 4 after'
-    assert same in text and "parameters = 4 a channel * 96 = 384, 192 of them trained" in text
+    assert same in text and "parameters = 4 per channel * 96 = 384, of which 192 trainable" in text
     assert "channels a filter sees = 96 / 2 = 48" in printed("alexnet_caffe", "--explain")
 
 
@@ -303,7 +303,7 @@ def test_a_last_window_that_would_begin_behind_the_picture():
     rows = rows_of({"pool1": nn.MaxPool2d(2, 3, padding=1, ceil_mode=True)}, (2, 5, 5))
     assert explain("x", models.PRESETS["shapes_net"], rows).endswith(
         "height and width = ceil((5 + 1 + 1 - 1 * (2 - 1) - 1) / 3) + 1 = ceil(5 / 3) + 1 = 2 + 1 = 3\n"
-        "  height and width = 3 - 1 = 2: the last window would begin behind the picture"
+        "  height and width = 3 - 1 = 2: the last window would start outside the input"
     )
 
 
@@ -323,15 +323,15 @@ def test_all_networks_in_all_styles(printed, style):
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        (["alexnett"], "unknown model 'alexnett'; there are shapes_net, cifar_quick"),
-        (["alexnet", "--input-size", "40"], "input_size=40 leaves no pixels: layer pool5"),
-        (["shapes_net", "--input-size", "3"], "input_size=3 leaves no pixels: layer pool1"),
+        (["alexnett"], "unknown model 'alexnett'; choose one of shapes_net, cifar_quick"),
+        (["alexnet", "--input-size", "40"], "--input-size 40 leaves no pixels: layer pool5"),
+        (["shapes_net", "--input-size", "3"], "--input-size 3 leaves no pixels: layer pool1"),
         (["alexnet", "--input-size", "0"], "'0' is not a whole number of at least 1"),
         (["alexnet", "--num-classes", "ten"], "'ten' is not a whole number of at least 1"),
         (["alexnet", "--batch-size", "-1"], "'-1' is not a whole number of at least 1"),
         (["alexnet", "--style", "tensorflow"], "invalid choice: 'tensorflow'"),
         (["alexnet", "--counters", "mine"], "invalid choice: 'mine'"),
-        (["alexnet", "--picture", "net.jpg"], "'net.jpg' is no name of a picture: end it in .png or .svg"),
+        (["alexnet", "--picture", "net.jpg"], "'net.jpg' must end in .png or .svg"),
         (["alexnet", "--picture", "nowhere/net.png"], "cannot write nowhere/net.png: No such file or directory"),
         ([], "the following arguments are required: MODEL"),
     ],

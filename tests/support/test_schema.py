@@ -55,10 +55,10 @@ def test_what_is_allowed(good):
 @pytest.mark.parametrize(
     "bad, message",
     [
-        ({"count": 1.0}, "count should be a whole number, got 1.0"),
-        ({"count": "1"}, "count should be a whole number, got '1'"),
-        ({"count": None}, "count should be a whole number, got None"),
-        ({"count": True}, "count should be a whole number, got True"),
+        ({"count": 1.0}, "count should be an integer, got 1.0"),
+        ({"count": "1"}, "count should be an integer, got '1'"),
+        ({"count": None}, "count should be an integer, got None"),
+        ({"count": True}, "count should be an integer, got True"),
         ({"count": 0}, "count should be at least 1, got 0"),
         ({"rate": "0.5"}, "rate should be a number, got '0.5'"),
         ({"rate": True}, "rate should be a number, got True"),
@@ -69,20 +69,20 @@ def test_what_is_allowed(good):
         ({"kind": "c"}, "kind should be one of a, b, got 'c'"),
         ({"flag": 1}, "flag should be true or false, got 1"),
         ({"flag": None}, "flag should be true or false, got None"),
-        ({"limit": "3"}, "limit should be a whole number or nothing, got '3'"),
-        ({"limit": False}, "limit should be a whole number or nothing, got False"),
+        ({"limit": "3"}, "limit should be an integer or null, got '3'"),
+        ({"limit": False}, "limit should be an integer or null, got False"),
         ({"limit": -1}, "limit should be at least 0, got -1"),
         ({"decay": {"a": "1"}}, "decay should be a number or a dict of numbers, got {'a': '1'}"),
         ({"decay": {"a": None}}, "decay should be a number or a dict of numbers, got {'a': None}"),
         ({"decay": [1.0]}, r"decay should be a number or a dict of numbers, got \[1.0\]"),
         ({"decay": {"a": 1, "b": -0.5}}, "decay should be at least 0, got -0.5"),
-        ({"names": [1]}, r"names should be a tuple or a list of texts, got \[1\]"),
-        ({"names": "a"}, "names should be a tuple or a list of texts, got 'a'"),
-        ({"weights": {"a": [1]}}, "weights should be a dict of ndarrays or nothing, got"),
-        ({"weights": []}, "weights should be a dict of ndarrays or nothing, got"),
+        ({"names": [1]}, r"names should be a tuple or a list of strings, got \[1\]"),
+        ({"names": "a"}, "names should be a tuple or a list of strings, got 'a'"),
+        ({"weights": {"a": [1]}}, "weights should be a dict of ndarrays or null, got"),
+        ({"weights": []}, "weights should be a dict of ndarrays or null, got"),
         ({"anything": [1]}, "anything should be a dict, got"),
-        ({"name": 3}, "name should be a text, got 3"),
-        ({"colour": "blue"}, "there is no colour; there are name, count, "),
+        ({"name": 3}, "name should be a string, got 3"),
+        ({"colour": "blue"}, "unknown field colour; the fields are name, count, "),
     ],
 )
 def test_what_is_refused(bad, message):
@@ -92,7 +92,7 @@ def test_what_is_refused(bad, message):
 
 
 def test_a_field_without_a_default_must_be_there():
-    with pytest.raises(ValueError, match="^there is no value for name$"):
+    with pytest.raises(ValueError, match="^the field name is missing$"):
         schema.build(Example, {"count": 2})
 
 

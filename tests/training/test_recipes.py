@@ -296,7 +296,7 @@ class TestStagesOfARun:
         ("momentun = 0.9", r"my.toml: a recipe has no momentun; it may have epochs, .*momentum, "),
         ('dataset = "shapes"', "a recipe has no dataset; it may have"),
         ('lr = "fast"', "my.toml: lr should be a number, got 'fast'"),
-        ("epochs = 2.5", "my.toml: epochs should be a whole number, got 2.5"),
+        ("epochs = 2.5", "my.toml: epochs should be an integer, got 2.5"),
         ("flip = 1", "my.toml: flip should be true or false, got 1"),
         ("[init_std]\nconv1 = true", "my.toml: init_std should be a dict of numbers, got"),
         ("epochs = 0", "my.toml: epochs should be at least 1, got 0"),
@@ -336,7 +336,9 @@ def test_a_recipe_that_there_is_not_and_layers_that_leave_nothing(tmp_path, monk
     assert run(*TINY, "--epochs", 3, "--freeze", "conv1,conv2,conv3,fc4,fc5") == 2
     assert "every layer is frozen from epoch 1 on: nothing is left to train" in capsys.readouterr().err
     assert run(*TINY, "--freeze", "conv1,conv9") == 2
-    assert "there is no layer 'conv9' with weights; there are conv1, conv2, conv3, fc4, fc5" in capsys.readouterr().err
+    assert (
+        "there is no layer 'conv9' with weights; choose from conv1, conv2, conv3, fc4, fc5" in capsys.readouterr().err
+    )
 
 
 def test_frozen_batch_norm_stays_as_it_is(rng):
