@@ -46,7 +46,7 @@ def mistakes(dataset, verdicts, path, *, columns=6, rows=4):
     figure, axes = sheet_of(width, head + margin + -(-len(chosen) // columns) * (size + caption))
     title = f"{len(chosen)} of {len(worst):,} mistakes, the worst first" if len(chosen) else "No mistakes"
     axes.text(margin, margin + 6, title, va="center", fontsize=10, color=INK, fontweight="bold")
-    note = "first line: true class, second line: predicted class"
+    note = "true class, then predicted"
     if len(chosen):
         axes.text(width - margin, margin + 6, note, va="center", ha="right", fontsize=8, color=INK)
     images = dataset.fetch(chosen)[0] if len(chosen) else ()
