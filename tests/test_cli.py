@@ -145,7 +145,7 @@ def test_unknown_commands(capsys):
     assert cli.run(front.main, ["fly"]) == 2
     assert "no 'fly'" in capsys.readouterr().err
     assert cli.run(front.main, ["train"]) == 2
-    assert "it is python -m minialex.train" in capsys.readouterr().err
+    assert "write python -m minialex.train" in capsys.readouterr().err
     assert cli.run(front.main, ["--version"]) == 0
     assert capsys.readouterr().out == f"minialex {minialex.__version__}\n"
 
