@@ -8,17 +8,17 @@ import sys
 from . import __version__, cli
 
 COMMANDS = {
-    "train": "train a network; leaves a run folder with checkpoints, metrics and figures",
-    "summary": "a network's layers, sizes and costs, in the formats that readers know; explained; drawn",
-    "evaluate": "how often trained networks are right, one or several, in one view or the paper's ten",
-    "predict": "what a trained network sees in pictures, with bars like those of the paper's figure 4",
-    "convert": "weights between minialex, NumPy, safetensors, torch, Keras and ONNX",
-    "look": "figures from inside trained networks: filters, feature maps, gradients, neighbours, graph, curves",
-    "data.pack": "a folder of photographs as large files of pixels, to train at the speed of a GPU",
+    "train": "train a network; writes checkpoints, metrics and figures to a run folder",
+    "summary": "print a network's layers, parameters and cost, as a table, explained, or drawn",
+    "evaluate": "top-1 and top-5 error of trained networks, alone and averaged, in one or ten views",
+    "predict": "classify images; optionally draw them with bars like those of the paper's figure 4",
+    "convert": "convert weights between minialex, NumPy, safetensors, torch, Keras and ONNX",
+    "look": "draw filters, feature maps, gradients, neighbours, the autograd graph, learning curves",
+    "data.pack": "pack a folder of photographs into large files of pixels, to train at the speed of a GPU",
     "coursework": "assignments: write parts of this library yourself; instructors release and grade them",
     "gradcheck": "check every operation's gradient against finite differences",
-    "bench": "time networks and layers beside torch, and beside the machine's limits",
-    "doctor": "what this machine has, and which backends really work on it",
+    "bench": "time networks and layers against torch and the machine's limits",
+    "doctor": "report the installed software and hardware, and which backends work",
 }
 
 
@@ -34,11 +34,11 @@ def main(argv=None):
         return _command(arguments[0]).main(arguments[1:])
     unknown = [argument for argument in arguments if argument not in ("-h", "--help", "--version")]
     if unknown:
-        raise cli.UserError(f"there is no command '{unknown[0]}'; there are: {', '.join(COMMANDS)}")
+        raise cli.UserError(f"there is no command '{unknown[0]}'; choose from {', '.join(COMMANDS)}")
     print(f"minialex {__version__}")
     if "--version" in arguments:
         return 0
-    print("\nThe commands (each explains itself with --help):\n")
+    print("\nCommands (each has --help):\n")
     for name, line in COMMANDS.items():
         print(f"  minialex {name:<10} {line}")
     print("\nminialex COMMAND and python -m minialex.COMMAND are the same.")

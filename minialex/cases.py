@@ -1,8 +1,8 @@
-"""One table of awkward cases for every operation.
+"""A table of edge cases for every operation.
 
-The gradient checker, the comparison with torch, the comparison between backends and the dtype check all go
-through this table, so a case that is added once is checked in every way. Sizes are all different, strides do not
-divide, windows overlap, groups have several channels: a swapped axis or a window off by one shows.
+The gradient check, the comparison with torch, the comparison between backends and the dtype check all use this table,
+so a new case is checked in every way. All sizes differ, strides do not divide, windows overlap, groups have several
+channels: swapped axes and off-by-one errors show up.
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ from .tensor import Tensor
 
 @dataclass(frozen=True)
 class Case:
-    """op: a name in minialex.functional; label: what is awkward; inputs: what has a gradient, each a shape (normally
-    distributed values) or a function of a NumPy generator; options: the other arguments."""
+    """A call of an operation.
+
+    op: its name in minialex.functional.
+    label: what is special about this case.
+    inputs: the differentiable arguments, each a shape (for normally distributed values) or a function of a NumPy
+        generator that returns an array.
+    options: the other arguments.
+    """
 
     op: str
     label: str
@@ -27,16 +33,17 @@ class Case:
 
     @property
     def name(self):
+        """Operation and label."""
         return f"{self.op}: {self.label}"
 
     def arrays(self, dtype=np.float64, seed=0):
-        """The inputs of this case, the same at every call."""
+        """The inputs of this case as NumPy arrays of a dtype, the same at every call with the same seed."""
         draw = np.random.default_rng([seed, *self.name.encode()])
         made = [x(draw) if callable(x) else draw.standard_normal(x) for x in self.inputs]
         return [np.asarray(x, dtype) for x in made]
 
     def run(self, *tensors):
-        """The operation on these tensors; a random one always draws the same numbers."""
+        """Apply the operation to tensors, one for each input; random operations always draw the same numbers."""
         function, options = getattr(functional, self.op), dict(self.options)
         if self.op in ("concatenate", "cat", "stack"):
             return function(tensors, **options)
@@ -50,22 +57,33 @@ class Case:
         if self.op == "dropout":
             options["generator"] = random.Generator(7)
         y = function(*tensors, **options)
-        return getattr(y, "values", y)  # of max and min along an axis
+        return getattr(y, "values", y)  # max and min along an axis return (values, indices)
 
     def gradients(self, arrays, backend="numpy", seed=1):
-        """(y, gradients of all inputs) for a random cotangent, as NumPy arrays."""
+        """Forward and backward with a random cotangent.
+
+        arrays: the inputs.
+        backend: where to compute.
+        seed: of the cotangent.
+
+        Returns (y, [gradient of each input]), NumPy arrays.
+        """
         tensors = [Tensor(x.copy(), requires_grad=True, backend=backend) for x in arrays]
         y = self.run(*tensors)
         y.backward(self.cotangent(y.shape, y.dtype, seed))
         return y.numpy(), [t.backend.to_numpy(t.grad) for t in tensors]
 
     def cotangent(self, shape, dtype=np.float64, seed=1):
-        """A random gradient for the result. Never ones: a softmax whose backward returns zeros would pass."""
+        """A random gradient for the result, since with ones a softmax whose backward returns zeros would pass.
+
+        shape, dtype: of the result.
+        seed: of the random numbers.
+        """
         return np.random.default_rng([seed, *self.name.encode()]).standard_normal(shape).astype(dtype)
 
 
 def away_from_zero(*shape):
-    """Values of either sign, none within 0.1 of the kink at 0."""
+    """An input of this shape with values of both signs, none within 0.1 of the kink at 0."""
 
     def make(draw):
         x = draw.standard_normal(shape)
@@ -75,16 +93,17 @@ def away_from_zero(*shape):
 
 
 def positive(*shape, low=0.3):
+    """An input of this shape with values from `low` to low + 1."""
     return lambda draw: low + draw.random(shape)
 
 
 def distinct(*shape, shift=0.0):
-    """Values all at least 0.01 apart, in random order: the largest of a window is never in doubt."""
+    """An input of this shape with values at least 0.01 apart, in random order, so that no maximum is tied."""
     return lambda draw: shift + 0.01 * (draw.permutation(int(np.prod(shape))).reshape(shape) - np.prod(shape) / 2)
 
 
 def strong_channel(n, c, h, w):
-    """One channel ten thousand times stronger than its neighbours."""
+    """An input (n, c, h, w) with one channel ten thousand times larger than its neighbours."""
 
     def make(draw):
         x = draw.standard_normal((n, c, h, w))
@@ -95,7 +114,7 @@ def strong_channel(n, c, h, w):
 
 
 def extreme_logits(n, c, size=1e4):
-    """Logits of +-size, most of a row close together."""
+    """Logits (n, c) of about -size, 0 or +size, most of a row close together."""
 
     def make(draw):
         x = draw.standard_normal((n, c)) + size * draw.choice([-1, 0, 1], size=(n, 1))

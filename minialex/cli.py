@@ -1,4 +1,4 @@
-"""What every command shares: errors of one sentence, numbers that are checked, Ctrl-C that can wait."""
+"""What all commands share: one-sentence errors, argument types, and Ctrl-C that waits for a safe place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from .support.errors import UserError, as_user_error  # noqa: F401  the commands
 
 
 class Interrupted(Exception):
-    """Ctrl-C or SIGTERM was noticed at a place where it is safe to stop; `.exit_code` is the shell's."""
+    """Raised at a safe place after Ctrl-C or SIGTERM; `.exit_code` is the shell's.
+
+    number: of the signal.
+    """
 
     def __init__(self, number):
         super().__init__(signal.Signals(number).name)
@@ -24,14 +27,21 @@ class Interrupted(Exception):
 
 
 def run(main, argv=None):
-    """The exit code of `main(argv)`: 0, or 2 after an error of the user's or the system's, 130 after Ctrl-C."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to stop
+    """Run a command's main function and report its errors in one sentence on stderr.
+
+    main: takes argv and returns an exit code or None.
+    argv: the arguments, sys.argv's if None.
+
+    Returns the exit code: main's own, or 2 after a UserError, OSError or MemoryError, 130 after Ctrl-C, and 1 where
+    the reader of the output is gone.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show must not stop the command
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = main(argv) or 0
-        sys.stdout.flush()  # not at exit, where it is too late to be told that nobody reads
+        sys.stdout.flush()  # here, since a broken pipe could not be handled at exit
         return code
-    except BrokenPipeError:  # the reader of our output is gone, as in `... | head`: nobody to tell
+    except BrokenPipeError:  # as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (UserError, OSError, MemoryError) as error:
@@ -47,18 +57,20 @@ def _sentence(error):
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
-        text = f"out of memory ({text or 'the system gave no more'}): try a smaller --batch-size, or --limit"
-    return " ".join(text.splitlines())  # a name, or another library's message, may hold a line break
+        text = f"out of memory ({text or 'no details from the system'}): try a smaller --batch-size, or --limit"
+    return " ".join(text.splitlines())  # a name, or another library's message, may contain a line break
 
 
-_options: dict[str, str] = {}  # name of an argument in Python -> how this command's options name it
+_options: dict[str, str] = {}  # name of a Python argument -> option of the current command
 
 
 def with_options(text):
-    """A message of the library in the words of the command line.
+    """Translate a message that names Python arguments into one that names the current command's options.
 
-    The library names arguments, "fetch it with download=True", "give resize=48": the command's options of the same name
-    take their place, "fetch it with --download", "give --resize 48". "=..." stands for whatever value.
+    "fetch it with download=True" becomes "fetch it with --download", "give resize=48" becomes "give --resize 48", and
+    "name=..." becomes "--name". Names that are not options stay.
+
+    text: the message.
     """
 
     def as_option(match):
@@ -71,9 +83,11 @@ def with_options(text):
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose help keeps its layout and whose errors are one sentence.
+    """An ArgumentParser whose help keeps the layout of its texts and whose errors are UserErrors.
 
-    command: after `python -m minialex.`. aliases: {argument of the library: option}, where their names differ.
+    command: what follows `python -m minialex.`.
+    description, epilog: text above and below the options.
+    aliases: {argument of the library: option} where the names differ, for `with_options`.
     """
 
     def __init__(self, command, description, epilog="", aliases=None):
@@ -88,29 +102,31 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse_args(self, *arguments, **keywords):
+        """As ArgumentParser's; also tells `with_options` this command's options."""
         _options.clear()
         _options.update({a.dest: a.option_strings[-1] for a in self._actions if a.option_strings}, **self._aliases)
         return super().parse_args(*arguments, **keywords)
 
     def error(self, message):
+        """Raise UserError, where ArgumentParser's would print and exit."""
         raise UserError(f"{message} ({self.prog} --help lists the options)")
 
 
 def backend_option(parser):
-    """Give a parser the option --backend of the commands that use trained networks."""
-    text = "what computes (default: auto, the fastest that works here)"
+    """Add the option --backend to the parser of a command that uses trained networks."""
+    text = "compute backend (default: auto, the fastest that works here)"
     parser.add_argument("--backend", choices=("auto", *backends.available()), default="auto", help=text)
 
 
 def folder(text):
-    """An argparse type: the name of a folder, there or not."""
+    """An argparse type: the name of a folder, existing or not."""
     if not text:  # as in --resume "$RUN" where RUN is not set
         raise argparse.ArgumentTypeError("'' is not the name of a folder")
     return text
 
 
 def whole_number(low, high=None):
-    """An argparse type: an integer from `low`, up to `high` if given."""
+    """An argparse type: an integer of at least `low` and, if given, at most `high`."""
 
     def parse(text):
         try:
@@ -126,7 +142,7 @@ def whole_number(low, high=None):
 
 
 def real_number(low, below=math.inf):
-    """An argparse type: a finite number from `low` and smaller than `below`."""
+    """An argparse type: a finite number of at least `low` and less than `below`."""
 
     def parse(text):
         try:
@@ -142,7 +158,7 @@ def real_number(low, below=math.inf):
 
 
 class Interrupt:
-    """A context in which Ctrl-C and SIGTERM wait for a safe place; a second one does not wait.
+    """A context in which Ctrl-C and SIGTERM wait for a safe place; a second signal stops at once.
 
     with Interrupt() as interrupt:
         for batch in batches:
@@ -155,7 +171,7 @@ class Interrupt:
 
     def __enter__(self):
         self._previous = {}
-        if threading.current_thread() is threading.main_thread():  # only there may handlers be set
+        if threading.current_thread() is threading.main_thread():  # only the main thread may set handlers
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._handle)
         return self
@@ -168,8 +184,8 @@ class Interrupt:
         if self.number is not None:
             raise KeyboardInterrupt
         self.number = number
-        # A handler runs between any two bytecodes, perhaps inside a print: write past Python's buffers.
-        os.write(2, b"\nstopping after this batch; once more stops at once, without saving\n")
+        # A handler may run inside a print: bypass Python's buffers.
+        os.write(2, b"\nstopping after this batch; press Ctrl-C again to stop at once, without saving\n")
 
     def check(self):
         """Raise Interrupted if a signal has come."""
@@ -177,7 +193,7 @@ class Interrupt:
             raise Interrupted(self.number)
 
     def watch(self, iterable):
-        """The items of `iterable`, with a check after each."""
+        """Yield the items of `iterable`, with a check after each."""
         for item in iterable:
             yield item
             self.check()

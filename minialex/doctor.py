@@ -1,10 +1,10 @@
-"""What this machine has, and which backends really work on it.
+"""Reports the installed software and hardware, and which backends work.
 
     python -m minialex.doctor
 
-Every backend convolves something small, forward and backward, and its numbers are held against a loop in NumPy.
-Whatever is broken becomes a line of the report: nothing stops here. So modules that need more than NumPy are
-imported where they are asked about.
+Every backend computes a small convolution, forward and backward, and the results are compared with a loop in NumPy.
+Anything broken becomes a line of the report and does not stop it: so modules that need more than NumPy are imported
+only where they are reported.
 """
 
 from __future__ import annotations
@@ -23,27 +23,33 @@ from . import __version__, backends, cli
 from .functional import conv2d
 from .tensor import Tensor
 
-TOLERANCE = 1e-4  # of the largest number; float32 errs by 1e-6
-_SECONDS = 60  # that a compiler may take to say its version
+TOLERANCE = 1e-4  # relative to the largest number; the error of float32 is 1e-6
+_SECONDS = 60  # timeout for a compiler to print its version
 _REMEDIES = {
     "numpy": "reinstall NumPy: pip install --force-reinstall numpy",
-    "numba": "install versions of both that fit: pip install --upgrade numba numpy",
-    "cupy": "look at the lines NVIDIA driver and CuPy above",
-    "emulator": "name a C++ compiler that works in the variable CXX",
+    "numba": "install compatible versions: pip install --upgrade numba numpy",
+    "cupy": "see the lines NVIDIA driver and CuPy above",
+    "emulator": "set the variable CXX to a working C++ compiler",
 }
 
 
 def main(argv=None):
-    """The command: the report, or the kernels' table; exit code 1 if numpy or what "auto" stands for does not work."""
+    """Run the command: print the report, or with --kernels the table of kernels.
+
+    argv: the arguments, sys.argv's if None.
+
+    Returns exit code 1 if the numpy backend, or the one that "auto" chooses, does not work.
+    """
     parser = cli.Parser(
         "doctor",
-        "What this machine has, and which backends really work on it.",
-        "example: python -m minialex.doctor --kernels",
+        "Report the installed software and hardware, and which backends work here.",
+        "examples: python -m minialex.doctor\n          python -m minialex.doctor --kernels",
     )
     parser.add_argument(
         "--kernels",
         action="store_true",
-        help="instead compile the CUDA kernels for three GPUs (none is needed) and list their registers; takes 20 s",
+        help="instead compile the CUDA kernels for three GPU architectures (needs no GPU) and list their registers; "
+        "takes 20 s (default: no)",
     )
     if parser.parse_args(argv).kernels:
         return _print_kernels()
@@ -53,15 +59,15 @@ def main(argv=None):
     print()
     troubles = {}
     for name in backends.available():
-        print(f"{name:<14} ", end="", flush=True)  # before numba compiles
+        print(f"{name:<14} ", end="", flush=True)  # now, since compiling with Numba takes a while
         troubles[name] = trouble(name)
         print(f"does not work: {troubles[name]}" if troubles[name] else "works", flush=True)
     auto = _guarded(backends.fastest)
-    print(f"\n--backend auto takes {auto}")
+    print(f"\n--backend auto chooses {auto}")
     return 1 if troubles["numpy"] or troubles.get(auto, "unknown") else 0
 
 
-# ------------------------------------------------------------------------------------------------- what there is
+# ------------------------------------------------------------------------------------------------- software, hardware
 
 
 def _python():
@@ -76,7 +82,7 @@ def _blas():
     from threadpoolctl import ThreadpoolController
 
     found = ThreadpoolController().select(user_api="blas").lib_controllers
-    return "; ".join(f"{b.internal_api} {b.version}, {_threads(b.num_threads)}" for b in found) or "of unknown threads"
+    return "; ".join(f"{b.internal_api} {b.version}, {_threads(b.num_threads)}" for b in found) or "unknown"
 
 
 def _numba():
@@ -88,7 +94,7 @@ def _numba():
 def _pool():
     from . import threads
 
-    return f"its kernels run on {_threads(threads.count())} of {_backend('numba').thread_owner}"
+    return f"kernels run in {_threads(threads.count())} of {_backend('numba').thread_owner}"
 
 
 def _matplotlib():
@@ -130,7 +136,7 @@ def _compiler():
 
 def _nvcc():
     path = shutil.which("nvcc")
-    return f"{path}: {', '.join(re.findall('release.*', _version(path)))}" if path else "not installed (nor needed)"
+    return f"{path}: {', '.join(re.findall('release.*', _version(path)))}" if path else "not installed (not needed)"
 
 
 def _torch():
@@ -156,9 +162,10 @@ FACTS = {
 
 
 def gpus():
-    """Name, memory and compute capability of every GPU that the NVIDIA driver shows this process, a text each.
+    """Describe every GPU that the NVIDIA driver shows this process, without CuPy, which may be broken.
 
-    Asks the driver itself: CuPy may be what is broken. RuntimeError with the driver's number where it refuses.
+    Returns a list of texts with name, memory and compute capability; empty without a driver.
+    Raises RuntimeError with the driver's error number where one of its functions fails.
     """
     from .backends.cuda import gpu
 
@@ -169,7 +176,7 @@ def gpus():
 
     def call(name, *arguments):
         if status := getattr(driver, name)(*arguments):
-            raise RuntimeError(f"the NVIDIA driver's {name} fails with number {status}")
+            raise RuntimeError(f"the NVIDIA driver's {name} failed with error {status}")
 
     count, device, number = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     memory, name = ctypes.c_size_t(), ctypes.create_string_buffer(256)
@@ -199,7 +206,7 @@ def _guarded(describe):
 
 
 def _sentence(error):
-    """The first line of an error's message that has words: CuPy's messages begin with a row of ===."""
+    """The first line of an error's message that contains words: CuPy's messages begin with a row of ===."""
     lines = [line.strip() for line in str(error).splitlines() if re.search(r"\w", line)]
     return lines[0] if lines else type(error).__name__
 
@@ -207,7 +214,7 @@ def _sentence(error):
 def _version(program):
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=_SECONDS)
     if done.returncode or not done.stdout:
-        raise OSError(f"{program} --version fails with code {done.returncode} ({done.stderr.strip() or 'no message'})")
+        raise OSError(f"{program} --version failed with code {done.returncode} ({done.stderr.strip() or 'no message'})")
     return done.stdout
 
 
@@ -215,26 +222,26 @@ def _threads(number):
     return f"{number} thread{'s' if number > 1 else ''}"
 
 
-# ------------------------------------------------------------------------------------------------- what works
+# ------------------------------------------------------------------------------------------------- backends
 
 
 def trouble(name):
-    """What keeps a backend from convolving as it should, and what to do: a sentence; None if nothing does."""
+    """What is wrong with a backend and how to fix it, as a sentence; None if a convolution on it is correct."""
     try:
         backend = _backend(name)
     except ModuleNotFoundError as error:
         return f"{_sentence(error)}: pip install {error.name}"
     except (ImportError, OSError) as error:
-        # the GPU's and the emulator's backends refuse in sentences that say what to do
+        # the messages of the GPU's and the emulator's backends already say what to do
         return _sentence(error) if name in ("cupy", "emulator") else f"{_sentence(error)}; {_REMEDIES[name]}"
     except Exception as error:
-        return f"it fails to start ({_sentence(error)}); {_REMEDIES[name]}"
+        return f"it does not start ({_sentence(error)}); {_REMEDIES[name]}"
     try:
         worst = _convolution_error(backend)
     except Exception as error:
-        return f"it starts, but fails to compute ({_sentence(error)}); {_REMEDIES[name]}"
+        return f"it starts but cannot compute ({_sentence(error)}); {_REMEDIES[name]}"
     if not worst < TOLERANCE:
-        return f"it starts, but a convolution's numbers are wrong by {worst:.1e} of the largest; {_REMEDIES[name]}"
+        return f"it starts, but a convolution has a relative error of {worst:.1e}; {_REMEDIES[name]}"
     return None
 
 
@@ -246,12 +253,12 @@ def _backend(name):
 
 
 def _convolution_error(backend):
-    """The largest error of a convolution and its three gradients in float32, over the largest number of each."""
+    """The largest error of a convolution and its three gradients in float32, relative to the largest number of each."""
     rng = np.random.default_rng(0)
     x, w, b = (rng.standard_normal(shape) for shape in ((2, 3, 9, 8), (4, 3, 3, 2), (4,)))
     gy = rng.standard_normal((2, 4, 7, 7))
     y, gx, gw = b.reshape(1, -1, 1, 1) + np.zeros_like(gy), np.zeros_like(x), np.zeros_like(w)
-    for u, v in np.ndindex(*w.shape[2:]):  # the same a place of the kernel at a time, in float64
+    for u, v in np.ndindex(*w.shape[2:]):  # the reference, one position of the kernel at a time, in float64
         under = np.s_[:, :, u : u + gy.shape[2], v : v + gy.shape[3]]
         y += np.einsum("nchw,oc->nohw", x[under], w[:, :, u, v])
         gx[under] += np.einsum("nohw,oc->nchw", gy, w[:, :, u, v])
@@ -261,7 +268,7 @@ def _convolution_error(backend):
     output.backward(gy)
     found = [output.numpy(), *(backend.to_numpy(t.grad) for t in tensors)]
     wanted = [y, gx, gw, gy.sum((0, 2, 3))]
-    return np.max([np.abs(f - w).max() / np.abs(w).max() for f, w in zip(found, wanted)])  # NaN where one is
+    return np.max([np.abs(f - w).max() / np.abs(w).max() for f, w in zip(found, wanted)])  # NaN if any is
 
 
 # ------------------------------------------------------------------------------------------------- the kernels
@@ -278,7 +285,7 @@ def _print_kernels():
         except (ImportError, OSError) as error:
             reasons.append(str(error))
             continue
-        print(f"registers of a thread, float/double, by {compiler}\n")
+        print(f"registers per thread, float/double, compiled by {compiler}\n")
         _print_table(usages, cuda_compile.ARCHITECTURES)
         return
     raise cli.UserError("; ".join(reasons))

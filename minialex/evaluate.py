@@ -1,4 +1,4 @@
-"""`python -m minialex.evaluate RUN`: how often trained networks are right, about what, and where they are not."""
+"""`python -m minialex.evaluate RUN`: error rates of trained networks on a data set, per class and in figures."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .support.text import aligned
 from .training import evaluation
 
 DESCRIPTION = """\
-Top-1 and top-5 error of trained networks on a data set, and the loss (the mean of -ln p of the true class). Without
-options: the test pictures of the data set that the first network was trained on. Several networks are also judged
-together, by the mean of their probabilities."""
+Top-1 and top-5 error and loss (mean of -ln p of the true class) of trained networks on a data set. By default the
+test images of the data set that the first network was trained on are used. Several networks are also evaluated as an
+ensemble, by the mean of their probabilities."""
 
 EXAMPLES = """\
 examples: python -m minialex.evaluate runs/first
@@ -30,14 +30,14 @@ examples: python -m minialex.evaluate runs/first
           python -m minialex.evaluate runs/first runs/second runs/third/last.npz --split validation
           python -m minialex.evaluate alexnet.npz --dataset folder --data-dir ilsvrc --views 10
 
---out DIR leaves summary.json, classes.csv (a row for every class), confusion.png and mistakes.png, of the average
-where there are several networks."""
+--out DIR writes summary.json, classes.csv (one row per class), confusion.png and mistakes.png; with several networks,
+for the ensemble."""
 
 FIGURES = ("top1_error", "top5_error", "loss")
 
 
 def main(argv=None):
-    """The command: figures of each network and of their average on the screen, tables and pictures into --out."""
+    """Run the command: print the error rates, write tables and figures to --out. argv: the arguments, or sys.argv's."""
     options = _parse(argv)
     if options.threads:
         threads.set_count(options.threads)
@@ -47,9 +47,9 @@ def main(argv=None):
         name, pictures = _pictures(options, networks)
         _check_fit(networks, name, pictures, options.views)
     if options.out:
-        Path(options.out).mkdir(parents=True, exist_ok=True)  # rather refused now than after hours of work
+        Path(options.out).mkdir(parents=True, exist_ok=True)  # fails now rather than after hours of work
     views = f"{options.views} view{'s' if options.views > 1 else ''}"
-    print(f"{len(pictures):,} {options.split} pictures of {name}, {views}, {backend.name} backend\n", flush=True)
+    print(f"{len(pictures):,} {options.split} images of {name}, {views}, {backend.name} backend\n", flush=True)
 
     batch_size = max(1, options.batch_size // options.views)
     loader = data.Loader(pictures, batch_size)
@@ -76,34 +76,34 @@ def main(argv=None):
 
 
 def _pictures(options, networks):
-    """(name of the data set, its pictures of the split), at the size in which the networks want them.
+    """(name of the data set, its images of the split), at the size that the networks expect.
 
-    What a network was trained on it is tested on: unless told otherwise, the choices are those of its run.
+    Options that are not given are those of the first network's run.
     """
     first = networks[0]
     given = {key: getattr(options, key) for key in (*trained.CARRIED, "workers")}
     name, splits = first.splits(options.dataset, **given)
     sizes = [network.size_of(name) for network in networks]
     if "size" in data.DATASETS[name].options and len({*sizes}) > 1:
-        wanted = ", ".join(f"{n.path} of {size}" for n, size in zip(networks, sizes))
-        raise ValueError(f"the networks want pictures of different sizes ({wanted}): evaluate each alone")
+        wanted = ", ".join(f"{n.path}: {size}" for n, size in zip(networks, sizes))
+        raise ValueError(f"the networks expect images of different sizes ({wanted}): evaluate each alone")
     pictures = getattr(splits, options.split)
     if pictures is None:
-        raise ValueError(f"{name} has no {options.split} pictures: choose another --split")
-    if list(pictures.classes) == first.classes[: len(pictures.classes)]:  # it may have been given spare ones
+        raise ValueError(f"{name} has no {options.split} images: choose another --split")
+    if list(pictures.classes) == first.classes[: len(pictures.classes)]:  # the network may have spare classes
         pictures = WithClasses(pictures, first.classes)
     return name, pictures
 
 
 def _check_fit(networks, name, pictures, views):
-    """ValueError, before anything is computed, for a network that cannot be shown these pictures."""
+    """Raise ValueError, before anything is computed, for a network that these images do not fit."""
     height, width = pictures.image_shape[1:]
     for network in networks:
         network.columns(pictures.classes)
         size = network.pipeline.input_size
         if size > min(height, width):
             raise ValueError(
-                f"{network.path} takes pictures of {size}x{size}, those of {name} are only {height}x{width}: "
+                f"{network.path} expects images of {size}x{size}, but those of {name} are {height}x{width}: "
                 "choose another --dataset"
             )
         network.pipeline.views(np.zeros((1, *pictures.image_shape), np.uint8), views)
@@ -117,7 +117,7 @@ def _with_progress(batches, total):
 
 
 def _errors(names, figures):
-    """The table of the networks' errors; a single one is its own average, which is then left out."""
+    """The table of the networks' error rates; the average is left out where there is only one network."""
     rows = [("network", "top-1 error", "top-5 error", "loss")]
     for name, row in list(zip(names, figures))[: len(figures) if len(figures) > 2 else 1]:
         rows.append((name, _percent(row["top1_error"]), _percent(row["top5_error"]), f"{row['loss']:.4f}"))
@@ -125,19 +125,19 @@ def _errors(names, figures):
 
 
 def _worst_classes(classes, count):
-    """The table of the classes with the largest top-1 error, of equal ones that with the largest loss."""
+    """The table of the classes with the largest top-1 error; ties are ordered by loss."""
     seen = [row for row in classes if row["pictures"]]
     worst = sorted(seen, key=lambda row: (-row["top1_error"], -row["loss"]))[:count]
     if not worst:
         return ""
-    rows = [("class", "pictures", "top-1 error", "top-5 error", "loss", "precision", "most often taken for")]
+    rows = [("class", "images", "top-1 error", "top-5 error", "loss", "precision", "most often predicted")]
     for row in worst:
         errors, precision = (_percent(row[f"top{k}_error"]) for k in (1, 5)), row["precision"]
         rival = f"{row['mistaken_for']} ({row['times']:,})" if row["times"] else "-"
         shown = "-" if precision is None else _percent(precision)
         rows.append((row["class"], f"{row['pictures']:,}", *errors, f"{row['loss']:.4f}", shown, rival))
     which = "Every class" if len(worst) == len(seen) else f"The {len(worst)} worst of {len(seen):,} classes"
-    return f"\n{which}, that with most mistakes first:\n\n{aligned(rows, left=(0, 6))}\n"
+    return f"\n{which}, worst first:\n\n{aligned(rows, left=(0, 6))}\n"
 
 
 def _percent(share):
@@ -165,27 +165,29 @@ def _parse(argv):
         parser.add_argument(name, metavar=metavar, help=text, **how)
 
     count = cli.whole_number(1)
-    run = "(default: as the first network's run had it)"
-    networks = "folder of a training run, whose best weights count, or a checkpoint; several: judged together as well"
+    run = "(default: as in the first network's run)"
+    networks = "folder of a training run, whose best weights are used, or a checkpoint; several are also averaged"
     option("networks", "RUN", networks, nargs="+")
     option("--dataset", "NAME", f"{', '.join(data.DATASETS)} {run}", choices=tuple(data.DATASETS))
     option("--data-dir", "DIR", f"folder of data sets in files {run}", type=cli.folder)
     parser.add_argument(
-        "--split", choices=("test", "validation", "train"), default="test", help="which pictures (default: %(default)s)"
+        "--split", choices=("test", "validation", "train"), default="test", help="which images (default: %(default)s)"
     )
     ten = "10 is the paper's: four corners, the centre, and their mirror images"
-    views = f"1, the centre of each picture, or 10; {ten} (default: %(default)s)"
+    views = f"1, the centre crop, or 10; {ten} (default: %(default)s)"
     parser.add_argument("--views", type=int, choices=(1, 10), default=1, help=views)
-    option("--limit", "N", f"at most N pictures {run}", type=count)
-    option("--validation", "N", f"training pictures that were held out to validate {run}", type=cli.whole_number(0))
-    option("--val-labels", "FILE", f"classes of a validation folder without folders of classes {run}")
-    batch = "views of pictures that a network is shown at a time (default: %(default)s)"
+    option("--limit", "N", f"at most N images {run}", type=count)
+    option("--validation", "N", f"training images held out for validation {run}", type=cli.whole_number(0))
+    option("--val-labels", "FILE", f"labels of a validation folder that has no folder per class {run}")
+    batch = "views per batch (default: %(default)s)"
     option("--batch-size", "N", batch, type=count, default=100)
     cli.backend_option(parser)
-    option("--threads", "N", "threads that compute (default: as many as this process may use)", type=count)
-    option("--workers", "N", "threads that decode pictures (default: as the data set chooses)", type=count)
-    option("--classes", "N", "how many of the worst classes to print (default: %(default)s)", type=count, default=10)
-    option("--out", "DIR", "folder for tables and figures, written over (default: none are written)", type=cli.folder)
+    option("--threads", "N", "compute threads (default: the usable cores)", type=count)
+    option("--workers", "N", "threads that decode images (default: chosen by the data set)", type=count)
+    option("--classes", "N", "print the N worst classes (default: %(default)s)", type=count, default=10)
+    option(
+        "--out", "DIR", "folder for tables and figures; existing files are replaced (default: none)", type=cli.folder
+    )
     return parser.parse_args(argv)
 
 

@@ -1,13 +1,13 @@
-"""Are the gradients right? Every one against central finite differences, in float64.
+"""Gradient check: every operation's backward against central finite differences, in float64.
 
     python -m minialex.gradcheck
 
 numeric_i = sum of g (y(x + h e_i) - y(x - h e_i)) / 2h     error = |a - n| / max(|a|, |n|, max|n| / 1000)
 
-g is a random cotangent: contracting with ones instead would let a softmax pass whose backward returns zeros. The
-differences are contracted, not the outputs subtracted afterwards, which keeps four more digits. Where the slopes to
-the left and to the right disagree the function has a kink; such entries are counted and left out, and more than 5 %
-of them is a failure. A right gradient shows an error of about 2e-8, a wrong one of about 1.
+g is a random cotangent: with ones instead, a softmax whose backward returns zeros would pass. Subtracting the outputs
+before contracting them with g, not after, keeps four more digits. Where the slopes to the left and to the right differ,
+the function has a kink; such entries are counted and skipped, and more than 5 % of them is a failure. A correct
+gradient has an error of about 2e-8, a wrong one of about 1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ MOST_SKIPPED = 0.05
 
 @dataclass(frozen=True)
 class Result:
-    """error: the worst; input, index: where; analytic, numeric: what stood there; entries checked, of them skipped."""
+    """The outcome of a gradient check, at the entry with the largest error.
+
+    error: relative, as in the module's formula.
+    input, index: the entry: number of the input and index into it.
+    analytic, numeric: its gradient by backward, and by finite differences.
+    entries: how many were checked.
+    skipped: how many of them were skipped at kinks.
+    """
 
     error: float
     input: int
@@ -38,6 +45,7 @@ class Result:
 
     @property
     def ok(self):
+        """Whether the gradients agree, with few enough entries skipped."""
         return self.error < TOLERANCE and self.skipped <= MOST_SKIPPED * self.entries
 
     def __str__(self):
@@ -47,12 +55,18 @@ class Result:
 
 
 def gradcheck(function, *arrays, backend="numpy", h=1e-5, seed=0):
-    """Compare backward of `function` with finite differences at `arrays`; returns a Result.
+    """Compare a function's backward with central finite differences.
 
-    function: Tensors -> Tensor, the same at every call (a default generator is rewound before each). arrays: float64.
+    function: takes Tensors and returns a Tensor, the same at every call; the default generator is reset before each.
+    arrays: the inputs, converted to float64.
+    backend: where to compute.
+    h: the step of the differences.
+    seed: of the random cotangent.
+
+    Returns a Result.
     """
     draws = random.default_generator.call
-    points = [np.array(x, np.float64) for x in arrays]  # ours to disturb
+    points = [np.array(x, np.float64) for x in arrays]  # copies, which are modified below
 
     def evaluate(requires_grad=False):
         random.default_generator.call = draws
@@ -62,7 +76,7 @@ def gradcheck(function, *arrays, backend="numpy", h=1e-5, seed=0):
     tensors, y = evaluate(requires_grad=True)
     cotangent = np.random.default_rng(seed).standard_normal(y.shape)
     y0 = y.numpy().copy()
-    y.backward(cotangent.copy())  # a backward that writes into it must not change what it is compared with
+    y.backward(cotangent.copy())  # a copy, in case backward writes into it
     worst, entries, skipped = None, 0, 0
     for i, (x, t) in enumerate(zip(points, tensors, strict=True)):
         analytic = np.zeros(x.shape) if t.grad is None else t.backend.to_numpy(t.grad)
@@ -93,7 +107,13 @@ def gradcheck(function, *arrays, backend="numpy", h=1e-5, seed=0):
 
 
 def check_all(operations=None, backend="numpy"):
-    """Yield (case, Result) for every case of the table, or of the operations named."""
+    """Check every case of cases.CASES.
+
+    operations: names of the operations to check; all if empty or None.
+    backend: where to compute.
+
+    Yields (case, Result).
+    """
     from .cases import CASES
 
     for case in CASES:
@@ -102,17 +122,21 @@ def check_all(operations=None, backend="numpy"):
 
 
 def main(argv=None):
-    """The command: a line for every operation; exit code 1 if one fails."""
+    """Run the command: print a line per operation; returns exit code 1 if one fails. argv: the arguments, or None."""
     from .cases import CASES
 
     names = sorted({case.op for case in CASES})
     parser = cli.Parser(
         "gradcheck",
-        "Check every gradient against finite differences in float64.",
-        "example: python -m minialex.gradcheck conv2d local_response_norm",
+        "Check the gradient of every operation against finite differences, in float64.",
+        "examples: python -m minialex.gradcheck\n"
+        "          python -m minialex.gradcheck conv2d local_response_norm --backend numba",
     )
-    parser.add_argument("operations", nargs="*", metavar="OPERATION", help="which to check (default: all of them)")
-    parser.add_argument("--backend", default="numpy", help="the backend to check (default: %(default)s)")
+    parser.add_argument(
+        "operations", nargs="*", metavar="OPERATION", help="name of an operation to check (default: all)"
+    )
+    known_backends = ", ".join(backends.available())
+    parser.add_argument("--backend", default="numpy", help=f"{known_backends} (default: %(default)s)")
     options = parser.parse_args(argv)
     for kind, given, known in (
         ("operation", options.operations, names),
@@ -120,7 +144,7 @@ def main(argv=None):
     ):
         for name in given:
             if name not in known:
-                raise cli.UserError(f"unknown {kind} '{name}'; there are {', '.join(known)}")
+                raise cli.UserError(f"unknown {kind} '{name}'; choose from {', '.join(known)}")
 
     print(f"{'operation':<20} {'cases':>5} {'entries':>7} {'worst error':>11} {'analytic':>14} {'numeric':>14}   where")
     results: dict = {}

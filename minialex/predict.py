@@ -1,4 +1,4 @@
-"""`python -m minialex.predict WEIGHTS IMAGE...`: the likeliest classes of pictures, in words and as bars."""
+"""`python -m minialex.predict WEIGHTS IMAGE...`: the most probable classes of images, as text, JSON or a figure."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from .runs import trained
 from .training import evaluation
 
 DESCRIPTION = """\
-What a trained network sees in pictures: its likeliest classes, with their probabilities. A picture may be in any
-format that Pillow reads, grey or in colour; it is turned upright as its EXIF data says. Its shorter side is brought to
-the size that the network was trained with, and its middle is shown to the network."""
+Classify images with a trained network: the most probable classes and their probabilities. An image may be in any
+format that Pillow reads, grey or in colour, and is rotated as its EXIF data says. Its shorter side is resized to the
+size that the network was trained with, and its centre is cropped."""
 
 EXAMPLES = """\
 examples: python -m minialex.predict runs/first cat.jpg
           python -m minialex.predict alexnet.npz holiday/*.jpg --views 10 --picture holiday.png
           python -m minialex.predict alexnet.npz cat.jpg --json
 
-A file that is no picture is named on stderr, the others are answered all the same, and the exit code is 2."""
+A file that cannot be read is reported on stderr and the exit code is 2; all other images are still classified."""
 
-AT_ONCE = 100  # views of pictures that a network is shown at a time
-MOST_DRAWN = 100  # pictures in a figure
+AT_ONCE = 100  # views per batch
+MOST_DRAWN = 100  # images in a figure
 
 
 def main(argv=None):
-    """The command: print what the network says to each picture, then a UserError if there are some it cannot read."""
+    """Run the command: print the predictions for each image, then raise UserError if some could not be read.
+
+    argv: the arguments, sys.argv's if None.
+    """
     options = _parse(argv)
     if options.picture and Path(options.picture).suffix.lower() not in (".png", ".svg"):
-        raise cli.UserError(f"--picture {options.picture}: a figure is written as .png or .svg")
+        raise cli.UserError(f"--picture {options.picture}: the name of a figure must end in .png or .svg")
     if options.picture and len(options.images) > MOST_DRAWN:
-        raise cli.UserError(f"--picture draws at most {MOST_DRAWN} pictures, there are {len(options.images):,}")
+        raise cli.UserError(f"--picture draws at most {MOST_DRAWN} images, got {len(options.images):,}")
     if options.threads:
         threads.set_count(options.threads)
     with cli.as_user_error():
@@ -63,14 +66,14 @@ def main(argv=None):
         names = [Path(path).name for path in read]
         plotting.bars(pictures, names, answers, network.classes, options.picture, top=top)
     if troubles:
-        count = f"{len(troubles)} of {len(options.images)} pictures" if len(options.images) > 1 else "the picture"
+        count = f"{len(troubles)} of {len(options.images)} images" if len(options.images) > 1 else "the image"
         raise cli.UserError(f"{count} could not be read: {'; '.join(troubles)}")
 
 
 def _batches(paths, size, count, troubles):
-    """Yield (paths, uint8 pictures (n, 3, size, size)), at most `count` at a time; the list `troubles` gets the rest.
+    """Yield (paths, images), uint8 (n, 3, size, size), at most `count` at a time.
 
-    What is left out is a sentence there, for each file that is not there or no picture.
+    For each file that cannot be read, a sentence is appended to the list `troubles`.
     """
     for start in tqdm(range(0, len(paths), count), unit=" batches", disable=None, leave=False):
         known, images = [], []
@@ -96,22 +99,22 @@ def _lines(path, predictions):
 
 def _parse(argv):
     parser = cli.Parser("predict", DESCRIPTION, EXAMPLES)
-    parser.add_argument("network", metavar="WEIGHTS", help="a checkpoint, or the folder of a training run (its best)")
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="files of pictures")
+    parser.add_argument("network", metavar="WEIGHTS", help="checkpoint, or folder of a training run (its best)")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
     parser.add_argument(
         "--views",
         type=int,
         choices=(1, 10),
         default=1,
-        help="1, the middle of the picture, or the paper's 10, whose probabilities are averaged: four corners, the "
-        "middle, and their mirror images (default: %(default)s)",
+        help="1, the centre crop, or the paper's 10, whose probabilities are averaged: four corners, the centre, and "
+        "their mirror images (default: %(default)s)",
     )
     count = cli.whole_number(1)
     parser.add_argument("--top", type=count, default=5, metavar="N", help="classes to show (default: %(default)s)")
-    parser.add_argument("--picture", metavar="FILE", help="draw them, with bars, as PNG or SVG (default: do not)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of lines (default: lines)")
+    parser.add_argument("--picture", metavar="FILE", help="draw images and bars to a .png or .svg file (default: no)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text (default: text)")
     cli.backend_option(parser)
-    threads_help = "threads that compute (default: as many as this process may use)"
+    threads_help = "compute threads (default: the usable cores)"
     parser.add_argument("--threads", type=count, metavar="N", help=threads_help)
     return parser.parse_args(argv)
 

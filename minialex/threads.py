@@ -1,10 +1,10 @@
-"""One owner of the cores: how many threads compute, and who hands out the work.
+"""The thread pool: how many threads compute, and how work is split among them.
 
-Two libraries that both believe the cores are theirs slow each other down tenfold: OpenBLAS's threads wait in a loop
-for work, and whoever else wants the core waits for them. So here one pool of threads takes all parallel work, each
-piece of it computes with a BLAS of one thread, and a lock lets one call at a time have the cores.
+Two libraries that both use all cores slow each other down tenfold: OpenBLAS's idle threads spin while they wait for
+work, and keep other threads from the cores. So a single pool runs all parallel work, each piece of it uses BLAS with
+one thread, and a lock lets only one parallel call run at a time.
 
-Kernels compiled with nogil, and NumPy's larger operations, release Python's global lock: threads are enough.
+Kernels compiled with nogil, and NumPy's larger operations, release the GIL, so that threads suffice.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-_PIECES = 4  # a thread: so that one whose core is taken away for a moment leaves work to the others
+_PIECES = 4  # per thread: so that a thread that loses its core for a moment leaves its work to the others
 _owner = threading.Lock()
 _thread = threading.local()  # works: whether this thread is computing a piece
-_count = 0  # 0: nobody has chosen yet
+_count = 0  # 0: not set yet
 _pool: ThreadPoolExecutor | None = None
 _blas: list | None = None
 
 
 def default_count():
-    """Threads that this process may use at once: the cores it is bound to, or a container's share if that is less."""
+    """The number of usable cores: those that this process is bound to, or the container's limit if that is less."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(cores, _container_limit())))
 
 
 def _container_limit(root="/sys/fs/cgroup"):
-    """How many cores' time Linux's control groups grant (cpu.max, or its two older files); infinity without a limit."""
+    """The CPU limit of Linux's control groups in cores (cpu.max, or its two older files); infinity without a limit."""
     with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
         quota, period = (Path(root) / "cpu.max").read_text().split()
         return math.inf if quota == "max" else int(quota) / int(period)
@@ -42,7 +42,7 @@ def _container_limit(root="/sys/fs/cgroup"):
 
 
 def count():
-    """The number of threads that compute: what `set_count` chose, else BLAS's variable or `default_count`."""
+    """The number of compute threads: set_count's, else that of BLAS's environment variables, else default_count's."""
     global _count
     if _count:
         return _count
@@ -52,7 +52,12 @@ def count():
 
 
 def set_count(number):
-    """Compute with so many threads from now on: NumPy's BLAS, and the numba backend's pool. ValueError below 1."""
+    """Set the number of compute threads, of NumPy's BLAS and of the numba backend's pool.
+
+    number: of threads.
+
+    Raises ValueError for a number below 1.
+    """
     global _count, _pool
     if number < 1:
         raise ValueError(f"the number of threads must be at least 1, got {number}")
@@ -64,18 +69,24 @@ def set_count(number):
 
 
 def release():
-    """Give NumPy's BLAS its threads back: the next call of `parallel` takes them again."""
+    """Let NumPy's BLAS use its threads again, until the next call of `parallel`."""
     with _owner:
         for library in _libraries():
             library.set_num_threads(count())
 
 
 def parallel(function, total, at_least=1, pieces=None):
-    """Call function(start, stop) for pieces that cover range(total), in several threads; returns when all are done.
+    """Call function(start, stop) for pieces of range(total) in several threads, and wait for all of them.
 
-    at_least: the smallest piece that is worth its own call; pieces: how many, if that matters to the caller. The
-    pieces must not depend on each other: which thread computes which, and in what order, is left to chance, and no
-    result may show it. An error in one is raised here. Within a piece, `parallel` computes where it is.
+    The pieces run in any order and on any thread, so they must be independent of each other. A call within a piece
+    runs in the same thread.
+
+    function: computes one piece.
+    total: the length of the range.
+    at_least: the smallest piece worth a call of its own.
+    pieces: how many; chosen by the number of threads if None.
+
+    Raises the first error of a piece, once all are done.
     """
     if getattr(_thread, "works", False):
         function(0, total)
@@ -104,7 +115,7 @@ def parallel(function, total, at_least=1, pieces=None):
 
 
 def _workers():
-    """The threads beside the calling one."""
+    """The pool of all threads but the calling one."""
     global _pool
     if _pool is None:
         _pool = ThreadPoolExecutor(max(1, count() - 1), thread_name_prefix="minialex")
@@ -112,8 +123,10 @@ def _workers():
 
 
 def _take_over():
-    """Keep NumPy's matrix products in the thread that asks for them. Not undone after each call: BLAS's idle threads
-    go on looking for work for some 20 ms, and would have the cores just when the next kernel wants them.
+    """Limit NumPy's BLAS to one thread.
+
+    This is not undone after each call: BLAS's idle threads spin for some 20 ms, and would keep the next kernel from
+    the cores.
     """
     for library in _libraries():
         if library.get_num_threads() != 1:
@@ -121,12 +134,12 @@ def _take_over():
 
 
 def _libraries():
-    """The BLAS libraries in this process that can be told how many threads to use."""
+    """The BLAS libraries in this process whose number of threads can be set."""
     global _blas
     if _blas is None:
         try:
             from threadpoolctl import ThreadpoolController
-        except ImportError:  # a plain checkout beside a GPU, whose host has little to compute: BLAS does as it likes
+        except ImportError:  # a plain checkout on a GPU machine, whose CPU has little to compute: leave BLAS alone
             _blas = []
         else:
             _blas = ThreadpoolController().select(user_api="blas").lib_controllers

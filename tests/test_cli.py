@@ -160,7 +160,7 @@ def test_the_console_command_passes_on_errors_and_exit_codes(capsys, monkeypatch
 
 def test_unknown_commands(capsys):
     assert cli.run(front.main, ["fly"]) == 2
-    assert "there is no command 'fly'; there are: train, " in capsys.readouterr().err
+    assert "there is no command 'fly'; choose from train, " in capsys.readouterr().err
     assert cli.run(front.main, ["--version"]) == 0
     assert capsys.readouterr().out == f"minialex {minialex.__version__}\n"
 

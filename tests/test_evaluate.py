@@ -186,7 +186,7 @@ def test_a_run_on_its_own_test_pictures(run, tmp_path, capsys):
     out = tmp_path / "report"
     assert command(run, "--out", out, "--batch-size", 7, "--classes", 2, "--backend", "numpy") == 0
     printed, err = capsys.readouterr()
-    assert err == "" and printed.startswith("20 test pictures of shapes, 1 view, numpy backend\n")
+    assert err == "" and printed.startswith("20 test images of shapes, 1 view, numpy backend\n")
     network = trained.load(run)
     pictures = data.load("shapes", limit=20).test
     truth = evaluation.validate(
@@ -214,15 +214,15 @@ def test_several_networks_each_and_together(run, tmp_path, capsys):
     printed = capsys.readouterr().out
     lines = [line.split("  ") for line in printed.splitlines() if ".npz" in line or line.startswith("the average")]
     assert [line[0] for line in lines] == [str(run / "best.npz"), str(run / "last.npz"), "the average of 2"]
-    assert len({tuple(text for text in line[1:] if text) for line in lines}) == 1, "the same weights"
-    assert printed.startswith("20 validation pictures of shapes, 10 views")
+    assert len({tuple(text.strip() for text in line[1:] if text) for line in lines}) == 1, "the same weights"
+    assert printed.startswith("20 validation images of shapes, 10 views")
 
 
 def test_options_go_before_what_the_run_had(run, capsys):
     assert command(run, "--limit", 3, "--backend", "numpy") == 0
-    assert capsys.readouterr().out.startswith("3 test pictures of shapes")
+    assert capsys.readouterr().out.startswith("3 test images of shapes")
     assert command(run, "--dataset", "shapes", "--split", "train", "--backend", "numpy") == 0
-    assert capsys.readouterr().out.startswith("20 train pictures of shapes")
+    assert capsys.readouterr().out.startswith("20 train images of shapes")
 
 
 def test_a_network_with_spare_classes_is_judged_among_all_of_them(tmp_path, capsys, monkeypatch):
@@ -249,12 +249,12 @@ def test_bad_input(run, tmp_path, capsys, monkeypatch):
         ("nowhere",): "there is no checkpoint nowhere",
         (".",): "holds no checkpoint",
         ("file",): "file is not a minialex checkpoint",
-        ("strange.npz",): "strange.npz does not say what it was trained on: choose a --dataset",
+        ("strange.npz",): "strange.npz does not say what it was trained on",
         ("strange.npz", "--dataset", "shapes"): "strange.npz was trained on 10 classes (a, b, c, ...), the data has 10",
         ("broken.npz", "--dataset", "shapes", "--limit", 2): "broken.npz gives logits that are not finite: conv1",
         (run, "--out", "file"): "file: File exists",
         (run, "--views", 3): "invalid choice",
-        (run, "--validation", 0, "--split", "validation"): "shapes has no validation pictures: choose another --split",
+        (run, "--validation", 0, "--split", "validation"): "shapes has no validation images: choose another --split",
         (run, "--workers", 2): "takes no workers",
     }.items():
         assert expected in must_refuse(capsys, *arguments, main=evaluate.main), arguments
@@ -268,8 +268,8 @@ def test_networks_that_want_other_pictures(run, tmp_path, capsys, monkeypatch):
     arguments = {"input_size": 40}
     checkpoint.save("large.npz", checkpoint.Checkpoint("shapes_net", arguments, weights, 40, norm, classes, {}))
     sentence = must_refuse(capsys, run, "large.npz", main=evaluate.main)
-    assert "pictures of different sizes" in sentence and "large.npz of 40" in sentence
+    assert "images of different sizes" in sentence and "large.npz: 40" in sentence
     network = trained.load("large.npz")
     small = data.load("shapes", limit=2).test
-    with pytest.raises(ValueError, match=r"large\.npz takes pictures of 40x40, those of shapes are only 32x32"):
+    with pytest.raises(ValueError, match=r"large\.npz expects images of 40x40, but those of shapes are 32x32"):
         evaluate._check_fit([network], "shapes", small, 1)

@@ -141,8 +141,8 @@ def test_the_command_fails_where_a_gradient_is_wrong(capsys):
 @pytest.mark.parametrize(
     "arguments,message",
     [
-        (["conv3d"], "error: unknown operation 'conv3d'; there are abs, adaptive_avg_pool2d, add"),
-        (["relu", "--backend", "tpu"], "error: unknown backend 'tpu'; there are numpy"),
+        (["conv3d"], "error: unknown operation 'conv3d'; choose from abs, adaptive_avg_pool2d, add"),
+        (["relu", "--backend", "tpu"], "error: unknown backend 'tpu'; choose from numpy"),
     ],
 )
 def test_the_command_says_what_it_does_not_know(arguments, message, capsys):

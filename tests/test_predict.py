@@ -106,15 +106,15 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_answered(weights, folder, 
     assert run(weights, "bad.jpg", "a.png", "gone.png", ".", "b.png", "--picture", "p.png") == 2
     out, err = capsys.readouterr()
     assert out.startswith("a.png\n") and "\n\nb.png\n" in out and Path("p.png").exists()
-    assert err.startswith("error: 3 of 5 pictures could not be read: bad.jpg is damaged") and err.count("\n") == 1
+    assert err.startswith("error: 3 of 5 images could not be read: bad.jpg is damaged") and err.count("\n") == 1
     assert "; gone.png: No such file or directory; .: Is a directory" in err
 
 
 def test_bad_input(weights, folder, capsys):
     for arguments, sentence in {
-        (weights, "bad.jpg"): "the picture could not be read: bad.jpg is damaged",
-        (weights, "a.png", "--picture", "p.jpg"): "--picture p.jpg: a figure is written as .png or .svg",
-        (weights, *["a.png"] * 101, "--picture", "p.png"): "--picture draws at most 100 pictures, there are 101",
+        (weights, "bad.jpg"): "the image could not be read: bad.jpg is damaged",
+        (weights, "a.png", "--picture", "p.jpg"): "--picture p.jpg: the name of a figure must end in .png or .svg",
+        (weights, *["a.png"] * 101, "--picture", "p.png"): "--picture draws at most 100 images, got 101",
         (weights,): "IMAGE",
         ("a.png", "b.png"): "a.png is not a minialex checkpoint",
         (weights, "a.png", "--views", 9): "invalid choice",

@@ -1,1 +1,1 @@
-"""`python -m minialex.bench`: how fast minialex is beside torch, and beside what the machine can do at all."""
+"""Benchmarks: `python -m minialex.bench` compares minialex with torch and with the machine's limits."""

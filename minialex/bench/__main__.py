@@ -1,4 +1,4 @@
-"""`python -m minialex.bench`: minialex beside torch and beside the machine's limits."""
+"""`python -m minialex.bench`: time minialex against torch and the machine's limits."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .workloads import WORKLOADS
 
 DESCRIPTION = """\
 Time the training step (forward, loss, backward, SGD with momentum) and the forward pass of whole networks, and each
-layer alone: every backend that runs here, and torch if it is installed, in turn, with the same number of threads.
-Prints images/s, GFLOP/s, the ratio to torch as it comes ("torch-eager"), the floor that the machine's measured peak
-and bandwidth set, and the peak memory of a process that trains. Close other programs first.
+layer alone, on every backend that runs here and on torch if it is installed, in turn and with the same number of
+threads. Prints images/s, GFLOP/s, the speed relative to torch in eager mode ("torch-eager"), the floor set by the
+machine's measured peak and bandwidth, and the peak memory of a training process. Close other programs first.
 
---backend cupy measures on the GPU instead: minialex's CUDA kernels and torch with cuDNN, in one run and in the same
-precision of matrix products, one after the other in each; layers by the GPU's own clock, with the share of the
-bandwidth of a copy that they reach; and the memory that either takes from the GPU."""
+--backend cupy measures on the GPU instead: minialex's CUDA kernels and torch with cuDNN in the same run, once for each
+precision of matrix products. Layers are timed by the GPU's own clock and compared with the bandwidth of a copy, and
+the memory that each library takes from the GPU is measured."""
 
 EXAMPLES = """\
 examples:
@@ -36,7 +36,7 @@ examples:
 
 
 def main(argv=None):
-    """Measure as the options say, and print, write and draw what comes out, network by network."""
+    """Run the command: measure and report, network by network. argv: the arguments, sys.argv's if None."""
     options = _options(argv)
     threads.set_count(options.threads)
     device = _device(options)
@@ -70,8 +70,8 @@ def main(argv=None):
 
 
 def _loader(options, contenders, device, machine):
-    """--loader: the pictures of a folder beside the network that they are for."""
-    from . import loader  # Pillow and tqdm are not needed for anything else here
+    """--loader: the speed of the data loader and of the network it feeds."""
+    from . import loader  # here, since nothing else needs Pillow and tqdm
 
     batch_size, pictures = (options.batch_size or [128])[0], 64 if options.quick else 512
     bench = loader.LoaderBench(
@@ -88,18 +88,20 @@ def _loader(options, contenders, device, machine):
 
 
 def _device(options):
-    """What the backends asked for run on. UserError for some of the processor and one of the GPU."""
+    """The device of the chosen backends; UserError for CPU and GPU backends together."""
     if "cupy" not in (options.backend or ()):
         if options.matmul_precision:
             raise cli.UserError("--matmul-precision is for a GPU: it needs --backend cupy")
         return Host(options.threads)
     if set(options.backend) != {"cupy"}:
-        raise cli.UserError("--backend cupy is measured alone, on the GPU: give the others in a run of their own")
+        raise cli.UserError(
+            "--backend cupy is measured alone, on the GPU: measure the other backends in a separate run"
+        )
     return gpu.Gpu(options.threads, [*dict.fromkeys(options.matmul_precision or gpu.PRECISIONS)])
 
 
 def _plan(options, device):
-    """(workload, which of its batch sizes, batch size, precision) one after the other."""
+    """Yield (workload, index of the batch size, batch size, precision) in the order of measurement."""
     models = options.model or (["cifar_quick"] if options.quick else device.batch_sizes)
     for name in dict.fromkeys(models):
         workload = WORKLOADS[name]
@@ -110,7 +112,7 @@ def _plan(options, device):
 
 
 def _profiles(contenders, workload, batch_size, clock):
-    """{backend: where the time of a training step goes}, after a step that does not count."""
+    """{backend: rows of profile.of_step} for one training step, after one warm-up step."""
     profiles = {}
     for contender in contenders:
         if isinstance(contender, Minialex):
@@ -121,38 +123,38 @@ def _profiles(contenders, workload, batch_size, clock):
 
 
 def _keep(options, machine, results):
-    """The files asked for, new after every network: what was measured before Ctrl-C is not lost."""
+    """Write the requested files after every network, so that Ctrl-C does not lose finished measurements."""
     if options.json:
         report.write_json(options.json, machine, options.repeat, networks=results)
     if options.plot:
-        from . import chart  # matplotlib takes a moment to load
+        from . import chart  # here, since Matplotlib is slow to import
 
         chart.draw(results, machine, options.plot)
 
 
 def _say(text):
-    """Print to stdout at once, in the place of the line that tells what runs."""
+    """Print to stdout at once, replacing the status line."""
     _status("")
     print(text, flush=True)
 
 
 def _status(text):
-    """Tell what runs, in the last line of a terminal; "" for nothing."""
+    """Show what is running in the last line of a terminal; "" clears it."""
     if sys.stderr.isatty():
         print(f"\r{text[:79]:79}\r", end="", file=sys.stderr, flush=True)
 
 
 def _options(argv):
-    """The options given, and for those that were not the defaults, which --quick makes smaller."""
+    """The options, with defaults filled in; --quick makes them smaller."""
     options = _parser().parse_args(argv)
     if "none" in (options.rival or ()):
         if set(options.rival) != {"none"}:
-            raise cli.UserError("--rival none leaves no other rival: give it alone, or leave it out")
+            raise cli.UserError("--rival none cannot be combined with another --rival: give it alone or leave it out")
         options.rival = []
     if options.loader:
         for name in ("model", "rival", "plot", "profile"):
             if getattr(options, name):
-                raise cli.UserError(f"--loader times pictures beside minialex's alexnet: leave out --{name}")
+                raise cli.UserError(f"--loader always times minialex's alexnet, without figures: leave out --{name}")
         options.rival = []
     options.batch_size = [*dict.fromkeys(options.batch_size or ([8] if options.quick else []))]
     options.repeat = options.repeat or (1 if options.quick else 5)
@@ -160,7 +162,7 @@ def _options(argv):
 
 
 def _new_file(text):
-    """An argparse type: the name of a file that can be written; better to hear now than after the measurements."""
+    """An argparse type: a file to be written, checked before the measurements rather than after."""
     path = Path(text)
     if not text or path.is_dir():
         raise argparse.ArgumentTypeError(f"'{text}' is not the name of a file")
@@ -179,25 +181,25 @@ def _parser():
         option(name, "NAME", f"{', '.join(known)}; may be repeated {text}", choices=known, action="append")
 
     count, cores = cli.whole_number(1), threads.default_count()
-    several("--model", tuple(WORKLOADS), "(default: all; on a GPU alexnet)")
+    several("--model", tuple(WORKLOADS), "(default: all, on a GPU alexnet)")
     batches = ", ".join(f"{name} {' and '.join(map(str, w.batch_sizes))}" for name, w in WORKLOADS.items())
     on_gpu = f"on a GPU alexnet {', '.join(map(str, gpu.Gpu.batch_sizes['alexnet']))}"
-    text = f"pictures in a batch; may be repeated (default: {batches}; {on_gpu})"
+    text = f"images per batch; may be repeated (default: {batches}; {on_gpu})"
     option("--batch-size", "N", text, type=count, action="append")
-    several("--backend", backends.available(), "(default: all that run on the processor here)")
+    several("--backend", backends.available(), "(default: all that run on the CPU here)")
     several("--rival", (*RIVALS, "none"), "(default: all that run here)")
-    several("--matmul-precision", gpu.PRECISIONS, "(default: both)")
+    several("--matmul-precision", gpu.PRECISIONS, "(default: both; GPU only)")
     text = f"threads of every contender (default: the usable cores, {cores})"
     option("--threads", "N", text, type=count, default=cores)
-    option("--repeat", "N", "rounds, of which the median counts (default: 5)", type=count)
-    layers = "time each layer of a network alone, with its first batch size (default: do)"
+    option("--repeat", "N", "rounds, whose median is reported (default: 5)", type=count)
+    layers = "time each layer alone, with the first batch size (default: yes)"
     p.add_argument("--layers", action=argparse.BooleanOptionalAction, default=True, help=layers)
-    p.add_argument("--profile", action="store_true", help="show one training step by operation (default: do not)")
-    text = "instead: images/s of a folder of pictures (see --dataset folder), beside alexnet's (default: do not)"
-    option("--loader", "D", text, type=cli.folder)
-    option("--json", "FILE", "write all figures there (default: do not)", type=_new_file)
-    option("--plot", "FILE", "draw images/s as bars there, a PNG (default: do not)", type=_new_file)
-    quick = "only see that it works: one round of cifar_quick in batches of 8, unless told otherwise (default: do not)"
+    p.add_argument("--profile", action="store_true", help="show one training step by operation (default: no)")
+    text = "instead: time loading the images of folder D (as for --dataset folder) and compare with alexnet"
+    option("--loader", "D", f"{text} (default: no)", type=cli.folder)
+    option("--json", "FILE", "write all measurements to FILE (default: no)", type=_new_file)
+    option("--plot", "FILE", "draw images/s as bars in FILE, a PNG (default: no)", type=_new_file)
+    quick = "smoke test: one round of cifar_quick in batches of 8, unless other options say otherwise (default: no)"
     p.add_argument("--quick", action="store_true", help=quick)
     return p
 

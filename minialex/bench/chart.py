@@ -1,4 +1,4 @@
-"""The measurements as bars."""
+"""Images per second as a bar chart."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ PASSES = ("training step", "forward pass")
 
 
 def draw(networks, machine, path):
-    """Images a second of every network and batch, by contender, into the PNG file `path`.
+    """Draw the images per second of every contender, one row of panels per network and batch size.
 
-    networks: as Bench.network returns them. Each panel has its own scale: a row for a network and batch, on the left
-    the training step, on the right the forward pass. minialex is blue, torch vermilion.
+    On the left the training step, on the right the forward pass, each panel with its own scale. minialex is blue,
+    torch vermilion.
+
+    networks: a list of what Bench.network returns.
+    machine: a machine.Machine or gpu.Machine, for the heading.
+    path: the file to write, PNG or SVG by its suffix.
     """
     margin, head, line, gap, names, bars, numbers = 12, 50, 22, 44, 140, 250, 70  # pixels
     panel = margin + names + bars + numbers
@@ -25,7 +29,7 @@ def draw(networks, machine, path):
     def label(x, y, text, size):
         figure.text(x / width, 1 - y / height, text, va="center", fontsize=size, color=INK, fontweight="bold")
 
-    label(margin, 20, "Images a second: more is better", 11)
+    label(margin, 20, "Images per second (more is better)", 11)
     label(margin, 40, f"{machine.title}, {machine.date}", 9)
     y = head
     for result, count in zip(networks, counts):
@@ -41,7 +45,7 @@ def draw(networks, machine, path):
 
 
 def _bars(axes, rows):
-    """One panel: a bar for each contender, its number at its end."""
+    """One panel: a bar for each contender with its value at the end."""
     names, values = zip(*rows)
     colors = [VERMILION if name.startswith("torch") else BLUE for name in names]
     axes.barh(range(len(rows)), values, color=colors, height=0.72)

@@ -1,4 +1,4 @@
-"""Who takes part: minialex on each backend, torch in its three ways."""
+"""The contenders of a benchmark: minialex on each backend, and torch in three modes."""
 
 from __future__ import annotations
 
@@ -8,24 +8,33 @@ from .rivals import RIVALS, Torch
 
 
 def make(name, thread_count, device="cpu"):
-    """The contender of this name, a backend's or one of RIVALS; device: torch's, "cpu" or "cuda".
+    """The contender of this name.
 
-    Where it does not run here: ImportError, OSError, RuntimeError or whatever else its libraries raise.
+    name: of a backend, or one of RIVALS.
+    thread_count: threads for torch.
+    device: torch's, "cpu" or "cuda".
+
+    Raises ImportError, OSError, RuntimeError or another error of its libraries where it does not run here.
     """
     return Torch(name, thread_count, device) if name in RIVALS else Minialex(name)
 
 
 def choose(device, backend_names, rival_names, say):
-    """The contenders asked for by name, None meaning all that run on the device; say(line) for each that is left out.
+    """The contenders for a benchmark.
 
-    UserError where one that was named does not run.
+    device: a host.Host or gpu.Gpu.
+    backend_names, rival_names: the contenders by name; None for all that run on the device.
+    say: say(line) is called for each contender left out because it does not run.
+
+    Returns a list of contenders.
+    Raises UserError where a contender that was named does not run.
     """
     chosen = []
     for names, known in ((backend_names, device.backends), (rival_names, device.rivals)):
         for name in known if names is None else dict.fromkeys(names):
             try:
                 chosen.append(device.make(name))
-            except Exception as error:  # a library's own: an extension that does not load, a device that is not there
+            except Exception as error:  # of any library: an extension that does not load, a missing device
                 if names is not None:
                     raise UserError(f"{name} does not run here ({reason(error)})") from error
                 say(f"{name}: left out ({reason(error)})")
@@ -33,5 +42,5 @@ def choose(device, backend_names, rival_names, say):
 
 
 def reason(error):
-    """The first line of an error's message."""
+    """The first line of an error's message, or its type without a message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,4 +1,4 @@
-"""A GPU as the device of a bench: who runs on it, how long a run takes, how much of its memory training needs.
+"""Benchmarking on a GPU: its contenders, timing, and memory use.
 
 minialex and torch both queue their work in the default stream, so one clock and one pair of events serve both.
 """
@@ -24,16 +24,24 @@ from .workloads import noise
 
 PRECISIONS = ("float32", "tf32")
 MIB = 2**20
-SIDE = 8192  # of the matrices whose products are a machine's peak
-LONG_ENOUGH = 0.1  # s between two synchronisations, whose own 20 microseconds are then nothing
-AT_LEAST = 5  # steps between them, so that Python's work for a step goes on beside the GPU's for the one before
-HELD_UP = 0.05  # s that the GPU is kept from a layer's work, which Python queues in the meantime
+SIDE = 8192  # of the matrices whose product measures the peak
+LONG_ENOUGH = 0.1  # s between two synchronisations, so that their 20 microseconds are negligible
+AT_LEAST = 5  # steps between them, so that Python prepares a step while the GPU computes the one before
+HELD_UP = 0.05  # s that the GPU is kept busy while Python queues a layer's work
 QUEUED = 8  # runs of a layer: fewer launches than the 1024 that a queue holds
 
 
 @dataclass(frozen=True)
 class Machine:
-    """gemm_peak in operations/s by precision, bandwidth in bytes/s, read and written; versions are text."""
+    """A GPU, its measured speed, and the software.
+
+    gpu: its name.
+    memory: bytes.
+    gemm_peak: {precision: floating-point operations/s} in matrix products.
+    bandwidth: bytes/s, read and written.
+    driver, python, numpy, cupy, torch: versions, as text; torch None without it.
+    date: of the measurement, YYYY-MM-DD.
+    """
 
     gpu: str
     memory: int
@@ -48,32 +56,40 @@ class Machine:
 
     @property
     def title(self):
+        """A short name for headings."""
         return self.gpu
 
     @property
     def place(self):
+        """The hardware, as a line of text."""
         return f"{self.gpu}, {self.memory / 2**30:.0f} GiB, {self.driver}"
 
     @property
     def measured(self):
+        """The measured speed, as a line of text."""
         peaks = ", ".join(f"{peak / 1e12:.1f} in {name}" for name, peak in self.gemm_peak.items())
         return f"TFLOP/s in matrix products: {peaks}; {self.bandwidth / 1e9:,.0f} GB/s copying memory, read and written"
 
     @property
     def software(self):
+        """The versions, as a line of text."""
         known = [f"Python {self.python}", f"NumPy {self.numpy}", f"CuPy {self.cupy}"]
         return ", ".join(known + ([f"torch {self.torch}"] if self.torch else []))
 
 
 class Gpu:
-    """The GPU that CuPy uses. UserError, in the backend's own sentence, where there is none.
+    """The GPU that CuPy uses, as the device of a benchmark.
 
-    precisions: of matrix products, each of which both sides are measured in. clock: time.perf_counter, but in tests.
+    thread_count: threads of the contenders on the host.
+    precisions: of matrix products; both libraries are measured in each.
+    clock: seconds, as time.perf_counter.
+
+    Raises UserError where there is no GPU.
     """
 
     backends, rivals = ("cupy",), ("torch-eager", "torch-channels-last")
     batch_sizes = {"alexnet": (128, 256, 1024)}
-    warm_ups = 10  # in which kernels are compiled, pools grow, and cuDNN tries its algorithms
+    warm_ups = 10  # while kernels are compiled, memory pools grow, and cuDNN tries its algorithms
 
     def __init__(self, thread_count, precisions=PRECISIONS, clock=time.perf_counter):
         with as_user_error():
@@ -86,16 +102,16 @@ class Gpu:
 
     @property
     def torch(self):
-        """The module, where a contender has loaded it."""
+        """The module torch if a contender has imported it, else None."""
         return sys.modules.get("torch")
 
     @property
     def out_of_memory(self):
-        """What is raised where the GPU's memory is not enough: CuPy's error is a MemoryError, torch has its own."""
+        """The exceptions for too little GPU memory: CuPy's is a MemoryError, torch has its own."""
         return (MemoryError, self.torch.cuda.OutOfMemoryError) if self.torch else MemoryError
 
     def use(self, precision):
-        """Have minialex and torch multiply, and convolve, in this precision from now on; its floors.Limits."""
+        """Set the precision of matrix products and convolutions in minialex and torch; returns its floors.Limits."""
         self.backend.set_matmul_precision(precision)
         if self.torch:
             rivals.use_tf32(precision == "tf32")
@@ -103,7 +119,12 @@ class Gpu:
         return self.limits
 
     def measure(self, quick):
-        """The Machine: medians of 5 products of large matrices in each precision and of 5 copies, taken in turn."""
+        """Measure the GPU: medians of 5 large matrix products in each precision and of 5 copies, taken in turn.
+
+        quick: use small matrices and arrays.
+
+        Returns a Machine.
+        """
         xp, side, size = self.cupy, 256 if quick else SIDE, (8 if quick else 1024) * MIB
         a, b = (xp.asarray(noise((1, side, side), seed)) for seed in (0, 1))
         product, source = xp.empty_like(a), xp.tile(xp.asarray(noise(MIB)), size // (4 * MIB))
@@ -133,15 +154,15 @@ class Gpu:
         return self.machine
 
     def clock(self):
-        """Seconds, when all that was queued is done."""
+        """Seconds by the host's clock, once all queued work is done."""
         self.cupy.cuda.runtime.deviceSynchronize()
         return self._clock()
 
     def seconds(self, run):
-        """Seconds of a run, the mean of many, as a user waits for them: with Python's work where the GPU waits for it.
+        """Seconds per call of run(), the mean of many, including Python's time wherever the GPU waits for it.
 
-        By the host's clock, the GPU synchronised at both ends and not between: a training step never waits for it
-        either, and while the GPU works on one, Python queues the next.
+        Measured by the host's clock with the GPU synchronised only at both ends: a training loop does not synchronise
+        either, and Python queues the next step while the GPU computes.
         """
         count = AT_LEAST
         while True:
@@ -154,10 +175,10 @@ class Gpu:
             count = math.ceil(count * min(100, 1.2 * LONG_ENOUGH / max(elapsed, 1e-9)))
 
     def seconds_alone(self, run):
-        """Seconds that the GPU needs for a run, the mean of QUEUED, without Python's: a layer's are often shorter.
+        """Seconds of GPU time per call of run(), the mean of QUEUED; without Python's time, which is often longer.
 
-        By events on the GPU. It is first given products of matrices to compute, for HELD_UP; when it comes to the
-        first event, all runs stand in the queue behind. Where they do not, as where a run waits for the GPU, gaps
+        Measured by events on the GPU. It first computes matrix products for HELD_UP seconds, so that all calls are
+        queued by the time it reaches the first event. Where they are not, as where run() waits for the GPU, gaps
         between its kernels are counted, as in `seconds`.
         """
         event = self.cupy.cuda.Event
@@ -171,13 +192,18 @@ class Gpu:
         return self.cupy.cuda.get_elapsed_time(begin, end) / 1e3 / QUEUED
 
     def hold_up(self):
-        """Queue work for HELD_UP seconds or longer."""
+        """Queue at least HELD_UP seconds of work."""
         a, product = (self.cupy.empty((1, SIDE, SIDE), np.float32) for _ in range(2))
         for _ in range(math.ceil(HELD_UP * self.limits.gemm_peak / (2 * SIDE**3))):
             self.backend.launch.gemm(a, a, product)
 
     def memory(self, contender, workload, batch_size):
-        """MiB of two training steps, from empty pools: "peak_mib" in arrays at most, "pool_mib" taken from the GPU."""
+        """The GPU memory of two training steps, from empty pools.
+
+        contender, workload, batch_size: what trains.
+
+        Returns {"peak_mib": largest total of arrays, "pool_mib": taken from the GPU}, in MiB.
+        """
         self.free()
         measured = self._of_torch if contender.name in rivals.RIVALS else self._of_cupy
 
@@ -202,7 +228,7 @@ class Gpu:
 
         with Watch():
             train()
-        return peak, pool.total_bytes()  # which only grows
+        return peak, pool.total_bytes()  # the pool only grows
 
     def _of_torch(self, train):
         cuda = self.torch.cuda
@@ -211,7 +237,7 @@ class Gpu:
         return cuda.max_memory_allocated(), cuda.max_memory_reserved()
 
     def free(self):
-        """Give back what either library's pool keeps, which the other cannot use."""
+        """Return both libraries' cached memory to the GPU, since neither can use the other's."""
         gc.collect()
         self.cupy.get_default_memory_pool().free_all_blocks()
         if self.torch:

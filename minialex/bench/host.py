@@ -1,4 +1,4 @@
-"""The processor as the device of a bench: who runs on it, how long a run takes, how much memory training needs."""
+"""Benchmarking on the CPU: its contenders, timing, and memory use."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from . import contenders, machine, memory
 from .rivals import RIVALS
 from .workloads import WORKLOADS
 
-PAUSE = 0.3  # s between contenders: idle threads of BLAS go on looking for work, on the cores, for more than 0.05
-LONG_ENOUGH = 0.4  # s: what is over sooner is repeated, and divided
+PAUSE = 0.3  # s between contenders: idle BLAS threads keep spinning on the cores for more than 0.05
+LONG_ENOUGH = 0.4  # s: shorter runs are repeated, and the time is divided
 
 
 class Host:
-    """clock, sleep: time.perf_counter and time.sleep, unless a test has its own."""
+    """The CPU as the device of a benchmark.
 
-    # the emulator is there to be stepped through, and times on a GPU are no rivals of times on a processor
+    thread_count: threads of every contender.
+    clock, sleep: as time.perf_counter and time.sleep.
+    """
+
+    # the emulator is for debugging, and times on a GPU are not comparable with those on a CPU
     backends = tuple(name for name in backends.available() if name not in ("cupy", "emulator"))
     rivals, precisions, warm_ups, out_of_memory = RIVALS, (None,), 1, ()
     batch_sizes = {name: workload.batch_sizes for name, workload in WORKLOADS.items()}
@@ -29,16 +33,16 @@ class Host:
         return contenders.make(name, self.thread_count)
 
     def measure(self, quick):
-        """The machine.Machine; quick: a small one's worth of work."""
+        """Measure the machine.Machine; quick: with small matrices and arrays."""
         self.machine = machine.measure(side=256, megabytes=8) if quick else machine.measure()
         return self.machine
 
     def use(self, precision):
-        """There is one precision of matrix products; the machine that floors are computed for."""
+        """The measured machine, for the floors; precision: ignored, the CPU has only one."""
         return self.machine
 
     def seconds(self, run):
-        """Seconds of a run: the mean of as many as fill LONG_ENOUGH."""
+        """Seconds per call of run(), the mean of as many as fill LONG_ENOUGH."""
         threads.release()  # minialex's kernels keep NumPy's BLAS to one thread
         self.sleep(PAUSE)
         start, count, elapsed = self.clock(), 0, 0.0
@@ -50,8 +54,8 @@ class Host:
     seconds_alone = seconds
 
     def memory(self, contender, workload, batch_size):
-        """MiB of two training steps; see memory.in_a_child."""
+        """The memory of two training steps by a contender; see memory.in_a_child."""
         return memory.in_a_child(contender.name, workload.name, batch_size, self.thread_count)
 
     def free(self):
-        """Nobody keeps memory from the others here."""
+        """Nothing to do on the CPU."""

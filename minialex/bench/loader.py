@@ -1,6 +1,6 @@
-"""Whether pictures come as fast as the network takes them: images a second of the loader, and of a training step.
+"""Whether the data loader keeps up with the network: images per second of the loader and of a training step.
 
-The loader alone reads a part of a folder again and again, which the system then has in memory: a slow disk is slower.
+The loader reads the same part of a folder again and again, which the system then caches: a slow disk will be slower.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ WORKLOAD = WORKLOADS["alexnet"]
 
 
 class LoaderBench:
-    """Measures the pictures below `root` and the networks of `contenders` on `device`; see measure.Bench for the rest.
+    """Times the data loader on a folder of images, and AlexNet's training step.
 
-    Loaders are timed with 1, 2, 4 ... threads up to `threads`, which decode and also prepare batches; pictures: how
-    many of those below root an epoch has. ValueError, OSError for what is wrong with the folder. On a GPU the network
-    computes in the first precision asked for.
+    root: the folder, of image files or packed.
+    contenders: a list of ours.Minialex.
+    device: a host.Host or gpu.Gpu; on a GPU, the first of its precisions is used.
+    batch_size: images per batch.
+    threads: the loader is timed with 1, 2, 4 ... and this many threads, for decoding and for preparing batches.
+    repeat: rounds, whose median counts.
+    pictures: images in an epoch, taken evenly from the folder.
+    watch: watch(text) is called before each run with its name.
     """
 
     def __init__(self, root, contenders, device, batch_size, threads, repeat, pictures, watch):
@@ -34,7 +39,12 @@ class LoaderBench:
         self.host, self.watch = Host(threads), watch
 
     def measure(self):
-        """A dict: "loaders" and "networks", rows with their images_per_second, the median of several runs."""
+        """Measure both.
+
+        Returns a dict with two lists of rows, "loaders" and "networks"; each row has its images_per_second, the median
+        of all rounds.
+        Raises ValueError or OSError for a folder that cannot be read.
+        """
         with tempfile.TemporaryDirectory(prefix="minialex-bench-") as temporary:
             runs = {
                 (source, count): self._epoch(dataset, count)
@@ -63,7 +73,7 @@ class LoaderBench:
         }
 
     def _sources(self, temporary):
-        """{"files", "packed": {threads: data set}} of the same pictures; of a folder packed already only that."""
+        """{"files": {threads: data set}, "packed": ...} of the same images; only "packed" of a packed folder."""
         if (self.root / packed.INDEX).is_file():
             index = packed.read_index(self.root)
             chosen = spread(index["splits"]["train"]["pictures"], self.pictures)
@@ -79,7 +89,7 @@ class LoaderBench:
         return {"files": decoded, "packed": dict.fromkeys(self.counts, dataset)}
 
     def _epoch(self, dataset, count):
-        """A function that loads all pictures once, cropped, flipped, the mean image subtracted."""
+        """A function that loads all images once, cropped, flipped, the mean image subtracted."""
         pipeline = Pipeline(Normalize.mean_image(dataset), WORKLOAD.size)
         loader = Loader(dataset, self.batch_size, pipeline.training_transforms(flip=True), shuffle=True, workers=count)
 
@@ -95,19 +105,19 @@ class LoaderBench:
 
 
 def thread_counts(most):
-    """1, 2, 4 ... and `most` itself."""
+    """The powers of two up to `most`, and `most` itself, in order."""
     return sorted({2**i for i in range(most.bit_length())} | {most})
 
 
 def text(result):
-    """The tables, and which of the two is the bottleneck."""
-    loaders = [["pictures from", "threads", "images/s"]]
+    """The tables and verdicts for what LoaderBench.measure returns."""
+    loaders = [["images from", "threads", "images/s"]]
     loaders += [[row["source"], str(row["threads"]), _rate(row)] for row in result["loaders"]]
     networks = [["training step", "images/s"], *([row["contender"], _rate(row)] for row in result["networks"])]
     shape = f"crops of {WORKLOAD.size} from {folder.SIZE} pixels, flips, mean image"
     return "\n".join(
         [
-            f"loader alone, {result['pictures']:,} pictures in batches of {result['batch_size']}: {shape}",
+            f"loader alone, {result['pictures']:,} images in batches of {result['batch_size']}: {shape}",
             report.table(loaders),
             f"{result['network']} alone, batches of {result['batch_size']}",
             report.table(networks),
@@ -117,7 +127,10 @@ def text(result):
 
 
 def verdicts(result):
-    """A sentence for each source of pictures: whether it keeps up with the fastest network."""
+    """Yield a sentence for each source of images: whether it keeps up with the fastest network.
+
+    result: what LoaderBench.measure returns.
+    """
     network = max(result["networks"], key=lambda row: row["images_per_second"])
     for source in dict.fromkeys(row["source"] for row in result["loaders"]):
         rows = [row for row in result["loaders"] if row["source"] == source]
@@ -127,10 +140,10 @@ def verdicts(result):
             first = min(enough, key=lambda row: row["threads"])
             count = "1 thread loads" if first["threads"] == 1 else f"{first['threads']} threads load"
             times = first["images_per_second"] / network["images_per_second"]
-            yield f"{source}: the network is the bottleneck; {count} {times:.1f} x what {network['contender']} takes"
+            yield f"{source}: the network is the bottleneck; {count} {times:.1f} x what {network['contender']} consumes"
         else:
-            share = 100 * best["images_per_second"] / network["images_per_second"]
-            yield f"{source}: the loader is the bottleneck; it loads {share:.0f} % of what {network['contender']} takes"
+            share = f"{100 * best['images_per_second'] / network['images_per_second']:.0f} %"
+            yield f"{source}: the loader is the bottleneck; it loads {share} of what {network['contender']} consumes"
 
 
 def _rate(row):

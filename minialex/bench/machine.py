@@ -1,4 +1,4 @@
-"""The machine: what it is, its peak in matrix products, and how fast it moves memory."""
+"""The machine: its hardware and software, its peak in matrix products, and its memory bandwidth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ _RUNS = 10
 
 @dataclass(frozen=True)
 class Machine:
-    """gemm_peak in operations/s, bandwidth in bytes/s, both measured with `threads` threads; versions are text."""
+    """A CPU, its measured speed, and the software.
+
+    cpu: its name.
+    cores: those that this process may use.
+    threads: those that the speed was measured with.
+    gemm_peak: floating-point operations/s in float32 matrix products.
+    bandwidth: bytes/s, read and written.
+    python, numpy, blas, numba, torch: versions, as text; None for what is not installed.
+    date: of the measurement, YYYY-MM-DD.
+    """
 
     cpu: str
     cores: int
@@ -34,28 +43,37 @@ class Machine:
 
     @property
     def title(self):
+        """A short name for headings."""
         return f"{self.threads} thread{'s' if self.threads > 1 else ''} of {self.cpu}"
 
     @property
     def place(self):
-        """What it is, for a person."""
+        """The hardware, as a line of text."""
         cores, counted = ("s" if count > 1 else "" for count in (self.cores, self.threads))
         return f"{self.cpu}, {self.cores} core{cores}, {self.threads} thread{counted}"
 
     @property
     def measured(self):
+        """The measured speed, as a line of text."""
         peak = f"{self.gemm_peak / 1e9:.1f} GFLOP/s in float32 matrix products"
         return f"{peak}, {self.bandwidth / 1e9:.1f} GB/s copying memory"
 
     @property
     def software(self):
+        """The versions, as a line of text."""
         known = [f"Python {self.python}", f"NumPy {self.numpy} ({self.blas})"]
         optional = (("numba", self.numba), ("torch", self.torch))
         return ", ".join(known + [f"{name} {version}" for name, version in optional if version])
 
 
 def measure(side=1536, megabytes=256):
-    """The Machine, at the number of threads that is set now. side: of the matrices; megabytes: of the array copied."""
+    """Measure the machine with the current number of threads.
+
+    side: rows and columns of the matrices that are multiplied.
+    megabytes: size of the array that is copied, in MiB.
+
+    Returns a Machine.
+    """
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return Machine(
         cpu=_cpu_name(),
@@ -73,14 +91,14 @@ def measure(side=1536, megabytes=256):
 
 
 def _gemm_peak(side):
-    """Operations a second of the fastest of several products of square float32 matrices."""
+    """Operations per second of the fastest of several products of square float32 matrices."""
     a, b = noise((2, side, side))
     out = np.empty_like(a)
     return 2 * side**3 / _fastest(lambda: np.matmul(a, b, out=out))
 
 
 def _bandwidth(size):
-    """Bytes read and written a second while an array far larger than the cache is copied, each thread a part of it."""
+    """Bytes read and written per second while all threads copy an array far larger than the cache."""
     source, target = np.ones(size, np.uint8), np.zeros(size, np.uint8)
     count = threads.count()
     parts = [*zip(np.array_split(target, count), np.array_split(source, count))]

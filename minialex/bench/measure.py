@@ -1,4 +1,4 @@
-"""Taking times: every contender in turn, several rounds, the median."""
+"""Timing: all contenders in turn, several rounds, the median."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from .contenders import reason
 
 
 def interleave(runs, repeat, seconds, warm_ups=1, watch=lambda name: None):
-    """The seconds of {name: function} taken in turn, after runs of each that do not count: {name: [seconds]}.
+    """Time several functions in turn, so that other load or a hot CPU affects all of them equally.
 
-    seconds(run) times one; watch(name) is called before each. A neighbour on the machine, or a processor that grows
-    hot, so hits all alike.
+    runs: {name: function without arguments}.
+    repeat: rounds.
+    seconds: seconds(run) times one function.
+    warm_ups: calls of each function before the first round.
+    watch: watch(name) is called before each run.
+
+    Returns {name: [seconds in each round]}.
     """
     for name, run in runs.items():
         watch(name)
@@ -27,15 +32,19 @@ def interleave(runs, repeat, seconds, warm_ups=1, watch=lambda name: None):
 
 
 def medians(seconds):
-    """{name: median} of {name: [seconds]}."""
+    """{name: median} from {name: [seconds]}."""
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 class Bench:
-    """Measures workloads with contenders (ours.Minialex, rivals.Torch) on a device (host.Host, gpu.Gpu).
+    """Measures workloads with several contenders on one device.
 
-    precision: of matrix products, one of the device's. say(line): where a contender that does not work is reported.
-    watch(text): told before each run what it is.
+    contenders: a list of ours.Minialex and rivals.Torch.
+    device: a host.Host or gpu.Gpu.
+    precision: of matrix products, one of device.precisions.
+    repeat: rounds, whose median counts.
+    say: say(line) reports a contender that is left out.
+    watch: watch(text) is called before each run with its name.
     """
 
     def __init__(self, contenders, device, precision, repeat, say, watch):
@@ -43,9 +52,15 @@ class Bench:
         self.limits, self.repeat, self.say, self.watch = device.use(precision), repeat, say, watch
 
     def network(self, workload, batch_size):
-        """A network's training step and forward pass by every contender: a dict, its "rows" by pass and contender."""
+        """Measure the training step and the forward pass of a network, and the memory of training.
+
+        workload: a workloads.Workload.
+        batch_size: images per batch.
+
+        Returns a dict whose "rows" are dicts, one for each pass and contender.
+        """
         parameters, costs = _costs(workload, batch_size)
-        rows = self._times(workload, batch_size, costs)  # whose networks are gone before their memory is needed
+        rows = self._times(workload, batch_size, costs)  # frees its networks before memory is measured
         by_name = {contender.name: contender for contender in self.contenders}
         for row in rows:
             if row["pass"] == "training step":
@@ -65,7 +80,7 @@ class Bench:
         ]
 
     def _networks(self, workload, batch_size):
-        """{name: network} of the contenders; torch.compile, which needs a compiler, is left out where it fails."""
+        """{name: network} of the contenders; torch.compile, which needs a C++ compiler, is left out where it fails."""
         networks = {}
         for contender in self.contenders:
             self.watch(f"preparing: {contender.name}")
@@ -103,7 +118,13 @@ class Bench:
         return interleave(runs, self.repeat, seconds, self.device.warm_ups, lambda name: self.watch(f"{what}: {name}"))
 
     def layers(self, workload, batch_size):
-        """Forward and backward of each layer alone, then the loss and the update: a list of dicts."""
+        """Measure forward and backward of each layer alone, then the loss and the optimizer step.
+
+        workload: a workloads.Workload.
+        batch_size: images per batch.
+
+        Returns a list of dicts, one per layer.
+        """
         sides = [c for c in self.contenders if c.name not in ("torch-channels-last", "torch-compile")]
         models = {c.name: c.model(workload) for c in sides}
         model, rows = workload.build(), []
@@ -137,7 +158,7 @@ class Bench:
 
 
 def _costs(workload, batch_size):
-    """The number of parameters, and the Costs of what a training step and a forward pass consist of."""
+    """(number of parameters, {pass: Costs of its operations}) of a network."""
     model = workload.build()
     layers = workloads.layers(model, workload, batch_size)
     step = [floors.of_layer(layer, training=True) for layer in layers]
@@ -147,5 +168,5 @@ def _costs(workload, batch_size):
 
 
 def _times_torch(seconds, name):
-    """How many times as fast as eager torch; None without it."""
+    """The speed relative to eager torch; None without it."""
     return seconds["torch-eager"] / seconds[name] if "torch-eager" in seconds else None

@@ -1,4 +1,4 @@
-"""How much memory training takes, each contender in a process of its own."""
+"""Peak memory of training, measured in a separate process for each contender."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ MIB = 2**20
 
 
 def in_a_child(name, workload, batch_size, thread_count):
-    """Two training steps in a new process, in MiB: "start_mib" after the imports, "peak_mib" at the most.
+    """Measure the memory of two training steps in a new process.
 
-    Both are None where the process died, as it does when there is not enough memory.
+    name: of the contender.
+    workload: name of the workload.
+    batch_size: images per batch.
+    thread_count: threads of the contender.
+
+    Returns {"start_mib": after the imports, "peak_mib": at most}, in MiB; both None where the process was killed, as
+    it is without enough memory.
     """
     spawn = multiprocessing.get_context("spawn")  # a forked process would start with the parent's memory
     try:
@@ -39,14 +45,14 @@ def _of_training(name, workload, batch_size, thread_count):
 
 
 def _peak():
-    """The most bytes that this process has had in memory so far.
+    """The peak resident memory of this process, in bytes.
 
-    Linux's ru_maxrss will not do: a new program inherits it from the process that started it.
+    Linux's ru_maxrss is of no use here: a new program inherits it from the process that started it.
     """
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
-    import resource  # not there on Windows
+    import resource  # not available on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,4 +1,4 @@
-"""minialex as a contender: its work on one backend, as functions without arguments that a clock can be held to."""
+"""minialex as a contender: its work on one backend, as functions without arguments to be timed."""
 
 from __future__ import annotations
 
@@ -9,24 +9,34 @@ from .workloads import RECIPE
 
 
 class Minialex:
-    """A backend by its name. Whatever the backend cannot be made for is raised: ImportError, OSError, ValueError."""
+    """minialex on one backend.
+
+    name: of the backend.
+
+    Raises ImportError, OSError or ValueError where the backend does not run here.
+    """
 
     def __init__(self, name):
         self.name, self.backend = name, backends.get_backend(name)
 
     def model(self, workload):
-        """The network on this backend."""
+        """The workload's network on this backend."""
         return workload.build().to(self.backend)
 
     def network(self, workload, batch_size):
-        """The network with its optimiser and a batch: `.step()` and `.forward()`."""
+        """The workload's network with an optimiser and a batch, to be run by `.step()` and `.forward()`."""
         return Network(self.model(workload), self.backend, workload.batch(batch_size))
 
     def layer(self, model, layer, images, cotangent):
-        """Forward and backward of one layer of `model` alone."""
+        """A function that runs forward and backward of one layer.
+
+        model: what `model` returned.
+        layer: a workloads.Layer.
+        images, cotangent: NumPy arrays, the layer's input and the gradient of its output.
+        """
         module = dict(model.named_children())[layer.name]
         if isinstance(module, nn.ReLU):
-            module = nn.ReLU()  # not in place: an input that is nobody's result may not be overwritten
+            module = nn.ReLU()  # not in place: a leaf may not be overwritten
         x, gy = self._tensor(images, requires_grad=not layer.first), self.backend.asarray(cotangent)
 
         def run():
@@ -37,7 +47,7 @@ class Minialex:
         return run
 
     def loss(self, logits, labels):
-        """Softmax, cross-entropy and their gradient."""
+        """A function that runs cross-entropy, forward and backward. logits: (N, C); labels: (N,)."""
         x = self._tensor(logits, requires_grad=True)
 
         def run():
@@ -47,7 +57,7 @@ class Minialex:
         return run
 
     def update(self, model):
-        """The optimiser's step on all parameters."""
+        """A function that runs one optimiser step on all parameters of `model`."""
         for p in model.parameters():
             p.grad = self.backend.xp.full_like(p.data, 1e-3)
         return make_optimizer(model, RECIPE).step
@@ -57,7 +67,12 @@ class Minialex:
 
 
 class Network:
-    """A network in training, with its optimiser and one batch."""
+    """A network in training, with its optimiser and one batch.
+
+    model: a Module on the backend.
+    backend: a Backend.
+    batch: (images, labels), NumPy arrays.
+    """
 
     def __init__(self, model, backend, batch):
         self.model, self.optimizer = model, make_optimizer(model, RECIPE)
@@ -67,10 +82,10 @@ class Network:
         """Forward, loss, backward, update."""
         functional.cross_entropy(self.model(self.images), self.labels).backward()
         self.optimizer.step()
-        self.optimizer.zero_grad()  # at the end: while the others have their turn no gradients are held
+        self.optimizer.zero_grad()  # at the end, so that no gradients are held while other contenders run
 
     def forward(self):
-        """The logits, as in evaluation."""
+        """Forward pass in evaluation mode."""
         self.model.eval()
         with no_grad():
             self.model(self.images)

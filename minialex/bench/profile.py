@@ -1,4 +1,4 @@
-"""Where a training step's time goes, by operation."""
+"""A profile of one training step, by operation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from .. import functional
 
 
 def of_step(network, clock):
-    """The operations of one training step of an ours.Network, the slowest first, as dicts; clock() in seconds.
+    """Time the operations of one training step, forward and, on the tape, backward.
 
-    "forward", "backward", "seconds" (both), "share" of the step, "calls". Backward is timed on the tape, where each
-    operation has left a Node. The optimiser's "update" and "the rest" have only their seconds.
+    network: an ours.Network.
+    clock: clock() returns seconds.
+
+    Returns dicts, the slowest operation first: "operation", "forward", "backward" and "seconds" (both together, s),
+    "calls", and "share" of the step from 0 to 1. "update" (the optimiser) and "the rest" have no forward and backward.
     """
     rows: dict = {}
     begin = clock()

@@ -1,4 +1,4 @@
-"""The measurements as text to read and as JSON to keep."""
+"""Reports of the measurements, as text tables and as JSON."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from ..support import files
 from ..support.text import aligned
 
 FLOOR = """\
-floor: each layer's multiplications at the machine's GEMM peak, or its arrays once through memory at the bandwidth,
-whichever takes longer, all layers added up; "computing" is the share of those where it is the multiplications.
-Convolution by Winograd does fewer of them than are counted here, and what stays in the cache needs no bandwidth:
-both may go below. GFLOP/s counts what the direct algorithm would do. MiB: """
+floor: the time of each layer's multiplications at the machine's GEMM peak, or of moving its arrays once at the
+measured bandwidth, whichever is longer, summed over the layers; "computing" is the share of compute-bound layers in it.
+Winograd convolution needs fewer multiplications than are counted here, and cached arrays need no bandwidth: both can
+be faster than the floor. GFLOP/s counts the operations of the direct algorithm. MiB: """
 OF_COPY = """\
-Times by the GPU's clock, without Python's. "of copy": the floor's bytes in a second, beside those that copying moves;
-for layers without weights."""
-ON_HOST = """the most memory of a process that does
-nothing but two training steps, and what it had after its imports."""
-ON_GPU = """the most that the arrays of
-two training steps fill, and what the library's pool took from the GPU for them. A step's time has Python's in it."""
+Times are GPU time, without Python's. "of copy": bytes per second of the floor's traffic, relative to a copy; for layers
+without weights."""
+ON_HOST = """memory of a process after its
+imports (start), and at most while it does two training steps (peak)."""
+ON_GPU = """largest total of the arrays of two
+training steps (peak), and memory that the library's pool took from the GPU (pool). A step's time includes Python's."""
 
 
 def header(machine, contenders, repeat):
-    """What runs where, a line a subject."""
+    """The machine and the contenders, one line per topic.
+
+    machine: a machine.Machine or gpu.Machine.
+    contenders: their names.
+    repeat: rounds.
+    """
     rounds = "one run of each" if repeat == 1 else f"medians of {repeat}, the contenders in turn"
     return f"""\
 minialex {__version__}, {machine.date}
@@ -35,7 +40,7 @@ minialex {__version__}, {machine.date}
 
 
 def network(result):
-    """The table of a network: training step, then forward pass."""
+    """The table of a network, training step then forward pass, for what Bench.network returns."""
     lines, on_gpu = [], "precision" in result
     unit, scale = ("ms", 1e3) if on_gpu else ("s", 1)
     memory = ("peak_mib", "pool_mib") if on_gpu else ("start_mib", "peak_mib")
@@ -62,7 +67,7 @@ def network(result):
 
 
 def layers(result):
-    """The table of a network's layers, in milliseconds, with their sum."""
+    """The table of a network's layers, in milliseconds, with their sum. result: its "layers" are Bench.layers'."""
     rows, contenders = result["layers"], [*result["layers"][0]["seconds"]]
     compared = [c for c in contenders if c != "torch-eager" and "torch-eager" in contenders]
     total = {
@@ -90,7 +95,7 @@ def layers(result):
 
 
 def profiles(result):
-    """A table for each backend: one training step by operation."""
+    """A table for each backend, one training step by operation. result["profile"]: {backend: profile.of_step's}."""
     blocks = []
     for backend, rows in result["profile"].items():
         lines = [["operation", "calls", "forward s", "backward s", "seconds", "share"]]
@@ -103,13 +108,13 @@ def profiles(result):
 
 
 def title(result):
-    """The network, its batch and, on a GPU, the precision of its matrix products."""
+    """The network, its batch size and, on a GPU, the precision of matrix products, for what Bench.network returns."""
     precision = f", {result['precision']}" if "precision" in result else ""
     return f"{result['network']}, batches of {result['batch_size']}{precision}"
 
 
 def table(lines):
-    """Rows of texts in columns, the first to the left, the others to the right."""
+    """Rows of texts as aligned columns, the first flush left, the others flush right."""
     return aligned(lines, indent="  ")
 
 
@@ -122,6 +127,12 @@ def _optional(value, form):
 
 
 def write_json(path, machine, repeat, **measured):
-    """Everything measured so far, times in seconds, into the file `path`."""
+    """Write all measurements so far to a JSON file, times in seconds.
+
+    path: the file.
+    machine: a machine.Machine or gpu.Machine.
+    repeat: rounds.
+    measured: further entries, networks=[...] or loader={...}.
+    """
     document = {"minialex": __version__, "machine": dataclasses.asdict(machine), "repeat": repeat, **measured}
     files.write_text(path, json.dumps(document, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""torch as a contender, where it is installed: the same networks, made of torch's own layers."""
+"""torch as a contender, where it is installed: the same networks, built from torch's own layers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ RIVALS = ("torch-eager", "torch-channels-last", "torch-compile")
 
 
 class Torch:
-    """torch in one of three ways: as it comes; channels last with fused SGD; compiled, with fused SGD too.
+    """torch in one of three modes.
 
-    device: "cpu" or "cuda", where cuDNN tries its algorithms and takes the fastest. ImportError where torch is not
-    installed, OSError where it cannot be loaded, RuntimeError where it has no such device.
+    name: "torch-eager"; "torch-channels-last", with fused SGD; or "torch-compile", with fused SGD.
+    threads: of torch.
+    device: "cpu" or "cuda", where cuDNN tries its algorithms and takes the fastest.
+
+    Raises ImportError where torch is not installed, OSError where it cannot be loaded, RuntimeError without the device.
     """
 
     def __init__(self, name, threads, device="cpu"):
@@ -28,23 +31,28 @@ class Torch:
         self.name, self.device = name, device
 
     def model(self, workload):
-        """The network's twin."""
+        """The workload's network in torch, on the device."""
         return twin(workload.build()).to(self.device)
 
     def network(self, workload, batch_size):
-        """The twin with its optimiser and a batch: `.step()` and `.forward()`."""
+        """The workload's network with an optimiser and a batch, to be run by `.step()` and `.forward()`."""
         import torch
 
         images, labels = (torch.from_numpy(array).to(self.device) for array in workload.batch(batch_size))
         return Network(self.name, self.model(workload), images, labels)
 
     def layer(self, model, layer, images, cotangent):
-        """Forward and backward of one layer of `model` alone."""
+        """A function that runs forward and backward of one layer.
+
+        model: what `model` returned.
+        layer: a workloads.Layer.
+        images, cotangent: NumPy arrays, the layer's input and the gradient of its output.
+        """
         import torch
 
         module = model.get_submodule(layer.name)
         if isinstance(module, torch.nn.ReLU):
-            module = torch.nn.ReLU()  # not in place: an input that is nobody's result may not be overwritten
+            module = torch.nn.ReLU()  # not in place: a leaf may not be overwritten
         x, gy = (torch.from_numpy(array).to(self.device) for array in (images, cotangent))
         x.requires_grad_(not layer.first)
 
@@ -56,7 +64,7 @@ class Torch:
         return run
 
     def loss(self, logits, labels):
-        """Softmax, cross-entropy and their gradient."""
+        """A function that runs cross-entropy, forward and backward. logits: (N, C); labels: (N,)."""
         import torch
 
         x, labels = (torch.from_numpy(array).to(self.device) for array in (logits, labels))
@@ -69,7 +77,7 @@ class Torch:
         return run
 
     def update(self, model):
-        """The optimiser's step on all parameters."""
+        """A function that runs one optimiser step on all parameters of `model`."""
         import torch
 
         for p in model.parameters():
@@ -78,7 +86,12 @@ class Torch:
 
 
 class Network:
-    """A network in training, with its optimiser and one batch."""
+    """A network in training, with its optimiser and one batch.
+
+    name: the mode, one of RIVALS.
+    model: a torch module.
+    images, labels: torch tensors on its device.
+    """
 
     def __init__(self, name, model, images, labels):
         import torch
@@ -99,7 +112,7 @@ class Network:
         self.optimizer.zero_grad()
 
     def forward(self):
-        """The logits, as in evaluation."""
+        """Forward pass in evaluation mode."""
         import torch
 
         self.model.eval()
@@ -109,14 +122,14 @@ class Network:
 
 
 def use_tf32(wanted):
-    """Whether products of matrices and convolutions on a GPU may round their factors to 10 bits of mantissa."""
+    """Set whether matrix products and convolutions on a GPU may round their factors to 10 bits of mantissa (TF32)."""
     import torch
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = wanted
 
 
 def versions():
-    """torch's version, and those of the libraries that it computes with on a GPU."""
+    """The versions of torch, CUDA and cuDNN, as text."""
     import torch
 
     return f"{torch.__version__} (CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()})"
@@ -130,9 +143,13 @@ def _sgd(model, name):
 
 
 def twin(model):
-    """A torch.nn.Sequential like a minialex Sequential, with copies of its weights. TypeError for an unknown layer.
+    """A torch.nn.Sequential with the layers of a minialex Sequential and copies of its weights.
 
-    Dropout is torch's own, with its own masks, which scales in training; all else computes the same.
+    Dropout is torch's, with other masks and scaled in training; all other layers compute the same.
+
+    model: a Sequential without nested ones.
+
+    Raises TypeError for a layer without a counterpart in torch.
     """
     import torch
 
@@ -182,7 +199,7 @@ def _layer(layer):
 
 
 def _convolution(layer):
-    """torch's convolution, after a layer that pads where the margins of minialex's are not the same on both sides."""
+    """torch's convolution, after a padding layer where the padding is not the same on both sides."""
     import torch
 
     if layer.padding == "same":

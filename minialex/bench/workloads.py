@@ -1,4 +1,4 @@
-"""What is timed: three networks, their batches, and their layers with the shapes that reach them."""
+"""The workloads that are timed: three networks, their batches, and their layers with input and output shapes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import models, nn
+from ..models.layout import layout
 from ..models.names import published_names
-from ..tensor import Tensor, no_grad
 
 RECIPE = models.PRESETS["alexnet"].recipe  # momentum 0.9, weight decay 0.0005: the optimiser of every network here
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A network, the side of its pictures in pixels, its classes and the batches it is timed with unless told."""
+    """A network to be timed.
+
+    name: of its preset.
+    build: build() makes it.
+    size: height and width of its images in pixels.
+    classes: how many.
+    batch_sizes: the defaults, in images per batch.
+    """
 
     name: str
     build: Callable[..., nn.Module]
@@ -25,18 +32,18 @@ class Workload:
     batch_sizes: tuple[int, ...]
 
     def batch(self, batch_size):
-        """Random pictures (N, 3, size, size) and labels (N), the same at every call."""
+        """Random images (N, 3, size, size) and labels (N,), the same at every call."""
         labels = np.random.default_rng(0).integers(0, self.classes, batch_size)
         return noise((batch_size, 3, self.size, self.size)), labels
 
 
 def noise(shape, seed=0):
-    """Normally distributed float32 numbers, the same at every call."""
+    """Normally distributed float32 numbers of a shape, the same at every call with the same seed."""
     return np.random.default_rng(seed).standard_normal(shape, np.float32)
 
 
 def flattened(model):
-    """A Sequential of all layers of nested ones, so that each can be timed: conv1, relu1, maxpool2d1, conv2, ..."""
+    """A flat Sequential of all layers of a model, so that each can be timed: conv1, relu1, maxpool2d1, conv2, ..."""
     published, layers, number = {its: name for name, its in published_names(model).items()}, {}, 0
     for name, layer in model.named_modules():
         if not isinstance(layer, nn.Sequential):
@@ -59,29 +66,42 @@ WORKLOADS = {
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of a network: its name, its module, and the shapes of its input and output, batch first.
+    """A layer of a network, for one batch.
 
-    first: whether the pictures are its input, which need no gradient.
+    name: in the network.
+    module: the layer.
+    input, output: shapes, batch first.
+    macs: multiply-accumulates of the weights, forward.
+    first: whether its input is the images, which need no gradient.
     """
 
     name: str
     module: nn.Module
     input: tuple[int, ...]
     output: tuple[int, ...]
+    macs: int
     first: bool
 
 
 def layers(model, workload, batch_size):
-    """The layers of a Sequential that move or compute anything, in order. One picture is sent through to see shapes."""
-    seen = []
-    x = Tensor(workload.batch(1)[0])
-    model.eval()
-    with no_grad():
-        for name, module in model.named_children():
-            y = module(x)
-            if not isinstance(module, nn.Flatten):  # a view: no work
-                shapes = [(batch_size, *t.shape[1:]) for t in (x, y)]
-                seen.append(Layer(name, module, shapes[0], shapes[1], first=not seen))
-            x = y
-    model.train()
-    return seen
+    """The layers of a network, in order, without Flatten, which is a view and costs nothing.
+
+    model: a Sequential.
+    workload: the Workload that it belongs to.
+    batch_size: images per batch.
+
+    Returns a list of Layer.
+    """
+    rows = layout(model, (3, workload.size, workload.size))
+    working = [row for row in rows if not isinstance(row.layer, nn.Flatten)]
+    return [
+        Layer(
+            row.name,
+            row.layer,
+            (batch_size, *row.input),
+            (batch_size, *row.output),
+            batch_size * row.macs,
+            first=row is working[0],
+        )
+        for row in working
+    ]

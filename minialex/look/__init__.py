@@ -1,4 +1,4 @@
-"""What goes on inside a trained network: `look.feature_maps(model, images)` and the others; plotting draws it."""
+"""Feature maps, input gradients and hidden activations of a trained network, and nearest neighbours among them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m minialex.look RUN ... WHAT ...`: figures of what a network has learned and of what goes on inside it."""
+"""`python -m minialex.look RUN ... WHAT ...`: figures of filters, feature maps, saliency, neighbours and the graph."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ..models.names import layers_called, published_names
 from ..nn import Conv2d
 from ..runs import trained
 from ..tensor import Tensor
-from . import hidden_layer, hidden_values, nearest
+from . import feature_maps, hidden_layer, hidden_values, input_gradient, nearest
 from .subject import Subject, read_metrics
 
 VIEWS = ("filters", "features", "gradient", "neighbours", "graph", "curves")
 
 DESCRIPTION = """\
-Look inside a trained network. RUN is the folder of a training run, whose best weights are taken, or a checkpoint.
-WHAT is any of:
+Draw what a trained network has learned. RUN is the folder of a training run, whose best weights are used, or a
+checkpoint. WHAT is one or more of:
 
-  filters     a convolution's weights as pictures, the paper's figure 3; the GPUs of a grouped network apart
-  features    the maps that every layer makes of a picture
-  gradient    the gradient of a class's logit on the pixels of pictures
-  neighbours  the training pictures nearest to others in the last hidden layer, the paper's figure 4
+  filters     the filters of a convolution, as in the paper's figure 3; one block per GPU for a grouped network
+  features    the feature maps of every layer for one image
+  gradient    saliency: the gradient of a class's logit with respect to the pixels
+  neighbours  the nearest training images by the activations of the last hidden layer, as in the paper's figure 4
   graph       the autograd graph of one training step
-  curves      loss and error over the epochs, of one run or several together
+  curves      loss and error over the epochs, of one run or of several in one figure
 
 Without WHAT: all of them for one RUN, curves for several."""
 
@@ -39,13 +39,13 @@ examples: python -m minialex.look runs/first
           python -m minialex.look runs/first neighbours --limit 2000 --out neighbours.svg
           python -m minialex.look runs/first runs/second curves"""
 
-FIRST = {"features": 1, "gradient": 6, "neighbours": 6}  # how many test pictures are taken where none were asked for
+FIRST = {"features": 1, "gradient": 6, "neighbours": 6}  # the first so many test images, without --picture
 NEAREST = 6
-MOST_TILES = 256  # of a layer behind the first, which may have 100,000
+MOST_TILES = 256  # of a layer after the first, which may have 100,000
 
 
 def main(argv=None):
-    """The command: draw the figures, and print where they are."""
+    """Run the command: draw the figures and print their paths. argv: the arguments, sys.argv's if None."""
     options = _parse(argv)
     runs, views = _runs_and_views(options.things)
     with cli.as_user_error():
@@ -64,41 +64,43 @@ def main(argv=None):
 
 
 def _runs_and_views(things):
-    """Which of the words are views, and which are runs; UserError for what does not go together."""
+    """Split the words into runs and views; UserError for a combination that cannot be drawn."""
     views = [view for view in VIEWS if view in things]
     runs = [thing for thing in things if thing not in VIEWS]
     if not runs:
-        raise cli.UserError("which RUN? Give the folder of a training run, or a checkpoint, as in: look runs/first")
+        raise cli.UserError("RUN is missing: give the folder of a training run or a checkpoint, as in: look runs/first")
     if not views:
         of_one = [view for view in VIEWS if view != "curves" or Path(runs[0]).is_dir()]  # a checkpoint has no curves
         views = of_one if len(runs) == 1 else ["curves"]
     if len(runs) > 1 and views != ["curves"]:
         alone = next(view for view in views if view != "curves")
-        raise cli.UserError(f"{alone} is of one network, got {len(runs)}: {', '.join(runs)}; curves are of several")
+        raise cli.UserError(
+            f"{alone} needs exactly one RUN, got {len(runs)}: {', '.join(runs)}; only curves takes more"
+        )
     return runs, views
 
 
 def _place(out, run, view, count):
-    """Where a figure goes: --out, or the folder `look` of the run, or beside the checkpoint."""
+    """The path of a figure: --out, or the folder `look` in the run's folder or beside the checkpoint."""
     if out is None:
         return (run if run.is_dir() else run.parent) / "look" / f"{view}.png"
     path = Path(out)
     if path.suffix.lower() not in (".png", ".svg"):
         return path / f"{view}.png"
     if count > 1:
-        raise cli.UserError(f"--out {out} is one file, but {count} figures are asked for: name a folder")
+        raise cli.UserError(f"--out {out} is one file, but {count} figures are to be drawn: give a folder")
     return path
 
 
 def _filters(subject, options, path):
-    from .. import plotting  # Matplotlib takes a second to import
+    from .. import plotting  # here, since Matplotlib takes a second to import
 
     model = subject.network.model
     name = layers_called(model, [options.layer or "conv1"])[0]
     modules = dict(model.named_modules())
     if not isinstance(modules[name], Conv2d):
         known = ", ".join(n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d))
-        raise ValueError(f"--layer {options.layer} is no convolution; these are: {known}")
+        raise ValueError(f"--layer {options.layer} is not a convolution; the convolutions are {known}")
     convolutions = [module for module in modules.values() if isinstance(module, Conv2d)]
     weight, first = modules[name].weight.numpy(), modules[name] is convolutions[0]
     if first and subject.network.pipeline.channel_order == "BGR":
@@ -114,11 +116,11 @@ def _features(subject, options, path):
 
     picture = _pictures(subject, options, "features")[0]
     image = picture.image[None]
-    name = subject.network.checkpoint.model
+    model, name = subject.network.model, subject.network.checkpoint.model
+    maps = feature_maps(model, subject.shown(image))
+    names = {its: published for published, its in published_names(model).items()}
     title = f"Feature maps of {name}: {picture.caption}" + (f", {picture.name}" if picture.name else "")
-    plotting.features(
-        subject.network.model, subject.shown(image)[0], path, picture=subject.cropped(image)[0], title=title
-    )
+    plotting.features(maps, path, names=names, picture=subject.cropped(image)[0], title=title)
 
 
 def _gradient(subject, options, path):
@@ -128,16 +130,14 @@ def _gradient(subject, options, path):
     images = np.stack([picture.image for picture in pictures])
     classes = subject.network.classes
     targets = None if options.target is None else [_class_number(options.target, classes)] * len(pictures)
-    of = "the likeliest class" if targets is None else classes[targets[0]]
+    of = "the predicted class" if targets is None else classes[targets[0]]
     plotting.saliency(
-        subject.network.model,
-        subject.shown(images),
+        *input_gradient(subject.network.model, subject.shown(images), targets),
         subject.cropped(images),
         path,
         classes=classes,
-        targets=targets,
         names=[picture.name for picture in pictures],
-        title=f"Gradient of the logit of {of} on the input",
+        title=f"Gradient of the logit of {of} with respect to the input",
     )
 
 
@@ -147,7 +147,7 @@ def _class_number(text, classes):
     if text.isdecimal() and int(text) < len(classes):
         return int(text)
     known = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
-    raise ValueError(f"--class {text}: there is no such class; give a name ({known}) or 0 to {len(classes) - 1}")
+    raise ValueError(f"--class {text}: no such class; give a name ({known}) or a number from 0 to {len(classes) - 1}")
 
 
 def _neighbours(subject, options, path):
@@ -157,13 +157,13 @@ def _neighbours(subject, options, path):
     pictures = _pictures(subject, options, "neighbours")
     queries = hidden_values(model, subject.shown(np.stack([picture.image for picture in pictures])))
     loader = data.Loader(train, options.batch_size, subject.network.pipeline.evaluation_transforms())
-    batches = tqdm(loader.epoch(), total=len(loader), desc="training pictures", disable=None, leave=False)
+    batches = tqdm(loader.epoch(), total=len(loader), desc="training images", disable=None, leave=False)
     indices, distances = nearest(queries, (hidden_values(model, images) for images, _ in batches), NEAREST)
     found = []
     for row in indices:
         images, labels = train.fetch(row)
         found.append([(image, train.classes[label]) for image, label in zip(images, labels)])
-    title = f"Nearest of {len(train):,} training pictures in {hidden_layer(model)[1]}"
+    title = f"Nearest of {len(train):,} training images in {hidden_layer(model)[1]}"
     shown = [(picture.image, picture.name) for picture in pictures]
     plotting.neighbours(shown, found, path, distances=distances, title=title)
 
@@ -174,9 +174,9 @@ def _graph(subject, options, path):
     model, size = subject.network.model, subject.network.pipeline.input_size
     channels = next(p.shape[1] for p in model.parameters() if p.ndim == 4)
     name = subject.network.checkpoint.model
-    model.train()  # as in a training step: dropout is part of it
+    model.train()  # as in a training step, with dropout
     loss = functional.cross_entropy(model(Tensor(np.zeros((2, channels, size, size), np.float32))), np.zeros(2, int))
-    plotting.graph(loss, path, names={"loss": loss}, model=model, title=f"One training step of {name}, 2 pictures")
+    plotting.graph(loss, path, names={"loss": loss}, model=model, title=f"One training step of {name}, 2 images")
     model.eval()
 
 
@@ -193,7 +193,7 @@ DRAWN = {"filters": _filters, "features": _features, "gradient": _gradient, "nei
 
 
 def _pictures(subject, options, view):
-    """The pictures asked for, or the first of the test."""
+    """The images of --picture, or the first of the test set."""
     wanted = options.picture or [str(n) for n in range(min(FIRST[view], len(subject.splits.test)))]
     return subject.pictures(wanted)
 
@@ -207,19 +207,21 @@ def _parse(argv):
     count = cli.whole_number(1)
     parser.usage = f"{parser.prog} RUN [RUN ...] [WHAT ...] [--OPTION VALUE ...]"
     option("things", "RUN", argparse.SUPPRESS, nargs="+")
-    option("--layer", "NAME", "of filters: which convolution, conv1, conv2, ... (default: conv1)")
-    which = "of features, gradient, neighbours: a file, or the number of a test picture; may be given several times"
-    firsts = ", ".join(f"{n} of {view}" for view, n in FIRST.items())
-    option("--picture", "P", f"{which}; features takes the first (default: the first, {firsts})", action="append")
-    option("--class", "C", "of gradient: a class by name or number (default: the likeliest)", dest="target")
-    run = "(default: as the run had it)"
+    option("--layer", "NAME", "for filters: the convolution, conv1, conv2, ... (default: conv1)")
+    which = "for features, gradient and neighbours: an image file or the number of a test image; repeatable"
+    firsts = ", ".join(f"{n} for {view}" for view, n in FIRST.items())
+    option(
+        "--picture", "P", f"{which}; features uses one only (default: the first test images, {firsts})", action="append"
+    )
+    option("--class", "C", "for gradient: a class by name or number (default: the predicted class)", dest="target")
+    run = "(default: the run's own)"
     option("--dataset", "NAME", f"{', '.join(data.DATASETS)} {run}", choices=tuple(data.DATASETS))
     option("--data-dir", "DIR", f"folder of data sets in files {run}", type=cli.folder)
-    option("--limit", "N", f"among how many training pictures neighbours are looked for {run}", type=count)
-    batch = "pictures that the network is shown at a time (default: %(default)s)"
+    option("--limit", "N", f"for neighbours: search at most N training images {run}", type=count)
+    batch = "images per batch (default: %(default)s)"
     option("--batch-size", "N", batch, type=count, default=100)
     cli.backend_option(parser)
-    where = "folder for figures, or the name of one, .png or .svg; a figure of that name is replaced"
+    where = "folder for the figures, or a .png or .svg file for one; existing files are replaced"
     option("--out", "PLACE", f"{where} (default: the folder look in RUN, or beside the checkpoint)", type=cli.folder)
     return parser.parse_args(argv)
 

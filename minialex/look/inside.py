@@ -1,4 +1,4 @@
-"""Numbers from inside a network, by forward hooks and by backward to its input; the network is left as it was."""
+"""Activations by forward hooks, and gradients with respect to the input; the model is left unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from ..tensor import Tensor, no_grad
 
 
 class Maps(NamedTuple):
-    """What a layer made: its name in the network, the layer, and its output (N, C, H, W)."""
+    """A layer's feature maps.
+
+    name: of the layer in the network.
+    layer: the Module.
+    maps: its output (N, C, H, W).
+    """
 
     name: str
     layer: Module
@@ -22,16 +27,19 @@ class Maps(NamedTuple):
 
 
 def feature_maps(model, images):
-    """Maps of every layer whose output has height and width, in the order in which they compute.
+    """The feature maps of every layer whose output is 4-D, in the order of computation.
 
-    images: float (N, C, H, W), as the network is shown them.
+    model: any Module; it runs in evaluation mode.
+    images: float (N, C, H, W), preprocessed.
+
+    Returns a list of Maps.
     """
     found = []
 
     def hook(name):
         def look(module, inputs, output):
             if output.ndim == 4:
-                found.append(Maps(name, module, np.array(output.numpy())))  # a copy: a ReLU may write over it
+                found.append(Maps(name, module, np.array(output.numpy())))  # a copy: an in-place ReLU may overwrite it
 
         return look
 
@@ -44,12 +52,17 @@ def feature_maps(model, images):
 
 
 def input_gradient(model, images, targets=None):
-    """How each logit changes with each pixel: (gradient (N, C, H, W), logits (N, K), targets (N,)).
+    """The gradient of one logit per image with respect to the image's pixels.
 
-    gradient_n = d logit[n, targets_n] / d images_n      Simonyan, Vedaldi, Zisserman 2013, section 3
+        gradient_n = d logit[n, targets_n] / d images_n
 
-    images: float (N, C, H, W), as the network is shown them. targets: a class for each; the likeliest where left out.
-    ValueError for a class that the network does not have. No gradient of a parameter is computed or changed.
+    model: a classifier; it runs in evaluation mode, and its parameters' gradients are neither computed nor changed.
+    images: float (N, C, H, W), preprocessed.
+    targets: a class index for each image; the predicted classes if None.
+
+    Returns (gradient (N, C, H, W), logits (N, K), targets (N,)).
+    Raises ValueError for a class that the network does not have.
+    Simonyan, Vedaldi, Zisserman 2013, section 3.
     """
     x = Tensor(images, requires_grad=True)
     learned = [p for p in model.parameters() if p.requires_grad]
@@ -61,15 +74,20 @@ def input_gradient(model, images, targets=None):
     values = logits.numpy()
     targets = values.argmax(1) if targets is None else np.asarray(targets)
     if targets.shape != values.shape[:1] or targets.min() < 0 or targets.max() >= values.shape[1]:
-        raise ValueError(f"targets are {len(values)} classes from 0 to {values.shape[1] - 1}, got {targets.tolist()}")
+        raise ValueError(
+            f"targets must be {len(values)} classes from 0 to {values.shape[1] - 1}, got {targets.tolist()}"
+        )
     logits.backward((np.arange(values.shape[1]) == targets[:, None]).astype(values.dtype))
     return x.backend.to_numpy(x.grad), values, targets
 
 
 def hidden_layer(model):
-    """The last fully connected layer, and what its inputs are called: "fc7", the layer with weights before it.
+    """The last fully connected layer, and the name of the layer with weights before it, e.g. "fc7".
 
-    ValueError for a network without a fully connected layer.
+    model: a classifier.
+
+    Returns (layer, name), the name being "its input" where there is no layer with weights before it.
+    Raises ValueError for a network without a fully connected layer.
     """
     modules = dict(model.named_modules())
     names = list(published_names(model).items())
@@ -80,9 +98,13 @@ def hidden_layer(model):
 
 
 def hidden_values(model, images):
-    """The last hidden layer's activities, what the last fully connected layer is given: (N, D).
+    """The activations of the last hidden layer, which are the input of the last fully connected layer.
 
-    images: float (N, C, H, W), as the network is shown them.
+    model: a classifier; it runs in evaluation mode.
+    images: float (N, C, H, W), preprocessed.
+
+    Returns (N, D).
+    Raises ValueError for a network without a fully connected layer.
     """
     layer, _ = hidden_layer(model)
     seen = []
@@ -93,10 +115,13 @@ def hidden_values(model, images):
 
 
 def nearest(queries, batches, count):
-    """Those nearest to each query by Euclidean distance: (indices (Q, count), distances (Q, count)), nearest first.
+    """The k nearest neighbours of each query by Euclidean distance, nearest first; ties go to the lower index.
 
-    queries: (Q, D); batches: an iterable of (n, D), numbered from 0 on through all of them. Of equals the first comes
-    first. Only the best so far are kept, so that any number of batches fits into memory. Fewer than `count`: all.
+    queries: (Q, D).
+    batches: an iterable of arrays (n, D), whose rows are numbered from 0 through all batches; only one is in memory.
+    count: k; all rows where there are fewer.
+
+    Returns (indices (Q, count), distances (Q, count)).
     """
     queries = np.asarray(queries, np.float64)
     indices, squares = np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0))

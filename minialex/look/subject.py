@@ -1,4 +1,4 @@
-"""What is looked at: a trained network, the data that it was trained on, and the pictures asked for."""
+"""The inputs of the look command: a trained network, its data, and the images to draw."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from ..runs.trained import Trained
 
 @dataclass(frozen=True)
 class Picture:
-    """caption: where it comes from; image: uint8 (C, H, W); name: of its class, None where nobody knows."""
+    """An image to draw.
+
+    caption: where it comes from.
+    image: its pixels, uint8 (C, H, W).
+    name: its true class, None if unknown.
+    """
 
     caption: str
     image: np.ndarray
@@ -24,9 +29,10 @@ class Picture:
 
 
 class Subject:
-    """A trained network with its data, which is loaded when it is first needed.
+    """A trained network with its data, which is loaded when first needed.
 
-    options: what takes the place of the run's own choices: dataset, and what data.load takes; None leaves them.
+    network: a runs.trained.Trained.
+    options: {"dataset", "data_dir", "limit": value}, which override the run's own; None keeps the run's.
     """
 
     def __init__(self, network: Trained, options):
@@ -34,17 +40,23 @@ class Subject:
 
     @cached_property
     def splits(self):
-        """The data that the network was trained on, unless told otherwise; ValueError where nobody says which."""
+        """The run's data set, or that of the options; raises ValueError where neither names one."""
         return self.network.splits(**self.options)[1]
 
     def pictures(self, wanted):
-        """A Picture for each of `wanted`: the number of a test picture, or a file. ValueError for one not there."""
+        """Load images.
+
+        wanted: for each image the number of a test image, or a file, as text.
+
+        Returns a list of Picture.
+        Raises ValueError for a number beyond the test set, OSError or ValueError for a file that cannot be read.
+        """
         return [self._test_picture(int(text)) if text.isdecimal() else self._file(text) for text in wanted]
 
     def _test_picture(self, number):
         test = self.splits.test
         if number >= len(test):
-            raise ValueError(f"there is no test picture {number}: they are numbered from 0 to {len(test) - 1}")
+            raise ValueError(f"there is no test picture {number}: test pictures are numbered from 0 to {len(test) - 1}")
         images, labels = test.fetch([number])
         return Picture(f"test picture {number}", images[0], test.classes[labels[0]])
 
@@ -52,18 +64,20 @@ class Subject:
         return Picture(Path(path).name, decode(path, self.network.resize), None)
 
     def shown(self, images):
-        """uint8 (N, C, H, W) as the network is shown them: float32 (N, C, size, size)."""
+        """Preprocess images, uint8 (N, C, H, W), for the network: float32 (N, C, size, size)."""
         return self.network.pipeline.views(images, 1)[0]
 
     def cropped(self, images):
-        """The pixels that the network is shown of pictures: uint8 (N, C, size, size)."""
+        """The part of images, uint8 (N, C, H, W), that the network sees: uint8 (N, C, size, size)."""
         return CenterCrop(self.network.pipeline.input_size)(np.asarray(images))
 
 
 def read_metrics(folder):
-    """The rows of a run's metrics.csv, numbers as numbers, empty cells left out.
+    """Read a run's metrics.csv: a dict of numbers for each epoch, without the empty cells.
 
-    FileNotFoundError for a folder without one, ValueError for a damaged one.
+    folder: of the training run.
+
+    Raises FileNotFoundError for a folder without the file, ValueError for a damaged file.
     """
     path = Path(folder) / "metrics.csv"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Every figure, drawn with one palette: `plotting.curves(history, path)` and the others write PNG files."""
+"""Figures of training runs and networks: `plotting.curves(history, path)` and the others write PNG or SVG files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network drawn: all layers as boxes and, for one of two groups, as the two towers of the paper's figure 2."""
+"""A diagram of a network: all layers as boxes; with two groups, also the two towers of the paper's figure 2."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ MARGIN, HEAD, BETWEEN = 16, 36, 24  # pixels
 
 
 def architecture(rows, path, *, title):
-    """Draw the rows of a network (models.layout) into a PNG or SVG file, by the suffix of `path`."""
+    """Draw a network's layers as boxes, and a network with two groups as two towers as well.
+
+    rows: a models.layout.Row for each layer.
+    path: the file to write, PNG or SVG by its suffix.
+    title: the heading.
+
+    Raises ValueError for a layer of an unknown kind.
+    """
     drawings = [layers3d(rows), *([towers(rows)] if are_two(rows) else [])]
     width = max(text_width(title, 10, "bold"), *(width for width, *_ in drawings)) + 2 * MARGIN
     height = HEAD + sum(height + BETWEEN for _, height, _ in drawings) - BETWEEN + MARGIN

@@ -1,4 +1,4 @@
-"""Pictures with their likeliest classes as bars: the left half of figure 4 of the 2012 paper."""
+"""Images with their most probable classes as bars: the left half of figure 4 of the 2012 paper."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from .style import INK, PALE, RIGHT, sheet_of, short, tint, write
 
 
 def bars(images, names, probabilities, classes, path, *, top=5, columns=4):
-    """Draw each picture with its name and, below it, a bar for each of its likeliest classes into a file.
+    """Draw each image with its name and, below it, a bar for each of its most probable classes.
 
-    images: uint8 (3, H, W) each; names: a text each; probabilities: (N, C).
+    images: uint8 (3, H, W) each.
+    names: a caption for each image.
+    probabilities: (N, C).
+    classes: the name of each class.
+    path: the file to write, PNG or SVG by its suffix.
+    top: bars below an image.
+    columns: images in a row, at most.
     """
     size, gap, margin, row, head = 200, 22, 16, 21, 24  # pixels
     top = min(top, len(classes))

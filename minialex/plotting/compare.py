@@ -1,4 +1,4 @@
-"""The curves of several runs in one figure."""
+"""Learning curves of several runs in one figure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ COLORS = (BLUE, VERMILION, "#009E73", PURPLE, "#E69F00", "#56B4E9", INK)  # Okab
 
 
 def compare(histories, path):
-    """Draw loss (left) and top-1 error (right) of several runs into the PNG (or SVG) file `path`, a colour a run.
+    """Draw the loss (left) and top-1 error (right) of several runs, one colour per run.
 
-    histories: {name: rows}, rows as in Trainer.history or metrics.csv. Whole lines are of the validation, dashed ones
-    of the training; a run without validation has the dashed ones alone. ValueError for no run, or one without an epoch,
-    or more runs than there are colours.
+    Solid lines are validation, dashed lines training; a run without validation has dashed lines only.
+
+    histories: {name: rows}, with the rows of Trainer.history or of metrics.csv.
+    path: the file to write, PNG or SVG by its suffix.
+
+    Raises ValueError for no runs, for more runs than there are colours, and for a run without a finished epoch.
     """
     if not 1 <= len(histories) <= len(COLORS):
-        raise ValueError(f"1 to {len(COLORS)} runs can be told apart in one figure, got {len(histories)}")
+        raise ValueError(f"one figure can compare 1 to {len(COLORS)} runs, got {len(histories)}")
     if empty := [name for name, rows in histories.items() if not rows]:
         raise ValueError(f"the run {empty[0]} has not finished an epoch")
     figure = Figure(figsize=(10, 4.2), dpi=DPI, layout="constrained")

@@ -1,4 +1,4 @@
-"""Loss and error over the epochs of a run."""
+"""Learning curves: loss and error over the epochs of a run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .style import DPI, GRID, INK, STYLE, TRAIN, VALIDATION, VALIDATION_TOP5, wr
 
 
 def curves(history, path):
-    """Draw loss (left) and error (right) of the rows of a run's `history` into the PNG file `path`.
+    """Draw the loss (left) and error (right) of a run, epoch by epoch; a circle marks the epoch saved as best.npz.
 
-    history: the rows of Trainer.history; those without validation show the training alone. The circle marks
-    the epoch that `best.npz` is of.
+    history: the rows of Trainer.history; without validation only the training curves are drawn.
+    path: the file to write, PNG or SVG by its suffix.
     """
     figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -48,7 +48,13 @@ def _panel(axes, title, epochs, lines, form):
 
 
 def draw_lines(axes, title, lines, last):
-    """Draw (color, line style, epochs, values) each; last: the last epoch of all."""
+    """Draw lines over the epochs into axes.
+
+    axes: Matplotlib's.
+    title: the heading.
+    lines: a (colour, line style, epochs, values) for each.
+    last: the last epoch of all lines, the right end of the axis.
+    """
     for color, style, epochs, values in lines:
         marker_size = 3 if len(epochs) < 40 else 0
         axes.plot(
@@ -72,7 +78,11 @@ def draw_lines(axes, title, lines, last):
 
 
 def name_ends(axes, names):
-    """Write (text, color, x, y) at the right ends of lines, pushed apart where these lie close together."""
+    """Label the right ends of lines, moving labels apart where they would overlap.
+
+    axes: Matplotlib's, with its limits set.
+    names: a (text, colour, x, y) for each line; x, y: its last point.
+    """
     names = sorted(names, key=lambda name: name[3])
     heights = spread([y for *_, y in names], [0.075 * axes.get_ylim()[1]] * len(names), 0)
     for (text, color, x, _), y in zip(names, heights):

@@ -1,4 +1,4 @@
-"""The health of every layer, epoch by epoch."""
+"""Activation, gradient and update statistics of every layer, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from .style import BLUE, DPI, INK, PALE, STYLE, WRONG, tint, write
 
 
 def diagnosis(history, path):
-    """Draw the figures that diagnose.measure took, layers down and epochs across, into the PNG file `path`.
+    """Draw the statistics of diagnose.measure as heat maps, one row per layer and one column per epoch.
 
-    history: rows of Trainer.history, of which those with `layers` are drawn. The last value of each layer stands behind
-    its row. Where there is a healthy range it is pale: blue is below it, orange above; white: no such figure.
+    The last value of each layer is written at the end of its row. A healthy range, where one is known, is pale: blue
+    is below it, orange above. White: the layer has no such statistic.
+
+    history: the rows of Trainer.history; those with `layers` are drawn.
+    path: the file to write, PNG or SVG by its suffix.
     """
     rows = [row for row in history if "layers" in row]
     names = [layer["layer"] for layer in rows[-1]["layers"]]
@@ -74,7 +77,7 @@ def diagnosis(history, path):
 
 
 def _decades(values):
-    """A logarithmic scale over the values, a decade long at least."""
+    """A logarithmic scale over the values, at least a decade long."""
     positive = values[np.isfinite(values) & (values > 0)]
     top = positive.max(initial=1e-9)
     return LogNorm(min(positive.min(initial=top), top / 10), top, clip=True)

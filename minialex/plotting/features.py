@@ -1,4 +1,4 @@
-"""What the layers make of a picture: their maps, layer by layer."""
+"""Feature maps of one image, layer by layer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from .. import look
-from ..models.names import published_names
 from ..nn import Conv2d, Dropout, Identity
 from .sheets import tile
 from .style import BLUE, GRID, INK, VERMILION, sheet_of, short, write
@@ -16,19 +14,26 @@ SIGNED = LinearSegmentedColormap.from_list("", [BLUE, "white", VERMILION])
 ACTIVE = LinearSegmentedColormap.from_list("", ["white", INK])
 
 
-def features(model, image, path, *, picture=None, most=12, title="feature maps"):
-    """Draw the maps of every layer for one picture into the PNG (or SVG) file `path`, a row a layer.
+def features(maps, path, *, names=None, picture=None, most=12, title="feature maps"):
+    """Draw the feature maps of one image, one row per layer; dropout and identity layers are left out.
 
-    image: float (C, H, W), as the network is shown it. picture: its pixels uint8 (C, H, W), to be drawn beside the
-    title. Of more than `most` maps those are shown that are strongest behind the last convolution, in their order, and
-    followed through the layers behind it. Each row has a scale of its own: white is 0, black the largest; where values
-    are negative as well, those are blue and the positive ones orange.
+    Each row has its own scale: white is 0, black the largest value; in a row with negative values, these are blue and
+    positive values orange. Where a layer has more than `most` maps, the channels with the largest values after the
+    last convolution are shown, in their order, and the same channels in the layers that follow it.
+
+    maps: what look.feature_maps returns for a batch of one image: (name, layer, maps (1, C, H, W)) for each layer.
+    path: the file to write, PNG or SVG by its suffix.
+    names: {name of a layer in the network: label}, for layers to be labelled otherwise.
+    picture: the image's pixels, uint8 (C, H, W), drawn beside the title.
+    most: maps in a row, at most.
+    title: the heading.
+
+    Raises ValueError for a batch of several images.
     """
-    image = np.asarray(image, np.float32)
-    if image.ndim != 3:
-        raise ValueError(f"features are drawn of one picture (C, H, W), got shape {image.shape}")
-    layers = [made for made in look.feature_maps(model, image[None]) if not isinstance(made.layer, Dropout | Identity)]
-    published = {its: name for name, its in published_names(model).items()}
+    layers = [row for row in maps if not isinstance(row[1], Dropout | Identity)]
+    if wrong := [output.shape for *_, output in layers if len(output) != 1]:
+        raise ValueError(f"features draws the maps (1, C, H, W) of one image, got shape {wrong[0]}")
+    names = names or {}
     size, gap, margin, left, number = 62, 6, 14, 138, 13  # pixels
     head = 96 if picture is not None else 34
     width = max(margin + left + most * (size + gap) - gap + margin, 520)
@@ -39,27 +44,27 @@ def features(model, image, path, *, picture=None, most=12, title="feature maps")
         tile(axes, picture, margin, margin, head - 2 * margin)
         place += head - margin
     axes.text(place, margin + 8, title, va="center", fontsize=10, color=INK, fontweight="bold")
-    note = "a row has its own scale: white 0, black the largest; with a minus, blue below 0 and orange above"
+    note = "each row has its own scale: white 0, black the largest; with negative values, blue below 0, orange above"
     axes.text(place, margin + 26, note, va="center", fontsize=8, color=INK)
     chosen: np.ndarray = np.arange(0)
     for row, (name, layer, output) in enumerate(layers):
-        maps, top = output[0], head + row * (size + number + gap) + number
-        if isinstance(layer, Conv2d) or chosen.max(initial=0) >= len(maps) or not len(chosen):
-            chosen = np.sort(np.argsort(-abs(maps).max((1, 2)), kind="stable")[:most])
-        label = short(published.get(name, name), 18)
-        about = type(layer).__name__, " × ".join(map(str, maps.shape)), _scale(maps)
+        values, top = output[0], head + row * (size + number + gap) + number
+        if isinstance(layer, Conv2d) or chosen.max(initial=0) >= len(values) or not len(chosen):
+            chosen = np.sort(np.argsort(-abs(values).max((1, 2)), kind="stable")[:most])
+        label = short(names.get(name, name), 18)
+        about = type(layer).__name__, " × ".join(map(str, values.shape)), _scale(values)
         axes.text(margin, top + 9, label, va="center", fontsize=9, color=INK, fontweight="bold")
         for line, text in enumerate(about, 1):
             axes.text(margin, top + 9 + 15 * line, text, va="center", fontsize=7.5, color=INK)
         for column, channel in enumerate(chosen):
             x = margin + left + column * (size + gap)
-            _map(axes, maps[channel], x, top, size, abs(maps).max(), signed=(maps < 0).any())
+            _map(axes, values[channel], x, top, size, abs(values).max(), signed=(values < 0).any())
             axes.text(x, top - 6, f"{channel}", va="center", fontsize=6.5, color="#777777")
     write(figure, path)
 
 
-def _scale(maps):
-    return f"{maps.min():.3g} to {maps.max():.3g}".replace("-", "−")
+def _scale(values):
+    return f"{values.min():.3g} to {values.max():.3g}".replace("-", "−")
 
 
 def _map(axes, values, x, y, size, largest, signed):

@@ -1,4 +1,4 @@
-"""What a convolution has learned: its weights as pictures."""
+"""The filters of a convolution as images."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from .style import DPI, STYLE, write
 
 
 def filters(weight, path, *, title="filters of the first convolution", gpus=1, most=None):
-    """Draw the weights of a convolution (O, C, h, w) as tiles into the PNG file `path`: the paper's figure 3.
+    """Draw the weights of a convolution as tiles: the paper's figure 3.
 
-    Three channels are shown as red, green and blue; of any other number each channel is a grey tile of its
-    own. Zero is mid-grey, and one scale holds for all, as in cuda-convnet's figures: a filter that has
-    learned nothing stays grey. gpus: of a network in groups, each of which was computed on a GPU of its own; their
-    filters are kept apart, in blocks one above the other. most: at most so many tiles, of all blocks together.
-    ValueError for weights of other axes, or filters that do not divide among the GPUs.
+    A filter of three channels is one tile in red, green and blue; with any other number of channels, each channel is
+    a grey tile. Zero is mid-grey and all tiles have one scale, as in cuda-convnet's figures: a filter that has learned
+    nothing stays grey.
+
+    weight: (O, C, h, w).
+    path: the file to write, PNG or SVG by its suffix.
+    title: the heading.
+    gpus: blocks of filters drawn one above the other, one per GPU, for a grouped network that was trained on several.
+    most: tiles of all blocks together, at most; None for all.
+
+    Raises ValueError for weights that are not 4-D, or filters that do not divide evenly among the GPUs.
     """
     weight = np.asarray(weight, dtype=np.float64)
     if weight.ndim != 4:
-        raise ValueError(f"filters are drawn from weights (O, C, h, w), got shape {weight.shape}")
+        raise ValueError(f"filters expects weights (O, C, h, w), got shape {weight.shape}")
     if len(weight) % gpus:
-        raise ValueError(f"{len(weight)} filters do not divide among {gpus} GPUs")
+        raise ValueError(f"{len(weight)} filters do not divide evenly among {gpus} GPUs")
     largest = np.abs(weight).max()
     blocks = np.split(weight if weight.shape[1] == 3 else weight.reshape(-1, 1, *weight.shape[2:]), gpus)
     count, (height, width) = sum(map(len, blocks)), weight.shape[2:]
@@ -52,14 +58,14 @@ def filters(weight, path, *, title="filters of the first convolution", gpus=1, m
 
 
 def _sheet(tiles, gap=4):
-    """Tiles (n, C, h, w) of values from 0 to 1 in rows of 16 at most: an RGB picture (H, W, 3)."""
+    """Tiles (n, C, h, w) of values from 0 to 1 in rows of at most 16, as one RGB image (H, W, 3)."""
     count, _, height, width = tiles.shape
     columns = min(16, count)
-    pixel = max(1, 48 // max(height, width))  # of the screen, for one weight
+    pixel = max(1, 48 // max(height, width))  # pixels of the figure for each weight
     tiles = tiles.repeat(pixel, axis=2).repeat(pixel, axis=3).transpose(0, 2, 3, 1)
     step_y, step_x = height * pixel + gap, width * pixel + gap
     sheet = np.ones((-(-count // columns) * step_y - gap, columns * step_x - gap, 3))
     for index, tile in enumerate(tiles):
         y, x = index // columns * step_y, index % columns * step_x
-        sheet[y : y + height * pixel, x : x + width * pixel] = tile  # one channel serves as all three
+        sheet[y : y + height * pixel, x : x + width * pixel] = tile  # one channel broadcasts to three
     return sheet

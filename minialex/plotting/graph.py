@@ -1,4 +1,4 @@
-"""The tape as a picture: every operation that backward will go through, and the leaves where gradients arrive."""
+"""A diagram of the autograd graph: each operation that backward visits, and the leaves where gradients accumulate."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from ..tensor import Tensor
 from . import layered
 from .style import BLUE, DPI, INK, VERMILION, sheet_of, tint, write
 
-MOST = 400  # boxes that anybody could still read
-MARGIN, PADDING, LINE = 14, 8, 15  # pixels: around the whole, within a box, from line to line
-WIDEST = 1000  # pixels that a picture from left to right may take before it is turned
+MOST = 400  # boxes in a figure that is still readable
+MARGIN, PADDING, LINE = 14, 8, 15  # pixels: around the figure, within a box, from line to line
+WIDEST = 1000  # pixels: a wider graph is drawn from top to bottom
 
 
 @dataclass
 class Box:
-    """An operation or a leaf. title and text: its lines; kind: "leaf", "operation" or "result"."""
+    """An operation or a leaf of the graph.
+
+    title, text: its two lines.
+    kind: "leaf", "operation" or "result".
+    """
 
     title: str
     text: str
@@ -31,12 +35,18 @@ class Box:
 
 
 def graph(tensor, path, *, names=None, model=None, title=""):
-    """Draw the autograd graph below `tensor` into the PNG (or SVG) file `path`; the tape is left as it is.
+    """Draw the autograd graph of `tensor`; the graph itself is left as it is, ready for backward.
 
-    names: {"w": w, ...}, tensors to be called by a name. model: its modules and parameters are called by theirs.
-    Where all tensors hold one number each, their values (of leaves and named tensors, which alone still have them) and
-    gradients are written into the boxes; otherwise their shapes. What needs no gradient is not on the tape.
-    ValueError for a tensor without a graph, or with one too large to be read.
+    Where every tensor holds a single number, the boxes show gradients and, for leaves and named tensors, values;
+    otherwise they show shapes. Tensors that need no gradient are not part of the graph.
+
+    tensor: the result to start from, e.g. a loss.
+    path: the file to write, PNG or SVG by its suffix.
+    names: {"w": w, ...}, names for tensors.
+    model: a Module whose parameters and modules are labelled by their names.
+    title: the heading.
+
+    Raises ValueError for a tensor without a graph, after backward() has freed it, or for more than MOST boxes.
     """
     boxes, edges = boxes_and_edges(tensor, names=names, model=model)
     sizes = [_size(box) for box in boxes]
@@ -54,7 +64,7 @@ def graph(tensor, path, *, names=None, model=None, title=""):
 
 
 def _placed(boxes, edges, sizes):
-    """Places in x and y, and whether the graph goes to the right: it does where that is not too wide, else down."""
+    """The layout in (x, y), and whether the graph runs to the right: it does unless that is too wide, else down."""
     leaves = [number for number, box in enumerate(boxes) if box.kind == "leaf"]
     turned = layered.place([size[::-1] for size in sizes], edges, leaves)
     if turned.size[1] > WIDEST:
@@ -64,18 +74,22 @@ def _placed(boxes, edges, sizes):
 
 
 def boxes_and_edges(tensor, *, names=None, model=None):
-    """The graph below `tensor`: a list of Box, the result first, and edges [(from, to), ...] by number in it.
+    """The autograd graph of `tensor` as boxes and edges.
 
-    An operation that uses a tensor twice has two edges from it. Arguments and errors: as of `graph`.
+    tensor, names, model: as for `graph`.
+
+    Returns a list of Box, the result first, and edges [(from, to), ...] by index in that list. An operation that uses
+    a tensor twice has two edges from it.
+    Raises ValueError as `graph` does.
     """
     if not tensor.requires_grad:
-        raise ValueError("this tensor has no graph: nothing below it requires a gradient, or it was made under no_grad")
+        raise ValueError("this tensor has no graph: none of its inputs requires a gradient, or no_grad was in effect")
     things = tape.sorted_nodes(tensor.edge)
     used_up = next((t for t in things if isinstance(t, tape.Node) and t.backward is None), None)
     if used_up is not None:
-        raise ValueError(f"backward() went through {used_up.name} already and freed the tape: draw the graph before it")
+        raise ValueError(f"backward() has already freed the graph at {used_up.name}: draw it before calling backward()")
     if len(things) > MOST:
-        raise ValueError(f"a graph of {len(things):,} boxes cannot be read, at most {MOST}: draw a part of it")
+        raise ValueError(f"a graph of {len(things):,} boxes is unreadable, at most {MOST} are drawn: draw part of it")
     number = {id(thing): n for n, thing in enumerate(things)}
     edges = [
         (number[id(parent)], number[id(thing)])
@@ -103,13 +117,13 @@ def boxes_and_edges(tensor, *, names=None, model=None):
 
 
 def _names(names, model):
-    """id of a leaf or Node -> what it is called."""
+    """id of a leaf or Node -> its name."""
     called = {id(p): name for name, p in model.named_parameters()} if model is not None else {}
     return called | {id(t.edge): name for name, t in names.items()}
 
 
 def _gradients(things, xp):
-    """id of a leaf or Node -> d(the first of things) / d(it), by the chain rule; nothing is freed, no leaf changed."""
+    """id of a leaf or Node -> d(things[0]) / d(it), by the chain rule; frees nothing and changes no leaf's grad."""
     arrived = {id(thing): 0.0 for thing in things} | {id(things[0]): 1.0}
     for thing in things:
         if isinstance(thing, tape.Node):
@@ -126,7 +140,7 @@ def _numbers(value, gradient):
 
 
 def _extent(text, size, *, bold=False):
-    """Pixels that a text is wide."""
+    """The width of a text in pixels."""
     font = FontProperties(weight="bold" if bold else "normal")
     return TextPath((0, 0), text, size=size, prop=font).get_extents().width * DPI / 72 if text else 0.0
 
@@ -155,7 +169,7 @@ def _draw(axes, box, size, centre):
 
 
 def _arrow(points, rightwards):
-    """A smooth line through the points, which leaves and arrives along the layers' direction."""
+    """A smooth arrow through the points that starts and ends in the direction of the graph."""
     vertices, codes = [points[0]], [Curve.MOVETO]
     for a, b in pairwise(points):
         pull = (b - a) * ([0.5, 0] if rightwards else [0, 0.5])

@@ -1,8 +1,8 @@
-"""Where the boxes and the lines of a graph go, so that no line crosses a box and few cross each other.
+"""Layered graph layout: positions for boxes and lines, so that no line crosses a box and few lines cross each other.
 
-After Sugiyama, Tagawa, Toda, "Methods for visual understanding of hierarchical system structures", 1981: boxes in
-layers, the order in each by barycentres, then places. `across` is the direction within a layer, `along` from layer
-to layer.
+After Sugiyama, Tagawa, Toda, "Methods for visual understanding of hierarchical system structures", 1981: assign boxes
+to layers, order each layer by barycentres, then assign positions. `across` is the direction within a layer, `along`
+the direction from layer to layer.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from itertools import pairwise
 
 import numpy as np
 
-BETWEEN, BETWEEN_LAYERS = 18, 30  # pixels left free between two boxes of a layer, and from layer to layer
-BEND = 6  # pixels of a layer that a line takes which passes through it
-SWEEPS = 8  # there and back
+BETWEEN, BETWEEN_LAYERS = 18, 30  # pixels: gap between two boxes of a layer, and between layers
+BEND = 6  # pixels across that a line takes in each layer it passes through
+SWEEPS = 8  # each once in either direction
 
 
 @dataclass
 class Placed:
-    """centres: float (boxes, 2), across and along; lines: a list of points (across, along) for every edge, from the
-    box it leaves to the box it enters; size: of the whole, (across, along).
+    """The layout of a graph, in pixels.
+
+    centres: float (boxes, 2), across and along.
+    lines: for each edge its points (across, along), from the box it leaves to the box it enters.
+    size: of the whole, (across, along).
     """
 
     centres: np.ndarray
@@ -29,14 +32,17 @@ class Placed:
 
 
 def place(sizes, edges, loose=()):
-    """Places for boxes of `sizes` [(across, along), ...], joined by `edges` [(from, to), ...] without a cycle.
+    """Lay out the boxes of an acyclic graph; each box is in the layer right before the first that needs it.
 
-    A box stands as late as it can: right before the first that needs it. loose: boxes that make room for the others,
-    as parameters do for the chain of layers. An edge that is there twice gets two lines.
+    sizes: [(across, along), ...] of the boxes, pixels.
+    edges: [(from, to), ...] by index; a repeated edge gets a line for each time.
+    loose: indices of boxes that give way to the others, as parameters do to the chain of layers.
+
+    Returns a Placed.
     """
     layer = _layers(len(sizes), edges)
     extents, chains = [across for across, _ in sizes], []
-    for source, target in edges:  # a long edge is a chain through boxes that are not drawn, one in each layer it passes
+    for source, target in edges:  # a long edge is a chain through invisible boxes, one in each layer it passes
         bends = [len(extents) + n for n in range(layer[target] - layer[source] - 1)]
         extents += [BEND] * len(bends)
         layer += [layer[source] + 1 + n for n in range(len(bends))]
@@ -59,7 +65,7 @@ def place(sizes, edges, loose=()):
     lines = [np.zeros((0, 2))] * len(edges)
     for same in {edge: [n for n, e in enumerate(edges) if e == edge] for edge in edges}.values():
         same.sort(key=lambda n: [across[box] for box in chains[n]])
-        for position, n in enumerate(same):  # two lines to one box arrive beside each other
+        for position, n in enumerate(same):  # lines between the same two boxes run side by side
             shift = 8 * (position - (len(same) - 1) / 2)
             lines[n] = _line(chains[n], across, along, ends, [size[1] / 2 for size in sizes], shift)
     total = max(across[box] + extents[box] / 2 for box in range(len(extents))), start[-1] - BETWEEN_LAYERS
@@ -67,11 +73,17 @@ def place(sizes, edges, loose=()):
 
 
 def spread(wanted, extents, gap, weights=None):
-    """Places as near to the `wanted` ones as can be, in their order, with `gap` between things of these extents.
+    """Positions as close to `wanted` as possible, without overlaps.
 
-    min  sum w_i (x_i - wanted_i)^2      x_(i+1) - x_i >= (extent_i + extent_(i+1)) / 2 + gap
+        min  sum w_i (x_i - wanted_i)^2      x_(i+1) - x_i >= (extent_i + extent_(i+1)) / 2 + gap
 
-    By pooling adjacent violators: things that would overlap become one block, which goes to the mean of its wishes.
+    wanted: the preferred centres, in the order that is kept.
+    extents: the width of each item.
+    gap: free space between neighbours, in the same unit.
+    weights: w, 1 for each if None.
+
+    Returns the positions, as an array.
+    Pool adjacent violators: items that would overlap become one block at the mean of their preferred positions.
     """
     extents = np.asarray(extents, float)
     weights = np.ones(len(wanted)) if weights is None else weights
@@ -87,16 +99,16 @@ def spread(wanted, extents, gap, weights=None):
 
 
 def _layers(count, edges):
-    """The layer of every box: as many before the last one as the longest way from it to an end has edges."""
+    """The layer of every box, counted back from the last: the edges of the longest path from the box to an end."""
     after = [[] for _ in range(count)]
-    waiting = [0] * count  # edges out of a box whose end is not yet placed
+    waiting = [0] * count  # edges out of a box whose target has no rank yet
     before = [[] for _ in range(count)]
     for source, target in edges:
         after[source].append(target)
         before[target].append(source)
         waiting[source] += 1
     rank, ready = [0] * count, [box for box in range(count) if not waiting[box]]
-    for box in ready:  # grows while it is read
+    for box in ready:  # grows during the loop
         rank[box] = max((rank[target] + 1 for target in after[box]), default=0)
         for source in before[box]:
             waiting[source] -= 1
@@ -106,7 +118,7 @@ def _layers(count, edges):
 
 
 def _order(rows, before, after, links):
-    """Sort every row, in place, by where the neighbours of its boxes stand; of all tries that with fewest crossings."""
+    """Sort every row, in place, by its boxes' neighbours; of all orders tried, keep that with the fewest crossings."""
     place = np.zeros(sum(map(len, rows)))
 
     def number(row):
@@ -138,11 +150,11 @@ def _crossings(rows, links, place):
 
 
 def _positions(rows, before, after, extents, weights):
-    """Every box in the middle of its neighbours, as far as there is room, and the heavy ones first."""
+    """Every box as close to the weighted mean of its neighbours as there is room."""
     across = np.zeros(len(extents))
     for row in rows:
         across[row] = spread(np.zeros(len(row)), extents[row], BETWEEN)
-    for sweep in range(2 * SWEEPS + 1):  # the last towards the boxes that need them, so that parameters stand there
+    for sweep in range(2 * SWEEPS + 1):  # the last one moves boxes, such as parameters, towards those that need them
         neighbours = after if sweep % 2 == 0 else before
         for row in rows[::-1] if sweep % 2 == 0 else rows:
             wanted = [
@@ -154,7 +166,7 @@ def _positions(rows, before, after, extents, weights):
 
 
 def _line(chain, across, along, ends, halves, shift):
-    """The points of one edge: straight through each layer that it passes, so that it bends between layers only."""
+    """The points of one edge, which runs straight through each layer and bends only between layers."""
     source, *bends, target = chain
     points = [(across[source] + shift, along[source] + halves[source])]
     if halves[source] < ends[source]:

@@ -25,13 +25,18 @@ KINDS = (  # what a layer is, its colour, its modules
 STARTS = ("convolution", "pooling", "flattened", "fully connected")  # kinds with a label of their own
 LARGEST = 190  # pixels of the drawing, for the height of the largest map and for the longest bar
 SLANT = (0.40, -0.28)  # pixels to the right and down for each pixel of a map's width
-SLAB, BAR = 6, 12  # thickness of what leaves shapes alone, of flattened layers
-GAP, LINE, SMALL = 16, 15, 8  # between cells; between lines of text; points
+SLAB, BAR = 6, 12  # pixels: thickness of layers that keep the shape, of flattened layers
+GAP, LINE, SMALL = 16, 15, 8  # pixels between cells, pixels between lines of text, font size in points
 
 
 @dataclass
 class Cell:
-    """A layer with those behind it that leave its shape alone: [(kind's colour, thickness)], and its label's lines."""
+    """A layer and the shape-preserving layers that follow it.
+
+    shape: of their output, without the batch.
+    label: lines of text.
+    slabs: (colour, thickness in pixels) for each layer.
+    """
 
     shape: tuple[int, ...]
     label: list[str]
@@ -39,7 +44,10 @@ class Cell:
 
 
 class Scale:
-    """Gentle scales, in pixels of the drawing: the square root of maps' sides and of channels."""
+    """Sizes in pixels for shapes, by the square root of a map's side and of its channels, so that all stay visible.
+
+    rows: a models.layout.Row for each layer.
+    """
 
     def __init__(self, rows):
         shapes = [rows[0].input, *(row.output for row in rows)]
@@ -47,38 +55,45 @@ class Scale:
         self.units = max(shape[0] for shape in shapes if len(shape) == 1)
 
     def face(self, shape):
-        """(height, the map's width) of a layer; flattened ones are bars."""
+        """(height, width) of a layer's map in pixels; a flattened layer is a bar. shape: without the batch."""
         if len(shape) == 3:
             return LARGEST * (shape[1] / self.side) ** 0.5, LARGEST * (shape[2] / self.side) ** 0.5
         return 30 + (LARGEST - 30) * (shape[0] / self.units) ** 0.4, BAR
 
     def thickness(self, shape):
-        """Along the network."""
+        """Thickness of a layer's box in pixels, along the network. shape: without the batch."""
         return max(SLAB, 2.2 * shape[0] ** 0.5) if len(shape) == 3 else BAR
 
 
 def text_width(text, size=SMALL, weight="normal"):
-    """Pixels that a text takes."""
+    """The width of a text in pixels; size: in points; weight: Matplotlib's, "normal" or "bold"."""
     return TextPath((0, 0), text, size=size, prop=FontProperties(weight=weight)).get_extents().width * DPI / 72
 
 
 def sizes(shape):
-    """96×55×55"""
+    """A shape as text: 96×55×55."""
     return "×".join(f"{n:,}" for n in shape)
 
 
 def kind_of(layer):
-    """(kind, colour); ValueError for a layer of no known kind."""
+    """(kind, colour) of a layer; raises ValueError for a type that is not in KINDS."""
     for kind, color, modules in KINDS:
         if isinstance(layer, modules):
             return kind, color
-    raise ValueError(f"no box is known for a layer of type {type(layer).__name__}")
+    raise ValueError(f"cannot draw a layer of type {type(layer).__name__}: it is not in layers3d.KINDS")
 
 
 def box(axes, x, y, thickness, face, color):
-    """A box whose outline's centre is at height y, its front's left edge at x; returns its right end.
+    """Draw a box whose slanted right side is the layer's map.
 
-    Its front has `thickness` and the face's height; the face itself, the map, is the slanted side on the right.
+    axes: in pixels, y down.
+    x: the left edge of the front.
+    y: the vertical centre of the outline.
+    thickness: of the front, pixels.
+    face: (height, width) of the map, pixels.
+    color: Matplotlib's.
+
+    Returns x of the right end.
     """
     height, (across, up) = face[0], slanted(face[1])
     top = y - height / 2 - up / 2
@@ -93,12 +108,12 @@ def box(axes, x, y, thickness, face, color):
 
 
 def slanted(width):
-    """(pixels to the right, pixels down) of a map's width."""
+    """(pixels right, pixels down) from the front to the back edge of a map `width` pixels wide."""
     return SLANT[0] * width, SLANT[1] * width
 
 
 def cells_of(rows, scale):
-    """The Cells of a network, the picture's first."""
+    """The Cells of a network, the input's first. rows: a models.layout.Row for each layer; scale: their Scale."""
     cells = [Cell(rows[0].input, ["input", sizes(rows[0].input)], [(PICTURE, SLAB)])]
     for row in rows:
         kind, color = kind_of(row.layer)
@@ -120,7 +135,10 @@ def _window(layer):
 
 
 def layers3d(rows):
-    """(width, height, draw(axes, left, top)) of the layered view of a network's rows (models.layout)."""
+    """The row of boxes of a network, ready to be drawn. rows: a models.layout.Row for each layer.
+
+    Returns (width, height, draw), in pixels; draw(axes, left, top) draws it there.
+    """
     scale = Scale(rows)
     cells = cells_of(rows, scale)
     widths = []
@@ -168,11 +186,11 @@ def _legend(axes, x, y, rows):
 
 
 def _kinds(rows):
-    """(kind, colour) of those that a network has, in the order of KINDS."""
+    """(kind, colour) of the kinds that occur in a network, in the order of KINDS."""
     present = {kind_of(row.layer) for row in rows}
     return [(kind, color) for kind, color, _ in KINDS if (kind, color) in present]
 
 
 def _entry(kind):
-    """The width of a kind in the legend, with the gap behind it."""
+    """The width of a kind's entry in the legend, with the gap after it."""
     return 15 + text_width(kind) + 20

@@ -1,4 +1,4 @@
-"""Pictures, and those that a network takes to be alike: the right half of figure 4 of the 2012 paper."""
+"""Images and their nearest neighbours in feature space: the right half of figure 4 of the 2012 paper."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from .style import INK, RIGHT, WRONG, sheet_of, short, write
 
 
 def neighbours(queries, found, path, *, distances=None, title="nearest training pictures"):
-    """Draw a row for each query picture: itself, then its neighbours, nearest first, into the PNG (or SVG) file `path`.
+    """Draw one row per query image: the image, then its neighbours, nearest first.
 
-    queries: (picture uint8 (C, H, W), name of its class or None) each; found: for each query a list of such pairs;
-    distances: a number for each of them. A neighbour of another class is framed and named in another colour, and how
-    many are of the right one stands behind the title.
+    A neighbour of another class has a frame of another colour; the title counts those of the same class.
+
+    queries: (image uint8 (C, H, W), class name or None if unknown) each.
+    found: for each query a list of such pairs.
+    path: the file to write, PNG or SVG by its suffix.
+    distances: for each query a list of its neighbours' distances.
+    title: the heading.
     """
     size, gap, apart, margin, head, caption = 116, 8, 26, 14, 40, 40  # pixels
     most = max((len(row) for row in found), default=0)

@@ -1,4 +1,4 @@
-"""What a network says to pictures: the paper's figure 4 of some, and who is taken for whom."""
+"""Predictions on test images, as in the paper's figure 4, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from matplotlib.patches import Rectangle
 from .sheets import tile
 from .style import DPI, GRID, INK, PALE, RIGHT, STYLE, WRONG, sheet_of, short, softmax, tint, write
 
-MANY = 300  # classes, from which on a cell of the confusion matrix is a pixel or two
+MANY = 300  # classes: above it, a cell of the confusion matrix is only a pixel or two
 
 
 def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
-    """Draw pictures of `dataset` with what the network says to them into the PNG file `path`.
+    """Draw test images with bars for the most probable classes and the true one.
 
-    logits (N, C): of picture 0, 1, ... of the data set. Mistakes come first, in half of the cells or more where there
-    are not enough pictures that are right: the surest of every kind (this class taken for that), then the next of
-    each. Then the first pictures that are right. Each has a bar for its likeliest classes and the true one.
+    Mistakes come first and fill half of the cells, or more where there are not enough correct images: the most
+    confident mistake of every kind (true class, predicted class), then the second of each. The first correct images
+    follow.
+
+    dataset: its classes, labels and fetch(indices) are used.
+    logits: (N, C), of images 0, 1, ... of the data set.
+    path: the file to write, PNG or SVG by its suffix.
+    columns, rows: cells across and down.
+    bars: classes per image.
     """
     probabilities = softmax(logits)
     labels = np.asarray(dataset.labels)[: len(logits)]
@@ -35,8 +41,8 @@ def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
     width = 2 * margin + columns * cell_width
     height = margin + head + -(-len(chosen) // columns) * cell_height
     figure, axes = sheet_of(width, height)
-    title = f"Test pictures: {shown_mistakes} of {len(mistakes):,} mistakes, the surest of each kind first"
-    title += f"; {len(chosen) - shown_mistakes} of {len(correct):,} that are right"
+    title = f"Test images: {shown_mistakes} of {len(mistakes):,} mistakes, the most confident of each kind first"
+    title += f"; {len(chosen) - shown_mistakes} of {len(correct):,} correct"
     axes.text(margin, margin + 8, title, va="center", fontsize=10, color=INK, fontweight="bold")
     for position, (index, image) in enumerate(zip(chosen, images)):
         x = margin + position % columns * cell_width
@@ -46,7 +52,7 @@ def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
 
 
 def _surest_of_each_kind(probabilities, predicted, labels):
-    """The indices of the mistakes: first the surest of every (class, taken for), then the second of every one ..."""
+    """Indices of the mistakes: first the most confident of every (true, predicted) pair, then the second of each ..."""
     seen, ranked = Counter(), []
     for index in np.argsort(-probabilities.max(1), kind="stable"):
         if predicted[index] != labels[index]:
@@ -57,7 +63,7 @@ def _surest_of_each_kind(probabilities, predicted, labels):
 
 
 def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96, width=122, height=20):
-    """One cell: a line above, the picture, and a bar for each of the likeliest classes beside it."""
+    """One cell: a caption, the image below it, and beside that a bar for each of the most probable classes."""
     predicted = probabilities.argmax()
     if predicted == label:
         color, line = RIGHT, f"\N{CHECK MARK} {short(classes[label], 28)}"
@@ -83,19 +89,24 @@ def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96,
 
 
 def confusion(labels, predicted, classes, path, *, title="Test"):
-    """Draw which class (row) was taken for which (column) into the PNG file `path`; labels, predicted: (N,).
+    """Draw the confusion matrix: true classes are rows, predicted classes columns.
 
-    A cell's colour is its share of the row, blue where right, orange where wrong. Up to 20 classes have
-    their counts written in the cells, and the share that is right at the end of each row; of more than MANY classes
-    a mistake is at least half as strong as a row of nothing else. title: which pictures.
+    A cell's colour is its share of the row, blue where correct, orange where wrong. With up to 20 classes, cells show
+    their counts and row ends the accuracy of the class. With more than MANY classes, any mistake has at least half of
+    the full strength of colour, so that single pixels are visible.
+
+    labels, predicted: class indices (N,).
+    classes: the name of each class.
+    path: the file to write, PNG or SVG by its suffix.
+    title: which images these are.
     """
     count = len(classes)
     table = np.zeros((count, count), np.int64)
     np.add.at(table, (labels, predicted), 1)
     share = table / np.maximum(table.sum(1, keepdims=True), 1)
-    strength = np.sqrt(share)  # so that a mistake in a hundred is seen
+    strength = np.sqrt(share)  # so that one mistake in a hundred is visible
     if count > MANY:
-        strength = np.where(table, np.maximum(strength, 0.5), 0)  # of a cell as small as a pixel, any mistake
+        strength = np.where(table, np.maximum(strength, 0.5), 0)  # in cells of a pixel, any mistake at all
     strength = strength[..., None]
     hue = np.where(np.eye(count, dtype=bool)[..., None], to_rgb(RIGHT), to_rgb(WRONG))
     colors = 1 - strength * (1 - hue)
@@ -115,7 +126,7 @@ def confusion(labels, predicted, classes, path, *, title="Test"):
         right_share = f"{100 * share[row, row]:.0f} %" if table[row].any() else "none"
         axes.text(count - 0.3, row, right_share, va="center", fontsize=9, color=RIGHT, fontweight="bold")
     if detailed:
-        axes.text(count - 0.3, -0.75, "right", va="center", color=RIGHT, fontsize=9)
+        axes.text(count - 0.3, -0.75, "correct", va="center", color=RIGHT, fontsize=9)
     ticks = range(0, count, max(1, -(-20 // cell)))  # a slanting name needs 20 pixels
     names = [short(classes[tick], 14) for tick in ticks]
     axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
@@ -133,7 +144,7 @@ def confusion(labels, predicted, classes, path, *, title="Test"):
     figure.text(
         12 / width,
         1 - 18 / height,
-        f"{title}: {accuracy:.1f} % of {len(labels):,} right",
+        f"{title}: {accuracy:.1f} % of {len(labels):,} correct",
         va="center",
         fontsize=10,
         color=INK,

@@ -1,40 +1,46 @@
-"""Which pixels a logit depends on: its gradient on the input, beside the picture."""
+"""Saliency maps: the gradient of a logit with respect to the input, beside the image."""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from .. import look
 from .sheets import percent, tile
 from .style import INK, PALE, RIGHT, WRONG, sheet_of, short, softmax, write
 
 GLOW = LinearSegmentedColormap.from_list("", ["black", "#7A2E00", "#D55E00", "#F0C060", "white"])
-BRIGHTEST = 99.5  # the percentile drawn white: a few pixels are far stronger than all others
+BRIGHTEST = 99.5  # the percentile drawn white: a few pixels are far stronger than all the others
 
 
-def saliency(model, images, pictures, path, *, classes, targets=None, names=None, columns=2, title="gradient"):
-    """Draw each picture, the gradient of a class's logit on its pixels, and the picture where that is strong.
+def saliency(gradients, logits, targets, pictures, path, *, classes, names=None, columns=2, title="gradient"):
+    """Draw each image, the saliency map of one class, and the image where the map is strong.
 
-    map[i, j] = max over channels of |d logit[target] / d image[c, i, j]|      Simonyan, Vedaldi, Zisserman 2013
+        map[i, j] = max over c of |gradient[c, i, j]|      gradient = d logit[target] / d image
 
-    images: float (N, C, H, W), as the network is shown them; pictures: their pixels, uint8 (N, C, H, W); classes: a
-    name for each logit; targets: a class for each picture, the likeliest where left out; names: what each picture
-    shows, None where nobody knows. Behind the class whose logit it is stands its probability.
+    The target class is written above with its probability.
+
+    gradients, logits, targets: (N, C, H, W), (N, K) and (N,), as look.input_gradient returns them.
+    pictures: the images' pixels, uint8 (N, C, H, W).
+    path: the file to write, PNG or SVG by its suffix.
+    classes: a name for each logit.
+    names: the true class of each image, None where it is unknown.
+    columns: images in a row, at most.
+    title: the heading.
+
+    Simonyan, Vedaldi, Zisserman 2013, section 3.
     """
-    gradients, logits, targets = look.input_gradient(model, images, targets)
     strength = abs(gradients).max(1)
     limits = np.percentile(strength, BRIGHTEST, axis=(1, 2), keepdims=True)
     strength = (strength / np.where(limits > 0, limits, 1)).clip(0, 1)
     probabilities = softmax(logits)
     size, gap, margin, head, caption = 152, 4, 14, 34, 24  # pixels
-    columns = min(columns, len(images))
+    columns = min(columns, len(pictures))
     cell = 3 * (size + gap) + 18
-    rows = -(-len(images) // columns)
+    rows = -(-len(pictures) // columns)
     width = max(2 * margin + columns * cell - gap - 18, 490)
     figure, axes = sheet_of(width, head + rows * (size + caption + 8) + margin)
     axes.text(margin, margin + 6, title, va="center", fontsize=10, color=INK, fontweight="bold")
-    names = names or [None] * len(images)
+    names = names or [None] * len(pictures)
     for place, (picture, glow, target, name, p) in enumerate(zip(pictures, strength, targets, names, probabilities)):
         x, y = margin + place % columns * cell, head + place // columns * (size + caption + 8)
         said = f"{short(classes[target], 28)}  {percent(p[target])}"

@@ -1,4 +1,4 @@
-"""Contact sheets: many small pictures, each with what there is to say about it."""
+"""Contact sheets: many small images with captions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from .style import INK, RIGHT, WRONG, sheet_of, short, write
 
 
 def tile(axes, image, x, y, size, edge=None):
-    """Draw one picture, (3, H, W) or (1, H, W) of values from 0 to 255, in a square of a sheet; edge: its colour."""
+    """Draw one image as a square.
+
+    axes: of a sheet, in pixels, y down.
+    image: (3, H, W) or (1, H, W), values from 0 to 255.
+    x, y: the top left corner.
+    size: the side of the square.
+    edge: the colour of a frame; none if None.
+    """
     picture = image.transpose(1, 2, 0) if len(image) == 3 else image[0, ..., None].repeat(3, axis=-1)
     axes.imshow(picture, extent=(x, x + size, y + size, y), aspect="auto")
     if edge:
@@ -17,14 +24,19 @@ def tile(axes, image, x, y, size, edge=None):
 
 
 def percent(p):
-    """A probability in few characters, a small one in two digits: 97 %, 3.1 %, 0.04 %."""
+    """A probability from 0 to 1 as a short percentage: 97 %, 3.1 %, 0.04 %."""
     return f"{100 * p:.0f} %" if p >= 0.0995 else f"{100 * p:.1f} %" if p >= 0.00095 else f"{100 * p:.1g} %"
 
 
 def mistakes(dataset, verdicts, path, *, columns=6, rows=4):
-    """Draw the mistakes with the largest loss into a file: what each picture is, and what it was taken for.
+    """Draw the misclassified images with the largest loss, each with its true and its predicted class.
 
-    verdicts: an evaluation.Predictions of the pictures of `dataset`, in its order. Beside each class its probability.
+    The probability of either class is written beside its name.
+
+    dataset: its classes and fetch(indices) are used.
+    verdicts: the evaluation.Predictions of all its images, in its order.
+    path: the file to write, PNG or SVG by its suffix.
+    columns, rows: images across and down, at most.
     """
     worst = verdicts.mistakes()
     chosen = worst[: columns * rows]
@@ -32,9 +44,9 @@ def mistakes(dataset, verdicts, path, *, columns=6, rows=4):
     columns = max(1, min(columns, len(chosen)))
     width = max(2 * margin + columns * (size + gap) - gap, 420)
     figure, axes = sheet_of(width, head + margin + -(-len(chosen) // columns) * (size + caption))
-    title = f"{len(chosen)} of {len(worst):,} mistakes, the worst first" if len(chosen) else "There are no mistakes"
+    title = f"{len(chosen)} of {len(worst):,} mistakes, the worst first" if len(chosen) else "No mistakes"
     axes.text(margin, margin + 6, title, va="center", fontsize=10, color=INK, fontweight="bold")
-    note = "above: what it is, below: what was said"
+    note = "true class, then predicted"
     if len(chosen):
         axes.text(width - margin, margin + 6, note, va="center", ha="right", fontsize=8, color=INK)
     images = dataset.fetch(chosen)[0] if len(chosen) else ()

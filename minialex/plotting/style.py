@@ -1,4 +1,4 @@
-"""What all figures share: one palette, one size of type, a sheet to draw on in pixels, and how a figure is written.
+"""What all figures share: the palette, the type size, a sheet to draw on in pixels, and saving to a file.
 
 Figures are objects: no pyplot, no window, no global state.
 """
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from ..support import files
 
-# Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
+# Okabe and Ito's colours, which can be told apart with any kind of colour vision.
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 TRAIN, VALIDATION, VALIDATION_TOP5 = BLUE, VERMILION, PURPLE
 RIGHT, WRONG = BLUE, VERMILION
@@ -26,23 +26,23 @@ STYLE: dict = {"fontsize": 9, "color": INK}
 
 
 def tint(color, strength):
-    """A mixture of a colour with white."""
+    """A colour mixed with white, as (r, g, b) from 0 to 1; strength: the colour's share, from 0 to 1."""
     return tuple(1 - strength * (1 - channel) for channel in to_rgb(color))
 
 
 def short(text, most):
-    """A text of at most so many characters."""
+    """A text cut to at most `most` characters, the last of them an ellipsis where it was longer."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def softmax(logits):
-    """(N, C) -> probabilities (N, C)."""
+    """Probabilities (N, C) from logits (N, C)."""
     exponentials = np.exp(logits - logits.max(1, keepdims=True))
     return exponentials / exponentials.sum(1, keepdims=True)
 
 
 def sheet_of(width, height):
-    """A figure, and axes to draw on in pixels, y down."""
+    """A figure of width x height pixels, and axes to draw on in pixels, y down."""
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
@@ -53,7 +53,7 @@ def sheet_of(width, height):
 
 
 def write(figure, path):
-    """Into a file, whole or not at all: SVG where `path` ends in .svg, else PNG."""
+    """Write a figure to the file `path`, SVG if it ends in .svg, else PNG; an interrupted write leaves no file."""
     with files.replacing(path) as file:
         if Path(path).suffix.lower() == ".svg":
             FigureCanvasSVG(figure).print_svg(file)

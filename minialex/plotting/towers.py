@@ -1,4 +1,4 @@
-"""The paper's figure 2: a network in two groups as two rows of boxes, one for each GPU."""
+"""The paper's figure 2: a network with two groups as two rows of boxes, one per GPU."""
 
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ POOLS = {nn.MaxPool2d: "Max\npooling", nn.AvgPool2d: "Mean\npooling"}
 
 @dataclass
 class Stage:
-    """A layer with weights, or the picture: the shape that each of its `parts` has, and what leads on from it.
+    """The input or a layer with weights, and how it is connected to the next.
 
-    kernel: of the next convolution, and the side of the map that it moves over; crossing: whether the next layer sees
-    both towers; captions: pools and the like on the way there.
+    shape: of each of its parts, without the batch.
+    color: of its boxes.
+    parts: boxes, 1 or 2.
+    kernel: (height, width) of the next layer's window, if that is a convolution.
+    over: (height, width) of the map that this window moves over.
+    crossing: whether the next layer sees both towers.
+    captions: pooling and the like on the way to the next layer.
+    x: pixels from the left, once placed.
     """
 
     shape: tuple[int, ...]
@@ -35,14 +41,17 @@ class Stage:
 
 
 def are_two(rows):
-    """Whether a network is in two groups: one of its convolutions is."""
+    """Whether a network has two groups, in any of its convolutions. rows: a models.layout.Row for each layer."""
     return any(getattr(row.layer, "groups", 1) == 2 for row in rows)
 
 
 def towers(rows):
-    """(width, height, draw(axes, left, top)) of the two towers."""
+    """The two towers of a network, ready to be drawn. rows: a models.layout.Row for each layer.
+
+    Returns (width, height, draw), in pixels; draw(axes, left, top) draws them there.
+    """
     scale, stages = Scale(rows), _stages(rows)
-    x = 30.0  # room for the numbers beside the picture
+    x = 30.0  # room for the numbers beside the input
     for stage in stages:
         stage.x = x
         x += _thickness(stage) + slanted(scale.face(stage.shape)[1])[0] + CONE
@@ -81,7 +90,7 @@ def towers(rows):
 
 
 def _stages(rows):
-    """The picture and the layers with weights; the last is whole, those between are halves."""
+    """The input and the layers with weights; the first and the last are one box, those between two halves."""
     stages, captions = [Stage(rows[0].input, PICTURE, parts=1)], []
     weighted = [row for row in rows if has_weights(row.layer)]
     for row in rows:
@@ -104,7 +113,7 @@ def _thickness(stage):
 
 
 def _extent(stage, scale):
-    """Height of a box with its slanted part."""
+    """Height of a box, its slanted part included."""
     face = scale.face(stage.shape)
     return face[0] - slanted(face[1])[1]
 
@@ -114,14 +123,14 @@ def _box(axes, left, y, stage, scale):
 
 
 def _front(left, y, stage, scale):
-    """(left, top, right, bottom) of a box's front, (right, down) of its slant."""
+    """(left, top, right, bottom) of a box's front, and (right, down) of its slant."""
     height, (across, up) = scale.face(stage.shape)[0], slanted(scale.face(stage.shape)[1])
     x, top = left + stage.x, y - height / 2 - up / 2
     return (x, top, x + _thickness(stage), top + height), (across, up)
 
 
 def _lead_on(axes, left, places, stage, following, scale):
-    """Cones from a window in each box to a neuron of the next, or bands from all of a layer to all of the next."""
+    """Cones from a window to a neuron of the next layer or, between fully connected layers, bands from edge to edge."""
     for i, y in enumerate(places[stage.parts]):
         (_, top, right, bottom), (across, up) = _front(left, y, stage, scale)
         corners = [(right, top), (right + across, top + up), (right + across, bottom + up), (right, bottom)]
@@ -142,7 +151,7 @@ def _lead_on(axes, left, places, stage, following, scale):
 
 
 def _window(corners, stage):
-    """The part of a slanted face that a kernel covers, in its middle; neither too small nor too large to be seen."""
+    """Corners of the part that a kernel covers, in the middle of a slanted face; clipped to a visible size."""
     (right, top), (far, raised), _, (_, bottom) = corners
     high, wide = (min(max(k / n, 0.09), 0.45) for k, n in zip(stage.kernel, stage.over))
     u, v = 0.5 - wide / 2, 0.5 - high / 2
@@ -168,7 +177,7 @@ def _cone(axes, corners, tip, pale):
 
 
 def _numbers(axes, left, y, stage, scale, above):
-    """Channels, height and width beside their edges: outside, where no cone passes; kernel beside its window."""
+    """Channels, height and width beside their edges, outside, where no cone passes; the kernel beside its window."""
     (x, top, right, bottom), (across, up) = _front(left, y, stage, scale)
 
     def write(at, text, ha="center", **options):

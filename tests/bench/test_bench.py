@@ -15,6 +15,7 @@ from refusals import must_refuse
 from minialex import Tensor, cli, nn, threads
 from minialex.bench import __main__ as bench
 from minialex.bench import contenders, floors, host, measure, memory, ours, profile, report, rivals, workloads
+from minialex.models.layout import layout
 
 LIMITS = floors.Limits(gemm_peak=1000.0, bandwidth=100.0)
 MACHINE = types.SimpleNamespace(title="a processor", date="2026-11-21")
@@ -74,7 +75,8 @@ def test_operations_of_the_networks(name, parameters, macs, by_layer):
 
 
 def layer_of(module, shape, first=False):
-    return workloads.Layer("layer", module, shape, module(Tensor(np.zeros(shape, np.float32))).shape, first)
+    (row,) = layout(nn.Sequential(module), shape[1:])
+    return workloads.Layer("layer", module, shape, (shape[0], *row.output), shape[0] * row.macs, first)
 
 
 class TestFloors:
@@ -208,7 +210,7 @@ class TestContenders:
         (["--repeat", "0"], "'0' is not a whole number of at least 1"),
         (["--batch-size", "-3"], "'-3' is not a whole number of at least 1"),
         (["--threads", "many"], "'many' is not a whole number of at least 1"),
-        (["--rival", "none", "--rival", "torch-eager"], "--rival none leaves no other rival"),
+        (["--rival", "none", "--rival", "torch-eager"], "--rival none cannot be combined with another --rival"),
         (["--matmul-precision", "tf32"], "--matmul-precision is for a GPU: it needs --backend cupy"),
         (["--backend", "numpy", "--backend", "cupy"], "--backend cupy is measured alone, on the GPU"),
         (["--json", "nowhere/b.json"], "there is no folder 'nowhere' for 'b.json'"),

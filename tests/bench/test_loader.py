@@ -125,15 +125,15 @@ def result_of(files, packed, **networks):
 
 def test_the_bottleneck_is_named():
     slow, fast = loader.verdicts(result_of([60.0, 110.0, 90.0], [500.0, 900.0], numpy=20.0, numba=200.0))
-    assert slow == "files: the loader is the bottleneck; it loads 55 % of what numba takes"
-    assert fast == "packed: the network is the bottleneck; 1 thread loads 2.5 x what numba takes"
+    assert slow == "files: the loader is the bottleneck; it loads 55 % of what numba consumes"
+    assert fast == "packed: the network is the bottleneck; 1 thread loads 2.5 x what numba consumes"
     (two, _) = loader.verdicts(result_of([60.0, 110.0, 400.0], [500.0], numba=100.0))
-    assert two == "files: the network is the bottleneck; 2 threads load 1.1 x what numba takes"
+    assert two == "files: the network is the bottleneck; 2 threads load 1.1 x what numba consumes"
 
 
 def test_the_text_has_every_figure():
     text = loader.text(result_of([60.25, 1110.0], [5000.0], numpy=20.0, numba=200.0))
-    for part in ("64 pictures in batches of 8", "60.2", "1,110.0", "5,000.0", "20.0", "packed", "numba", "bottleneck"):
+    for part in ("64 images in batches of 8", "60.2", "1,110.0", "5,000.0", "20.0", "packed", "numba", "bottleneck"):
         assert part in text
 
 
@@ -144,7 +144,7 @@ def test_the_command(root, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench, "choose", lambda device, backend, rival, say: [fake] if rival == [] else pytest.fail())
     bench.main(["--loader", str(root), "--quick", "--threads", "1", "--json", str(tmp_path / "bench.json")])
     out = capsys.readouterr().out
-    assert "pictures from" in out and "bottleneck" in out and fake.batch_sizes == [("alexnet", 8)]
+    assert "images from" in out and "bottleneck" in out and fake.batch_sizes == [("alexnet", 8)]
     document = json.loads((tmp_path / "bench.json").read_text())
     assert document["machine"]["cpu"] == "a processor" and document["repeat"] == 1
     assert [row["source"] for row in document["loader"]["loaders"]] == ["files", "packed"]
@@ -156,7 +156,7 @@ def test_the_command(root, tmp_path, monkeypatch, capsys):
 def test_options_that_do_not_fit(tmp_path, monkeypatch, capsys, extra):
     monkeypatch.chdir(tmp_path)
     sentence = must_refuse(capsys, "--loader", ".", *extra, main=bench.main)
-    assert "--loader times pictures" in sentence and extra[0] in sentence
+    assert "--loader always times minialex's alexnet" in sentence and extra[0] in sentence
 
 
 def test_a_folder_without_pictures(tmp_path, monkeypatch, capsys):

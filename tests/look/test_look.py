@@ -98,13 +98,13 @@ def test_a_picture_file_and_a_class_by_name(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     "words, sentence",
     [
-        (["gradient", "--class", "dog"], "there is no such class; give a name"),
-        (["features", "--picture", "99999"], "there is no test picture 99999: they are numbered from 0"),
+        (["gradient", "--class", "dog"], "no such class; give a name"),
+        (["features", "--picture", "99999"], "there is no test picture 99999: test pictures are numbered from 0"),
         (["features", "--picture", "nowhere.png"], "nowhere.png: No such file"),
-        (["filters", "--layer", "fc4"], "--layer fc4 is no convolution; these are: conv1, conv2, conv3"),
+        (["filters", "--layer", "fc4"], "--layer fc4 is not a convolution; the convolutions are conv1, conv2, conv3"),
         (["filters", "--layer", "conv9"], "there is no layer 'conv9'"),
-        (["filters", "graph", "--out", "x.png"], "is one file, but 2 figures are asked for"),
-        (["elsewhere", "graph"], "graph is of one network, got 2"),
+        (["filters", "graph", "--out", "x.png"], "is one file, but 2 figures are to be drawn"),
+        (["elsewhere", "graph"], "graph needs exactly one RUN, got 2"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(run, capsys, words, sentence):
@@ -113,7 +113,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(run, capsys, words, sentence)
 
 
 def test_no_run_and_a_folder_that_is_none(tmp_path, capsys):
-    assert "which RUN?" in said(capsys, "filters")[2]
+    assert "RUN is missing" in said(capsys, "filters")[2]
     assert "holds no checkpoint" in said(capsys, tmp_path, "filters")[2]
     assert "has no metrics.csv" in said(capsys, tmp_path, "curves")[2]
 
@@ -122,7 +122,8 @@ def test_weights_that_do_not_say_what_they_were_trained_on(run, tmp_path, capsys
     saved = checkpoint.load(run / "best.npz")
     saved.configuration = {}
     checkpoint.save(tmp_path / "bare.npz", saved)
-    assert "choose a --dataset" in said(capsys, tmp_path / "bare.npz", "features")[2]
+    error = said(capsys, tmp_path / "bare.npz", "features")[2]
+    assert "does not say what it was trained on" in error and "--dataset" in error
     assert said(capsys, tmp_path / "bare.npz", "features", "--dataset", "shapes", "--limit", "20")[0] == 0
 
 

@@ -134,5 +134,5 @@ def test_the_command_draws(tmp_path, capsys, file, start):
 
 
 def test_a_layer_without_a_box_is_named():
-    with pytest.raises(ValueError, match="no box is known for a layer of type CrossEntropyLoss"):
+    with pytest.raises(ValueError, match="cannot draw a layer of type CrossEntropyLoss"):
         layers3d.kind_of(nn.CrossEntropyLoss())

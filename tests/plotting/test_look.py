@@ -110,7 +110,7 @@ def test_filters_of_two_gpus_stand_apart_and_in_order(tmp_path):
         tile = picture[bottom - side : bottom, x : x + side]
         expected = {0: (255, 127, 127), 2: (127, 255, 127), 3: (127, 127, 255), 5: (0, 127, 127)}
         assert (abs(tile - expected.get(number, (127, 127, 127))) <= 1).all(), number
-    with pytest.raises(ValueError, match="5 filters do not divide among 2 GPUs"):
+    with pytest.raises(ValueError, match="5 filters do not divide evenly among 2 GPUs"):
         plotting.filters(weight[:5], tmp_path / "filters.png", gpus=2)
 
 
@@ -124,7 +124,7 @@ def test_no_more_filters_than_asked_for(tmp_path):
 def test_features_draw_every_map_in_its_place(tmp_path, model, rng):
     image = rng.standard_normal((3, 8, 8)).astype(np.float32)
     found = look.feature_maps(model, image[None])
-    plotting.features(model, image, tmp_path / "features.png", most=12)
+    plotting.features(found, tmp_path / "features.png", most=12)
     picture = pixels(tmp_path / "features.png")
     for row, name in enumerate(["conv1", "bn1", "relu1", "pool1"]):
         maps = found[row].maps[0]
@@ -138,8 +138,8 @@ def test_features_draw_every_map_in_its_place(tmp_path, model, rng):
                     assert abs(drawn - (255 - (255 - 0x33) * value)).max() < 5, (name, column)
                 elif abs(value) > 0.1:
                     assert (drawn[0] > drawn[2]) == (value > 0), "orange above 0, blue below"
-    with pytest.raises(ValueError, match=r"one picture \(C, H, W\), got shape \(1, 3, 8, 8\)"):
-        plotting.features(model, image[None], tmp_path / "features.png")
+    with pytest.raises(ValueError, match=r"\(1, C, H, W\) of one image, got shape \(2, 4, 6, 6\)"):
+        plotting.features(look.feature_maps(model, np.stack([image, image])), tmp_path / "features.png")
 
 
 def test_saliency_is_bright_where_the_logit_depends_on_the_picture(tmp_path):
@@ -148,7 +148,8 @@ def test_saliency_is_bright_where_the_logit_depends_on_the_picture(tmp_path):
     weight[1, 2, 5, 1] = -3  # class 1 looks at one pixel, in one channel
     model.load_state_dict({"1.weight": weight.reshape(2, -1), "1.bias": np.array([1, 0], np.float32)})
     images, pictures = np.zeros((1, 3, 8, 8), np.float32), np.full((1, 3, 8, 8), 200, np.uint8)
-    plotting.saliency(model, images, pictures, tmp_path / "s.png", classes=["a", "b"], targets=[1])
+    found = look.input_gradient(model, images, [1])
+    plotting.saliency(*found, pictures, tmp_path / "s.png", classes=["a", "b"])
     picture = pixels(tmp_path / "s.png")
     top, left, size = 34 + 24, 14 + 156, 152
     glow = picture[top : top + size, left : left + size].sum(-1)
@@ -190,5 +191,5 @@ def test_curves_of_several_runs_have_a_colour_each(tmp_path):
     assert first > 100 and second > 100 and not third
     with pytest.raises(ValueError, match="the run two has not finished an epoch"):
         plotting.compare({"one": rows(3, True), "two": []}, tmp_path / "c.png")
-    with pytest.raises(ValueError, match="1 to 7 runs can be told apart in one figure, got 8"):
+    with pytest.raises(ValueError, match="one figure can compare 1 to 7 runs, got 8"):
         plotting.compare({str(n): rows(1, True) for n in range(8)}, tmp_path / "c.png")
