@@ -477,7 +477,7 @@ check("10.5", pixel)
 # * `kernels/common.cuh`, one page: all that the kernels take for granted. Then `kernels/relu.cu` and `pool.cu`.
 # * `kernels/matmul.cu` and `tile.cuh`, `tile_product`: the third rung, and why one row of its tile is 68 wide, not 64.
 # * `kernels/conv2d.cu`, `conv2d_implicit_gemm` and `Counter`: exercise 10.5 without divisions.
-# * `tutorials/ladder.py`: who starts them; `minialex/backends/cuda/launch.py`, `Launcher.check`: what can go wrong there.
+# * `tutorials/ladder.py`; `minialex/backends/cuda/launch.py`, `Launcher.check`: what can go wrong.
 # * `kernels/checked.h`, `Shared`: how a race is caught, in forty lines.
 #
 # This was the last lesson. From one scalar with a gradient you have come to the kernels that a GPU trains AlexNet with;

@@ -223,7 +223,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 
 
 def test_the_first_format_is_read(tmp_path):
-    """Until version 2: `training` for the trainer's state; in the configuration a recipe's name, and "deviation"."""
+    """Until version 2: `training` for the trainer's state, `recipe` for a recipe's name, another word for std."""
     saved = example(configuration={"model": "shapes_net", "recipe_name": "2012", "color_noise_by": "std", "epochs": 3})
     arrays = checkpoint.to_arrays(saved)
     tree = json.loads(arrays["checkpoint"].tobytes())
