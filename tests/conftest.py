@@ -150,3 +150,12 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "whole"
     assert run(*TINY, "--epochs", 3, "--seed", 5, "--out", folder) == 0
     return folder
+
+
+@pytest.fixture
+def quick_figures(monkeypatch):
+    """The figures of runs take no time: files without a picture. Drawing takes longer than a tiny run."""
+    from minialex import plotting
+
+    for name in ("curves", "filters", "diagnosis", "predictions", "confusion"):
+        monkeypatch.setattr(plotting, name, lambda *arguments: arguments[-1].write_text("a figure"))

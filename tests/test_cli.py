@@ -136,6 +136,7 @@ def test_the_list_of_commands():
         assert importlib.util.find_spec(f"minialex.{name}"), f"there is no command {name}"
 
 
+@pytest.mark.heavy
 def test_every_command_explains_itself():
     for name in front.COMMANDS:
         done = module(f"minialex.{name}", "--help")

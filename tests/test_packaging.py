@@ -90,6 +90,7 @@ def found(python, cwd, **environment):
     return {k: Path(v) for k, v in json.loads(run(python, "-c", FIND, cwd=cwd, **environment)).items()}
 
 
+@pytest.mark.heavy
 def test_folders_from_a_wheel(project, python, tmp_path):
     pip(python, "install", wheel_of(project, tmp_path / "dist"))
     shutil.rmtree(tmp_path / "dist")

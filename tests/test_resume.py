@@ -13,18 +13,10 @@ import pytest
 from on_request import heavy_but
 from tiny_runs import TINY, after_forwards, assert_same_arrays, assert_same_end, ctrl_c, metrics, run
 
-from minialex import plotting
 from minialex.runs import checkpoint
 from minialex.runs import folder as run_folder
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
-
-
-@pytest.fixture
-def quick_figures(monkeypatch):
-    """Figures that take no time."""
-    for name in ("curves", "filters"):
-        monkeypatch.setattr(plotting, name, lambda values, path: path.write_text("a figure"))
 
 
 # An epoch has 3 forward passes in training and 3 in validation; three epochs have 18, the test 3 more.

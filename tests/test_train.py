@@ -25,6 +25,8 @@ from minialex.tensor import Tensor
 from minialex.train import configured, parser
 from minialex.training import evaluation, trainer
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 
 class TestRun:
     def test_what_it_prints(self, whole, tmp_path, capsys):

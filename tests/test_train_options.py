@@ -17,6 +17,8 @@ from minialex import data, functional, models, random
 from minialex.runs import checkpoint
 from minialex.training import diagnose, overfit
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 
 @pytest.fixture(scope="module")
 def diagnosed(tmp_path_factory):

@@ -205,6 +205,7 @@ def whole(shifted):
     return folder
 
 
+@pytest.mark.usefixtures("quick_figures")
 class TestStagesOfARun:
     """The stages of 2012 in three epochs: noise goes after one, conv1 is frozen after two."""
 

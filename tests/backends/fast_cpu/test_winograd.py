@@ -20,13 +20,14 @@ def two_threads():
     threads.set_count(before)
 
 
-def problem(rng, pictures, channels, filters, size, taps, padding, groups=1):
+def problem(rng, pictures, channels, filters, size, taps, padding, groups=1, dtype=np.float64):
     """Random input, filters, bias and output gradient of a convolution, and its window."""
     x = rng.standard_normal((pictures, channels, *size))
     w = rng.standard_normal((filters, channels // groups, taps, taps))
     window = Window.over(x.shape, taps, 1, padding)
     gy = rng.standard_normal((pictures, filters, *window.output))
-    return x, w, rng.standard_normal(filters), gy, window
+    x, w, b, gy = (array.astype(dtype) for array in (x, w, rng.standard_normal(filters), gy))
+    return x, w, b, gy, window
 
 
 def direct(x, w, b, gy, window, groups):
@@ -48,6 +49,7 @@ def test_the_matrices_in_one_dimension(rng, outputs, taps):
     np.testing.assert_allclose(at @ ((g @ taps_of) * (bt @ pixels)), expected, rtol=0, atol=1e-13)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("strips", [1, 1 << 30])  # a row of tiles at a time, all at once
 @pytest.mark.parametrize(
     ("pictures", "channels", "filters", "size", "taps", "padding", "groups"),
@@ -99,7 +101,7 @@ def test_pictures_that_stand_a_power_of_two_apart(rng, channels_apart):
 
 
 def test_the_same_bits_twice(rng):
-    x, w, _b, gy, window = problem(rng, 20, 8, 6, (9, 9), 3, 1)
+    x, w, _b, gy, window = problem(rng, 20, 8, 6, (9, 9), 3, 1, dtype=np.float32)
     for _ in range(3):
         np.testing.assert_array_equal(
             winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1)[1],
@@ -129,7 +131,7 @@ def test_where_it_is_used(expected, shape, kernel, stride, dilation, groups):
 
 
 def test_the_switch(rng, monkeypatch):
-    x, w, b, gy, window = problem(rng, 8, 32, 4, (8, 8), 3, 1)
+    x, w, b, gy, window = problem(rng, 8, 32, 4, (8, 8), 3, 1, dtype=np.float32)
     fast, needs = backends.get_backend("numba"), (True, True, True)
     by_winograd, _ = fast.conv2d(x, w, b, window, 1, needs)
     np.testing.assert_array_equal(by_winograd, winograd.conv2d(x, w, b, window, 1))
@@ -141,4 +143,4 @@ def test_the_switch(rng, monkeypatch):
     expected = im2col.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1)
     np.testing.assert_array_equal(gx, expected[0])
     np.testing.assert_array_equal(gw, expected[1])
-    np.testing.assert_allclose(gb, gy.sum(axis=(0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(gb, gy.sum(axis=(0, 2, 3)), rtol=1e-4)
