@@ -1,4 +1,4 @@
-"""`python -m minialex.train`: train a network and leave a run folder."""
+"""`python -m minialex.train`: train a network and save the results in a run folder."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .support.text import aligned
 from .training import recipes, trainer
 from .training.recipe import OPTIMIZERS, describe_decay
 
-ADAM_LR = 0.001  # the recipes' rates are those of SGD
-# What may change when a run goes on: how long it is, where the data lies, and how many threads work for it.
+ADAM_LR = 0.001  # the recipes' learning rates are for SGD
+# What may change when a run is resumed: its length, the place of its data, and the number of threads.
 RESUMABLE = ("resume", "epochs", "data_dir", "val_labels", "threads", "workers")
 
 DESCRIPTION = """\
-Train a network. Without options: shapes_net on shapes, ten classes of pictures that are drawn on the spot.
-Leaves a folder with config.json, metrics.csv, curves.png, filters.png, last.npz and best.npz (the epoch with
-the lowest validation error), and, from the test at its end, predictions.png and confusion.png. The test is of the
-last weights: nothing was chosen by it."""
+Train a network. Without options, this trains shapes_net on shapes, ten classes of pictures that need no download.
+The results are saved in a run folder: config.json, metrics.csv, curves.png, filters.png, last.npz, best.npz (the epoch
+with the lowest validation error) and, from the test at the end, predictions.png and confusion.png. The test uses the
+weights of the last epoch, so no choice was based on it."""
 
 EXAMPLES = """\
 examples:
@@ -43,48 +43,52 @@ examples:
   python -m minialex.train --weights runs/big --dataset folder --data-dir D --freeze conv1,conv2 --lr 0.001
   python -m minialex.train --resume runs/slow --epochs 6
 
-A recipe is a file of a few lines, see minialex/training/recipes/paper.toml. Options override the recipe, which
-overrides the model's defaults. Ctrl-C saves and says how to go on; --resume then gives the same weights, bit for bit,
-as a run that never stopped."""
+A recipe is a short file that says how to train, see minialex/training/recipes/paper.toml. Options override the recipe,
+and the recipe overrides the model's defaults. Ctrl-C saves the run and prints how to continue; with --resume it ends
+with the same weights, bit for bit, as a run that was never stopped."""
 _VALIDATION = (
-    "(default: 1000 of shapes, 5000 of cifar10, which takes them from its training pictures; of a folder its val/, or "
-    "where there is none a tenth of its training pictures, at most 5000)"
+    "(default: 1000 for shapes; 5000 for cifar10, held out from its training pictures; for a folder its val/, or "
+    "without one a tenth of its training pictures, at most 5000)"
 )
 _SCHEDULES = (
-    "constant; step:30, a tenth every 30 epochs; multistep:60,80, a tenth after each of these; plateau:5, a tenth "
-    "when the validation loss has not fallen for more than 5; a next field is another factor, as in step:30:0.5, and "
-    "one more how often a plateau may do so; cosine, down to 0 at the end; warmup:5+cosine, rising for 5 epochs first"
+    "constant; step:30, multiply by 0.1 every 30 epochs; multistep:60,80, after 60 and after 80 epochs; plateau:5, "
+    "when the validation loss has not fallen for more than 5 epochs; cosine, down to 0 at the end; warmup:5+cosine, "
+    "rise for 5 epochs first; step:30:0.5 multiplies by 0.5, plateau:5:0.1:3 by 0.1 at most 3 times"
 )
 _RECIPE = (
-    f"how to train: {', '.join(recipes.NAMES)}, or a file such as minialex/training/recipes/paper.toml; options "
-    "override it (default: as the model's authors did, see the table)"
+    f"how to train: {', '.join(recipes.NAMES)}, or the path of a recipe file; options override it "
+    "(default: as the model's authors did, see the table below)"
 )
 _WEIGHTS = (
-    "begin with what a run, or a checkpoint .npz, has learned, and with its normalisation of pictures; the last layer "
-    "is drawn anew where the number of classes differs (default: begin from random weights)"
+    "start with the weights and the normalisation of a run, or of a checkpoint .npz; the last layer is initialised "
+    "anew if the number of classes differs (default: random weights)"
 )
-_FREEZE = "layers that are not trained, as conv1,conv2: their batch norm stays as it is too (default: train all)"
-_LABELS = "ILSVRC's file of labels, where D/val is one flat folder (default: found in D by its usual name)"
+_FREEZE = "layers not to train, such as conv1,conv2; their batch normalisation is fixed, too (default: train all)"
+_LABELS = "file of ILSVRC's labels, if D/val is one flat folder (default: found in D by its usual name)"
 _RESIZE = (
-    "of photographs, what their shorter side is brought to before crops of the network's size (default: 256; for "
-    "networks below 200 pixels 8/7 of their size)"
+    "for photographs: resize the shorter side to so many pixels, then crop to the input size of the network (default: "
+    "256; 8/7 of the input size if that is below 200)"
 )
-_ACCUMULATE = "the step is that of one batch N times as large, in the memory of one (batch norm still sees each alone)"
+_ACCUMULATE = "each step is that of one N times larger batch, in the memory of one (except for batch normalisation)"
 _OVERFIT = (
-    "see whether a copy of the network, without dropout and distortion, learns N training pictures by heart; exit "
-    "code 1 if it does not"
+    "test whether a copy of the network, without dropout and augmentation, can memorise N training pictures; exit "
+    "code 1 if it cannot"
 )
-_DIAGNOSE = "after each epoch measure activations, dead ReLUs, gradients and steps by layer: diagnose.csv, diagnose.png"
+_DIAGNOSE = (
+    "after each epoch, measure activations, dead ReLUs, gradients and steps of each layer: diagnose.csv, diagnose.png"
+)
 _RESUME = (
-    "as it was configured; only --epochs, to go on longer, --data-dir and --val-labels, if the data has moved, "
-    "--threads and --workers go with it"
+    "with its settings; only these options can be added: --epochs, to train longer, --data-dir and --val-labels, if "
+    "the data was moved, --threads and --workers"
 )
-_THREADS = "threads that compute (default: as many as this process may use; another number may change the last digits)"
-_PRECISION = "of matrix products on a GPU: tf32 rounds their factors to 10 bits, for tensor cores"
+_THREADS = (
+    "threads that compute (default: all that this process may use; the last digits of results may depend on the number)"
+)
+_PRECISION = "precision of matrix products on a GPU; tf32 rounds factors to 10 bits and uses tensor cores"
 
 
 def main(argv=None):
-    """Train as the options say; the exit code."""
+    """Run the command; argv: its arguments, sys.argv[1:] if None. Returns the exit code."""
     options = parser().parse_args(argv)
     run = _resumed(options) if options.resume else _new(options)
     with cli.Interrupt() as interrupt, _troubles_in_words(run.folder), run.backend.announcing(say):
@@ -101,7 +105,7 @@ def main(argv=None):
 
 
 def _new(options):
-    """The Run that the options describe, in a folder of its own."""
+    """A new Run with these options, in a new folder."""
     with as_user_error():
         start = trained.load(options.weights) if options.weights else None
         if start and options.model not in (None, start.checkpoint.model):
@@ -114,13 +118,13 @@ def _new(options):
 
 
 def _resumed(options):
-    """The Run in an earlier folder, where it stopped."""
+    """The Run to resume, with these options."""
     for name, value in vars(options).items():
         if value is not None and name not in RESUMABLE:
             allowed = [f"--{other.replace('_', '-')}" for other in RESUMABLE if other != "resume"]
             raise UserError(
-                f"--{name.replace('_', '-')} cannot be changed when a run goes on; leave it out, or "
-                f"start a new run (only {', '.join(allowed[:-1])} and {allowed[-1]} go with --resume)"
+                f"--{name.replace('_', '-')} cannot be changed when a run is resumed; leave it out, or "
+                f"start a new run (only {', '.join(allowed[:-1])} and {allowed[-1]} are allowed with --resume)"
             )
     changes = {name: getattr(options, name) for name in RESUMABLE if name != "resume"}
     changes |= {name: _absolute(changes[name]) for name in ("data_dir", "val_labels")}
@@ -128,9 +132,12 @@ def _resumed(options):
 
 
 def configured(options):
-    """The Configuration that options amount to: they override the recipe, which overrides the model's own.
+    """The Configuration of a run: options override the recipe, which overrides the model's own recipe.
 
-    options: what parser() returns. Raises UserError for what is impossible.
+    options: the namespace from parser().parse_args().
+
+    Returns a Configuration.
+    Raises UserError where options are invalid or exclude each other.
     """
     model = options.model or "shapes_net"
     recipe = models.PRESETS[model].recipe
@@ -141,7 +148,7 @@ def configured(options):
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if (options.optimizer or "").startswith("adam") and options.lr is None:
         given["lr"] = ADAM_LR
-    if options.schedule:  # of all that learns: those which the recipe gives to some would no longer fit it
+    if options.schedule:  # it is for all layers: the recipe's separate schedules would no longer fit it
         given |= {"bias_schedule": None, "layer_schedules": {}}
     return Configuration(
         model=model,
@@ -186,15 +193,15 @@ def _troubles_in_words(folder):
 
 
 def say(text):
-    """Print to stdout at once, above the progress bar if there is one."""
+    """Print `text` to stdout at once, above the progress bar if there is one."""
     tqdm.write(cli.with_options(text), file=sys.stdout)
     sys.stdout.flush()
 
 
 def parser():
-    """The options of `train`. One that was not given is None: recipe, model, or the run itself, decides."""
+    """The parser of `train`; options that are not given are None, and the recipe, the model or the run decides."""
     p = cli.Parser("train", DESCRIPTION, f"{EXAMPLES}\n\n{_defaults()}", aliases={"size": "--resize"})
-    own = "(default: the recipe's, or the model's)"
+    own = "(default: from the recipe or the model)"
     count, natural = cli.whole_number(1), cli.whole_number(0)
 
     def option(group, name, metavar, text, **how):
@@ -204,20 +211,26 @@ def parser():
         option(group, name, "NAME", f"{', '.join(known)} {text}", choices=known)
 
     def switch(group, name, text):
-        group.add_argument(name, action="store_true", default=None, help=f"{text} (default: do not)")
+        group.add_argument(name, action="store_true", default=None, help=f"{text} (default: off)")
 
     network = p.add_argument_group("network")
-    choice(network, "--model", models.PRESETS, "(default: shapes_net, or that of the --weights)")
+    choice(network, "--model", models.PRESETS, "(default: shapes_net, or that of --weights)")
     option(network, "--weights", "W", _WEIGHTS, type=cli.folder)
-    option(network, "--num-classes", "C", "at least as many as the data has (default: the data's)", type=count)
-    option(network, "--input-size", "PIXELS", "a side of what it sees (default: the model's)", type=count)
+    option(
+        network,
+        "--num-classes",
+        "C",
+        "number of classes, at least that of the data (default: that of the data)",
+        type=count,
+    )
+    option(network, "--input-size", "PIXELS", "pixels per side of the input (default: the model's)", type=count)
     option(network, "--freeze", "LAYERS", _FREEZE, type=_names)
 
     pictures = p.add_argument_group("data")
     choice(pictures, "--dataset", data.DATASETS, "(default: the model's)")
-    option(pictures, "--data-dir", "DIR", f"folder of data in files (default: {cache_folder()})", type=cli.folder)
-    switch(pictures, "--download", "fetch what is missing")
-    option(pictures, "--limit", "N", "the first N training pictures, and at most N others (default: all)", type=count)
+    option(pictures, "--data-dir", "DIR", f"folder D of the data's files (default: {cache_folder()})", type=cli.folder)
+    switch(pictures, "--download", "download missing files")
+    option(pictures, "--limit", "N", "use at most N pictures of each split (default: all)", type=count)
     option(pictures, "--validation", "N", f"pictures for validation, 0 for none {_VALIDATION}", type=natural)
     option(pictures, "--resize", "PIXELS", _RESIZE, type=count)
     option(pictures, "--val-labels", "FILE", _LABELS, type=cli.folder)
@@ -227,37 +240,37 @@ def parser():
     option(training, "--recipe", "NAME", _RECIPE)
     option(training, "--epochs", "N", f"passes over the training pictures {own}", type=count)
     option(training, "--batch-size", "N", f"pictures in a batch {own}", type=count)
-    option(training, "--accumulate", "N", f"batches in a step: {_ACCUMULATE} (default: 1)", type=count)
-    velocities = "(of sgd and sgd_paper: the rate stands outside or inside the velocity)"
+    option(training, "--accumulate", "N", f"batches per step: {_ACCUMULATE} (default: 1)", type=count)
+    velocities = "(sgd has the learning rate outside the velocity, sgd_paper inside)"
     choice(training, "--optimizer", OPTIMIZERS, f"{velocities} {own}")
-    rate = f"learning rate (default: the recipe's, or the model's; with --optimizer adam and adamw {ADAM_LR})"
+    rate = f"learning rate (default: from the recipe or the model; {ADAM_LR} with --optimizer adam or adamw)"
     option(training, "--lr", "RATE", rate, type=cli.real_number(0))
-    option(training, "--momentum", "M", f"share of the velocity that a step keeps {own}", type=cli.real_number(0, 1))
-    option(training, "--weight-decay", "DECAY", f"L2 penalty {own}", type=cli.real_number(0))
-    option(training, "--schedule", "TEXT", f"of the rate, for all layers: {_SCHEDULES} {own}")
+    option(training, "--momentum", "M", f"momentum of SGD, from 0 to below 1 {own}", type=cli.real_number(0, 1))
+    option(training, "--weight-decay", "DECAY", f"weight decay (L2 penalty) {own}", type=cli.real_number(0))
+    option(training, "--schedule", "TEXT", f"of the learning rate, for all layers: {_SCHEDULES} {own}")
     seeds = cli.whole_number(0, 2**64 - 1)
-    option(training, "--seed", "N", "of weights, order, distortion and dropout (default: 0)", type=seeds)
-    option(training, "--overfit", "N", f"before training, {_OVERFIT} (default: do not)", type=count)
+    option(training, "--seed", "N", "of weights, order, augmentation and dropout (default: 0)", type=seeds)
+    option(training, "--overfit", "N", f"before training, {_OVERFIT} (default: off)", type=count)
     switch(training, "--diagnose", _DIAGNOSE)
     where = "folder for the run, new or empty (default: runs/MODEL-DATASET-DATE-TIME)"
     option(training, "--out", "DIR", where, type=cli.folder)
-    option(training, "--resume", "RUN", f"go on with the run in this folder {_RESUME}", type=cli.folder)
+    option(training, "--resume", "RUN", f"continue the run in this folder {_RESUME}", type=cli.folder)
 
     machine = p.add_argument_group("machine")
     choice(machine, "--backend", ("auto", *backends.available()), "(default: auto, the fastest that works here)")
     option(machine, "--threads", "N", _THREADS, type=count)
-    option(machine, "--workers", "N", "threads that decode photographs (default: one a processor)", type=count)
-    choice(machine, "--matmul-precision", ("float32", "tf32"), f"{_PRECISION} (default: float32)")
+    option(machine, "--workers", "N", "threads that decode photographs (default: one per usable core)", type=count)
+    choice(machine, "--matmul-precision", ("float32", "tf32"), f"({_PRECISION}) (default: float32)")
     return p
 
 
 def _names(text):
-    """An argparse type: names with commas between them."""
+    """An argparse type: names separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _defaults():
-    """The models' own recipes as a table."""
+    """The models' default recipes as a table."""
     rows = [["model", "dataset", "epochs", "batch-size", "optimizer", "lr", "momentum", "weight-decay", "schedule"]]
     for name, preset in models.PRESETS.items():
         r = preset.recipe

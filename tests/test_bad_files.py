@@ -163,20 +163,26 @@ OTHERS = [
 
 @pytest.mark.parametrize("option", OTHERS)
 def test_other_options_with_resume(refused, folder, option):
-    expected = f"{option.split()[0]} cannot be changed when a run goes on; .*start a new run .*--threads and --workers"
+    expected = (
+        f"{option.split()[0]} cannot be changed when a run is resumed; .*start a new run .*--threads and --workers"
+    )
     assert re.search(expected, refused("--resume", "r", *option.split()))
 
 
 def test_a_run_that_is_further_than_asked(refused, folder, monkeypatch):
     no_figures(monkeypatch)
     assert run("--resume", folder, "--epochs", 2) == 0
-    assert "the run has done 2 epochs already: --epochs must be 2 or more" in refused("--resume", "r", "--epochs", 1)
+    assert "the run has finished 2 epochs already: --epochs must be at least 2" in refused(
+        "--resume", "r", "--epochs", 1
+    )
 
 
 def test_places_where_no_run_can_be_left(refused, tmp_path, folder):
-    assert re.search("r exists and is not empty: choose another folder, --out, or .*--resume r", refused("--out", "r"))
+    assert re.search(
+        "r exists and is not empty: choose another folder with --out, or .*--resume r", refused("--out", "r")
+    )
     (tmp_path / "file").write_text("mine")
-    assert re.search("file exists and is not empty: choose another folder, --out", refused("--out", "file"))
+    assert re.search("file exists and is not empty: choose another folder with --out", refused("--out", "file"))
     for place in ("file/x", "file/x/y", "r/last.npz/x"):
         assert re.search(f"{place.split('/x')[0]}.*Not a directory", refused(*SMALL, "--out", place))
     assert "File name too long" in refused(*SMALL, "--out", "x" * 300)
@@ -261,7 +267,7 @@ CHECKPOINTS = {
     "a member that is no array": (zip_with("checkpoint", '{"format": "minialex checkpoint", "version": 1}'), DAMAGED),
     "other weights": (described(weights={}), "last.npz"),
     "no normalization": (described(normalization={}), "last.npz"),
-    "no state of training": (described(trainer_state={}), "last.npz has weights but no state of training"),
+    "no state of training": (described(trainer_state={}), "last.npz has weights but no training state"),
     "half a state of training": (described(trainer_state={"epoch": 0, "batch": 1}), "last.npz"),
     "a batch that does not exist": (described(trainer_state={"epoch": 0, "batch": 99}), "last.npz"),
 }
@@ -306,7 +312,7 @@ def test_any_bit_of_a_checkpoint(folder, rng):
 def test_files_in_the_place_of_last(refused, folder):
     last = folder / "last.npz"
     shutil.copy(folder / "best.npz", last)
-    assert "last.npz has weights but no state of training, as best.npz" in refused("--resume", "r", "--epochs", 2)
+    assert "last.npz has weights but no training state, like best.npz" in refused("--resume", "r", "--epochs", 2)
     last.unlink()
     last.mkdir()
     assert "last.npz: Is a directory" in refused("--resume", "r", "--epochs", 2)

@@ -39,7 +39,7 @@ OPTIONS = {  # one for each kind of option, and for each way to be wrong
     "unknown backend": ("--backend tpu", "--backend: .*'tpu'.*numpy"),
     "unknown optimizer": ("--optimizer lion", "--optimizer: .*'lion'.*sgd.*sgd_paper.*adam.*adamw"),
     "a name with a line break": ("--dataset a\nb", "--dataset: .*shapes.*cifar10"),
-    "schedule": ("--schedule step", "'step' is no schedule; there are constant, cosine, .*step:30:0.1"),
+    "schedule": ("--schedule step", "'step' is not a schedule; expected constant, cosine, .*step:30:0.1"),
     "unknown option": ("--colour blue", "--colour.*--help lists the options"),
     "abbreviated option": ("--epoch 3", "--epoch.*--help lists the options"),
     "stray word": ("shapes_net", "shapes_net.*--help lists the options"),
@@ -168,7 +168,7 @@ def test_more_validation_pictures_than_there_are(refused, cifar, count):
 
 def test_pictures_of_a_wrong_size_for_the_network(refused, cifar):
     message = refused("--model", "alexnet", "--dataset", "cifar10", "--data-dir", ".", "--validation", 3)
-    assert re.search("227x227, .* cifar10 are 32x32: choose another --model or --dataset", message), message
+    assert re.search("227x227, but .* cifar10 are 32x32: choose another --model or --dataset", message), message
 
 
 # Classes and outputs
@@ -190,7 +190,9 @@ def test_a_run_goes_on_with_other_classes_or_fewer_outputs(refused, cifar, monke
     names = cifar / cifar10.NAMES_FILE
     names.write_text(names.read_text().replace("truck", "tractor"))
     message = refused("--resume", "r", "--epochs", 2)
-    assert re.search("was trained on the classes airplane, .*, truck; the data now has airplane, .*, tractor", message)
+    assert re.search(
+        "was trained on the classes airplane, .*, truck, but the data now has airplane, .*, tractor", message
+    )
     names.write_text("\n".join(NAMES))
     saved = checkpoint.load("r/last.npz")
     saved.weights = dict(models.build("cifar_quick", num_classes=7).state_dict())

@@ -160,7 +160,7 @@ def test_a_probability_too_small_for_a_number_has_a_loss_all_the_same():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_logits_that_are_no_numbers(bad):
-    with pytest.raises(evaluation.NotFinite, match=r"net\.npz gives logits that are not finite"):
+    with pytest.raises(evaluation.NotFinite, match=r"net\.npz computes NaN or infinite logits"):
         judge([saying([[0, bad, 0]])], [0])
 
 
@@ -249,9 +249,9 @@ def test_bad_input(run, tmp_path, capsys, monkeypatch):
         ("nowhere",): "there is no checkpoint nowhere",
         (".",): "holds no checkpoint",
         ("file",): "file is not a minialex checkpoint",
-        ("strange.npz",): "strange.npz does not say what it was trained on",
+        ("strange.npz",): "strange.npz does not name the data set that it was trained on: choose one with --dataset",
         ("strange.npz", "--dataset", "shapes"): "strange.npz was trained on 10 classes (a, b, c, ...), the data has 10",
-        ("broken.npz", "--dataset", "shapes", "--limit", 2): "broken.npz gives logits that are not finite: conv1",
+        ("broken.npz", "--dataset", "shapes", "--limit", 2): "broken.npz computes NaN or infinite logits: conv1",
         (run, "--out", "file"): "file: File exists",
         (run, "--views", 3): "invalid choice",
         (run, "--validation", 0, "--split", "validation"): "shapes has no validation images: choose another --split",

@@ -52,13 +52,13 @@ def test_longer(whole, tmp_path, capsys):
     assert run(*TINY, "--epochs", 1, "--seed", 5, "--out", folder) == 0
     assert run("--resume", folder) == 0
     out = capsys.readouterr().out
-    assert "this run has finished its epochs (1); to go on longer:" in out
+    assert "this run has finished its epochs (1); to train longer:" in out
     assert f"  python -m minialex.train --resume {folder} --epochs 2\n" in out
     assert run("--resume", folder, "--epochs", 3) == 0
     assert_same_end(folder, whole)
     assert json.loads((folder / "config.json").read_text())["epochs"] == 3
     assert run("--resume", folder, "--epochs", 2) == 2
-    assert "has done 3 epochs already" in capsys.readouterr().err
+    assert "has finished 3 epochs already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("schedule", heavy_but(["plateau:1"], ["plateau:1", "step:1", "constant"]))

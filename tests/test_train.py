@@ -212,7 +212,7 @@ class TestRun:
     def test_cifar_quick_on_real_pictures(self, data_dir, tmp_path, capsys):
         arguments = ("--model", "cifar_quick", "--limit", 32, "--batch-size", 16, "--data-dir", data_dir)
         assert run(*arguments, "--epochs", 1, "--out", tmp_path / "r") == 0
-        assert "weight decay conv 0.004, fc 0.03 (not of biases)" in capsys.readouterr().out
+        assert "weight decay conv 0.004, fc 0.03 (none for biases)" in capsys.readouterr().out
         saved = checkpoint.load(tmp_path / "r" / "last.npz")
         assert saved.normalization["mean"].shape == (3, 32, 32) and saved.classes[0] == "airplane"
         assert run("--resume", tmp_path / "r", "--epochs", 2, "--data-dir", data_dir) == 0
@@ -233,7 +233,7 @@ class TestErrors:
 
     def test_a_folder_in_use(self, whole, tmp_path, capsys):
         before = {p.name: p.stat().st_mtime_ns for p in whole.iterdir()}
-        assert f"{whole} exists and is not empty: choose another folder, --out, or go on" in sentence(
+        assert f"{whole} exists and is not empty: choose another folder with --out, or continue" in sentence(
             capsys, "--out", whole
         )
         assert {p.name: p.stat().st_mtime_ns for p in whole.iterdir()} == before
@@ -257,7 +257,7 @@ class TestErrors:
         ],
     )
     def test_options_that_a_resumed_run_cannot_change(self, whole, capsys, option):
-        assert f"{option[0]} cannot be changed when a run goes on" in sentence(capsys, "--resume", whole, *option)
+        assert f"{option[0]} cannot be changed when a run is resumed" in sentence(capsys, "--resume", whole, *option)
 
     def test_folders_and_checkpoints_that_cannot_go_on(self, whole, tmp_path, capsys):
         folder = tmp_path / "r"
@@ -273,7 +273,7 @@ class TestErrors:
         (folder / "last.npz").write_bytes(content[: len(content) // 2])
         assert "last.npz is cut short or damaged" in sentence(capsys, "--resume", folder)
         (folder / "last.npz").write_bytes((whole / "best.npz").read_bytes())
-        assert "no state of training" in sentence(capsys, "--resume", folder)
+        assert "no training state" in sentence(capsys, "--resume", folder)
         (folder / "last.npz").write_bytes(content)
         (folder / "config.json").write_text((whole / "config.json").read_text().replace("shapes_net", "cifar_quick"))
         assert "holds the weights of 'shapes_net', not of 'cifar_quick'" in sentence(capsys, "--resume", folder)

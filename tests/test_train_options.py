@@ -32,7 +32,7 @@ class TestAccumulate:
     def test_it_reaches_training_and_resumes_exactly(self, tmp_path, monkeypatch, capsys):
         options = (*TINY, "--epochs", 3, "--accumulate", 2, "--out")
         assert run(*options, tmp_path / "whole") == 0
-        assert "3 of 3 batches of 8 pictures, 2 batches a step, seed 0" in capsys.readouterr().out
+        assert "3 of 3 batches of 8 pictures, 2 batches per step, seed 0" in capsys.readouterr().out
         assert json.loads((tmp_path / "whole" / "config.json").read_text())["accumulate"] == 2
         with monkeypatch.context() as m:  # in the first batch of the second epoch's first step: that step is finished
             interrupt_at_loss(m, 3 + 3 + 1)
@@ -113,7 +113,7 @@ class TestOverfit:
     def test_the_run_proceeds_as_without_it(self, whole, tmp_path, capsys):
         assert run(*TINY, "--epochs", 3, "--seed", 5, "--overfit", 5, "--out", tmp_path / "r") == 0
         lines = capsys.readouterr().out.splitlines()
-        assert re.fullmatch(r"knows 5 of 5 pictures after \d+ steps, loss 0\.0\d+", lines[7])
+        assert re.fullmatch(r"memorised 5 of 5 pictures after \d+ steps, loss 0\.0\d+", lines[7])
         assert lines[8].startswith("epoch 1/3")
         assert_same_end(tmp_path / "r", whole)
         assert json.loads((tmp_path / "r" / "config.json").read_text())["overfit"] == 5
@@ -165,7 +165,7 @@ class TestOverfit:
             assert run(*TINY, "--epochs", 3, "--seed", 5, "--overfit", 5, "--out", folder) == 130
         assert "stopped after 0 epochs and 0 batches" in capsys.readouterr().out
         assert run("--resume", folder) == 0
-        assert "knows 5 of 5 pictures" in capsys.readouterr().out
+        assert "memorised 5 of 5 pictures" in capsys.readouterr().out
         assert_same_end(folder, whole)
 
 

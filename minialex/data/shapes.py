@@ -104,7 +104,7 @@ def load(size=32, train_count=10_000, validation=1000, test_count=2000, limit=No
     Raises ValueError for an argument out of range.
     """
     if size < 8:
-        raise ValueError(f"size must be at least 8 pixels for shapes, got {size}")
+        raise ValueError(f"pictures of shapes must be at least 8 pixels wide, got {size}")
     if train_count < 1 or test_count < 1 or validation < 0:
         raise ValueError(
             "shapes needs at least 1 training and 1 test picture, and 0 or more for validation, "

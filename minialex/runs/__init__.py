@@ -1,1 +1,1 @@
-"""One training run on disk: its configuration, its folder, its checkpoints, its pictures."""
+"""A training run and its folder: configuration, checkpoints, data."""

@@ -1,8 +1,8 @@
-"""Checkpoints: one `.npz` file with all that was learned and all that is needed to use it or to train on.
+"""Checkpoints: one `.npz` file with the weights and everything needed to use them or to continue training.
 
-The arrays are members of the file under names a person can read ("weights/conv1.weight"), everything else
-is one JSON text in the member "checkpoint", in which {"$array": NAME} stands for an array. Nothing is
-pickled: opening a stranger's checkpoint runs no code of theirs.
+The arrays are members of the file with readable names ("weights/conv1.weight"); everything else is JSON in the member
+"checkpoint", where {"$array": NAME} stands for an array. Nothing is pickled, so opening a checkpoint from an untrusted
+source runs no code.
 """
 
 from __future__ import annotations
@@ -24,30 +24,39 @@ FORMAT, VERSION = "minialex checkpoint", 2
 
 @dataclass
 class Checkpoint:
-    """A trained network and what training knew.
+    """A trained network and the state of its training; no other file is needed to use it.
 
-    Whoever has one needs no other file: the model and the arguments that build it, the size of its
-    pictures, their normalisation and channel order, the names of the classes.
+    model: name of the preset.
+    arguments: with which it is built.
+    weights: the state dict, parameters and buffers.
+    input_size: pixels per side of the network's input.
+    normalization: arrays for Normalize.from_arrays.
+    classes: the names of the classes.
+    configuration: of the training run, as in its config.json.
+    trainer_state: Trainer.state_dict(), to resume exactly; {} where the checkpoint is only for use.
+    history: a dict of metrics for each epoch.
+    channel_order: "RGB" or "BGR", what the first convolution expects.
+    resize: pixels to which the shorter side of images from files is resized before cropping; None for other data.
     """
 
     model: str
     arguments: dict
-    weights: dict[str, np.ndarray]  # the state_dict: parameters and buffers
+    weights: dict[str, np.ndarray]
     input_size: int
-    normalization: dict[str, np.ndarray]  # what Normalize.from_arrays takes
+    normalization: dict[str, np.ndarray]
     classes: list[str]
-    configuration: dict  # of the training run, as in its config.json
-    trainer_state: dict = field(default_factory=dict)  # Trainer.state_dict(), for an exact resume
-    history: list[dict] = field(default_factory=list)  # one row of metrics an epoch
+    configuration: dict
+    trainer_state: dict = field(default_factory=dict)
+    history: list[dict] = field(default_factory=list)
     channel_order: str = "RGB"
-    resize: int | None = None  # what the shorter side of photographs is brought to before they are cropped
+    resize: int | None = None
 
     def pipeline(self):
-        """How the network is shown pictures. ValueError for statistics that are none."""
+        """The Pipeline of the network's input; raises ValueError for invalid normalisation arrays."""
         return Pipeline(Normalize.from_arrays(self.normalization), self.input_size, self.channel_order)
 
     def build_model(self):
-        """The model with these weights, in training mode. ValueError if this version builds another one."""
+        """The model with these weights, in training mode; raises ValueError where they do not fit it."""
         with init.skipped():
             model = models.build(self.model, **self.arguments)
         model.load_state_dict(self.weights)
@@ -55,14 +64,14 @@ class Checkpoint:
 
 
 def save(path, checkpoint):
-    """Write a Checkpoint to `path`, whole or not at all. OSError says why it cannot, a full disk for example."""
+    """Write `checkpoint`, a Checkpoint, to `path` atomically; raises OSError where it cannot be written."""
     arrays = to_arrays(checkpoint)
     with files.replacing(path) as file:
         np.savez(file, **arrays)
 
 
 def to_arrays(checkpoint):
-    """{"checkpoint": the description as bytes of JSON, "weights/conv1.weight": ..., ...}: the members of the file."""
+    """The members of the file of `checkpoint`: {"checkpoint": JSON as uint8, "weights/conv1.weight": ..., ...}."""
     arrays = {}
     tree = {"format": FORMAT, "version": VERSION}
     tree |= {name: _pack(value, name, arrays) for name, value in vars(checkpoint).items()}
@@ -71,11 +80,14 @@ def to_arrays(checkpoint):
 
 
 def load(path, *, model=None):
-    """The Checkpoint at `path`, every number exactly as it was saved.
+    """Read a checkpoint.
 
-    model: the name of the model it should be of, if the caller knows. FileNotFoundError if there is no
-    such file; ValueError if it is none of ours, is cut short or damaged, was written by a newer version or
-    is of another model.
+    path: of the file.
+    model: the name of the preset that it must be of, if given.
+
+    Returns the Checkpoint, every number exactly as it was saved.
+    Raises FileNotFoundError where there is no such file; ValueError where it is not a minialex checkpoint, is damaged,
+    was written by a newer version, or is of another model.
     """
     checkpoint = from_arrays(path, _read(path))
     if model is not None and checkpoint.model != model:
@@ -84,17 +96,24 @@ def load(path, *, model=None):
 
 
 def from_arrays(path, arrays):
-    """The Checkpoint that `to_arrays` took apart; ValueError, as by `load`, that names `path`, where they are from."""
+    """The inverse of `to_arrays`.
+
+    path: of the file that the arrays are from, for error messages.
+    arrays: {name: array}.
+
+    Returns a Checkpoint.
+    Raises ValueError as `load` does.
+    """
     arrays = dict(arrays)
     try:
         tree = json.loads(arrays.pop("checkpoint").tobytes())
     except (ValueError, RecursionError):
         raise ValueError(f"{path} is not a minialex checkpoint: its description is not JSON") from None
     if not isinstance(tree, dict) or tree.pop("format", None) != FORMAT:
-        raise ValueError(f"{path} is not a minialex checkpoint: it does not say so in its description")
+        raise ValueError(f"{path} is not a minialex checkpoint: its description has another format")
     version = tree.pop("version", None)
     if not isinstance(version, int):
-        raise ValueError(f"{path} is damaged: its description gives {version!r} for the version of its format")
+        raise ValueError(f"{path} is damaged: its description has the format version {version!r}")
     if version > VERSION:
         raise ValueError(
             f"{path} was written by a newer minialex: its format is {version}, this version reads "
@@ -103,13 +122,13 @@ def from_arrays(path, arrays):
     try:
         return schema.build(Checkpoint, _unpack(_upgraded(tree, version), arrays))
     except KeyError as error:
-        raise ValueError(f"{path} is damaged: it has no array {error}") from None
+        raise ValueError(f"{path} is damaged: the array {error} is missing") from None
     except ValueError as error:
         raise ValueError(f"{path} is damaged: its description and its arrays do not fit together ({error})") from None
 
 
 def _upgraded(tree, version):
-    """The description as this version writes it."""
+    """The description converted to this version's format."""
     tree = dict(tree)
     if version < 2 and "training" in tree:
         tree["trainer_state"] = tree.pop("training")
@@ -119,11 +138,11 @@ def _upgraded(tree, version):
 
 
 def _read(path):
-    """Every array of the .npz file; reading a member to its end also compares its checksum."""
+    """All arrays of the .npz file; reading a member to its end also verifies its checksum."""
     try:
         with open(path, "rb") as file:
             if file.read(4) != b"PK\3\4":
-                raise ValueError(f"{path} is not a minialex checkpoint: it is no .npz file")
+                raise ValueError(f"{path} is not a minialex checkpoint: it is not an .npz file")
             file.seek(0)
             return _members(path, file)
     except FileNotFoundError:
@@ -135,17 +154,17 @@ def _members(path, file):
         with np.load(file, allow_pickle=False) as archive:
             if "checkpoint" in archive.files:
                 arrays = {name: archive[name] for name in archive.files}
-                if strangers := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-                    raise ValueError(f"{strangers[0]} is no array")
+                if others := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+                    raise ValueError(f"{others[0]} is not an array")
                 return arrays
-    except Exception as error:  # a cut or damaged file shows itself in a dozen ways, each from another layer
+    except Exception as error:  # zlib, zipfile and NumPy raise many kinds of errors for a damaged file
         raise ValueError(f"{path} is cut short or damaged ({error})") from error
     raise ValueError(f"{path} is not a minialex checkpoint: it has no description")
 
 
 def _pack(value, name, arrays):
-    """`value` with each array replaced by its name; the arrays go to the dict `arrays`."""
-    if hasattr(value, "dtype") and hasattr(value, "get"):  # an array of a GPU
+    """`value` with each array replaced by its name; the arrays are added to the dict `arrays`."""
+    if hasattr(value, "dtype") and hasattr(value, "get"):  # an array on a GPU
         value = value.get()
     if isinstance(value, np.ndarray):
         arrays[name] = value
@@ -168,7 +187,7 @@ def _unpack(value, arrays):
 
 
 def _plain(value):
-    """For JSON: a NumPy number as a Python one."""
+    """A NumPy number as a Python one, for JSON."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""What a training run is asked to do: all that its config.json holds."""
+"""The configuration of a training run, as saved in its config.json."""
 
 from __future__ import annotations
 
@@ -12,18 +12,28 @@ from ..support.errors import UserError
 from ..support.schema import AtLeast, Below, OneOf
 from ..training.recipe import check_recipe
 
-FILES_ONLY = ("workers", "strict", "val_labels", "resize")  # options of pictures that are read from files
+FILES_ONLY = ("workers", "strict", "val_labels", "resize")  # fields that are only for images read from files
 
 
 @dataclass
 class Configuration:
-    """All that decides what a run does.
+    """All settings of a training run.
 
-    model: a name of models.PRESETS. recipe: how it is trained; recipe_name: where that is from, if not the model.
-    data_dir, limit, validation, workers, strict, val_labels: see data.load. resize: pixels that the shorter side of a
-    photograph is brought to. accumulate: batches in a step. diagnose: measure every layer after each epoch. overfit:
-    training pictures that a copy of the network must first learn by heart. threads: that compute. weights: a checkpoint
-    whose weights the network begins with. num_classes, input_size: of the network. freeze: layers that are not trained.
+    model: a key of models.PRESETS.
+    recipe: a models.Recipe, how it is trained.
+    backend: name of the backend.
+    seed: of weights, order, augmentation and dropout.
+    data_dir, limit, validation, workers, strict, val_labels: see data.load.
+    accumulate: batches per step.
+    diagnose: whether to measure every layer after each epoch.
+    overfit: training images that a copy of the network must memorise first; None to skip this test.
+    threads: that compute.
+    matmul_precision: of matrix products on a GPU, "float32" or "tf32".
+    recipe_name: name or path of the recipe file, None for the model's own recipe.
+    weights: path of a run or a checkpoint whose weights the network starts with.
+    num_classes, input_size: of the network; None for the data's and the model's.
+    freeze: layers that are not trained.
+    resize: pixels to which the shorter side of images from files is resized.
     """
 
     model: Annotated[str, OneOf(*models.PRESETS)]
@@ -49,40 +59,40 @@ class Configuration:
     resize: Annotated[int | None, AtLeast(1)] = None
 
     def check(self):
-        """The configuration itself; UserError where a field is impossible, or two do not go together."""
+        """Returns the configuration itself; raises UserError where a field is invalid, or two exclude each other."""
         try:
             schema.check(self)
             schema.check(self.recipe)
             check_recipe(self.recipe)
             if self.recipe.dataset not in data.DATASETS:
-                raise ValueError(f"there is no data set {self.recipe.dataset}; there are {', '.join(data.DATASETS)}")
+                raise ValueError(f"unknown data set {self.recipe.dataset}; choose one of {', '.join(data.DATASETS)}")
         except ValueError as error:
             raise UserError(str(error)) from error
         if self.weights and self.input_size:
-            raise UserError("a run that begins with weights=... has their input size: leave out input_size=...")
+            raise UserError("a run that starts with weights=... has their input size: leave out input_size=...")
         if not self.reads_files:
             given = [name for name in FILES_ONLY if getattr(self, name)]
             if given:
                 files = ", ".join(name for name, source in data.DATASETS.items() if source.in_files)
                 raise UserError(
-                    f"{given[0]}=... is for pictures that are read from files (dataset={files}), and "
-                    f"{self.recipe.dataset} is no such data set; leave it out"
+                    f"{given[0]}=... is only for pictures read from files (dataset={files}), not for "
+                    f"{self.recipe.dataset}: leave it out"
                 )
         return self
 
     @property
     def reads_files(self):
-        """Whether the pictures are read from files one by one, as photographs in folders are."""
+        """Whether every image is read from a file of its own, as in image folders."""
         return data.DATASETS[self.recipe.dataset].in_files
 
     def to_dict(self):
-        """One flat dict, fit for JSON: the recipe's fields stand among the others."""
+        """A flat dict for JSON, with the recipe's fields among the others."""
         values = asdict(self)
         return values | values.pop("recipe")
 
     @classmethod
     def from_dict(cls, values):
-        """The inverse of to_dict; ValueError for what to_dict cannot have written. Earlier versions' dicts are read."""
+        """The inverse of `to_dict`, also for dicts from earlier versions; raises ValueError for invalid `values`."""
         values = upgraded(values)
         names = {field.name for field in dataclasses.fields(models.Recipe)}
         recipe = schema.build(models.Recipe, {name: value for name, value in values.items() if name in names})
@@ -91,9 +101,9 @@ class Configuration:
 
 
 def upgraded(values):
-    """A configuration's dict as this version writes it, from one of this version or of an earlier one."""
+    """A configuration's dict `values`, of this or an earlier version, converted to this version's form."""
     values = dict(values)
-    if "recipe" in values:  # until the first format of checkpoints: the recipe's name
+    if "recipe" in values:  # the recipe's name, before the first format of checkpoints
         values["recipe_name"] = values.pop("recipe")
     if values.get("color_noise_by") == "deviation":
         values["color_noise_by"] = "std"

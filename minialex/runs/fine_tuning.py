@@ -1,4 +1,4 @@
-"""Training that begins with what another network has learned."""
+"""Fine-tuning: training that starts with the weights of another network."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ from ..models.names import published_names
 
 
 def class_names(known, count):
-    """A name for each of `count` classes: the data's, then names for those that no picture has.
+    """Names for a network's classes: the data's, then "unused 11", ... for those without images.
 
-    count: None for as many as the data has. ValueError if it has more.
+    known: the names of the data's classes.
+    count: classes of the network; None for as many as the data has.
+
+    Returns a list of names.
+    Raises ValueError where the data has more classes.
     """
     known = list(known)
     if count is not None and count < len(known):
-        raise ValueError(f"num_classes={count}: the data has {len(known)} classes, so at least as many are needed")
+        raise ValueError(f"num_classes={count}: must be at least {len(known)}, the number of classes in the data")
     return known + [f"unused {number}" for number in range(len(known) + 1, (count or 0) + 1)]
 
 
 class WithClasses:
-    """A data set under the longer list of classes of a network that has outputs for more of them."""
+    """A data set with the class names of a network that has more classes.
+
+    dataset: see data/dataset.py.
+    classes: the names, beginning with the data set's own.
+    """
 
     def __init__(self, dataset, classes):
         self._dataset, self.classes = dataset, classes
@@ -30,16 +38,20 @@ class WithClasses:
 
 
 def transfer(model, weights):
-    """Load a state dict into `model`, but for its last layer where that has another number of classes.
+    """Load a state dict into a model; the last layer keeps its own weights if the number of classes differs.
 
-    Returns in words what became of the last layer. ValueError where anything else does not fit.
+    model: a Module, changed in place.
+    weights: the state dict, {name: array}.
+
+    Returns a text that says whether the last layer is kept or new.
+    Raises ValueError where any other weight does not fit.
     """
     own, head = model.state_dict(), [*published_names(model).values()][-1]
     theirs = weights[f"{head}.weight"].shape[0] if f"{head}.weight" in weights else 0
     classes = own[f"{head}.weight"].shape[0]
     if theirs == classes:
         model.load_state_dict(weights)
-        return f"{head} is kept, of as many classes"
+        return f"{head} is kept, for the same number of classes"
     fresh = {name: array for name, array in own.items() if name.rpartition(".")[0] == head}
     model.load_state_dict({**weights, **fresh})
-    return f"{head} is new, of {classes} classes instead of {theirs}"
+    return f"{head} is new, for {classes} classes instead of {theirs}"

@@ -1,4 +1,4 @@
-"""The folder that a training run leaves: configuration, metrics, figures and checkpoints."""
+"""The folder of a training run: configuration, metrics, figures and checkpoints."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ COLUMNS = (
     "images_per_second",
 )
 SAVE_EVERY = 300  # seconds between checkpoints within an epoch
-LAYER_COLUMNS = ("epoch", "layer", "activation", "dead", "gradient", "update")  # of diagnose.measure
-DRAW_EVERY = 30  # seconds between figures: drawing takes about one
+LAYER_COLUMNS = ("epoch", "layer", "activation", "dead", "gradient", "update")  # see diagnose.measure
+DRAW_EVERY = 30  # seconds between drawings of the figures, which takes about one second
 
 
 class RunFolder:
-    """`config.json`, `metrics.csv`, `last.npz`, `best.npz` and the figures in one folder.
+    """The folder with `config.json`, `metrics.csv`, `last.npz`, `best.npz` and the figures of a run.
 
-    Each file is replaced as a whole, so a run may be killed, or looked at, at any moment.
+    path: of the folder; see also `create` and `open`.
+
+    Each file is replaced atomically, so a run can be killed, and its files can be read, at any moment.
     """
 
     def __init__(self, path):
@@ -46,18 +48,23 @@ class RunFolder:
 
     @classmethod
     def create(cls, path):
-        """A new folder, made when the first file is written; FileExistsError if there is something in it already."""
+        """The RunFolder of a new run; the folder is made when the first file is written.
+
+        path: a folder that is empty or does not exist.
+
+        Raises FileExistsError where it is not empty, or a file.
+        """
         folder = cls(path)
         if folder.path.is_file() or (folder.path.is_dir() and {*folder.path.iterdir()} - {*files.leftovers(path)}):
             raise FileExistsError(
-                f"{path} exists and is not empty: choose another folder, out=..., "
-                f"or go on with the run in it, resume={path}"
+                f"{path} exists and is not empty: choose another folder with out=..., "
+                f"or continue the run in it with resume={path}"
             )
         return folder
 
     @classmethod
     def open(cls, path):
-        """The folder of an earlier run; FileNotFoundError if there is none at `path`."""
+        """The RunFolder of an earlier run; raises FileNotFoundError where there is none at `path`."""
         folder = cls(path)
         if not folder.path.is_dir():
             raise FileNotFoundError(f"there is no run folder {path}")
@@ -68,21 +75,21 @@ class RunFolder:
         return folder
 
     def write_configuration(self, configuration):
-        """Write the Configuration to config.json, with the versions at work."""
+        """Write `configuration`, a Configuration, to config.json, with the versions of Python, NumPy and minialex."""
         versions = {"python": platform.python_version(), "numpy": np.__version__, "minialex": __version__}
         text = json.dumps(configuration.to_dict() | {"versions": versions}, indent=2)
         self.path.mkdir(parents=True, exist_ok=True)
         files.write_text(self.path / "config.json", text + "\n")
 
     def read_configuration(self):
-        """The Configuration that was written; ValueError that names the file where there is none."""
+        """The Configuration in config.json; raises ValueError where the file is damaged."""
         path = self.path / "config.json"
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is damaged: it is no JSON ({error})") from error
+            raise ValueError(f"{path} is damaged: it is not JSON ({error})") from error
         if not isinstance(values, dict) or "versions" not in values:
-            raise ValueError(f"{path} is damaged: it is no configuration with the versions that wrote it")
+            raise ValueError(f"{path} is damaged: it is not an object with the key 'versions'")
         del values["versions"]
         try:
             return Configuration.from_dict(values)
@@ -90,21 +97,24 @@ class RunFolder:
             raise ValueError(f"{path} is damaged ({error})") from error
 
     def save(self, snapshot):
-        """Write `last.npz`."""
+        """Write `snapshot`, a Checkpoint, to last.npz."""
         checkpoint.save(self.last, snapshot)
         self._saved = time.monotonic()
 
     def save_is_due(self):
+        """Whether the last save is SAVE_EVERY seconds ago."""
         return time.monotonic() - self._saved >= SAVE_EVERY
 
     def save_best(self, snapshot):
-        """Write `best.npz`: for use, not for training on, so without the optimiser's arrays."""
+        """Write `snapshot`, a Checkpoint, to best.npz, without the state of training, which it is not needed for."""
         checkpoint.save(self.best, dataclasses.replace(snapshot, trainer_state={}))
 
     def write_metrics(self, history):
-        """Write metrics.csv, a line for each row, and diagnose.csv, a line for each layer of those that have `layers`.
+        """Write metrics.csv, one line per epoch, and diagnose.csv, one line per epoch and layer.
 
-        Every number with all its digits; what is missing is left empty.
+        history: see Trainer.history; diagnose.csv is written where a row has "layers", from diagnose.measure.
+
+        Numbers have all their digits; missing values are left empty.
         """
         self._write_table("metrics.csv", COLUMNS, history)
         if layers := [{"epoch": row["epoch"]} | layer for row in history for layer in row.get("layers", ())]:
@@ -118,7 +128,12 @@ class RunFolder:
         files.write_text(self.path / name, text.getvalue())
 
     def draw(self, history, model, *, now=False):
-        """Draw the figures: at most every DRAW_EVERY seconds, unless it must be now."""
+        """Draw the figures, at most every DRAW_EVERY seconds.
+
+        history: see Trainer.history.
+        model: the network, for the filters of its first convolution.
+        now: whether to draw in any case.
+        """
         if not now and time.monotonic() - self._drawn < DRAW_EVERY:
             return
         from .. import plotting  # Matplotlib takes a second to import
@@ -133,7 +148,11 @@ class RunFolder:
         self._drawn = time.monotonic()
 
     def draw_test(self, dataset, evaluation):
-        """Draw the figures of the test: `evaluation` is of the pictures of `dataset`, in their order."""
+        """Draw the figures of the test.
+
+        dataset: the test images.
+        evaluation: an Evaluation of all of them, in order.
+        """
         from .. import plotting
 
         predicted = evaluation.logits.argmax(1)

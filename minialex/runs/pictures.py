@@ -1,4 +1,4 @@
-"""The pictures of a training run: where they come from, and how the network is shown them."""
+"""The data of a training run: its splits, and the transforms between them and the network."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from ..data import Normalize
 from ..data.pipeline import Pipeline
 from ..support.errors import UserError, as_user_error
 
-SMALL = 200  # pixels: networks of photographs take at least so many
+SMALL = 200  # pixels: networks for photographs have at least this input size
 
 
 class Pictures:
-    """The splits of a data set, and their way to the network.
+    """The splits of a run's data set, and their loaders.
 
-    configuration: of the run. preset: of the network. known: the Pipeline that is kept, when a run goes on or begins
-    with trained weights: a first layer that has learned on one pixel scale would give garbage on another; without it
-    the training pictures are measured. resize: that of the same weights. download: fetch data that is missing.
+    configuration: of the run.
+    preset: of the network.
+    known: the Pipeline to keep when a run is resumed, or starts with trained weights, whose first layer needs the same
+        normalisation; without it, the normalisation is computed from the training images.
+    resize: of the same weights, see Checkpoint.
+    download: whether to download missing files.
 
-    Of photographs only the lists of files are read at first; `read()` reads them through. Raises UserError where data
-    and network do not go together.
+    Of an image folder only the file names are listed at first; `read` reads the images.
+
+    Raises UserError where the data does not fit the network.
     """
 
     def __init__(self, configuration, preset, known=None, resize=None, download=False):
@@ -35,7 +39,11 @@ class Pictures:
         self._known, self._channel_order = known, preset.channel_order
 
     def read(self):
-        """Read through a folder of photographs, and measure what is to be measured, now: Ctrl-C still stops at once."""
+        """Read an image folder and compute all statistics now, while Ctrl-C still stops at once.
+
+        Returns the Pipeline and the list of noise transforms.
+        Raises UserError where images cannot be read.
+        """
         with as_user_error():
             for split in self.splits:
                 len(split or ())
@@ -43,7 +51,7 @@ class Pictures:
 
     @functools.cached_property
     def pipeline(self):
-        """How the network is shown pictures: as the weights have it, or with the training pictures' statistics."""
+        """The Pipeline: that of the trained weights, or with the statistics of the training images."""
         return self._known or Pipeline(self._measured(), self.size, self._channel_order)
 
     @functools.cached_property
@@ -55,7 +63,7 @@ class Pictures:
         return [data.ColorNoise(r.color_noise, colors, r.color_noise_by, self.pipeline.normalization.std)]
 
     def _resize(self, of_weights):
-        """Pixels of the shorter side: as asked, as the weights have it, or as the paper: 256 for networks of 224."""
+        """Pixels of the shorter side: the configuration's, the weights', or the paper's ratio of 256 to 224."""
         return self.configuration.resize or of_weights or (256 if self.size >= SMALL else round(self.size * 8 / 7))
 
     def _load(self, download):
@@ -78,7 +86,7 @@ class Pictures:
         if min(height, width) < self.size:
             advice = f"give resize={self.size} or more" if self.in_files else "choose another model=... or dataset=..."
             raise UserError(
-                f"{self.configuration.model} takes pictures of {self.size}x{self.size}, those of "
+                f"{self.configuration.model} takes pictures of {self.size}x{self.size}, but those of "
                 f"{self.recipe.dataset} are {height}x{width}: {advice}"
             )
 
@@ -92,33 +100,33 @@ class Pictures:
         shape = self.splits.train.image_shape
         if mean[1:] not in ((1, 1), (self.size, self.size), shape[1:]) or mean[0] != shape[0]:
             raise UserError(
-                f"the mean image that came with the weights is {mean[1]}x{mean[2]}, and the pictures of "
+                f"the mean image of the weights is {mean[1]}x{mean[2]}, but the pictures of "
                 f"{self.recipe.dataset} are {shape[1]}x{shape[2]}: {f'give resize={mean[1]}, or ' * self.in_files}"
-                "start from other weights"
+                "start with other weights"
             )
 
     def transforms(self, epoch):
-        """Of training, in this epoch."""
+        """The training transforms of `epoch`, a number from 0."""
         r = self.recipe
         noise = self._noise if r.color_noise_until is None or epoch < r.color_noise_until else []
         return self.pipeline.training_transforms(crop_padding=r.crop_padding, flip=r.flip, noise=noise)
 
     def loader(self):
-        """The Loader of training."""
+        """The training Loader."""
         size, seed = self.recipe.batch_size, self.configuration.seed
         workers = self.configuration.workers or 1
         return data.Loader(self.splits.train, size, self.transforms, shuffle=True, seed=seed, workers=workers)
 
     def undistorted(self, dataset):
-        """A Loader of a data set, in its order, as evaluation sees it."""
+        """A Loader of `dataset` in its own order, without augmentation."""
         return data.Loader(dataset, self.recipe.batch_size, self.pipeline.evaluation_transforms())
 
     def describe(self):
-        """How training distorts them, in words: an empty text where it does not."""
+        """The augmentation of the training images as text; empty where there is none."""
         r, (height, width) = self.recipe, self.splits.train.image_shape[1:]
         words = []
         if r.crop_padding or (height, width) != (self.size, self.size):
-            around = f" with {r.crop_padding} pixels around" if r.crop_padding else ""
+            around = f" padded by {r.crop_padding}" if r.crop_padding else ""
             words.append(f"crops of {self.size}x{self.size} from {height}x{width}{around}")
         if r.flip:
             words.append("half of them mirrored")

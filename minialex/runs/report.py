@@ -1,4 +1,4 @@
-"""What a training run tells its user: the lines before it, and one for each epoch."""
+"""The output of a training run: the lines before it, and one line per epoch."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from ..training.recipe import absent_layers, describe_decay
 
 
 def header(run):
-    """What will run: one line per topic."""
+    """The description of a Run that is printed before it starts, one line per topic."""
     c, r, splits, progress = run.configuration, run.configuration.recipe, run.splits, run.trainer
     shape = f"{splits.train.image_shape[0]}x{run.pictures.size}x{run.pictures.size}"
     parameters = sum(p.numel() for p in run.model.parameters())
     validation = f"{len(splits.validation):,} validation" if splits.validation else "no validation"
     workers = f"{threads.count()} thread{'s' if threads.count() > 1 else ''} of {run.backend.thread_owner}"
-    biases = f" (of biases {r.lr * r.bias_lr:g})" if r.bias_lr != 1 else ""
+    biases = f" (biases {r.lr * r.bias_lr:g})" if r.bias_lr != 1 else ""
     momentum = f", momentum {r.momentum:g}" if r.optimizer.startswith("sgd") else ""
-    decay = describe_decay(r) + ("" if r.bias_decay else " (not of biases)")
-    place = f", going on from epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun else ""
+    decay = describe_decay(r) + ("" if r.bias_decay else " (none for biases)")
+    place = f", continuing at epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun else ""
     tests, batches = len(splits.test), len(progress.loader)
-    steps = f", {c.accumulate} batches a step" if c.accumulate > 1 else ""
+    steps = f", {c.accumulate} batches per step" if c.accumulate > 1 else ""
     lines = [
         ("model", f"{c.model}, {parameters:,} parameters, pictures {shape}, {len(run.classes)} classes"),
         ("weights", _weights(run)),
@@ -36,7 +36,7 @@ def header(run):
 
 def _weights(run):
     path, transferred = run.configuration.weights, run.transferred
-    return f"of {path}, with their normalisation of pictures" + (transferred and f"; {transferred}") if path else ""
+    return f"from {path}, with their normalisation" + (transferred and f"; {transferred}") if path else ""
 
 
 def _frozen(configuration):
@@ -50,13 +50,17 @@ def _recipe(run):
         return ""
     special = [f"{layer} {schedule}" for layer, schedule in recipe.layer_schedules.items()]
     special += [f"biases {recipe.bias_schedule}"] if recipe.bias_schedule else []
-    rates = f"; rates of their own: {', '.join(special)}" if special else ""
+    schedules = f"; separate schedules: {', '.join(special)}" if special else ""
     absent = absent_layers(run.model, recipe)
-    return f"{name}{rates}" + (f"; this network has no {', '.join(absent)}" if absent else "")
+    return f"{name}{schedules}" + (f"; this network has no {', '.join(absent)}" if absent else "")
 
 
 def epoch_line(row, epochs):
-    """One epoch's metrics; row: of Trainer.history, epochs: of the whole run."""
+    """The line with an epoch's metrics.
+
+    row: of Trainer.history.
+    epochs: of the whole run.
+    """
     result = f"training error {100 * row['train_error']:.1f} %, no validation pictures"
     if "val_loss" in row:
         result = f"validation loss {row['val_loss']:.4f}, {errors(row['val_top1_error'], row['val_top5_error'])}"
@@ -66,5 +70,5 @@ def epoch_line(row, epochs):
 
 
 def errors(top1, top5):
-    """Both error rates, shares from 0 to 1, in percent."""
+    """Both error rates in percent, as text; top1, top5: shares from 0 to 1."""
     return f"top-1 error {100 * top1:.1f} %, top-5 error {100 * top5:.1f} %"

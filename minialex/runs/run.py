@@ -1,4 +1,4 @@
-"""A training run: pictures, network, optimiser, and the folder that they write to."""
+"""A training run: data, network, optimizer, and the folder for the results."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from .folder import RunFolder
 from .pictures import Pictures
 
 OVERFIT_ADVICE = f"""\
-Not all of them are right with a loss below {overfit.TARGET_LOSS}, without dropout: a network that cannot learn a few
-pictures by heart will not learn the task. Try a higher and a lower learning rate; look at the initial activations
-(diagnose=True without overfit=... shows every layer), at the normalisation and at the labels."""
+Not all of them are classified correctly with a loss below {overfit.TARGET_LOSS}, without dropout: a network that cannot
+memorise a few pictures will not learn the task. Try a higher and a lower learning rate; check the initial activations
+(diagnose=True without overfit=... shows every layer), the normalisation and the labels."""
 
 
 class Run:
-    """A configuration brought to life.
+    """A training run with all its objects: data, model, optimizer, trainer and folder.
 
         run = Run(configuration, RunFolder.create("runs/first"))
         run.train()
         run.test()
 
-    configuration: a Configuration. folder: a RunFolder. start: the trained.Trained network whose weights this one
-    begins with, if it does. saved: the checkpoint to go on from, None for a fresh start; see also Run.resume.
-    download: fetch data that is missing. say: what is done with a line of text for the user, print by default.
+    configuration: a Configuration.
+    folder: a RunFolder.
+    start: a trained.Trained network whose weights this one starts with, or None.
+    saved: a Checkpoint to continue from, or None; see also Run.resume.
+    download: whether to download missing files.
+    say: a function that is called with each line of output.
 
-    Raises UserError where configuration, data and weights do not go together, before any photograph is read.
+    Raises UserError where configuration, data and weights do not fit together, before any image file is read.
     """
 
     def __init__(self, configuration, folder, *, start=None, saved=None, download=False, say=print):
@@ -51,7 +54,7 @@ class Run:
             self.classes = fine_tuning.class_names(self.splits.train.classes, configuration.num_classes)
         if saved and saved.classes != self.classes:
             raise UserError(
-                f"the run was trained on the classes {', '.join(saved.classes)}; the data now has "
+                f"the run was trained on the classes {', '.join(saved.classes)}, but the data now has "
                 f"{', '.join(self.classes)}"
             )
 
@@ -70,7 +73,7 @@ class Run:
             frozen = frozen_modules(self.model, recipe, configuration.freeze)
         schedule = make_schedule(self.model, recipe, optimizer)
 
-        self.pictures.read()  # after all that can be refused: reading a folder of photographs through takes long
+        self.pictures.read()  # last, after everything that can raise a UserError: reading an image folder takes long
         loader = self.pictures.loader()
         self.trainer = trainer.Trainer(self.model, optimizer, schedule, loader, configuration.accumulate, frozen)
         if saved:
@@ -81,10 +84,15 @@ class Run:
 
     @classmethod
     def resume(cls, path, *, epochs=None, say=print, **changes):
-        """The run in the folder `path`, where it stopped: trained on, it ends as if it had not.
+        """The run in a folder, ready to continue where it stopped, with the same result as without the interruption.
 
-        epochs: another number of them. changes: of data_dir, val_labels, threads and workers. say: as of Run.
-        Raises FileNotFoundError where there is no run, UserError where it cannot go on.
+        path: of the run folder.
+        epochs: a new number of epochs; None to keep it.
+        say: as in Run.
+        changes: new values of data_dir, val_labels, threads and workers.
+
+        Returns a Run.
+        Raises FileNotFoundError where there is no run, UserError where it cannot continue.
         """
         folder = RunFolder.open(path)
         with as_user_error():
@@ -92,17 +100,19 @@ class Run:
             saved = checkpoint.load(folder.last, model=configuration.model) if folder.last.exists() else None
             start = trained.load(configuration.weights) if configuration.weights and not saved else None
         if saved and not saved.trainer_state:
-            raise UserError(f"{folder.last} has weights but no state of training, as best.npz: it cannot go on")
+            raise UserError(f"{folder.last} has weights but no training state, like best.npz: the run cannot continue")
         if epochs:
             finished = saved.trainer_state.get("epoch", 0) if saved else 0
             if epochs < finished:
-                raise UserError(f"the run has done {finished} epochs already: epochs=... must be {finished} or more")
+                raise UserError(
+                    f"the run has finished {finished} epochs already: epochs=... must be at least {finished}"
+                )
             changes["recipe"] = dataclasses.replace(configuration.recipe, epochs=epochs)
         configuration = dataclasses.replace(configuration, **changes).check()
         return cls(configuration, folder, start=start, saved=saved, say=say)
 
     def _arguments(self, origin):
-        """What the model is built with: what the weights' own was, and what the configuration and the data say."""
+        """The model's arguments: those of the checkpoint, changed by the configuration and the data."""
         arguments = dict(origin.arguments) if origin else {}
         if self.configuration.input_size:
             arguments["input_size"] = self.configuration.input_size
@@ -110,12 +120,15 @@ class Run:
 
     @property
     def has_begun(self):
+        """Whether any batch has been trained on."""
         return self.trainer.epoch > 0 or self.trainer.batch > 0
 
     def passes_overfit_check(self, watch=iter):
-        """Whether a copy of the network learns `configuration.overfit` pictures by heart; the run stays as it is.
+        """Whether a copy of the network can memorise `configuration.overfit` training images; prints the result.
 
-        watch: wraps the batches, to stop between two of them.
+        watch: a function that wraps the iterator of batches, such as cli.Interrupt.watch.
+
+        The run itself is not changed. Raises UserError where there are too few images, or the loss diverges.
         """
         c, recipe, wanted = self.configuration, self.configuration.recipe, self.configuration.overfit
         if wanted > len(self.splits.train):
@@ -133,22 +146,27 @@ class Run:
             result = overfit.overfit_batch(network, make_optimizer(network, recipe), loader, c.accumulate, watch)
         except trainer.Diverged as error:
             raise UserError(f"overfit={wanted}: {error}") from error
-        self.say(f"knows {result.right} of {wanted} pictures after {result.steps} steps, loss {result.loss:.4f}")
+        self.say(f"memorised {result.right} of {wanted} pictures after {result.steps} steps, loss {result.loss:.4f}")
         if not result.knows:
             self.say(OVERFIT_ADVICE)
         return result.knows
 
     def some_pictures(self, count):
-        """The first pictures of the first epoch, undistorted: (uint8 images, labels), always the same."""
+        """The first `count` images of the first epoch, not augmented: uint8 (n, C, H, W), and their labels."""
         return self.splits.train.fetch(self.trainer.loader.order(0)[:count])
 
     def train(self, interrupt=None):
-        """The loop over epochs and steps. interrupt: its check() and watch() may stop it where saving is safe."""
+        """Train until all epochs are done, printing and saving the results.
+
+        interrupt: a cli.Interrupt, whose check() and watch() can stop the run where it is safe to save; or None.
+
+        Raises Diverged where a loss or a weight becomes NaN or infinite.
+        """
         t, epochs = self.trainer, self.configuration.recipe.epochs
         self.folder.write_configuration(self.configuration)
         self.folder.write_metrics(t.history)
         if t.epoch >= epochs:
-            self.say(f"this run has finished its epochs ({epochs}); to go on longer:")
+            self.say(f"this run has finished its epochs ({epochs}); to train longer:")
             self.say(f"  {self.command()} --epochs {2 * epochs}")
         with self.progress_bar() as bar:
             while t.epoch < epochs:
@@ -176,23 +194,25 @@ class Run:
                     interrupt.check()
 
     def measure_layers(self):
-        """Figures of each layer, see diagnose.measure."""
+        """Statistics of each layer, see diagnose.measure."""
         images, labels = self.some_pictures(self.configuration.recipe.batch_size)
         shown = self.pictures.pipeline.views(images, 1)[0]
         return diagnose.measure(self.model, self.trainer.optimizer, shown, labels)
 
     def steps_per_epoch(self):
+        """The number of optimizer steps in an epoch."""
         return -(-len(self.trainer.loader) // self.configuration.accumulate)
 
     def validation_batches(self, watch=iter):
-        """Batches without distortion, or None where there are no validation pictures."""
+        """Batches of the validation images, or None where there are none; watch: wraps the iterator."""
         return self.batches(self.splits.validation, watch) if self.splits.validation else None
 
     def batches(self, dataset, watch=iter):
+        """Batches of `dataset` in its own order, without augmentation; watch: wraps the iterator."""
         return watch(self.pictures.undistorted(dataset).epoch())
 
     def test(self, watch=iter):
-        """Measure the weights as they are, and say how good they are. watch: wraps the batches."""
+        """Evaluate the current weights on the test images, print and draw the result; watch: wraps the batches."""
         result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
         accuracy = 100 - 100 * result.top1_error
         errors = report.errors(result.top1_error, result.top5_error)
@@ -200,16 +220,16 @@ class Run:
         self.say(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)")
 
     def stop(self):
-        """Leave everything as a resumed run needs it, and say so."""
+        """Save everything needed to resume the run, and print how to."""
         t = self.trainer
         self.folder.write_configuration(self.configuration)
         self.save()
         self.draw(now=True)
-        self.say(f"stopped after {t.epoch} epochs and {t.batch} batches; everything is saved, go on with:")
+        self.say(f"stopped after {t.epoch} epochs and {t.batch} batches; everything is saved, continue with:")
         self.say(f"  {self.command()}")
 
     def snapshot(self):
-        """The Checkpoint of this moment. Diverged if its weights are NaN or infinite."""
+        """A Checkpoint of the current state; raises Diverged where weights are NaN or infinite."""
         self.trainer.check_weights()
         return checkpoint.Checkpoint(
             model=self.configuration.model,
@@ -226,21 +246,24 @@ class Run:
         )
 
     def save(self):
+        """Write last.npz and metrics.csv."""
         self.folder.save(self.snapshot())
         self.folder.write_metrics(self.trainer.history)
 
     def draw(self, *, now=False):
+        """Draw the figures; now: whether to do so in any case, see RunFolder.draw."""
         self.folder.draw(self.trainer.history, self.model, now=now)
 
     def command(self):
-        """The command line that goes on with this run."""
+        """The command line that continues this run."""
         return f"python -m minialex.train --resume {shlex.quote(str(self.folder.path))}"
 
     def pictures_done(self):
+        """The number of training images seen so far, over all epochs."""
         return self.trainer.epoch * len(self.splits.train) + self.trainer.running.pictures
 
     def progress_bar(self):
-        """Over the whole run, on stderr; silent where that is no terminal."""
+        """A progress bar of the whole run on stderr, shown only in a terminal."""
         total = self.configuration.recipe.epochs * len(self.splits.train)
         return tqdm(
             desc=f"epoch {self.trainer.epoch + 1}",
@@ -253,12 +276,12 @@ class Run:
         )
 
     def header(self):
-        """What will run: one line per topic."""
+        """The description of the run, one line per topic."""
         return report.header(self)
 
 
 def _use_machine(configuration):
-    """The backend that the configuration names, with its threads and precision."""
+    """Use the configuration's backend, threads and precision; returns the backend."""
     if configuration.threads:
         threads.set_count(configuration.threads)
     with as_user_error():
@@ -269,8 +292,8 @@ def _use_machine(configuration):
 
 @contextlib.contextmanager
 def _blame(path):
-    """Turn what goes wrong with the content of a checkpoint into a UserError."""
+    """Turn errors that are caused by the content of a checkpoint into a UserError."""
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} does not fit this run and this version of minialex ({error})") from error
+        raise UserError(f"{path} does not fit this run or this version of minialex ({error})") from error

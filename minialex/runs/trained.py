@@ -1,4 +1,4 @@
-"""A trained network, ready for use: what evaluate, predict and look begin with."""
+"""A trained network, ready for use by the commands evaluate, predict and look."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from ..data.pipeline import Pipeline
 from ..nn import Module
 from . import checkpoint
 
-CARRIED = ("data_dir", "limit", "validation", "val_labels")  # what a run's configuration says about its data
+CARRIED = ("data_dir", "limit", "validation", "val_labels")  # a run's settings that determine its data
 
 
 @dataclass(frozen=True)
 class Trained:
-    """model: in evaluation mode; pipeline: how it is shown pictures; classes: a name for each of its logits.
+    """A trained network with what is needed to use it.
 
-    resize: pixels that the shorter side of a photograph is brought to, before it is cropped to the network's size.
+    path: of its checkpoint.
+    checkpoint: the Checkpoint.
+    model: the Module, in evaluation mode.
+    pipeline: the Pipeline of its input.
+    classes: a name for each of its logits.
+    resize: pixels to which the shorter side of images from files is resized before cropping.
     """
 
     path: Path
@@ -31,18 +36,24 @@ class Trained:
 
     @property
     def preset(self):
+        """The Preset of the network."""
         return models.get_preset(self.checkpoint.model)
 
     def splits(self, dataset=None, **choices):
-        """(name, Splits) of the data that it was trained on, or of another data set, in pictures of its size.
+        """Load the data that it was trained on, or another data set, with images of a suitable size.
 
-        choices: of data.load, in the place of the run's own; None leaves these. ValueError where nobody says which
-        data set, and as data.load.
+        dataset: name of the data set; None for the run's own.
+        choices: arguments of data.load that replace the run's own; None leaves one unchanged.
+
+        Returns (name of the data set, Splits).
+        Raises ValueError where the data set is not known, and as data.load does.
         """
         configuration = self.checkpoint.configuration
         name = dataset or configuration.get("dataset")
         if name is None:
-            raise ValueError(f"{self.path} does not say what it was trained on: choose one, dataset=...")
+            raise ValueError(
+                f"{self.path} does not name the data set that it was trained on: choose one with dataset=..."
+            )
         own = {key: configuration.get(key) for key in CARRIED} if name == configuration.get("dataset") else {}
         chosen = own | {key: value for key, value in choices.items() if value is not None}
         if name in data.DATASETS and "size" in data.DATASETS[name].options:
@@ -50,13 +61,16 @@ class Trained:
         return name, data.load(name, **{key: value for key, value in chosen.items() if value is not None})
 
     def size_of(self, dataset):
-        """Pixels a side in which it wants the pictures of a data set that has a choice."""
+        """The size, pixels per side, for images of `dataset`, a name, if that data set has images of any size."""
         return self.resize if dataset == "folder" else self.pipeline.input_size
 
     def columns(self, classes):
-        """Which of its logits belongs to each of a data set's `classes`: whole numbers (C,).
+        """The index of its logit for each of a data set's classes.
 
-        Equal lists go together by position, lists in another order by name. ValueError where the names differ.
+        classes: the names of the data set's classes, in any order.
+
+        Returns integers (C,).
+        Raises ValueError where the names are not the same as the network's.
         """
         classes = list(classes)
         if classes == self.classes:
@@ -64,10 +78,10 @@ class Trained:
         if sorted(classes) == sorted(self.classes) and len(set(classes)) == len(classes):
             return np.array([self.classes.index(name) for name in classes])
         differing = sorted({*classes} ^ {*self.classes})
-        why = f"only one of them has {_some(differing)}" if differing else "a name stands for two of them"
+        why = f"only one of them has {_some(differing)}" if differing else "two classes have the same name"
         raise ValueError(
             f"{self.path} was trained on {_some(self.classes)}, the data has {_some(classes)}, and {why}: "
-            "choose data of the same classes"
+            "choose data with the same classes"
         )
 
 
@@ -77,9 +91,12 @@ def _some(names, most=3):
 
 
 def load(path):
-    """The network in a checkpoint, or the best one of a run's folder (its last one, if nothing validated it).
+    """Load a trained network.
 
-    FileNotFoundError where there is none, ValueError for a file that is no checkpoint of minialex, or a damaged one.
+    path: of a checkpoint, or of a run folder for its best.npz (last.npz, if it had no validation).
+
+    Returns a Trained.
+    Raises FileNotFoundError where there is none, ValueError where the file is damaged or not a minialex checkpoint.
     """
     path = Path(path)
     if path.is_dir():
@@ -88,7 +105,9 @@ def load(path):
         if path is None:
             raise FileNotFoundError(f"{candidates[0].parent} holds no checkpoint: neither best.npz nor last.npz")
     elif path.suffix in (".pth", ".pt", ".safetensors"):
-        raise ValueError(f"{path} is no checkpoint of minialex: python -m minialex.convert {path} NEW.npz makes one")
+        raise ValueError(
+            f"{path} is not a minialex checkpoint: convert it with python -m minialex.convert {path} NEW.npz"
+        )
     saved = checkpoint.load(path)
     model = saved.build_model().eval()
     return Trained(path, saved, model, saved.pipeline(), saved.classes, saved.resize or saved.input_size)

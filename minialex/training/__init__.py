@@ -1,1 +1,1 @@
-"""The training loop as a library: the Trainer, recipes, schedules, evaluation, and diagnosis of a run that fails."""
+"""The training loop as a library: the Trainer, recipes, schedules, evaluation, and diagnosis of failing runs."""

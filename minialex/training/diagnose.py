@@ -1,4 +1,4 @@
-"""What to look at when training goes wrong: where a NaN began, a loss that stays at chance, the figures of each layer.
+"""Diagnosing training: where a NaN came from, a loss that stays at chance level, statistics of each layer.
 
 rows = diagnose.measure(model, optimizer, images, labels)     # changes nothing
 print(diagnose.table(rows))
@@ -16,24 +16,26 @@ from .. import functional, nn
 from ..nn.more import evaluating
 from ..tensor import Tensor, no_grad
 
-HEALTHY_UPDATE = 3e-5, 3e-2  # of |step| / |weight|: a factor of 30 about 1e-3, the rule of thumb
-DEAD_LIMIT = 0.5  # more dead ReLUs than this are too many
-CHANCE_STEPS = 100  # a loss may stay at chance for so many steps before that is worth a word
+HEALTHY_UPDATE = 3e-5, 3e-2  # of |step| / |weight|: within a factor of 30 of 1e-3, the rule of thumb
+DEAD_LIMIT = 0.5  # a larger share of dead ReLUs is too many
+CHANCE_STEPS = 100  # steps for which a loss may stay at chance level without a hint
 
 
 def quiet():
-    """Weights that run away overflow first. We say that in words, so NumPy need not warn as well."""
+    """A context without NumPy's warnings of overflow: diverging training is reported as an error instead."""
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def first_fault(model, images):
-    """Where a loss that is NaN or infinite comes from, in words, found by another forward pass over the same batch.
+    """Where a NaN or infinite loss comes from, found by another forward pass.
 
-    Names the first module, in the order in which they compute, whose output is not finite, and the first
-    parameter that is not. Dropout draws the same masks if the caller has put its generator back.
+    model: a Module. Dropout draws the same masks if its generator has been reset.
+    images: the same batch, float32 (N, C, H, W).
+
+    Returns a sentence that names the first module whose output is NaN or infinite, and the first such parameter.
     """
     if not np.isfinite(images).all():
-        return "the pictures are not finite themselves"
+        return "the input images contain NaN or inf"
     faults = []
 
     def hook(name):
@@ -56,7 +58,7 @@ def first_fault(model, images):
 
 
 def nonfinite_tensors(model):
-    """Names the parameters and buffers that are not finite: "conv1.weight and 3 others"; an empty text if all are."""
+    """Names the parameters and buffers of `model` with NaN or inf: "conv1.weight and 3 others", or ""."""
     named = [*model.named_parameters(), *model.named_buffers()]
     lost = [name for name, t in named if not _is_finite(t)]
     others = f" and {len(lost) - 1} other{'s' if len(lost) > 2 else ''}" if len(lost) > 1 else ""
@@ -68,11 +70,17 @@ def _is_finite(tensor):
 
 
 def chance_hint(history, classes, steps_per_epoch):
-    """What to say if, with the last row of `history`, the loss is found to stay at ln(classes); else None.
+    """A hint if the loss stays at ln(classes), that of guessing.
 
-    That is the loss of guessing. It stays there if, after CHANCE_STEPS steps or more, an epoch's training loss lies
-    within 1 % of it, or above, and the validation loss as well; without validation only if it lies within 1 %, since
-    the mean of a good first epoch may be larger. Said once in a run.
+    history: the rows of metrics of all epochs so far, see Trainer.history.
+    classes: the number of classes.
+    steps_per_epoch: optimiser steps in an epoch.
+
+    The hint is given if, after CHANCE_STEPS steps or more, the training loss of the last epoch is within 1 % of
+    ln(classes) or above, and so is the validation loss; without validation only if it is within 1 %, since the mean
+    over a good first epoch can be larger.
+
+    Returns a text; None where there is nothing to say, or an earlier epoch had the hint already.
     """
     chance = math.log(classes)
 
@@ -86,24 +94,30 @@ def chance_hint(history, classes, steps_per_epoch):
     return (
         f"hint: the training loss ({history[-1]['train_loss']:.4f}) stays at ln({classes}) = {chance:.4f} or above, "
         f"that of guessing among {classes} classes.\n"
-        "  Usual causes: initial weights so small that signals die out on their way; a learning rate (lr=...) too low\n"
-        "  to move anything, or so high that ReLUs died; biases of zero under such ReLUs; labels of other pictures.\n"
-        "  diagnose=True shows which layer it is, overfit=20 whether the network can learn anything."
+        "  Usual causes: initial weights so small that signals vanish; a learning rate (lr=...) too low to change\n"
+        "  anything, or so high that ReLUs died; biases of zero before such ReLUs; labels of other pictures.\n"
+        "  diagnose=True shows which layer is at fault, overfit=20 whether the network can learn at all."
     )
 
 
 def measure(model, optimizer, images, labels):
-    """A row of figures for each layer with weights, from one batch: images (N, C, H, W), labels (N,).
+    """Statistics of each layer with weights, for one batch.
 
-    layer       name of the module
-    activation  std of its output, before any ReLU
-    dead        share of the units of the ReLU behind it, channels or neurons, that are 0 for all pictures, everywhere
-    gradient    std of its weight's gradient
-    update      |step| / |weight|, Euclidean norms, of the step that `optimizer` would take now, momentum and all
+    model: a Module.
+    optimizer: of its parameters.
+    images: float32 (N, C, H, W).
+    labels: integers (N,).
 
-    None where a layer has no such figure: no ReLU before the next layer, a weight that is frozen. The model
-    works as in evaluation (nothing drawn, no running statistics), then weights and optimiser are put
-    back: training goes on bit for bit as if nobody had looked.
+    Returns a list with a dict for each layer:
+
+        layer       name of the module
+        activation  std of its output, before any ReLU
+        dead        share of the units (channels or neurons) of the ReLU after it that are 0 everywhere, for all images
+        gradient    std of its weight's gradient
+        update      |step| / |weight|, Euclidean norms, of the step that the optimizer would take now, with momentum
+
+    A value is None where it does not exist: no ReLU before the next layer, a frozen weight. The model is in evaluation
+    mode meanwhile, and weights and optimizer are restored: training continues bit for bit as without the measurement.
     """
     rows = {}
     weights = {name: module.weight for name, module in model.named_modules() if _has_weight(module)}
@@ -136,13 +150,13 @@ def _std(tensor):
 
 
 def _dead_share(output):
-    """(N, C, ...) -> the share of the C units that nothing woke."""
+    """(N, C, ...) -> the share of the C units that are 0 everywhere."""
     alive = (output.data != 0).any(axis=(0, *range(2, output.ndim)))
     return 1 - float(alive.mean())
 
 
 def _relative_steps(model, optimizer, weights):
-    """Take a step, measure it, and take it back."""
+    """Take a step, measure it, and undo it."""
     before = {id(p): p.data.copy() for p in model.parameters()}
     state = copy.deepcopy(optimizer.state_dict())
     optimizer.step()
@@ -160,7 +174,7 @@ def _relative_steps(model, optimizer, weights):
 
 
 def table(rows):
-    """The rows of `measure` as lines of text, with a word where a figure is out of its healthy range."""
+    """The rows of `measure` as a table, with a remark where a value is outside its healthy range; returns the text."""
     width = max(len("layer"), *(len(row["layer"]) for row in rows))
     lines = [f"  {'layer':{width}}  activation  dead ReLUs  gradient  update/weight"]
     for row in rows:

@@ -1,9 +1,9 @@
 """Predictions and error rates: of a network in training, and of trained networks, alone or averaged.
 
-    p(class | picture) = mean over networks and views of softmax(logits)
+    p(class | image) = mean over networks and views of softmax(logits)
 
-Probabilities are averaged, not logits, as in section 4.1 of the 2012 paper. They are kept as logarithms in float64:
-the loss of a class with a probability of e^-800 is 800, where the probability itself would be 0.
+Probabilities are averaged, not logits, as in section 4.1 of the 2012 paper. They are stored as logarithms in float64:
+a class with a probability of e^-800 has a loss of 800, although the probability itself would be rounded to 0.
 """
 
 from __future__ import annotations
@@ -21,19 +21,24 @@ from . import diagnose
 
 
 class Diverged(ArithmeticError):
-    """The loss, or a weight, became NaN or infinite: training cannot go on from here."""
+    """The loss or a weight became NaN or infinite, so training cannot continue; what: a sentence that says which."""
 
     def __init__(self, what):
-        super().__init__(f"{what}; try a lower learning rate (lr=...), smaller initial weights, or normalised pictures")
+        super().__init__(f"{what}; try a lower learning rate (lr=...), smaller initial weights or normalised pictures")
 
 
 class NotFinite(ArithmeticError):
-    """A network's logits are NaN or infinite: nothing can be predicted with its weights."""
+    """A network's logits are NaN or infinite, so it cannot make predictions."""
 
 
 @dataclass
 class Metrics:
-    """Running sums over the pictures seen so far; the properties are their means."""
+    """Sums over the images seen so far; the properties are their means.
+
+    pictures: the number of images.
+    loss_sum: the sum of their losses, in nats.
+    top1_errors, top5_errors: images whose class is not the first choice, or not among the first five.
+    """
 
     pictures: int = 0
     loss_sum: float = 0.0
@@ -41,7 +46,12 @@ class Metrics:
     top5_errors: int = 0
 
     def add(self, loss, logits, labels):
-        """Count one batch: its mean loss, its logits (N, C) and its labels (N,)."""
+        """Add a batch.
+
+        loss: its mean loss, in nats.
+        logits: (N, C).
+        labels: (N,).
+        """
         rank = rank_of_label(logits, labels)
         self.pictures += len(labels)
         self.loss_sum += loss * len(labels)
@@ -50,26 +60,30 @@ class Metrics:
 
     @property
     def loss(self):
-        """Mean over the pictures, in nats."""
+        """Mean loss, in nats."""
         return self.loss_sum / max(self.pictures, 1)
 
     @property
     def top1_error(self):
-        """Share of the pictures whose class is not the first choice."""
+        """Share of the images whose class is not the first choice."""
         return self.top1_errors / max(self.pictures, 1)
 
     @property
     def top5_error(self):
-        """Share of the pictures whose class is not among the first five."""
+        """Share of the images whose class is not among the first five."""
         return self.top5_errors / max(self.pictures, 1)
 
 
 def rank_of_label(logits, labels):
-    """How many classes stand before the right one: (N, C) and (N,) to (N,); 0 where the network is right.
+    """The rank of the true class: how many classes have a larger logit; 0 where the network is right.
 
-    The top-k error is the share of pictures with a rank of k or more. Of equal logits the lower class comes
-    first, as in argmax, so that a network with the same answer to everything is right about one class only. A NaN
-    counts as larger than any logit.
+    logits: (N, C).
+    labels: the true classes, (N,).
+
+    The top-k error is the share of images with a rank of k or more. Of equal logits the lower class ranks first, as in
+    argmax, so that a network with constant logits is right for one class only. NaN ranks before any number.
+
+    Returns integers (N,).
     """
     own = logits[np.arange(len(labels)), labels][:, None]
     lower_class = np.arange(logits.shape[1]) < labels[:, None]
@@ -78,7 +92,7 @@ def rank_of_label(logits, labels):
 
 @dataclass
 class Evaluation(Metrics):
-    """Metrics, and what they were counted from: logits (N, C) and labels (N,), in the order of the pictures."""
+    """Metrics, with the logits (N, C) and labels (N,) that they are of, in the order of the images."""
 
     logits: np.ndarray = field(kw_only=True)
     labels: np.ndarray = field(kw_only=True)
@@ -86,9 +100,14 @@ class Evaluation(Metrics):
 
 @no_grad()
 def validate(model, batches, what="the loss"):
-    """The Evaluation of `model` over batches of (images, labels): dropout off, nothing learned.
+    """Evaluate a model on labelled batches, in evaluation mode.
 
-    Diverged if the loss of a batch is not finite; it calls the loss `what`.
+    model: a Module.
+    batches: an iterable of (images (n, C, H, W), labels (n,)).
+    what: the name of the loss in an error message.
+
+    Returns an Evaluation.
+    Raises Diverged where the loss of a batch is NaN or infinite.
     """
     metrics, outputs = Metrics(), []
     with evaluating(model):
@@ -106,10 +125,12 @@ def validate(model, batches, what="the loss"):
 
 
 class Predictions(NamedTuple):
-    """What was predicted for N pictures; every field is an array (N,), in the order of the pictures.
+    """Predictions for N images; every field is an array (N,), in the order of the images.
 
-    labels: the true classes; predicted: the likeliest ones; rank: how many classes stand before the true one;
-    log_true, log_predicted: ln of the probability of the true class, and of the predicted one.
+    labels: the true classes.
+    predicted: the most probable classes.
+    rank: how many classes are more probable than the true one, see `rank_of_label`.
+    log_true, log_predicted: log-probabilities of the true and of the predicted class.
     """
 
     labels: np.ndarray
@@ -120,7 +141,7 @@ class Predictions(NamedTuple):
 
     @classmethod
     def of(cls, log_p, labels):
-        """From the ln of probabilities (n, C) and the labels (n,)."""
+        """The Predictions from log-probabilities `log_p` (n, C) and `labels` (n,)."""
         rows, predicted = np.arange(len(labels)), log_p.argmax(1)
         return cls(labels, predicted, rank_of_label(log_p, labels), log_p[rows, labels], log_p[rows, predicted])
 
@@ -131,25 +152,30 @@ class Predictions(NamedTuple):
 
     @property
     def top1_error(self):
-        """Share of the pictures whose class is not the first choice."""
+        """Share of the images whose class is not the first choice."""
         return float((self.rank >= 1).mean())
 
     @property
     def top5_error(self):
-        """Share of the pictures whose class is not among the first five."""
+        """Share of the images whose class is not among the first five."""
         return float((self.rank >= 5).mean())
 
     def mistakes(self):
-        """Indices of the pictures whose class was not predicted, the one with the largest loss first."""
+        """Indices of the misclassified images, the largest loss first."""
         wrong = np.flatnonzero(self.rank >= 1)
         return wrong[np.argsort(self.log_true[wrong], kind="stable")]
 
 
 @no_grad()
 def log_probabilities(trained, images, views=1):
-    """ln of the probability of each class, float64 (n, C), for pictures (n, C, H, W) of values from 0 to 255.
+    """Log-probabilities of all classes, for a batch of images.
 
-    trained: a trained.Trained; views: 1 or 10, whose probabilities are averaged. NotFinite where logits are not.
+    trained: a runs.trained.Trained.
+    images: (n, 3, H, W), from 0 to 255.
+    views: 1, the centre crop, or 10 crops whose probabilities are averaged, see Pipeline.views.
+
+    Returns float64 (n, C).
+    Raises NotFinite where logits are NaN or infinite.
     """
     shown = trained.pipeline.views(images, views)
     batch = shown.reshape(-1, *shown.shape[2:])
@@ -157,13 +183,13 @@ def log_probabilities(trained, images, views=1):
         logits = trained.model(Tensor(batch)).numpy().astype(np.float64)
     if not np.isfinite(logits).all():
         fault = diagnose.first_fault(trained.model, batch)
-        raise NotFinite(f"{trained.path} gives logits that are not finite: {fault}; train it again, or take another")
+        raise NotFinite(f"{trained.path} computes NaN or infinite logits: {fault}; train it again, or use another")
     log_p = logits - _log_sum_exp(logits, axis=1)
     return log_mean(log_p.reshape(len(shown), len(images), -1))
 
 
 def log_mean(log_p):
-    """(K, n, C) -> (n, C): ln of the mean over the first axis of exp(log_p)."""
+    """Log of the mean of probabilities over the first axis: `log_p` (K, n, C) -> (n, C)."""
     return (_log_sum_exp(log_p, axis=0) - np.log(len(log_p)))[0]
 
 
@@ -173,10 +199,15 @@ def _log_sum_exp(x, axis):
 
 
 def evaluate(networks, batches, classes, views=1):
-    """The Predictions of each network over batches of (pictures, labels), and at the end those of their average.
+    """Evaluate trained networks, and the average of their probabilities, on labelled batches.
 
-    networks: some trained.Trained; classes: what the labels mean. A single network is its own average. ValueError
-    for a network that knows other classes.
+    networks: a list of runs.trained.Trained.
+    batches: an iterable of (images (n, 3, H, W) from 0 to 255, labels (n,)).
+    classes: the names of the labels' classes.
+    views: see `log_probabilities`.
+
+    Returns a list of Predictions, one for each network and one for their average.
+    Raises ValueError for a network with other classes.
     """
     columns = [network.columns(classes) for network in networks]
     parts: list[list] = []
@@ -188,10 +219,19 @@ def evaluate(networks, batches, classes, views=1):
 
 
 def by_class(verdicts, classes):
-    """A row (dict) for every class: its pictures and errors, and how far it can be believed where it is predicted.
+    """Errors and precision of each class.
 
-    predicted: pictures that it was predicted to; precision: the share of those that are of it; mistaken_for, times: the
-    class most often predicted instead, and how often. None where there is nothing to divide, or no mistake.
+    verdicts: Predictions.
+    classes: the names of the classes.
+
+    Returns a list with a dict for each class:
+
+        class, pictures                 its name, and the number of its images
+        top1_error, top5_error, loss    over its images
+        predicted, precision            images predicted as this class, and the share of them that are of this class
+        mistaken_for, times             the class most often predicted instead, and how often
+
+    A value is None where it would be divided by 0, or where there is no mistake.
     """
     count = len(classes)
     table = np.zeros((count, count), np.int64)  # true class, class predicted

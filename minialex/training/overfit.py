@@ -1,4 +1,4 @@
-"""Can the network learn anything at all? The first thing to try: let it learn a handful of pictures by heart."""
+"""A first test of a network: can it overfit, that is memorise, a handful of images?"""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from .. import nn
 from .trainer import Trainer
 
 MOST_STEPS = 1000
-TARGET_LOSS = 0.1  # the mean loss below which pictures count as known by heart: exp(-0.1) = 90 % sure of them
+TARGET_LOSS = 0.1  # images with a lower mean loss count as memorised: a probability of exp(-0.1) = 90 %
 
 
 class Overfit(NamedTuple):
-    """What overfit_batch found: whether all pictures are known, how many are right, after how many steps, the loss."""
+    """The result of overfit_batch.
+
+    knows: whether all images are memorised.
+    right: how many are classified correctly.
+    steps: of the optimizer.
+    loss: the mean loss.
+    """
 
     knows: bool
     right: int
@@ -23,7 +29,7 @@ class Overfit(NamedTuple):
 
 
 def without_dropout(model):
-    """Set every Dropout's p to 0, in place; returns the model."""
+    """Set p to 0 in all Dropout modules of `model`, in place; returns the model."""
     for _, module in model.named_modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
@@ -31,10 +37,13 @@ def without_dropout(model):
 
 
 def overfit_batch(model, optimizer, loader, accumulate=1, watch=iter):
-    """Train on the pictures of `loader` until all are right with a mean loss below TARGET_LOSS, or MOST_STEPS are over.
+    """Train on a few images until all are classified correctly with a mean loss below TARGET_LOSS, or for MOST_STEPS.
 
-    model, optimizer, loader, accumulate: as of Trainer. watch: wraps the batches, to stop between two of them.
-    Returns an Overfit. Raises Diverged as training does.
+    model, optimizer, loader, accumulate: as in Trainer.
+    watch: a function that wraps the iterator of batches, such as cli.Interrupt.watch.
+
+    Returns an Overfit.
+    Raises Diverged as Trainer.steps does.
     """
     trainer, steps, count = Trainer(model, optimizer, None, loader, accumulate), 0, len(loader.dataset)
     with tqdm(desc=f"{count} pictures", total=MOST_STEPS, unit=" steps", disable=None, leave=False) as bar:

@@ -1,4 +1,4 @@
-"""What a Recipe says, applied to a network: initial values, groups for the optimiser, rates, frozen layers."""
+"""Applying a Recipe to a network: initial values, parameter groups, optimizer, schedules, frozen layers."""
 
 from __future__ import annotations
 
@@ -16,28 +16,41 @@ OPTIMIZERS = {
 
 
 def check_recipe(recipe):
-    """The recipe itself; ValueError where two of its fields do not go together, or a schedule is none.
+    """Check that the fields of a Recipe fit together; schema.check checks them one by one.
 
-    The fields one by one are for schema.check.
+    Returns the recipe.
+    Raises ValueError where two fields exclude each other, or a schedule is invalid.
     """
     if recipe.crop_padding and recipe.normalization == "mean-image-center":
-        raise ValueError("crop_padding does not go with mean-image-center: zeros would be no mean pixels")
+        raise ValueError("crop_padding cannot be combined with mean-image-center: padded zeros would not be the mean")
     special = [recipe.bias_schedule] * (recipe.bias_schedule is not None) + [*recipe.layer_schedules.values()]
     kinds = [schedule_text.parse_schedule(text)[0] for text in (recipe.schedule, *special)]
     if special and "plateau" in kinds:
-        raise ValueError("a plateau schedule is that of all layers, weights and biases alike; no other goes with it")
+        raise ValueError("a plateau schedule must be the only one: it applies to all layers, weights and biases alike")
     return recipe
 
 
 def by_module(model, table):
-    """{module's name: value} for a table {published or own name: value}, without the layers that `model` lacks."""
-    known = published_names(model)
-    present = {name: value for name, value in table.items() if name in known or name in known.values()}
-    return dict(zip(layers_called(model, present), present.values(), strict=True))
+    """The values that a recipe's table gives to the layers of a network.
+
+    model: a Module.
+    table: {published name or name of a module: value}; layers that the model lacks are left out.
+
+    Returns {name of the module: value}.
+    """
+    published = published_names(model) if table else {}
+    own = set(published.values())
+    return {published.get(name, name): value for name, value in table.items() if name in published or name in own}
 
 
 def absent_layers(model, recipe):
-    """The names in a recipe's tables that are of no layer of this network, in order."""
+    """The layers named in a recipe's tables that a network lacks.
+
+    model: a Module.
+    recipe: a Recipe.
+
+    Returns a list of names.
+    """
     known = published_names(model)
     tables = (recipe.layer_schedules, recipe.freeze_from, recipe.init_std, recipe.init_bias)
     names = dict.fromkeys(name for table in tables for name in table if name != "all")
@@ -45,7 +58,11 @@ def absent_layers(model, recipe):
 
 
 def set_initial_values(model, recipe):
-    """Draw the weights, and set the biases, for which `recipe` has initial values; the others stay."""
+    """Initialise the weights and biases for which a recipe has initial values; the others are left unchanged.
+
+    model: a Module, changed in place.
+    recipe: a Recipe.
+    """
     stds, biases = by_module(model, recipe.init_std), by_module(model, recipe.init_bias)
     modules = dict(model.named_modules())
     for name in published_names(model).values():
@@ -58,10 +75,14 @@ def set_initial_values(model, recipe):
 
 
 def parameter_groups(model, lr, recipe):
-    """Groups for an optimiser: each parameter with the rate and the decay that `recipe` gives it.
+    """Parameter groups for an optimizer: each parameter with its learning rate and weight decay.
 
-    Biases have `bias_lr` times the rate, and no decay unless `bias_decay`. A decay given by layer goes to the
-    parameters whose name begins with the layer's; ValueError where a layer has none.
+    model: a Module.
+    lr: the learning rate of weights; biases have recipe.bias_lr times that.
+    recipe: a Recipe.
+
+    Returns a list of dicts with "params", "lr" and "weight_decay".
+    Raises ValueError where weight_decay is a dict with no entry for a parameter.
     """
     return [
         {"params": parameters, "lr": rate, "weight_decay": decay}
@@ -70,7 +91,7 @@ def parameter_groups(model, lr, recipe):
 
 
 def _groups(model, lr, recipe):
-    """{(rate, decay, schedule): parameters}, those that follow the recipe's main schedule first."""
+    """{(learning rate, weight decay, schedule): parameters}, those with the recipe's main schedule first."""
     groups = {}
     of_layer = by_module(model, recipe.layer_schedules)
     for name, parameter in model.named_parameters():
@@ -90,20 +111,35 @@ def _decay_of(name, weight_decay):
         return weight_decay
     layers = [layer for layer in weight_decay if name.startswith(layer)]
     if not layers:
-        raise ValueError(f"no weight decay is given for {name}; there is one for {', '.join(weight_decay)}")
+        raise ValueError(f"weight_decay has no entry for {name}, only for {', '.join(weight_decay)}")
     return weight_decay[layers[0]]
 
 
 def make_optimizer(model, recipe, lr=None):
-    """The optimiser with which `recipe` says to train a model; lr: another rate than its own."""
+    """The optimizer of a recipe.
+
+    model: a Module.
+    recipe: a Recipe.
+    lr: another learning rate than the recipe's.
+
+    Returns an SGD, Adam or AdamW.
+    Raises ValueError for an unknown optimizer, and as `parameter_groups` does.
+    """
     if recipe.optimizer not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {recipe.optimizer!r}; there are {', '.join(OPTIMIZERS)}")
+        raise ValueError(f"unknown optimizer {recipe.optimizer!r}; choose one of {', '.join(OPTIMIZERS)}")
     groups = parameter_groups(model, recipe.lr if lr is None else lr, recipe)
     return OPTIMIZERS[recipe.optimizer](groups, recipe)
 
 
 def make_schedule(model, recipe, optimizer):
-    """The schedule of an optimiser that `make_optimizer` made, or of one for each of its groups where they differ."""
+    """The learning rate schedule of a recipe.
+
+    model: a Module.
+    recipe: a Recipe.
+    optimizer: from `make_optimizer`.
+
+    Returns a scheduler: one for all groups, or a ByGroup where they have different schedules.
+    """
     texts = [text for _, _, text in _groups(model, recipe.lr, recipe)]
     if set(texts) == {recipe.schedule}:
         return schedule_text.make_schedule(recipe.schedule, optimizer, recipe.epochs)
@@ -111,9 +147,14 @@ def make_schedule(model, recipe, optimizer):
 
 
 def frozen_modules(model, recipe, names=()):
-    """[(epochs done before, modules)]: what is frozen and when; `names`: layers that are so from the beginning.
+    """Which modules are frozen, and when.
 
-    ValueError for a name that is of no layer, and if no layer is left to train before the last epoch is over.
+    model: a Module.
+    recipe: a Recipe.
+    names: layers, by published name or their own, that are frozen from the start.
+
+    Returns a list of (epochs done before, modules).
+    Raises ValueError for an unknown layer, and where all layers are frozen before the last epoch.
     """
     epochs = by_module(model, recipe.freeze_from) | dict.fromkeys(layers_called(model, names), 0)
     if set(epochs) == {*published_names(model).values()} and max(epochs.values()) < recipe.epochs:
@@ -122,11 +163,15 @@ def frozen_modules(model, recipe, names=()):
 
 
 def modules_frozen_with(model, layer):
-    """The modules that are frozen with a layer: itself, and what learns or counts before the next layer with weights.
+    """The modules that are frozen with a layer: itself, and its batch normalisation.
 
-    That is its batch norm, whose running statistics then stay as they are and are used in training too: what comes out
-    of a frozen part depends on the picture alone. Where all layers from the first on are frozen, nothing is computed
-    backward through them.
+    model: a Module.
+    layer: name of a module with weights; modules up to the next one with weights belong to it.
+
+    The running statistics of a frozen batch normalisation are fixed and used in training, too, so that the output of
+    frozen layers depends on the image alone. No gradients are computed for frozen layers at the start of a network.
+
+    Returns a list of modules that have parameters or buffers.
     """
     layers, part, inside = set(published_names(model).values()), [], False
     for name, module in model.named_modules():
@@ -137,6 +182,6 @@ def modules_frozen_with(model, layer):
 
 
 def describe_decay(recipe):
-    """The weight decay as text: a number, or one for each kind of layer."""
+    """The weight decay of a recipe as text: a number, or one for each kind of layer."""
     decay = recipe.weight_decay
     return ", ".join(f"{prefix} {value}" for prefix, value in decay.items()) if isinstance(decay, dict) else str(decay)

@@ -1,4 +1,4 @@
-"""The rate of learning, epoch by epoch, as a recipe or an option words it: "multistep:25,51,79"."""
+"""Learning rate schedules written as text in recipes and options, such as "multistep:25,51,79"."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from .. import optim
 
 
 def parse_schedule(text):
-    """("step", [30], 0.1, 0, None): the kind, its whole numbers, gamma, epochs of warm-up before it, most changes.
+    """Parse a schedule.
 
-    "constant"; "step:30", every 30 epochs; "multistep:8,9", after these epochs; "plateau:3", after more than 3
-    epochs without a lower validation loss; "cosine", down to 0 at the end. "step:30:0.5" halves the rate where the
-    others divide it by ten. "plateau:3:0.1:2" does so twice and no more. "warmup:5+cosine" first raises the rate for
-    5 epochs. ValueError for any other text.
+    text: one of
+
+        constant
+        step:30            multiply the learning rate by 0.1 every 30 epochs
+        multistep:8,9      after 8 and after 9 epochs
+        plateau:3          after more than 3 epochs without a lower validation loss
+        cosine             fall to 0 at the end of training
+        step:30:0.5        any other factor below 1; likewise for multistep and plateau
+        plateau:3:0.1:2    at most 2 times
+        warmup:5+cosine    rise for 5 epochs first; likewise for all but plateau
+
+    Returns (kind, numbers, gamma, epochs of warm-up, most changes or None), such as ("step", [30], 0.1, 0, None).
+    Raises ValueError for any other text.
     """
     warmup, _, rest = text.rpartition("+")
     kind, *fields = rest.split(":")
@@ -36,15 +45,22 @@ def parse_schedule(text):
     except (ValueError, IndexError):
         pass
     raise ValueError(
-        f"'{text}' is no schedule; there are constant, cosine, step:EPOCHS, multistep:EPOCH,EPOCH,... and "
-        "plateau:EPOCHS, the last three with an optional factor below 1, as in step:30:0.1, and plateau then with the "
-        "most times that it may act, as in plateau:5:0.1:3; all but plateau may come after a warm-up, as in "
-        "warmup:5+cosine"
+        f"'{text}' is not a schedule; expected constant, cosine, step:EPOCHS, multistep:EPOCH,EPOCH,... or "
+        "plateau:EPOCHS, the last three optionally with a factor below 1, as in step:30:0.1, and plateau then with the "
+        "maximum number of changes, as in plateau:5:0.1:3; all but plateau can follow a warm-up, as in warmup:5+cosine"
     )
 
 
 def make_schedule(text, optimizer, epochs):
-    """The schedule that `text` names, see parse_schedule, for a training of so many epochs."""
+    """Make a scheduler from a text.
+
+    text: see `parse_schedule`.
+    optimizer: whose learning rates it sets.
+    epochs: the length of the training.
+
+    Returns an LRScheduler, or a Plateau.
+    Raises ValueError as `parse_schedule` does.
+    """
     kind, numbers, gamma, warmup, times = parse_schedule(text)
     if kind == "plateau":
         return Plateau(optimizer, gamma, numbers[0], times)
@@ -62,13 +78,18 @@ def make_schedule(text, optimizer, epochs):
 
 
 class Plateau(optim.ReduceLROnPlateau):
-    """ReduceLROnPlateau that acts at most `times` times: three in the paper (section 5). None: as often as it comes."""
+    """A ReduceLROnPlateau that lowers the learning rate a limited number of times: three in the paper (section 5).
+
+    optimizer, factor, patience: as in ReduceLROnPlateau.
+    times: the limit; None for no limit.
+    """
 
     def __init__(self, optimizer, factor, patience, times=None):
         super().__init__(optimizer, factor=factor, patience=patience)
         self.times, self.acted = times, 0
 
     def step(self, metric):
+        """As in ReduceLROnPlateau, while the limit is not reached; metric: the number that should fall."""
         if self.times is not None and self.acted >= self.times:
             return
         before = [group["lr"] for group in self.optimizer.param_groups]
@@ -77,9 +98,13 @@ class Plateau(optim.ReduceLROnPlateau):
 
 
 class ByGroup(optim.LRScheduler):
-    """A schedule of its own for each group of parameters: `texts`, one a group, as make_schedule takes them.
+    """A scheduler with a separate schedule for each parameter group.
 
-    ValueError for plateau among them: it is no function of the epoch.
+    optimizer: whose learning rates it sets.
+    texts: the groups' schedules, see `parse_schedule`.
+    epochs: the length of the training.
+
+    Raises ValueError for a plateau schedule, which is not a function of the epoch.
     """
 
     def __init__(self, optimizer, texts, epochs):
@@ -91,10 +116,11 @@ class ByGroup(optim.LRScheduler):
                 raise ValueError(f"{text} can only be the schedule of all layers, weights and biases alike")
             self.schedules.append(schedule)
             for group, base in zip(optimizer.param_groups, self.base_lrs, strict=True):
-                group["lr"] = base  # a warm-up lowers all of them as it is made
+                group["lr"] = base  # making a warm-up has lowered all of them
         self.set_rates()
 
     def set_rates(self):
+        """Set each group's learning rate by its own schedule."""
         groups = self.optimizer.param_groups
         for group, base, schedule in zip(groups, self.base_lrs, self.schedules, strict=True):
             group["lr"] = schedule.rate(base, self.last_epoch)

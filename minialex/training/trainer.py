@@ -1,4 +1,4 @@
-"""The training loop, and all the state that an exact resume needs."""
+"""The training loop, and the state needed to resume it exactly."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ from .evaluation import Diverged, Metrics, validate
 
 
 def best_row(history):
-    """The row with the lowest validation top-1 error; of several the one with the lowest loss."""
+    """The row of `history` with the lowest validation top-1 error; among equal ones, the lowest validation loss."""
     return min(history, key=lambda row: (row["val_top1_error"], row["val_loss"]))
 
 
 class Trainer:
-    """A model in training: stochastic gradient descent over a Loader, epoch after epoch.
+    """Trains a model by stochastic gradient descent, epoch by epoch.
 
         while trainer.epoch < epochs:
             for loss in trainer.steps():
-                ...                              # a safe place to save, or to stop
+                ...                              # here it is safe to save, or to stop
             trainer.finish_epoch(validation.epoch())
 
-    accumulate: how many batches make a step, whose gradient is that of the mean loss over all their pictures.
-    freezing: [(epochs done before, modules)], frozen from then on: no gradient, no decay, no drift of momentum, and
-    the behaviour of evaluation.
-    `epoch` counts the finished ones, `batch` the batches of the one in progress, `history` has a row of metrics
-    for each finished one. `state_dict()` at any safe place, loaded into a new Trainer of the same
-    arguments, goes on bit for bit as if nothing had happened.
+    model: a Module.
+    optimizer: of its parameters.
+    schedule: a scheduler of the optimizer, or None.
+    loader: a data.Loader of the training images.
+    accumulate: batches per step; the gradient is that of the mean loss over all their images.
+    freezing: a list of (epochs done before, modules) to freeze: no gradient, weight decay or momentum, and evaluation
+        mode.
+
+    `epoch` counts the finished epochs, `batch` the batches done of the current one, `history` has a dict of metrics for
+    each finished epoch. A `state_dict()` taken where it is safe to save, loaded into a new Trainer with the same
+    arguments, continues bit for bit as without the interruption.
     """
 
     def __init__(self, model, optimizer, schedule, loader, accumulate=1, freezing=()):
@@ -38,19 +43,20 @@ class Trainer:
         self.accumulate, self.freezing = accumulate, freezing
         self.epoch, self.batch, self.history = 0, 0, []
         self.running, self.seconds = Metrics(), 0.0
-        self._pending: list = []  # (loss, logits, labels) of batches that nobody has looked at yet
+        self._pending: list = []  # (loss, logits, labels) of batches whose losses have not been read yet
 
     def steps(self):
-        """Train on what is left of this epoch; yields the mean loss of each step. Diverged if one is not finite.
+        """Train on the rest of the current epoch, step by step.
 
-        On a GPU, which computes while the next step is being prepared, losses are read every `sync_every` batches
-        of its backend, and what is yielded is None.
+        Returns an iterator over the mean loss of each step. On a GPU, which computes asynchronously, losses are only
+        read every `sync_every` batches of its backend, and the values are None.
+        Raises Diverged where a loss is NaN or infinite.
         """
         self.model.train()
         for module in (module for epoch, modules in self.freezing if self.epoch >= epoch for module in modules):
             module.requires_grad_(False).eval()
         backend = backends.get_backend()
-        start, awaited = time.perf_counter(), 0  # pictures that the step under way still waits for
+        start, awaited = time.perf_counter(), 0  # images that the current step is still to see
         for images, labels in backend.upload(self.loader.epoch(self.epoch, start_batch=self.batch)):
             if not awaited:
                 pictures = awaited = self._pictures_of_step()
@@ -75,15 +81,15 @@ class Trainer:
                 start = time.perf_counter()
 
     def _pictures_of_step(self):
-        """Of the step that begins at this batch; the last one of an epoch may have fewer."""
+        """The number of images in the step that begins at this batch; the last one of an epoch may have fewer."""
         size = self.loader.batch_size
         end = min((self.batch + self.accumulate) * size, len(self.loader) * size, len(self.loader.dataset))
         return end - self.batch * size
 
     def _read_losses(self, images=None, call=None):
-        """Count the batches that nobody has looked at; the last one's loss. Diverged if one is not finite.
+        """Add the pending batches to the metrics; returns the loss of the last one. Raises Diverged.
 
-        images, call: of the batch under way, if it is the last one: it can then be computed again.
+        images, call: the images of the last batch and the generator's state before it, to compute it again.
         """
         unread, self._pending = self._pending, []
         done, value = self.batch + (images is not None), math.nan
@@ -101,15 +107,18 @@ class Trainer:
         return value
 
     def check_weights(self):
-        """Diverged if a weight is not finite: such weights must not take the place of the last good ones."""
+        """Raises Diverged where a weight is NaN or infinite, so that the last good checkpoint is not replaced."""
         if lost := diagnose.nonfinite_tensors(self.model):
             raise Diverged(f"after {self.epoch} epochs and {self.batch} batches, {lost} became NaN or inf")
 
     def finish_epoch(self, validation=None):
-        """Validate, step the schedule, and return the epoch's row of metrics.
+        """Validate, step the schedule, and add the epoch's metrics to `history`.
 
-        validation: batches of (images, labels), or None. Errors are shares of the pictures, from 0 to 1. The
-        training loss and error are the means over the epoch while the weights changed, dropout and all.
+        validation: an iterable of (images, labels), or None.
+
+        Returns the metrics, a dict. Errors are shares of the images, from 0 to 1. The training loss and error are means
+        over the epoch, with dropout and while the weights changed.
+        Raises Diverged where a loss is NaN or infinite.
         """
         start = time.perf_counter()
         self._read_losses()
@@ -134,7 +143,7 @@ class Trainer:
         return row
 
     def state_dict(self):
-        """Everything but the weights and the history: numbers, lists, dicts and arrays."""
+        """The state without the weights and the history, a dict of numbers, lists, dicts and arrays."""
         self._read_losses()
         generator = random.default_generator
         return {
@@ -148,9 +157,12 @@ class Trainer:
         }
 
     def load_state_dict(self, state):
-        """Stand where `state` was taken; the default generator too."""
+        """Continue from `state`, a dict from `state_dict`; also sets the default generator.
+
+        Raises ValueError where it does not fit the loader.
+        """
         if not 0 <= state["batch"] <= len(self.loader):
-            raise ValueError(f"it stands at batch {state['batch']} of an epoch that has {len(self.loader)}")
+            raise ValueError(f"the state is at batch {state['batch']} of an epoch with {len(self.loader)} batches")
         self.epoch, self.batch, self.seconds = state["epoch"], state["batch"], state["seconds"]
         self.running = Metrics(**state["running"])
         random.manual_seed(state["generator"]["seed"]).call = state["generator"]["call"]

@@ -117,7 +117,7 @@ def test_what_does_not_fit_in_memory_is_drawn_as_it_is_fetched(monkeypatch):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"size": 4}, "size must be at least 8 pixels for shapes, got 4"),
+        ({"size": 4}, "at least 8 pixels wide, got 4"),
         ({"train_count": 0}, "at least 1 training and 1 test picture"),
         ({"validation": -1}, "got 10000, 2000 and -1"),
         ({"seed": -1}, "from 0 to 2\\^64 - 1, got -1"),

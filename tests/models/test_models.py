@@ -194,7 +194,7 @@ def test_groups_of_other_recipes():
     assert of(weight_decay=0.5, bias_decay=False)["conv1.bias"] == (0.1, 0.0)
     assert of(weight_decay={"conv": 0.5, "fc": 0.25})["fc64.bias"] == (0.1, 0.25)  # biases decay as their layer does
     assert of(bias_lr=2)["conv1.bias"] == (0.2, 0.0005) and of(bias_lr=2)["conv1.weight"] == (0.1, 0.0005)
-    with pytest.raises(ValueError, match=r"no weight decay is given for fc64.weight.*conv"):
+    with pytest.raises(ValueError, match=r"weight_decay has no entry for fc64.weight, .*conv"):
         of(weight_decay={"conv": 0.5})
 
 

@@ -120,14 +120,14 @@ def zip_file():
 
 
 FOREIGN = {
-    "a text": (b"hello", "it is no .npz file"),
-    "nothing": (b"", "it is no .npz file"),
-    "a pickle": (pickle.dumps({"weights": 1}), "it is no .npz file"),
+    "a text": (b"hello", "it is not an .npz file"),
+    "nothing": (b"", "it is not an .npz file"),
+    "a pickle": (pickle.dumps({"weights": 1}), "it is not an .npz file"),
     "another zip": (zip_file(), "it has no description"),
     "another npz": (npz(weight=np.zeros(3)), "it has no description"),
     "no JSON": (npz(checkpoint=np.zeros(3, np.uint8)), "its description is not JSON"),
-    "another JSON": (npz(checkpoint=text([1, 2])), "it does not say so"),
-    "another format": (npz(checkpoint=text({"format": "other", "version": 1})), "it does not say so"),
+    "another JSON": (npz(checkpoint=text([1, 2])), "its description has another format"),
+    "another format": (npz(checkpoint=text({"format": "other", "version": 1})), "its description has another format"),
 }
 
 

@@ -82,7 +82,7 @@ def test_what_fine_tuning_and_photographs_need_goes_there_and_back():
     values = configuration.to_dict()
     assert values["freeze"] == ["conv1", "fc4"] and values["weights"].startswith("/") and values["strict"] is True
     assert Configuration.from_dict(json.loads(json.dumps(values))) == configuration
-    with pytest.raises(ValueError, match="workers=... is for pictures that are read from files"):
+    with pytest.raises(ValueError, match="workers=... is only for pictures read from files"):
         Configuration.from_dict(values | {"dataset": "shapes"})
     with pytest.raises(ValueError, match="freeze should be a list of strings, got 'conv1'"):
         Configuration.from_dict(values | {"freeze": "conv1"})

@@ -44,7 +44,7 @@ class TestWhatItBeginsWith:
     def test_as_many_classes(self, source, tmp_path, capsys):
         start, found = checkpoint.load(source / "best.npz"), begun(source, tmp_path / "r")
         assert_same_arrays(found.weights, start.weights)
-        text = rf"weights +of {source}, with their normalisation of pictures; fc5 is kept, of as many classes\n"
+        text = rf"weights +from {source}, with their normalisation; fc5 is kept, for the same number of classes\n"
         assert re.search(text, capsys.readouterr().out)
         assert json.loads((tmp_path / "r" / "config.json").read_text())["weights"] == str(source)
 
@@ -60,7 +60,7 @@ class TestWhatItBeginsWith:
         """The last layer is drawn anew, by the seed and as the network draws it; the others are kept."""
         start = checkpoint.load(source / "best.npz")
         found = begun(source / "best.npz", tmp_path / "r", "--num-classes", 12)
-        assert "fc5 is new, of 12 classes instead of 10" in capsys.readouterr().out
+        assert "fc5 is new, for 12 classes instead of 10" in capsys.readouterr().out
         assert {name for name in start.weights if not np.array_equal(start.weights[name], found.weights[name])} == {
             "fc5.weight",
             "fc5.bias",
@@ -160,26 +160,29 @@ class TestTraining:
     ("options", "expected"),
     [
         (["--weights", "nowhere.npz"], "there is no checkpoint nowhere.npz"),
-        (["--weights", "a.pth"], "a.pth is no checkpoint of minialex: python -m minialex.convert a.pth NEW.npz makes"),
+        (
+            ["--weights", "a.pth"],
+            "a.pth is not a minialex checkpoint: convert it with python -m minialex.convert a.pth NEW.npz",
+        ),
         (["--weights", "SOURCE", "--model", "cifar_quick"], "holds the weights of 'shapes_net', not of 'cifar_quick'"),
-        (["--weights", "SOURCE", "--num-classes", "9"], "--num-classes 9: the data has 10 classes, so at least"),
-        (["--num-classes", "3"], "--num-classes 3: the data has 10 classes"),
+        (["--weights", "SOURCE", "--num-classes", "9"], "--num-classes 9: must be at least 10, the number of classes"),
+        (["--num-classes", "3"], "--num-classes 3: must be at least 10"),
         (
             ["--weights", "SOURCE", "--freeze", "conv9"],
             "no layer 'conv9' with weights; choose from conv1, conv2, conv3",
         ),
-        (["--weights", "SOURCE", "--resume", "SOURCE"], "--weights cannot be changed when a run goes on"),
-        (["--freeze", "conv1", "--resume", "SOURCE"], "--freeze cannot be changed when a run goes on"),
+        (["--weights", "SOURCE", "--resume", "SOURCE"], "--weights cannot be changed when a run is resumed"),
+        (["--freeze", "conv1", "--resume", "SOURCE"], "--freeze cannot be changed when a run is resumed"),
         (
             ["--weights", "SOURCE", "--input-size", "32"],
-            "a run that begins with --weights has .* size: leave out --input-size",
+            "a run that starts with --weights has .* size: leave out --input-size",
         ),
-        (["--input-size", "3"], "--input-size 3 leaves no pixels"),
-        (["--workers", "2"], r"--workers is for pictures that are read from files \(--dataset folder\), and shapes is"),
-        (["--strict"], "--strict is for pictures that are read from files"),
-        (["--val-labels", "f"], "--val-labels is for pictures that are read from files"),
-        (["--resize", "40", "--dataset", "cifar10"], "--resize is for pictures .* cifar10 is no such data set"),
-        (["--workers", "2", "--resume", "SOURCE"], "--workers is for pictures that are read from files"),
+        (["--input-size", "3"], "pictures of shapes must be at least 8 pixels wide, got 3"),
+        (["--workers", "2"], r"--workers is only for pictures read from files \(--dataset folder\), not for shapes"),
+        (["--strict"], "--strict is only for pictures read from files"),
+        (["--val-labels", "f"], "--val-labels is only for pictures read from files"),
+        (["--resize", "40", "--dataset", "cifar10"], "--resize is only for pictures .* not for cifar10"),
+        (["--workers", "2", "--resume", "SOURCE"], "--workers is only for pictures read from files"),
     ],
 )
 def test_what_is_refused(source, tmp_path, monkeypatch, capsys, options, expected):
@@ -194,7 +197,7 @@ def test_weights_that_do_not_fit(source, tmp_path, monkeypatch, capsys):
     saved.normalization = {"mean": np.zeros((3, 24, 24), np.float32), "std": np.array(1, np.float32)}
     checkpoint.save("other.npz", saved)
     message = must_refuse(capsys, *PICTURES, "--weights", "other.npz")
-    assert "the mean image that came with the weights is 24x24, and the pictures of shapes are 32x32: start" in message
+    assert "the mean image of the weights is 24x24, but the pictures of shapes are 32x32: start" in message
 
 
 def test_transfer_refuses_other_shapes_and_says_which():

@@ -141,14 +141,14 @@ def test_weights_bring_their_mean_image_and_the_size_of_its_pictures(root, tmp_p
     monkeypatch.chdir(tmp_path)
     capsys.readouterr()
     message = must_refuse(capsys, *options, "--weights", tmp_path / "first", "--resize", 44)
-    assert "the mean image that came with the weights is 40x40, and the pictures of folder are 44x44" in message
-    assert "give --resize 40, or start from other weights" in message
+    assert "the mean image of the weights is 40x40, but the pictures of folder are 44x44" in message
+    assert "give --resize 40, or start with other weights" in message
 
 
 def test_what_is_refused(root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     message = must_refuse(capsys, "--dataset", "folder", "--data-dir", root, "--resize", 20)
-    assert "shapes_net takes pictures of 32x32, those of folder are 20x20: give --resize 32 or more" in message
+    assert "shapes_net takes pictures of 32x32, but those of folder are 20x20: give --resize 32 or more" in message
     assert "--data-dir" in must_refuse(capsys, "--dataset", "folder")
 
 
@@ -181,7 +181,7 @@ def test_no_number_of_workers_changes_what_is_shown(root, tmp_path):
 def test_diagnosis_and_learning_by_heart_see_the_centre(root, tmp_path, capsys):
     options = ("--dataset", "folder", "--data-dir", root, "--epochs", 1, "--diagnose", "--overfit", 3)
     assert run(*options, "--out", tmp_path / "r") == 0
-    assert "knows 3 of 3 pictures" in capsys.readouterr().out
+    assert "memorised 3 of 3 pictures" in capsys.readouterr().out
     assert (tmp_path / "r" / "diagnose.csv").read_text().count("\n") == 6, "five layers"
 
 

@@ -40,7 +40,7 @@ def test_what_is_none(tmp_path):
         trained.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no checkpoint"):
         trained.load(tmp_path / "none.npz")
-    with pytest.raises(ValueError, match=r"w\.pth is no checkpoint of minialex: python -m minialex\.convert"):
+    with pytest.raises(ValueError, match=r"w\.pth is not a minialex checkpoint: .* python -m minialex\.convert"):
         trained.load(tmp_path / "w.pth")
 
 
@@ -68,7 +68,7 @@ def test_columns(tmp_path):
     assert network.columns(network.classes[::-1]).tolist() == list(range(9, -1, -1))
     with pytest.raises(ValueError, match=r"the data has 2 classes \(ant, dog\), and only one of them has 10 classes"):
         network.columns(["ant", "dog"])
-    with pytest.raises(ValueError, match="a name stands for two of them"):
+    with pytest.raises(ValueError, match="two classes have the same name"):
         network.columns([*network.classes, "ant"])
 
 
@@ -76,5 +76,5 @@ def test_equal_names_are_told_apart_by_their_place(tmp_path):
     names = ["crane", "crane", *"abcdefgh"]
     checkpoint.save(tmp_path / "n.npz", snapshot(classes=names))
     assert trained.load(tmp_path / "n.npz").columns(names).tolist() == list(range(10))
-    with pytest.raises(ValueError, match="a name stands for two of them"):
+    with pytest.raises(ValueError, match="two classes have the same name"):
         trained.load(tmp_path / "n.npz").columns(names[::-1])

@@ -72,7 +72,7 @@ class TestFirstFault:
         assert diagnose.nonfinite_tensors(nn.Sequential({"bn": norm})) == "bn.running_var"
 
     def test_pictures_and_losses(self):
-        assert diagnose.first_fault(network(), PICTURES * np.nan) == "the pictures are not finite themselves"
+        assert diagnose.first_fault(network(), PICTURES * np.nan) == "the input images contain NaN or inf"
         assert diagnose.first_fault(network(), PICTURES) == (
             "every module's output is finite, so the loss itself overflowed; all weights still are"
         )

@@ -267,11 +267,11 @@ class TestStagesOfARun:
         assert run(*options, "--epochs", 1, "--out", tmp_path / "r") == 0
         header = capsys.readouterr().out
         for line in (
-            rf"recipe +{shifted}; rates of their own: conv1 multistep:1, biases constant",
-            r"pictures +crops of 32x32 from 32x32 with 2 pixels around, half of them mirrored, "
+            rf"recipe +{shifted}; separate schedules: conv1 multistep:1, biases constant",
+            r"pictures +crops of 32x32 from 32x32 padded by 2, half of them mirrored, "
             r"colour noise 0.1 by std until epoch 1",
             r"frozen +conv1 after 2 epochs",
-            r"optimizer +sgd_paper, lr 0.004 \(of biases 0.008\)",
+            r"optimizer +sgd_paper, lr 0.004 \(biases 0.008\)",
         ):
             assert re.search(line, header), line
         written = json.loads((tmp_path / "r" / "config.json").read_text())
@@ -294,8 +294,8 @@ class TestStagesOfARun:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("momentun = 0.9", r"my.toml: a recipe has no momentun; it may have epochs, .*momentum, "),
-        ('dataset = "shapes"', "a recipe has no dataset; it may have"),
+        ("momentun = 0.9", r"my.toml: unknown field momentun; the fields are epochs, .*momentum, "),
+        ('dataset = "shapes"', "unknown field dataset; the fields are"),
         ('lr = "fast"', "my.toml: lr should be a number, got 'fast'"),
         ("epochs = 2.5", "my.toml: epochs should be an integer, got 2.5"),
         ("flip = 1", "my.toml: flip should be true or false, got 1"),
@@ -304,19 +304,19 @@ class TestStagesOfARun:
         ("momentum = 1.0", "my.toml: momentum should be at least 0 and below 1, got 1.0"),
         ("lr = nan", "my.toml: lr should be at least 0 and finite, got nan"),
         ("[freeze_from]\nconv1 = -1", "my.toml: freeze_from should be at least 0, got -1"),
-        ('schedule = "sine"', "my.toml: 'sine' is no schedule; there are"),
-        ('[layer_schedules]\nconv1 = "sine"', "my.toml: 'sine' is no schedule; there are"),
-        ('schedule = "plateau:3"\nbias_schedule = "constant"', "my.toml: a plateau schedule is that of all layers"),
-        ('bias_schedule = "plateau:3"', "my.toml: a plateau schedule is that of all layers"),
+        ('schedule = "sine"', "my.toml: 'sine' is not a schedule; expected"),
+        ('[layer_schedules]\nconv1 = "sine"', "my.toml: 'sine' is not a schedule; expected"),
+        ('schedule = "plateau:3"\nbias_schedule = "constant"', "my.toml: a plateau schedule must be the only one"),
+        ('bias_schedule = "plateau:3"', "my.toml: a plateau schedule must be the only one"),
         (
             'normalization = "none"',
             "my.toml: normalization should be one of channels, mean-image, mean-image-center, got 'none'",
         ),
         ('color_noise_by = "luck"', "my.toml: color_noise_by should be one of eigenvalue, std, got 'luck'"),
         ('optimizer = "lion"', "my.toml: optimizer should be one of sgd, sgd_paper, adam, adamw, got 'lion'"),
-        ('crop_padding = 2\nnormalization = "mean-image-center"', "my.toml: crop_padding does not go with"),
-        ("[weight_decay]\nconv = 0.1", "no weight decay is given for fc4.weight; there is one for conv"),
-        ("lr 0.1", "my.toml is no recipe: it is not written in TOML"),
+        ('crop_padding = 2\nnormalization = "mean-image-center"', "my.toml: crop_padding cannot be combined with"),
+        ("[weight_decay]\nconv = 0.1", "weight_decay has no entry for fc4.weight, only for conv"),
+        ("lr 0.1", "my.toml is not a recipe: it is not valid TOML"),
     ],
 )
 def test_recipes_that_are_refused(tmp_path, monkeypatch, capsys, text, expected):
@@ -331,9 +331,9 @@ def test_recipes_that_are_refused(tmp_path, monkeypatch, capsys, text, expected)
 def test_a_recipe_that_there_is_not_and_layers_that_leave_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run("--recipe", "papper") == 2
-    assert "there is no recipe papper, and no file of that name; there are 2012, paper" in capsys.readouterr().err
+    assert "unknown recipe papper; choose one of 2012, paper, or give the path" in capsys.readouterr().err
     assert run(*TINY, "--recipe", "paper", "--schedule", "plateau:2:0.1:0") == 2
-    assert "'plateau:2:0.1:0' is no schedule" in capsys.readouterr().err
+    assert "'plateau:2:0.1:0' is not a schedule" in capsys.readouterr().err
     assert run(*TINY, "--epochs", 3, "--freeze", "conv1,conv2,conv3,fc4,fc5") == 2
     assert "every layer is frozen from epoch 1 on: nothing is left to train" in capsys.readouterr().err
     assert run(*TINY, "--freeze", "conv1,conv9") == 2

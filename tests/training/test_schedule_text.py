@@ -78,7 +78,7 @@ def _constant_loss(model, margin):
     ],
 )
 def test_texts_that_are_no_schedule(text):
-    with pytest.raises(ValueError, match=f"^'{re.escape(text)}' is no schedule; there are constant, cosine, step:"):
+    with pytest.raises(ValueError, match=f"^'{re.escape(text)}' is not a schedule; expected constant, cosine, step:"):
         schedule_text.parse_schedule(text)
 
 

@@ -1,6 +1,6 @@
-"""How somebody trained a network, as a small file in TOML: `paper.toml`, `2012.toml`, or one of your own.
+"""Recipe files: how a network was trained, as TOML: `paper.toml`, `2012.toml`, or your own.
 
-A recipe sets fields of models.Recipe by their names; those that it does not name stay the model's own.
+A recipe file sets fields of models.Recipe; the others keep the values of the model's own recipe.
 """
 
 from __future__ import annotations
@@ -15,24 +15,28 @@ from ..recipe import check_recipe
 
 FOLDER = Path(__file__).parent
 NAMES = sorted(file.stem for file in FOLDER.glob("*.toml"))
-KEYS = [field.name for field in dataclasses.fields(models.Recipe) if field.name != "dataset"]  # fits any pictures
+KEYS = [field.name for field in dataclasses.fields(models.Recipe) if field.name != "dataset"]  # it fits any data set
 
 
 def apply(name, recipe):
-    """`recipe` with what the file `name` says: one of NAMES, or a path.
+    """Apply a recipe file.
 
-    ValueError names the file, and what in it is unknown, of the wrong type or impossible; FileNotFoundError where there
-    is none.
+    name: one of NAMES, or the path of a file.
+    recipe: the Recipe that it changes.
+
+    Returns the changed Recipe.
+    Raises FileNotFoundError where there is no such file; ValueError where it is not TOML, or a field is unknown or
+    invalid.
     """
     path = FOLDER / f"{name}.toml" if name in NAMES else Path(name)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no recipe {name}, and no file of that name; there are {', '.join(NAMES)}")
+        raise FileNotFoundError(f"unknown recipe {name}; choose one of {', '.join(NAMES)}, or give the path of a file")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is no recipe: it is not written in TOML ({error})") from error
+        raise ValueError(f"{path} is not a recipe: it is not valid TOML ({error})") from error
     if unknown := [key for key in values if key not in KEYS]:
-        raise ValueError(f"{path}: a recipe has no {unknown[0]}; it may have {', '.join(KEYS)}")
+        raise ValueError(f"{path}: unknown field {unknown[0]}; the fields are {', '.join(KEYS)}")
     try:
         return check_recipe(schema.check(dataclasses.replace(recipe, **values)))
     except ValueError as error:
