@@ -1,8 +1,8 @@
-"""Assignments in which students write parts of this library, and the grader that checks what they wrote.
+"""Assignments in which students implement parts of this library, and their grader.
 
 from minialex import coursework
-with coursework.using("a3") as calls:      # a student's folder
-    ...                                    # the library runs on the functions written there
+with coursework.using("my-a3") as calls:   # a student's folder
+    ...                                    # the library runs with the functions written there
 """
 
 from __future__ import annotations
@@ -13,30 +13,35 @@ import json
 from pathlib import Path
 
 NAMES = ("a1", "a2", "a3", "a4", "a5", "a6")
-DESCRIPTION = "coursework.json"  # in a student's folder: which assignment it is of
+DESCRIPTION = "coursework.json"  # in a student's folder: the assignment and its variant
 
 
 def assignment(name):
-    """The Assignment called `name`; ValueError that says which there are."""
+    """The Assignment of this name, one of NAMES; raises ValueError for any other name."""
     if name not in NAMES:
-        raise ValueError(f"there is no assignment {name!r}; there are {', '.join(NAMES)}")
+        raise ValueError(f"there is no assignment {name!r}; choose from {', '.join(NAMES)}")
     return importlib.import_module(f".{name}", __name__).ASSIGNMENT
 
 
 def assignment_in(folder):
-    """The Assignment that a student's folder is of. FileNotFoundError, ValueError: it is no such folder."""
+    """The Assignment that a student's folder belongs to.
+
+    folder: made by `release`.
+
+    Raises FileNotFoundError for a folder that is not of an assignment, ValueError for a damaged description.
+    """
     return assignment(_description(folder)["assignment"])
 
 
 def variant_in(folder):
-    """The variant that a student's folder was released as."""
+    """The variant of a student's folder, a number; raises as assignment_in does."""
     return _description(folder)["variant"]
 
 
 def _description(folder):
     path = Path(folder) / DESCRIPTION
     if not path.is_file():
-        raise FileNotFoundError(f"{folder} is no folder of an assignment: it has no {DESCRIPTION}")
+        raise FileNotFoundError(f"{folder} is not the folder of an assignment: it has no {DESCRIPTION}")
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
         return {"assignment": str(read["assignment"]), "variant": int(read.get("variant", 0))}
@@ -46,10 +51,14 @@ def _description(folder):
 
 @contextlib.contextmanager
 def using(folder):
-    """Within it the library runs on the functions of a student's folder, on the NumPy backend.
+    """A context in which the library runs with the functions of a student's folder.
 
-    Yields a dict that counts the calls of each function: proof that they were used. What goes wrong while their
-    files are read comes through as it is.
+    It runs on the NumPy backend or, for an assignment with kernels, on the emulator.
+
+    folder: the student's.
+
+    Yields {function: number of calls so far}.
+    Raises whatever importing the student's files raises.
     """
     from .. import backends
     from .plugging import plugged

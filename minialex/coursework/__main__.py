@@ -11,7 +11,7 @@ from . import NAMES, assignment, assignment_in, grade_all, release, student, tre
 from .grade import grade
 
 DESCRIPTION = """\
-Assignments in which students write parts of minialex itself, and the network then trains on their code.
+Assignments in which students implement parts of minialex itself; a network then trains on their code.
 
 students:     list, start, check, hint, train
 instructors:  release, grade, grade-all, bundle, rubric"""
@@ -27,7 +27,7 @@ examples:
 
 
 def main(argv=None):
-    """The command."""
+    """Run the command. argv: the arguments, sys.argv's if None."""
     options = _parse(argv)
     with cli.as_user_error():
         return options.run(options)
@@ -42,15 +42,15 @@ def _list(options):
 def _start(options):
     chosen = assignment(options.assignment)
     folder = release.release(chosen, options.folder or chosen.name, options.variant)
-    print(f"{folder}: {chosen.title}. Read {folder}/README.md first; then write the functions in")
+    print(f"{folder}: {chosen.title}. Read {folder}/README.md first, then write these functions:")
     for target in chosen.targets:
         print(f"  {folder}/{target.student_file}: {', '.join(target.names)}")
-    print(f"and see how far you are with:  python -m minialex.coursework check {folder}")
+    print(f"Check your progress with:  python -m minialex.coursework check {folder}")
 
 
 def _check(options):
     points, most = student.check(options.folder)
-    print(f"{points} of {most} public points; hidden checks and the written part give the other {100 - most}")
+    print(f"{points} of {most} public points; the other {100 - most} are for hidden checks and the written part")
 
 
 def _hint(options):
@@ -59,27 +59,27 @@ def _hint(options):
 
 
 def _train(options):
-    from . import train  # its progress bar is not for the grader's machine
+    from . import train  # here, since it needs tqdm, which the grader's machine may lack
 
     try:
         trained = train.train([options.folder, *options.own], options.epochs, options.limit)
     except (cli.UserError, OSError, ValueError):
         raise
-    except Exception as error:  # whatever a student's code raises
-        raise cli.UserError(f"it does not train yet: {_told(error)}") from error
-    print("calls of each function while the network trained:")
+    except Exception as error:  # a student's code may raise anything
+        raise cli.UserError(f"training failed: {_told(error)}") from error
+    print("calls of each function during training:")
     width = max(map(len, trained.calls))
     for name, count in trained.calls.items():
-        print(f"  {name:<{width}} {count:>9,}" + ("   (this network has no use for it)" if not count else ""))
+        print(f"  {name:<{width}} {count:>9,}" + ("   (not used by this network)" if not count else ""))
     print(
-        f"a step took {1000 * trained.own_seconds:.0f} ms; with the library's own functions "
-        f"{1000 * trained.seconds:.0f} ms, {trained.own_seconds / trained.seconds:.1f} times"
+        f"a step took {1000 * trained.own_seconds:.0f} ms, {trained.own_seconds / trained.seconds:.1f} times as long "
+        f"as with the library's own functions ({1000 * trained.seconds:.0f} ms)"
     )
-    print(f"test accuracy {100 * trained.accuracy:.1f} % (guessing: {100 / trained.classes:.0f} %)")
+    print(f"test accuracy {100 * trained.accuracy:.1f} % (chance: {100 / trained.classes:.0f} %)")
 
 
 def _told(error):
-    """What went wrong in a student's code, and where: "TypeError: ... (tape.py, line 12)"."""
+    """An error in a student's code and its place: "TypeError: ... (tape.py, line 12)"."""
     if isinstance(error, NotImplementedError):
         return str(error)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if str(tree.PACKAGE) not in frame.filename]
@@ -89,7 +89,7 @@ def _told(error):
 
 def _release(options):
     made = release.release(assignment(options.assignment), options.out, options.variant)
-    print(f"{made}: for students; no solutions in it")
+    print(f"{made}: for students, without solutions")
 
 
 def _grade(options):
@@ -107,7 +107,7 @@ def _grade_all(options):
 def _bundle(options):
     chosen = assignment(options.assignment)
     out = release.bundle(chosen, options.out or f"{chosen.name}-autograder.zip", options.variant, options.secret)
-    print(f"{out}: upload it to Gradescope as the autograder. It holds the secret: keep it to yourself")
+    print(f"{out}: upload it to Gradescope as the autograder. It contains the secret: do not share it")
 
 
 def _rubric(options):
@@ -118,8 +118,9 @@ def _parse(argv):
     parser = cli.Parser("coursework", DESCRIPTION, EXAMPLES)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Command)
 
-    def command(name, run, text):
-        made = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    def command(name, run, text, example):
+        examples = f"example: python -m minialex.coursework {name} {example}".rstrip()
+        made = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=examples)
         made.set_defaults(run=run)
         return made
 
@@ -129,7 +130,7 @@ def _parse(argv):
             metavar="N",
             type=cli.whole_number(0),
             default=0,
-            help="the term's: another number, other inputs and constants (default: 0)",
+            help="of the term: each number gives other inputs and constants (default: 0)",
         )
 
     def secret(made):
@@ -137,55 +138,66 @@ def _parse(argv):
             "--secret",
             metavar="S",
             default=os.environ.get("MINIALEX_SECRET", ""),
-            help="what hidden inputs are drawn from (default: the variable MINIALEX_SECRET)",
+            help="seeds the hidden inputs (default: the variable MINIALEX_SECRET, or empty)",
         )
 
-    command("list", _list, "the assignments, and what is written in each")
-    made = command("start", _start, "make a folder with what is to be written, the handout and the public tests")
-    made.add_argument("assignment", choices=NAMES, help="which one")
-    made.add_argument("folder", nargs="?", type=cli.folder, help="the new folder (default: named as the assignment)")
+    def assignment_name(made):
+        made.add_argument("assignment", choices=NAMES, help="the assignment")
+
+    def own_folder(made):
+        made.add_argument("folder", nargs="?", default=".", type=cli.folder, help="your folder (default: this one)")
+
+    command("list", _list, "list the assignments and their functions", "")
+    text = "create a folder with the functions to write, the handout and the public tests"
+    made = command("start", _start, text, "a1 my-a1")
+    assignment_name(made)
+    made.add_argument("folder", nargs="?", type=cli.folder, help="the new folder (default: the assignment's name)")
     variant(made)
-    made = command("check", _check, "run every public check, and say what is wrong")
-    made.add_argument("folder", nargs="?", default=".", type=cli.folder, help="your folder (default: this one)")
-    made = command("hint", _hint, "a hint: 1 is a nudge, the last one nearly the answer")
-    made.add_argument("target", metavar="A.FUNCTION", help="as a1.matmul")
-    made.add_argument("number", nargs="?", type=cli.whole_number(1), default=1, help="which (default: 1)")
-    made = command("train", _train, "train a small AlexNet on your functions")
-    made.add_argument("folder", nargs="?", default=".", type=cli.folder, help="your folder (default: this one)")
-    made.add_argument("--own", metavar="DIR", nargs="+", default=[], type=cli.folder, help="earlier folders as well")
-    made.add_argument("--epochs", metavar="N", type=cli.whole_number(1), default=8, help="(default: 8)")
-    made.add_argument("--limit", metavar="N", type=cli.whole_number(100), default=2000, help="pictures (default: 2000)")
-    made = command("release", _release, "the students' folder, or an archive where the name ends in .zip")
-    made.add_argument("assignment", choices=NAMES, help="which one")
+    own_folder(command("check", _check, "run all public checks and explain what is wrong", "my-a1"))
+    made = command("hint", _hint, "print a hint: 1 is a nudge, the last one is nearly the answer", "a1.matmul 2")
+    made.add_argument("target", metavar="A.FUNCTION", help="assignment and function, e.g. a1.matmul")
+    made.add_argument("number", nargs="?", type=cli.whole_number(1), default=1, help="of the hint (default: 1)")
+    made = command("train", _train, "train a small network on your functions", "my-a3 --own my-a1 my-a2")
+    own_folder(made)
+    own = "also use the functions of these folders (default: none)"
+    made.add_argument("--own", metavar="DIR", nargs="+", default=[], type=cli.folder, help=own)
+    made.add_argument("--epochs", metavar="N", type=cli.whole_number(1), default=8, help="epochs (default: 8)")
+    limit = "at most N images (default: 2000)"
+    made.add_argument("--limit", metavar="N", type=cli.whole_number(100), default=2000, help=limit)
+    text = "create the students' folder, or an archive if the name ends in .zip"
+    made = command("release", _release, text, "a3 --out a3.zip --variant 2026")
+    assignment_name(made)
     made.add_argument("--out", metavar="D", required=True, type=cli.folder, help="the new folder or .zip file")
     variant(made)
-    made = command("grade", _grade, "every check, public and hidden, in Gradescope's format")
+    text = "run all checks, public and hidden, and write the results in Gradescope's format"
+    made = command("grade", _grade, text, 'my-a1 --secret "$SECRET" --out results.json')
     made.add_argument("folder", type=cli.folder, help="the submission")
-    made.add_argument("--assignment", choices=NAMES, help="which one it is of (default: what the folder says)")
-    made.add_argument("--out", metavar="FILE", default="results.json", help="(default: results.json)")
+    made.add_argument("--assignment", choices=NAMES, help="its assignment (default: as its coursework.json says)")
+    made.add_argument("--out", metavar="FILE", default="results.json", help="the results (default: results.json)")
     secret(made)
     variant(made)
-    made = command("grade-all", _grade_all, "every submission in a folder, and how alike they are")
-    made.add_argument("folder", type=cli.folder, help="holds a folder for each submission")
-    made.add_argument("--assignment", choices=NAMES, required=True, help="which one they are of")
+    text = "grade every submission in a folder and report similar ones"
+    made = command("grade-all", _grade_all, text, "submissions --assignment a1 --csv points.csv")
+    made.add_argument("folder", type=cli.folder, help="contains a folder for each submission")
+    made.add_argument("--assignment", choices=NAMES, required=True, help="the assignment of all of them")
     made.add_argument("--csv", metavar="F", required=True, help="the table to write")
     secret(made)
     variant(made)
-    made = command("bundle", _bundle, "an autograder archive for Gradescope")
-    made.add_argument("assignment", choices=NAMES, help="which one")
-    made.add_argument("--out", metavar="F.zip", help="(default: A-autograder.zip)")
-    made.add_argument("--secret", metavar="S", help="what hidden inputs are drawn from (default: a random one)")
+    made = command("bundle", _bundle, "create an autograder archive for Gradescope", "a1 --variant 2026")
+    assignment_name(made)
+    made.add_argument("--out", metavar="F.zip", help="the archive (default: A-autograder.zip)")
+    made.add_argument("--secret", metavar="S", help="seeds the hidden inputs (default: random)")
     variant(made)
-    made = command("rubric", _rubric, "the questions of the written part, with what earns points")
-    made.add_argument("assignment", choices=NAMES, help="which one")
+    made = command("rubric", _rubric, "print the questions of the written part and their rubric", "a1")
+    assignment_name(made)
     return parser.parse_args(argv)
 
 
 class _Command(cli.Parser):
-    """A sub-command's parser: argparse makes it, and gives it `prog` and `description`."""
+    """The parser of a sub-command, which argparse creates with these arguments."""
 
-    def __init__(self, prog, description):
-        super().__init__(prog.removeprefix("python -m minialex."), description)
+    def __init__(self, prog, description, epilog):
+        super().__init__(prog.removeprefix("python -m minialex."), description, epilog)
 
 
 if __name__ == "__main__":

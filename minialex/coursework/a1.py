@@ -1,4 +1,4 @@
-"""A1, automatic differentiation: rules for four operations, and the engine that chains them."""
+"""A1, automatic differentiation: the gradients of four operations, and the engine that chains them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _normal(rng, *shape):
 
 
 def _rule(function, *arrays, gy):
-    """y, and what the function's own backward makes of gy: the engine has no part in it."""
+    """y, and the gradients from the operation's own backward, without the engine."""
     tensors = [Tensor(array, requires_grad=True) for array in arrays]
     y = function(*tensors)
     gradients = y.node.backward(gy)
@@ -24,7 +24,7 @@ def _rule(function, *arrays, gy):
 
 
 def _binary(function, shape_a, shape_b):
-    """draw and run of an operation of two operands that broadcast together."""
+    """(draw, run) for a binary operation with broadcasting."""
 
     def draw(rng):
         a, b = _normal(rng, *shape_a), _normal(rng, *shape_b)
@@ -37,7 +37,7 @@ def _binary(function, shape_a, shape_b):
 
 
 def _add_scaled(shape_a, shape_b):
-    """The same for a + alpha b."""
+    """(draw, run) for a + alpha b."""
     draw, _ = _binary("add", shape_a, shape_b)
 
     def run(a, b, gy, alpha):
@@ -76,7 +76,7 @@ def _unbroadcast(full, *shapes):
 
 
 def _scale(tensor, factor):
-    """y = factor x: an operation of its own, so that the engine is judged without the student's rules."""
+    """y = factor x, independent of the student's operations, for checking the engine."""
 
     def backward(gy):
         return (factor * gy,)
@@ -94,7 +94,7 @@ def _join(*tensors):
 
 
 def _grown(x, links):
-    """A random graph on the leaf x: every row names two earlier tensors whose sum is scaled; the last is all's sum."""
+    """A random graph on the leaf x: each row names two earlier tensors, whose sum is scaled; returns the sum of all."""
     made = [x]
     for row in links:
         made.append(_scale(_join(*(made[i] for i in row)), 0.6))
@@ -106,7 +106,7 @@ def _links(rng, count):
 
 
 def _order_run(links):
-    """Whether every node, of all that there are, comes once and before those it was made of."""
+    """Whether every node of the graph is listed once, and before the nodes it was computed from."""
     order = tape.sorted_nodes(_grown(Tensor(np.ones(1), requires_grad=True), links).node)
     place = {id(node): number for number, node in enumerate(order)}
     nodes = [node for node in order if isinstance(node, tape.Node)]
@@ -115,7 +115,7 @@ def _order_run(links):
 
 
 def _shared_run(x, gy):
-    """b = x + x, c = b + 2 b: paths that meet again."""
+    """b = x + x, c = b + 2 b: several paths to the same node."""
     x = Tensor(x, requires_grad=True)
     b = _join(x, x)
     c = _join(b, _scale(b, 2.0))
@@ -130,7 +130,7 @@ def _graph_run(links, x, gy):
 
 
 def _twice_run(x, gy):
-    """Two losses add up in the leaf; what was handed in stays as it is; a graph that was used up is refused."""
+    """Gradients of two losses accumulate; the given gradient stays unchanged; a freed graph is refused."""
     x, given = Tensor(x, requires_grad=True), gy.copy()
     _scale(x, 3.0).backward(given)
     first = x.grad.copy()
@@ -149,7 +149,7 @@ def _twice_run(x, gy):
 
 
 def _deep_run(x):
-    """Three thousand operations in a row: more than Python's stack holds."""
+    """Three thousand operations in a row: beyond Python's recursion limit."""
     leaf = Tensor(x, requires_grad=True)
     y = leaf
     for _ in range(3000):
@@ -159,49 +159,49 @@ def _deep_run(x):
 
 
 def _kept_run(a, b, gy):
-    """A factor whose gradient nobody wants: None, or a right one, but the other one must be right."""
+    """A factor that requires no gradient: the gradient of the other one must still be correct."""
     left, right = Tensor(a, requires_grad=True), Tensor(b)
     y = functional.mul(left, right)
     return {"ga": y.node.backward(gy)[0]}
 
 
 def _transposed(inputs, got, expected):
-    """A gradient that is right but for a transposition."""
+    """A gradient that is correct except for a transposition."""
     for name in ("ga", "gb"):
         if np.allclose(got[name].T, expected[name]):
-            return f"{name} looks transposed: which axis of gy belongs to which factor?"
+            return f"{name} looks transposed: which axis of gy comes from which factor?"
     return None
 
 
 def _overwritten(inputs, got, expected):
-    """One of the paths alone, of four that lead from c to x, two of them twice as strong."""
+    """Only some of the four paths from c to x, two of which count twice."""
     if any(np.allclose(got["gx"] * ratio, expected["gx"]) for ratio in (6, 3, 2, 1.5)):
-        return "only some of the paths arrived: a second gradient for the same node must be added to the first"
+        return "the gradients of some paths are missing: a second gradient for the same node must be added to the first"
     return None
 
 
 def _forgot_gy(inputs, got, expected):
     gradient = "gx" if "gx" in got else "ga"
     if np.allclose(got[gradient] * inputs["gy"], expected[gradient]):
-        return "this is the local derivative: gy, which arrives from above, is missing"
+        return "this is the local derivative: multiply it by gy, the upstream gradient"
     return None
 
 
 def _averaged(inputs, got, expected):
-    """Means where sums are right: the ratio is the number of copies."""
+    """Means instead of sums: the ratio is the number of copies."""
     name = next(name for name in expected if not np.allclose(got[name], expected[name]))
     copies = inputs["gradient"].size / expected[name].size
     if np.allclose(got[name] * copies, expected[name]):
-        return "this looks like the mean over the copies: the gradient of a copied value is their sum"
+        return "this looks like the mean over the copies: the gradient of a copied value is the sum over its copies"
     return None
 
 
 def _unsorted(inputs, got, expected):
     if got["nodes"] > got["different"]:
-        return "some nodes come more than once: a node that several others were made of must be listed once"
+        return "some nodes are listed more than once: a node that several others use must be listed once"
     if got["nodes"] < expected["nodes"]:
-        return "some nodes are missing: leaves, which are tensors and have no parents, belong into the list as well"
-    return "some node comes before a node that was computed from it: its gradient would leave before all of it is there"
+        return "some nodes are missing: leaves, which are tensors without parents, belong in the list too"
+    return "a node comes before a node that was computed from it: its gradient would not be complete yet"
 
 
 def _pair(rng):
@@ -245,78 +245,79 @@ CHECKS = (
 HINTS: dict[str, tuple[str, ...]] = {
     "unbroadcast": (
         "Which axes did broadcasting add, and which did it stretch? Compare the two shapes from their ends.",
-        "New axes stand at the front: as many as the gradient has more. A stretched axis has length 1 in `shape` and "
-        "more in the gradient. Over both kinds the copies' gradients are summed.",
-        "gradient.sum(axis=all those axes, keepdims=True), then .reshape(shape); where there is no such axis, the "
-        "gradient itself.",
+        "New axes are at the front: as many as the gradient has more than `shape`. A stretched axis has length 1 in "
+        "`shape` and more in the gradient. Sum the gradient over both kinds.",
+        "gradient.sum(axis=all those axes, keepdims=True), then .reshape(shape); without such axes, the gradient "
+        "itself.",
     ),
     "add": (
         "y = a + alpha b: by how much does y change when a changes a little? And when b does?",
-        "The gradient has y's shape, and a may have been broadcast to it: unbroadcast brings it to a's own.",
+        "The gradient has y's shape, and a may have been broadcast to it: unbroadcast sums it to a's shape.",
         "backward returns unbroadcast(gy, a's shape) and unbroadcast(alpha * gy, b's shape), in this order.",
     ),
     "mul": (
-        "Each factor's gradient needs the other factor: it has to be kept until backward.",
-        "dy/da = b. Multiply with gy, which arrives from above, then undo the broadcasting.",
+        "The gradient of each factor needs the other factor: keep it until backward.",
+        "dy/da = b. Multiply by gy, the upstream gradient, then undo the broadcasting.",
         "ga = unbroadcast(gy * b, a's shape), gb = unbroadcast(gy * a, b's shape); None is allowed for an operand that "
         "requires no gradient.",
     ),
     "matmul": (
         "Write down the shapes: gy has Y's, gA must have A's. Only one product of gy and B, one of them transposed, "
-        "fits.",
-        "gA = gy B^T and gB = A^T gy. Transpose the last two axes only, .swapaxes(-1, -2), and leading axes that were "
-        "broadcast are summed out again.",
-        "A vector on the right is a column: give gy and b a last axis of length 1, compute as for matrices, reshape to "
-        "b's shape at the end; a vector on the left is a row, in the same way.",
+        "has this shape.",
+        "gA = gy B^T and gB = A^T gy. Transpose only the last two axes, .swapaxes(-1, -2), and sum over leading axes "
+        "that were broadcast.",
+        "A vector on the right is a column: give gy and b a last axis of length 1, compute as for matrices, and "
+        "reshape to b's shape at the end. Likewise, a vector on the left is a row.",
     ),
     "tanh": (
-        "The derivative of tanh can be written with tanh itself.",
+        "The derivative of tanh can be expressed by tanh itself.",
         "d tanh(x) / dx = 1 - tanh(x)^2: keep y, not x.",
         "y = input.backend.xp.tanh(input.data), and backward returns the tuple (gy * (1 - y * y),).",
     ),
     "sorted_nodes": (
-        "A node may be listed once everything below it has been listed. In which order does that put children and "
+        "List a node as soon as everything below it has been listed. In which order does that put nodes and their "
         "parents, and which end do you need first?",
-        "Depth first: mark a node as seen, list its parents' graphs, then the node; turn the list round. A recursive "
-        "function fails at a thousand operations: keep a stack (a list) of your own.",
-        "Push (root, False). A popped (node, False) that is not seen yet is pushed again as (node, True), then its "
-        "parents that are not None as (parent, False); a popped (node, True) goes into the list. Leaves are Tensors "
-        "and have no parents.",
+        "Depth first: mark a node as seen, list its parents' graphs, then the node; reverse the list. A recursive "
+        "function fails at a thousand operations: use a list as a stack instead.",
+        "Push (root, False). When (node, False) is popped and not seen yet, push (node, True), then (parent, False) "
+        "for each parent that is not None. When (node, True) is popped, append the node to the list. Leaves are "
+        "Tensors and have no parents.",
     ),
     "backward": (
-        "Walk through sorted_nodes(root), with a dictionary of the gradients gathered so far for each node.",
-        "node.run(gradient) gives pairs of (edge, gradient). The first to arrive for an edge makes an Arrival, every "
-        "later one is added with .add; a leaf (no Node) gets its own by .deliver(leaf).",
-        "aliased says whether somebody else may hold the array: the gradient that came in, a view (.base is not None), "
-        "one that the same node handed out twice. Check every node (node.check()) before the first one runs.",
+        "Iterate over sorted_nodes(root), with a dictionary of the gradients accumulated so far for each node.",
+        "node.run(gradient) yields pairs (edge, gradient). The first gradient for an edge makes an Arrival, every "
+        "later one is added with .add; a leaf (not a Node) receives its gradient by .deliver(leaf).",
+        "aliased says whether the array may be in use elsewhere: the gradient passed to backward, a view (.base is not "
+        "None), or an array that the same node returned twice. Check every node (node.check()) before running any.",
     ),
 }
 
 WRITTEN = (
     Question(
         "AlexNet has 60 million weights and one loss. How many passes through the network do forward mode and reverse "
-        "mode of automatic differentiation need for all derivatives, and why? What is the price of reverse mode?",
+        "mode of automatic differentiation need for all derivatives, and why? What is the cost of reverse mode?",
         4,
         (
-            "1: forward mode needs a pass for every weight, 60 million: a pass carries derivatives by one input",
-            "1: reverse mode needs one pass back: it carries the derivatives of one output by everything",
-            "1: says which sizes decide: many inputs and one output",
-            "1: the price is memory: what the forward pass computed is kept until backward has used it",
+            "1: forward mode needs one pass per weight, 60 million: a pass computes derivatives with respect to one "
+            "input",
+            "1: reverse mode needs one backward pass, which computes the derivatives of one output by everything",
+            "1: names the sizes that decide: many inputs and one output",
+            "1: the cost is memory: results of the forward pass are kept until backward has used them",
         ),
     ),
     Question(
-        "Draw the smallest graph in which going through the nodes in an order that is not topological gives a wrong "
-        "gradient, and compute what would arrive.",
+        "Draw the smallest graph in which visiting the nodes in an order that is not topological gives a wrong "
+        "gradient, and compute that gradient.",
         3,
         (
             "1: a graph in which two paths of different length meet, as b = 2 a, c = a + b",
-            "1: names an order that goes wrong (a's node before b's)",
-            "1: the numbers: right 1 + 2 = 3, wrong 1",
+            "1: names an order that fails (a's node before b's)",
+            "1: the numbers: correct 1 + 2 = 3, wrong 1",
         ),
     ),
     Question(
-        "tanh's rule uses its result y and not x. What does that save in a network? Name an operation of AlexNet for "
-        "which it works as well, and one for which it does not.",
+        "The backward of tanh uses its result y rather than x. What does that save in a network? Name an operation of "
+        "AlexNet for which this works too, and one for which it does not.",
         3,
         (
             "1: x need not be kept, since y is kept by the next layer anyway; or x may be overwritten",

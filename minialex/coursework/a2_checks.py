@@ -1,4 +1,4 @@
-"""The checks of A2. Forward and backward are judged apart: a backward gets what a right forward would have kept."""
+"""The checks of A2. Forward and backward are checked separately: a backward gets what a correct forward saves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .declaration import Check
 
 
 class _Steady(NumPyBackend):
-    """A mask and a log-softmax that are not the student's: what stands on them is judged alone."""
+    """A dropout and a log-softmax independent of the student's, for checking the functions that call them."""
 
     def dropout(self, x, keep, scale, seed, call):
         return x * (np.random.default_rng([seed, call]).random(x.shape) < keep) * scale
@@ -52,7 +52,7 @@ def _linear_backward_run(gy, x, w):
 
 
 def _wanted_run(gy, x, w):
-    """One gradient at a time: what the two others would take was not kept."""
+    """One gradient at a time, without what only the other two need."""
     backend = backends.get_backend()
     all_three = [
         backend.linear_backward(gy, None, w, (True, False, False)),
@@ -75,7 +75,7 @@ def _teach_linear_backward(inputs, got, expected):
     rows = inputs["gy"].size // inputs["gy"].shape[-1]
     for name in ("gw", "gb"):
         if np.allclose(got[name] * rows, expected[name]):
-            return f"this {name} looks like a mean over the rows: gradients add up, and whoever averages is the loss"
+            return f"this {name} looks like a mean over the rows: gradients are summed, only the loss averages"
         if np.allclose(got[name], -expected[name]):
             return f"the sign of {name} is wrong"
     return None
@@ -85,7 +85,7 @@ def _teach_linear_backward(inputs, got, expected):
 
 
 def _mask(dtype, high):
-    """A number of elements that no block of four words fills; `high`: calls beyond 32 bits."""
+    """draw: a number of elements that is no multiple of four, the words of a block; high: calls beyond 32 bits."""
 
     def draw(rng):
         keep = float(rng.choice([0.2, 0.3, 0.7, 0.8]))
@@ -121,7 +121,7 @@ def _dropout(training, inverted):
 
 
 def _dropout_run(x, gy, p, seed, call, training, inverted):
-    """The mask is the stand-in's; draws: how many calls of the generator forward and backward took."""
+    """Uses the stand-in's mask; draws: the number of generator calls by forward and backward."""
     generator = random.Generator(seed)
     generator.call = call
     leaf = Tensor(x, requires_grad=True, backend=STEADY)
@@ -131,7 +131,7 @@ def _dropout_run(x, gy, p, seed, call, training, inverted):
 
 
 def _nothing_and_all_run(x, gy, p, seed, call, training, inverted):
-    """Nothing dropped, and everything: no number is divided by 0."""
+    """p = 0 and p = 1, without a division by 0."""
     made = {}
     for name, share in (("nothing", 0.0), ("all", 1.0)):
         dropped = _dropout_run(x, gy, share, seed, call, training, inverted)
@@ -143,7 +143,7 @@ def _teach_mask(inputs, got, expected):
     if not ((got["y"] != 0) & (expected["y"] != 0)).any():
         return "kept and dropped are exchanged: an element is kept where its word is below keep 2^32"
     if np.allclose(got["y"] * inputs["scale"], expected["y"]):
-        return "what is kept has to be multiplied by scale"
+        return "kept elements must be multiplied by scale"
     return None
 
 
@@ -152,15 +152,15 @@ def _teach_dropout(inputs, got, expected):
     if (got["draws"] > expected["draws"] or ((got["gx"] == 0) != (expected["gx"] == 0)).any()) and np.allclose(
         got["y"], expected["y"]
     ):
-        return "backward drew another mask: it needs the one of forward, that is the same seed and the same call"
+        return "backward drew another mask: it must reuse that of forward, with the same seed and the same call"
     for factor, told in (
-        (keep, "in training, inverted: what is kept grows by 1 / (1 - p)"),
-        (1 / keep, "not inverted: training only drops, evaluation multiplies by 1 - p"),
+        (keep, "in training, inverted dropout scales kept elements by 1 / (1 - p)"),
+        (1 / keep, "if not inverted, training only drops and evaluation multiplies by 1 - p"),
     ):
         if np.allclose(got["y"], expected["y"] * factor):
-            return f"this y is {factor:.3g} times what it should be; {told}"
+            return f"this y is {factor:.3g} times the expected one; {told}"
     if np.allclose(got["y"], _dropout_run(**inputs | {"p": keep})["y"]):
-        return "the share p is dropped, and the backend asks for the share that is kept"
+        return "p is the probability of dropping, but the backend expects the probability of keeping"
     return None
 
 
@@ -177,7 +177,7 @@ def _log_softmax_backward_run(gy, y, axis):
 
 
 def _far(rng):
-    """Logits among which e^x overflows, and differences at which a probability is 0."""
+    """Logits for which e^x overflows, with differences for which a probability is 0."""
     return {"x": 1e4 * _normal(rng, 5, 6).astype(np.float32), "axis": 1}
 
 
@@ -190,7 +190,7 @@ def _log_softmax_backward(shape, axis):
 
 
 def _losses(weighted=False, ignored=False, smoothed=False, size=1.0):
-    """Rows and what `functional.cross_entropy` makes of its arguments: a label of 0 where a row does not count."""
+    """draw: logits and the arguments that `functional.cross_entropy` passes: the label of an ignored row is 0."""
 
     def draw(rng):
         valid = np.ones(9, bool)
@@ -222,39 +222,39 @@ def _losses_backward_run(gy, logp, labels, w, valid, smoothing):
 
 def _teach_log_softmax(inputs, got, expected):
     if np.allclose(got["y"], np.exp(expected["y"])):
-        return "these are probabilities: their logarithm is asked for"
+        return "these are probabilities: return their logarithms"
     if not np.isfinite(got["y"]).all():
-        return "not every number is finite: take the maximum away before e^x, and no logarithm of a probability of 0"
+        return "NaN or infinite values: subtract the maximum before e^x, and take no logarithm of a probability of 0"
     return None
 
 
 def _teach_log_softmax_backward(inputs, got, expected):
     gy, y, axis = inputs["gy"], inputs["y"], inputs["axis"]
     if np.allclose(got["gx"], gy - y * gy.sum(axis=axis, keepdims=True)):
-        return "the argument y is the logarithm of the softmax: the softmax itself is exp(y)"
+        return "the argument y is the log-softmax: the softmax itself is exp(y)"
     if np.allclose(got["gx"], gy - np.exp(y)):
-        return "this holds for a gy whose sum along the axis is 1: multiply the softmax by that sum"
+        return "this is correct only for a gy whose sum along the axis is 1: multiply the softmax by that sum"
     return None
 
 
 def _teach_losses(inputs, got, expected):
     if np.allclose(got["losses"], -expected["losses"]):
-        return "the sign: a loss is minus the logarithm of a probability"
+        return "wrong sign: a loss is minus the logarithm of a probability"
     if np.allclose(got["losses"] * len(expected["losses"]), expected["losses"]):
-        return "one loss for each row is asked for: averaging comes later"
+        return "return one loss per row: averaging happens later"
     return None
 
 
 def _teach_losses_backward(inputs, got, expected):
     gx, gy = got["gx"], inputs["gy"][:, None]
     if np.allclose(gx * len(gx), expected["gx"]):
-        return "this is divided by the number of rows: averaging is part of gy, which arrives from above"
+        return "this is divided by the number of rows: averaging is already part of gy, the upstream gradient"
     if np.allclose(gx * gy, expected["gx"]):
-        return "this is the local derivative: gy, one number for each row, is missing"
+        return "this is the local derivative: multiply it by gy, one number per row"
     if np.allclose(gx, np.exp(inputs["logp"]) * gy):
-        return "this is the softmax alone: the labels' distribution has to be taken away"
+        return "this is only the softmax: subtract the distribution of the labels"
     if np.allclose(gx, -expected["gx"]):
-        return "the sign: the gradient is softmax minus labels, so that the descent raises the right class"
+        return "wrong sign: the gradient is softmax minus labels, so that gradient descent raises the correct class"
     return None
 
 
@@ -262,7 +262,7 @@ def _teach_losses_backward(inputs, got, expected):
 
 
 def _steps(momentum=True, weight_decay=True, dampening=False, shape=(3, 5)):
-    """Three steps whose rate falls: with a constant one both velocities take the same path."""
+    """draw: three steps with a falling learning rate, since both velocities agree while it is constant."""
 
     def draw(rng):
         return {
@@ -278,7 +278,7 @@ def _steps(momentum=True, weight_decay=True, dampening=False, shape=(3, 5)):
 
 
 def _sgd(inside, nesterov=False):
-    """run: the parameter and its velocity after three steps, for one place of the rate."""
+    """run: the parameter and its velocity after three steps; inside: the learning rate is inside the velocity."""
 
     def run(p, gradients, rates, momentum, dampening, weight_decay):
         p, v = p.copy(), np.zeros_like(p) if momentum else None
@@ -290,7 +290,7 @@ def _sgd(inside, nesterov=False):
 
 
 def _both(nesterov=False):
-    """run: torch's and the paper's velocity, one after the other."""
+    """run: with torch's velocity and with the paper's."""
 
     def run(**inputs):
         return {
@@ -303,7 +303,7 @@ def _both(nesterov=False):
 
 
 def _gradient_run(p, gradients, rates, momentum, dampening, weight_decay):
-    """What the step leaves of the gradient that it was given: all of it."""
+    """The gradient after a step, which must be unchanged."""
     given, v = gradients.copy(), np.zeros_like(p)
     for inside in (False, True):
         backends.get_backend().sgd(p.copy(), given[0], v, 0.1, momentum, dampening, weight_decay, False, inside)
@@ -312,19 +312,19 @@ def _gradient_run(p, gradients, rates, momentum, dampening, weight_decay):
 
 def _teach_sgd(inputs, got, expected):
     if np.array_equal(got["p"], inputs["p"]):
-        return "the parameter did not move: write into the array, p -= ... or p[...] = ..., since a new one is lost"
+        return "the parameter did not move: change the array in place, p -= ... or p[...] = ..., a new array is lost"
     for inside, told in (
-        (True, "here the rate stands inside the velocity: this is the paper's step, not torch's"),
-        (False, "here the rate stands outside the velocity: this is torch's step, not the paper's"),
+        (True, "the learning rate is inside the velocity here: this is the paper's step, not torch's"),
+        (False, "the learning rate is outside the velocity here: this is torch's step, not the paper's"),
     ):
         if np.allclose(_sgd(inside)(**inputs)["p"], got["p"]):
             return told
     if np.allclose(_sgd(False)(**inputs | {"weight_decay": 0.0})["p"], got["p"]) or np.allclose(
         _sgd(True)(**inputs | {"weight_decay": 0.0})["p"], got["p"]
     ):
-        return "the weight decay is missing: it belongs to the gradient, before rate and velocity"
+        return "the weight decay is missing: add it to the gradient, before learning rate and velocity"
     if np.allclose(_sgd(True)(**inputs | {"momentum": 0.0})["p"], got["p"]):
-        return "the velocity forgets: the old one, times momentum, is a part of the new one"
+        return "the velocity forgets: the new one must include the old one, times momentum"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The checks of A3. The matrix products are judged on columns that are drawn, so that they need no right im2col."""
+"""The checks of A3. The matrix products are checked on random columns, so that they do not depend on im2col."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def _normal(rng, *shape):
 
 
 def _windows(*kinds):
-    """draw: a window in which height and width differ in every number; and pictures that it does not fit exactly.
+    """draw: a window whose parameters all differ in height and width, and images that it does not fit exactly.
 
-    kinds: of "strided", "padded", "dilated"; what is not named is 1, or 0.
+    kinds: of "strided", "padded", "dilated"; the other parameters are 1, or 0 for the padding.
     """
 
     def draw(rng):
@@ -84,7 +84,7 @@ def _im2col_run(x, groups, **geometry):
 
 
 def _im2col_again_run(x, groups, **geometry):
-    """All pictures, then the last one alone, as at the end of a batch, in the same buffers."""
+    """All images, then the last one alone, as at the end of a batch, in the same buffers."""
     buffers = _buffers(x.shape, _window(**geometry), groups)
     return {"all": buffers.im2col(x).copy(), "last": buffers.im2col(x[-1:]).copy()}
 
@@ -99,13 +99,13 @@ def _col2im_run(columns, groups, **geometry):
 
 
 def _col2im_again_run(columns, groups, **geometry):
-    """All pictures, then the last one alone, in the same buffers: nothing of the first is left."""
+    """All images, then the last one alone, in the same buffers: nothing of the first call may remain."""
     buffers = _buffers_of(columns, groups, _window(**geometry))
     return {"all": buffers.col2im(columns).copy(), "last": buffers.col2im(columns[-1:]).copy()}
 
 
 def _margins_run(columns, groups, **geometry):
-    """The margins of the padded pictures, which im2col trusts to be 0."""
+    """The margins of the padded images, which im2col expects to be 0."""
     window = _window(**geometry)
     buffers = _buffers_of(columns, groups, window)
     buffers.col2im(columns)
@@ -115,35 +115,37 @@ def _margins_run(columns, groups, **geometry):
 
 
 def _teach_im2col(inputs, got, expected):
-    """The six axes of the columns: pictures, channels, two of the kernel, two of the output."""
+    """Uses the six axes of the columns: images, channels, two of the kernel, two of the output."""
     geometry = {name: inputs[name] for name in ("height", "width", "kernel", "stride", "padding", "dilation")}
     window = _window(**geometry)
     right = expected["columns"]
     six = right.reshape(len(right), -1, *window.kernel, *window.output)
     mistakes = {
         "this looks like a flipped kernel: tap (0, 0) is the window's first pixel, not its last": six[:, :, ::-1, ::-1],
-        "the rows are in another order: of (channel, u, v) the channel runs slowest": six.transpose(0, 2, 3, 1, 4, 5),
-        "the kernel's u and v are exchanged: v, along the width, runs fastest": six.swapaxes(2, 3),
-        "the output's i and j are exchanged: j, along the width, runs fastest": six.swapaxes(4, 5),
+        "the rows are in the wrong order: (channel, u, v), the channel varies slowest": six.transpose(0, 2, 3, 1, 4, 5),
+        "the kernel's u and v are exchanged: v, along the width, varies fastest": six.swapaxes(2, 3),
+        "the output's i and j are exchanged: j, along the width, varies fastest": six.swapaxes(4, 5),
     }
     for told, wrong in mistakes.items():
         if np.allclose(got["columns"].ravel(), wrong.ravel()):
             return told
     if inputs["stride"].max() > 1 and np.allclose(got["columns"][..., 0], right[..., 0]):
-        return "the first column is right and others are not: neighbouring windows are a stride apart"
+        return "only the first column is correct: neighbouring windows are a stride apart"
     return None
 
 
 def _teach_col2im(inputs, got, expected):
     columns = inputs["columns"]
-    ones = _col2im_run(**inputs | {"columns": np.ones_like(columns)})["x"]  # in how many windows a pixel is
+    ones = _col2im_run(**inputs | {"columns": np.ones_like(columns)})[
+        "x"
+    ]  # the number of windows that contain each pixel
     taps = columns.reshape(-1, math.prod(inputs["kernel"]), columns.shape[-1])[:, ::-1].reshape(columns.shape)
     if np.allclose(got["x"], _col2im_run(**inputs | {"columns": taps})["x"]):
-        return "this looks like a flipped kernel: what tap (0, 0) copied belongs to the window's first pixel"
+        return "this looks like a flipped kernel: the entries of tap (0, 0) belong to the window's first pixel"
     if np.allclose(got["x"] * ones, expected["x"]):
-        return "this is the mean over a pixel's windows: their entries add up"
+        return "this is the mean over a pixel's windows: sum their entries"
     if (ones == 1).any() and (ones[~np.isclose(got["x"], expected["x"])] > 1).all():
-        return "only pixels that windows share are wrong: an entry must be added (+=), not written over the last one"
+        return "only pixels in several windows are wrong: entries must be added (+=), not overwritten"
     return None
 
 
@@ -152,9 +154,10 @@ def _teach_col2im(inputs, got, expected):
 
 @contextlib.contextmanager
 def _given(places, block):
-    """Within it the buffers' columns are pixels drawn from anywhere, (groups, K, L) numbers of places in a picture.
+    """A context in which im2col gathers random pixels, so that a convolution is checked without the student's im2col.
 
-    block: pictures at a time. A convolution does with them what it does with im2col's, whatever the pixels are.
+    places: (groups, K, L), the index of a pixel for each entry of the columns.
+    block: images at a time.
     """
 
     def im2col(self, pictures):
@@ -176,7 +179,7 @@ def _given(places, block):
 
 
 def _convolution(groups=1, block=3, dtype=np.float64):
-    """draw: three pictures of 5 x 7, without margins; filters of 2 x 3. block: pictures at a time."""
+    """draw: three images of 5 x 7 without padding, filters of 2 x 3. block: images at a time."""
 
     def draw(rng):
         channels, filters = 2 * groups, 3 * groups
@@ -198,7 +201,7 @@ def _forward(x, w, b, places, block, needs=(True, True, True)):
 
 
 def _backward(x, w, gy, places, block, needs=(True, True, True), saves=(True, True)):
-    """saves: whether x and w are there, or None in their place."""
+    """saves: whether x and w were saved, or None in their place."""
     saved = x.shape, w.shape, x if saves[0] else None, w if saves[1] else None
     with _given(places, block):
         window = Window.over(x.shape, w.shape[2:])
@@ -214,7 +217,7 @@ def _no_bias_run(x, w, b, gy, places, block):
 
 
 def _saved_run(x, w, b, gy, places, block):
-    """Only what a gradient takes that is wanted: x for gw, w for gx."""
+    """Saves only what the requested gradients need: x for gw, w for gx."""
     _, for_gx = _forward(x, w, b, places, block, (True, False, True))
     _, for_gw = _forward(x, w, b, places, block, (False, True, True))
     return {
@@ -228,7 +231,7 @@ def _saved_run(x, w, b, gy, places, block):
 
 
 def _gradients(*names):
-    """run: those of gx, gw and gb that are named, where all three are wanted."""
+    """run: some of gx, gw and gb, by name, with all three requested."""
 
     def run(x, w, b, gy, places, block):
         made = dict(zip(("gx", "gw", "gb"), _backward(x, w, gy, places, block), strict=True))
@@ -238,7 +241,7 @@ def _gradients(*names):
 
 
 def _wanted_run(x, w, b, gy, places, block):
-    """One gradient at a time: what the two others would take was not kept."""
+    """One gradient at a time, without what only the other two need."""
     gx = _backward(x, w, gy, places, block, (True, False, False), (False, True))
     gw = _backward(x, w, gy, places, block, (False, True, False), (True, False))
     gb = _backward(x, w, gy, places, block, (False, False, True), (False, False))
@@ -255,8 +258,8 @@ def _teach_conv2d(inputs, got, expected):
         return "the bias is missing"
     w = inputs["w"]
     mistakes = {
-        "this looks like a flipped kernel: w[o, c, 0, 0] meets the window's first pixel": _flipped(w),
-        "the filters are in another order: rows of W run over (channel, u, v), channels slowest": np.ascontiguousarray(
+        "this looks like a flipped kernel: w[o, c, 0, 0] belongs to the window's first pixel": _flipped(w),
+        "the filters are in the wrong order: rows of W are (channel, u, v), channels slowest": np.ascontiguousarray(
             w.transpose(0, 2, 3, 1)
         ).reshape(w.shape),
     }
@@ -272,9 +275,9 @@ def _teach_groups(inputs, got, expected):
     w, groups = inputs["w"], len(inputs["places"])
     in_turn = np.arange(len(w)).reshape(-1, groups).T.ravel()
     mistakes = {
-        "every group sees the first one's columns": {"places": np.repeat(inputs["places"][:1], groups, axis=0)},
-        "the groups see each other's columns": {"places": np.ascontiguousarray(inputs["places"][::-1])},
-        "filters are dealt out to the groups in turn, but group 0 has the first O / groups of them": {"w": w[in_turn]},
+        "every group uses the first group's columns": {"places": np.repeat(inputs["places"][:1], groups, axis=0)},
+        "the groups use each other's columns": {"places": np.ascontiguousarray(inputs["places"][::-1])},
+        "filters are assigned to the groups in turn, but group 0 has the first O / groups of them": {"w": w[in_turn]},
     }
     for told, wrong in mistakes.items():
         if np.allclose(got["y"], _conv2d_run(**inputs | wrong)["y"]):
@@ -285,11 +288,11 @@ def _teach_groups(inputs, got, expected):
 def _teach_gradient(inputs, got, expected):
     for name, count in (("gw", len(inputs["x"])), ("gb", inputs["gy"].size // len(inputs["b"]))):
         if name in got and np.allclose(got[name] * count, expected[name]):
-            return "this looks like a mean: gradients add up over pictures and places, and whoever averages is the loss"
+            return "this looks like a mean: gradients are summed over images and positions, only the loss averages"
     if "gw" in got and np.allclose(_flipped(got["gw"]), expected["gw"]):
         return "this looks like a flipped kernel"
     if "gx" in got and np.allclose(got["gx"], _gradients("gx")(**inputs | {"w": _flipped(inputs["w"])})["gx"]):
-        return "this looks like a flipped kernel: col2im puts things in their places, the weights stay as they are"
+        return "this looks like a flipped kernel: do not flip the weights, col2im does what is necessary"
     return None
 
 

@@ -8,8 +8,8 @@ from ..backends import numpy_backend
 from ..window import Window
 from .declaration import Check
 
-# A check hands each function what it needs, so that a mistake in one function is none in another. Where the
-# normalisation calls `_neighbours`, what is judged is whether the two agree, whatever the student's sums are.
+# Every function gets its inputs from the check, so that a mistake in one function does not affect another. Where the
+# normalisation calls `_neighbours`, the check is whether the two agree, whatever the student's sums are.
 
 
 def _backend():
@@ -17,7 +17,7 @@ def _backend():
 
 
 def _settings(rng, kernels, stride=2, padding=0, ceil=False, even=False):
-    """(height, width, kernel, stride, padding, ceil) of a pooling layer; stride None: windows side by side."""
+    """(height, width, kernel, stride, padding, ceil) of a pooling layer; stride None: windows do not overlap."""
     kernel = int(rng.choice(kernels))
     if stride is None:
         return np.array((3 * kernel, 4 * kernel, kernel, kernel, padding, ceil))
@@ -26,13 +26,13 @@ def _settings(rng, kernels, stride=2, padding=0, ceil=False, even=False):
 
 
 def _window(settings):
-    """The Window over pictures of these settings."""
+    """The Window for these settings."""
     height, width, kernel, stride, padding, ceil = (int(n) for n in settings)
     return Window.over_pool((1, 1, height, width), kernel, stride, padding, ceil_mode=bool(ceil))
 
 
 def _near(got, wanted):
-    """Whether an answer, of any shape, is this one."""
+    """Whether an answer of any shape equals `wanted`."""
     return got is not None and got.shape == np.shape(wanted) and np.allclose(got, wanted)
 
 
@@ -62,7 +62,7 @@ def _winners_run(x, settings):
 
 
 def _low(x):
-    """Many windows hold nothing above 0."""
+    """Many windows contain no positive value."""
     return x - 1.5
 
 
@@ -71,12 +71,12 @@ def _below_zero(x):
 
 
 def _few_values(x):
-    """0, 1 and 2: nearly every window has several maxima."""
+    """Values 0, 1 and 2, so that nearly every window has several maxima."""
     return np.minimum(np.round(np.abs(x)), 2)
 
 
 def _back_draw(**options):
-    """gy, and winners that stand inside the picture, wherever: backward does not ask how they came about."""
+    """draw: gy, and arbitrary winners inside the image, independent of any forward."""
 
     def draw(rng):
         settings = _settings(rng, **options)
@@ -99,17 +99,17 @@ def _max_backward_run(gy, winners, settings):
 def _teach_maximum(inputs, got, expected):
     x, window = inputs["x"], _window(inputs["settings"])
     if _near(got["y"], np.maximum(expected["y"], 0)):
-        return "no number below 0 is ever the maximum: what do you begin with, and what stands in the margin?"
+        return "negative values never win: what do you start with, and what is in the margins?"
     if _near(got["y"], -_backend().max_pool2d(-x, window, False)[0]):
-        return "this is the smallest number of every window"
+        return "this is the minimum of every window"
     return None
 
 
 def _teach_winners(inputs, got, expected):
     if _near(got["y"], expected["y"]):
         if _near(got["winners"] - 1, expected["winners"]):
-            return "the maxima are right. A winner is the number of its place in window.taps(), which counts from 0"
-        return "the maxima are right. A winner is the number of its place in window.taps(); of equals the first wins"
+            return "the maxima are correct. A winner is the index of its tap in window.taps(), counted from 0"
+        return "the maxima are correct. A winner is the index of its tap in window.taps(); of equals the first wins"
     return _teach_maximum(inputs, got, expected)
 
 
@@ -120,9 +120,9 @@ def _teach_maximum_backward(inputs, got, expected):
         np.copyto(assigned[..., *tap], gy, where=winners == place)
         everywhere[..., *tap] += gy
     if _near(got["gx"], assigned[..., *window.inside]):
-        return "a pixel that wins in several windows gets the sum of their gradients: one overwrites the other here"
+        return "a pixel that wins in several windows gets the sum of their gradients; here one overwrites the other"
     if _near(got["gx"], everywhere[..., *window.inside]):
-        return "only the winner of a window had a part in y; here every place of it gets the gradient"
+        return "only the winner of a window gets its gradient; here every pixel of the window does"
     return None
 
 
@@ -130,7 +130,7 @@ def _teach_maximum_backward(inputs, got, expected):
 
 
 def _mean_scale(rng, window, each):
-    """A number, or one for each place of the output."""
+    """A number, or one for each output position."""
     return rng.uniform(0.1, 0.5, window.output) if each else rng.uniform(0.1, 0.5)
 
 
@@ -163,22 +163,22 @@ def _mean_backward_run(gy, scale, settings):
 
 def _teach_mean(inputs, got, expected):
     if np.allclose(got["y"] * inputs["scale"], expected["y"]):
-        return "this is the sum: it has yet to be multiplied by `scale`"
+        return "this is the sum: multiply it by `scale`"
     pixels = inputs["settings"][2] ** 2
     if np.allclose(got["y"] * pixels * inputs["scale"], expected["y"]):
-        return "`scale` says what the sum is multiplied by; do not count pixels yourself"
+        return "multiply the sum by `scale`; do not count pixels yourself"
     return None
 
 
 def _teach_mean_backward(inputs, got, expected):
     if np.allclose(got["gx"] * inputs["scale"], expected["gx"]):
-        return "backward multiplies by `scale` as well: y = scale * sum"
+        return "backward multiplies by `scale` too: y = scale * sum"
     gy, window = inputs["gy"] * inputs["scale"], _window(inputs["settings"])
     assigned = np.zeros((*gy.shape[:2], *window.padded))
     for tap in window.taps():
         assigned[..., *tap] = gy
     if _near(got["gx"], assigned[..., *window.inside]):
-        return "a pixel of several windows gets a share from each: add, where this assigns"
+        return "a pixel in several windows gets a share from each: add instead of assigning"
     return None
 
 
@@ -186,7 +186,7 @@ def _teach_mean_backward(inputs, got, expected):
 
 
 def _sums(channels, sizes, within=False, groups=1, mirrored=False):
-    """draw and run: sums over windows of so many channels or places."""
+    """(draw, run): sums over windows of channels or pixels."""
 
     def draw(rng):
         return {
@@ -207,10 +207,10 @@ def _sums(channels, sizes, within=False, groups=1, mirrored=False):
 def _teach_sums(inputs, got, expected):
     size, values = inputs["size"], inputs["values"]
     if size > 1 and np.allclose(got["sums"] * size, expected["sums"]):
-        return "the sum is wanted, not the mean"
+        return "this is the mean: return the sum"
     first = values[: size - size // 2].sum(axis=0)
     if not np.allclose(got["sums"][0], first) and np.allclose(got["sums"][size:-size], expected["sums"][size:-size]):
-        return "the middle is right, the edges are not: channels that do not exist count as 0, none wraps round"
+        return "the middle is correct, the edges are not: channels that do not exist count as 0, none wraps around"
     return None
 
 
@@ -233,7 +233,7 @@ def _norm_draw(sizes, within=False, groups=1):
 
 
 def _norm_back_draw(sizes, within=False, groups=1):
-    """d is any positive number, not that of x: backward takes it as it was saved."""
+    """draw: d is arbitrary and positive, independent of x: backward must use it as saved."""
     forward = _norm_draw(sizes, within, groups)
 
     def draw(rng):
@@ -249,7 +249,7 @@ def _norm_run(x, size, within, groups, a, beta, k):
 
 
 def _norm_agrees_run(x, size, within, groups, a, beta, k):
-    """log(y / x) / log d with d from the student's own sums: -beta, where they were asked for the right ones."""
+    """log(y / x) / log d, with d from the student's own sums: -beta if y uses the same sums."""
     y, _ = _backend().local_response_norm(x, size, a, beta, k, within, groups, True)
     sums = np.stack([numpy_backend._neighbours(np, squares, size, within, groups) for squares in x * x])
     return {"exponent": np.log(np.abs(y / x)) / np.log(np.maximum(np.abs(k + a * sums), 1.01))}
@@ -261,7 +261,7 @@ def _norm_backward_run(gy, x, d, size, within, groups, a, beta, k):
 
 
 def _norm_backward_agrees_run(gy, x, d, size, within, groups, a, beta, k):
-    """gx + 2 a beta x (the student's own sums) = gy d^-beta, where they were asked for the right ones."""
+    """gx + 2 a beta x (the student's own sums), which is gy d^-beta if gx uses the same sums."""
     gx = _backend().local_response_norm_backward(gy, (x, d), size, a, beta, k, within, groups)
     terms = gy * x * d ** (-beta - 1)
     sums = [numpy_backend._neighbours(np, values, size, within, groups, mirrored=True) for values in terms]
@@ -271,20 +271,20 @@ def _norm_backward_agrees_run(gy, x, d, size, within, groups, a, beta, k):
 def _teach_norm(inputs, got, expected):
     x, d, beta = inputs["x"], expected["d"], inputs["beta"]
     if _near(got["y"], x * d**beta):
-        return "the activity is divided by d^beta: the exponent is -beta"
+        return "activations are divided by d^beta: the exponent is -beta"
     if _near(got.get("d"), d - inputs["k"]):
         return "here k is missing: d = k + a * sum"
     if _near(got.get("d"), inputs["k"] + inputs["a"] * np.abs(x)) or _near(got.get("d"), inputs["k"] + x):
-        return "the squares of the activities belong into d"
+        return "d is computed from the squares of the activations"
     if _near(got["y"], expected["y"]):
-        return "the activities are right; what is saved should be the pair (x, d)"
+        return "y is correct, but saved should be the pair (x, d)"
     return None
 
 
 def _teach_norm_agrees(inputs, got, expected):
     wanted = expected["exponent"].flat[0]
     sentence = f"here log(y / x) / log d should be -beta = {wanted:.4g}, with d = k + a * (your own _neighbours of x^2)"
-    return f"{sentence}. a is ready to use, do not divide it by the size; hand size, within_channel and groups on"
+    return f"{sentence}. Use a as it is, do not divide it by the size; pass on size, within_channel and groups"
 
 
 def _teach_norm_backward(inputs, got, expected):
@@ -292,9 +292,9 @@ def _teach_norm_backward(inputs, got, expected):
     direct = gy * d**-beta
     cross = direct - expected["gx"]
     for wrong, sentence in (
-        (direct, "the cross term is missing: x_i stands in the d of its neighbours, and in its own"),
+        (direct, "the cross term is missing: x_i is part of the d of its neighbours, and of its own"),
         (direct - cross / 2, "the derivative of x^2 is 2 x: a factor 2 is missing in the cross term"),
-        (direct + cross, "the cross term has the wrong sign: d^-beta falls when x grows"),
+        (direct + cross, "the cross term has the wrong sign: d^-beta decreases as x grows"),
         (direct - cross / x, "the factor x_i in front of the cross term's sum is missing"),
         (direct - cross * d, "the exponent in the cross term is -beta - 1"),
     ):
@@ -309,7 +309,7 @@ def _teach_norm_backward_agrees(inputs, got, expected):
     terms = direct * x / inputs["d"]
     sums = np.stack([numpy_backend._neighbours(np, values, *settings, mirrored=True) for values in terms])
     if _near(got["direct"], direct + 2 * inputs["a"] * inputs["beta"] * x * sums):
-        return "the cross term is missing: x_i stands in the d of its neighbours"
+        return "the cross term is missing: x_i is part of the d of its neighbours"
     return "here gx + 2 a beta x * (your own _neighbours, mirrored, of gy x d^(-beta - 1)) should be gy d^-beta"
 
 
@@ -321,7 +321,7 @@ def _small_draw(rng):
 
 
 def _kinds_run(x):
-    """Bytes of a number in all that comes out for float32: 4."""
+    """The item size of every result for float32: 4 bytes."""
     backend, window = _backend(), Window.over_pool(x.shape, 2)
     y, winners = backend.max_pool2d(x, window, True)
     normed, saved = backend.local_response_norm(x, 3, 0.5, 0.75, 2.0, False, 1, True)

@@ -1,6 +1,6 @@
-"""A5, CUDA: ReLU, max-pooling, the tiled matrix product and LRN as kernels, under the emulator's checked build.
+"""A5, CUDA: ReLU, max-pooling, the tiled matrix product and LRN as kernels, in the emulator's checked build.
 
-Every check runs the library's host code over the student's kernels, with few threads; NumPy says what is expected.
+Every check runs the library's host code on the student's kernels, with few threads; NumPy gives the expected results.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ def _not_a_number(rng):
 
 def _relu_teach(inputs, got, expected):
     if "gx" in got and np.array_equal(got["gx"], np.where(inputs["y"] >= 0, inputs["gy"], 0)):
-        return "where y is 0 the gradient is 0: y = 0 means that x was not positive"
+        return "where y is 0 the gradient is 0, since y = 0 means that x was not positive"
     return _precision(inputs, got, expected)
 
 
 def _precision(inputs, got, expected):
-    """Numbers that a float would hold."""
+    """Explains results with only the precision of float."""
     for name, right in expected.items():
         error = np.abs(got[name].astype(np.float64) - right).max(initial=0)
         if 0 < error < 1e-5 * np.abs(right).max(initial=0):
-            return f"{name} is right to about seven digits: somewhere a float stands where REAL should"
+            return f"{name} is correct to only about seven digits: somewhere float is used instead of REAL"
     return None
 
 
@@ -73,7 +73,7 @@ def _precision(inputs, got, expected):
 
 
 def _pool_draw(shape, padding=0, dilation=1, values=_normal):
-    """x, gy and a window whose places overlap: higher than wide or wider than high, as the generator says."""
+    """draw: x, gy and an overlapping window, randomly 2 x 3 or 3 x 2."""
 
     def draw(rng):
         kernel, stride = rng.permutation([2, 3]), rng.permutation([1, 2])
@@ -122,8 +122,8 @@ def _pool_teach(inputs, got, expected):
         height, width = (int(size) for size in inputs["kernel"])
         u, v = expected["winners"] // width, expected["winners"] % width
         if np.array_equal(got["winners"], v * height + u):
-            return "winners number the places of the kernel row by row: u KW + v, not v KH + u"
-        return "the maxima are right, but not where they stood: u KW + v counts from the window's own corner"
+            return "winners count the positions in the kernel row by row: u KW + v, not v KH + u"
+        return "the maxima are correct, but not the winners: u KW + v is relative to the corner of the window"
     if "gx" in got and np.abs(got["gx"]).sum() < np.abs(expected["gx"]).sum():
         return "gradients are missing: windows overlap, so a pixel may have won in several of them"
     return _precision(inputs, got, expected)
@@ -148,7 +148,7 @@ def _matmul(a, b):
 
 
 def _matmul_loads(a, b):
-    """As _matmul, with a KernelError for more loads than each tile's cells, once."""
+    """As _matmul, but raises KernelError if any cell of a tile is loaded more than once."""
     product, launch = _matmul(a, b), kernels.launcher()
     if launch is not None:
         most = a.size * (b.shape[1] // kernels.SIDE) + b.size * (a.shape[0] // kernels.SIDE)
@@ -157,8 +157,8 @@ def _matmul_loads(a, b):
             work = a.size * b.shape[1]
             raise KernelError(
                 f"matmul_tiled loads {loads} numbers from global memory for {work} multiplications; "
-                f"{most} are enough: each thread loads one cell of either tile for a step along k, and "
-                "what its neighbours loaded it reads from shared memory"
+                f"{most} are enough: in each step along k, a thread loads one cell of either tile, and reads "
+                "what its neighbours loaded from shared memory"
             )
     return product
 
@@ -168,7 +168,7 @@ def _matmul_teach(inputs, got, expected):
     if a.shape == b.shape == c.shape:
         for product, what in ((a @ b.T, "b's"), (a.T @ b, "a's"), ((a @ b).T, "c's")):
             if np.allclose(product, c):
-                return f"this is the product with {what} tile transposed: which of [ty][tx] is the row?"
+                return f"this is the product with {what} tile transposed: which index of [ty][tx] is the row?"
     return _precision(inputs, got, expected)
 
 
@@ -176,7 +176,7 @@ def _matmul_teach(inputs, got, expected):
 
 
 def _lrn_draw(shape, size, beta=0.75, groups=1):
-    """x, gy and the constants; a is alpha / size, large enough for the window to matter."""
+    """draw: x, gy and the constants; a is alpha / size, large enough for the window to matter."""
 
     def draw(rng):
         numbers = {"size": size, "a": rng.uniform(0.2, 0.5), "beta": beta, "k": rng.uniform(1, 2), "groups": groups}
@@ -214,9 +214,9 @@ def _lrn_teach(inputs, got, expected):
             inputs["x"], inputs["size"], inputs["a"], inputs["beta"], inputs["k"], False, inputs["groups"], True
         )
         if np.allclose(got["gx"], inputs["gy"] * d ** -inputs["beta"]):
-            return "the second term is missing: x stands in the scale of its neighbours too"
+            return "the second term is missing: x is part of the scale of its neighbours too"
     if "y" in got and np.allclose(got["scale"], expected["scale"]) and not np.allclose(got["y"], expected["y"]):
-        return "the scale is right; y = x scale^-beta is not made of it"
+        return "the scale is correct, but y is not x scale^-beta"
     return _precision(inputs, got, expected)
 
 
@@ -225,98 +225,103 @@ def _lrn_teach(inputs, got, expected):
 
 HINTS: dict[str, tuple[str, ...]] = {
     "relu": (
-        "One thread is not one element: there may be fewer threads than elements.",
-        "common.cuh has thread_number() and thread_count(); the comment above them has the loop.",
-        "for (long long i = thread_number(); i < n; i += thread_count()): read x[i] once into a REAL, write y[i]. Ask "
-        "what the comparison says of NaN: `value <= 0` is false for it.",
+        "There may be fewer threads than elements, so each thread may have to process several.",
+        "common.cuh has thread_number() and thread_count(); the comment above them shows the loop.",
+        "for (long long i = thread_number(); i < n; i += thread_count()): read x[i] once into a REAL, write y[i]. "
+        "Think of NaN: `value <= 0` is false for it.",
     ),
     "relu_in_place": (
-        "The loop is relu's.",
-        "What is positive, or NaN, need not be written at all.",
+        "The loop is that of relu.",
+        "Positive values and NaN need not be written at all.",
         "Read x[i] into a REAL; if it is <= 0, write 0 to x[i].",
     ),
     "relu_backward": (
         "Which of x and y does the kernel get?",
-        "y > 0 exactly where x > 0. And where y is NaN, a gradient must not end unseen.",
-        "gx[i] = y[i] <= 0 ? (REAL)0 : gy[i], in relu's loop.",
+        "y > 0 exactly where x > 0. Where y is NaN, the gradient must pass.",
+        "gx[i] = y[i] <= 0 ? (REAL)0 : gy[i], in the loop of relu.",
     ),
     "max_pool2d": (
-        "Read avg_pool2d below: the walk over maps, places and the window is the same.",
-        "A pixel outside of the picture is skipped, it is not 0. Keep the best value, and the number of its place.",
-        "best begins at minus infinity and winner at -1; a value wins if winner < 0, if it is greater, or if it is NaN "
+        "Read avg_pool2d below: the loops over maps, output positions and the window are the same.",
+        "Skip pixels outside the image, they are not 0. Keep the best value and its position in the window.",
+        "best starts at minus infinity and winner at -1; a value wins if winner < 0, if it is greater, or if it is NaN "
         "(value != value). winners gets u * w.kernel[1] + v, but only if `save`.",
     ),
     "max_pool2d_backward": (
-        "Turn it round: a thread for each pixel asks which windows it has won. Then no two threads add to one cell.",
-        "Read avg_pool2d_backward and Meeting in common.cuh: it tells which windows hold a pixel, and at which tap.",
-        "For each window (i, j) that meets the pixel: u = rows.tap(i), v = columns.tap(j), both >= 0; if winners "
+        "Turn it around: one thread per pixel finds the windows that the pixel has won. Then no two threads add to the "
+        "same cell.",
+        "Read avg_pool2d_backward, and Meeting in common.cuh: it gives the windows that contain a pixel, and at which "
+        "tap.",
+        "For each window (i, j) that contains the pixel: u = rows.tap(i), v = columns.tap(j), both >= 0; if winners "
         "of that window is u * w.kernel[1] + v, add its gy. Write gx once, at the end.",
     ),
     "matmul_tiled": (
-        "Which two tiles does a block need for one step of 16 along k? Who loads which cell?",
-        "Each thread loads one cell of either tile; __syncthreads(); each adds up 16 products; __syncthreads(). "
-        "Threads outside of c load and wait with the others.",
-        "a_tile[ty][tx] is a[i][first + tx], b_tile[ty][tx] is b[first + ty][j], and 0 where the matrix has ended; the "
-        "sum takes a_tile[ty][k] * b_tile[k][tx]; c is written after the loop, where i < rows and j < columns.",
+        "Which two tiles does a block need for one step of 16 along k? Which thread loads which cell?",
+        "Each thread loads one cell of either tile; __syncthreads(); each adds 16 products; __syncthreads(). Threads "
+        "outside c must also load and wait.",
+        "a_tile[ty][tx] is a[i][first + tx], b_tile[ty][tx] is b[first + ty][j], and 0 beyond the end of the matrix; "
+        "the sum adds a_tile[ty][k] * b_tile[k][tx]; c is written after the loop, where i < rows and j < columns.",
     ),
     "lrn_across": (
-        "A thread has one place of the picture, and walks through the channels at that place.",
+        "Each thread has one pixel position, and loops over the channels there.",
         "FOR_EACH_PLANE over n * (channels / block) planes, FOR_EACH_PLACE over places; the next channel is `places` "
-        "numbers further.",
-        "For channel c of a block: add up value^2 for j from max(0, c - size / 2) to below min(block, c - size / 2 + "
-        "size); d = k + a * sum; y = x * minus_power(d, beta); scale = d if `save`.",
+        "elements further on.",
+        "For channel c of a block: sum value^2 for max(0, c - size / 2) <= j < min(block, c - size / 2 + size); "
+        "d = k + a * sum; y = x * minus_power(d, beta); scale = d if `save`.",
     ),
     "lrn_across_backward": (
-        "x[c] stands in its own numerator, and in the scale of every channel whose window holds c.",
-        "Whose windows hold c? For size 4 the window reaches two to the left and one to the right: the mirrored one.",
-        "after = size - 1 - size / 2; j from max(0, c - after) to below min(block, c - after + size): add up "
+        "x[c] is in its own numerator, and in the scale of every channel whose window contains c.",
+        "Which windows contain c? For size 4 a window reaches two to the left and one to the right, so the channels "
+        "are those of the mirrored window.",
+        "after = size - 1 - size / 2; for max(0, c - after) <= j < min(block, c - after + size) sum "
         "gy[j] x[j] d[j]^(-beta - 1); gx = gy d^-beta - 2 a beta x sum.",
     ),
     "lrn_within": (
-        "lrn_across with a window in two directions, around a pixel of one map.",
-        "row = place / width, column = place % width; both directions have the same bounds, cut off at the edges.",
-        "Rows i from max(0, row - size / 2) to below min(height, row - size / 2 + size), columns j likewise.",
+        "As lrn_across, with a window in two directions around a pixel of one map.",
+        "row = place / width, column = place % width; both directions have the same bounds, clipped at the edges.",
+        "Rows max(0, row - size / 2) <= i < min(height, row - size / 2 + size), columns j likewise.",
     ),
     "lrn_within_backward": (
         "The same two terms as across channels.",
         "The window is mirrored in both directions.",
-        "after = size - 1 - size / 2 in both directions; the sum is of gy x minus_power(d, beta) / d.",
+        "after = size - 1 - size / 2 in both directions; sum gy x minus_power(d, beta) / d.",
     ),
 }
 
 
 WRITTEN = (
     Question(
-        "A matrix product of two 1024 x 1024 matrices of float: how many bytes does matmul_naive load from global "
-        "memory, how many does matmul_tiled, and how long does either take at least on a GPU that moves 500 GB/s and "
-        "computes 10 TFLOP/s? What does each of them wait for?",
+        "For a product of two 1024 x 1024 float matrices: how many bytes does matmul_naive load from global memory, "
+        "how many does matmul_tiled, and how long does either take at least on a GPU with 500 GB/s and 10 TFLOP/s? "
+        "What limits each of them?",
         4,
         (
             "1: naive loads 2 x 1024^3 numbers, 8.6 GB; tiled a 16th of that, 0.54 GB",
             "1: 17 ms and 1.1 ms for the loads",
-            "1: 2 x 1024^3 = 2.1 GFLOP take 0.2 ms: both wait for memory",
-            "1: says what a cache changes (naive loads less from memory than it asks for), or what a larger tile would",
+            "1: 2 x 1024^3 = 2.1 GFLOP take 0.2 ms: both are limited by memory",
+            "1: says what a cache changes (naive loads less from memory than it requests), or what a larger tile would",
         ),
     ),
     Question(
-        "max_pool2d_backward could have a thread for each output, which adds its gy to the pixel that won. What goes "
-        "wrong for windows of 3 with stride 2, and why may it go unseen in a test? Name two ways out.",
+        "max_pool2d_backward could have one thread per output, which adds its gy to the pixel that won. What goes "
+        "wrong for windows of 3 with stride 2, and why may a test miss it? Name two solutions.",
         3,
         (
-            "1: two windows may have one winner: two threads read, add and write one cell, and one addition is lost",
-            "1: unseen because it depends on who runs when, and on the data: with stride 3, or few threads, never",
-            "1: a thread for each pixel that gathers (no write is shared), and atomicAdd (whose order, so whose "
-            "rounding, varies)",
+            "1: two windows may have the same winner: two threads read, add and write one cell, and one addition is "
+            "lost",
+            "1: a test may miss it because it depends on timing and data: with stride 3, or few threads, it never "
+            "occurs",
+            "1: one thread per pixel that gathers (no shared writes), and atomicAdd (whose order, and so rounding, "
+            "varies)",
         ),
     ),
     Question(
-        "Why must the threads outside of c in matmul_tiled not return at once? Say what happens on the emulator, and "
-        "what may happen on a GPU.",
+        "Why must threads outside c not return at once in matmul_tiled? Say what happens in the emulator, and what may "
+        "happen on a GPU.",
         3,
         (
             "1: the others wait for them at __syncthreads(), which all threads of a block must reach",
-            "1: they are needed for loading: a thread outside of c may be inside of a or b",
-            "1: the emulator reports it; on a GPU it is undefined: it may hang, or go on with tiles half filled",
+            "1: they are needed for loading: a thread outside c may be inside a or b",
+            "1: the emulator reports it; on a GPU it is undefined: it may hang, or continue with incomplete tiles",
         ),
     ),
 )

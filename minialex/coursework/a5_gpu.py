@@ -1,4 +1,4 @@
-"""`python -m minialex.coursework.a5_gpu DIR`: the public checks of A5 on a GPU, through CuPy; for no points."""
+"""`python -m minialex.coursework.a5_gpu DIR`: run the public checks of A5 on a GPU with CuPy; gives no points."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ from . import a5, grade, kernels, student
 from .runner import compare
 
 DESCRIPTION = """\
-The public checks of A5 on an NVIDIA GPU, of the same kernels. A GPU finds no races and no reads of what nobody wrote:
-what counts is `python -m minialex.coursework check`."""
+Run the public checks of A5 on an NVIDIA GPU. A GPU does not detect races or reads of uninitialised memory: points are
+given by `python -m minialex.coursework check`."""
 EXAMPLES = """\
 example:
   python -m minialex.coursework.a5_gpu my-a5"""
 
 
 class GpuLauncher(kernels.Launcher):
-    """Takes NumPy's arrays to the GPU, launches the student's kernel there, and brings back what it wrote."""
+    """Copies NumPy arrays to the GPU, launches the student's kernel there, and copies back what it wrote.
+
+    cupy: the module.
+    found: a kernels.Here.
+    """
 
     def __init__(self, cupy, found):
         super().__init__(found, {})
         self.cupy = cupy
 
     def launch(self, kernel, real, grid, block, values):
+        """As the library's launcher; raises NotImplementedError for a kernel without a body."""
         code = self.found.text(kernel.file)
         if kernel.name in self.found.empty:
             raise NotImplementedError(f"{kernel.file}: {kernel.name} is yours to write")
@@ -38,11 +43,11 @@ class GpuLauncher(kernels.Launcher):
         for (parameter, value), on_gpu in zip(pairs, there, strict=True):
             if parameter.written:
                 value[...] = self.cupy.asnumpy(on_gpu)
-        self.loads[kernel.name] = 0  # a GPU does not count them here
+        self.loads[kernel.name] = 0  # not counted on a GPU
 
 
 def main(argv=None):
-    """The command."""
+    """Run the command. argv: the arguments, sys.argv's if None."""
     parser = cli.Parser("coursework.a5_gpu", DESCRIPTION, EXAMPLES)
     parser.add_argument("folder", nargs="?", default=".", type=cli.folder, help="your folder (default: this one)")
     options = parser.parse_args(argv)
@@ -56,7 +61,7 @@ def main(argv=None):
 
 
 def _fault(cupy, folder, check):
-    """What is wrong with a check's results on the GPU, or an empty text."""
+    """What is wrong with the results of a check on the GPU, or an empty text."""
     inputs = grade.inputs_of(check, grade.seed_of(a5.ASSIGNMENT, check, "", "", 0))
     expected = check.answers(inputs)
     try:

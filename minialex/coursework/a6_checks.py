@@ -15,12 +15,12 @@ from ..nn import init
 from ..training import trainer
 from .declaration import Check
 
-# Networks are built for small pictures and few classes, and no initial value is drawn: at 227 pixels and 1000 classes
-# the weights alone would take 244 MB. Nothing is computed with them either; layout() knows all sizes.
+# Networks are built for small images and few classes, without drawing initial values: at 227 pixels and 1000 classes
+# the weights alone would take 244 MB. No forward pass is needed either, since layout() computes all sizes.
 
 
 def _texts(words):
-    """As an array whose dtype does not depend on the longest one."""
+    """An array of texts whose dtype does not depend on their lengths."""
     return np.array(words, "U40")
 
 
@@ -28,7 +28,7 @@ def _texts(words):
 
 
 def _network_draw(**options):
-    """Sizes at which pooling has to round, so that rounding up shows; other `options` go to the network as they are."""
+    """draw: sizes for which pooling has to round, so that rounding up is detected; options: passed to the network."""
 
     def draw(rng):
         size = int(rng.choice((119, 127, 135)))
@@ -48,13 +48,13 @@ def _layers_run(**arguments):
 
 
 def _maps_run(num_classes, input_size):
-    """(channels, height, width) behind every convolution and pool."""
+    """(channels, height, width) after every convolution and pool."""
     rows = layout(_alexnet(num_classes=num_classes, input_size=input_size), (3, input_size, input_size))
     return {row.name: np.array(row.output) for row in rows if isinstance(row.layer, (nn.Conv2d, nn.MaxPool2d))}
 
 
 def _weights_run(num_classes, input_size):
-    """Sizes of every weight, then of its bias; of fc6 without its inputs, which follow from the maps."""
+    """The shape of every weight and the size of its bias; without the inputs of fc6, which follow from the maps."""
     sizes = {}
     for name, layer in _alexnet(num_classes=num_classes, input_size=input_size).named_children():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
@@ -64,7 +64,7 @@ def _weights_run(num_classes, input_size):
 
 
 def _initial_values(build, **arguments):
-    """name -> (std of the weights, value of the biases) that the network asks of `init`."""
+    """name -> (std of the weights, value of the biases) that the network passes to `init`."""
     stds, values = {}, {}
 
     def normal_(tensor, mean=0.0, std=1.0, generator=None):
@@ -96,7 +96,7 @@ def _caffe_initial_run(**arguments):
 
 
 def _settings(model):
-    """The numbers of every layer without weights that has some."""
+    """The parameters of LRN and dropout layers."""
     numbers = {}
     for name, layer in model.named_children():
         if isinstance(layer, nn.LocalResponseNorm):
@@ -112,7 +112,7 @@ def _settings_run(**arguments):
 
 
 def _caffe_run(num_classes, input_size):
-    """The maps of the pools, which round up, beside the numbers."""
+    """The output shapes of the pools, which round up, and the parameters of LRN and dropout."""
     with init.skipped():
         model = networks.alexnet_caffe(num_classes=num_classes, input_size=input_size)
     rows = layout(model, (3, input_size, input_size))
@@ -121,7 +121,7 @@ def _caffe_run(num_classes, input_size):
 
 
 def _options_run(**arguments):
-    """The layers that the options move, in their order among the fully connected ones."""
+    """The layers that the options affect, in their order among the fully connected ones."""
     told = []
     for name, layer in _alexnet(**arguments).named_children():
         if isinstance(layer, (nn.Dropout, nn.BatchNorm2d, nn.LocalResponseNorm, nn.Linear)):
@@ -132,10 +132,10 @@ def _options_run(**arguments):
 def _teach_maps(inputs, got, expected):
     wrong = next(name for name in expected if not np.array_equal(got[name], expected[name]))
     if wrong.startswith("pool") and (got[wrong] > expected[wrong]).any():
-        return f"the first wrong size is behind {wrong}: the paper's pools are 3 x 3 with stride 2, and round down"
+        return f"the first wrong size is after {wrong}: the paper's pools are 3 x 3 with stride 2, and round down"
     if got[wrong][0] != expected[wrong][0]:
-        return f"the first wrong maps are those of {wrong}: how many filters does section 3.5 give it?"
-    return f"the first wrong size is behind {wrong}: are its kernel, stride and padding those of the handout's table?"
+        return f"the first wrong number of maps is that of {wrong}: how many filters does it have in section 3.5?"
+    return f"the first wrong size is after {wrong}: are its kernel, stride and padding those of the handout's table?"
 
 
 def _teach_weights(inputs, got, expected):
@@ -143,10 +143,10 @@ def _teach_weights(inputs, got, expected):
     if wrong == "fc8":
         return "the last layer has num_classes outputs"
     if got[wrong][1] == 2 * expected[wrong][1]:
-        return f"the filters of {wrong} see twice too many channels: it is split over two GPUs, groups=2"
+        return f"the filters of {wrong} see twice as many channels as they should: it is split over two GPUs, groups=2"
     if 2 * got[wrong][1] == expected[wrong][1]:
-        return f"the filters of {wrong} see half of the channels: only conv2, conv4 and conv5 are split over the GPUs"
-    return f"the first wrong weights are those of {wrong}; the last number is that of its biases"
+        return f"the filters of {wrong} see half of the channels: only conv2, conv4 and conv5 are split over two GPUs"
+    return f"the first wrong weights are those of {wrong}; the last number is the size of its bias"
 
 
 # ------------------------------------------------------------------------------ augmentation
@@ -157,7 +157,7 @@ def _words(rng, pictures):
 
 
 def _edge_words(rng, pictures):
-    """Only the smallest and the largest: crops in the corners."""
+    """Only the smallest and the largest words, for crops in the corners."""
     corners = np.array([0, 2**32 - 1], np.uint32)
     return corners[(np.arange(pictures)[:, None] >> np.arange(4) + rng.integers(0, 2)) % 2]
 
@@ -183,18 +183,18 @@ def _teach_crop(inputs, got, expected):
     images, words, size = inputs["images"], inputs["words"], inputs["size"]
     first = transforms.RandomCrop(size)(images, np.broadcast_to(words[:1], words.shape))
     if np.array_equal(got["y"], first):
-        return "all pictures have the same crop: each has words of its own, a row of `words`"
+        return "all images have the same crop: each image has its own row of `words`"
     if np.array_equal(got["y"], transforms.RandomCrop(size)(images, words[:, [1, 0, 2, 3]])):
-        return "word 0 decides the top, word 1 the left: here it is the other way round"
+        return "word 0 determines the top and word 1 the left, here it is the other way round"
     if np.array_equal(got["y"], transforms.RandomCrop(size)(images, words[:, [0, 0, 2, 3]])):
         return "top and left come from the same word, so that all crops lie along a diagonal"
     if np.array_equal(got["y"], transforms.RandomCrop(size)(images[:, :, :-1, :-1], words)):
-        return "a picture of H rows has H - size + 1 places for the crop's top: the last one is missing"
+        return "an image of H rows has H - size + 1 positions for the crop's top: the last one is missing"
     return None
 
 
 def _flip_draw(chances, near=False):
-    """near: words beside the one that decides."""
+    """draw: images to flip with probability p; near: words close to the threshold."""
 
     def draw(rng):
         p, words = float(rng.choice(chances)), _words(rng, 16)
@@ -214,15 +214,15 @@ def _flip_run(images, words, p):
 def _teach_flip(inputs, got, expected):
     images, y = inputs["images"], expected["y"]
     if got["written_to"]:
-        return "the pictures that came in have changed: they belong to the data set, which is shown again next epoch"
+        return "the input images have changed: they belong to the data set, which is used again in the next epoch"
     flipped = (y != images).any(axis=(1, 2, 3), keepdims=True)
     if np.array_equal(got["y"], np.where(flipped, images[:, :, ::-1], images)):
         return "this exchanges top and bottom: left and right are the last axis"
     if np.array_equal(got["y"], np.where(flipped, images, images[..., ::-1])):
-        return "the wrong ones are flipped: a picture is, where its word is below p 2^32"
+        return "the wrong images are flipped: flip where the word is below p 2^32"
     same = (got["y"] == got["y"][:1]).all() or np.array_equal(got["y"], images[..., ::-1])
     if same or np.array_equal(got["y"], images):
-        return "all pictures are treated alike: each has a word of its own"
+        return "all images are treated alike: each has its own word"
     return None
 
 
@@ -250,17 +250,17 @@ def _noise_run(images, words, stds, vectors, coefficient, by, std):
 def _teach_noise(inputs, got, expected):
     moved, right = got["y"] - inputs["images"], expected["y"] - inputs["images"]
     if np.ptp(moved, axis=(2, 3)).max() > 1e-3:
-        return "pixels of one picture are moved by different colours: the noise is one colour for the whole picture"
+        return "pixels of one image get different colours: the noise is one colour for the whole image"
     if np.ptp(moved, axis=0).max() < 1e-3:
-        return "all pictures are moved by the same colour: each has words of its own"
+        return "all images get the same colour: each has its own words"
     if np.allclose(moved * 255, right, atol=1e-3):
-        return "255 times too small: the eigenvalues are of pixels from 0 to 1, these pixels go from 0 to 255"
+        return "255 times too small: the eigenvalues are for pixels from 0 to 1, but these pixels go from 0 to 255"
     colors, c = color.normals(inputs["words"])[:, :3], inputs["coefficient"]
     vectors, d = inputs["vectors"], inputs["stds"]
     if np.allclose(moved[:, :, 0, 0], c * (colors * d) @ vectors.T, atol=1e-3):
-        return "alpha is multiplied by the std d: section 4.1 has the eigenvalue, the square of it"
+        return "alpha is multiplied by the std d: section 4.1 uses the eigenvalue, the square of it"
     if np.allclose(moved[:, :, 0, 0], c * (colors * d * d / 255) @ vectors, atol=1e-3):
-        return "the axes p_i are the columns of statistics.vectors: rows are taken here"
+        return "the axes p_i are the columns of statistics.vectors, not the rows"
     return None
 
 
@@ -268,7 +268,7 @@ def _teach_noise(inputs, got, expected):
 
 
 def _views_draw(count, whole_mean=False, orders=("RGB",)):
-    """whole_mean: a mean picture as large as the pictures, not one colour."""
+    """draw: images and a pipeline's settings; whole_mean: a mean image instead of one colour."""
 
     def draw(rng):
         height, width = int(rng.integers(8, 10)), int(rng.integers(11, 13))
@@ -294,18 +294,18 @@ def _teach_views(inputs, got, expected):
     if np.array_equal(views[5:], views[:5]):
         return "the second five are the first five again: they should be their mirror images"
     if np.array_equal(views[:5], right[:5]):
-        return "the first five are right, their mirror images are not: left and right are the last axis"
+        return "the first five are correct, their mirror images are not: left and right are the last axis"
     same = [any(np.array_equal(view, other) for other in right) for view in views]
     if all(same):
-        return "each view is right; they come in the order top left, top right, bottom left, bottom right, centre"
-    return f"view {same.index(False)} is none of the ten"
+        return "each view is correct, but the order must be top left, top right, bottom left, bottom right, centre"
+    return f"view {same.index(False)} is not one of the ten"
 
 
 # ------------------------------------------------------------------------------ a training step
 
 
 class _Batches:
-    """A Loader that holds its pictures; it remembers which epoch was asked for."""
+    """A Loader of given images that records the arguments of `epoch`."""
 
     def __init__(self, images, labels, batch_size):
         self.dataset, self.labels, self.batch_size = images, labels, batch_size
@@ -340,7 +340,7 @@ def _steps_draw(pictures, lr=0.5, **options):
 
 
 def _trained(images, labels, weight, bias, lr, momentum, accumulate, epoch, batch):
-    """What a small network and its Trainer look like whenever `steps` hands out a loss, and at the end."""
+    """The state of a small network and its Trainer whenever `steps` yields a loss, and at the end."""
     model = nn.Sequential(nn.Linear(5, 3)).to(np.float64)
     model[0].weight.data, model[0].bias.data = weight.copy(), bias.copy()
     loader = _Batches(images, labels, 4)
@@ -358,7 +358,7 @@ def _steps_run(**inputs):
 
 
 def _books_run(**inputs):
-    """The Trainer's own account, at a rate of 0, so that it does not depend on what was learned."""
+    """The Trainer's own metrics, at a learning rate of 0, so that they do not depend on the updates."""
     training, loader, _, account = _trained(**inputs)
     return account | {
         "asked_of_the_loader": np.array(loader.asked),
@@ -371,13 +371,13 @@ def _books_run(**inputs):
 def _teach_steps(inputs, got, expected):
     weights, right = got["weights"], expected["weights"]
     if np.allclose(weights[-1], inputs["weight"]):
-        return "the weights have not moved: backward() makes gradients, the optimiser's step() uses them"
+        return "the weights have not moved: backward() computes gradients, the optimiser's step() uses them"
     if np.allclose(weights[0], inputs["weight"]) and np.allclose(weights[1], right[0]):
-        return "the loss is handed out before the optimiser's step: whoever gets it may save the weights or stop"
+        return "the loss is yielded before the optimiser's step: the caller may save the weights or stop there"
     if np.allclose(weights[0], right[0]) and not np.allclose(weights[1], right[1]):
-        return "the first step is right, the second is not: do old gradients stay (zero_grad)?"
+        return "the first step is correct, the second is not: are old gradients cleared (zero_grad)?"
     if np.allclose(weights, right):
-        return "the weights are right, the losses are not: each is the mean loss of the step's pictures, a number"
+        return "the weights are correct, the losses are not: each is the mean loss of the step's images, a number"
     return None
 
 

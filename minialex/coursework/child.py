@@ -1,17 +1,17 @@
-"""The process in which a submission runs: it is told a check and its inputs, and returns arrays. It knows no score.
+"""The child process in which a submission runs: it receives a check's inputs and returns arrays, and knows no scores.
 
-Started by `runner`, isolated (-I -S), as `child.py` of the scratch folder, which holds
+`runner` starts it, isolated (-I -S), as `child.py` of the scratch folder, which contains
 
-    tree/minialex/      the library as the skeleton has it: what the student writes is empty
-    site/               NumPy, and nothing else that was installed
+    tree/minialex/      the library, with the functions that the student writes left empty
+    site/               NumPy, and no other installed package
     submission/         the student's files
 
-    work-...            the folder of this check, the only one it can write into
-    built/              what was compiled of the student's kernels, for all checks
+    work-...            the folder of this check, the only one it can write to
+    built/              the student's kernels, compiled for all checks
 
-Where the parent is root, the process changes its user and makes the scratch folder its root folder, once all that is
-trusted has been imported: there is nothing else that it can name. See also `guard`. Nothing that it says is believed:
-the parent compares.
+If the parent is root, the process changes its user and makes the scratch folder its root folder, after all trusted
+modules have been imported, so that nothing else is reachable. See also `guard`. Its answer is not trusted: the parent
+compares it.
 """
 
 import contextlib
@@ -43,30 +43,31 @@ PATH_EVENTS = ("os.listdir", "os.scandir", "os.chdir", "os.mkdir", "os.remove", 
 
 
 def main():
+    """Read a request from stdin, run the check, and write the answer to stdout."""
     request = json.loads(_receive(sys.stdin.buffer))
     inputs = _receive(sys.stdin.buffer)
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # what the student prints is not the answer
-    signal.alarm(request["wait"])  # should the parent be killed, nothing stays behind
+    os.dup2(2, 1)  # the student's output must not mix with the answer
+    signal.alarm(request["wait"])  # ends this process even if the parent is killed
     _limit(request["limits"])
     sys.path[:] = [*_standard_library(), os.path.join(HERE, "site"), os.path.join(HERE, "tree")]
     try:
         reply, arrays = {"fault": None}, _run(request, inputs)
-    except BaseException as error:  # sys.exit() and Ctrl-C among them: whatever ends the student's code
+    except BaseException as error:  # including sys.exit() and Ctrl-C
         reply, arrays = _fault(error), b""
-    with contextlib.suppress(OSError, ValueError):  # closed, or full: what was printed does not matter that much
+    with contextlib.suppress(OSError, ValueError):  # closed or full: the output is not essential
         sys.stdout.flush()
     _send(answer, json.dumps(reply).encode())
     _send(answer, arrays)
     answer.flush()
-    os._exit(0)  # threads that were left running do not keep it alive
+    os._exit(0)  # even if threads are still running
 
 
 def _run(request, inputs):
-    """The arrays that the check's `run` makes of the inputs with the student's functions, as the bytes of an .npz.
+    """Run the check with the student's functions; returns its arrays as the bytes of an .npz file.
 
-    All that is trusted is imported first: afterwards the process may not even find the standard library.
+    Trusted modules are imported first: afterwards not even the standard library may be reachable.
     """
     for name in (*USUAL_IMPORTS, "minialex.support.reachable"):
         importlib.import_module(name)
@@ -77,7 +78,7 @@ def _run(request, inputs):
 
     backends.use_backend("numpy")
     given = read_inputs(inputs)
-    if request["check"] is None:  # the compiler is no part of the scratch folder
+    if request["check"] is None:  # compile; without chroot, since the compiler is outside the scratch folder
         _become(request["user"])
         assignment.prepare(Path(HERE, "submission"), Path(HERE, "built"))
         return write_arrays({})
@@ -88,7 +89,7 @@ def _run(request, inputs):
         kernels.built = Path(root, "built")
     work = os.path.join(root, request["work"])
     os.chdir(work)
-    if not request["native"]:  # compiled code is not seen by audit hooks, and has to be loaded by ctypes
+    if not request["native"]:  # audit hooks do not see compiled code, which must be loaded by ctypes
         guard(root, work)
     with plugged(assignment.targets, os.path.join(root, "submission")) as calls:
         got = check.answers(given)
@@ -98,12 +99,12 @@ def _run(request, inputs):
 
 
 def _become(user, new_root=None):
-    """Another user from here on, where the parent is root. The name that the scratch folder has now."""
+    """Become another user, if the parent is root; returns the scratch folder's path from now on."""
     if user is None:
         return HERE
     root = HERE
     if new_root:
-        with contextlib.suppress(PermissionError):  # some containers' root may not: then the other user has to do
+        with contextlib.suppress(PermissionError):  # root may not in some containers: rely on the other user alone
             os.chroot(new_root)
             root = "/"
     os.setgroups([])
@@ -113,10 +114,13 @@ def _become(user, new_root=None):
 
 
 def guard(root, work):
-    """From here on this process opens nothing but its own folders, and starts and reaches nothing.
+    """Install an audit hook that lets this process open only its own folders, and start or connect to nothing.
 
-    An audit hook cannot be taken out again. It is a fence, not a wall: it runs in the same interpreter as what it
-    watches, so under root the parent gives the process another user and another root folder as well.
+    An audit hook cannot be removed. It is not a complete protection, since it runs in the same interpreter as the code
+    that it watches; so as root, the process also gets another user and another root folder.
+
+    root: the scratch folder.
+    work: the only folder that may be written to.
     """
     readable = [os.path.realpath(path) for path in _standard_library()]
     readable += [os.path.realpath(os.path.join(root, name)) for name in READABLE]
@@ -125,11 +129,11 @@ def guard(root, work):
     work = os.path.realpath(work)
     realpath, fspath, separator = os.path.realpath, os.fspath, os.sep
     reachable = sys.modules["minialex.support.reachable"]
-    engine = {reachable.reachable.__code__, reachable._referents.__code__}  # which look at what an operation saved
+    engine = {reachable.reachable.__code__, reachable._referents.__code__}  # these inspect what an operation saved
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
     def inside(path, folders):
-        if isinstance(path, int):  # a descriptor that is open already
+        if isinstance(path, int):  # an open file descriptor
             return True
         path = realpath(os.fsdecode(fspath(path)))
         return any(path == folder or path.startswith(folder + separator) for folder in folders)
@@ -166,21 +170,23 @@ def _standard_library():
 
 
 def _limit(limits):
-    """Seconds of the processor, bytes of memory, of a file, numbers of files and processes."""
+    """Set the resource limits: CPU seconds, bytes of memory and files, numbers of files and processes."""
     for name, value in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}")
         _, most = resource.getrlimit(kind)
         value = value if most == resource.RLIM_INFINITY else min(value, most)
-        beyond = value + 1 if name == "CPU" else value  # SIGXCPU, which says why, then SIGKILL
+        beyond = value + 1 if name == "CPU" else value  # first SIGXCPU, which tells the cause, then SIGKILL
         resource.setrlimit(kind, (value, beyond if most == resource.RLIM_INFINITY else min(beyond, most)))
 
 
 def _fault(error):
-    """What went wrong, in words: the kind, the message, and the place in the student's files."""
+    """The error's type, message, and place in the student's files."""
     theirs = f"{os.sep}submission{os.sep}"
     frames = traceback.extract_tb(error.__traceback__)
-    place = "in what the check did with your result" if any(frame.name == "answers" for frame in frames) else ""
-    if any(os.path.basename(frame.filename) == "kernels.py" for frame in frames):  # whose messages name file and line
+    place = (
+        "in the check's own code, working on your result" if any(frame.name == "answers" for frame in frames) else ""
+    )
+    if any(os.path.basename(frame.filename) == "kernels.py" for frame in frames):  # its messages contain file and line
         place = ""
     for frame in frames:
         if theirs in frame.filename:
@@ -189,7 +195,7 @@ def _fault(error):
         place = f"{os.path.basename(error.filename)}, line {error.lineno}"
     try:
         message = str(error)[:500]
-    except Exception:  # an exception of the student's own making
+    except Exception:  # the student's own exception class
         message = ""
     return {"fault": type(error).__name__[:80], "message": message, "place": place}
 

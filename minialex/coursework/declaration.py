@@ -1,14 +1,14 @@
-"""What an assignment is: functions of the library that the student writes, and checks with points.
+"""The parts of an assignment: functions of the library that students write, checks with points, and questions.
 
-An assignment is a file of this folder that defines ASSIGNMENT; a1.py is the example. Nothing that is expected is
-written down: a check's `run` calls the functions through the library (`functional.add`, `backends.get_backend()`),
-once with the library's own in place, once with the student's, and the arrays that it returns are compared. So
+An assignment is a file in this folder that defines ASSIGNMENT; a1.py is an example. Expected results are not stored: a
+check's `run` calls the functions through the library (`functional.add`, `backends.get_backend()`), once with the
+library's own functions and once with the student's, and the arrays that it returns are compared. So
 
-* `run` looks functions up when it is called (`functional.add(a, b)`), never by `from ... import add`;
-* everything that it calls and that is not this check's subject is the library's own, or its own small stand-in:
-  a mistake in one function must not fail the checks of another;
-* `draw` draws everything from its generator, constants and permutations too: then hidden inputs, and each term's
-  variant, have other ones. Sizes are small and all different.
+* `run` must look functions up when it is called (`functional.add(a, b)`), never by `from ... import add`;
+* everything else that it calls must be the library's own, or a small stand-in: a mistake in one function must not fail
+  the checks of another;
+* `draw` must draw everything from its generator, constants and permutations too, so that hidden inputs and each term's
+  variant differ. Sizes are small and all different.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PUBLIC, HIDDEN, WRITTEN = 50, 40, 10  # points of every assignment
 class Target:
     """Functions of one source file that the student writes.
 
-    file: of the package, as "functional/arithmetic.py", or of the kernels, as "kernels/relu.cu". names: functions,
-    "Class.method", or kernels.
+    file: "functional/arithmetic.py", in the package, or "kernels/relu.cu".
+    names: functions, "Class.method", or kernels.
     """
 
     file: str
@@ -37,22 +37,28 @@ class Target:
 
     @property
     def student_file(self):
-        """The name it has in the student's folder."""
+        """Its name in the student's folder."""
         return PurePosixPath(self.file).name
 
     @property
     def is_kernel(self):
+        """Whether it is a CUDA file."""
         return self.file.endswith(".cu")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that is looked at.
+    """A test of the student's functions.
 
-    draw(rng) -> inputs, a dict of arrays, numbers and texts. run(**inputs) -> a dict of arrays, numbers and texts: of
-    the same dtype and shape, and equal up to rtol of the largest expected number. seconds: that `run` may take, on a
-    slow machine, many times what the library needs. teach(inputs, got, expected): what the mistake looks like, a
-    sentence or None; asked where the values are wrong.
+    name: unique within the assignment.
+    points: for passing it.
+    draw: draw(rng) returns the inputs, a dict of arrays, numbers and texts.
+    run: run(**inputs) returns a dict of arrays, numbers and texts. They must have the expected dtype and shape.
+    public: whether students see it.
+    rtol: allowed error, relative to the largest expected number.
+    seconds: time limit of `run`, many times what the library needs on a slow machine.
+    teach: teach(inputs, got, expected) is called for wrong values and explains the mistake in a sentence, or returns
+        None.
     """
 
     name: str
@@ -65,7 +71,7 @@ class Check:
     teach: Callable[[dict, dict, dict], str | None] | None = None
 
     def answers(self, inputs):
-        """{name: array} of `run` on the NumPy backend, with the functions that are in place now."""
+        """{name: array} from `run(**inputs)` on the NumPy backend, with the functions currently in place."""
         backends.use_backend("numpy")
         random.manual_seed(0)
         return {name: np.asarray(value) for name, value in self.run(**inputs).items()}
@@ -73,7 +79,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the written part. rubric: what earns the points, a line for each, "2: names the ..."."""
+    """A question of the written part.
+
+    text: the question.
+    points: for a complete answer.
+    rubric: what earns points, one line each: "2: names the ...".
+    """
 
     text: str
     points: int
@@ -82,11 +93,19 @@ class Question:
 
 @dataclass(frozen=True)
 class Assignment:
-    """name: "a3". hints: three for each name of a target, from a nudge to nearly the answer.
+    """An assignment.
 
-    prepare(submission, built): run once before the checks, in a process of its own with the same limits but a minute
-    of time, to compile what the student wrote into the folder `built`, whose path checks find in
-    `coursework.kernels`; an OSError's text is shown to the student.
+    name: "a3".
+    title: of the handout.
+    targets: what the student writes.
+    checks: public ones for PUBLIC points, hidden ones for HIDDEN points.
+    hints: {function: three hints}, from a nudge to nearly the answer.
+    written: questions for WRITTEN points.
+    prepare: prepare(submission, built) compiles the student's kernels into the folder `built`, whose path checks find
+        in `coursework.kernels`. It runs once before the checks, in a process with the same limits but a minute of time;
+        the text of an OSError is shown to the student.
+
+    Raises ValueError where the points do not add up, or names are not unique.
     """
 
     name: str
@@ -108,11 +127,11 @@ class Assignment:
             raise ValueError(f"{self.name}: its written questions do not give {WRITTEN} points")
         names = [check.name for check in self.checks]
         if len(set(names)) != len(names):
-            raise ValueError(f"{self.name}: two checks have one name")
+            raise ValueError(f"{self.name}: two checks have the same name")
         files = [target.student_file for target in self.targets]
         if len(set(files)) != len(files):
-            raise ValueError(f"{self.name}: two files of the student's have one name")
+            raise ValueError(f"{self.name}: two of the student's files have the same name")
 
     def check(self, name):
-        """The check of that name; KeyError if there is none."""
+        """The check of this name; raises KeyError if there is none."""
         return {check.name: check for check in self.checks}[name]

@@ -1,7 +1,6 @@
-"""The library's own source with some functions emptied: what a student begins with.
+"""Skeletons: the library's source with the bodies of some functions removed.
 
-Signature, docstring and all the code around stay as they are; nothing in the library marks what an assignment asks
-for, and nothing is kept twice.
+Signatures, docstrings and all other code stay as they are, so no second copy of the library has to be maintained.
 """
 
 from __future__ import annotations
@@ -11,13 +10,20 @@ import re
 
 
 def empty_python(source, names, message):
-    """`source` with the bodies of functions and methods ("Class.method") replaced by NotImplementedError(message).
+    """Replace the bodies of Python functions by `raise NotImplementedError(message)`.
 
-    ValueError for a name that the source does not define, or defines twice.
+    source: of a file.
+    names: functions and methods ("Class.method").
+    message: of the error.
+
+    Returns the new source.
+    Raises ValueError for a name that the source does not define, or defines twice.
     """
     lines = source.splitlines(keepends=True)
     functions = [definition(ast.parse(source), name) for name in names]
-    for function in sorted(functions, key=lambda node: -node.lineno):  # from below, so that lines above keep numbers
+    for function in sorted(
+        functions, key=lambda node: -node.lineno
+    ):  # from the end, so that earlier line numbers stay valid
         has_docstring = ast.get_docstring(function) is not None
         kept = function.body[0].end_lineno if has_docstring else _signature_end(function, lines)
         indent = " " * function.body[0].col_offset
@@ -26,7 +32,7 @@ def empty_python(source, names, message):
 
 
 def definition(tree, name):
-    """The node that defines "f" or "Class.f" in a parsed file; ValueError unless there is exactly one."""
+    """The node of a parsed file that defines "f" or "Class.f"; raises ValueError unless there is exactly one."""
     *classes, last = name.split(".")
     body = tree.body
     for wanted in classes:
@@ -41,7 +47,7 @@ def definition(tree, name):
 
 
 def _signature_end(function, lines):
-    """The number of the line that ends the signature: the last one before the body that holds more than a comment."""
+    """The number of the line that ends the signature: the last before the body that is not just a comment."""
     number = function.body[0].lineno - 1
     while not lines[number - 1].split("#")[0].rstrip().endswith(":"):
         number -= 1
@@ -49,7 +55,15 @@ def _signature_end(function, lines):
 
 
 def empty_cuda(source, names, message):
-    """The same for `__global__` functions of CUDA C++: their bodies become a comment, their signatures stay."""
+    """Replace the bodies of CUDA kernels by a comment.
+
+    source: of a .cu file.
+    names: of its `__global__` functions.
+    message: the comment.
+
+    Returns the new source.
+    Raises ValueError for a name that the source does not define, or defines twice.
+    """
     for name in names:
         opening, closing = kernel_body(source, name)
         source = f"{source[: opening + 1]}\n    // {message}\n{source[closing:]}"
@@ -57,7 +71,7 @@ def empty_cuda(source, names, message):
 
 
 def kernel_body(source, name):
-    """Where the braces around a kernel's body stand; ValueError unless there is exactly one of that name."""
+    """(index of the opening brace, of the closing brace) of a kernel in `source`; ValueError unless there is one."""
     found = [*re.finditer(rf"__global__\s+void\s+{re.escape(name)}\s*\(", source)]
     if len(found) != 1:
         raise ValueError(f"{len(found)} kernels are called {name}")
@@ -66,7 +80,7 @@ def kernel_body(source, name):
 
 
 def _closing(source, opening):
-    """Where the brace at `opening` is closed; braces in comments and texts do not count."""
+    """The index of the brace that closes the one at `opening`; braces in comments and strings do not count."""
     depth = 0
     for token in re.finditer(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|[{}]', source[opening:], re.S):
         depth += {"{": 1, "}": -1}.get(token.group(), 0)

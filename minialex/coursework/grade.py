@@ -1,4 +1,4 @@
-"""A submission graded: every check in a child of its own, the results written after each, in Gradescope's format."""
+"""Grading: every check runs in its own child process; results in Gradescope's format are written after each."""
 
 from __future__ import annotations
 
@@ -17,31 +17,40 @@ from . import messages, tree
 from .declaration import WRITTEN
 from .runner import Outcome, is_root, prepare, run_check
 
-AT_ONCE = 2  # children
-UNPRIVILEGED = "the grader does not run as root: a hostile submission shares its rights, and could read or change files"
+AT_ONCE = 2  # child processes
+UNPRIVILEGED = (
+    "the grader does not run as root: a hostile submission has its permissions and could read or change files"
+)
 
 
 def grade(assignment, submission, results=None, secret="", variant=0, public_only=False, say=None):
-    """Grade the folder `submission`; returns what the JSON file `results`, if one is given, then holds.
+    """Grade a submission.
 
-    secret: what the hidden checks' inputs are drawn from, together with the submission; who does not know it cannot
-    know them. The seeds go into the results' extra_data, which only instructors see: the same seed, the same grade.
-    variant: the term's, another number draws other inputs for all checks. say: is told each result, a text.
+    assignment: an Assignment.
+    submission: the student's folder.
+    results: a JSON file to write the report to, rewritten after each check; None for none.
+    secret: seeds the inputs of hidden checks together with the submission, so that they cannot be predicted without it.
+        The seeds are kept in extra_data, which only instructors see: the same seed gives the same grade.
+    variant: the term's; each number gives all checks other inputs.
+    public_only: leave the hidden checks out.
+    say: say(text) is called with each result.
+
+    Returns the report, a dict in Gradescope's format.
+    Raises OSError on Windows, and without a C++ compiler where the assignment has kernels.
     """
     if os.name == "nt":
         raise OSError(
-            "grading needs Linux or macOS (on Windows: its Linux subsystem, WSL); pytest runs the public "
-            "tests of your folder everywhere"
+            "grading needs Linux or macOS (on Windows use WSL); pytest runs the public tests of your folder everywhere"
         )
     if assignment.prepare:
-        from .kernels import compiler  # only now: it reads all of the library's kernels
+        from .kernels import compiler  # here, since it reads all of the library's kernels
 
-        compiler()  # OSError where there is none: then nothing is graded
+        compiler()  # raises OSError now, before anything is graded
     checks = [check for check in assignment.checks if check.public or not public_only]
     outcomes: dict[str, Outcome] = {}
     with tempfile.TemporaryDirectory(prefix="minialex-grading-", ignore_cleanup_errors=True) as folder:
         place = Path(folder)
-        os.chmod(place, 0o755)  # readable for another user, where the grader is root
+        os.chmod(place, 0o755)  # readable by another user, if the grader runs as root
         tree.scratch(assignment, submission, place)
         digest = digest_of(assignment, place / "submission")
         seeds = {check.name: seed_of(assignment, check, digest, secret, variant) for check in checks}
@@ -51,7 +60,7 @@ def grade(assignment, submission, results=None, secret="", variant=0, public_onl
             report = _report(assignment, checks, outcomes, seeds)
             if results:
                 files.write_text(results, json.dumps(report, indent=2) + "\n")
-            while say and told < len(checks) and checks[told].name in outcomes:  # in their order
+            while say and told < len(checks) and checks[told].name in outcomes:  # in the order of declaration
                 row = _row(assignment, checks[told], outcomes[checks[told].name])
                 say(f"{row['name']}: {row['score']} of {row['max_score']} points, {row['output']}")
                 told += 1
@@ -59,7 +68,7 @@ def grade(assignment, submission, results=None, secret="", variant=0, public_onl
 
 
 def _outcomes(assignment, checks, place, seeds):
-    """(check, Outcome) as they end. What is expected is computed here, by one thread: the library's own answers."""
+    """Yield (check, Outcome) as the checks finish. Expected results are computed here, by the library's functions."""
     native = assignment.prepare is not None
     message, kind = prepare(assignment.name, place) if native else ("", "")
     if kind:
@@ -75,19 +84,19 @@ def _outcomes(assignment, checks, place, seeds):
         for future in as_completed(running):
             try:
                 yield running[future], future.result()
-            except OSError as error:  # the machine's fault: said, and the other checks go on
+            except OSError as error:  # the machine's fault, not the student's: report it and go on
                 yield running[future], Outcome(False, f"the grader could not run this check ({error})", "grader")
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def inputs_of(check, seed):
-    """What `draw` draws from this seed, as it arrives at the child."""
+    """The inputs of a check for a seed, as they arrive in the child process."""
     return messages.read_inputs(messages.write_arrays(check.draw(np.random.default_rng(seed))))
 
 
 def digest_of(assignment, submission):
-    """Of what is graded: the files that the assignment asks for."""
+    """A SHA-256 digest of the files in the folder `submission` that the assignment asks for."""
     digest = hashlib.sha256()
     for target in assignment.targets:
         path = Path(submission) / target.student_file
@@ -96,7 +105,14 @@ def digest_of(assignment, submission):
 
 
 def seed_of(assignment, check, digest, secret, variant):
-    """Public checks have one seed for everybody; hidden ones another for every submission and secret."""
+    """The seed of a check: the same for all students if public, else different for every submission and secret.
+
+    assignment: an Assignment.
+    check: one of its checks.
+    digest: of the submission, from digest_of.
+    secret: the instructor's.
+    variant: the term's.
+    """
     parts = [assignment.name, check.name, str(variant), *([] if check.public else [secret, digest])]
     return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:8], "little")
 
@@ -124,7 +140,7 @@ def _report(assignment, checks, outcomes, seeds):
 def _first_lines(assignment):
     lines = [] if is_root() else [f"Warning: {UNPRIVILEGED}."]
     lines.append(f"{assignment.name}, {assignment.title}")
-    lines.append(f"The {WRITTEN} points of the written part are not among these.")
+    lines.append(f"The {WRITTEN} points of the written part are not included.")
     return "\n".join(lines)
 
 

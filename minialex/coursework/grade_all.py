@@ -1,4 +1,4 @@
-"""A folder of submissions graded: a table of points as CSV, and how alike the submissions are."""
+"""Grading a folder of submissions: a CSV table of points, and the similarity of the submissions."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ from .grade import grade
 from .similarity import functions, most_alike
 
 LIBRARY = "the library"
-SUSPICIOUS = 0.8  # similarity that the summary names
+SUSPICIOUS = 0.8  # similarity from which the summary reports a pair
 
 
 def grade_all(assignment, folder, table, secret="", variant=0):
-    """Grade every sub-folder of `folder`; its rows, which the CSV file `table` then holds.
+    """Grade every submission in a folder.
 
-    The table is rewritten after each submission; whatever goes wrong with one of them stands in its row, and the
-    others go on. ValueError if there is no submission.
+    An error in one submission goes into its row, and grading continues with the next.
+
+    assignment: an Assignment.
+    folder: contains a folder for each submission.
+    table: the CSV file to write, rewritten after each submission.
+    secret, variant: as for grade.grade.
+
+    Returns the rows of the table, dicts.
+    Raises ValueError if there are no submissions.
     """
     submissions = sorted(path for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith("."))
     if not submissions:
-        raise ValueError(f"{folder} holds no submissions: a folder for each is expected")
+        raise ValueError(f"{folder} contains no submissions: it must contain a folder for each")
     solutions = {path.name: functions(assignment, path) for path in submissions}
     rows = []
     for path in tqdm(submissions, desc="grading", unit="submission"):
@@ -36,7 +43,7 @@ def grade_all(assignment, folder, table, secret="", variant=0):
             row |= {check.name: check.points * checks[check.name]["passed"] for check in assignment.checks}
             broken = [name for name, check in checks.items() if "the grader could not run" in check["message"]]
             row["problem"] = f"to be graded again: {', '.join(broken)}" if broken else ""
-        except Exception as error:  # one submission, or its check, must not cost the others theirs
+        except Exception as error:  # an error in one submission must not affect the others
             row["problem"] = f"{type(error).__name__}: {error}"
         rows.append(row | _likeness(path.name, solutions, functions(assignment)))
         files.write_text(table, _csv(rows))
@@ -44,7 +51,7 @@ def grade_all(assignment, folder, table, secret="", variant=0):
 
 
 def _likeness(name, solutions, own):
-    """Columns of the similarity report."""
+    """The similarity columns of a row."""
     library, _, function = most_alike(solutions[name], {LIBRARY: own})
     others = {whose: theirs for whose, theirs in solutions.items() if whose != name}
     other, whose, shared = most_alike(solutions[name], others)
@@ -67,20 +74,23 @@ def _csv(rows):
 
 
 def _harmless(value):
-    """A spreadsheet takes a cell that begins with these for a formula, and names of folders are the students'."""
+    """Escape cells that a spreadsheet would run as a formula, since students choose the names of folders."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
 
 
-def summary(rows):
-    """Text: how many, the mean score, and pairs that somebody should look at."""
+def summarize(rows):
+    """The number of submissions, their mean score, and suspiciously similar pairs, as text.
+
+    rows: what grade_all returns.
+    """
     scores = [row["score"] for row in rows]
     lines = [f"{len(rows)} submissions, mean {sum(scores) / len(scores):.1f} points"]
     lines += [f"  {row['submission']}: {row['problem']}" for row in rows if row["problem"]]
-    alike = {}  # both rows of a pair name it: once is enough
+    alike = {}  # a pair may be in both of its rows: report it once
     for row in rows:
         one, other = sorted((row["submission"], row["whose"]))
         alike[one, other, row["there in"]] = row["to another submission"]
     for (one, other, function), likeness in sorted(alike.items(), key=lambda item: -item[1]):
         if likeness >= SUSPICIOUS:
-            lines.append(f"  {one} and {other} are alike to {likeness:.2f} in {function}")
+            lines.append(f"  {one} and {other} have a similarity of {likeness:.2f} in {function}")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""A student's CUDA kernels: compiled once, put in the place of the library's, launched in the emulator's checked build.
+"""A student's CUDA kernels: compiling them, using them in place of the library's, in the emulator's checked build.
 
-What is compiled is the library's own file with the bodies of the student's kernels in it: see a5_bodies.py. A check
-calls `layers()`: that is a backend, the library's own host code, whose kernels are the student's where they are plugged
-in, and the NumPy backend elsewhere, which says what is expected.
+What is compiled is the library's own file with the bodies of the student's kernels, see a5_bodies.py. Checks call
+`layers()`: the library's host code on the student's kernels while they are plugged in, otherwise the NumPy backend,
+which computes the expected results.
 """
 
 from __future__ import annotations
@@ -23,40 +23,44 @@ from ..backends.cuda.backend import CudaBackend
 from ..backends.cuda.emulator import KernelError
 from . import a5_bodies
 
-FAULTS = "faults.json"  # in the folder of what was compiled: {file: why it was not}
-SECONDS = 25  # that g++ may take for one file; it needs two
+FAULTS = "faults.json"  # in the folder of compiled kernels: {file: why it does not compile}
+SECONDS = 25  # time limit of g++ for one file; it needs two
 SIDE = 16  # of the tiles of matmul_tiled
-SMALL = 2**18  # multiplications: thirty milliseconds of a processor that plays a GPU
+SMALL = 2**18  # multiplications: thirty milliseconds in the emulator
 FLAGS = (
     "-O1",
     "-g0",
-    "-fmax-errors=3",  # compiled for one grading
+    "-fmax-errors=3",  # compiled for one grading only
     "-static-libstdc++",
-    "-static-libgcc",  # loaded where no system's libraries are
+    "-static-libgcc",  # loaded where no system libraries are available
     "-fsanitize=bounds",
-    "-fsanitize-undefined-trap-on-error",  # arrays of a thread's own, which nobody else watches
+    "-fsanitize-undefined-trap-on-error",  # for a thread's local arrays, which the checked build does not watch
 )
-THREADS, BLOCKS, ROWS = 32, 2, 3  # of a launch: few, so that threads must go on to further elements
-_WHY = {  # what helps, by words of the checked build's sentences; what comes first here causes what comes later
-    "waits at a barrier": "all threads of a block must reach every barrier, those without an element too: no barrier "
-    "in a branch, behind a return, or in a loop that ends earlier for some",
-    "race:": "put a __syncthreads() between the writing and the reading",
-    "but ": "hold this index against the bounds of what it counts",
-    "no thread of this block": "fill every cell before it is read, with 0 where the matrix has ended",
-    "nobody has written": "give it a value before you read it",
+THREADS, BLOCKS, ROWS = 32, 2, 3  # of a launch: few, so that grid-stride loops are necessary
+_WHY = {  # words of the checked build's messages -> advice; earlier ones are the causes of later ones
+    "waits at a barrier": "all threads of a block must reach every barrier, also those without an element: no barrier "
+    "in a branch, after a return, or in a loop that ends earlier for some threads",
+    "race:": "put a __syncthreads() between the write and the read",
+    "but ": "check this index against the array's bounds",
+    "no thread of this block": "write every cell before it is read, with 0 beyond the end of the matrix",
+    "nobody has written": "initialise it before you read it",
 }
-built: Path | None = None  # in the grader's child: where `prepare` has compiled, in another one
+built: Path | None = None  # in the grader's child: the folder that `prepare` compiled into, in another child
 _plugged = None  # the Launcher of the student's kernels
-cuda_launch.kernels()  # read and parsed now: the child's folders have other names once it runs a check
+cuda_launch.kernels()  # parsed now, since paths change once the child runs a check
 
 
 # ------------------------------------------------------------------------------------------------- compiling
 
 
 def text(target, folder):
-    """(the library's file with the student's bodies in it, the names of those kernels that are still empty).
+    """The source to compile for a student's file.
 
-    OSError, ValueError: a sentence for the student.
+    target: a Target.
+    folder: the student's.
+
+    Returns (the library's file with the student's bodies, names of the kernels that are still empty).
+    Raises OSError or ValueError with a message for the student.
     """
     path = Path(folder) / target.student_file
     if not path.is_file():
@@ -67,10 +71,15 @@ def text(target, folder):
 
 
 def prepare(targets, folder, built):
-    """Compile each file of a submission, for float and for double, into the folder `built`.
+    """Compile each file of a submission for float and double.
 
-    A file that does not compile costs its own checks only: why it does not, the first of them to use it says.
-    OSError, in one sentence, where there is no compiler.
+    A file that does not compile fails only the checks that use it, with the compiler's message.
+
+    targets: the assignment's.
+    folder: the student's.
+    built: the folder to write the libraries to.
+
+    Raises OSError where there is no compiler.
     """
     found, built, faults, empty = compiler(), Path(built), {}, []
     for target in targets:
@@ -87,7 +96,7 @@ def prepare(targets, folder, built):
 
 
 def compiler():
-    """g++, or what $CXX names, in the usual places even where PATH names none."""
+    """The path of g++, or of the compiler that $CXX names, also searched in the usual folders outside PATH."""
     before = os.environ.get("PATH", "")
     os.environ["PATH"] = f"{before}:/usr/local/bin:{os.defpath}"
     try:
@@ -97,7 +106,7 @@ def compiler():
 
 
 def _start(compiler, source, real, place):
-    """g++ at work on place.cc, towards place.so."""
+    """Start compiling place.cc to place.so; returns the process."""
     whole, flags = emulator.unit(source, real, True, FLAGS)
     place.with_name(f"{place.name}.cc").write_text(whole, encoding="utf-8")
     command = [compiler, *flags, f"{place}.cc", "-o", f"{place}.so"]
@@ -120,7 +129,7 @@ def _start(compiler, source, real, place):
 
 
 def _finish(process, file):
-    """ValueError with the compiler's first errors, in the lines of the student's file."""
+    """Wait for a compiler; ValueError with its first errors, at the line numbers of the student's file."""
     try:
         _, output = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -129,21 +138,21 @@ def _finish(process, file):
         raise ValueError(f"{file}: the compiler was stopped after {SECONDS} seconds") from None
     if process.returncode:
         errors = [line[:300] for line in output.splitlines() if ": error:" in line]
-        raise ValueError(f"{file} does not compile: " + ("; ".join(errors[:2]) or "the compiler gave up"))
+        raise ValueError(f"{file} does not compile: " + ("; ".join(errors[:2]) or "the compiler failed"))
 
 
 # ------------------------------------------------------------------------------------------------- launching
 
 
 class _Built:
-    """The entries of libraries that `prepare` compiled into a folder."""
+    """The functions of the libraries that `prepare` has compiled into a folder."""
 
     def __init__(self, folder):
         read = json.loads((folder / FAULTS).read_text(encoding="utf-8"))
         self.folder, self.faults, self.empty = folder, read["faults"], read["empty"]
 
     def function(self, kernel, real):
-        """The entry of a kernel. KernelError, which says why, where its file did not compile."""
+        """The function of a kernel; raises KernelError with the reason where its file did not compile."""
         if kernel.file in self.faults:
             raise KernelError(self.faults[kernel.file])
         library = ctypes.CDLL(str(self.folder / f"{kernel.file}.{cuda_launch.REALS[real]}.so"))
@@ -151,17 +160,27 @@ class _Built:
 
 
 class Here:
-    """The same, compiled when first needed, and kept as the library's own are: on the student's own machine."""
+    """The functions of a student's kernels, compiled when first needed and cached, on the student's own machine.
+
+    targets: the assignment's.
+    folder: the student's.
+    """
 
     def __init__(self, targets, folder):
         self.targets, self.folder = {target.student_file: target for target in targets}, folder
         self.texts, self.libraries, self.empty = {}, {}, []
 
     def function(self, kernel, real, checked=True):
+        """The function of a kernel; raises KernelError with the reason where its file does not compile.
+
+        kernel: a Kernel of the library.
+        real: the dtype.
+        checked: use the checked build.
+        """
         key = kernel.file, real, checked
         if key not in self.libraries:
             try:
-                options = ("-O0",) if checked else ()  # for a debugger; and it compiles sooner
+                options = ("-O0",) if checked else ()  # for a debugger; it also compiles faster
                 path = emulator.build(self.text(kernel.file), cuda_launch.REALS[real], checked, options)
             except (OSError, ValueError) as error:
                 message = str(error).replace("the kernels do not compile", f"{kernel.file} does not compile")
@@ -170,6 +189,7 @@ class Here:
         return getattr(self.libraries[key], f"run_{kernel.name}")
 
     def text(self, file):
+        """The source to compile for a file."""
         if file not in self.targets:
             return cuda_launch.source(file)
         if file not in self.texts:
@@ -179,10 +199,14 @@ class Here:
 
 
 class Launcher(emulator.EmulatorLauncher):
-    """Runs the student's kernels in the checked build, whatever is asked for with few threads; counts the calls.
+    """Launches the student's kernels in the checked build, always with few threads, and counts the calls.
 
-    loads[kernel]: from global memory, of the last launch. KernelError, with what helps, for what the checked build
-    finds, and for cells of an output that the kernel leaves unwritten; NotImplementedError for one without a body.
+    found: a _Built or Here.
+    calls: {kernel: number of launches}, which is updated.
+
+    loads[kernel] is the number of loads from global memory in the last launch.
+    Launches raise KernelError with advice for whatever the checked build finds and for cells of an output left
+    unwritten, and NotImplementedError for a kernel without a body.
     """
 
     def __init__(self, found, calls):
@@ -190,18 +214,22 @@ class Launcher(emulator.EmulatorLauncher):
         self.found, self.calls, self.loads = found, calls, {}
 
     def empty(self, shape, dtype):
+        """An array marked as unwritten."""
         array = super().empty(shape, dtype)
         if array.dtype.itemsize == 1:
             array[...] = _pattern(array.dtype)
         return array
 
     def elements(self, name, count, *arguments, block=THREADS):
+        """As the library's launcher, with few blocks."""
         self(name, min(-(-count // block), BLOCKS), block, *arguments)
 
     def planes(self, name, places, planes, *arguments):
+        """As the library's launcher, with few blocks."""
         self(name, (min(-(-places // THREADS), BLOCKS), min(planes, ROWS)), THREADS, *arguments)
 
     def launch(self, kernel, real, grid, block, values):
+        """As the library's launcher; raises what the class docstring says."""
         self.calls[kernel.name] = self.calls.get(kernel.name, 0) + 1
         function = self.found.function(kernel, real)
         if kernel.name in self.found.empty:
@@ -216,7 +244,7 @@ class Launcher(emulator.EmulatorLauncher):
 
 
 def _explained(report):
-    """The problem that is most likely the cause of the others, how many there are, and what helps."""
+    """The problem that most likely causes the others, how many there are, and advice."""
     words, problem = next((w, p) for w in (*_WHY, "") for p in report.problems if w in p)
     more = f" (one of {report.count} findings)" if report.count > 1 else ""
     why = _WHY.get(words, "")
@@ -235,7 +263,7 @@ def _all_written(kernel, parameter, value):
 
 
 def _pattern(dtype):
-    """One cell that nobody has written."""
+    """The bit pattern of an unwritten cell."""
     cell = np.full(1, 255, dtype)
     emulator.mark_unwritten(cell)
     return cell
@@ -245,18 +273,18 @@ def _pattern(dtype):
 
 
 def layers():
-    """A backend: on the student's kernels where they are plugged in, on NumPy elsewhere."""
+    """The backend that checks use: the library's on the student's kernels while plugged in, else NumPy."""
     return backends.get_backend("numpy") if _plugged is None else CudaBackend(np, _plugged)
 
 
 def launcher():
-    """The student's Launcher; None where the library stands alone."""
+    """The student's Launcher; None while no kernels are plugged in."""
     return _plugged
 
 
 @contextlib.contextmanager
 def launching(launcher):
-    """Within it `layers()` stands on a Launcher."""
+    """A context in which `layers()` uses this Launcher."""
     global _plugged
     before, _plugged = _plugged, launcher
     try:
@@ -267,7 +295,12 @@ def launching(launcher):
 
 @contextlib.contextmanager
 def plugged(targets, folder, calls):
-    """Within it `layers()` and the backend "emulator" run on a student's kernels; calls counts their launches."""
+    """A context in which `layers()` and the backend "emulator" run on a student's kernels.
+
+    targets: the assignment's Targets with kernels.
+    folder: the student's.
+    calls: {kernel: number of launches}, which is updated and yielded.
+    """
     found = _Built(Path(built)) if built else Here(targets, folder)
     calls.update({name: 0 for target in targets for name in target.names})
     before = backends._made.get("emulator")
@@ -282,7 +315,7 @@ def plugged(targets, folder, calls):
 
 
 class _Training(CudaBackend):
-    """The emulator's fast build, in which a network trains on the student's kernels."""
+    """The emulator's fast build on the student's kernels, for training a network."""
 
     name, thread_owner = "emulator", emulator.EmulatorBackend.thread_owner
 
@@ -304,7 +337,7 @@ class _FastLauncher(emulator.EmulatorLauncher):
         return self.found.function(kernel, real, checked=False)
 
     def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
-        """A small product by the student's matmul_tiled; a large one, which would take it seconds, by NumPy."""
+        """Small products by the student's matmul_tiled; large ones, which would take it seconds, by NumPy."""
         (count, rows, columns), depth = out.shape, a.shape[1] if transpose_a else a.shape[2]
         if "matmul_tiled" not in self.calls or add or not 0 < rows * columns * depth <= SMALL:
             super().gemm(a, b, out, transpose_a, transpose_b, add)

@@ -1,4 +1,4 @@
-"""A student's functions put in the place of the library's, and taken out again."""
+"""Replacing functions of the library by a student's, temporarily."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def plugged(targets, folder):
-    """Within `with plugged(targets, folder) as calls:` the library works with the functions of the student's files.
+    """A context in which the library runs with the functions in a student's files.
 
-    Whoever looks one up finds the student's: its module, its class, and every module that has imported it by name.
-    What else a student's file repeats of the library's (classes, helpers) is the library's own, so that there is one
-    class Node, and an edit elsewhere changes nothing; names that are new in it are the student's.
-    calls[name] counts how often each was called. FileNotFoundError for a missing file; AttributeError where it no
-    longer defines a function; what goes wrong when the file is read comes through as it is.
+    They replace the library's in its module or class, and in every module that has imported them by name. Everything
+    else in a student's file that the library defines too (classes, helpers) is replaced by the library's, so that there
+    is only one class Node and other edits have no effect; new names are the student's.
+
+    targets: the Targets to replace.
+    folder: the student's.
+
+    Yields {name: number of calls so far}.
+    Raises FileNotFoundError for a missing file, AttributeError where it does not define a function, and whatever
+    importing the file raises.
     """
     calls: dict[str, int] = {}
     with contextlib.ExitStack() as stack:
         if written_in_cuda := [target for target in targets if target.is_kernel]:
-            from . import kernels  # not there in the child of an assignment without kernels
+            from . import kernels  # not available in the child process of an assignment without kernels
 
             stack.enter_context(kernels.plugged(written_in_cuda, folder, calls))
         for target in (target for target in targets if not target.is_kernel):
@@ -39,20 +44,27 @@ def plugged(targets, folder):
 
 
 def module_name(file):
-    """functional/arithmetic.py -> minialex.functional.arithmetic"""
+    """The module of a source file: functional/arithmetic.py -> minialex.functional.arithmetic."""
     package = __package__.rpartition(".")[0]
     return f"{package}.{file.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__")
 
 
 def load(path, library):
-    """The student's file as a module that stands where the library's stands, so that `from ..tensor import` works."""
+    """Import a student's file as if it were in the library's package, so that `from ..tensor import` works.
+
+    path: the file.
+    library: the module that it replaces.
+
+    Returns the module.
+    Raises FileNotFoundError for a missing file, and whatever importing it raises.
+    """
     if not path.is_file():
-        raise FileNotFoundError(f"{path.name} is missing: it should hold your part of {library.__name__}")
+        raise FileNotFoundError(f"{path.name} is missing: it should contain your part of {library.__name__}")
     spec = importlib.util.spec_from_file_location(f"{library.__name__}__student", path)
     assert spec and spec.loader, "a file whose name ends in .py has a loader"
     module = importlib.util.module_from_spec(spec)
     module.__package__ = library.__package__
-    sys.modules[spec.name] = module  # dataclasses, for one, look their own module up
+    sys.modules[spec.name] = module  # dataclasses look up their own module
     try:
         spec.loader.exec_module(module)
     finally:
@@ -65,7 +77,7 @@ def _attribute(module, name):
         owner = functools.reduce(getattr, name.split(".")[:-1], module)
         return vars(owner)[name.rpartition(".")[2]]
     except (AttributeError, KeyError):
-        raise AttributeError(f"{Path(module.__file__).name} does not define {name} any more") from None
+        raise AttributeError(f"{Path(module.__file__).name} no longer defines {name}") from None
 
 
 def _counted(function, name, calls):
@@ -82,7 +94,7 @@ def _replace(stack, library, name, theirs):
     owner = functools.reduce(getattr, owners, library)
     ours = vars(owner)[last]
     places = [(owner, last)]
-    if not owners:  # a function, which other modules may have by `from ... import`
+    if not owners:  # a function, which other modules may have imported by name
         package = library.__name__.partition(".")[0]
         modules = [m for key, m in sys.modules.items() if key.split(".")[0] == package and m is not library]
         places += [(module, key) for module in modules for key, value in vars(module).items() if value is ours]

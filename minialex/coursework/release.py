@@ -1,4 +1,4 @@
-"""What an instructor hands out: the students' folder or archive, Gradescope's autograder, the written part's rubric."""
+"""What instructors hand out: the students' folder or archive, Gradescope's autograder, and the rubric."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import DESCRIPTION, tree
 from .declaration import WRITTEN
 
 PUBLIC_TESTS = '''\
-"""The public checks of {name}, {title}. Run: python -m pytest, here; or python -m minialex.coursework check ."""
+"""The public checks of {name}, {title}. Run `python -m pytest` or `python -m minialex.coursework check .` here."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def test_public(check):
 
 SETUP = """\
 #!/usr/bin/env bash
-# Gradescope runs this once, as root, when it builds the image: a Python of at least 3.11, NumPy{compiler}.
+# Gradescope runs this once, as root, when it builds the image: installs Python 3.11 or later, NumPy{compiler}.
 set -euo pipefail
 autograder=${{AUTOGRADER:-/autograder}}
 export DEBIAN_FRONTEND=noninteractive
@@ -49,7 +49,7 @@ python=$(command -v python3.11 || command -v python3)
 
 RUN = """\
 #!/usr/bin/env bash
-# Gradescope runs this, as root, for each submission.
+# Gradescope runs this as root for each submission.
 autograder=${{AUTOGRADER:-/autograder}}
 chmod -R go-rwx "$autograder/source"
 MINIALEX_SECRET=$(cat "$autograder/source/secret") PYTHONPATH=$autograder/source \\
@@ -59,7 +59,13 @@ MINIALEX_SECRET=$(cat "$autograder/source/secret") PYTHONPATH=$autograder/source
 
 
 def contents(assignment, variant=0):
-    """{file name: bytes} of a student's folder: the skeleton, the handout, the written questions, the public tests."""
+    """The files of a student's folder: skeleton, handout, written questions and public tests.
+
+    assignment: an Assignment.
+    variant: the term's.
+
+    Returns {file name: bytes}.
+    """
     made = {name: source.encode() for name, source in tree.skeleton(assignment).items()}
     for path in sorted((resource("handouts") / assignment.name).iterdir()):
         if path.suffix in (".md", ".png"):
@@ -72,18 +78,26 @@ def contents(assignment, variant=0):
 
 
 def release(assignment, out, variant=0):
-    """The students' folder `out`, or the archive if it ends in .zip. FileExistsError: nothing is overwritten."""
+    """Write the students' folder, or an archive of it.
+
+    assignment: an Assignment.
+    out: the new folder, or an archive if the name ends in .zip.
+    variant: the term's.
+
+    Returns its path.
+    Raises FileExistsError where `out` exists and is not an empty folder.
+    """
     out, made = Path(out), contents(assignment, variant)
     if out.suffix == ".zip":
         if out.exists():
-            raise FileExistsError(f"{out} exists: name another file, nothing is overwritten")
+            raise FileExistsError(f"{out} exists and is not overwritten: choose another name")
         _write_zip(out, {f"{assignment.name}/{name}": data for name, data in made.items()})
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} exists and is not empty: name another folder, nothing is overwritten")
+        raise FileExistsError(f"{out} exists and is not empty: choose another folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:  # all of it or nothing
+    try:  # write everything or nothing
         for name, data in made.items():
             (beside / name).write_bytes(data)
         beside.chmod(0o755)
@@ -95,7 +109,7 @@ def release(assignment, out, variant=0):
 
 
 def written(assignment, rubric=False):
-    """The written part as Markdown: the questions; with `rubric` what earns the points."""
+    """The questions of the written part as Markdown. assignment: an Assignment; rubric: with what earns the points."""
     lines = [f"# {assignment.name.upper()}: the written part ({WRITTEN} points)"]
     for number, question in enumerate(assignment.written, 1):
         lines += ["", f"## Question {number} ({question.points} points)", "", question.text, ""]
@@ -104,7 +118,15 @@ def written(assignment, rubric=False):
 
 
 def bundle(assignment, out, variant=0, secret=None):
-    """Gradescope's autograder archive: setup.sh, run_autograder, a secret, and the package itself."""
+    """Write an autograder archive for Gradescope: setup.sh, run_autograder, the secret, and the package itself.
+
+    assignment: an Assignment.
+    out: the .zip file to write.
+    variant: the term's.
+    secret: seeds the hidden inputs; random if None.
+
+    Returns its path.
+    """
     native = assignment.prepare is not None
     made = {
         "setup.sh": SETUP.format(compiler=" and a compiler" * native, packages=" g++" * native).encode(),
@@ -125,7 +147,7 @@ def _write_zip(path, made):
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in made.items():
-            entry = zipfile.ZipInfo(name)  # dated 1980: the same contents, the same archive
+            entry = zipfile.ZipInfo(name)  # dated 1980, so that the same contents give the same archive
             entry.external_attr = (0o755 if name in ("setup.sh", "run_autograder") else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, data)

@@ -1,4 +1,4 @@
-"""The trusted side: one check of a submission in a process of its own, with limits; what came back, compared."""
+"""The grader's side: runs one check of a submission in a child process with limits, and compares its answer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,23 @@ import numpy as np
 
 from . import messages
 
-STRANGER = 65534  # "nobody": whom a submission runs as where the grader is root
-MEMORY = 400 * 2**20
-STARTING = 6.0  # seconds that a child may need before and after it runs the check, on a machine that is busy
-PREPARING = 60.0
-SHOWN = 2000  # characters of what a submission prints
+STRANGER = 65534  # "nobody", the user that a submission runs as if the grader is root
+MEMORY = 400 * 2**20  # bytes of address space
+STARTING = 6.0  # seconds that a child may need before and after the check, on a busy machine
+PREPARING = 60.0  # seconds
+SHOWN = 2000  # characters of a submission's output that are shown
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """passed; message: to the student, empty where it passed; kind: of the fault, one word; seconds that it took."""
+    """The outcome of a check.
+
+    passed: whether it passed.
+    message: for the student, empty if it passed.
+    kind: of the fault, one word, empty if it passed.
+    seconds: that it took.
+    printed: by the submission.
+    """
 
     passed: bool
     message: str
@@ -39,7 +46,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Heard:
-    """What a child said, `reply` and the bytes of arrays, and printed; or the fault of the process itself."""
+    """A child's reply, the bytes of its arrays, and its output; or a fault of the process itself."""
 
     reply: dict
     arrays: bytes = b""
@@ -48,13 +55,21 @@ class _Heard:
 
 
 def is_root():
+    """Whether this process runs as root."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def run_check(check, name, place, inputs, expected, native=False):
-    """The Outcome of a check of the assignment `name` on the submission in the scratch folder `place`.
+    """Run a check on a submission in a child process.
 
-    inputs: for the child. expected: the library's own answers. native: what runs is compiled, see child.py.
+    check: a Check.
+    name: of its assignment.
+    place: the scratch folder, from tree.scratch.
+    inputs: a dict, as from the check's `draw`.
+    expected: {name: array}, the library's answers.
+    native: whether the submission is compiled, see child.py.
+
+    Returns an Outcome.
     """
     start = time.monotonic()
     limits = {"CPU": int(check.seconds) + 1, "AS": MEMORY, "FSIZE": 16 * 2**20, "NOFILE": 64, "NPROC": 1, "CORE": 0}
@@ -67,14 +82,20 @@ def run_check(check, name, place, inputs, expected, native=False):
 
 
 def prepare(name, place):
-    """Have what the submission wrote compiled, within limits; the fault's message and kind, or two empty texts."""
+    """Compile a submission's kernels in a child process.
+
+    name: of the assignment.
+    place: the scratch folder, from tree.scratch.
+
+    Returns (message, kind) of a fault, or two empty texts.
+    """
     limits = {"CPU": int(PREPARING), "FSIZE": 64 * 2**20, "NOFILE": 256, "CORE": 0}
     request = {"assignment": name, "check": None, "limits": limits, "native": True}
     return _fault(_child(place, request, messages.write_arrays({}), PREPARING))
 
 
 def _fault(heard):
-    """(message, kind) of what ended the submission's code; empty where it came to its end."""
+    """(message, kind) of the error that ended the submission's code; empty texts if there was none."""
     if heard.fault:
         return heard.fault
     kind = heard.reply.get("fault")
@@ -86,7 +107,8 @@ def _fault(heard):
     if kind == "MemoryError":
         return f"out of memory{place}", "memory"
     message = " ".join(str(heard.reply.get("message", "")).split())
-    return (message if kind == "KernelError" else f"{kind}: {message}{place}"), "error"  # which says where itself
+    # a KernelError's message contains its place
+    return (message if kind == "KernelError" else f"{kind}: {message}{place}"), "error"
 
 
 def _judged(check, inputs, expected, arrays):
@@ -98,17 +120,30 @@ def _judged(check, inputs, expected, arrays):
 
 
 def verdict(check, inputs, expected, got):
-    """("", "") or what is wrong, with what the check has to teach about it, and the kind of fault."""
+    """Compare a check's answers, and let the check explain a mistake.
+
+    check: a Check.
+    inputs: a dict.
+    expected, got: {name: array}.
+
+    Returns (message, kind) of what is wrong, or two empty texts.
+    """
     message, kind = compare(expected, got, check.rtol)
     if kind == "values" and check.teach:
-        with contextlib.suppress(Exception):  # it looks at a student's numbers: anything may be odd about them
+        with contextlib.suppress(Exception):  # a student's arrays may be such that it fails
             taught = check.teach(inputs, got, expected)
             message = f"{message}: {taught}" if taught else message
     return message, kind
 
 
 def compare(expected, got, rtol):
-    """("", "") where all arrays agree to rtol of the largest number expected; else what is wrong, and its kind."""
+    """Compare arrays.
+
+    expected, got: {name: array}.
+    rtol: allowed error, relative to the largest expected number.
+
+    Returns (message, kind) of what is wrong, or two empty texts.
+    """
     for name, right in expected.items():
         if name not in got:
             return f"{name} is missing", "shape"
@@ -142,7 +177,7 @@ def _short(text, most=600):
 
 
 def _child(place, request, inputs, seconds):
-    """What the child in the scratch folder `place` answered, within so many seconds after it has started."""
+    """Run a child in the scratch folder `place`, for at most `seconds` after it has started; returns its _Heard."""
     wait = seconds + STARTING
     with contextlib.ExitStack() as stack:
         work = stack.enter_context(tempfile.TemporaryDirectory(prefix="work-", dir=place, ignore_cleanup_errors=True))
@@ -170,7 +205,7 @@ def _child(place, request, inputs, seconds):
     if len(answer) > messages.MOST:
         return _Heard({}, printed=text, fault=("the answer is too large", "error"))
     if not ended or process.returncode == -signal.SIGXCPU:
-        return _Heard({}, printed=text, fault=(f"stopped after {seconds:g} seconds: it did not come to an end", "time"))
+        return _Heard({}, printed=text, fault=(f"stopped after {seconds:g} seconds: it did not finish", "time"))
     heard = _parts(answer)
     if heard is None:
         number = -process.returncode
@@ -181,7 +216,7 @@ def _child(place, request, inputs, seconds):
 
 
 def _environment(place):
-    """A child's: nothing of ours, one thread for NumPy; the compiler, where one is needed, writes into `built`."""
+    """A child's environment: nothing inherited, one thread for NumPy; a compiler writes its files into `built`."""
     built = str(Path(place) / "built")
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -195,7 +230,7 @@ def _environment(place):
 
 
 def _talk(process, data, deadline):
-    """(what the child wrote, whether it came to its end in time); not much more than MOST bytes."""
+    """Send `data` to the child and read its answer, not much more than MOST bytes: (answer, finished in time)."""
     os.set_blocking(process.stdin.fileno(), False)
     os.set_blocking(process.stdout.fileno(), False)
     answer, sent, writing = bytearray(), 0, True
@@ -213,7 +248,7 @@ def _talk(process, data, deadline):
             if not block:
                 try:
                     process.wait(max(deadline - time.monotonic(), 0.1))
-                except subprocess.TimeoutExpired:  # it closed its end and goes on
+                except subprocess.TimeoutExpired:  # it closed its output and keeps running
                     return bytes(answer), False
                 return bytes(answer), True
             answer += block
@@ -229,7 +264,7 @@ def _kill_group(process):
 
 
 def _parts(answer):
-    """The child's reply and its arrays, or None where they are not whole."""
+    """(reply, bytes of arrays) from a child's answer, or None if it is incomplete."""
     try:
         (length,) = struct.unpack_from("<Q", answer, 0)
         reply = json.loads(answer[8 : 8 + length])

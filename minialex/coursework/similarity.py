@@ -1,11 +1,11 @@
-"""How alike two solutions are, whatever their names, comments and layout.
+"""Similarity of solutions, independent of names, comments and layout.
 
-The body of a function becomes a row of tokens in which every name is "n" and every number "0"; docstrings and comments
-are gone. Its 5-grams, each as often as it occurs, are compared:
+The body of a function becomes a sequence of tokens in which every name is "n" and every number "0", without docstrings
+and comments. The multisets of their 5-grams are compared by the Jaccard index:
 
     similarity = |a and b| / |a or b|      from 0 to 1
 
-Short functions are alike by nature: only those of at least LEAST 5-grams count. A high figure is a reason to look, not
+Short functions are similar by nature: only those of at least LEAST 5-grams count. A high value is a reason to look, not
 a proof.
 """
 
@@ -25,7 +25,7 @@ _KEPT = {*keyword.kwlist, "__syncthreads", "__shared__", "float", "double", "int
 
 
 def grams(text):
-    """The 5-grams of a piece of Python (as ast.unparse writes it) or CUDA C++."""
+    """A Counter of the 5-grams of a text in Python (as ast.unparse writes it) or CUDA C++."""
     tokens = [_normal(token) for token in _TOKEN.findall(text) if token.strip() and not token.startswith(("//", "/*"))]
     return Counter(zip(*(tokens[i:] for i in range(LENGTH))))
 
@@ -37,14 +37,20 @@ def _normal(token):
 
 
 def similarity(a, b):
-    """Of two Counters of 5-grams; 0 where one has too few to say."""
+    """The similarity of two Counters of 5-grams, from 0 to 1; 0 if either has fewer than LEAST."""
     if min(a.total(), b.total()) < LEAST:
         return 0.0
     return (a & b).total() / (a | b).total()
 
 
 def functions(assignment, folder=None):
-    """{name of a target: its 5-grams} in a student's folder, or in the library. What does not parse is left out."""
+    """The 5-grams of all functions of an assignment.
+
+    assignment: an Assignment.
+    folder: a student's; the library itself if None.
+
+    Returns {name: Counter}, without functions that do not parse.
+    """
     found = {}
     for target in assignment.targets:
         path = Path(folder) / target.student_file if folder else tree.source_of(target.file)
@@ -72,9 +78,12 @@ def _cuda(source, name):
 
 
 def most_alike(mine, others):
-    """(similarity, whose, function) of the most similar function in `others`, {whose: functions}; (0, "", "") if none.
+    """The most similar function of other solutions.
 
-    A solution is its functions as `functions` gives them.
+    mine: what `functions` returns.
+    others: {owner: what `functions` returns}.
+
+    Returns (similarity, owner, function), (0.0, "", "") without any.
     """
     both = [(f, whose) for whose, theirs in others.items() for f in mine if f in theirs]
     pairs = [(similarity(mine[f], others[whose][f]), whose, f) for f, whose in both]

@@ -1,4 +1,4 @@
-"""What a student does: have a folder checked, be given a hint. The grader's child, or pytest, runs the functions."""
+"""For students: public checks and hints."""
 
 from __future__ import annotations
 
@@ -7,25 +7,39 @@ from .grade import grade, inputs_of, seed_of
 
 
 def check(folder, say=print):
-    """Every public check, told as it ends; returns (points, points that there are)."""
+    """Run all public checks of a student's folder.
+
+    folder: the student's.
+    say: say(text) is called with each result.
+
+    Returns (points, maximum).
+    """
     assignment = assignment_in(folder)
     report = grade(assignment, folder, variant=variant_in(folder), public_only=True, say=say)
     return report["score"], sum(check.points for check in assignment.checks if check.public)
 
 
 def public_checks(folder):
-    """The public checks of the assignment that the folder is of."""
+    """The public checks of the assignment that a student's folder belongs to."""
     return [check for check in assignment_in(folder).checks if check.public]
 
 
 def public_fault(folder, check):
-    """What is wrong with a student's functions by a public check, or an empty text; run in this process."""
+    """Run a public check of a student's folder in this process; returns what is wrong, or an empty text."""
     seed = seed_of(assignment_in(folder), check, "", "", variant_in(folder))
     return fault(folder, check, inputs_of(check, seed))
 
 
 def fault(folder, check, inputs):
-    """The same for given inputs. What the student's code raises comes through."""
+    """Run a check on given inputs in this process.
+
+    folder: the student's.
+    check: a Check.
+    inputs: a dict, as from its `draw`.
+
+    Returns what is wrong, or an empty text.
+    Raises whatever the student's code raises.
+    """
     expected = check.answers(inputs)
     with using(folder):
         got = check.answers(inputs)
@@ -33,13 +47,20 @@ def fault(folder, check, inputs):
 
 
 def hint(assignment, target, number):
-    """Hint `number` of a target, counted from 1. ValueError that says which there are."""
+    """A hint.
+
+    assignment: an Assignment.
+    target: name of a function; a method's also without its class.
+    number: from 1.
+
+    Raises ValueError for a function without hints, or a number beyond the last hint.
+    """
     by_method = {name.rpartition(".")[2]: hints for name, hints in assignment.hints.items()}
     hints = assignment.hints.get(target) or by_method.get(target)
     if not hints:
         raise ValueError(
-            f"there are no hints for {assignment.name}.{target}; there are for "
-            f"{', '.join(assignment.hints) or 'nothing'}"
+            f"there are no hints for {assignment.name}.{target}; functions with hints: "
+            f"{', '.join(assignment.hints) or 'none'}"
         )
     if not 1 <= number <= len(hints):
         raise ValueError(f"{assignment.name}.{target} has hints 1 to {len(hints)}, not {number}")

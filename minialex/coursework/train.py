@@ -1,4 +1,4 @@
-"""The default network trained on a student's functions, beside the same steps on the library's own."""
+"""Training a small network on a student's functions, timed against the library's own."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ from ..training.recipe import make_optimizer, make_schedule
 from . import assignment_in, using
 
 NETWORK = "shapes_net"
-REFERENCE_STEPS = 30  # that the library's own functions are timed over
+REFERENCE_STEPS = 30  # for timing the library's own functions
 
 
 class InOperators(nn.Module):
-    """A network written out in operators, for A1, whose rules no layer of a network calls.
+    """A network written in operators, for A1, whose functions the layers do not call.
 
-    logits = tanh(x W + a) V s + b      x (N, D), W (D, 100), V (100, C), s a number that is learned as well
+        logits = tanh(x W + a) V s + b      x (N, D), W (D, 100), V (100, C), s a learned scalar
+
+    inputs: D.
+    classes: C.
+    hidden: the number of hidden units.
     """
 
     def __init__(self, inputs, classes, hidden=100):
@@ -40,15 +44,20 @@ class InOperators(nn.Module):
             setattr(self, name, init.normal_(values, std=fan_in**-0.5) if name != "s" else values)
 
     def forward(self, images):
+        """Logits (N, C) for images (N, ...)."""
         x = Tensor(images.data.reshape(len(images), -1))
         return (x @ self.W + self.a).tanh() @ self.V * self.s + self.b
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """calls: of each function. seconds, own_seconds: of a step (the median), by the library's functions and by these.
+    """The result of training on a student's functions.
 
-    accuracy: on test pictures, from 0 to 1; classes: how many there are to guess from.
+    calls: {function: number of calls}.
+    seconds: of a step with the library's functions, the median.
+    own_seconds: of a step with the student's functions, the median.
+    accuracy: on the test images, from 0 to 1.
+    classes: number of classes.
     """
 
     calls: dict[str, int]
@@ -59,9 +68,14 @@ class TrainResult:
 
 
 def train(folders, epochs, pictures):
-    """Train on the functions in `folders`, all of them at once; a TrainResult. RuntimeError if none was called.
+    """Train AlexNet in miniature or, for A1 alone, a network written in operators, on a student's functions.
 
-    The network is AlexNet in miniature, or, for A1 alone, one that is written out in operators.
+    folders: the student's; the functions of all of them are used together.
+    epochs: passes over the training images.
+    pictures: at most so many training images.
+
+    Returns a TrainResult.
+    Raises RuntimeError if none of the functions was called.
     """
     backends.use_backend("numpy")
     splits = data.load(models.PRESETS[NETWORK].recipe.dataset, limit=pictures)
@@ -78,18 +92,18 @@ def train(folders, epochs, pictures):
         result = evaluation.validate(model, _loader(splits, splits.test).epoch())
     calls = {f"{name}.{function}": n for name, count in counts.items() for function, n in count.items()}
     if not any(calls.values()):
-        raise RuntimeError(f"the network never called {', '.join(calls)}: it learned on the library's own functions")
+        raise RuntimeError(f"the network never called {', '.join(calls)}: it was trained with the library's functions")
     return TrainResult(calls, seconds, statistics.median(times), 1 - result.top1_error, len(splits.train.classes))
 
 
 def _seconds_of_a_step(splits, in_operators):
-    """By the library's own functions."""
+    """The median time of a step with the library's own functions."""
     _, teacher = _prepared(splits, 1, in_operators)
     return statistics.median(_times(itertools.islice(teacher.steps(), REFERENCE_STEPS)))
 
 
 def _times(steps, bar=None):
-    """Seconds of each step; bar: where they are shown."""
+    """The seconds of each step; bar: tqdm's, updated after each."""
     times, start = [], time.perf_counter()
     for _ in steps:
         times.append(time.perf_counter() - start)
@@ -100,7 +114,7 @@ def _times(steps, bar=None):
 
 
 def _prepared(splits, epochs, in_operators):
-    """A network with its first weights, and its Trainer: the same ones every time."""
+    """(model, Trainer) with the same initial weights every time."""
     random.manual_seed(0)
     recipe, classes = replace(models.PRESETS[NETWORK].recipe, epochs=epochs), len(splits.train.classes)
     if in_operators:
@@ -113,7 +127,7 @@ def _prepared(splits, epochs, in_operators):
 
 
 def _loader(splits, dataset, recipe=None):
-    """Of training where there is a recipe, else of evaluation."""
+    """A Loader for training if a recipe is given, else for evaluation."""
     pipeline = Pipeline(Normalize.channels(splits.train), dataset.image_shape[-1])
     if recipe is None:
         return data.Loader(dataset, 100, pipeline.evaluation_transforms())

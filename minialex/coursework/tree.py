@@ -1,4 +1,4 @@
-"""An assignment's folders: the skeleton that a student begins with, the scratch folder that grading runs in."""
+"""An assignment's folders: the skeleton that students start from, and the scratch folder for grading."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from . import emptied
 from .runner import STRANGER, is_root
 
 PACKAGE = Path(__file__).resolve().parents[1]
-# What the checks run on: the library without its other backends, its commands and its figures.
+# What the checks need: the library without its other backends, commands and figures.
 PARTS = [
     *("*.py", "functional/*.py", "nn/*.py", "optim/*.py", "models/*.py", "training/*.py", "support/*.py"),
     *("data/[a-z]*.py", "backends/__init__.py", "backends/base.py", "backends/numpy_backend.py"),
     *(f"coursework/{name}.py" for name in ("__init__", "declaration", "plugging", "messages")),
 ]
-NATIVE = ("backends/cuda/*.py", "coursework/kernels.py")  # where the student writes kernels
+NATIVE = ("backends/cuda/*.py", "coursework/kernels.py")  # for assignments with kernels
 LARGEST = 2**20  # bytes of a student's file
 
 
 def skeleton(assignment):
-    """{file name: source} of what the student writes, its functions emptied."""
+    """{file name: source} of the files of an assignment, with empty functions."""
     return {target.student_file: _emptied(assignment, target) for target in assignment.targets}
 
 
@@ -36,14 +36,19 @@ def _emptied(assignment, target):
 
 
 def source_of(file):
-    """Where a source file of the library is: of the package, or one of the kernels."""
+    """The path of a source file of the library. file: as in Target."""
     if file.startswith("kernels/"):
         return resource("kernels") / file.removeprefix("kernels/")
     return PACKAGE / file
 
 
 def scratch(assignment, submission, place):
-    """Everything a child needs, in the new folder `place`: see child.py. The submission's files are copied, not run."""
+    """Create the scratch folder of a child process, as described in child.py; no file of the submission is executed.
+
+    assignment: an Assignment.
+    submission: the student's folder.
+    place: an empty folder.
+    """
     tree = place / "tree" / "minialex"
     for pattern in (*PARTS, *(NATIVE if assignment.prepare else ())):
         for path in PACKAGE.glob(pattern):
@@ -56,7 +61,7 @@ def scratch(assignment, submission, place):
         (tree / target.file).write_text(_emptied(assignment, target), encoding="utf-8")
     for target in assignment.targets:
         path = Path(submission) / target.student_file
-        # a link could lead to a file that the grader may read and the student may not
+        # a link could point to a file that only the grader may read
         if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST:
             _copy(path, place / "submission" / path.name)
     (place / "built").mkdir()
@@ -68,7 +73,7 @@ def scratch(assignment, submission, place):
         if (installed / name).is_dir():
             os.symlink(installed / name, place / "site" / name)
     _copy(Path(__file__).with_name("child.py"), place / "child.py")
-    compileall.compile_dir(tree, quiet=2, workers=1)  # once here, not in every child
+    compileall.compile_dir(tree, quiet=2, workers=1)  # once here rather than in every child
 
 
 def _copy(source, target):

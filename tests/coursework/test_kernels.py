@@ -103,8 +103,8 @@ def test_lines_are_the_students():
     ("student", "message"),
     [
         (RELU.replace("void relu(", "void other("), "relu is missing"),
-        (RELU + RELU, "relu is there more than once"),
-        (RELU.replace("global<REAL> y, long long n", "global<REAL> y, int n", 1), "must stay as they were given"),
+        (RELU + RELU, "relu is defined more than once"),
+        (RELU.replace("global<REAL> y, long long n", "global<REAL> y, int n", 1), "must not be changed"),
         (RELU[: RELU.index("y[i] = value")], "never closed"),
     ],
 )

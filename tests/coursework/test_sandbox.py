@@ -154,7 +154,7 @@ def test_an_unprivileged_grader_says_so_and_still_refuses(unprivileged, outcome,
     result = outcome("open('/etc/passwd')")
     assert not result.passed and "may not open" in result.message
     report = grade.grade(A1, put({}, tmp_path / "nothing", "a1"), public_only=True)
-    assert report["output"].startswith("Warning: the grader does not run as root: a hostile submission shares its")
+    assert report["output"].startswith("Warning: the grader does not run as root: a hostile submission has its")
     assert report["score"] == 0 and "arithmetic.py is missing" in report["tests"][0]["output"]
 
 
@@ -223,11 +223,11 @@ def test_a_packed_answer_is_no_answer():
     """64 kB that would become 64 MB, and a pickle."""
     file = io.BytesIO()
     np.savez_compressed(file, y=np.zeros(2**23))
-    with pytest.raises(ValueError, match="packed"):
+    with pytest.raises(ValueError, match="compressed"):
         messages.read_arrays(file.getvalue())
     file = io.BytesIO()
     np.savez(file, y=np.array([{}], object))
-    with pytest.raises(ValueError, match="no arrays"):
+    with pytest.raises(ValueError, match="not arrays"):
         messages.read_arrays(file.getvalue())
-    with pytest.raises(ValueError, match="no arrays"):
+    with pytest.raises(ValueError, match="not arrays"):
         messages.read_arrays(b"PK")

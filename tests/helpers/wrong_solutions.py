@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT)]  # the checkout, installed or not
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # the checkout, installed or not; and the wrong solutions
 
 from minialex import coursework  # noqa: E402
 from minialex.coursework import grade, tree  # noqa: E402

@@ -128,7 +128,7 @@ WRONG = (
     edit("does not compile", "relu.cu", READ + "y[i] = value", READ + "y[i] = valeu", RELU_FILE,
          says="relu.cu does not compile: relu.cu:14"),
     edit("other parameters", "relu.cu", "relu_in_place(global<REAL> x, long long n)",
-         "relu_in_place(global<REAL> x, long long count)", RELU_FILE, says="must stay as they were given"),
+         "relu_in_place(global<REAL> x, long long count)", RELU_FILE, says="must not be changed"),
     edit("calls what it may not", "lrn.cu", "REAL sum = 0, direct = 0;",
          "REAL sum = 0, direct = 0;\n            abort();", LRN_FILE, says="may not use `abort(...)`"),
     edit("ends the process", "relu.cu", "REAL gradient = gy[i];", "exit(0);", RELU_FILE,

@@ -10,7 +10,7 @@ VIEWS = {"views", "views mean picture"}
 STEPS = {"steps", "steps accumulate"}
 
 PAPER_CONV2 = '("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 1), '
-PAPER_CONV3 = '("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),                          # 384 x 13 x 13\n' \
+PAPER_CONV3 = '("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),  # 384 x 13 x 13\n' \
     '        ("relu3", ReLU()),\n        ("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 1)'
 PAPER_POOL1 = '("pool1", MaxPool2d(3, 2)),'
 PAPER_FC = "drop, hidden=(0.01, 1), last=(0.01, 0)"
@@ -74,13 +74,13 @@ WRONG = (
         ("norm1", norm_layer(norm, 96, paper_lrn())),""", """("norm1", norm_layer(norm, 96, paper_lrn())),
         ("relu1", ReLU()),""", {"alexnet layers"}),
     edit("pools that do not overlap", NET, PAPER_POOL1, '("pool1", MaxPool2d(2, 2)),', {"alexnet maps"},
-         says="behind pool1"),
+         says="after pool1"),
     edit("pools that round up", NET, PAPER_POOL1, '("pool1", MaxPool2d(3, 2, ceil_mode=True)),', {"alexnet maps"},
          says="round down"),
     edit("padding of conv2 forgotten", NET, PAPER_CONV2, PAPER_CONV2.replace("padding=2, ", ""), {"alexnet maps"},
-         says="behind conv2"),
+         says="after conv2"),
     edit("groups of conv2 forgotten", NET, PAPER_CONV2, PAPER_CONV2.replace(", groups=2", ""), {"alexnet weights"},
-         says="two GPUs"),
+         says="over two GPUs, groups=2"),
     edit("conv3 split as well", NET, PAPER_CONV3, PAPER_CONV3.replace("3, padding=1), 0", "3, padding=1, groups=2), 0"),
          {"alexnet weights"}, says="half of the channels"),
     edit("always 1000 classes", NET, f"num_classes, {PAPER_FC}", f"1000, {PAPER_FC}", {"alexnet weights"},
@@ -122,7 +122,7 @@ WRONG = (
          "left = (words[:, 1].astype(np.float32) / 2**32 * (width - self.size + 1)).astype(np.intp)",
          {"RandomCrop range"}),
     edit("upside down", CUTS, FLIPPED, FLIPPED.replace("[..., ::-1]", "[:, ::-1]"), FLIP, says="top and bottom"),
-    edit("the others flipped", CUTS, "words[:, 0] < round", "words[:, 0] >= round", FLIP, says="wrong ones"),
+    edit("the others flipped", CUTS, "words[:, 0] < round", "words[:, 0] >= round", FLIP, says="the wrong images are flipped"),
     edit("all flipped or none", CUTS, FLIPPED, FLIPPED.replace("zip(images, flipped)", "zip(images, flipped[:1].repeat("
          "len(images)))"), FLIP, says="treated alike"),
     edit("p always one half", CUTS, "words[:, 0] < round(self.p * 2**32)", "words[:, 0] < 2**31",
@@ -138,7 +138,7 @@ WRONG = (
          NOISE, says="columns of statistics.vectors"),
     edit("std forgotten", COLOR, " / np.reshape(std, (-1, 1))", "", {"ColorNoise by std"}),
     edit("division by 1 + c forgotten", COLOR, 'if self.by == "std":', "if False:", {"ColorNoise by std"}),
-    rewrite("noise for every pixel", COLOR, "ColorNoise.__call__", PER_PIXEL, NOISE, says="for the whole picture"),
+    rewrite("noise for every pixel", COLOR, "ColorNoise.__call__", PER_PIXEL, NOISE, says="for the whole image"),
     edit("one colour for the batch", COLOR, COLORS, COLORS.replace("normals(words)", "normals(words[:1])"), NOISE,
          says="the same colour"),
     edit("float64 pictures", COLOR, "colors.astype(np.float32)[:, :, None, None]", "colors[:, :, None, None]", NOISE,
@@ -147,7 +147,7 @@ WRONG = (
     edit("mirrored upside down", PIPE, MIRRORED, MIRRORED.replace("[..., ::-1]", "[..., ::-1, :]"), VIEWS,
          says="their mirror images are not"),
     edit("right before left, bottom before top", PIPE, "for bottom in (0, 1) for right in (0, 1)",
-         "for right in (0, 1) for bottom in (0, 1)", VIEWS, says="they come in the order"),
+         "for right in (0, 1) for bottom in (0, 1)", VIEWS, says="the order must be"),
     edit("the centre forgotten", PIPE, "crops[:0] = [", "crops[:] = [", VIEWS, says="(8, 2, 3"),
     edit("normalised after the crop", PIPE, "for transform in [*self._normalized(crop), *self._order()]:",
          "for transform in [crop, self.normalization, *self._order()]:", {"views mean picture"}),
