@@ -101,7 +101,7 @@ def _grade(options):
 def _grade_all(options):
     chosen = assignment(options.assignment)
     rows = grade_all.grade_all(chosen, options.folder, options.csv, options.secret, options.variant)
-    print(f"{grade_all.summary(rows)}\nwritten to {options.csv}")
+    print(f"{grade_all.summarize(rows)}\nwritten to {options.csv}")
 
 
 def _bundle(options):

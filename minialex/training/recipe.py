@@ -18,6 +18,8 @@ OPTIMIZERS = {
 def check_recipe(recipe):
     """Check that the fields of a Recipe fit together; schema.check checks them one by one.
 
+    recipe: a Recipe.
+
     Returns the recipe.
     Raises ValueError where two fields exclude each other, or a schedule is invalid.
     """

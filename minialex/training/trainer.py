@@ -157,7 +157,9 @@ class Trainer:
         }
 
     def load_state_dict(self, state):
-        """Continue from `state`, a dict from `state_dict`; also sets the default generator.
+        """Continue from a saved state; also sets the default generator.
+
+        state: a dict from `state_dict`.
 
         Raises ValueError where it does not fit the loader.
         """

@@ -122,7 +122,8 @@ WRONG = (
          "left = (words[:, 1].astype(np.float32) / 2**32 * (width - self.size + 1)).astype(np.intp)",
          {"RandomCrop range"}),
     edit("upside down", CUTS, FLIPPED, FLIPPED.replace("[..., ::-1]", "[:, ::-1]"), FLIP, says="top and bottom"),
-    edit("the others flipped", CUTS, "words[:, 0] < round", "words[:, 0] >= round", FLIP, says="the wrong images are flipped"),
+    edit("the others flipped", CUTS, "words[:, 0] < round", "words[:, 0] >= round", FLIP,
+         says="the wrong images are flipped"),
     edit("all flipped or none", CUTS, FLIPPED, FLIPPED.replace("zip(images, flipped)", "zip(images, flipped[:1].repeat("
          "len(images)))"), FLIP, says="treated alike"),
     edit("p always one half", CUTS, "words[:, 0] < round(self.p * 2**32)", "words[:, 0] < 2**31",
