@@ -240,7 +240,7 @@ class TestErrors:
             (["--dataset", "mnist"], "'mnist' .*shapes.*cifar10"),
             (["--backend", "tpu"], "'tpu' .*numpy"),
             (["--optimizer", "lion"], "'lion' .*sgd.*sgd_paper.*adam.*adamw"),
-            (["--schedule", "sine"], "'sine' is no schedule; there are constant, cosine, step:EPOCHS"),
+            (["--schedule", "sine"], "'sine' is not a schedule; expected constant, cosine, step:EPOCHS"),
             (["--batch-size", "0"], "--batch-size: '0' is not a whole number of at least 1"),
             (["--epochs", "0"], "--epochs: '0' is not a whole number of at least 1"),
             (["--epochs", "2.5"], "--epochs: '2.5' is not a whole number"),
