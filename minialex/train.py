@@ -26,7 +26,7 @@ ADAM_LR = 0.001  # the recipes' learning rates are for SGD
 RESUMABLE = ("resume", "epochs", "data_dir", "val_labels", "threads", "workers")
 
 DESCRIPTION = """\
-Train a network. Without options, this trains shapes_net on shapes, ten classes of pictures that need no download.
+Train a network. Without options, this trains shapes_net on shapes: ten classes of generated pictures, no download.
 The results are saved in a run folder: config.json, metrics.csv, curves.png, filters.png, last.npz, best.npz (the epoch
 with the lowest validation error) and, from the test at the end, predictions.png and confusion.png. The test uses the
 weights of the last epoch, so no choice was based on it."""

@@ -140,7 +140,7 @@ def test_missing_folders_raise_one_sentence(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="unknown folder 'weights'; choose one of kernels, handouts"):
         resources.folder("weights")
     (tmp_path / "kernels").mkdir()  # as in site-packages: somebody else's package, with no pyproject.toml beside it
-    with pytest.raises(FileNotFoundError, match="the kernels folder is missing: expected .*reinstall minialex"):
+    with pytest.raises(FileNotFoundError, match="the folder kernels is missing: expected .*reinstall minialex"):
         resources.folder("kernels")
     (tmp_path / "pyproject.toml").touch()
     assert resources.folder("kernels") == tmp_path / "kernels"

@@ -119,7 +119,7 @@ class TestOverfit:
         assert json.loads((tmp_path / "r" / "config.json").read_text())["overfit"] == 5
 
         assert run("--resume", tmp_path / "r", "--epochs", 4) == 0
-        assert "knows" not in capsys.readouterr().out, "a run that has begun has passed it"
+        assert "memorised" not in capsys.readouterr().out, "a run that has begun has passed it"
 
     def test_it_learns_the_pictures_that_training_begins_with(self, tmp_path, monkeypatch):
         seen = {}
@@ -146,7 +146,9 @@ class TestOverfit:
         monkeypatch.setattr(overfit, "MOST_STEPS", 3)
         assert run(*TINY, "--lr", 0, "--overfit", 10, "--out", tmp_path / "r") == 1
         out, err = capsys.readouterr()
-        assert re.search(r"\nknows \d of 10 pictures after 4 steps, loss 2\.\d+\n(.*\n)+.*lower learning rate; ", out)
+        assert re.search(
+            r"\nmemorised \d of 10 pictures after 4 steps, loss 2\.\d+\n(.*\n)+.*lower learning rate; ", out
+        )
         assert "epoch 1/" not in out and err == "" and not (tmp_path / "r").exists(), "nothing is left behind"
 
     def test_too_many_pictures_and_a_loss_that_runs_away(self, tmp_path, capsys):

@@ -200,7 +200,7 @@ def blocks(pictures, size, workers, strict=False):
 
 
 def report(pictures, errors):
-    """Report on stderr which files of a Listing are left out; errors: a Damaged for each damaged file."""
+    """Report on stderr which files of the Listing `pictures` are left out; errors: a Damaged for each damaged one."""
     for error in errors[:_NAMED]:
         tqdm.write(f"left out: {error}", file=sys.stderr)
     if errors:

@@ -84,7 +84,7 @@ def statistics(dataset):
 
 
 def sums(dataset):
-    """The Sums of all images of a data set; shows a progress bar on stderr after a second."""
+    """The Sums of all images of `dataset`; shows a progress bar on stderr after a second."""
     from tqdm import tqdm  # here, because the Sums of an array do not need it
 
     result, step = Sums(), max(1, _CHUNK // math.prod(dataset.image_shape))

@@ -73,7 +73,7 @@ class StepLR(LRScheduler):
         self.step_size, self.gamma = step_size, gamma
 
     def rate(self, base, epoch):
-        """As in the formula above."""
+        """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         return base * self.gamma ** (epoch // self.step_size)
 
 
@@ -92,7 +92,7 @@ class MultiStepLR(LRScheduler):
         self.milestones, self.gamma = sorted(milestones), gamma
 
     def rate(self, base, epoch):
-        """As in the formula above."""
+        """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         return base * self.gamma ** bisect.bisect_right(self.milestones, epoch)
 
 
@@ -116,7 +116,7 @@ class CosineAnnealingLR(LRScheduler):
         self.T_max, self.eta_min = T_max, eta_min
 
     def rate(self, base, epoch):
-        """As in the formula above."""
+        """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * epoch / self.T_max)) / 2
 
 
@@ -140,7 +140,7 @@ class LinearLR(LRScheduler):
         self.set_rates()
 
     def rate(self, base, epoch):
-        """As in the formula above."""
+        """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         share = min(epoch / self.total_iters, 1) if self.total_iters else 1
         return base * (self.start_factor + (self.end_factor - self.start_factor) * share)
 
@@ -167,7 +167,7 @@ class SequentialLR(LRScheduler):
         self.set_rates()
 
     def rate(self, base, epoch):
-        """The learning rate of the scheduler whose turn it is."""
+        """The rate that the current scheduler gives after `epoch` epochs; base: the initial learning rate."""
         i = bisect.bisect_right(self.milestones, epoch)
         return self.schedulers[i].rate(base, epoch - (self.milestones[i - 1] if i else 0))
 
