@@ -98,7 +98,7 @@ def positive(*shape, low=0.3):
 
 
 def distinct(*shape, shift=0.0):
-    """An input of this shape with values at least 0.01 apart, in random order, so that no maximum is tied."""
+    """An input of this shape, values at least 0.01 apart in random order, so that no maximum is tied, plus shift."""
     return lambda draw: shift + 0.01 * (draw.permutation(int(np.prod(shape))).reshape(shape) - np.prod(shape) / 2)
 
 

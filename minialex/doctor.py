@@ -226,7 +226,7 @@ def _threads(number):
 
 
 def trouble(name):
-    """What is wrong with a backend and how to fix it, as a sentence; None if a convolution on it is correct."""
+    """What is wrong with the backend `name` and how to fix it, a sentence; None if a convolution on it is correct."""
     try:
         backend = _backend(name)
     except ModuleNotFoundError as error:

@@ -55,7 +55,7 @@ def main(argv=None):
     except evaluation.NotFinite as error:
         raise cli.UserError(str(error)) from error
     top = min(options.top, len(network.classes))
-    said = [_likeliest(p, network.classes, top) for p in answers]
+    said = [_most_probable(p, network.classes, top) for p in answers]
     if options.json:
         print(json.dumps([{"file": path, "predictions": lines} for path, lines in zip(read, said)], indent=2))
     elif said:
@@ -87,7 +87,7 @@ def _batches(paths, size, count, troubles):
             yield known, np.stack(images)
 
 
-def _likeliest(p, classes, top):
+def _most_probable(p, classes, top):
     order = np.argsort(-p, kind="stable")[:top]
     return [{"class": classes[c], "probability": float(p[c])} for c in order]
 

@@ -54,7 +54,7 @@ class Host:
     seconds_alone = seconds
 
     def memory(self, contender, workload, batch_size):
-        """The memory of two training steps by a contender; see memory.in_a_child."""
+        """The memory of two training steps of a contender, for a Workload and a batch_size; see memory.in_a_child."""
         return memory.in_a_child(contender.name, workload.name, batch_size, self.thread_count)
 
     def free(self):

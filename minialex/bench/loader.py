@@ -110,7 +110,7 @@ def thread_counts(most):
 
 
 def text(result):
-    """The tables and verdicts for what LoaderBench.measure returns."""
+    """The tables and verdicts as text. result: what LoaderBench.measure returns."""
     loaders = [["images from", "threads", "images/s"]]
     loaders += [[row["source"], str(row["threads"]), _rate(row)] for row in result["loaders"]]
     networks = [["training step", "images/s"], *([row["contender"], _rate(row)] for row in result["networks"])]

@@ -24,7 +24,7 @@ class Minialex:
         return workload.build().to(self.backend)
 
     def network(self, workload, batch_size):
-        """The workload's network with an optimiser and a batch, to be run by `.step()` and `.forward()`."""
+        """The workload's network with an optimiser and a batch of batch_size images; has .step() and .forward()."""
         return Network(self.model(workload), self.backend, workload.batch(batch_size))
 
     def layer(self, model, layer, images, cotangent):

@@ -40,7 +40,7 @@ minialex {__version__}, {machine.date}
 
 
 def network(result):
-    """The table of a network, training step then forward pass, for what Bench.network returns."""
+    """The table of a network, training step then forward pass. result: what Bench.network returns."""
     lines, on_gpu = [], "precision" in result
     unit, scale = ("ms", 1e3) if on_gpu else ("s", 1)
     memory = ("peak_mib", "pool_mib") if on_gpu else ("start_mib", "peak_mib")
@@ -108,13 +108,13 @@ def profiles(result):
 
 
 def title(result):
-    """The network, its batch size and, on a GPU, the precision of matrix products, for what Bench.network returns."""
+    """The network, batch size and, on a GPU, precision of matrix products. result: what Bench.network returns."""
     precision = f", {result['precision']}" if "precision" in result else ""
     return f"{result['network']}, batches of {result['batch_size']}{precision}"
 
 
 def table(lines):
-    """Rows of texts as aligned columns, the first flush left, the others flush right."""
+    """Aligned columns, the first flush left, the others flush right. lines: rows of texts."""
     return aligned(lines, indent="  ")
 
 

@@ -35,7 +35,7 @@ class Torch:
         return twin(workload.build()).to(self.device)
 
     def network(self, workload, batch_size):
-        """The workload's network with an optimiser and a batch, to be run by `.step()` and `.forward()`."""
+        """The workload's network with an optimiser and a batch of batch_size images; has .step() and .forward()."""
         import torch
 
         images, labels = (torch.from_numpy(array).to(self.device) for array in workload.batch(batch_size))
@@ -122,7 +122,7 @@ class Network:
 
 
 def use_tf32(wanted):
-    """Set whether matrix products and convolutions on a GPU may round their factors to 10 bits of mantissa (TF32)."""
+    """Let matrix products and convolutions on a GPU round their factors to 10 bits of mantissa (TF32), if `wanted`."""
     import torch
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = wanted

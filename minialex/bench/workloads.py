@@ -32,7 +32,7 @@ class Workload:
     batch_sizes: tuple[int, ...]
 
     def batch(self, batch_size):
-        """Random images (N, 3, size, size) and labels (N,), the same at every call."""
+        """batch_size = N random images (N, 3, size, size) and labels (N,), the same at every call."""
         labels = np.random.default_rng(0).integers(0, self.classes, batch_size)
         return noise((batch_size, 3, self.size, self.size)), labels
 

@@ -32,7 +32,7 @@ def empty_python(source, names, message):
 
 
 def definition(tree, name):
-    """The node of a parsed file that defines "f" or "Class.f"; raises ValueError unless there is exactly one."""
+    """The node of the parsed file `tree` that defines `name`, "f" or "Class.f"; ValueError unless it is unique."""
     *classes, last = name.split(".")
     body = tree.body
     for wanted in classes:
@@ -71,7 +71,7 @@ def empty_cuda(source, names, message):
 
 
 def kernel_body(source, name):
-    """(index of the opening brace, of the closing brace) of a kernel in `source`; ValueError unless there is one."""
+    """(index of the opening brace, of the closing brace) of the kernel `name` in `source`; ValueError unless unique."""
     found = [*re.finditer(rf"__global__\s+void\s+{re.escape(name)}\s*\(", source)]
     if len(found) != 1:
         raise ValueError(f"{len(found)} kernels are called {name}")

@@ -214,7 +214,7 @@ class Launcher(emulator.EmulatorLauncher):
         self.found, self.calls, self.loads = found, calls, {}
 
     def empty(self, shape, dtype):
-        """An array marked as unwritten."""
+        """An array of this shape and dtype, marked as unwritten."""
         array = super().empty(shape, dtype)
         if array.dtype.itemsize == 1:
             array[...] = _pattern(array.dtype)
@@ -284,7 +284,7 @@ def launcher():
 
 @contextlib.contextmanager
 def launching(launcher):
-    """A context in which `layers()` uses this Launcher."""
+    """A context in which `layers()` uses a Launcher, `launcher`."""
     global _plugged
     before, _plugged = _plugged, launcher
     try:

@@ -11,7 +11,7 @@ MOST = 64 * 2**20  # bytes of arrays in one message
 
 
 def write_arrays(arrays):
-    """Serialise {"x": array, ...} to bytes; raises TypeError for anything but numbers, booleans and text."""
+    """Serialise arrays, {"x": array, ...}, to bytes; raises TypeError for anything but numbers, booleans and text."""
     made: dict = {name: np.asarray(value) for name, value in arrays.items()}
     for name, array in made.items():
         if array.dtype.kind not in "biufU":
@@ -22,7 +22,7 @@ def write_arrays(arrays):
 
 
 def read_arrays(data):
-    """Read what write_arrays wrote; raises ValueError for anything else."""
+    """Read data written by write_arrays; raises ValueError for anything else."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:  # uncompressed, so that few bytes cannot be a huge array
             members = archive.infolist()
@@ -35,5 +35,5 @@ def read_arrays(data):
 
 
 def read_inputs(data):
-    """As read_arrays, but 0-dimensional arrays become Python numbers and strings, as a check's `run` expects."""
+    """As read_arrays(data), but 0-dimensional arrays become Python numbers and strings, as a check's `run` expects."""
     return {name: array.item() if array.ndim == 0 else array for name, array in read_arrays(data).items()}

@@ -19,7 +19,7 @@ import numpy as np
 
 from . import messages
 
-STRANGER = 65534  # "nobody", the user that a submission runs as if the grader is root
+NOBODY = 65534  # "nobody", the user that a submission runs as if the grader is root
 MEMORY = 400 * 2**20  # bytes of address space
 STARTING = 6.0  # seconds that a child may need before and after the check, on a busy machine
 PREPARING = 60.0  # seconds
@@ -182,8 +182,8 @@ def _child(place, request, inputs, seconds):
     with contextlib.ExitStack() as stack:
         work = stack.enter_context(tempfile.TemporaryDirectory(prefix="work-", dir=place, ignore_cleanup_errors=True))
         if is_root():
-            os.chown(work, STRANGER, STRANGER)
-        more = {"user": STRANGER if is_root() else None, "work": Path(work).name, "wait": int(wait) + 5}
+            os.chown(work, NOBODY, NOBODY)
+        more = {"user": NOBODY if is_root() else None, "work": Path(work).name, "wait": int(wait) + 5}
         parts = (json.dumps(request | more).encode(), inputs)
         data = b"".join(struct.pack("<Q", len(part)) + part for part in parts)
         printed = stack.enter_context(tempfile.TemporaryFile())

@@ -37,7 +37,7 @@ def _normal(token):
 
 
 def similarity(a, b):
-    """The similarity of two Counters of 5-grams, from 0 to 1; 0 if either has fewer than LEAST."""
+    """The similarity of two Counters of 5-grams, a and b, from 0 to 1; 0 if either has fewer than LEAST."""
     if min(a.total(), b.total()) < LEAST:
         return 0.0
     return (a & b).total() / (a | b).total()

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..support.resources import folder as resource
 from . import emptied
-from .runner import STRANGER, is_root
+from .runner import NOBODY, is_root
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What the checks need: the library without its other backends, commands and figures.
@@ -66,7 +66,7 @@ def scratch(assignment, submission, place):
             _copy(path, place / "submission" / path.name)
     (place / "built").mkdir()
     if is_root():
-        os.chown(place / "built", STRANGER, STRANGER)
+        os.chown(place / "built", NOBODY, NOBODY)
     installed = Path(np.__file__).resolve().parents[1]
     (place / "site").mkdir()
     for name in ("numpy", "numpy.libs"):

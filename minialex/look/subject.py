@@ -56,9 +56,9 @@ class Subject:
     def _test_picture(self, number):
         test = self.splits.test
         if number >= len(test):
-            raise ValueError(f"there is no test picture {number}: test pictures are numbered from 0 to {len(test) - 1}")
+            raise ValueError(f"there is no test image {number}: test images are numbered from 0 to {len(test) - 1}")
         images, labels = test.fetch([number])
-        return Picture(f"test picture {number}", images[0], test.classes[labels[0]])
+        return Picture(f"test image {number}", images[0], test.classes[labels[0]])
 
     def _file(self, path):
         return Picture(Path(path).name, decode(path, self.network.resize), None)

@@ -6,7 +6,7 @@ from .sheets import tile
 from .style import INK, RIGHT, WRONG, sheet_of, short, write
 
 
-def neighbours(queries, found, path, *, distances=None, title="nearest training pictures"):
+def neighbours(queries, found, path, *, distances=None, title="nearest training images"):
     """Draw one row per query image: the image, then its neighbours, nearest first.
 
     A neighbour of another class has a frame of another colour; the title counts those of the same class.

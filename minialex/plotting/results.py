@@ -31,7 +31,10 @@ def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
     probabilities = softmax(logits)
     labels = np.asarray(dataset.labels)[: len(logits)]
     predicted = probabilities.argmax(1)
-    mistakes, correct = _surest_of_each_kind(probabilities, predicted, labels), np.flatnonzero(predicted == labels)
+    mistakes, correct = (
+        _most_confident_of_each_kind(probabilities, predicted, labels),
+        np.flatnonzero(predicted == labels),
+    )
     cells = columns * rows
     shown_mistakes = min(len(mistakes), max(cells // 2, cells - len(correct)))
     chosen = [*mistakes[:shown_mistakes], *correct[: cells - shown_mistakes]]
@@ -51,7 +54,7 @@ def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
     write(figure, path)
 
 
-def _surest_of_each_kind(probabilities, predicted, labels):
+def _most_confident_of_each_kind(probabilities, predicted, labels):
     """Indices of the mistakes: first the most confident of every (true, predicted) pair, then the second of each ..."""
     seen, ranked = Counter(), []
     for index in np.argsort(-probabilities.max(1), kind="stable"):

@@ -24,7 +24,7 @@ def tile(axes, image, x, y, size, edge=None):
 
 
 def percent(p):
-    """A probability from 0 to 1 as a short percentage: 97 %, 3.1 %, 0.04 %."""
+    """A probability p from 0 to 1 as a short percentage: 97 %, 3.1 %, 0.04 %."""
     return f"{100 * p:.0f} %" if p >= 0.0995 else f"{100 * p:.1f} %" if p >= 0.00095 else f"{100 * p:.1g} %"
 
 

@@ -26,7 +26,7 @@ STYLE: dict = {"fontsize": 9, "color": INK}
 
 
 def tint(color, strength):
-    """A colour mixed with white, as (r, g, b) from 0 to 1; strength: the colour's share, from 0 to 1."""
+    """Mix color with white, with `strength`, from 0 to 1, as its share; returns (r, g, b) from 0 to 1."""
     return tuple(1 - strength * (1 - channel) for channel in to_rgb(color))
 
 

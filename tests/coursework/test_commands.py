@@ -209,7 +209,7 @@ def test_whatever_a_students_code_raises_is_one_sentence(tmp_path):
     text = (folder / "activation.py").read_text()
     (folder / "activation.py").write_text(f"{text}\n\ndef tanh(input):\n    return input.nothing\n")
     with pytest.raises(
-        cli.UserError, match=r"training failed: AttributeError: .*nothing.*\(activation.py, line \d+\)"
+        cli.UserError, match=r"training failed: AttributeError: .*nothing.*\(activation\.py, line \d+\)"
     ):
         main(["train", str(folder), "--epochs", "1", "--limit", "100"])
     (folder / "tape.py").write_text("x = 1\n")

@@ -99,7 +99,7 @@ def test_a_picture_file_and_a_class_by_name(run, tmp_path, capsys):
     "words, sentence",
     [
         (["gradient", "--class", "dog"], "no such class; give a name"),
-        (["features", "--picture", "99999"], "there is no test picture 99999: test pictures are numbered from 0"),
+        (["features", "--picture", "99999"], "there is no test image 99999: test images are numbered from 0"),
         (["features", "--picture", "nowhere.png"], "nowhere.png: No such file"),
         (["filters", "--layer", "fc4"], "--layer fc4 is not a convolution; the convolutions are conv1, conv2, conv3"),
         (["filters", "--layer", "conv9"], "there is no layer 'conv9'"),
