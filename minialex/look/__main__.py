@@ -131,8 +131,11 @@ def _gradient(subject, options, path):
     classes = subject.network.classes
     targets = None if options.target is None else [_class_number(options.target, classes)] * len(pictures)
     of = "the predicted class" if targets is None else classes[targets[0]]
+    gradients, logits, targets = input_gradient(subject.network.model, subject.shown(images), targets)
     plotting.saliency(
-        *input_gradient(subject.network.model, subject.shown(images), targets),
+        gradients,
+        logits,
+        targets,
         subject.cropped(images),
         path,
         classes=classes,

@@ -31,10 +31,8 @@ def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
     probabilities = softmax(logits)
     labels = np.asarray(dataset.labels)[: len(logits)]
     predicted = probabilities.argmax(1)
-    mistakes, correct = (
-        _most_confident_of_each_kind(probabilities, predicted, labels),
-        np.flatnonzero(predicted == labels),
-    )
+    mistakes = _most_confident_of_each_kind(probabilities, predicted, labels)
+    correct = np.flatnonzero(predicted == labels)
     cells = columns * rows
     shown_mistakes = min(len(mistakes), max(cells // 2, cells - len(correct)))
     chosen = [*mistakes[:shown_mistakes], *correct[: cells - shown_mistakes]]

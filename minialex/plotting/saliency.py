@@ -43,8 +43,8 @@ def saliency(gradients, logits, targets, pictures, path, *, classes, names=None,
     names = names or [None] * len(pictures)
     for place, (picture, glow, target, name, p) in enumerate(zip(pictures, strength, targets, names, probabilities)):
         x, y = margin + place % columns * cell, head + place // columns * (size + caption + 8)
-        said = f"{short(classes[target], 28)}  {percent(p[target])}"
-        axes.text(x, y + caption / 2, said, va="center", fontsize=9, color=INK, fontweight="bold")
+        heading = f"{short(classes[target], 28)}  {percent(p[target])}"
+        axes.text(x, y + caption / 2, heading, va="center", fontsize=9, color=INK, fontweight="bold")
         if name is not None:
             is_what = "\N{CHECK MARK}" if name == classes[target] else f"is {short(name, 24)}"
             style = {"va": "center", "ha": "right", "fontsize": 8, "color": RIGHT if name == classes[target] else WRONG}
