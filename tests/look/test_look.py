@@ -123,7 +123,7 @@ def test_weights_that_do_not_say_what_they_were_trained_on(run, tmp_path, capsys
     saved.configuration = {}
     checkpoint.save(tmp_path / "bare.npz", saved)
     error = said(capsys, tmp_path / "bare.npz", "features")[2]
-    assert "does not say what it was trained on" in error and "--dataset" in error
+    assert "does not name the data set that it was trained on" in error and "--dataset" in error
     assert said(capsys, tmp_path / "bare.npz", "features", "--dataset", "shapes", "--limit", "20")[0] == 0
 
 
