@@ -10,7 +10,7 @@ VIEWS = {"views", "views mean picture"}
 STEPS = {"steps", "steps accumulate"}
 
 PAPER_CONV2 = '("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 1), '
-PAPER_CONV3 = '("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),                          # 384 x 13 x 13\n' \
+PAPER_CONV3 = '("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),  # 384 x 13 x 13\n' \
     '        ("relu3", ReLU()),\n        ("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 1)'
 PAPER_POOL1 = '("pool1", MaxPool2d(3, 2)),'
 PAPER_FC = "drop, hidden=(0.01, 1), last=(0.01, 0)"
