@@ -44,7 +44,7 @@ def mistakes(dataset, verdicts, path, *, columns=6, rows=4):
     columns = max(1, min(columns, len(chosen)))
     width = max(2 * margin + columns * (size + gap) - gap, 420)
     figure, axes = sheet_of(width, head + margin + -(-len(chosen) // columns) * (size + caption))
-    title = f"{len(chosen)} of {len(worst):,} mistakes, the worst first" if len(chosen) else "No mistakes"
+    title = f"{len(chosen)} of {len(worst):,} mistakes, worst first" if len(chosen) else "No mistakes"
     axes.text(margin, margin + 6, title, va="center", fontsize=10, color=INK, fontweight="bold")
     note = "true class, then predicted"
     if len(chosen):
