@@ -366,6 +366,7 @@ sys.exit(cli.run(train.main, ["--resume", sys.argv[1], "--epochs", "2"]))
 """
 
 
+@pytest.mark.heavy
 def test_a_file_that_may_not_grow(folder, tmp_path):
     """The system refuses to write on, after any number of bytes: the old checkpoint stays, nothing lies about."""
     pytest.importorskip("resource", reason="this system has no limits of resources")

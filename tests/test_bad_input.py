@@ -84,6 +84,7 @@ def test_gradcheck_and_the_list_of_commands(refused):
     assert re.search("no command '--fly'; choose from train, .*gradcheck", refused("--fly", main=front.main))
 
 
+@pytest.mark.heavy
 def test_as_processes(tmp_path):
     """The same through the front door: what the shell sees."""
     for module, arguments, expected in (

@@ -156,6 +156,7 @@ def test_what_a_kill_left_is_cleared_away(whole, tmp_path, monkeypatch):
     assert not list(folder.glob(".*"))
 
 
+@pytest.mark.heavy
 def test_one_seed_one_result(whole, tmp_path, monkeypatch):
     """Another process, which saves at other times, ends with the same bits; another seed with other ones."""
     for name in plotting.__all__:

@@ -267,6 +267,7 @@ def run(code, *arguments, cwd):
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.heavy
 def test_from_end_to_end_with_numpy_and_cupy_alone(tmp_path):
     done = run(QUICK, "b.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

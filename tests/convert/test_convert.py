@@ -120,6 +120,7 @@ def test_options_change_what_a_checkpoint_says(saved, capsys):
     assert new.channel_order == "BGR" and "cannot be resumed" in capsys.readouterr().err
 
 
+@pytest.mark.heavy
 def test_merge_and_group(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     saved = converting.a_checkpoint("alexnet")

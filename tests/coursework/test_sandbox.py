@@ -149,6 +149,7 @@ def unprivileged(monkeypatch):
         monkeypatch.setattr(module, "is_root", lambda: False)
 
 
+@pytest.mark.heavy
 def test_an_unprivileged_grader_says_so_and_still_refuses(unprivileged, outcome, tmp_path):
     assert outcome("pass").passed
     result = outcome("open('/etc/passwd')")
@@ -203,6 +204,7 @@ def test_links_in_a_submission_lead_nowhere(tmp_path):
     assert sorted(path.name for path in (scratch / "submission").iterdir()) == ["activation.py", "arithmetic.py"]
 
 
+@pytest.mark.heavy
 def test_a_killed_grader_leaves_the_results_so_far(tmp_path):
     slow = own(A1)
     slow["activation.py"] += TANH.format(body="    time.sleep(1e6)")

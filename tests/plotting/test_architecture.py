@@ -106,6 +106,7 @@ def test_only_groups_have_towers():
     assert two == {"alexnet", "alexnet_2012", "alexnet_caffe", "shapes_net"}
 
 
+@pytest.mark.heavy
 def test_one_below_the_other(tmp_path):
     sizes = {}
     for name in ("alexnet", "alexnet_merged"):

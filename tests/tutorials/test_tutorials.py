@@ -22,7 +22,7 @@ from on_request import heavy_but
 TUTORIALS = Path(__file__).resolve().parents[2] / "tutorials"
 LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
 MARKER = re.compile(r"^# %%(?P<rest>.*)\n", re.MULTILINE)
-LONG = "04_convolution", "06_training", "08_alexnet", "10_cuda"
+LONG = "04_convolution", "06_training", "07_relu", "08_alexnet", "09_tricks", "10_cuda"
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
 
@@ -138,6 +138,7 @@ def test_the_contents_page_names_every_lesson():
     assert links == [lesson.stem for lesson in LESSONS]
 
 
+@pytest.mark.heavy
 def test_plain_python_runs_a_lesson_from_anywhere(tmp_path):
     environment = {**os.environ, "MINIALEX_SIZE": "smoke", "MINIALEX_FIGURES": str(tmp_path / "figures")}
     environment.pop("PYTHONPATH", None)

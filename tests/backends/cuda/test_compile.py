@@ -141,6 +141,7 @@ extern "C" __global__ void lean(global<REAL> y) { y[threadIdx.x] = 1; }
 """
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("compile_by", [cuda_compile.by_nvrtc, cuda_compile.by_nvcc])
 def test_spills_are_seen(compile_by):
     """1024 threads leave 64 registers to each, and 96 numbers do not fit into them."""

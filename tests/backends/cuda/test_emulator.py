@@ -228,6 +228,7 @@ def test_a_text_that_does_not_compile():
 # ---------------------------------------------------------------------------------------------- the backend
 
 
+@pytest.mark.heavy
 def test_checked_by_an_environment_variable():
     program = (
         "import numpy as np; from minialex import Tensor, functional as F\n"

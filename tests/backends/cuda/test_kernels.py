@@ -101,6 +101,7 @@ def test_rows_of_any_length(rng, checked, classes):
         agree(ours, numpy.cross_entropy_backward(gy, logp, labels, w, valid, smoothing), np.float64)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 1023])
 @pytest.mark.parametrize("aligned", [True, False])
 def test_four_at_a_time_and_the_rest(rng, checked, monkeypatch, count, aligned):

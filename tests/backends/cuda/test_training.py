@@ -83,7 +83,7 @@ def every_kind_of_layer(dtype):
     ],
     ids=["paper", "dampening", "nesterov", "plain", "Adam", "AdamW"],
 )
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 def test_every_kernel_and_optimiser(make, dtype):
     """Weights after three steps; float64 agrees to a few digits less than it has."""
     images = np.random.default_rng(1).standard_normal((7, 4, 15, 13)).astype(dtype)

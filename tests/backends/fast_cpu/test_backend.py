@@ -71,7 +71,7 @@ def train(backend, steps=3, seed=3):
     return losses, [p.numpy().copy() for p in model.parameters()]
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.heavy), 2])
 def test_one_seed_one_run(number):
     before = threads.count()
     threads.set_count(number)
@@ -163,7 +163,7 @@ def test_arrays_of_any_layout(rng):
                 np.testing.assert_allclose(a, e, rtol=0, atol=1e-11)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 def test_pooling_picks_the_same_place(rng, dtype):
     """Ties, NaN, and windows with nothing but -inf or padding: the winner's number is NumPy's."""
     x = rng.integers(0, 3, (2, 3, 8, 9)).astype(dtype)
@@ -288,6 +288,7 @@ assert "numba" in sys.modules
     run(code)
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep freed memory")
 def test_freed_memory_is_kept():
     """Without it 64 MB anew are 32 page faults at least, with the largest pages there are."""
@@ -304,6 +305,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert int(run(code)) < 10
 
 
+@pytest.mark.heavy
 def test_compiling_is_announced_once_and_kept_on_disk(tmp_path):
     code = """
 import numpy as np
