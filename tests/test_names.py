@@ -152,3 +152,16 @@ def arguments_of(thing):
     if not inspect.isfunction(thing):
         return []
     return [name for name in inspect.signature(thing).parameters if name not in ("self", "cls")]
+
+
+def test_every_operation_of_the_library_gives_its_name():
+    """A literal one that it is called by, or `name` where one helper serves two operations."""
+    calls = 0
+    for path in sorted((ROOT / "minialex" / "functional").glob("*.py")):
+        for function in (n for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)):
+            for call in (n for n in ast.walk(function) if isinstance(n, ast.Call)):
+                if getattr(call.func, "attr", "") in ("from_operation", "rewritten_by"):
+                    (given,) = [ast.unparse(k.value) for k in call.keywords if k.arg == "name"]
+                    assert given == ("name" if function.name.startswith("_") else repr(function.name)), path.name
+                    calls += 1
+    assert calls > 40
