@@ -23,7 +23,7 @@ def alexnet(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", in
     Section 3.5 (layers), 3.3 (normalisation), 4.2 (dropout), 5 (initial values).
     """
     maps = [
-        # name     layer                                            std, bias          output
+        # name, layer, std of its weights, bias; behind it the output
         ("conv1", Conv2d(3, 96, 11, stride=4), 0.01, 0),  # 96 x 55 x 55
         ("relu1", ReLU()),
         ("norm1", norm_layer(norm, 96, paper_lrn())),
@@ -61,7 +61,7 @@ def alexnet_caffe(num_classes=1000, input_size=227, *, norm="lrn", dropout="afte
         return MaxPool2d(3, 2, ceil_mode=True)
 
     maps = [
-        # name     layer                                            std, bias          output
+        # name, layer, std of its weights, bias; behind it the output
         ("conv1", Conv2d(3, 96, 11, stride=4), 0.01, 0),  # 96 x 55 x 55
         ("relu1", ReLU()),
         ("norm1", norm_layer(norm, 96, lrn())),

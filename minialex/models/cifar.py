@@ -18,7 +18,7 @@ def cifar_quick(num_classes=10, input_size=32):
     Returns a Sequential; 145,578 parameters for 10 classes.
     """
     maps = [
-        # name     layer                                std, bias          output
+        # name, layer, std of its weights, bias; behind it the output
         ("conv1", Conv2d(3, 32, 5, padding=2), 1e-4, 0),  # 32 x 32 x 32
         ("pool1", MaxPool2d(3, 2, ceil_mode=True)),  # 32 x 16 x 16
         ("relu1", ReLU()),
@@ -50,7 +50,7 @@ def cifar_18pct(num_classes=10, input_size=32):
     Returns a Sequential; 89,578 parameters for 10 classes.
     """
     maps = [
-        # name     layer                                std, bias          output
+        # name, layer, std of its weights, bias; behind it the output
         ("conv1", Conv2d(3, 32, 5, padding=2), 1e-4, 0),  # 32 x 32 x 32
         ("pool1", MaxPool2d(3, 2, ceil_mode=True)),  # 32 x 16 x 16
         ("relu1", ReLU()),

@@ -48,7 +48,7 @@ def _released(channels, gpus, num_classes, input_size, norm, dropout, inverted):
         return MaxPool2d(3, 2, ceil_mode=True)
 
     maps = [
-        # name      layer                                           std, bias         output, on two GPUs
+        # name, layer, std of its weights, bias; behind it the output, of both GPUs
         ("conv1", Conv2d(3, c1, 11, stride=4, padding=((0, beyond), (0, beyond))), 0.01, 0),  # 96 x 55 x 55
         ("rnorm1", lrn()),
         ("pool1", pool()),  # 96 x 27 x 27

@@ -22,7 +22,7 @@ def shapes_net(num_classes=10, input_size=32):
     Returns a Sequential; 123,786 parameters for 10 classes.
     """
     maps = [
-        # name     layer                                      std, bias             output
+        # name, layer, std of its weights, bias; behind it the output
         ("conv1", Conv2d(3, 32, 5, stride=2, padding=2), 0.1, 0),  # 32 x 16 x 16
         ("relu1", ReLU()),
         ("norm1", paper_lrn()),
