@@ -113,7 +113,7 @@ def usable_cupy():
     if not count:
         raise ImportError(f"CuPy is installed, but finds no usable GPU: the driver shows none; {_WITHOUT}")
     try:
-        import cupy.cuda.cublas
+        from cupy.cuda import cublas  # noqa: F401  an attribute that CuPy loads when it is asked for, not a module
 
         cupy.cuda.nvrtc.getVersion()
     except (ImportError, OSError, RuntimeError) as error:
