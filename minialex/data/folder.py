@@ -19,11 +19,11 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import threads
+from ..support.prefetch import prefetched
 from . import listing, packed
 from .cache import cached
 from .decode import Damaged, decode
 from .moments import Sums
-from .prefetch import prefetched
 from .splitting import split
 
 SIZE = 256

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..random import philox
-from .prefetch import prefetched
+from ..support.prefetch import prefetched
 
 # The last word of the Philox counter: two streams, separate from each other and from dropout's (call number < 2^32).
 _ORDER, _AUGMENTATION = 1, 2

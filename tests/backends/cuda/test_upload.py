@@ -1,15 +1,20 @@
-"""Copies beside computation, on a GPU that is made up: what is queued runs as late as the events allow, which is when
-a missing wait shows."""
+"""Copies beside computation, on a GPU that is made up: what is queued runs as late as the events allow, and memory that
+Python lets go of is handed out again at once, which is when a missing wait shows."""
 
 from __future__ import annotations
 
+import gc
 import itertools
+import threading
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from minialex.backends.cuda import upload
+
+LOCK = threading.RLock()  # of the GPU: batches are staged in a thread of their own
 
 
 class Event:
@@ -27,46 +32,81 @@ class Stream:
         self.queue, self.done, self.non_blocking = [], 0, non_blocking
 
     def run(self, position):
-        while self.done < position:
-            work = self.queue[self.done]
-            self.done += 1
-            work()
+        with LOCK:
+            while self.done < position:
+                work = self.queue[self.done]
+                self.done += 1
+                work()
 
     def record(self):
-        return Event(self)
+        with LOCK:
+            return Event(self)
 
     def wait_event(self, event):
-        self.queue.append(event.synchronize)
+        self.queue.append(lambda: event.stream.run(event.position))
 
     def synchronize(self):
         self.run(len(self.queue))
 
 
-class Device:
+class Array:
     """An array on the GPU: written by `set` when its stream comes to that."""
 
     def __init__(self, cells):
         self.cells = cells
 
-    def __getitem__(self, part):
-        return Device(self.cells[part])
-
     def set(self, source, stream):
-        assert source.shape == self.cells.shape
-        stream.queue.append(lambda: self.cells.__setitem__(..., source))
+        assert source.shape == self.cells.shape and source.dtype == self.cells.dtype
+        cells = self.cells
+        stream.queue.append(lambda: cells.__setitem__(..., source))
+
+
+class GPU:
+    """What upload uses of CuPy: one stream that computes, and a pool of memory that knows only of that stream."""
+
+    def __init__(self):
+        self.computing, self.pool, self.pinned, self.threads = Stream(), [], [], set()
+        self.cuda = SimpleNamespace(Stream=Stream, get_current_stream=lambda: self.computing, Device=Device)
+
+    def empty(self, shape, dtype):
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        memory = next((m for m in self.pool if len(m) == size), None)
+        if memory is None:
+            memory = np.full(size, 255, np.uint8)
+        else:
+            self.pool = [m for m in self.pool if m is not memory]
+        array = Array(memory.view(dtype).reshape(shape))
+        weakref.finalize(array, lambda: self.pool.append(memory))
+        return array
+
+    def empty_pinned(self, shape, dtype):
+        self.threads.add(threading.current_thread().name.partition("_")[0])
+        self.pinned.append(np.zeros(shape, dtype))
+        return self.pinned[-1]
+
+    def upload(self, batches):
+        return upload.upload(self, self.empty_pinned, batches)
+
+    def read(self, array):
+        """Queue a kernel that reads an array; returns a list that will hold what it read."""
+        cells, seen = array.cells, []
+        self.computing.queue.append(lambda: seen.append(cells.copy()))
+        return seen
+
+
+class Device:
+    """The current one: there are no others."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
 
 
 @pytest.fixture
 def gpu():
-    computing = Stream()
-    made = []
-
-    def empty(shape, dtype):
-        made.append(Device(np.full(shape, np.nan, dtype)))
-        return made[-1]
-
-    cuda = SimpleNamespace(Stream=Stream, get_current_stream=lambda: computing)
-    return SimpleNamespace(cuda=cuda, empty=empty, computing=computing, made=made)
+    return GPU()
 
 
 def batches(*sizes):
@@ -76,60 +116,150 @@ def batches(*sizes):
 def train(gpu, given, at_once):
     """What a step on each batch reads: queued like a kernel, and run at once, or only when all is queued."""
     seen = []
-    for images, labels in upload.upload(gpu, np.empty, given):
-        gpu.computing.queue.append(lambda images=images, labels=labels: seen.append((images.cells.copy(), labels)))
+    for images, labels in gpu.upload(given):
+        seen.append((gpu.read(images), labels))
+        del images  # a real step lets go of it, too, before the next batch is requested
         if at_once:
             gpu.computing.synchronize()
     gpu.computing.synchronize()
     return seen
 
 
+SIZES = [(), (3,), (3, 3), (3,) * 8, (4, 4, 4, 4, 1), (1, 4, 2, 8), (8, 8, 1, 8, 9, 1, 1, 9), (2, 0, 2)]
+
+
 @pytest.mark.parametrize("at_once", [False, True])
-@pytest.mark.parametrize("sizes", [(), (3,), (3, 3), (3, 3, 3, 3, 3, 3, 3, 3), (4, 4, 4, 4, 1), (1, 4, 2, 8)])
+@pytest.mark.parametrize("sizes", SIZES)
 def test_every_step_reads_its_own_batch(gpu, sizes, at_once):
     given = batches(*sizes)
     seen = train(gpu, given, at_once)
     assert len(seen) == len(given)
-    for (images, labels), (expected, its_labels) in zip(seen, given, strict=True):
+    for ([images], labels), (expected, its_labels) in zip(seen, given, strict=True):
         np.testing.assert_array_equal(images, expected)
         assert labels == its_labels
 
 
-@pytest.mark.parametrize("missing", ["the step's", "the copy's", "the host's"])
+@pytest.mark.parametrize("missing", ["the step's", "the copy's", "the thread's"])
 def test_each_wait_is_needed(gpu, monkeypatch, missing):
     """The test above would not pass without any one of them."""
-    if missing == "the host's":
+    original, step_waits = Stream.wait_event, missing == "the copy's"
+
+    def wait_event(self, event):
+        if (self is gpu.computing) == step_waits:
+            original(self, event)
+
+    if missing == "the thread's":
         monkeypatch.setattr(Event, "synchronize", lambda self: None)
-        monkeypatch.setattr(
-            Stream, "wait_event", lambda self, event: self.queue.append(lambda: event.stream.run(event.position))
-        )
     else:
-        original, step_waits = Stream.wait_event, missing == "the copy's"
-
-        def wait_event(self, event):
-            if (self is gpu.computing) == step_waits:
-                original(self, event)
-
         monkeypatch.setattr(Stream, "wait_event", wait_event)
     given = batches(*[3] * 9)
     seen = train(gpu, given, at_once=missing == "the step's")
-    wrong = sum(not np.array_equal(images, expected) for (images, _), (expected, _) in zip(seen, given, strict=True))
+    wrong = sum(not np.array_equal(images, expected) for ([images], _), (expected, _) in zip(seen, given, strict=True))
     assert wrong > 0
 
 
-def test_arrays_are_used_again(gpu):
+def test_memory_that_earlier_work_still_reads(gpu):
+    """Queued before the first batch, on an array that Python has let go of since."""
+    before = gpu.empty((3, 2), np.float32)
+    before.cells[...] = 7
+    seen = gpu.read(before)
+    del before
+    stream = gpu.upload(batches(3, 3, 3))
+    next(stream)
+    for later in stream:
+        del later
+    gpu.computing.synchronize()
+    np.testing.assert_array_equal(seen[0], 7)
+
+
+def test_a_batch_that_is_kept_stays_as_it_was(gpu):
+    given = batches(3, 3, 3, 3, 3, 3)
+    kept = [images for images, _ in gpu.upload(given)]
+    gpu.computing.synchronize()
+    for images, (expected, _) in zip(kept, given, strict=True):
+        np.testing.assert_array_equal(images.cells, expected)
+
+
+class Stop(BaseException):
+    """Such as a KeyboardInterrupt."""
+
+
+def leave_by_break(gpu, given):
+    for images, _ in gpu.upload(given):
+        assert images
+        break
+
+
+def leave_by_an_error(gpu, given):
+    with pytest.raises(Stop):
+        for images, _ in gpu.upload(given):
+            raise Stop(images)
+
+
+def leave_by_closing(gpu, given):
+    stream = gpu.upload(given)
+    next(stream)
+    next(stream)
+    stream.close()
+
+
+def leave_by_an_error_in_the_source(gpu, given):
+    def source():
+        yield from given[:3]
+        raise Stop
+
+    with pytest.raises(Stop):
+        for images, _ in gpu.upload(source()):
+            del images
+
+
+WAYS = [leave_by_break, leave_by_an_error, leave_by_closing, leave_by_an_error_in_the_source]
+
+
+@pytest.mark.parametrize("leave", WAYS)
+@pytest.mark.parametrize("waits", [True, False])
+def test_leaving_early_leaves_no_copy_behind(gpu, monkeypatch, leave, waits):
+    """What takes over the memory afterwards is not written to; without the last wait, it would be."""
+    synchronize, pending = Stream.synchronize, []
+
+    def noticed(self):
+        pending.append(self)
+        if waits:
+            synchronize(self)
+
+    monkeypatch.setattr(Stream, "synchronize", noticed)
+    leave(gpu, batches(*[3] * 6))
+    gc.collect()
+    arrays = [gpu.empty((3, 2), np.float32) for _ in range(6)]
+    for number, array in enumerate(arrays):
+        array.cells[...] = 100 + number
+    for stream in (gpu.computing, *pending):
+        synchronize(stream)
+    right = all((array.cells == 100 + number).all() for number, array in enumerate(arrays))
+    assert right == waits and pending
+
+
+def test_pinned_memory_is_used_again_and_grows(gpu):
     train(gpu, batches(*[5] * 20, 2), at_once=True)
-    assert len(gpu.made) == upload.SLOTS
+    assert 1 <= len(gpu.pinned) <= 3 and {memory.nbytes for memory in gpu.pinned} == {5 * 2 * 4}
+    train(gpu, batches(*[5] * 20, 6), at_once=True)
+    assert max(memory.nbytes for memory in gpu.pinned) == 6 * 2 * 4
+
+
+def test_another_thread_fills_pinned_memory(gpu):
+    train(gpu, batches(2, 2, 2, 2), at_once=False)
+    assert gpu.threads == {"minialex-upload"}
+    assert not any(t.name.startswith("minialex-upload") for t in threading.enumerate())
 
 
 def test_a_batch_is_sent_before_its_predecessor_is_done(gpu):
-    """While a step on batch n is being queued, batch n + 1 is already on its way."""
+    """While a step on batch n is being queued, batch n + 1 is already on its way, and n + 2 being staged."""
     asked = []
 
     def source():
-        for number, batch in enumerate(batches(*[2] * 5)):
+        for number, batch in enumerate(batches(*[2] * 6)):
             asked.append(number)
             yield batch
 
-    stream = upload.upload(gpu, np.empty, source())
-    assert [asked[-1] for _ in itertools.islice(stream, 4)] == [1, 2, 3, 4]
+    stream = gpu.upload(source())
+    assert [asked[-1] for _ in itertools.islice(stream, 4)] == [2, 3, 4, 5]
