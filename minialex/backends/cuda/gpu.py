@@ -23,21 +23,27 @@ class CupyLauncher(cuda_launch.Launcher):
     """Runs kernels on CuPy arrays, in the current stream. Nothing here waits for the GPU."""
 
     def __init__(self, cupy):
-        self.xp, self._functions, self.tf32 = cupy, {}, False
+        from cupy.cuda import cublas, device
+
+        self.xp, self.cublas, self.tf32 = cupy, cublas, False
+        self._cublas_handle, self._current_device = device.get_cublas_handle, cupy.cuda.runtime.getDevice
+        self._kernels: dict = {}
+        self._one_zero = {np.dtype(kind): np.array([1, 0], kind) for kind in cuda_launch.REALS}
 
     def launch(self, kernel, real, grid, block, values):
-        key = kernel.name, real.char, self.device()
-        if key not in self._functions:
-            self._functions[key] = module(self.xp, kernel.file, real).get_function(kernel.name)
-        self._functions[key](grid, block, tuple(values))
+        key = kernel, real
+        if key not in self._kernels:  # RawKernels: each holds what was compiled for every device
+            self._kernels[key] = module(self.xp, kernel.file, real).get_function(kernel.name)
+        self._kernels[key](grid, block, tuple(values))
+
+    def empty(self, shape, dtype):
+        return self.xp.ndarray(shape, dtype)
 
     def device(self, array=None):
-        return self.xp.cuda.runtime.getDevice() if array is None else array.device.id
+        return self._current_device() if array is None else array.data.device_id
 
     def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
         """out = a @ b, or out += a @ b, stack by stack, by cuBLAS; transposes are not copied."""
-        from cupy.cuda import cublas, device
-
         if not out.size:
             return
         if not a.size:
@@ -45,16 +51,16 @@ class CupyLauncher(cuda_launch.Launcher):
                 out.fill(0)
             return
         (count, m, n), k = out.shape, a.shape[1] if transpose_a else a.shape[2]
-        single = out.dtype == np.float32
-        number = np.array([1, int(add)], out.dtype)
-        one, plus = number.ctypes.data, number.ctypes.data + out.itemsize
+        cublas, single = self.cublas, out.dtype == np.float32
+        one = self._one_zero[out.dtype].ctypes.data
+        plus = one if add else one + out.itemsize
         kind = 0 if single else 1  # CUDA_R_32F, CUDA_R_64F
         compute = cublas.CUBLAS_COMPUTE_64F
         if single:
             compute = cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if self.tf32 else cublas.CUBLAS_COMPUTE_32F
         # cuBLAS counts down columns: to it each of our matrices is its transpose, and out^T = b^T @ a^T
         cublas.gemmStridedBatchedEx(
-            device.get_cublas_handle(), int(transpose_b), int(transpose_a), n, m, k,
+            self._cublas_handle(), int(transpose_b), int(transpose_a), n, m, k,
             one, b.data.ptr, kind, b.shape[2], b.shape[1] * b.shape[2],
             a.data.ptr, kind, a.shape[2], a.shape[1] * a.shape[2],
             plus, out.data.ptr, kind, n, m * n, count, compute, -1,

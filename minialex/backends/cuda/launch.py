@@ -1,17 +1,20 @@
 """Kernels of the folder `kernels`, found by name, whose arguments are checked before every launch.
 
 A CUDA launch checks nothing: a missing argument, an array of doubles for one of floats, a Python float (which arrives
-    as a double) or a transposed view (whose strides are ignored) all give numbers, and wrong ones. Here every launch is
-    compared with the kernel's own parameter list, as its source declares it:
+as a double) or a transposed view (whose strides are ignored) all give numbers, and wrong ones. Here every launch is
+compared with the kernel's own parameter list, as its source declares it:
 
     extern "C" __global__ void relu(global<const REAL> x, global<REAL> y, long long n)
+
+A step launches a hundred kernels, and the GPU waits if that takes the host longer than it takes the GPU. So what is
+known before the arguments are (types, ranges, the text of messages) is prepared once for each kernel, by `_prepared`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -77,7 +80,7 @@ class Parameter:
         return np.dtype(real if self.type == "REAL" else _SCALARS[self.type])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # found by what it is, not by comparing all its parameters
 class Kernel:
     """A kernel as its source declares it.
 
@@ -238,24 +241,8 @@ class Launcher:
         if len(arguments) != len(kernel.parameters):
             wanted = ", ".join(p.name for p in kernel.parameters)
             raise TypeError(f"{kernel.name} takes {len(kernel.parameters)} arguments ({wanted}), got {len(arguments)}")
-        pairs = list(zip(kernel.parameters, arguments, strict=True))
-        reals = [a.dtype for p, a in pairs if p.type == "REAL" and p.array and hasattr(a, "dtype")]
-        real = reals[0] if reals else np.dtype(np.float32)
-        if real not in REALS:
-            raise TypeError(f"{kernel.name} computes in float32 or float64, got an array of {real}")
-        return real, [self._array(kernel, p, a, real) if p.array else _scalar(kernel, p, a, real) for p, a in pairs]
-
-    def _array(self, kernel, parameter, array, real):
-        where, dtype = f"{kernel.name}: {parameter.name}", parameter.dtype(real)
-        if not isinstance(array, self.xp.ndarray):
-            raise TypeError(f"{where} must be an array of {self.xp.__name__}, got {type(array).__name__}")
-        if array.dtype != dtype:
-            raise TypeError(f"{where} must be of {dtype}, got {array.dtype}")
-        if not array.flags.c_contiguous:
-            raise ValueError(f"{where} must be contiguous, got strides {array.strides} for shape {array.shape}")
-        if self.device(array) != self.device():
-            raise ValueError(f"{where} is on device {self.device(array)}, the launch would be on {self.device()}")
-        return array
+        real, here = _real(kernel, arguments), self.device()
+        return real, [take(a, self, here) for take, a in zip(_prepared(kernel, real), arguments, strict=True)]
 
     def device(self, array=None):
         """The number of a device; here there is only one.
@@ -272,36 +259,95 @@ def find(name):
 
     Raises ValueError for one that the folder does not have.
     """
-    if name not in kernels():
+    kernel = kernels().get(name)
+    if kernel is None:
         raise ValueError(f"there is no kernel {name!r}; there are {', '.join(sorted(kernels()))}")
-    return kernels()[name]
+    return kernel
 
 
-def _scalar(kernel, parameter, value, real):
-    where, dtype = f"{kernel.name}: {parameter.name}", parameter.dtype(real)
-    if parameter.type == "Window":
-        return _window(where, value)
-    if dtype.kind == "f":
-        wrong = not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool)
-    else:
-        wrong = not isinstance(value, (int, np.integer, np.bool_))
-    if wrong:
-        raise TypeError(f"{where} must be a number of {dtype}, got {value!r}")
-    if dtype.kind in "iu" and not np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max:
-        raise ValueError(f"{where} does not fit into {dtype}: {value}")
-    return dtype.type(value)
+def _real(kernel, arguments):
+    """The type that REAL stands for: that of the first array of such elements; float32 if there is none."""
+    for parameter, argument in zip(kernel.parameters, arguments, strict=True):
+        if parameter.type == "REAL" and parameter.array and hasattr(argument, "dtype"):
+            if argument.dtype not in REALS:
+                raise TypeError(f"{kernel.name} computes in float32 or float64, got an array of {argument.dtype}")
+            return argument.dtype
+    return np.dtype(np.float32)
 
 
-def _window(where, window):
-    if not isinstance(window, Window):
-        raise TypeError(f"{where} must be a Window, got {type(window).__name__}")
+@lru_cache(maxsize=1024)
+def _prepared(kernel, real):
+    """A function for each parameter of a kernel: (argument, launcher, device of the launch) -> what is launched."""
+    prepared: list = []
+    for parameter in kernel.parameters:
+        kind = _Array if parameter.array else _Window if parameter.type == "Window" else _Number
+        prepared.append(kind(f"{kernel.name}: {parameter.name}", parameter.dtype(real)))
+    return tuple(prepared)
+
+
+class _Parameter:
+    """What a launch compares an argument with.
+
+    where: the kernel and the parameter, for messages.
+    dtype: of the number, or of the array's elements.
+    """
+
+    def __init__(self, where, dtype):
+        self.where, self.dtype = where, dtype
+
+
+class _Array(_Parameter):
+    """Takes a contiguous array of the launcher's module, on the device of the launch."""
+
+    def __call__(self, array, launcher, here):
+        if not isinstance(array, launcher.xp.ndarray):
+            raise TypeError(f"{self.where} must be an array of {launcher.xp.__name__}, got {type(array).__name__}")
+        if array.dtype != self.dtype:
+            raise TypeError(f"{self.where} must be of {self.dtype}, got {array.dtype}")
+        if not array.flags.c_contiguous:
+            raise ValueError(f"{self.where} must be contiguous, got strides {array.strides} for shape {array.shape}")
+        if (there := launcher.device(array)) != here:
+            raise ValueError(f"{self.where} is on device {there}, the launch would be on {here}")
+        return array
+
+
+class _Number(_Parameter):
+    """Takes a number that fits, and converts it."""
+
+    def __init__(self, where, dtype):
+        super().__init__(where, dtype)
+        self.type, self.whole = dtype.type, dtype.kind in "iu"
+        self.kinds = (int, np.integer, np.bool_) if self.whole else (int, float, np.integer, np.floating)
+        if self.whole:
+            self.lowest, self.highest = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+
+    def __call__(self, value, launcher, here):
+        if not isinstance(value, self.kinds) or (isinstance(value, bool) and not self.whole):
+            raise TypeError(f"{self.where} must be a number of {self.dtype}, got {value!r}")
+        if self.whole and not self.lowest <= value <= self.highest:
+            raise ValueError(f"{self.where} does not fit into {self.dtype}: {value}")
+        return self.type(value)
+
+
+class _Window(_Parameter):
+    """Takes a Window, and converts it to the kernels' struct."""
+
+    def __call__(self, window, launcher, here):
+        if not isinstance(window, Window):
+            raise TypeError(f"{self.where} must be a Window, got {type(window).__name__}")
+        return _struct(window)
+
+
+@lru_cache(maxsize=1024)
+def _struct(window):
+    """The kernels' struct of a Window, as bytes: of an array with fields, CuPy would walk through them in each launch."""
     before = tuple(side[0] for side in window.padding)
     fields = window.size, window.kernel, window.stride, before, window.dilation, window.output
-    return np.array([fields], WINDOW)
+    return np.array([fields], WINDOW).view(f"V{WINDOW.itemsize}")[0]
 
 
 def three(value, name):
     values = (value,) if isinstance(value, (int, np.integer)) else tuple(value)
     if not 1 <= len(values) <= 3 or min(values) < 0:
         raise ValueError(f"{name} is one to three whole numbers, got {value!r}")
-    return tuple(int(v) for v in values) + (1,) * (3 - len(values))
+    return (*map(int, values), 1, 1)[:3]
