@@ -9,6 +9,7 @@ class Backend:
     """A backend that leaves its threads to NumPy's BLAS and has nothing to prepare."""
 
     thread_owner = "BLAS"  # whose threads compute
+    takes_bytes = False  # whether loaders should leave the transforms of images to `upload`
     sync_every = 1  # batches between two looks at the loss: a look waits until all that was asked for is computed
 
     def on_selected(self):
@@ -30,7 +31,7 @@ class Backend:
     def upload(self, batches):
         """Batches whose images are where this backend computes.
 
-        batches: an iterable of (images, labels), NumPy arrays.
+        batches: an iterable of (images, labels), NumPy arrays; where this backend takes bytes, images may be RawImages.
 
         Returns an iterable of (images, labels).
         """

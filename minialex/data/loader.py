@@ -10,6 +10,7 @@ import numpy as np
 
 from ..random import philox
 from ..support.prefetch import prefetched
+from .device_plan import device_plan
 
 # The last word of the Philox counter: two streams, separate from each other and from dropout's (call number < 2^32).
 _ORDER, _AUGMENTATION = 1, 2
@@ -25,11 +26,15 @@ class Loader:
     seed: of the order and the transforms, an integer from 0 to 2^64 - 1.
     drop_last: whether to leave out a last batch that is not full.
     workers: threads, each of which prepares one batch ahead; the batches do not depend on it.
+    as_bytes: whether the images of a batch are RawImages, which the `upload` of a backend that `takes_bytes` turns into
+        the same input, where the transforms are such as device_plan.py knows.
 
     Raises ValueError for a batch_size or workers below 1, a seed out of range, or an empty data set.
     """
 
-    def __init__(self, dataset, batch_size, transforms=(), *, shuffle=False, seed=0, drop_last=False, workers=1):
+    def __init__(
+        self, dataset, batch_size, transforms=(), *, shuffle=False, seed=0, drop_last=False, workers=1, as_bytes=False
+    ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if not len(dataset):
@@ -40,6 +45,7 @@ class Loader:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         self.shuffle, self.seed, self.drop_last, self.workers = shuffle, seed, drop_last, workers
+        self.as_bytes = as_bytes
 
     def __len__(self):
         """The number of batches in an epoch."""
@@ -47,7 +53,7 @@ class Loader:
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
     def epoch(self, epoch=0, start_batch=0):
-        """Iterate over the batches of an epoch: float32 images (n, C, H, W) and int64 labels (n,).
+        """Iterate over the batches of an epoch: float32 images (n, C, H, W), or RawImages, and int64 labels (n,).
 
         epoch: its number, from 0.
         start_batch: the number of the first batch, from 0 to len(self).
@@ -59,9 +65,11 @@ class Loader:
             raise ValueError(f"an epoch has {len(self)} batches, so it cannot start at batch {start_batch}")
         order = self.order(epoch)
         transforms = self.transforms(epoch) if callable(self.transforms) else self.transforms
+        plan = device_plan(transforms) if self.as_bytes else None
 
         def batch(number):
-            return self._batch(order[number * self.batch_size : (number + 1) * self.batch_size], epoch, transforms)
+            indices = order[number * self.batch_size : (number + 1) * self.batch_size]
+            return self._batch(indices, epoch, transforms, plan)
 
         return prefetched(batch, range(start_batch, len(self)), self.workers)
 
@@ -73,10 +81,15 @@ class Loader:
         low, high, _, _ = self._words(indices, epoch, 0, _ORDER).astype(np.uint64)
         return np.argsort(high << np.uint64(32) | low, kind="stable")
 
-    def _batch(self, indices, epoch, transforms):
+    def _batch(self, indices, epoch, transforms, plan):
+        def words(position):
+            return self._words(indices, epoch, position, _AUGMENTATION).T
+
         images, labels = self.dataset.fetch(indices)
+        if plan and images.dtype == np.uint8:
+            return plan(images, words), labels
         for position, transform in enumerate(transforms):
-            images = transform(images, self._words(indices, epoch, position, _AUGMENTATION).T)
+            images = transform(images, words(position))
         return np.ascontiguousarray(images, np.float32), labels
 
     def _words(self, indices, epoch, position, stream):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from .. import data
+from .. import backends, data
 from ..data import Normalize
 from ..data.pipeline import Pipeline
 from ..support.errors import UserError, as_user_error
@@ -115,11 +115,14 @@ class Pictures:
         """The training Loader."""
         size, seed = self.recipe.batch_size, self.configuration.seed
         workers = self.configuration.workers or 1
-        return data.Loader(self.splits.train, size, self.transforms, shuffle=True, seed=seed, workers=workers)
+        as_bytes = backends.get_backend().takes_bytes
+        options = {"shuffle": True, "seed": seed, "workers": workers, "as_bytes": as_bytes}
+        return data.Loader(self.splits.train, size, self.transforms, **options)
 
     def undistorted(self, dataset):
         """A Loader of `dataset` in its own order, without augmentation."""
-        return data.Loader(dataset, self.recipe.batch_size, self.pipeline.evaluation_transforms())
+        transforms, as_bytes = self.pipeline.evaluation_transforms(), backends.get_backend().takes_bytes
+        return data.Loader(dataset, self.recipe.batch_size, transforms, as_bytes=as_bytes)
 
     def describe(self):
         """The augmentation of the training images as text; empty where there is none."""

@@ -11,6 +11,8 @@ import math
 import numpy as np
 
 from ..numpy_backend import NumPyBackend
+from ..raw_images import RawImages
+from .images import Developer
 
 _SUMMING = 256  # threads of a block that adds up a channel or a row: THREADS in the sources
 _PARTS = 32  # blocks that share a channel's pictures
@@ -23,6 +25,10 @@ class CudaBackend(NumPyBackend):
 
     def __init__(self, xp, launcher):
         self.xp, self.launch, self.empty = xp, launcher, launcher.empty
+        self.develop = Developer(self)
+
+    def upload(self, batches):
+        return ((self.develop(x) if isinstance(x, RawImages) else x, labels) for x, labels in batches)
 
     # ------------------------------------------------------------------------------ activation
 

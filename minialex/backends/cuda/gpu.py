@@ -28,7 +28,7 @@ class CupyLauncher(cuda_launch.Launcher):
         self.xp, self.cublas, self.tf32 = cupy, cublas, False
         self._cublas_handle, self._current_device = device.get_cublas_handle, cupy.cuda.runtime.getDevice
         self._kernels: dict = {}
-        self._one_zero = {np.dtype(kind): np.array([1, 0], kind) for kind in cuda_launch.REALS}
+        self._one_zero = {dtype: np.array([1, 0]).astype(dtype) for dtype in cuda_launch.REALS}
 
     def launch(self, kernel, real, grid, block, values):
         key = kernel, real
@@ -81,7 +81,7 @@ class CupyBackend(CudaBackend):
     """The CUDA backend on a GPU. Raises ImportError that says what is missing: CuPy, driver, GPU, compiler, cuBLAS."""
 
     name, thread_owner = "cupy", "the host"
-    columns, sync_every = 1 << 30, 20
+    columns, sync_every, takes_bytes = 1 << 30, 20, True
 
     def __init__(self):
         cupy = usable_cupy()
@@ -100,7 +100,7 @@ class CupyBackend(CudaBackend):
     def upload(self, batches):
         import cupyx
 
-        return upload(self.xp, cupyx.empty_pinned, batches)
+        return upload(self.xp, cupyx.empty_pinned, batches, self.develop)
 
 
 def usable_cupy():

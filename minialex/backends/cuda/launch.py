@@ -35,7 +35,7 @@ _SCALARS = {
 }
 _KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?(\w+)\s*\(([^)]*)\)')
 _FUNCTION = re.compile(r"\b(?!(?:if|for|while|switch)\b)(\w+)\s*\([^()]*\)\s*\{")
-REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+REALS: dict[np.dtype, str] = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 
 @dataclass(frozen=True)
@@ -340,7 +340,7 @@ class _Window(_Parameter):
 
 @lru_cache(maxsize=1024)
 def _struct(window):
-    """The kernels' struct of a Window, as bytes: of an array with fields, CuPy would walk through them in each launch."""
+    """The struct that kernels take for a Window, as bytes: CuPy would walk through fields at each launch."""
     before = tuple(side[0] for side in window.padding)
     fields = window.size, window.kernel, window.stride, before, window.dilation, window.output
     return np.array([fields], WINDOW).view(f"V{WINDOW.itemsize}")[0]

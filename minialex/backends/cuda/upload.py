@@ -15,12 +15,16 @@ computes, in which all its uses are queued.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from contextlib import closing
 
 import numpy as np
 
 from ...support.prefetch import prefetched
+from ..raw_images import RawImages
+
+_ALIGNED = 256  # bytes: where an array may begin among others
 
 
 class _Pinned:
@@ -29,23 +33,30 @@ class _Pinned:
     def __init__(self):
         self.memory, self.copied = np.empty(0, np.uint8), None
 
-    def fill(self, images, empty_pinned):
-        """Write a batch, once the last one has left; returns it as an array in this memory."""
+    def fill(self, arrays, empty_pinned):
+        """Write arrays one behind the other, once the last ones have left; returns (those bytes, where each begins)."""
         if self.copied:
             self.copied.synchronize()
-        if self.memory.nbytes < images.nbytes:
-            self.memory = empty_pinned(images.nbytes, np.uint8)
-        array = self.memory[: images.nbytes].view(images.dtype).reshape(images.shape)
-        array[...] = images
-        return array
+        *starts, total = itertools.accumulate((-(-a.nbytes // _ALIGNED) * _ALIGNED for a in arrays), initial=0)
+        if self.memory.nbytes < total:
+            self.memory = empty_pinned(total, np.uint8)
+        for array, start in zip(arrays, starts, strict=True):
+            _part(self.memory, start, array)[...] = array
+        return self.memory[:total], starts
 
 
-def upload(cupy, empty_pinned, batches):
+def _part(memory, start, like):
+    """The array in memory, from byte `start`, that has the shape and dtype of `like`."""
+    return memory[start : start + like.nbytes].view(like.dtype).reshape(like.shape)
+
+
+def upload(cupy, empty_pinned, batches, develop=None):
     """Batches with their images on the GPU.
 
     cupy: the module.
     empty_pinned: cupyx.empty_pinned.
-    batches: an iterable of (images, labels), NumPy arrays.
+    batches: an iterable of (images, labels), NumPy arrays; images may be RawImages.
+    develop: a function of RawImages on the GPU that returns the images.
 
     Yields (images, labels). The images are to be used in the stream that is current when the batch is requested.
     """
@@ -56,16 +67,23 @@ def upload(cupy, empty_pinned, batches):
         """In a thread, so that the copy into pinned memory does not hold up the one that queues work."""
         images, labels = batch
         pinned = free.popleft() if free else _Pinned()
+        arrays = images.arrays() if isinstance(images, RawImages) else (images,)
         with device:  # the current device is a matter of each thread
-            return pinned, pinned.fill(images, empty_pinned), labels
+            return pinned, *pinned.fill(arrays, empty_pinned), images, labels
 
-    def send(pinned, host, labels):
-        images = cupy.empty(host.shape, host.dtype)
+    def send(pinned, host, starts, images, labels):
+        memory = cupy.empty(host.shape, host.dtype)
         copying.wait_event(cupy.cuda.get_current_stream().record())
-        images.set(host, stream=copying)
+        memory.set(host, stream=copying)
         pinned.copied = copying.record()
         free.append(pinned)
-        return images, labels, pinned.copied
+        return pinned.copied, memory, starts, images, labels
+
+    def arrived(copied, memory, starts, images, labels):
+        cupy.cuda.get_current_stream().wait_event(copied)
+        if not isinstance(images, RawImages):
+            return _part(memory, 0, images), labels
+        return develop(images.of(*map(_part, itertools.repeat(memory), starts, images.arrays()))), labels
 
     sent: deque = deque()
     with closing(prefetched(stage, batches, name="minialex-upload")) as staged:
@@ -73,13 +91,8 @@ def upload(cupy, empty_pinned, batches):
             for batch in staged:
                 sent.append(send(*batch))
                 if len(sent) > 1:
-                    yield _arrived(cupy, *sent.popleft())
+                    yield arrived(*sent.popleft())
             while sent:
-                yield _arrived(cupy, *sent.popleft())
+                yield arrived(*sent.popleft())
         finally:  # a break, an error or an interrupt may find a copy under way
             copying.synchronize()
-
-
-def _arrived(cupy, images, labels, copied):
-    cupy.cuda.get_current_stream().wait_event(copied)
-    return images, labels

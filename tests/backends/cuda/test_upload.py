@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from minialex.backends.cuda import upload
+from minialex.backends.raw_images import RawImages
 
 LOCK = threading.RLock()  # of the GPU: batches are staged in a thread of their own
 
@@ -50,10 +51,22 @@ class Stream:
 
 
 class Array:
-    """An array on the GPU: written by `set` when its stream comes to that."""
+    """An array on the GPU: written by `set` when its stream comes to that.
 
-    def __init__(self, cells):
-        self.cells = cells
+    base: whose memory it shares.
+    """
+
+    def __init__(self, cells, base=None):
+        self.cells, self.base = cells, base
+
+    def __getitem__(self, part):
+        return Array(self.cells[part], self)
+
+    def view(self, dtype):
+        return Array(self.cells.view(dtype), self)
+
+    def reshape(self, shape):
+        return Array(self.cells.reshape(shape), self)
 
     def set(self, source, stream):
         assert source.shape == self.cells.shape and source.dtype == self.cells.dtype
@@ -70,12 +83,13 @@ class GPU:
 
     def empty(self, shape, dtype):
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        memory = next((m for m in self.pool if len(m) == size), None)
+        rounded = -(-size // 512) * 512
+        memory = next((m for m in self.pool if len(m) == rounded), None)
         if memory is None:
-            memory = np.full(size, 255, np.uint8)
+            memory = np.full(rounded, 255, np.uint8)
         else:
             self.pool = [m for m in self.pool if m is not memory]
-        array = Array(memory.view(dtype).reshape(shape))
+        array = Array(memory[:size].view(dtype).reshape(shape))
         weakref.finalize(array, lambda: self.pool.append(memory))
         return array
 
@@ -85,7 +99,14 @@ class GPU:
         return self.pinned[-1]
 
     def upload(self, batches):
-        return upload.upload(self, self.empty_pinned, batches)
+        return upload.upload(self, self.empty_pinned, batches, self.develop)
+
+    def develop(self, raw):
+        """Queue a kernel that adds up all bytes of RawImages."""
+        arrays, y = [array.cells for array in raw.arrays()], self.empty((1,), np.float64)
+        cells = y.cells
+        self.computing.queue.append(lambda: cells.__setitem__(0, sum(a.sum(dtype=np.float64) for a in arrays)))
+        return y
 
     def read(self, array):
         """Queue a kernel that reads an array; returns a list that will hold what it read."""
@@ -180,6 +201,24 @@ def test_a_batch_that_is_kept_stays_as_it_was(gpu):
         np.testing.assert_array_equal(images.cells, expected)
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_images_as_bytes(gpu, at_once):
+    """Three arrays in one copy, each where its dtype may begin; of batches that grow and shrink."""
+    draw, given, sums = np.random.default_rng(4), [], []
+    for count in (3, 7, 1, 7, 5, 2, 8, 8, 1):
+        pixels, views = draw.integers(0, 256, (count, 3, 5, 5), np.uint8), draw.integers(-9, 9, (count, 4), np.int32)
+        given.append((RawImages(pixels, views, draw.random((count, 3), np.float32), (3, 3), None), count))
+    for images, count in gpu.upload(given):
+        sums.append((gpu.read(images), count))
+        del images
+        if at_once:
+            gpu.computing.synchronize()
+    gpu.computing.synchronize()
+    assert len(sums) == len(given)
+    for ([ours], count), (raw, expected) in zip(sums, given, strict=True):
+        assert count == expected and ours[0] == sum(array.sum(dtype=np.float64) for array in raw.arrays())
+
+
 class Stop(BaseException):
     """Such as a KeyboardInterrupt."""
 
@@ -240,10 +279,10 @@ def test_leaving_early_leaves_no_copy_behind(gpu, monkeypatch, leave, waits):
 
 
 def test_pinned_memory_is_used_again_and_grows(gpu):
-    train(gpu, batches(*[5] * 20, 2), at_once=True)
-    assert 1 <= len(gpu.pinned) <= 3 and {memory.nbytes for memory in gpu.pinned} == {5 * 2 * 4}
-    train(gpu, batches(*[5] * 20, 6), at_once=True)
-    assert max(memory.nbytes for memory in gpu.pinned) == 6 * 2 * 4
+    train(gpu, batches(*[80] * 20, 2), at_once=True)
+    assert 1 <= len(gpu.pinned) <= 3 and {memory.nbytes for memory in gpu.pinned} == {768}  # of 640: 3 times 256
+    train(gpu, batches(*[80] * 20, 97), at_once=True)
+    assert max(memory.nbytes for memory in gpu.pinned) == 1024
 
 
 def test_another_thread_fills_pinned_memory(gpu):
