@@ -109,17 +109,32 @@ def validate(model, batches, what="the loss"):
     Returns an Evaluation.
     Raises Diverged where the loss of a batch is NaN or infinite.
     """
-    metrics, outputs = Metrics(), []
+    metrics, outputs, unread = Metrics(), [], []
+    backend = backends.get_backend()
+
+    def read(images=None):
+        """Wait for the unread batches: their losses and logits. images: of the last of them, to find a fault in."""
+        for number, (loss, logits, labels) in enumerate(unread, 1):
+            value, logits = loss.item(), logits.numpy()
+            if not math.isfinite(value):
+                if images is not None and number == len(unread):
+                    fault = diagnose.first_fault(model, images)
+                else:
+                    lost = diagnose.nonfinite_tensors(model)
+                    fault = f"{lost} became NaN or inf in an earlier step" if lost else "all weights are finite"
+                raise Diverged(f"{what} became {value} in batch {len(outputs) + 1}: {fault}")
+            metrics.add(value, logits, labels)
+            outputs.append((logits, labels))
+        unread.clear()
+
     with evaluating(model):
-        for images, labels in backends.get_backend().upload(batches):
+        for images, labels in backend.upload(batches):
             with diagnose.quiet():
                 logits = model(Tensor(images))
-                loss = functional.cross_entropy(logits, labels).item()
-            if not math.isfinite(loss):
-                fault = diagnose.first_fault(model, images)
-                raise Diverged(f"{what} became {loss} in batch {len(outputs) + 1}: {fault}")
-            metrics.add(loss, logits.numpy(), labels)
-            outputs.append((logits.numpy(), labels))
+                unread.append((functional.cross_entropy(logits, labels), logits, labels))
+            if len(unread) >= backend.sync_every:
+                read(images)
+        read()
     logits, labels = (np.concatenate(arrays) for arrays in zip(*outputs))
     return Evaluation(**asdict(metrics), logits=logits, labels=labels)
 

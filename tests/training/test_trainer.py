@@ -240,3 +240,30 @@ class TestLookingRarely:
         expected = r"became nan in epoch 1, batch 2: seen after batch 4, when 1.weight and 1 other had become"
         with pytest.raises(trainer.Diverged, match=expected):
             t.state_dict()
+
+    @pytest.mark.parametrize("every", [1, 2, 5, 100])
+    def test_the_same_evaluation(self, rng, monkeypatch, every):
+        """In batches of 3, 3, 3, 3 and 1; each batch's logits and loss are fetched once."""
+        batches = [(rng.standard_normal((n, 4)).astype(np.float32), rng.integers(0, 3, n)) for n in (3, 3, 3, 3, 1)]
+        model, fetched, numpy = nn.Linear(4, 3), [], Tensor.numpy
+        expected = evaluation.validate(model, batches)
+        monkeypatch.setattr(backends.get_backend(), "sync_every", every)
+        monkeypatch.setattr(Tensor, "numpy", lambda self: fetched.append(self.shape) or numpy(self))
+        result = evaluation.validate(model, batches)
+        assert [shape for shape in fetched if shape] == [(3, 3)] * 4 + [(1, 3)]
+        assert (result.loss, result.top1_error, result.pictures) == (expected.loss, expected.top1_error, 13)
+        np.testing.assert_array_equal(result.logits, expected.logits)
+        np.testing.assert_array_equal(result.labels, np.concatenate([labels for _, labels in batches]))
+
+    @pytest.mark.parametrize(
+        ("every", "found"),
+        [(1, "linear .* is the first module .* all weights still"), (3, "all weights are"), (4, "all weights are")],
+    )
+    def test_an_evaluation_that_overflows(self, monkeypatch, every, found):
+        """In its second batch; which module it was is told where the batch is still there."""
+        monkeypatch.setattr(backends.get_backend(), "sync_every", every)
+        model = nn.Sequential({"linear": nn.Linear(2, 2)})
+        model.linear.weight.data = np.full((2, 2), 3e38, np.float32)
+        batches = [(np.full((1, 2), x, np.float32), np.array([0])) for x in (0, 2, 0)]
+        with pytest.raises(trainer.Diverged, match=f"^the loss became nan in batch 2: {found}"):
+            evaluation.validate(model, batches)
