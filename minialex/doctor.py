@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from . import __version__, backends, cli
+from .backends.base import BackendUnavailable
 from .functional import conv2d
 from .tensor import Tensor
 
@@ -229,11 +230,8 @@ def trouble(name):
     """What is wrong with the backend `name` and how to fix it, a sentence; None if a convolution on it is correct."""
     try:
         backend = _backend(name)
-    except ModuleNotFoundError as error:
-        return f"{_sentence(error)}: pip install {error.name}"
-    except (ImportError, OSError) as error:
-        # the messages of the GPU's and the emulator's backends already say what to do
-        return _sentence(error) if name in ("cupy", "emulator") else f"{_sentence(error)}; {_REMEDIES[name]}"
+    except BackendUnavailable as error:
+        return str(error)
     except Exception as error:
         return f"it does not start ({_sentence(error)}); {_REMEDIES[name]}"
     try:
@@ -282,7 +280,7 @@ def _print_kernels():
         try:
             with cli.as_user_error(), ThreadPoolExecutor(2) as pool:
                 usages = [*pool.map(compile_by, [cuda_compile.all_files()] * 2, ("float", "double"))]
-        except (ImportError, OSError) as error:
+        except OSError as error:
             reasons.append(str(error))
             continue
         print(f"registers per thread, float/double, compiled by {compiler}\n")

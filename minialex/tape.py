@@ -8,6 +8,7 @@ inputs, and edges to where those inputs came from: another Node, or a leaf tenso
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 
 import numpy as np
@@ -185,10 +186,9 @@ class Version:
 class Arrival:
     """The gradient gathered for one node so far.
 
-    gradient: the first to arrive, which is only borrowed; a second makes a sum that the engine owns, later ones are
-        added to it
-        in place.
-    aliased: whether somebody else may hold that array too: gy itself, or a view.
+    gradient: the first to arrive, which is only borrowed; a second makes a sum that the engine owns, and later ones are
+        added to it in place.
+    aliased: whether somebody else may hold that memory too.
     """
 
     __slots__ = ("aliased", "gradient", "owned")
@@ -214,6 +214,25 @@ class Arrival:
             leaf.grad += self.gradient
 
 
+def _base_references(view):
+    return sys.getrefcount(view.base)
+
+
+_ALONE = _base_references(np.empty(2).reshape(1, 2))  # references to an array that one view holds, and nobody else
+
+
+def _is_shared_view(array):
+    """Whether an array is a view of memory that somebody else may hold, or of only a part of it.
+
+    A weight's gradient is often a reshaped product: the view is all that is left of it, and need not be copied.
+    """
+    if array.base is None or _base_references(array) > _ALONE:
+        return array.base is not None
+    base = array.base
+    whole = isinstance(base, type(array)) and base.base is None and base.size == array.size
+    return not (whole and array.flags.c_contiguous)
+
+
 def backward(root, gradient):
     """Carry a gradient from `root` to every leaf that it depends on, and add it to their `.grad`.
 
@@ -237,5 +256,5 @@ def backward(root, gradient):
             if id(edge) in arrived:
                 arrived[id(edge)].add(g)
             else:
-                arrived[id(edge)] = Arrival(g, g is arrival.gradient or g.base is not None or id(g) in handed)
+                arrived[id(edge)] = Arrival(g, g is arrival.gradient or id(g) in handed or _is_shared_view(g))
             handed.add(id(g))

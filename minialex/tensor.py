@@ -278,7 +278,12 @@ class Tensor:
 
     def _compared(self, other, compare):
         """A tensor of truth values, without a gradient."""
-        return Tensor(compare(self._data, other.data if isinstance(other, Tensor) else other), backend=self.backend)
+        if isinstance(other, Tensor):
+            common_backend(self, other)
+            other = other.data
+        elif isinstance(other, (np.ndarray, list, tuple)):
+            other = self.backend.asarray(other)  # CuPy's arrays cannot be compared with NumPy's
+        return Tensor(compare(self._data, other), backend=self.backend)
 
     def __lt__(self, other):
         return self._compared(other, operator.lt)

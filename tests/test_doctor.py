@@ -54,10 +54,8 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(
-    ("error", "code", "auto"), [("OSError", 0, "numpy"), ("AttributeError", 1, "unusable: libllvm")]
-)
-def test_a_machine_where_everything_is_broken(tmp_path, error, code, auto):
+@pytest.mark.parametrize("error", ["OSError", "AttributeError"])
+def test_a_machine_where_everything_is_broken(tmp_path, error):
     for name, text in BROKEN.items():
         (tmp_path / name).write_text(text.format(error=error))
     for name in ("g++", "nvcc"):
@@ -70,7 +68,7 @@ def test_a_machine_where_everything_is_broken(tmp_path, error, code, auto):
     }
     command = [sys.executable, "-m", "minialex.doctor"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-    assert (done.returncode, done.stderr) == (code, "")
+    assert (done.returncode, done.stderr) == (0, "")
     told = lines(done.stdout)
     assert told["Numba"] == "unusable: libllvm: cannot open"
     assert told["matplotlib"] == "unusable: built for another Python"
@@ -82,7 +80,7 @@ def test_a_machine_where_everything_is_broken(tmp_path, error, code, auto):
     assert "libllvm: cannot open" in told["numba"] and "pip install --upgrade numba numpy" in told["numba"]
     assert told["cupy"] == "does not work: CuPy does not start: the cache folder cannot be made"
     assert "cannot compute (the kernels do not compile" in told["emulator"] and "variable CXX" in told["emulator"]
-    assert f"--backend auto chooses {auto}" in done.stdout
+    assert "--backend auto chooses numpy" in done.stdout
 
 
 def test_what_is_not_installed(monkeypatch, tmp_path):
@@ -93,12 +91,10 @@ def test_what_is_not_installed(monkeypatch, tmp_path):
         assert doctor._guarded(doctor.FACTS[name]).startswith("not installed (")
 
 
-def test_a_backend_without_its_module(monkeypatch):
-    def without(name):
-        raise ValueError(f"the {name} backend cannot be used here") from ModuleNotFoundError("No module", name="numba")
-
-    monkeypatch.setattr(backends, "get_backend", without)
-    assert doctor.trouble("numba") == "No module: pip install numba"
+def test_a_backend_without_its_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setattr(backends, "_made", {})
+    assert doctor.trouble("numba").endswith(": pip install numba")
 
 
 # ---------------------------------------------------------------------------------------------- the driver
@@ -219,7 +215,7 @@ def fake(text, real):
 
 
 def test_the_table_of_kernels(monkeypatch, capsys):
-    monkeypatch.setattr(cuda_compile, "by_nvrtc", missing(ImportError("no NVRTC")))
+    monkeypatch.setattr(cuda_compile, "by_nvrtc", missing(OSError("no NVRTC")))
     monkeypatch.setattr(cuda_compile, "by_nvcc", fake)
     assert cli.run(doctor.main, ["--kernels"]) == 0
     title, _, header, *rows = capsys.readouterr().out.splitlines()
@@ -234,7 +230,7 @@ def test_the_table_of_kernels(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("nvrtc", "said"),
     [
-        (ImportError("pip install it"), "error: pip install it; no nvcc"),
+        (OSError("pip install it"), "error: pip install it; no nvcc"),
         (CompileError("NVRTC: a.cu(1)"), "error: NVRTC: a"),
     ],
 )

@@ -88,6 +88,60 @@ def test_networks_of_full_size(gpu, name, gigabytes):
     assert all(np.isfinite(w).all() for w in weights.values())
 
 
+# ---------------------------------------------------------------------------------------------- NumPy beside CuPy
+
+
+def test_tensors_are_compared_with_arrays_of_numpy(gpu, rng):
+    x, other = rng.standard_normal((2, 3, 4)).astype(np.float32)[:2]
+    t = Tensor(x, backend=gpu)
+    for ours, expected in [
+        (t < other, x < other), (other < t, other < x), (t == x, x == x), (t != other, x != other),
+        (t >= other.tolist(), x >= other), (t > 0.5, x > 0.5), (t <= np.float32(0.5), x <= 0.5),
+    ]:  # fmt: skip
+        assert ours.backend is gpu
+        np.testing.assert_array_equal(ours.numpy(), expected)
+    assert t[np.asarray((t > 0.5).numpy())].shape == x[x > 0.5].shape
+
+
+@pytest.mark.parametrize(
+    "index",
+    [[0, 7], (slice(None), np.array([4])), np.array([-4]), 3, (0, ..., [9]), (None, [3]), np.array([True, False])],
+    ids=str,
+)
+def test_an_index_beyond_the_end_is_refused_as_numpy_refuses_it(gpu, index):
+    with pytest.raises(IndexError, match=r"shape \(3, 4\) cannot be indexed"):
+        Tensor(np.zeros((3, 4), np.float32), backend=gpu)[index]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [[0, 2], (slice(None), np.array([3, -4])), (np.array([0, 2, 2]), np.array([1, 1, 3])), 2, (..., None, 0),
+     np.array([True, False, True]), (slice(None, None, 2), [1, 1])],
+    ids=str,
+)  # fmt: skip
+def test_indices_select_and_add_as_on_numpy(gpu, rng, index):
+    x, ends = rng.standard_normal((3, 4)).astype(np.float32), []
+    for backend in ("numpy", gpu):
+        t = Tensor(x, requires_grad=True, backend=backend)
+        y = t[index]
+        y.backward(np.arange(1, y.numel() + 1, dtype=np.float32).reshape(y.shape))
+        ends.append((y.numpy(), t.backend.to_numpy(t.grad)))
+    for expected, ours in zip(*ends, strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_indices_that_only_the_gpu_knows(gpu, rng):
+    """A Tensor as an index: its shape is checked, as is a mask's."""
+    t = Tensor(rng.standard_normal((3, 4)).astype(np.float32), backend=gpu)
+    rows = Tensor(np.array([2, 0]), backend=gpu)
+    np.testing.assert_array_equal(t[rows, 1].numpy(), t.numpy()[[2, 0], 1])
+    np.testing.assert_array_equal(t[t > 0].numpy(), t.numpy()[t.numpy() > 0])
+    with pytest.raises(IndexError, match="cannot be indexed"):
+        t[Tensor(np.ones((3, 5), bool), backend=gpu)]
+    with pytest.raises(IndexError, match="cannot be indexed"):
+        t[rows, rows, rows]
+
+
 # ---------------------------------------------------------------------------------------------- random numbers
 
 

@@ -168,6 +168,52 @@ def test_one_new_array_for_two_leaves_is_copied_for_one_of_them(rng):
     assert a.grad.tolist() == b.grad.tolist() == [2.0] * 3 and not np.shares_memory(a.grad, b.grad)
 
 
+def delivered(rng, make, shapes):
+    """The gradients that leaves of these shapes receive where backward returns make()."""
+    leaves = [leaf(rng, *shape) for shape in shapes]
+    Tensor.from_operation(np.zeros(()), lambda gy: make(), *leaves, name="op").backward(np.ones(()))
+    return [x.grad for x in leaves]
+
+
+def test_a_view_that_is_all_that_is_left_of_an_array_is_handed_over(rng):
+    """A weight's gradient is a product in another shape: to copy AlexNet's would take 244 MB more."""
+    at = []
+
+    def product():
+        new = np.ones((1, 4, 6))
+        at.append(new.ctypes.data)
+        return (new[0].reshape(4, 3, 2),)
+
+    (gradient,) = delivered(rng, product, [(4, 3, 2)])
+    assert gradient.ctypes.data == at[0] and gradient.shape == (4, 3, 2)
+
+
+KEPT = np.arange(6.0)
+VIEWS = {
+    "an array that is kept elsewhere": lambda: (KEPT.reshape(2, 3),),
+    "two views of one array": lambda: (lambda new: (new.reshape(2, 3), new[::1]))(np.arange(6.0)),
+    "an array and a view of it": lambda: (lambda new: (new.reshape(2, 3), new))(np.arange(6.0)),
+    "a part of an array": lambda: (np.arange(60.0)[:6].reshape(2, 3),),
+    "a transposed array": lambda: (np.arange(6.0).reshape(3, 2).T,),
+    "a broadcast array": lambda: (np.broadcast_to(np.arange(3.0), (2, 3)),),
+    "a buffer that is not an array": lambda: (np.frombuffer(bytes(48)).reshape(2, 3),),
+}
+
+
+@pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS.keys())
+def test_any_other_view_is_copied(rng, make):
+    before = KEPT.copy()
+    gradients = delivered(rng, make, [(2, 3), (6,)][: len(make())])
+    for number, g in enumerate(gradients):
+        assert g.flags.c_contiguous and g.flags.writeable
+        owner = g if g.base is None else g.base
+        assert owner.nbytes == g.nbytes  # no larger array is kept alive
+        g += 100.0 * (number + 1)
+    assert np.array_equal(KEPT, before)
+    if len(gradients) == 2:
+        assert np.array_equal(gradients[0].ravel() - 100.0, gradients[1].ravel() - 200.0)
+
+
 def test_the_gradient_given_for_a_leaf_is_copied(rng):
     x, given = leaf(rng, 3), np.ones(3)
     x.backward(given)

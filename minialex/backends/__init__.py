@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import importlib
 
+from .base import BackendUnavailable
+
 _CLASSES = {
     "numpy": (".numpy_backend", "NumPyBackend"),
     "numba": (".fast_cpu.backend", "NumbaBackend"),
     "cupy": (".cuda.gpu", "CupyBackend"),
     "emulator": (".cuda.emulator", "EmulatorBackend"),
 }
+_PACKAGES = {"numba": "numba"}  # imported by a backend's module before it can say that one is missing
 _made: dict = {}
 _default = "numpy"
 
@@ -46,10 +49,23 @@ def get_backend(backend=None):
             raise ValueError(f"unknown backend {name!r}; this version has {', '.join(_CLASSES)}")
         module, cls = _CLASSES[name]
         try:
+            _import(_PACKAGES.get(name))
             _made[name] = getattr(importlib.import_module(module, __name__), cls)()
-        except (ImportError, OSError) as error:  # not installed, not for this version of NumPy, without its compiler
+        except BackendUnavailable as error:
             raise ValueError(f"the {name} backend cannot be used here ({error}); choose another backend") from error
     return _made[name]
+
+
+def _import(package):
+    """Import somebody else's package, so that whatever it raises is told as its fault and never hides one of ours."""
+    try:
+        if package:
+            importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise BackendUnavailable(f"{error}: pip install {error.name}") from error
+    except Exception as error:  # a library that does not load, a NumPy that it was not built for, ...
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BackendUnavailable(f"{why}; compatible versions: pip install --upgrade {package} numpy") from error
 
 
 def use_backend(backend):

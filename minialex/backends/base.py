@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 
 
+class BackendUnavailable(RuntimeError):
+    """What a backend needs and this machine lacks: one sentence, with what to do."""
+
+
 class Backend:
     """A backend that leaves its threads to NumPy's BLAS and has nothing to prepare."""
 

@@ -49,6 +49,10 @@ class NumPyBackend(Backend):
         """The array as a NumPy array; may share memory."""
         return array
 
+    def getitem(self, array, index):
+        """array[index]; IndexError where the index does not fit."""
+        return array[index]
+
     def add_at(self, target, index, values):
         """target[index] += values, in place, where an element that the index names twice receives both."""
         self.xp.add.at(target, index, values)

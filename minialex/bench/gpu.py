@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from .. import backends
-from ..support.errors import as_user_error
+from ..support.errors import UserError, as_user_error
 from . import contenders, rivals
 from .floors import Limits
 from .measure import interleave, medians
@@ -189,7 +189,13 @@ class Gpu:
             run()
         end.record()
         end.synchronize()
-        return self.cupy.cuda.get_elapsed_time(begin, end) / 1e3 / QUEUED
+        elapsed = self.cupy.cuda.get_elapsed_time(begin, end) / 1e3
+        if not elapsed > 0:
+            raise UserError(
+                f"this GPU's clock shows {elapsed} s for {QUEUED} runs of a layer, so that nothing can be measured with "
+                "it: run the benchmark on a GPU whose driver records events"
+            )
+        return elapsed / QUEUED
 
     def hold_up(self):
         """Queue at least HELD_UP seconds of work."""

@@ -102,7 +102,7 @@ def logsumexp(input, dim, keepdim=False):
     x, xp = input.data, input.backend.xp
     axes = all_axes(dim, input.ndim)
     full_shape = keepdims_shape(x.shape, axes)
-    m = x.max(axis=axes, keepdims=True, initial=-math.inf) if axes else x
+    m = x.max(axis=axes, keepdims=True) if x.size else xp.zeros(full_shape, x.dtype)  # nothing has no largest value
     m = xp.where(xp.isfinite(m), m, x.dtype.type(0))  # all -inf: their sum is 0 and its logarithm -inf
     exponentials = xp.exp(x - m)
     total = exponentials.sum(axis=axes, keepdims=True)

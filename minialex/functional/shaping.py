@@ -108,12 +108,13 @@ def getitem(input, index):
     input: any shape.
     index: slices (of any step), ints, None, ..., integer and bool arrays, lists or Tensors, or a tuple of these.
 
-    Returns a view for slices and ints, else a copy. Raises IndexError where the index does not fit.
+    Returns a view for slices and ints, else a copy. Raises IndexError where the index does not fit. The cupy backend
+    does not check the numbers in a Tensor, which only the GPU knows: there they wrap around.
     """
     index = tuple(_raw(i) for i in index) if isinstance(index, tuple) else _raw(index)
     x, backend = input.data, input.backend
     try:
-        y = x[index]
+        y = backend.getitem(x, index)
     except IndexError as error:
         raise IndexError(f"a tensor of shape {x.shape} cannot be indexed with {index!r}: {error}") from None
     view = _shares(y, x) if isinstance(y, backend.xp.ndarray) else False

@@ -37,3 +37,23 @@ def test_a_backend_that_cannot_be_used_here(without_numba, tmp_path, capsys):
 def test_an_unknown_backend():
     with pytest.raises(ValueError, match="unknown backend 'tpu'; this version has numpy, numba"):
         backends.use_backend("tpu")
+
+
+def test_a_mistake_of_our_own_is_not_told_as_something_missing(monkeypatch):
+    """A backend whose module imports what is not there, or fails otherwise, is broken."""
+    for module, raised in ((".no_such_module", ModuleNotFoundError), (".base", AttributeError)):
+        monkeypatch.setitem(backends._CLASSES, "broken", (module, "NoSuchBackend"))
+        with pytest.raises(raised, match="no_such_module|NoSuchBackend"):
+            backends.get_backend("broken")
+
+
+def test_a_broken_package_is_told_as_such(monkeypatch, tmp_path):
+    (tmp_path / "numba.py").write_text("raise AttributeError('numpy has no attribute long\\nand more')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "numba")
+    monkeypatch.setattr(backends, "_made", {})
+    with pytest.raises(
+        ValueError, match=r"no attribute long; compatible versions: pip install --upgrade numba numpy\)"
+    ):
+        backends.get_backend("numba")
+    assert backends.fastest() == "numpy"

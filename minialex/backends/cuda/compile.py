@@ -62,16 +62,21 @@ def by_nvrtc(text, real, architectures=ARCHITECTURES):
     real: "float" or "double".
     architectures: of GPUs.
 
-    Returns Usages. Raises CompileError for what NVRTC refuses, ImportError where CuPy or NVRTC is missing.
+    Returns Usages. Raises CompileError for what NVRTC refuses, OSError where CuPy, NVRTC or CUDA's headers are missing.
     """
+    missing = "{} missing: pip install 'minialex[compile]'"
     try:
-        from cupy._core.core import assemble_cupy_compiler_options  # private, but exactly CuPy's own options
-        from cupy.cuda import nvrtc
+        import cupy
+    except ModuleNotFoundError as error:
+        raise OSError(missing.format("CuPy is")) from error
+    from cupy._core.core import assemble_cupy_compiler_options  # private, but exactly CuPy's own options
 
+    nvrtc = cupy.cuda.nvrtc
+    try:
         nvrtc.getVersion()
         options = assemble_cupy_compiler_options((f"-DREAL={real}", "-Xptxas=-v"))
-    except (ImportError, OSError, RuntimeError) as error:  # RuntimeError: no library of NVRTC, no CUDA headers
-        raise ImportError("CuPy with its compiler NVRTC is missing: pip install 'minialex[compile]'") from error
+    except RuntimeError as error:
+        raise OSError(missing.format("CuPy's compiler NVRTC, or the headers of CUDA, are")) from error
     usages = []
     for architecture in architectures:
         program = nvrtc.createProgram(text, "kernels.cu", (), ())

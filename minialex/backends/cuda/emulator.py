@@ -25,6 +25,7 @@ import numpy as np
 
 from ... import threads
 from ...support import resources
+from ..base import BackendUnavailable
 from . import launch as cuda_launch
 from .backend import CudaBackend
 
@@ -112,12 +113,15 @@ class EmulatorLauncher(cuda_launch.Launcher):
 
 
 class EmulatorBackend(CudaBackend):
-    """The CUDA backend without a GPU. Raises OSError where g++ is missing."""
+    """The CUDA backend without a GPU. Raises BackendUnavailable where g++ is missing."""
 
     name, thread_owner = "emulator", "minialex's pool"
 
     def __init__(self):
-        compiler()
+        try:
+            compiler()
+        except OSError as error:
+            raise BackendUnavailable(str(error)) from error
         super().__init__(np, EmulatorLauncher(checked=os.environ.get("MINIALEX_CHECKED", "") not in ("", "0")))
 
     def on_selected(self):

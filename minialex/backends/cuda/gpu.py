@@ -7,16 +7,19 @@ headers into the text.
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 
 import numpy as np
 
+from ..base import BackendUnavailable
 from . import launch as cuda_launch
 from .backend import CudaBackend
 from .upload import upload
 
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _WITHOUT = "backend=emulator runs the same kernels without one"
+_NO_DEVICE = "the driver shows no device to this process (see nvidia-smi, and the variable CUDA_VISIBLE_DEVICES)"
 
 
 class CupyLauncher(cuda_launch.Launcher):
@@ -78,7 +81,7 @@ def module(cupy, file, real):
 
 
 class CupyBackend(CudaBackend):
-    """The CUDA backend on a GPU. Raises ImportError that says what is missing: CuPy, driver, GPU, compiler, cuBLAS."""
+    """The CUDA backend on a GPU. Raises BackendUnavailable that says what is missing: see usable_cupy."""
 
     name, thread_owner = "cupy", "the host"
     columns, sync_every, takes_bytes = 1 << 30, 20, True
@@ -93,6 +96,13 @@ class CupyBackend(CudaBackend):
     def to_numpy(self, array):
         return self.xp.asnumpy(array)
 
+    def getitem(self, array, index):
+        """array[index], checked by NumPy where the host knows the index: CuPy lets one beyond the end wrap around."""
+        parts = index if isinstance(index, tuple) else (index,)
+        known = tuple(np.zeros(i.shape, i.dtype) if isinstance(i, self.xp.ndarray) else i for i in parts)
+        np.broadcast_to(np.False_, array.shape)[known]  # takes no memory for slices and ints
+        return array[index]
+
     def set_matmul_precision(self, precision):
         """Matrix products in "float32", or "tf32": factors rounded to 10 bits, for tensor cores."""
         self.launch.tf32 = precision == "tf32"
@@ -104,30 +114,54 @@ class CupyBackend(CudaBackend):
 
 
 def usable_cupy():
-    """The module cupy. Raises ImportError where it is not installed, or finds no GPU that it can use."""
+    """The module cupy, once it has compiled a kernel. Raises BackendUnavailable that says what is missing.
+
+    Every `except` stands around one call of CuPy's, with what that call raises where something is missing: a mistake of
+    our own must not be told as advice to install something.
+    """
     try:
         import cupy
-    except ImportError as error:
-        raise ImportError(f"CuPy is not installed: {advice()}") from error
-    except OSError as error:  # its cache folder cannot be made
-        raise ImportError(f"CuPy does not start: {error}") from error
+    except ModuleNotFoundError as error:
+        name = "CuPy" if error.name == "cupy" else error.name
+        raise BackendUnavailable(f"{name} is not installed: {_advice()}") from error
+    except Exception as error:  # CuPy's own: no folder for its cache, a NumPy it was not built for, ...
+        raise BackendUnavailable(f"CuPy does not start: {_sentence(error)}") from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
-    except RuntimeError as error:  # no driver, or one too old
-        why = _sentence(error) if driver_version() else "there is no NVIDIA driver"
-        raise ImportError(f"CuPy is installed, but finds no usable GPU: {why}; {_WITHOUT}") from error
+    except RuntimeError as error:
+        raise BackendUnavailable(f"CuPy finds no usable GPU: {_refused(cupy, error)}; {_WITHOUT}") from error
     if not count:
-        raise ImportError(f"CuPy is installed, but finds no usable GPU: the driver shows none; {_WITHOUT}")
+        raise BackendUnavailable(f"CuPy finds no usable GPU: {_NO_DEVICE}; {_WITHOUT}")
     try:
-        from cupy.cuda import cublas  # noqa: F401  an attribute that CuPy loads when it is asked for, not a module
-
         cupy.cuda.nvrtc.getVersion()
-    except (ImportError, OSError, RuntimeError) as error:
-        raise ImportError(f"CuPy finds no compiler for kernels (NVRTC), or no cuBLAS: {advice()}") from error
+    except RuntimeError as error:
+        raise BackendUnavailable(f"CuPy's compiler for kernels, NVRTC, is missing: {_advice()}") from error
+    try:
+        cupy.cuda.cublas  # noqa: B018  loaded when it is first asked for
+    except ImportError as error:
+        raise BackendUnavailable(f"CuPy's library for matrix products, cuBLAS, is missing: {_advice()}") from error
+    try:
+        cupy.RawModule(code='extern "C" __global__ void nothing() {}').compile()
+    except (RuntimeError, cupy.cuda.compiler.CompileException) as error:  # no CUDA headers; a GPU too old for this CUDA
+        raise BackendUnavailable(
+            f"CuPy cannot compile a kernel for this GPU: {_sentence(error)}; {_advice()}"
+        ) from error
     return cupy
 
 
-def advice():
+def _refused(cupy, error):
+    """Why the CUDA runtime finds no GPU: no driver, one that is too old, or no device."""
+    version, built = driver_version(), cupy.cuda.runtime.runtimeGetVersion()
+    built = built // 1000, built % 1000 // 10
+    if version is None:
+        return f"there is no NVIDIA driver ({DRIVER})"
+    if version[0] < built[0]:
+        old, new = (".".join(map(str, v)) for v in (version, built))
+        return f"the NVIDIA driver is too old, it supports CUDA up to {old}, and this CuPy needs {new}: {_advice()}"
+    return _NO_DEVICE if "NoDevice" in str(error) else _sentence(error)
+
+
+def _advice():
     """Which extra to install, by the CUDA version that the driver supports."""
     version = driver_version()
     if version is None:
@@ -146,4 +180,6 @@ def driver_version():
 
 
 def _sentence(error):
-    return str(error).splitlines()[0].split(": ", 1)[-1]
+    """The first line with words of an error's message, without the name of its number."""
+    lines = [line.strip() for line in str(error).splitlines() if re.search(r"\w", line)]
+    return re.sub(r"^cuda\w+: ", "", lines[0]) if lines else type(error).__name__
