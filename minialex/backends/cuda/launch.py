@@ -278,10 +278,12 @@ def _real(kernel, arguments):
 @lru_cache(maxsize=1024)
 def _prepared(kernel, real):
     """A function for each parameter of a kernel: (argument, launcher, device of the launch) -> what is launched."""
-    prepared: list = []
+    prepared = []
     for parameter in kernel.parameters:
-        kind = _Array if parameter.array else _Window if parameter.type == "Window" else _Number
-        prepared.append(kind(f"{kernel.name}: {parameter.name}", parameter.dtype(real)))
+        dtype = parameter.dtype(real)
+        number: type[_Parameter] = _Window if parameter.type == "Window" else _Whole if dtype.kind in "iu" else _Number
+        kind = _Array if parameter.array else number
+        prepared.append(kind(f"{kernel.name}: {parameter.name}", dtype))
     return tuple(prepared)
 
 
@@ -312,21 +314,31 @@ class _Array(_Parameter):
 
 
 class _Number(_Parameter):
-    """Takes a number that fits, and converts it."""
+    """Takes a number, and converts it."""
+
+    def __call__(self, value, launcher, here):
+        if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+            raise TypeError(f"{self.where} must be a number of {self.dtype}, got {value!r}")
+        return self.dtype.type(value)
+
+
+class _Whole(_Parameter):
+    """Takes a whole number that fits, and converts it; those of the last launches, which come again, only once."""
 
     def __init__(self, where, dtype):
         super().__init__(where, dtype)
-        self.type, self.whole = dtype.type, dtype.kind in "iu"
-        self.kinds = (int, np.integer, np.bool_) if self.whole else (int, float, np.integer, np.floating)
-        if self.whole:
-            self.lowest, self.highest = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+        self.lowest, self.highest = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+        self.converted = lru_cache(maxsize=64)(self.convert)
 
     def __call__(self, value, launcher, here):
-        if not isinstance(value, self.kinds) or (isinstance(value, bool) and not self.whole):
+        if not isinstance(value, (int, np.integer, np.bool_)):
             raise TypeError(f"{self.where} must be a number of {self.dtype}, got {value!r}")
-        if self.whole and not self.lowest <= value <= self.highest:
+        return self.converted(value)
+
+    def convert(self, value):
+        if not self.lowest <= value <= self.highest:
             raise ValueError(f"{self.where} does not fit into {self.dtype}: {value}")
-        return self.type(value)
+        return self.dtype.type(value)
 
 
 class _Window(_Parameter):
@@ -347,6 +359,8 @@ def _struct(window):
 
 
 def three(value, name):
+    if type(value) is int and value >= 0:
+        return value, 1, 1
     values = (value,) if isinstance(value, (int, np.integer)) else tuple(value)
     if not 1 <= len(values) <= 3 or min(values) < 0:
         raise ValueError(f"{name} is one to three whole numbers, got {value!r}")
