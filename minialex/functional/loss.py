@@ -110,16 +110,17 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
     _check_target(input.shape, target, ignore_index, name)  # NumPy's labels here: to ask a GPU is to wait for it
     labels, classes = backend.asarray(target).reshape(-1), input.shape[1]
     valid = labels != ignore_index
-    labels = xp.where(valid, labels, 0)
+    labels = labels * valid
     weight = weight.data if isinstance(weight, Tensor) else weight
     w = xp.ones(classes, input.dtype) if weight is None else backend.asarray(weight, input.dtype)
     if w.shape != (classes,):
         raise ValueError(f"{name}: {w.shape} class weights for {classes} classes, expected ({classes},)")
     scale = None if reduction == "none" else input.dtype.type(1)
     if reduction == "mean":
-        total = xp.where(valid, w[labels], 0).sum()
-        with np.errstate(divide="ignore"):  # no row that counts: 0 / 0 is NaN, as in torch
-            scale = xp.where(total == 0, input.dtype.type(np.nan), 1 / total)
+        counted = target != ignore_index if weight is None else xp.where(valid, w[labels], 0)
+        total = counted.sum(dtype=input.dtype)  # without weights and of NumPy's labels in NumPy: on a GPU, no launch
+        with np.errstate(divide="ignore", invalid="ignore"):  # no row that counts: 0 / 0 is NaN, as in torch
+            scale = (1 / total) * (total / total)
     return xp, xp.moveaxis(input.data, 1, -1).reshape(-1, classes), labels, valid, w, scale
 
 
