@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -116,6 +117,47 @@ LISTS = {
 @pytest.mark.parametrize("name", LISTS)
 def test_other_lists_of_transforms(backend, rng, name):
     assert_alike(backend, dataset(rng), LISTS[name](rng))
+
+
+def changed(raw, **changes):
+    """RawImages with a mistake in what is done to all alike."""
+    return dataclasses.replace(raw, development=dataclasses.replace(raw.development, **changes))
+
+
+def with_views(raw, columns, by=lambda views: views):
+    """RawImages whose views have these columns, and are changed."""
+    return raw.of(raw.pixels, np.ascontiguousarray(by(raw.views[:, columns].copy())), raw.colours)
+
+
+MISTAKES = {
+    "top and left exchanged": lambda raw: with_views(raw, [0, 2, 1, 3]),
+    "nothing mirrored": lambda raw: with_views(raw, [0, 1, 2, 3], lambda views: views * np.int32([1, 1, 1, 0])),
+    "all mirrored": lambda raw: with_views(raw, [0, 1, 2, 3], lambda views: views | np.int32([0, 0, 0, 1])),
+    "another image": lambda raw: with_views(raw, [0, 1, 2, 3], lambda views: views[::-1]),
+    "padding forgotten": lambda raw: with_views(raw, [0, 1, 2, 3], lambda views: np.maximum(views, 0)),
+    "no noise": lambda raw: raw.of(raw.pixels, raw.views, 0 * raw.colours),
+    "noise in the other order": lambda raw: raw.of(raw.pixels, raw.views, raw.colours[:, ::-1].copy()),
+    "one colour for all": lambda raw: raw.of(raw.pixels, raw.views, np.repeat(raw.colours[:1], len(raw), 0)),
+    "not divided": lambda raw: changed(raw, divisor=1),
+    "red first": lambda raw: changed(raw, blue_first=False),
+    "the mean of another place": lambda raw: changed(raw, mean=raw.development.mean[:, ::-1].copy()),
+    "one std": lambda raw: changed(raw, std=np.full_like(raw.development.std, raw.development.std[0])),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_seen(backend, rng, name, monkeypatch):
+    """The comparison of the other tests rejects every one of these."""
+    normalization, plan = normalize("whole", rng), device_plan.DevicePlan.__call__
+    pipeline = Pipeline(normalization, SIZE, "BGR")
+    transforms = pipeline.training_transforms(crop_padding=2, flip=True, noise=[noise("std", rng, normalization.std)])
+    pictures = dataset(rng)
+    assert_alike(backend, pictures, transforms)
+    monkeypatch.setattr(
+        device_plan.DevicePlan, "__call__", lambda self, images, words: MISTAKES[name](plan(self, images, words))
+    )
+    with pytest.raises(AssertionError, match="not equal"):
+        assert_alike(backend, pictures, transforms)
 
 
 def test_one_channel(backend, rng):

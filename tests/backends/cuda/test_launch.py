@@ -85,11 +85,15 @@ def good():
     ],
     ids=["too few", "too many", "doubles", "integers", "strided", "list", "none", "float", "array", "too large"],
 )
-def test_refused(launcher, spoil, error, message):
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_refused(launcher, before, spoil, error, message):
+    """Whether or not the kernel was launched before with arguments that pass: what was prepared lets nothing else in."""
+    for _ in range(before):
+        launcher("relu", 1, 32, *good())
     with pytest.raises(error) as raised:
         launcher("relu", 1, 32, *spoil(good()))
     assert message in str(raised.value) and "\n" not in str(raised.value)
-    assert not launcher.launched
+    assert len(launcher.launched) == before
 
 
 def test_more_refusals(launcher):
@@ -106,8 +110,59 @@ def test_more_refusals(launcher):
         launcher("avg_pool2d", 1, 32, *arrays((1, 2, 2), (1, 1), (1, 1, 1)), (2, 2), 1)
 
 
+@pytest.mark.parametrize(
+    ("position", "first", "then", "message"),
+    [
+        (3, 1.0, True, "dropout: scale must be a number of float32, got True"),
+        (3, 1, True, "dropout: scale must be a number of float32, got True"),
+        (3, 1.0, "1.0", "dropout: scale must be a number of float32, got '1.0'"),
+        (3, 1.0, 1 + 0j, r"dropout: scale must be a number of float32, got \(1\+0j\)"),
+        (4, 1, 1.0, "dropout: seed must be a number of uint64, got 1.0"),
+        (4, 1, np.float32(1), "dropout: seed must be a number of uint64, got np.float32"),
+        (4, 1, np.array(1), "dropout: seed must be a number of uint64, got array"),
+        (4, 1, None, "dropout: seed must be a number of uint64, got None"),
+        (4, 2**64 - 1, -1, "dropout: seed does not fit into uint64: -1"),
+        (4, 2**64 - 1, 2**64, "dropout: seed does not fit into uint64: 18446744073709551616"),
+    ],
+)
+def test_an_equal_number_of_another_type_is_not_taken_for_one_that_passed(launcher, position, first, then, message):
+    arguments = [*arrays(4, 4), 1, 1.0, 1, 1, 4]
+    arguments[position] = first
+    launcher("dropout", 1, 32, *arguments)
+    arguments[position] = then
+    with pytest.raises((TypeError, ValueError), match=message):
+        launcher("dropout", 1, 32, *arguments)
+
+
+def test_both_types_of_arrays_in_turn(launcher):
+    """What is prepared for one is not taken for the other."""
+    for dtype in (np.float32, np.float64, np.float32):
+        launcher("dropout", 1, 32, *arrays(4, 4, dtype=dtype), 1, 0.5, 1, 1, 4)
+        assert type(launcher.launched[-1][4][3]) is dtype
+    with pytest.raises(TypeError, match="dropout: y must be of float64, got float32"):
+        launcher("dropout", 1, 32, *arrays(4, dtype=np.float64), *arrays(4), 1, 0.5, 1, 1, 4)
+
+
+def test_a_later_launch_prepares_nothing(launcher, monkeypatch):
+    """No ranges of types, no structs; and the current device is asked for once, whatever the number of arrays."""
+    window = Window.over((1, 1, 9, 8), 3)
+    given = [*arrays((1, 9, 8), window.output, (1, *window.output)), window, 1]
+    launcher("avg_pool2d", 1, 32, *given)
+    monkeypatch.setattr(cuda_launch.np, "iinfo", None)
+    monkeypatch.setattr(cuda_launch.np, "array", None)
+    asked = []
+    monkeypatch.setattr(launcher, "device", lambda array=None: asked.append(array is None) or 0)
+    again = Window.over((2, 5, 9, 8), 3)
+    assert again is not window
+    launcher("avg_pool2d", 1, 32, *given[:3], again, 1)
+    (*_, first), (*_, second) = launcher.launched
+    assert first[3] is second[3] and first[4] is second[4]
+    assert asked == [True, False, False, False]
+
+
 def test_an_array_of_another_device(launcher, monkeypatch):
     x, y = arrays(4, 4)
+    launcher("relu", 1, 32, x, y, 4)
     monkeypatch.setattr(launcher, "device", lambda array=None: 1 if array is y else 0)
     with pytest.raises(ValueError, match="relu: y is on device 1, the launch would be on 0"):
         launcher("relu", 1, 32, x, y, 4)
