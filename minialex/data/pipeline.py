@@ -69,6 +69,12 @@ class Pipeline:
                 shown.append(view[..., ::-1] if mirrored else view)
         return np.ascontiguousarray(np.stack(shown), np.float32)
 
+    def raw_views(self, images, count):
+        """The same as RawImages, for a backend that takes bytes; see device_plan.raw_views."""
+        from .device_plan import raw_views  # only now: it imports this module
+
+        return raw_views(self, images, count)
+
     def _normalized(self, crop):
         first = self._mean_is_of_whole_images() or getattr(crop, "padding", 0)  # a padded 0 is the mean's value
         return [self.normalization, crop] if first else [crop, self.normalization]

@@ -192,15 +192,28 @@ def log_probabilities(trained, images, views=1):
     Returns float64 (n, C).
     Raises NotFinite where logits are NaN or infinite.
     """
-    shown = trained.pipeline.views(images, views)
-    batch = shown.reshape(-1, *shown.shape[2:])
+    batch = _inputs(trained.pipeline, images, views)
     with diagnose.quiet():
         logits = trained.model(Tensor(batch)).numpy().astype(np.float64)
     if not np.isfinite(logits).all():
         fault = diagnose.first_fault(trained.model, batch)
         raise NotFinite(f"{trained.path} computes NaN or infinite logits: {fault}; train it again, or use another")
     log_p = logits - _log_sum_exp(logits, axis=1)
-    return log_mean(log_p.reshape(len(shown), len(images), -1))
+    return log_mean(log_p.reshape(-1, len(images), log_p.shape[1]))
+
+
+def _inputs(pipeline, images, views):
+    """Pipeline.views in one batch, view by view; made where the backend computes if it takes bytes, and these are."""
+    backend = backends.get_backend()
+    if backend.takes_bytes:
+        with np.errstate(invalid="ignore"):
+            pixels = np.asarray(images).astype(np.uint8)
+        raw = pipeline.raw_views(pixels, views) if (pixels == images).all() else None
+        if raw:
+            [(batch, _)] = backend.upload([(raw, None)])
+            return batch
+    shown = pipeline.views(images, views)
+    return shown.reshape(-1, *shown.shape[2:])
 
 
 def log_mean(log_p):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import usable
 from tiny_runs import TINY, metrics, run
 
-from minialex import data
+from minialex import backends, data, nn
 from minialex.backends.raw_images import RawImages
 from minialex.data import device_plan
 from minialex.data.pipeline import Pipeline, blue_first
 from minialex.data.transforms import CenterCrop, CornerCrop, Normalize, RandomCrop, RandomHorizontalFlip
+from minialex.training import evaluation
 
 SIDES, SIZE = (11, 9), 7
 KINDS = ("channels", "whole", "crop")
@@ -89,6 +91,24 @@ def test_views(backend, rng, kind, order, count):
     raw = device_plan.raw_views(pipeline, images, count)
     [(shown, _)] = backend.upload([(raw, None)])
     np.testing.assert_array_equal(shown.reshape(count, 4, 3, SIZE, SIZE), pipeline.views(images, count))
+
+
+@pytest.mark.parametrize("views", [1, 10])
+@pytest.mark.parametrize("change", [0, 0.5], ids=["whole numbers", "no bytes"])
+def test_predictions_from_bytes(backend, rng, monkeypatch, views, change):
+    """Where they are bytes: the same probabilities, from a hundredth of the host's work."""
+    monkeypatch.setattr(backends, "_default", "emulator")
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 4)).to(backend)
+    trained = SimpleNamespace(pipeline=Pipeline(normalize("whole", rng), SIZE, "BGR"), model=network, path="n.npz")
+    images = dataset(rng).images.astype(np.float32) + np.float32(change)
+    on_host, made, develop = evaluation.log_probabilities(trained, images, views), [], backend.develop
+    monkeypatch.setattr(backend, "develop", lambda raw: made.append(len(raw.pixels)) or develop(raw))
+    monkeypatch.setattr(type(backend), "takes_bytes", True)
+    np.testing.assert_array_equal(evaluation.log_probabilities(trained, images, views), on_host)
+    assert made == ([] if change else [13])
+    monkeypatch.setattr(Pipeline, "views", lambda self, images, count, views=Pipeline.views: views(self, images, count))
+    evaluation.log_probabilities(trained, images, views)
+    assert made == ([] if change else [13])
 
 
 def test_views_are_refused_as_on_the_host(rng):
