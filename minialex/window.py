@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ def pair(value, name):
 
     Raises TypeError for anything else.
     """
+    if type(value) is tuple and [type(v) for v in value] == [int, int]:
+        return value
     values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value) if np.iterable(value) else ()
     if len(values) != 2 or not all(isinstance(v, (int, np.integer)) for v in values):
         raise TypeError(f"{name} is a whole number or a pair (vertical, horizontal), got {value!r}")
@@ -56,15 +59,7 @@ class Window:
         kernel, stride, dilation = pair(kernel_size, "kernel_size"), pair(stride, "stride"), pair(dilation, "dilation")
         if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
             raise ValueError(f"kernel_size {kernel}, stride {stride} and dilation {dilation} must all be at least 1")
-        extent = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
-        padding = _padding(padding, size, extent, stride)
-        output = tuple(map(_output_size, size, extent, stride, padding, (ceil_mode, ceil_mode)))
-        if min(output) < 1:
-            raise ValueError(
-                f"a window of {extent[0]}x{extent[1]} does not fit into pictures of {size[0]}x{size[1]} padded "
-                f"by {padding[0]} and {padding[1]}: use larger pictures, more padding or a smaller kernel"
-            )
-        return cls(size, kernel, stride, padding, dilation, output)
+        return _window(size, kernel, stride, check_padding(padding), dilation, bool(ceil_mode))
 
     @classmethod
     def over_pool(cls, shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
@@ -132,6 +127,19 @@ class Window:
         return np.outer(each[0], each[1])
 
 
+@functools.lru_cache(maxsize=1024)  # every step of training asks for the same ones
+def _window(size, kernel, stride, padding, dilation, ceil_mode):
+    extent = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
+    padding = _padding(padding, size, extent, stride)
+    output = tuple(map(_output_size, size, extent, stride, padding, (ceil_mode, ceil_mode)))
+    if min(output) < 1:
+        raise ValueError(
+            f"a window of {extent[0]}x{extent[1]} does not fit into pictures of {size[0]}x{size[1]} padded "
+            f"by {padding[0]} and {padding[1]}: use larger pictures, more padding or a smaller kernel"
+        )
+    return Window(size, kernel, stride, padding, dilation, output)
+
+
 def check_padding(padding):
     """Padding in one of its forms, checked.
 
@@ -147,16 +155,17 @@ def check_padding(padding):
     sides = tuple(padding) if np.iterable(padding) else ()
     if len(sides) == 2 and all(np.iterable(p) for p in sides):
         checked = tuple(pair(p, "each side's padding") for p in sides)
+        least = min(map(min, checked))
     else:
         checked = pair(padding, "padding")
-    if np.min(checked) < 0:
+        least = min(checked)
+    if least < 0:
         raise ValueError(f"padding must not be negative, got {padding}")
     return checked
 
 
 def _padding(padding, size, extent, stride):
-    """((top, bottom), (left, right)) of every form that padding may take."""
-    padding = check_padding(padding)
+    """((top, bottom), (left, right)) of every form that check_padding returns."""
     if padding == "valid":
         return (0, 0), (0, 0)
     if padding == "same":

@@ -32,6 +32,7 @@ class CupyLauncher(cuda_launch.Launcher):
         self._cublas_handle, self._current_device = device.get_cublas_handle, cupy.cuda.runtime.getDevice
         self._kernels: dict = {}
         self._one_zero = {dtype: np.array([1, 0]).astype(dtype) for dtype in cuda_launch.REALS}
+        self._addresses = {dtype: array.ctypes.data for dtype, array in self._one_zero.items()}
 
     def launch(self, kernel, real, grid, block, values):
         key = kernel, real
@@ -47,15 +48,15 @@ class CupyLauncher(cuda_launch.Launcher):
 
     def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
         """out = a @ b, or out += a @ b, stack by stack, by cuBLAS; transposes are not copied."""
+        (count, m, n), (_, *of_a), (_, *of_b) = out.shape, a.shape, b.shape
         if not out.size:
             return
         if not a.size:
             if not add:
                 out.fill(0)
             return
-        (count, m, n), k = out.shape, a.shape[1] if transpose_a else a.shape[2]
-        cublas, single = self.cublas, out.dtype == np.float32
-        one = self._one_zero[out.dtype].ctypes.data
+        cublas, single, k = self.cublas, out.dtype == np.float32, of_a[not transpose_a]
+        one = self._addresses[out.dtype]
         plus = one if add else one + out.itemsize
         kind = 0 if single else 1  # CUDA_R_32F, CUDA_R_64F
         compute = cublas.CUBLAS_COMPUTE_64F
@@ -64,8 +65,8 @@ class CupyLauncher(cuda_launch.Launcher):
         # cuBLAS counts down columns: to it each of our matrices is its transpose, and out^T = b^T @ a^T
         cublas.gemmStridedBatchedEx(
             self._cublas_handle(), int(transpose_b), int(transpose_a), n, m, k,
-            one, b.data.ptr, kind, b.shape[2], b.shape[1] * b.shape[2],
-            a.data.ptr, kind, a.shape[2], a.shape[1] * a.shape[2],
+            one, b.data.ptr, kind, of_b[1], of_b[0] * of_b[1],
+            a.data.ptr, kind, of_a[1], of_a[0] * of_a[1],
             plus, out.data.ptr, kind, n, m * n, count, compute, -1,
         )  # fmt: skip
 
