@@ -24,7 +24,7 @@ from .workloads import noise
 
 PRECISIONS = ("float32", "tf32")
 MIB = 2**20
-SIDE = 8192  # of the matrices whose product measures the peak
+SIDE, QUICK_SIDE = 8192, 256  # of the matrices whose product measures the peak
 LONG_ENOUGH = 0.1  # s between two synchronisations, so that their 20 microseconds are negligible
 AT_LEAST = 5  # steps between them, so that Python prepares a step while the GPU computes the one before
 HELD_UP = 0.05  # s that the GPU is kept busy while Python queues a layer's work
@@ -95,6 +95,7 @@ class Gpu:
         with as_user_error():
             self.backend = backends.get_backend("cupy")
         self.thread_count, self.precisions, self._clock, self.cupy = thread_count, precisions, clock, self.backend.xp
+        self.side = SIDE
 
     def make(self, name):
         """The contender of this name; see contenders.make."""
@@ -125,7 +126,8 @@ class Gpu:
 
         Returns a Machine.
         """
-        xp, side, size = self.cupy, 256 if quick else SIDE, (8 if quick else 1024) * MIB
+        self.side = QUICK_SIDE if quick else SIDE
+        xp, side, size = self.cupy, self.side, (8 if quick else 1024) * MIB
         a, b = (xp.asarray(noise((1, side, side), seed)) for seed in (0, 1))
         product, source = xp.empty_like(a), xp.tile(xp.asarray(noise(MIB)), size // (4 * MIB))
         target = xp.empty_like(source)
@@ -192,15 +194,15 @@ class Gpu:
         elapsed = self.cupy.cuda.get_elapsed_time(begin, end) / 1e3
         if not elapsed > 0:
             raise UserError(
-                f"this GPU's clock shows {elapsed} s for {QUEUED} runs of a layer, so that nothing can be measured with "
-                "it: run the benchmark on a GPU whose driver records events"
+                f"this GPU's clock shows {elapsed} s for {QUEUED} runs of a layer, so nothing can be measured with it: "
+                "run the benchmark on a GPU whose driver records events"
             )
         return elapsed / QUEUED
 
     def hold_up(self):
         """Queue at least HELD_UP seconds of work."""
-        a, product = (self.cupy.empty((1, SIDE, SIDE), np.float32) for _ in range(2))
-        for _ in range(math.ceil(HELD_UP * self.limits.gemm_peak / (2 * SIDE**3))):
+        a, product = (self.cupy.empty((1, self.side, self.side), np.float32) for _ in range(2))
+        for _ in range(math.ceil(HELD_UP * self.limits.gemm_peak / (2 * self.side**3))):
             self.backend.launch.gemm(a, a, product)
 
     def memory(self, contender, workload, batch_size):

@@ -91,7 +91,17 @@ def layers(result):
             lines[-1] += [_percent(row.get("of_bandwidth", {}).get(c)) for c in contenders]
     heading = f"{title(result)}: forward and backward of each layer alone, then loss and update"
     footnote = f"\n{OF_COPY}" if "precision" in result else ""
-    return f"{heading}\n{table(lines)}{footnote}"
+    return f"{heading}\n{table(lines)}{footnote}\n{_furthest(rows, contenders)}"
+
+
+def _furthest(rows, contenders):
+    """Where each of minialex's backends loses most: the three layers furthest above their floor."""
+    texts = []
+    for contender in (c for c in contenders if not c.startswith("torch")):
+        lost = sorted(((row["seconds"][contender] - row["floor_seconds"], row["layer"]) for row in rows), reverse=True)
+        listed = ", ".join(f"{layer} {1e3 * seconds:+.3f} ms" for seconds, layer in lost[:3])
+        texts.append(f"furthest above the floor, {contender}: {listed}")
+    return "\n".join(texts)
 
 
 def profiles(result):

@@ -20,7 +20,8 @@ def empty_python(source, names, message):
     Raises ValueError for a name that the source does not define, or defines twice.
     """
     lines = source.splitlines(keepends=True)
-    functions = [definition(ast.parse(source), name) for name in names]
+    tree = ast.parse(source)
+    functions = [definition(tree, name) for name in names]
     for function in sorted(
         functions, key=lambda node: -node.lineno
     ):  # from the end, so that earlier line numbers stay valid

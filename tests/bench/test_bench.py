@@ -301,10 +301,12 @@ def test_tables():
     assert report.table([["name", "s"], ["a", "10.5"]]) == "  name     s\n  a     10.5"
     seconds = {"numpy": 0.004, "torch-eager": 0.002}
     row = {"layer": "conv1", "output": [2, 3], "floor_seconds": 0.001, "floor_bound_by": "bytes", "seconds": seconds}
-    text = report.layers({"network": "net", "batch_size": 2, "layers": [row, row]}).splitlines()
+    layers = [row, row | {"layer": "relu1", "seconds": {"numpy": 0.009, "torch-eager": 0.002}}]
+    text = report.layers({"network": "net", "batch_size": 2, "layers": layers}).splitlines()
     assert " ".join(text[1].split()) == "layer output numpy ms torch-eager ms floor ms bound by numpy x torch"
     assert text[2].split() == ["conv1", "2x3", "4.000", "2.000", "1.000", "bytes", "0.50"]
-    assert text[-1].split() == ["sum", "8.000", "4.000", "2.000", "0.50"]
+    assert text[-2].split() == ["sum", "13.000", "4.000", "2.000", "0.31"]
+    assert text[-1] == "furthest above the floor, numpy: relu1 +8.000 ms, conv1 +3.000 ms"
 
 
 def test_chart(tmp_path):

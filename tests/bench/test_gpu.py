@@ -220,6 +220,14 @@ def test_a_batch_too_large_is_left_out(monkeypatch, tmp_path, capsys):
     assert "cifar_quick, batches of 3: left out (Out of memory allocating 5 bytes)" in capsys.readouterr().out
 
 
+def test_a_clock_without_time_is_refused(device, monkeypatch):
+    """Of a share of no seconds nothing can be said, and a division by zero would say even less."""
+    device.limits = floors.Limits(1e12, 1e12)
+    monkeypatch.setattr(device.cupy.cuda, "get_elapsed_time", lambda begin, end: 0.0)
+    with pytest.raises(cli.UserError, match=r"clock shows 0\.0 s for \d+ runs"):
+        device.seconds_alone(lambda: None)
+
+
 def test_share_of_the_copy_bandwidth(device):
     made = measure.Bench([], device, "float32", 1, print, lambda text: None)
     queue = device.cupy.queue
