@@ -6,7 +6,7 @@
 //
 // One thread a pixel of y, so that a warp writes one run of memory; what it reads is one run of bytes too, backwards in
 // a mirrored view. Bytes: 1 read and 4 written for each pixel, and the mean, which stays in the cache: a quarter of
-// what the same pixels as floats take from the host. Every step rounds as the CPU's transforms do: equal bits.
+// what the same pixels as floats take from the host. Every step rounds as the CPU's transforms do.
 
 #include "common.cuh"
 

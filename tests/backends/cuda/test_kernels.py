@@ -7,6 +7,7 @@ import pytest
 import usable
 
 from minialex import backends
+from minialex.backends import raw_images
 from minialex.backends.cuda import emulator, launch
 from minialex.cases import CASES
 from minialex.window import Window
@@ -133,6 +134,24 @@ def test_a_nan_passes_and_minus_infinity_is_no_padding(checked):
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(winners, theirs)
     assert np.isnan(checked.relu(x)).sum() == 1
+
+
+def test_images_as_bytes_in_small_grids(rng, checked, monkeypatch):
+    """Watched: nothing beyond an image is read, though views reach beyond it; fewer rows of a grid than maps."""
+    monkeypatch.setattr(launch, "MOST_ROWS", 2)
+    pixels, views = rng.integers(0, 256, (3, 3, 5, 4), np.uint8), np.zeros((4, 4), np.int32)
+    views[:] = [[2, -3, -2, 0], [0, 2, 1, 1], [1, -1, 0, 1], [2, 5, -7, 0]]
+    mean, std, colours = rng.random((3, 5, 4), np.float32), np.float32([1, 2, 3]), rng.random((4, 3), np.float32)
+    how = raw_images.Development(mean, std, raw_images.MEAN_OF_IMAGES, 1.5, True)
+    y = checked.develop(raw_images.RawImages(pixels, views, colours, (6, 7), how))
+    expected = np.zeros((4, 3, 6, 7), np.float32)
+    for n, c, i, j in np.ndindex(expected.shape):
+        image, top, left, mirrored = views[n].tolist()
+        row, column = top + i, left + (6 - j if mirrored else j)
+        if 0 <= row < 5 and 0 <= column < 4:
+            expected[n, c, i, j] = (pixels[image, 2 - c, row, column] - mean[2 - c, row, column]) / std[2 - c]
+        expected[n, c, i, j] = (expected[n, c, i, j] + colours[n, 2 - c]) / np.float32(1.5)
+    np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_the_checked_build_is_what_ran(checked):

@@ -87,7 +87,7 @@ def good():
 )
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_refused(launcher, before, spoil, error, message):
-    """Whether or not the kernel was launched before with arguments that pass: what was prepared lets nothing else in."""
+    """Whether or not the kernel was launched before, with arguments that pass."""
     for _ in range(before):
         launcher("relu", 1, 32, *good())
     with pytest.raises(error) as raised:
