@@ -1,9 +1,11 @@
 """Host time and launches of a training step on the cupy backend: how long Python takes to queue what the GPU computes.
 
     python tests/helpers/host_time.py                       # this checkout
-    python tests/helpers/host_time.py --beside ../before    # this one and another in turn, medians of both
+    python tests/helpers/host_time.py --beside ../before    # and another, a step of each in turn
+    python tests/helpers/host_time.py --profile tottime     # where the time goes
 
-Process time, so that other programs do not count; on a GPU that is faked, with its counters, computing nothing.
+Process time: what other programs take does not count, but they slow the caches down, so that only steps taken in turn
+can be compared. On a fake GPU its counters are shown too; it should compute nothing (FAKE_DRY=1).
 """
 
 from __future__ import annotations
@@ -22,17 +24,17 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-SHOWN = "launches", "getDevice", "iinfo", "gemm", "memset", "bytes:H2D"
+SHOWN = "launches", "getDevice", "iinfo", "memset", "copies:H2D"
 
 
 def counters():
-    """The fake GPU's counters, where there is one; and the calls of np.iinfo."""
+    """The fake GPU's counters, where there is one."""
     fake = sys.modules.get("sitecustomize")
     return fake.counters() if hasattr(fake, "counters") else {}
 
 
-def measure(network, batch_size, steps, profile):
-    """{"ms": process time of each step, counters of the last step}."""
+def make_step(network, batch_size):
+    """A function that takes one step of training."""
     from minialex import Tensor, backends, functional, models
     from minialex.training.recipe import make_optimizer
 
@@ -48,58 +50,71 @@ def measure(network, batch_size, steps, profile):
         functional.cross_entropy(model(Tensor(images)), labels).backward()
         optimizer.step()
 
-    times = []
-    for _ in range(steps + 2):
-        before, start = counters(), time.process_time()
-        step()
-        times.append(1e3 * (time.process_time() - start))
-    counted = {name: value - before.get(name, 0) for name, value in counters().items()}
-    iinfo, original = [], np.iinfo
+    return step
 
-    def counting(dtype):
-        iinfo.append(dtype)
-        return original(dtype)
 
-    np.iinfo = counting
+def counted(step):
+    """The counters of a step, and its calls of np.iinfo."""
+    before, iinfo, calls = counters(), np.iinfo, []
+    np.iinfo = lambda dtype: calls.append(dtype) or iinfo(dtype)
     step()
-    np.iinfo = original
-    if profile:
-        profiler = cProfile.Profile()
-        profiler.runcall(lambda: [step() for _ in range(5)])
-        pstats.Stats(profiler, stream=sys.stderr).sort_stats(profile).print_stats(32)
-    return {"ms": times[2:], **counted, "iinfo": len(iinfo)}
+    np.iinfo = iinfo
+    return {name: value - before.get(name, 0) for name, value in counters().items()} | {"iinfo": len(calls)}
 
 
-def in_a_process(checkout, options):
-    """As measure, in a new Python that imports minialex from a checkout."""
-    own = [checkout, os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, own))}
-    arguments = ["--network", options.network, "--batch-size", options.batch_size, "--steps", options.steps, "--json"]
-    command = [sys.executable, __file__, *map(str, arguments)]
-    done = subprocess.run(command, env=environment, cwd=checkout, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def serve(step):
+    """Write the counters of a step, then the milliseconds of one for every line that is read."""
+    for _ in range(3):
+        step()
+    print(json.dumps(counted(step)), flush=True)
+    for _ in sys.stdin:
+        start = time.process_time()
+        step()
+        print(1e3 * (time.process_time() - start), flush=True)
+
+
+def start(checkout, options):
+    """A Python that imports minialex from a checkout, and serves steps."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")])}
+    arguments = ["--network", options.network, "--batch-size", options.batch_size, "--serve"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, __file__, *map(str, arguments)], env=environment, cwd=checkout, **pipes)
+
+
+def ask(process):
+    """The milliseconds of one more step."""
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return float(process.stdout.readline())
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", default="alexnet", help="default: alexnet")
     parser.add_argument("--batch-size", type=int, default=128, help="default: 128")
-    parser.add_argument("--steps", type=int, default=12, help="steps in each process, default: 12")
-    parser.add_argument("--rounds", type=int, default=3, help="processes for each checkout, default: 3")
-    parser.add_argument("--beside", type=Path, help="another checkout, measured in turn with this one")
-    parser.add_argument("--profile", choices=("tottime", "cumtime"), help="print where the time goes, sorted by this")
-    parser.add_argument("--json", action="store_true", help="measure in this process, and print as JSON")
+    parser.add_argument("--steps", type=int, default=60, help="steps of each, default: 60")
+    parser.add_argument("--beside", type=Path, help="another checkout")
+    parser.add_argument("--profile", choices=("tottime", "cumtime"), help="where the time goes, sorted by this")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.json or options.profile:
-        print(json.dumps(measure(options.network, options.batch_size, options.steps, options.profile)))
-        return
-    checkouts = [path.resolve() for path in (options.beside, ROOT) if path]
-    results = [(checkout, in_a_process(checkout, options)) for _ in range(options.rounds) for checkout in checkouts]
-    for checkout in checkouts:
-        mine = [result for of, result in results if of == checkout]
-        times = [ms for result in mine for ms in result["ms"]]
-        counted = ", ".join(f"{name} {mine[-1].get(name, 0):,}" for name in SHOWN)
-        print(f"{checkout}: median {statistics.median(times):.2f} ms, fastest {min(times):.2f}; a step: {counted}")
+    if options.serve:
+        serve(make_step(options.network, options.batch_size))
+    elif options.profile:
+        step, profiler = make_step(options.network, options.batch_size), cProfile.Profile()
+        step()
+        profiler.runcall(lambda: [step() for _ in range(options.steps)])
+        pstats.Stats(profiler).sort_stats(options.profile).print_stats(40)
+    else:
+        checkouts = [path.resolve() for path in (options.beside, ROOT) if path]
+        processes = [start(checkout, options) for checkout in checkouts]
+        counts = [json.loads(process.stdout.readline()) for process in processes]
+        times = [[ask(process) for process in processes] for _ in range(options.steps)]
+        for checkout, of, taken in zip(checkouts, counts, zip(*times, strict=True), strict=True):
+            shown = ", ".join(f"{name} {of[name]:,}" for name in SHOWN if name in of)
+            print(f"{checkout}: median {statistics.median(taken):.2f} ms, fastest {min(taken):.2f}; a step: {shown}")
+        for process in processes:
+            process.stdin.close()
+            process.wait()
 
 
 if __name__ == "__main__":

@@ -58,10 +58,16 @@ def upload(cupy, empty_pinned, batches, develop=None):
     batches: an iterable of (images, labels), NumPy arrays; images may be RawImages.
     develop: a function of RawImages on the GPU that returns the images.
 
-    Yields (images, labels). The images are to be used in the stream that is current when the batch is requested.
+    Yields (images, labels). The images are for the stream that is current when the first batch is requested: to its
+    pool their memory returns. Raises RuntimeError where a later batch is requested in another one.
     """
     copying, device = cupy.cuda.Stream(non_blocking=True), cupy.cuda.Device()
+    computing = cupy.cuda.get_current_stream()
     free: deque[_Pinned] = deque()
+
+    def check_stream():
+        if cupy.cuda.get_current_stream() != computing:
+            raise RuntimeError("the current stream changed between two batches: use one stream for the whole loop")
 
     def stage(batch):
         """In a thread, so that the copy into pinned memory does not hold up the one that queues work."""
@@ -72,6 +78,7 @@ def upload(cupy, empty_pinned, batches, develop=None):
             return pinned, *pinned.fill(arrays, empty_pinned), images, labels
 
     def send(pinned, host, starts, images, labels):
+        check_stream()
         memory = cupy.empty(host.shape, host.dtype)
         copying.wait_event(cupy.cuda.get_current_stream().record())
         memory.set(host, stream=copying)
@@ -80,6 +87,7 @@ def upload(cupy, empty_pinned, batches, develop=None):
         return pinned.copied, memory, starts, images, labels
 
     def arrived(copied, memory, starts, images, labels):
+        check_stream()
         cupy.cuda.get_current_stream().wait_event(copied)
         if not isinstance(images, RawImages):
             return _part(memory, 0, images), labels

@@ -278,6 +278,17 @@ def test_leaving_early_leaves_no_copy_behind(gpu, monkeypatch, leave, waits):
     assert right == waits and pending
 
 
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_another_stream_in_the_middle_is_refused(gpu, done):
+    """The memory would return to the pool of the first, and be handed out while the second still reads it."""
+    stream = gpu.upload(batches(3, 3, 3, 3))
+    for _ in range(done):
+        next(stream)
+    gpu.computing = Stream()
+    with pytest.raises(RuntimeError, match="the current stream changed between two batches"):
+        next(stream)
+
+
 def test_pinned_memory_is_used_again_and_grows(gpu):
     train(gpu, batches(*[80] * 20, 2), at_once=True)
     assert 1 <= len(gpu.pinned) <= 3 and {memory.nbytes for memory in gpu.pinned} == {768}  # of 640: 3 times 256
