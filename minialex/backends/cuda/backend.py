@@ -187,31 +187,36 @@ class CudaBackend(NumPyBackend):
         x = self._solid(x)
         y, numbers = self.empty(x.shape, x.dtype), (size, float(a), float(beta), float(k))
         if not within_channel and size in self.in_registers:
-            self._lrn("lrn_registers", x, groups, x, y, *numbers)
+            self._lrn_registers("lrn_registers", groups, x, y, *numbers)
             return y, (x, None) if save else None
         scale = self.empty(x.shape if save else 0, x.dtype)
-        kernel = "lrn_within" if within_channel else "lrn_across"
-        self._lrn(kernel, x, groups, x, y, scale, int(save), *numbers)
+        self._lrn("", x.shape, within_channel, groups, (x, y, scale, int(save), *numbers))
         return y, (x, scale) if save else None
 
     def local_response_norm_backward(self, gy, saved, size, a, beta, k, within_channel, groups):
         (x, scale), gy = saved, self._solid(gy)
         gx, numbers = self.empty(x.shape, x.dtype), (size, float(a), float(beta))
         if scale is None:
-            self._lrn("lrn_registers_backward", x, groups, gy, x, gx, *numbers, float(k))
+            self._lrn_registers("lrn_registers_backward", groups, gy, x, gx, *numbers, float(k))
         else:
-            kernel = "lrn_within_backward" if within_channel else "lrn_across_backward"
-            self._lrn(kernel, x, groups, gy, x, scale, gx, *numbers)
+            self._lrn("_backward", x.shape, within_channel, groups, (gy, x, scale, gx, *numbers))
         return gx
 
-    def _lrn(self, kernel, x, groups, *given):
-        (pictures, channels), places = x.shape[:2], math.prod(x.shape[2:])
-        if kernel.startswith("lrn_within"):
+    def _lrn(self, direction, shape, within_channel, groups, given):
+        (pictures, channels), places = shape[:2], math.prod(shape[2:])
+        if within_channel:
             maps = pictures * channels
-            self.launch.planes(kernel, places, maps, *given, *x.shape[2:], maps)
+            self.launch.planes(f"lrn_within{direction}", places, maps, *given, *shape[2:], maps)
         else:
             extent = channels, channels // groups, places, pictures
-            self.launch.planes(kernel, places, pictures * groups, *given, *extent)
+            self.launch.planes(f"lrn_across{direction}", places, pictures * groups, *given, *extent)
+
+    def _lrn_registers(self, kernel, groups, x, *given):
+        (pictures, channels), places = x.shape[:2], math.prod(x.shape[2:])
+        threads, block = max(1, pictures * groups * places), channels // groups
+        parts = max(1, min(_pieces(_BLOCKS * _SUMMING, threads), block // _LOADS))
+        extent = channels, block, max(1, _pieces(block, parts)), places, pictures
+        self.launch.planes(kernel, places, pictures * groups * parts, x, *given, *extent)
 
     def batch_norm(self, x, statistics, w, b, eps):
         x, channels = self._solid(x), x.shape[1]
