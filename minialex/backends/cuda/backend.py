@@ -16,6 +16,7 @@ _SUMMING = 256  # threads of a block that adds up a channel or a row: THREADS in
 _BLOCKS = 132 * 8  # of so many threads: they fill the largest GPU
 _ACROSS = 32  # columns of a block of column_sums, a warp's: ACROSS in bias.cu
 _LOADS = 16  # that a thread makes at least, where work is shared out: a second block would cost more than it helps
+_CHANNELS = 64  # that a thread of lrn_registers makes at least: it reads up to four more, on either side
 _ENTRIES = 32  # of the columns that a thread of im2col makes at least, to divide so much the less often
 
 
@@ -214,7 +215,7 @@ class CudaBackend(NumPyBackend):
     def _lrn_registers(self, kernel, groups, x, *given):
         (pictures, channels), places = x.shape[:2], math.prod(x.shape[2:])
         threads, block = max(1, pictures * groups * places), channels // groups
-        parts = max(1, min(_pieces(_BLOCKS * _SUMMING, threads), block // _LOADS))
+        parts = max(1, min(_pieces(_BLOCKS * _SUMMING, threads), block // _CHANNELS))
         extent = channels, block, max(1, _pieces(block, parts)), places, pictures
         self.launch.planes(kernel, places, pictures * groups * parts, x, *given, *extent)
 

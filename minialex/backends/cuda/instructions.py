@@ -48,7 +48,7 @@ class Instructions:
     @property
     def total(self):
         """All instructions."""
-        return self.by_opcode.total()
+        return sum(self.by_opcode.values())
 
     @property
     def square_roots(self):

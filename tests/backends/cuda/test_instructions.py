@@ -149,7 +149,7 @@ def test_im2col_naive():
 @pytest.mark.parametrize("size", CudaBackend.in_registers)
 def test_lrn_from_registers(size, dtype):
     backend, options = CudaBackend(np, Counting()), (size, 2e-5, 0.75, 2.0, False, 1)
-    x = np.empty((2, 31, 8, 8), dtype)  # all for one thread: of shares a few channels are read twice
+    x = np.empty((2, 96, 8, 8), dtype)
     _, saved = backend.local_response_norm(x, *options, True)
     backend.local_response_norm_backward(x, saved, *options)
     forward, backward = (backend.launch.found[name] for name in ("lrn_registers", "lrn_registers_backward"))

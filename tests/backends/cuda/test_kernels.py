@@ -125,11 +125,11 @@ def every_tap(window):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("channels", "groups"), [(1, 1), (2, 1), (7, 1), (12, 3), (4, 4), (50, 1), (66, 2)])
+@pytest.mark.parametrize(("channels", "groups"), [(1, 1), (2, 1), (7, 1), (12, 3), (4, 4), (200, 1), (260, 2)])
 def test_lrn_from_registers(rng, checked, monkeypatch, channels, groups, dtype):
     """To the same bits as the kernels that compute everything anew, with one channel 1e4 times stronger; no scale.
 
-    50 channels are shared out to three threads of 17, 17 and 16.
+    200 channels are shared out to three threads of 67, 67 and 66.
     """
     monkeypatch.setattr(launch, "MOST_ROWS", 2)
     anew = type(checked)()
