@@ -96,8 +96,8 @@ def _layers():
     for layer, shape in NORMS.items():
         yield layer, _launches(_normalized, (BATCH, *shape), ())
         yield layer, _launches(_normalized, (BATCH, *shape), CudaBackend.in_registers)
-    for layer, shape in (BIASES | ROWS).items():
-        yield layer, _launches(CudaBackend._channel_sums, shape)[:1]
+    for layer, gradient in {**BIASES, **ROWS}.items():
+        yield layer, _launches(CudaBackend._channel_sums, gradient)[:1]
 
 
 def _launches(run, shape, *options):
