@@ -8,6 +8,7 @@ import usable
 
 from minialex import backends
 from minialex.backends.cuda import emulator, launch
+from minialex.backends.cuda.backend import CudaBackend
 from minialex.cases import CASES
 from minialex.window import Window
 
@@ -185,6 +186,43 @@ def test_sums_of_channels(checked, shape, dtype):
     gb = checked._channel_sums(gy)
     assert gb.dtype == dtype and gb.base is None
     np.testing.assert_array_equal(gb, gy.sum((0, *range(2, gy.ndim))))
+
+
+class LastBlock(emulator.EmulatorLauncher):
+    """Runs the last block of each launch, in the checked build, on arrays that nobody has to fill: files with holes."""
+
+    def __init__(self, folder):
+        super().__init__(checked=True)
+        self.folder, self.files = folder, 0
+
+    def empty(self, shape, dtype):
+        self.files += 1
+        return np.asarray(np.memmap(self.folder / str(self.files), dtype, "w+", shape=shape))
+
+    def launch(self, kernel, real, grid, block, values):
+        text, last = launch.source(kernel.file), int(np.prod(grid)) - 1
+        report = emulator.run_checked(kernel, text, real, grid, block, values, [last])
+        assert report.problems == () and report.stores
+
+
+@pytest.mark.heavy
+def test_indices_beyond_two_to_the_31(tmp_path):
+    """A picture of three channels of 2^30 places: an index of 32 bits would be negative in the last."""
+    backend, side = CudaBackend(np, LastBlock(tmp_path)), 2**15
+    x = backend.empty((1, 3, side, side), np.float32)
+    x[0, :, -1, -3:] = [[1, 2, 4], [8, 16, 32], [64, 128, 256]]
+    columns = backend._im2col(x, Window.over(x.shape, 1), 1, 0, 1)
+    np.testing.assert_array_equal(columns[0, :, -3:], x[0, :, -1, -3:])
+    options = 3, 0.5, 0.75, 1.0, False, 1
+    few = np.ascontiguousarray(x[:, :, -1:, -3:])
+    y, saved = backend.local_response_norm(x, *options, True)
+    numpy = backends.get_backend("numpy")
+    expected, its = numpy.local_response_norm(few, *options, True)
+    np.testing.assert_allclose(y[:, :, -1:, -3:], expected, rtol=1e-5)
+    gx = backend.local_response_norm_backward(x, saved, *options)
+    expected = numpy.local_response_norm_backward(few, its, *options)
+    np.testing.assert_allclose(gx[:, :, -1:, -3:], expected, rtol=1e-5)
+    np.testing.assert_array_equal(backend._channel_sums(x.reshape(3, -1))[-3:], [73, 146, 292])
 
 
 @pytest.mark.parametrize("classes", [1, 2, 255, 256, 257, 1000])
