@@ -365,6 +365,7 @@ def executed():
         return instructions.Instructions({}, 0)
 
 
+# %%
 x, window = rng.standard_normal((1, 4, 13, 13), np.float32), Window.over((13, 13), 3, padding=1)
 views = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
 expected = views.transpose(1, 4, 5, 0, 2, 3).reshape(4 * 9, 13 * 13)
@@ -426,7 +427,7 @@ figure, left, right = panels(2, height=2.4)
 bars = (left, copying, (1, 1), "im2col, for an entry"), (right, normalising, (4, 3), "LRN backward, for an element")
 for axes, counts, moved, title in bars:
     drawn = axes.barh(list(counts), list(counts.values()), color=[tint(BLUE, 0.5), BLUE], height=0.6)
-    axes.bar_label(drawn, [f"{value:.0f}" for value in counts.values()], padding=4)
+    axes.bar_label(drawn, [f"{value:.0f}" for value in counts.values()], label_type="center", color="white")
     for row, floats in enumerate(moved):  # that go to or come from memory for each
         axes.plot([enough * floats] * 2, [row - 0.45, row + 0.45], color=VERMILION, linestyle=":")
     axes.set(title=f"{title}: instructions", xlim=(0, 190))
@@ -586,6 +587,7 @@ check("10.5", pixel)
 # * `kernels/common.cuh`, one page: all that the kernels take for granted. Then `kernels/relu.cu` and `pool.cu`.
 # * `kernels/matmul.cu` and `tile.cuh`, `tile_product`: the third rung, and why one row of its tile is 68 wide, not 64.
 # * `kernels/conv2d.cu`, `conv2d_implicit_gemm` and `Counter`: exercise 10.5 without divisions.
+# * `kernels/lrn_registers.cu`, `Last` and `backward`: two windows, one behind the other, in thirteen registers.
 # * `tutorials/ladder.py`; `minialex/backends/cuda/launch.py`, `Launcher.check`: what can go wrong.
 # * `kernels/checked.h`, `Shared`: how a race is caught, in forty lines.
 #
