@@ -8,10 +8,10 @@
 //   y = W @ columns      gW = gy @ columns^T      gcolumns = W^T @ gy          W (O, C KH KW)
 //
 // im2col: one thread a place (n, i, j) of the output. It divides once, to learn where its windows begin, and then goes
-// through their pixels, channel by channel: entries of a column, `length` apart. Its neighbours do the same beside it: a
-// warp writes one run of memory at a time, and reads one where the stride is 1. (With four places a thread, and vector
-// stores, a tenth of the instructions would go, but half as many sectors again be touched: such loads lie four places
-// apart.)
+// through their pixels, channel by channel: entries of a column, `length` apart. Its neighbours do the same beside it:
+// a warp writes one run of memory at a time, and reads one where the stride is 1. (With four places a thread, and
+// vector stores, a tenth of the instructions would go, but half as many sectors again be touched: such loads lie four
+// places apart.)
 //
 // im2col_naive: one thread an entry, which divides five times to learn which. The first rung of a ladder, see
 // tutorials/ladder.py.
@@ -29,7 +29,8 @@ extern "C" __global__ void im2col(global<const REAL> x, global<REAL> columns, in
     for (long long l = thread_number(); l < length; l += thread_count()) {
         long long picture = first + l / places;
         int place = (int)(l % places);
-        int top = place / w.output[1] * w.stride[0] - w.before[0], left = place % w.output[1] * w.stride[1] - w.before[1];
+        int top = place / w.output[1] * w.stride[0] - w.before[0];
+        int left = place % w.output[1] * w.stride[1] - w.before[1];
         FOR_EACH_PLANE(c, channels) {
             long long map = (picture * channels + c) * pixels, entry = c * taps * length + l;
             for (int u = 0; u < w.kernel[0]; ++u) {

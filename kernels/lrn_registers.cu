@@ -1,10 +1,10 @@
 // Local response normalisation across channels, for windows of 2 to 5 channels: lrn.cu has the formulas.
 //
-// lrn_across_backward in lrn.cu computes the power of a channel's scale again for every window that holds it: five times
-// two square roots and two divisions an element, while the memory waits. Here a thread on its way through the channels
-// of a block keeps the last SIZE of each number that windows share, in registers: SIZE is known when the kernel is
-// compiled, so that every index into `Last` is, and an array with such indices needs no memory. Each square, power and
-// product is computed once; sums are still added afresh, in the order of lrn.cu, and give the same bits.
+// lrn_across_backward in lrn.cu computes the power of a channel's scale again for every window that holds it: five
+// times two square roots and two divisions an element, while the memory waits. Here a thread on its way through the
+// channels of a block keeps the last SIZE of each number that windows share, in registers: SIZE is known when the
+// kernel is compiled, so that every index into `Last` is, and an array with such indices needs no memory. Each power is
+// computed once; sums are still added afresh, in the order of lrn.cu, and give the same bits.
 //
 // The scale d is not saved for backward but computed again, from the x that backward reads anyway: five squares are
 // cheaper than writing d in one pass over memory and reading it in another, and it takes no memory between the two.
@@ -78,8 +78,8 @@ __device__ inline void backward(global<const REAL> gy, global<const REAL> x, glo
     int parts = (block + share - 1) / share;                                                                           \
     FOR_EACH_PLANE(plane, (long long)n * (channels / block) * parts) FOR_EACH_PLACE(l, places)
 
-// Two blocks of 256 threads to a multiprocessor: without that limit the compiler takes half as many registers again for a
-// thread, and fewer threads wait for memory at once.
+// Two blocks of 256 threads to a multiprocessor: without that limit the compiler takes half as many registers again for
+// a thread, and fewer threads wait for memory at once.
 extern "C" __global__ void __launch_bounds__(256, 2) lrn_registers(
     global<const REAL> x, global<REAL> y, int size, REAL a, REAL beta, REAL k, int channels, int block, int share,
     int places, int n) {
