@@ -4,8 +4,8 @@
 //
 // channel_sums: a channel's pictures are shared out to `parts` blocks, so that a few channels keep a whole GPU busy,
 // and a block's to teams of `team` threads, as many as a map of `places` keeps busy; the threads of a block add up
-// theirs and then each other's in shared memory. What the parts give, partial (parts, C), is a matrix whose columns are added
-// up: by column_sums, which also takes gy itself where a picture has a single place, as behind a linear layer.
+// theirs and then each other's in shared memory. What the parts give, partial (parts, C), is a matrix whose columns are
+// added up: by column_sums, which also takes gy itself where a picture has one place, as behind a linear layer.
 //
 // column_sums: a block has 32 columns, neighbours in memory, for the 32 threads of a warp, and a warp every eighth row;
 // a matrix of many rows is again shared out to parts, (parts, C), for a second launch to add up.
