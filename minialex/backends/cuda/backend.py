@@ -280,7 +280,7 @@ class CudaBackend(NumPyBackend):
 
     def _solid(self, array, aligned=False):
         """Contiguous, as kernels want it; usually it is already. aligned: to 16 bytes, too."""
-        array = self.xp.ascontiguousarray(array)
+        array = self.xp.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
         return array.copy() if aligned and _address(array) % 16 else array
 
 
