@@ -2,34 +2,48 @@
 //
 //   gb[c] = sum over n, l of gy[n, c, l]        gy (N, C, L)
 //
-// channel_sums: a channel's pictures are shared out to `parts` blocks, so that a few channels keep a whole GPU busy;
-// the threads of a block add up theirs and then each other's in shared memory, and what the parts give, partial
-// (parts, C), is added afterwards: in the same order, and to the same bits, at every run. Where l is a single place, as
-// behind a linear layer, neighbouring channels are neighbours in memory: column_sums has one thread a channel.
+// channel_sums: a channel's pictures are shared out to `parts` blocks, so that a few channels keep a whole GPU busy,
+// and a block's to teams of `team` threads, as many as a map of `places` keeps busy; the threads of a block add up
+// theirs and then each other's in shared memory. What the parts give, partial (parts, C), is a matrix whose columns are
+// added up: by column_sums, which also takes gy itself where a picture has one place, as behind a linear layer.
+//
+// column_sums: a block has 32 columns, neighbours in memory, for the 32 threads of a warp, and a warp every eighth row;
+// a matrix of many rows is again shared out to parts, (parts, C), for a second launch to add up.
+//
+// Which thread adds what depends on the shapes alone, and no two threads add to one number: the same order, and the
+// same bits, at every run.
 //
 // Where a convolution's bias is added, see to_pictures in im2col.cu: in the pass that writes y anyway.
 
 #include "common.cuh"
 
-const int THREADS = 256;
+const int THREADS = 256, ACROSS = 32, WARPS = THREADS / ACROSS;
 
-extern "C" __global__ void channel_sums(global<const REAL> gy, global<REAL> partial, long long pictures, int channels,
-                                        int places) {
+extern "C" __global__ void channel_sums(global<const REAL> gy, global<REAL> partial, int team, long long pictures,
+                                        int channels, int places) {
     SHARED(REAL, scratch, THREADS);
-    int c = blockIdx.x, part = blockIdx.y;
+    int c = blockIdx.x, part = blockIdx.y, teams = THREADS / team;
     REAL sum = 0;
-    for (long long picture = part; picture < pictures; picture += gridDim.y)
-        for (int l = threadIdx.x; l < places; l += THREADS) sum += gy[(picture * channels + c) * places + l];
+    for (long long picture = part * teams + threadIdx.x / team; picture < pictures; picture += gridDim.y * teams) {
+        long long map = (picture * channels + c) * places;
+        for (int l = threadIdx.x % team; l < places; l += team) sum += gy[map + l];
+    }
     sum = block_sum(sum, scratch);
     if (threadIdx.x == 0) partial[(long long)part * channels + c] = sum;
 }
 
-extern "C" __global__ void column_sums(global<const REAL> gy, global<REAL> gb, long long rows, long long columns) {
-    for (long long c = thread_number(); c < columns; c += thread_count()) {
-        REAL sum = 0;
-        for (long long n = 0; n < rows; ++n) sum += gy[n * columns + c];
-        gb[c] = sum;
-    }
+extern "C" __global__ void column_sums(global<const REAL> gy, global<REAL> partial, long long rows, long long columns) {
+    SHARED2(REAL, scratch, WARPS, ACROSS);
+    int lane = threadIdx.x, warp = threadIdx.y, part = blockIdx.y;
+    long long c = (long long)blockIdx.x * ACROSS + lane;
+    REAL sum = 0;
+    for (long long row = part * WARPS + warp; row < rows && c < columns; row += gridDim.y * WARPS)
+        sum += gy[row * columns + c];
+    scratch[warp][lane] = sum;
+    __syncthreads();
+    if (warp > 0 || c >= columns) return;
+    for (int other = 1; other < WARPS; ++other) sum += (REAL)scratch[other][lane];
+    partial[part * columns + c] = sum;
 }
 
 extern "C" __global__ void add_bias(global<REAL> y, global<const REAL> b, long long rows, int columns) {

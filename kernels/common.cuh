@@ -90,3 +90,9 @@ __device__ inline REAL block_sum(REAL value, Scratch& scratch) {
     __syncthreads();  // before somebody writes to scratch again
     return sum;
 }
+
+// Of local response normalisation: d^-beta. The paper's 3/4 by two square roots, many times faster than a power.
+__device__ inline REAL minus_power(REAL d, REAL beta) {
+    if (beta == (REAL)0.75) return (REAL)1 / sqrt(d * sqrt(d));
+    return pow(d, -beta);
+}

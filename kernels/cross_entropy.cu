@@ -64,7 +64,7 @@ extern "C" __global__ void cross_entropy_backward(global<const REAL> gy, global<
     REAL share = smoothing / (REAL)classes, weights = 0;
     for (long long c = threadIdx.x; c < classes; c += THREADS) weights += w[c];
     REAL total = share * block_sum(weights, scratch) + (1 - smoothing) * w[label], factor = gy[row];
-    if (!valid[row]) factor *= 0;
+    if (!valid[row]) factor = 0;  // not 0 gy, which may be NaN
     for (long long c = threadIdx.x; c < classes; c += THREADS) {
         REAL q = share * w[c];
         if (c == label) q += (1 - smoothing) * w[c];

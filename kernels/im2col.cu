@@ -7,7 +7,15 @@
 //
 //   y = W @ columns      gW = gy @ columns^T      gcolumns = W^T @ gy          W (O, C KH KW)
 //
-// im2col: one thread an entry of the columns, j fastest: a warp writes one run, and reads one where the stride is 1.
+// im2col: one thread a place (n, i, j) of the output. It divides once, to learn where its windows begin, and then goes
+// through their pixels, channel by channel: entries of a column, `length` apart. Its neighbours do the same beside it:
+// a warp writes one run of memory at a time, and reads one where the stride is 1. (With four places a thread, and
+// vector stores, a tenth of the instructions would go, but half as many sectors again be touched: such loads lie four
+// places apart.)
+//
+// im2col_naive: one thread an entry, which divides five times to learn which. The first rung of a ladder, see
+// tutorials/ladder.py.
+//
 // col2im: one thread a pixel, which looks up every window that holds it ("gather"). The other way round, a thread an
 // entry, several threads would add to one pixel at once: a race, or a queue of atomic additions in an order of their
 // own.
@@ -16,6 +24,30 @@
 
 extern "C" __global__ void im2col(global<const REAL> x, global<REAL> columns, int channels, Window w, long long first,
                                   int pictures) {
+    int places = w.output[0] * w.output[1], pixels = w.size[0] * w.size[1], taps = w.kernel[0] * w.kernel[1];
+    long long length = (long long)pictures * places;  // of a row of the columns
+    for (long long l = thread_number(); l < length; l += thread_count()) {
+        long long picture = first + l / places;
+        int place = (int)(l % places);
+        int top = place / w.output[1] * w.stride[0] - w.before[0];
+        int left = place % w.output[1] * w.stride[1] - w.before[1];
+        FOR_EACH_PLANE(c, channels) {
+            long long map = (picture * channels + c) * pixels, entry = c * taps * length + l;
+            for (int u = 0; u < w.kernel[0]; ++u) {
+                int row = top + u * w.dilation[0];
+                for (int v = 0; v < w.kernel[1]; ++v) {
+                    int column = left + v * w.dilation[1];
+                    bool inside = row >= 0 && row < w.size[0] && column >= 0 && column < w.size[1];
+                    columns[entry] = inside ? x[map + row * w.size[1] + column] : (REAL)0;
+                    entry += length;
+                }
+            }
+        }
+    }
+}
+
+extern "C" __global__ void im2col_naive(global<const REAL> x, global<REAL> columns, int channels, Window w,
+                                        long long first, int pictures) {
     int places = w.output[0] * w.output[1], pixels = w.size[0] * w.size[1], taps = w.kernel[0] * w.kernel[1];
     FOR_EACH_PLANE(plane, (long long)channels * taps * pictures) {  // of one tap and one picture
         int picture = (int)(plane % pictures), tap = (int)(plane / pictures), c = tap / taps;

@@ -8,16 +8,11 @@
 //
 // Across channels: x (N, C, L), windows within blocks of `block` channels. One thread a place of a picture, which
 // walks through the channels of a block: neighbours in a warp are neighbours in the map, and what the next window
-// shares with this one is still in the cache. Within a map: x (maps, H, W), one thread an element. Source: Krizhevsky
-// et al. 2012, section 3.3; cuda-convnet's layers rnorm and cmrnorm.
+// shares with this one is still in the cache. Windows of up to five channels have faster kernels, in lrn_registers.cu.
+// Within a map: x (maps, H, W), one thread an element. Source: Krizhevsky et al. 2012, section 3.3; cuda-convnet's
+// layers rnorm and cmrnorm.
 
 #include "common.cuh"
-
-// The paper's 3/4 by two square roots, many times faster than a power.
-__device__ inline REAL minus_power(REAL d, REAL beta) {
-    if (beta == (REAL)0.75) return (REAL)1 / sqrt(d * sqrt(d));
-    return pow(d, -beta);
-}
 
 extern "C" __global__ void lrn_across(global<const REAL> x, global<REAL> y, global<REAL> scale, int save, int size,
                                       REAL a, REAL beta, REAL k, int channels, int block, int places, int n) {

@@ -9,9 +9,10 @@ import numpy as np
 
 from . import backends, tape
 from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the tensor, a reader finds it here
+from .tensor_methods import TensorMethods
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """An array and, where `requires_grad`, the tape that leads back to what it was computed from.
 
     data: an array, number, nested list or Tensor; an array is not copied.
@@ -22,7 +23,7 @@ class Tensor:
     Raises TypeError for any other type, and where requires_grad meets a type that is not floating-point.
     """
 
-    __slots__ = ("__weakref__", "_data", "_version", "backend", "grad", "node", "requires_grad")
+    __slots__ = ("__weakref__", "_data", "_requires_grad", "_version", "backend", "grad", "node")
     __array_ufunc__ = None  # `array * tensor` is our business, not NumPy's element by element
 
     def __init__(self, data, requires_grad=False, dtype=None, backend=None):
@@ -32,7 +33,7 @@ class Tensor:
         self.backend: Any = backends.get_backend(backend)
         self._data = self.backend.asarray(data, dtype)
         self._version: tape.Version = source._version if source is not None and self._data is data else tape.Version()
-        self.grad, self.node, self.requires_grad = None, None, False
+        self.grad, self.node, self._requires_grad = None, None, False
         self.requires_grad_(bool(requires_grad))
 
     @classmethod
@@ -55,8 +56,8 @@ class Tensor:
         """
         result = cls._holding(data, backend or parents[0].backend, parents[0]._version if view else tape.Version())
         result._version.viewed |= view
-        result.requires_grad = is_grad_enabled() and any(p is not None and p.requires_grad for p in parents)
-        if result.requires_grad:
+        result._requires_grad = is_grad_enabled() and any(p is not None and p._requires_grad for p in parents)
+        if result._requires_grad:
             result.node = tape.Node(name, backward, parents, result, saves)
         return result
 
@@ -66,7 +67,7 @@ class Tensor:
         result = cls.__new__(Tensor)
         result.backend, result._version = backend, version
         result._data = data if isinstance(data, backend.xp.ndarray) else backend.xp.asarray(data)
-        result.grad, result.node, result.requires_grad = None, None, False
+        result.grad, result.node, result._requires_grad = None, None, False
         return result
 
     def check_in_place(self, name):
@@ -76,10 +77,14 @@ class Tensor:
         """
         if self.records_grad and self.is_leaf:
             raise RuntimeError(
-                f"{name} in place on a leaf that requires a gradient would lose its value: use inplace=False"
+                f"{name} in place would lose the value of a leaf that requires a gradient: make a new tensor "
+                "(inplace=False), or write under no_grad()"
             )
         if self.records_grad and self._version.viewed:
-            raise RuntimeError(f"{name} in place on an array that a view (reshape, ...) shares: use inplace=False")
+            raise RuntimeError(
+                f"{name} in place would lose a gradient, since a view (reshape, ...) shares the array: "
+                "make a new tensor (inplace=False)"
+            )
 
     def rewritten_by(self, backward, name):
         """Record that an operation has overwritten this tensor's array; returns self.
@@ -175,8 +180,17 @@ class Tensor:
             raise RuntimeError("requires_grad can be set on leaves only; use detach() to cut a computed tensor off")
         if requires_grad and self.dtype.kind != "f":
             raise TypeError(f"only floating-point tensors can require gradients, this one is {self.dtype}")
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         return self
+
+    @property
+    def requires_grad(self):
+        """Whether backward() is to leave a gradient in `.grad`, or passes through here. Assigning: requires_grad_."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value):
+        self.requires_grad_(bool(value))
 
     def to(self, target):
         """The same values in another dtype or on another backend; differentiable.
@@ -199,8 +213,8 @@ class Tensor:
 
     @property
     def T(self):
-        """The matrix transposed."""
-        return functional.transpose(self, 0, 1)
+        """The axes in the opposite order: of a matrix, the transpose."""
+        return functional.permute(self, range(self.ndim)[::-1])
 
     def size(self, dim=None):
         return self.shape if dim is None else self.shape[dim]
@@ -283,6 +297,8 @@ class Tensor:
             other = other.data
         elif isinstance(other, (np.ndarray, list, tuple)):
             other = self.backend.asarray(other)  # CuPy's arrays cannot be compared with NumPy's
+        elif not isinstance(other, (int, float, np.generic, self.backend.xp.ndarray)):
+            return NotImplemented  # x == None is False, x < None a TypeError
         return Tensor(compare(self._data, other), backend=self.backend)
 
     def __lt__(self, other):
@@ -416,7 +432,7 @@ def records_grad(*tensors):
 
 
 def check_dtypes(name, *tensors):
-    """Raise TypeError unless all tensors have one dtype; only arithmetic converts.
+    """Raise TypeError unless all tensors have one dtype, of floating-point numbers; only arithmetic converts.
 
     name: of the operation.
     tensors: Tensors, or None for an argument that was left out.
@@ -424,6 +440,8 @@ def check_dtypes(name, *tensors):
     dtypes = [t.dtype for t in tensors if t is not None]
     if any(dtype != dtypes[0] for dtype in dtypes):
         raise TypeError(f"{name} needs one dtype, got {' and '.join(map(str, dtypes))}: convert with .to()")
+    if dtypes[0].kind != "f":
+        raise TypeError(f"{name} computes with floating-point numbers, got {dtypes[0]}: convert with .to(np.float32)")
 
 
 from . import functional  # noqa: E402  the functions need Tensor, and Tensor's methods are the functions

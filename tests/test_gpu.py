@@ -173,6 +173,8 @@ LARGE = {
     "avg_pool2d": (lambda x: functional.avg_pool2d(x, 3, 2, 1), [(1, MAPS, 5, 4)]),
     "large maps": (lambda x: functional.max_pool2d(x, 2, 1), [(1, 2, 1031, 529)]),
     "lrn": (lambda x: functional.local_response_norm(x, 3, 0.5, groups=MAPS), [(1, 2 * MAPS, 3, 2)]),
+    "lrn of many channels": (lambda x: functional.local_response_norm(x, 5, 0.5), [(2, 300, 7, 5)]),
+    "lrn of a large window": (lambda x: functional.local_response_norm(x, 6, 0.5), [(2, 9, 300, 301)]),
     "lrn within": (lambda x: functional.local_response_norm(x, 3, 0.5, within_channel=True), [(1, MAPS, 4, 3)]),
     "batch_norm": (
         lambda x, w, b: functional.batch_norm(x, None, None, w, b, training=True),

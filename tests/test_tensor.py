@@ -242,13 +242,6 @@ def test_a_matrix_on_the_left():
     assert np.array_equal(t.grad, a.T @ np.ones((2, 4)))
 
 
-def test_an_augmented_assignment_makes_a_new_tensor():
-    x = Tensor([1.0], requires_grad=True)
-    y = before = x * 1.0
-    y += 2.0
-    assert y is not before and before.item() == 1.0 and y.item() == 3.0
-
-
 # --------------------------------------------------------------------------------------------------- asking a tensor
 
 

@@ -16,7 +16,7 @@ from squares import sheet
 
 import minialex
 from minialex import Tensor, data, functional, models, use_backend
-from minialex.backends.cuda import emulator
+from minialex.backends.cuda import emulator, instructions
 from minialex.backends.cuda import launch as cuda_launch
 from minialex.support import resources
 from minialex.window import Window
@@ -247,9 +247,13 @@ show(figure, "10-tiles", "The strips of A and B that one entry, a tile of 4 by 4
 # `long long` a whole number of 64 bits, `SHARED2` a shared array with two indices, and `&&` is `and`.)
 
 # %%
-lines = (resources.folder("kernels") / "matmul.cu").read_text().splitlines()
-start = next(i for i, line in enumerate(lines) if "void matmul_tiled" in line)
-print("\n".join(lines[start : lines.index("}", start) + 1]))
+def kernel_text(file, name):
+    lines = (resources.folder("kernels") / file).read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if f"void {name}(" in line)
+    return "\n".join(lines[start : lines.index("}", start) + 1])
+
+
+print(kernel_text("matmul.cu", "matmul_tiled"))
 
 # %% [markdown]
 # Two barriers: one before reading what others have loaded, one before overwriting what others may still read. The third
@@ -259,11 +263,11 @@ print("\n".join(lines[start : lines.index("}", start) + 1]))
 
 # %%
 class Counting(emulator.EmulatorLauncher):
-    """Runs kernels in the checked build, and keeps the report of the last."""
+    """Runs kernels in the checked build, and keeps the report of the last launch, and the launch."""
 
     def launch(self, kernel, real, grid, block, values):
-        text = cuda_launch.source(kernel.file)
-        self.report = emulator.run_checked(kernel, text, real, grid, block, values)
+        self.last = kernel, cuda_launch.source(kernel.file), real, grid, block, values
+        self.report = emulator.run_checked(*self.last)
 
 
 # %%
@@ -331,6 +335,112 @@ show(figure, "10-ladder", "Products for each load on the rungs of both ladders, 
 # not expect seconds to differ by as much as the counts. Counts are the same on every machine; seconds are not,
 # and there are none here: whether a GPU has timed these kernels yet is said in `kernels/README.md`, under "A GPU", and
 # `python -m minialex.bench --backend cupy` times yours.
+#
+# ## Instructions
+#
+# Loads are one bill, instructions the other. im2col multiplies nothing, it only copies pixels. The obvious kernel gives
+# every entry of the columns a thread of its own, which has to find out from two numbers, `plane` and `place`, where it
+# stands: which picture, which channel, which $u$ and $v$, which $i$ and $j$.
+
+
+# %%
+print(kernel_text("im2col.cu", "im2col_naive"))
+
+# %% [markdown]
+# What does that cost? NVRTC, NVIDIA's compiler, translates a kernel into PTX, the GPU's assembler, on any computer.
+# `instructions.count` takes the threads of a launch through it one by one, and counts each instruction every time that
+# a thread comes by. **Predict**: how many instructions are executed for one entry, one copied number?
+
+# %%
+prediction = ...
+
+
+# %%
+def executed():
+    """The Instructions of the last launch; NaN where NVRTC is not installed."""
+    try:
+        return instructions.count(*launch.last)
+    except OSError as error:
+        print(f"Instructions are not counted: {error}")
+        return instructions.Instructions({"div.s32": np.nan, "sqrt.f32": np.nan}, 0)
+
+
+# %%
+x, window = rng.standard_normal((1, 4, 13, 13), np.float32), Window.over((13, 13), 3, padding=1)
+views = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
+expected = views.transpose(1, 4, 5, 0, 2, 3).reshape(4 * 9, 13 * 13)
+copying = {}
+for rung in ladder.IM2COL:
+    columns = ladder.im2col(launch, rung, x, window)
+    done = executed()
+    copying[rung] = done.total / columns.size
+    print(
+        f"{rung:9} {copying[rung]:5.1f} instructions, {done.whole_divisions / columns.size:.2f} of them divisions  "
+        f"right: {np.array_equal(columns, expected)}"
+    )
+compare(prediction, round(copying["naive"], 1), " instructions")
+
+# %% [markdown]
+# More than a hundred, for a number that memory takes in the time of 28. In PTX a division is one instruction; the GPU
+# has none, and makes it of twenty others. The second rung gives a thread not an entry but a place $(n, i, j)$ of the
+# output: it divides once, and then goes through the pixels of its windows, with additions. Neighbouring threads still
+# have neighbouring places, so that nothing changes for the sectors.
+#
+# Local response normalisation has the other disease: it computes, and then computes the same again. Its gradient is
+#
+# $$g_c = \gamma_c\, d_c^{-\beta} - 2a\beta\, x_c \sum_{j} \gamma_j\, x_j\, d_j^{-\beta - 1}$$
+#
+# where $\gamma$ is the gradient that arrives, $d$ the scale, whose power the forward pass multiplied by, and the sum is
+# over the five channels whose windows hold $c$. With $\beta = 3/4$ a power is two square roots and a division. The
+# first rung computes all terms of the sum **anew** for every $c$, although the next sum shares four of the five.
+# **Predict**: how many square roots for each of 32 channels, on average? (The outermost have shorter windows.)
+
+# %%
+prediction = ...
+
+# %%
+x, gy = rng.standard_normal((2, 1, 32, 13, 13), np.float32)
+settings = 5, 0.02, 0.75, 1.0
+use_backend("numpy")
+t = Tensor(x, requires_grad=True)
+functional.local_response_norm(t, 5, alpha=0.1, beta=0.75, k=1.0).backward(gy)
+roots, normalising = {}, {}
+for rung in ladder.LRN:
+    gx = ladder.local_response_norm_backward(launch, rung, gy, x, *settings)
+    done = executed()
+    roots[rung], normalising[rung] = done.square_roots / x.size, done.total / x.size
+    print(
+        f"{rung:9} {launch.report.loads / x.size:4.1f} loads, {normalising[rung]:5.1f} instructions, "
+        f"{roots[rung]:.1f} of them square roots  right: {np.allclose(gx, t.grad, atol=1e-5)}"
+    )
+compare(prediction, round(roots["anew"], 1), " square roots")
+
+# %% [markdown]
+# The second rung walks through the channels as well, but remembers: the last five $x$, and the last five terms of the
+# sum, in **registers**, the few dozen numbers that each thread has at hand. Nothing is faster. But a register has no
+# index: `v[k]` is one only if `k` is known when the kernel is compiled, so another size of the window needs other code
+# (`template <int SIZE>` in `kernels/lrn_registers.cu`). And since this rung reads every $x$ anyway, it computes $d$
+# again: five squares are cheaper than an array that the forward pass writes to memory and the backward pass reads.
+
+# %%
+figure, left, right = panels(2, height=2.4)
+bars = (left, copying, (1, 1), "im2col, for an entry"), (right, normalising, (4, 3), "LRN backward, for an element")
+for axes, counts, moved, title in bars:
+    drawn = axes.barh(list(counts), list(counts.values()), color=[tint(BLUE, 0.5), BLUE], height=0.6)
+    axes.bar_label(drawn, [f"{value:.0f}" for value in counts.values()], label_type="center", color="white")
+    for row, floats in enumerate(moved):  # that go to or come from memory for each
+        axes.plot([enough * floats] * 2, [row - 0.45, row + 0.45], color=VERMILION, linestyle=":")
+    axes.set(title=f"{title}: instructions", xlim=(0, 190))
+    axes.grid(axis="y", visible=False)
+left.invert_yaxis()
+right.invert_yaxis()
+show(figure, "10-instructions", "Instructions for an entry of im2col and an element of LRN, beside the time of memory")
+
+# %% [markdown]
+# The dotted lines say how many instructions fit into the time that memory needs: for a float that is written in im2col,
+# for four floats that are read or written in LRN, for three without $d$. A bar that ends to the left of its line is a
+# kernel that waits for memory, which is all that one can ask of it. (Not quite: a square root counts as one here, and
+# takes about ten.)
 #
 # ## All of it together
 #
@@ -477,6 +587,7 @@ check("10.5", pixel)
 # * `kernels/common.cuh`, one page: all that the kernels take for granted. Then `kernels/relu.cu` and `pool.cu`.
 # * `kernels/matmul.cu` and `tile.cuh`, `tile_product`: the third rung, and why one row of its tile is 68 wide, not 64.
 # * `kernels/conv2d.cu`, `conv2d_implicit_gemm` and `Counter`: exercise 10.5 without divisions.
+# * `kernels/lrn_registers.cu`, `Last` and `backward`: two windows, one behind the other, in thirteen registers.
 # * `tutorials/ladder.py`; `minialex/backends/cuda/launch.py`, `Launcher.check`: what can go wrong.
 # * `kernels/checked.h`, `Shared`: how a race is caught, in forty lines.
 #

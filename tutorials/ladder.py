@@ -1,13 +1,16 @@
-"""Host code of two ladders of kernels, kernels/matmul.cu and conv2d.cu: each rung computes the same with fewer loads.
+"""Host code of four ladders of kernels: each rung computes the same with fewer loads, or with fewer instructions.
 
 `launch` is a `minialex.backends.cuda.launch.Launcher`, on a GPU or in the emulator; arrays are those of its `xp`, in
-float32 or float64.
-The backend does not climb here: its convolution is im2col and cuBLAS, which the ladder is measured against.
+float32 or float64. The kernels are in kernels/matmul.cu, conv2d.cu, im2col.cu, lrn.cu and lrn_registers.cu.
+The backend uses the top rungs of im2col and of LRN. It does not climb the other two: its convolution is im2col and
+cuBLAS, which that ladder is measured against.
 """
 
 from __future__ import annotations
 
 import math
+
+from minialex.backends.cuda.backend import CudaBackend
 
 # ---------------------------------------------------------------------------------------------------- matrix product
 
@@ -124,6 +127,62 @@ def conv2d_backward(launch, rung, gy, x, w, window, groups=1):
     gx, gw = launch.empty(x.shape, gy.dtype), launch.empty(w.shape, gy.dtype)
     backward(launch, gy, x, w, gx, gw, groups, w.shape[1], len(w) // groups, window, len(x))
     return gx, gw
+
+
+# ---------------------------------------------------------------------------------------------------- columns
+
+
+def _im2col_naive(launch, x, window):
+    """One thread an entry of the columns."""
+    (pictures, channels), places = x.shape[:2], math.prod(window.output)
+    rows = channels * math.prod(window.kernel)
+    columns = launch.empty((rows, pictures * places), x.dtype)
+    launch.planes("im2col_naive", places, rows * pictures, x, columns, channels, window, 0, pictures)
+    return columns
+
+
+def _im2col_windows(launch, x, window):
+    """One thread a place of the output, for all pixels of its windows."""
+    return CudaBackend(launch.xp, launch)._im2col(x, window, 1, 0, len(x))[0]
+
+
+IM2COL = {"naive": _im2col_naive, "windows": _im2col_windows}
+
+
+def im2col(launch, rung, x, window):
+    """columns (C KH KW, N OH OW) of x (N, C, H, W): columns[(c, u, v), (n, i, j)] = x[n, c, i s + u d - p, ...].
+
+    ValueError for a rung that there is not, and for a window over pictures of another size.
+    """
+    run = _of(IM2COL, rung, "im2col")
+    if x.ndim != 4 or x.shape[2:] != window.size:
+        raise ValueError(f"im2col: x {x.shape} and {window} do not belong together")
+    return run(launch, x, window)
+
+
+# ---------------------------------------------------------------------------------------------------- LRN
+
+LRN = {"anew": (), "registers": CudaBackend.in_registers}  # rung: window sizes that it keeps in registers
+
+
+def local_response_norm_backward(launch, rung, gy, x, size, a, beta, k):
+    """gx of local response normalisation across channels; gy, x, gx (N, C, H, W).
+
+    By `lrn_across_backward`, which computes what a channel gives anew for each window that holds it, or by
+    `lrn_registers_backward`. The last launch is that of backward. ValueError for a rung that there is not, and for a
+    window that "registers" has no kernel for.
+    """
+    in_registers = _of(LRN, rung, "local_response_norm_backward")
+    if in_registers and size not in in_registers:
+        raise ValueError(f"lrn_registers has windows of {in_registers[0]} to {in_registers[-1]} channels, not {size}")
+    backend = CudaBackend(launch.xp, launch)
+    backend.in_registers = in_registers
+    options = size, a, beta, k, False, 1
+    _, saved = backend.local_response_norm(x, *options, True)
+    return backend.local_response_norm_backward(gy, saved, *options)
+
+
+# ---------------------------------------------------------------------------------------------------- refusals
 
 
 def _check(x, w, y, window, groups):

@@ -12,9 +12,16 @@ class BackendUnavailable(RuntimeError):
 class Backend:
     """A backend that leaves its threads to NumPy's BLAS and has nothing to prepare."""
 
+    name = ""
     thread_owner = "BLAS"  # whose threads compute
     takes_bytes = False  # whether loaders should leave the transforms of images to `upload`
     sync_every = 1  # batches between two looks at the loss: a look waits until all that was asked for is computed
+
+    def __reduce__(self):
+        """A copy of a backend, or an unpickled one, is the backend of that name: tensors compare theirs by identity."""
+        from . import get_backend
+
+        return get_backend, (self.name,)
 
     def on_selected(self):
         """Called when this becomes the default backend."""

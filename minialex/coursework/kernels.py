@@ -274,7 +274,7 @@ def _pattern(dtype):
 
 def layers():
     """The backend that checks use: the library's on the student's kernels while plugged in, else NumPy."""
-    return backends.get_backend("numpy") if _plugged is None else CudaBackend(np, _plugged)
+    return backends.get_backend("numpy") if _plugged is None else Layers(np, _plugged)
 
 
 def launcher():
@@ -314,7 +314,13 @@ def plugged(targets, folder, calls):
             backends._made["emulator"] = before
 
 
-class _Training(CudaBackend):
+class Layers(CudaBackend):
+    """The library's host code, always on the kernels that students write."""
+
+    in_registers = ()
+
+
+class _Training(Layers):
     """The emulator's fast build on the student's kernels, for training a network."""
 
     name, thread_owner = "emulator", emulator.EmulatorBackend.thread_owner

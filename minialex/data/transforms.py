@@ -20,7 +20,8 @@ class Normalize:
     mean: (C, 1, 1), or (C, H, W) for a mean image.
     std: a number, or (C, 1, 1).
 
-    Raises ValueError for other shapes, a mean that is NaN or infinite, or a std that is not positive.
+    Images are of 0 to 255, and so are mean and std. Raises ValueError for other shapes, a mean that is NaN or infinite,
+    a std that is not positive, and for torchvision's constants, which are of 0 to 1.
     """
 
     def __init__(self, mean, std=1.0):
@@ -33,6 +34,11 @@ class Normalize:
             )
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
             raise ValueError("mean and std must be finite, and std greater than 0")
+        if self.std.max() < 1 and self.mean.min() > 0 and self.mean.max() < 1:  # no pictures of 0 to 255 are so dark
+            mean, std = (np.round(x.ravel()[:3], 3).tolist() for x in (self.mean, self.std))
+            raise ValueError(
+                f"mean {mean} and std {std} are of pixels from 0 to 1, but images are of 0 to 255: multiply both by 255"
+            )
 
     @classmethod
     def channels(cls, dataset):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import random
-from ..tensor import Tensor, common_backend
+from ..tensor import Tensor, check_dtypes, common_backend
 from .arithmetic import floating
 
 
@@ -69,6 +69,7 @@ def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
     if not 0 <= p <= 1:
         raise ValueError(f"dropout's p is a probability from 0 to 1, got {p}")
     backend, keep = common_backend(input), 1 - p
+    check_dtypes("dropout", input)
     if training and p > 0:
         generator = generator or random.default_generator
         seed, call = generator.seed, generator.next_call()
@@ -118,6 +119,7 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 
     Raises ValueError for a negative slope with inplace, as torch does.
     """
+    check_dtypes("leaky_relu", input)
     x, xp = input.data, input.backend.xp
     if inplace and negative_slope < 0:
         raise ValueError(f"leaky_relu in place needs a slope of at least 0, got {negative_slope}")

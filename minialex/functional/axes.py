@@ -16,7 +16,9 @@ def one_axis(dim, ndim):
     try:
         axis = operator.index(dim)
     except TypeError:
-        raise TypeError(f"dim names one axis, a whole number, got {dim!r}") from None
+        axis = None
+    if axis is None or isinstance(dim, bool):
+        raise TypeError(f"dim names one axis, a whole number, got {dim!r}")
     if not -max(ndim, 1) <= axis < max(ndim, 1):
         raise IndexError(f"dim {dim} is out of range for a tensor with {ndim} axes")
     return axis % max(ndim, 1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
-from ..tensor import Tensor, common_backend
+from ..tensor import Tensor, check_dtypes, common_backend
 
 
 def cross_entropy(
@@ -85,6 +87,9 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     Raises ValueError for another reduction.
     """
     _check_reduction(size_average, reduce, reduction, "mse_loss")
+    if np.shape(input) != np.shape(target):
+        shapes = f"{tuple(np.shape(input))} and {tuple(np.shape(target))}"
+        warnings.warn(f"mse_loss of {shapes} broadcasts them, rarely what is meant: reshape the target", stacklevel=2)
     difference = input - target
     squares = difference * difference
     return squares.mean() if reduction == "mean" else squares.sum() if reduction == "sum" else squares
@@ -104,6 +109,7 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
     """
     _check_reduction(size_average, reduce, reduction, name)
     backend = common_backend(input)
+    check_dtypes(name, input)
     xp = backend.xp
     target = target.data if isinstance(target, Tensor) else target
     target = target if isinstance(target, xp.ndarray) else np.asarray(target)

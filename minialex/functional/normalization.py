@@ -38,6 +38,7 @@ def local_response_norm(
     divisor = 1 if alpha_over == "element" else size * size if within_channel else size
     settings = (size, alpha / divisor, beta, k, within_channel, groups)
     backend = common_backend(input)
+    check_dtypes("local_response_norm", input)
     y, saved = backend.local_response_norm(input.data, *settings, input.records_grad)
 
     def backward(gy):

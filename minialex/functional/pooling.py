@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tensor import Tensor, common_backend
+from ..tensor import Tensor, check_dtypes, common_backend
 from ..window import Window, pair
 
 
@@ -24,8 +24,9 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     Returns (N, C, OH, OW). Raises ValueError where the window does not fit.
     Krizhevsky et al. 2012, section 3.4: overlapping pooling.
     """
-    window = Window.over_pool(input.shape, kernel_size, stride, padding, dilation, ceil_mode)
     backend = common_backend(input)
+    check_dtypes("max_pool2d", input)
+    window = Window.over_pool(input.shape, kernel_size, stride, padding, dilation, ceil_mode)
     y, winners = backend.max_pool2d(input.data, window, input.records_grad)
 
     def backward(gy):
@@ -54,6 +55,7 @@ def avg_pool2d(
     if divisor_override is not None and divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be 0")
     backend = common_backend(input)
+    check_dtypes("avg_pool2d", input)
     scale = 1 / backend.asarray(divisor_override or window.counts(count_include_pad), input.dtype)
 
     def backward(gy):
@@ -86,6 +88,7 @@ def adaptive_avg_pool2d(input, output_size):
     if min(out) < 0:
         raise ValueError(f"adaptive_avg_pool2d: output_size must not be negative, got {out}")
     backend = common_backend(input)
+    check_dtypes("adaptive_avg_pool2d", input)
     rows, columns = (
         backend.asarray(_averaging(old, new), input.dtype) for old, new in zip(input.shape[2:], out, strict=True)
     )

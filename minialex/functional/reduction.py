@@ -123,12 +123,14 @@ def var(input, dim=None, *, correction=1, keepdim=False):
         y = 1 / (n - correction) sum_i (x_i - mean)^2      gx_i = gy 2 (x_i - mean) / (n - correction)
 
     input: any shape; integers become float32.
-    dim: an axis, several, or None for all.
+    dim: an axis, several, or None for all; True or False in its place, as in torch.var(x, unbiased), is the correction.
     correction: 1 for the unbiased estimate, 0 for the variance of these very values.
     keepdim: whether reduced axes stay, with length 1.
 
     Where n <= correction the divisor is 0, as in torch: NaN for a single value, else infinity.
     """
+    if isinstance(dim, bool):
+        dim, correction = None, int(dim)
     input = floating(input)
     x, axes = input.data, all_axes(dim, input.ndim)
     full_shape = keepdims_shape(x.shape, axes)

@@ -153,11 +153,14 @@ class MaxPool2d(Module):
     """Largest value in every window; see functional.max_pool2d.
 
     kernel_size, stride, padding, dilation: pixels, an int or (vertical, horizontal); stride is kernel_size if None.
+    return_indices: torch's, refused.
     ceil_mode: round the output size up.
     """
 
-    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False):
         super().__init__()
+        if return_indices:
+            raise ValueError("max-pooling returns no indices here: leave return_indices out (ceil_mode comes after it)")
         pair(kernel_size, "kernel_size")
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode

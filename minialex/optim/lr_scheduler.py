@@ -175,25 +175,39 @@ class SequentialLR(LRScheduler):
 class ReduceLROnPlateau(_State):
     """Multiplies the learning rate by factor when a metric has stopped improving; in 2012 this was done by hand.
 
-        lr = lr * factor after more than `patience` epochs in a row without improvement
+        lr = max(lr * factor, min_lr) after more than `patience` epochs in a row without improvement
 
     optimizer: whose param_groups' "lr" is changed.
     mode: "min" if the metric is to fall, "max" if it is to rise.
     factor: from 0 to below 1.
     patience: epochs.
     threshold: an improvement is below best * (1 - threshold) for "min", above best * (1 + threshold) for "max".
+    threshold_mode: "rel" for that, "abs" for best - threshold and best + threshold.
+    cooldown: epochs after a change in which none without improvement is counted.
+    min_lr: the smallest learning rate, a number or one for each group.
+    eps: smaller changes of a learning rate are not made.
 
     Raises ValueError for another mode, or a factor out of range.
     """
 
-    def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4):
+    def __init__(
+        self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel", cooldown=0,
+        min_lr=0.0, eps=1e-8,
+    ):  # fmt: skip
         super().__init__(optimizer)
         if mode not in ("min", "max"):
             raise ValueError(f'ReduceLROnPlateau: mode must be "min" or "max", got {mode!r}')
+        if threshold_mode not in ("rel", "abs"):
+            raise ValueError(f'ReduceLROnPlateau: threshold_mode must be "rel" or "abs", got {threshold_mode!r}')
         if not 0 <= factor < 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be at least 0 and below 1, got {factor}")
+        groups = len(optimizer.param_groups)
+        self.min_lrs = [min_lr] * groups if isinstance(min_lr, (int, float)) else [*min_lr]
+        if len(self.min_lrs) != groups:
+            raise ValueError(f"ReduceLROnPlateau: {len(self.min_lrs)} values of min_lr for {groups} groups")
         self.mode, self.by, self.patience, self.threshold = mode, factor, patience, threshold
-        self.best, self.bad_epochs = None, 0
+        self.threshold_mode, self.cooldown, self.eps = threshold_mode, cooldown, eps
+        self.best, self.bad_epochs, self.cooling = None, 0, 0
 
     def step(self, metric):
         """Count an epoch and, if need be, lower the learning rates; metric: the number that should improve."""
@@ -202,14 +216,21 @@ class ReduceLROnPlateau(_State):
             self.best, self.bad_epochs = float(metric), 0
         else:
             self.bad_epochs += 1
+        if self.cooling > 0:
+            self.cooling, self.bad_epochs = self.cooling - 1, 0
         if self.bad_epochs > self.patience:
-            self.bad_epochs = 0
-            for group in self.optimizer.param_groups:
-                group["lr"] *= self.by
+            self.bad_epochs, self.cooling = 0, self.cooldown
+            for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
+                lower = max(group["lr"] * self.by, least)
+                if group["lr"] - lower > self.eps:
+                    group["lr"] = lower
 
     def _better(self, metric):
         if self.best is None:
             return metric == metric
-        if self.mode == "min":
-            return metric < self.best * (1 - self.threshold)
-        return metric > self.best * (1 + self.threshold)
+        sign = -1 if self.mode == "min" else 1
+        if self.threshold_mode == "rel":
+            to_beat = self.best * (1 + sign * self.threshold)
+        else:
+            to_beat = self.best + sign * self.threshold
+        return metric < to_beat if self.mode == "min" else metric > to_beat

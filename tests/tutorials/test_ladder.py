@@ -1,4 +1,4 @@
-"""Every rung of the two ladders computes the same, in both builds of the emulator, and loads what its file says.
+"""Every rung of the ladders computes the same, in both builds of the emulator, and loads what its file says.
 
 Factors are whole numbers, so small that every sum is exact in whatever order it is added up: a right kernel gives
 these bits and no others. In float64 they are too large for float32: a kernel that rounds to it is found as well.
@@ -176,6 +176,52 @@ def test_global_loads_of_the_convolutions(counting, kernel, stride, pixels):
     assert 2 > tiled > Fraction(1, 32)
 
 
+# ---------------------------------------------------------------------------------------------- columns, LRN
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("rung", ladder.IM2COL)
+def test_im2col(launcher, rung, name, dtype):
+    x, _, _, window, _ = case(name, dtype)
+    padded = np.pad(x, ((0, 0), (0, 0), *window.padding))
+    wanted = np.empty((x.shape[1], *window.kernel, len(x), *window.output), dtype)
+    for u, v, i, j in np.ndindex(*window.kernel, *window.output):
+        row, column = (at * s + tap * d for at, s, tap, d in zip((i, j), window.stride, (u, v), window.dilation))
+        wanted[:, u, v, :, i, j] = padded[:, :, row, column].T
+    columns = ladder.im2col(launcher, rung, x, window)
+    assert columns.dtype == dtype
+    np.testing.assert_array_equal(columns, wanted.reshape(columns.shape))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [2, 3, 4, 5])
+@pytest.mark.parametrize("rung", ladder.LRN)
+def test_lrn_backward(launcher, rung, size, dtype):
+    """k, a and x are such that every scale is 1 or 2^4 at one channel of each place, and beta is 3/4: no rounding."""
+    gy, x = whole(0, dtype, 2, 9, 3, 5), np.zeros((2, 9, 3, 5), dtype)
+    for n, i, j in np.ndindex(2, 3, 5):
+        x[n, (n + 2 * i + j) % 9, i, j] = (-1) ** j
+    options = size, 15.0, 0.75, 1.0
+    _, saved = backends.get_backend("numpy").local_response_norm(x, *options, False, 1, True)
+    assert set(np.unique(saved[1])) == {1, 16}
+    wanted = backends.get_backend("numpy").local_response_norm_backward(gy, saved, *options, False, 1)
+    gx = ladder.local_response_norm_backward(launcher, rung, gy, x, *options)
+    assert gx.dtype == dtype and len(np.unique(gx[x != 0])) > 20
+    np.testing.assert_array_equal(gx, wanted)
+
+
+@pytest.mark.heavy
+def test_global_loads_of_lrn_backward(counting):
+    """Anew: gy, x and the scale of each member of a window, and x again; of 9 windows of 5, 6 members do not exist."""
+    x, loads = whole(0, np.float32, 1, 9, 4, 8), {}
+    for rung in ladder.LRN:
+        ladder.local_response_norm_backward(counting, rung, x, x, 5, 0.5, 0.75, 1.0)
+        loads[rung] = Fraction(counting.report.loads, x.size)
+        assert counting.report.stores == x.size
+    assert loads == {"anew": 3 * Fraction(5 * 9 - 6, 9) + 1, "registers": 2}
+
+
 # ---------------------------------------------------------------------------------------------- refusals
 
 
@@ -232,6 +278,19 @@ def test_more_refusals_of_conv2d():
         lambda: ladder.conv2d_backward(launch, "tiled", x, x, w, window),
         "conv2d_backward has the rungs direct, implicit_gemm, not 'tiled'",
     )
+
+
+def test_refusals_of_im2col_and_lrn():
+    launch, x, window = cuda_launch.Launcher(), np.ones((1, 2, 9, 8), np.float32), Window.over((9, 8), 3)
+    refused(lambda: ladder.im2col(launch, "fast", x, window), "im2col has the rungs naive, windows, not 'fast'")
+    refused(lambda: ladder.im2col(launch, "naive", x[..., :7], window), "do not belong together")
+    refused(lambda: ladder.im2col(launch, "naive", x[0], window), "do not belong together")
+
+    def backward(rung, size):
+        return ladder.local_response_norm_backward(launch, rung, x, x, size, 0.1, 0.75, 1.0)
+
+    refused(lambda: backward("fast", 5), "local_response_norm_backward has the rungs anew, registers, not 'fast'")
+    refused(lambda: backward("registers", 6), "lrn_registers has windows of 2 to 5 channels, not 6")
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,20 @@ from ..raw_images import RawImages
 from .images import Developer
 
 _SUMMING = 256  # threads of a block that adds up a channel or a row: THREADS in the sources
-_PARTS = 32  # blocks that share a channel's pictures
+_BLOCKS = 132 * 8  # of so many threads: they fill the largest GPU
+_ACROSS = 32  # columns of a block of column_sums, a warp's: ACROSS in bias.cu
+_LOADS = 16  # that a thread makes at least, where work is shared out: a second block would cost more than it helps
+_CHANNELS = 64  # that a thread of lrn_registers makes at least: it reads up to four more, on either side
+_ENTRIES = 32  # of the columns that a thread of im2col makes at least, to divide so much the less often
 
 
 class CudaBackend(NumPyBackend):
-    """columns: bytes of convolution columns at a time, if more than one picture's: they never fill the memory."""
+    """columns: bytes of convolution columns at a time, if more than one picture's: they never fill the memory.
+    in_registers: sizes of LRN's window across channels for which there are the kernels of lrn_registers.cu.
+    """
 
     columns = 1 << 20
+    in_registers: tuple[int, ...] = (2, 3, 4, 5)
 
     def __init__(self, xp, launcher):
         self.xp, self.launch, self.empty = xp, launcher, launcher.empty
@@ -125,18 +132,27 @@ class CudaBackend(NumPyBackend):
     def _im2col(self, x, window, groups, first, pictures):
         channels, taps, places = x.shape[1], math.prod(window.kernel), math.prod(window.output)
         columns = self.empty((groups, channels // groups * taps, pictures * places), x.dtype)
-        self.launch.planes("im2col", places, channels * taps * pictures, x, columns, channels, window, first, pictures)
+        rows = _pieces(channels, _pieces(_ENTRIES, taps))
+        self.launch.planes("im2col", pictures * places, rows, x, columns, channels, window, first, pictures)
         return columns
 
     def _channel_sums(self, gy):
         (pictures, channels), places = gy.shape[:2], math.prod(gy.shape[2:])
         if places == 1:
-            gb = self.empty(channels, gy.dtype)
-            self.launch.elements("column_sums", channels, gy, gb, pictures, channels)
-            return gb
-        partial = self.empty((max(1, min(pictures, _PARTS)), channels), gy.dtype)
-        self.launch("channel_sums", (channels, len(partial)), _SUMMING, gy, partial, pictures, channels, places)
-        return partial.sum(axis=0)
+            return self._column_sums(gy, pictures, channels)
+        team = next(team for team in (32, 64, 128, _SUMMING) if places <= _LOADS * team or team == _SUMMING)
+        parts = max(1, min(_pieces(pictures, _SUMMING // team), _BLOCKS // max(1, channels)))
+        partial = self.empty((parts, channels) if parts > 1 else channels, gy.dtype)
+        self.launch("channel_sums", (channels, parts), _SUMMING, gy, partial, team, pictures, channels, places)
+        return partial if parts == 1 else self._column_sums(partial, parts, channels)
+
+    def _column_sums(self, matrix, rows, columns):
+        """Where there are many rows, sums of parts of them first, which are then added up likewise."""
+        warps, blocks = _SUMMING // _ACROSS, _pieces(columns, _ACROSS)
+        parts = max(1, min(_pieces(rows, warps * _LOADS), _BLOCKS // max(1, blocks)))
+        sums = self.empty((parts, columns) if parts > 1 else columns, matrix.dtype)
+        self.launch("column_sums", (blocks, parts), (_ACROSS, warps), matrix, sums, rows, columns)
+        return sums if parts == 1 else self._column_sums(sums, parts, columns)
 
     # ------------------------------------------------------------------------------ pooling
 
@@ -176,17 +192,21 @@ class CudaBackend(NumPyBackend):
 
     def local_response_norm(self, x, size, a, beta, k, within_channel, groups, save):
         x = self._solid(x)
-        y = self.empty(x.shape, x.dtype)
+        y, numbers = self.empty(x.shape, x.dtype), (size, float(a), float(beta), float(k))
+        if not within_channel and size in self.in_registers:
+            self._lrn_registers("lrn_registers", groups, x, y, *numbers)
+            return y, (x, None) if save else None
         scale = self.empty(x.shape if save else 0, x.dtype)
-        given = x, y, scale, int(save), size, float(a), float(beta), float(k)
-        self._lrn("", x.shape, within_channel, groups, given)
+        self._lrn("", x.shape, within_channel, groups, (x, y, scale, int(save), *numbers))
         return y, (x, scale) if save else None
 
     def local_response_norm_backward(self, gy, saved, size, a, beta, k, within_channel, groups):
-        x, scale = saved
-        gx = self.empty(x.shape, x.dtype)
-        given = self._solid(gy), x, scale, gx, size, float(a), float(beta)
-        self._lrn("_backward", x.shape, within_channel, groups, given)
+        (x, scale), gy = saved, self._solid(gy)
+        gx, numbers = self.empty(x.shape, x.dtype), (size, float(a), float(beta))
+        if scale is None:
+            self._lrn_registers("lrn_registers_backward", groups, gy, x, gx, *numbers, float(k))
+        else:
+            self._lrn("_backward", x.shape, within_channel, groups, (gy, x, scale, gx, *numbers))
         return gx
 
     def _lrn(self, direction, shape, within_channel, groups, given):
@@ -197,6 +217,13 @@ class CudaBackend(NumPyBackend):
         else:
             extent = channels, channels // groups, places, pictures
             self.launch.planes(f"lrn_across{direction}", places, pictures * groups, *given, *extent)
+
+    def _lrn_registers(self, kernel, groups, x, *given):
+        (pictures, channels), places = x.shape[:2], math.prod(x.shape[2:])
+        threads, block = max(1, pictures * groups * places), channels // groups
+        parts = max(1, min(_pieces(_BLOCKS * _SUMMING, threads), block // _CHANNELS))
+        extent = channels, block, max(1, _pieces(block, parts)), places, pictures
+        self.launch.planes(kernel, places, pictures * groups * parts, x, *given, *extent)
 
     def batch_norm(self, x, statistics, w, b, eps):
         x, channels = self._solid(x), x.shape[1]
@@ -259,8 +286,12 @@ class CudaBackend(NumPyBackend):
 
     def _solid(self, array, aligned=False):
         """Contiguous, as kernels want it; usually it is already. aligned: to 16 bytes, too."""
-        array = self.xp.ascontiguousarray(array)
+        array = self.xp.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
         return array.copy() if aligned and _address(array) % 16 else array
+
+
+def _pieces(n, size):
+    return -(-n // size)
 
 
 def _address(array):

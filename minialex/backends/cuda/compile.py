@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ...support import resources
@@ -64,25 +65,12 @@ def by_nvrtc(text, real, architectures=ARCHITECTURES):
 
     Returns Usages. Raises CompileError for what NVRTC refuses, OSError where CuPy, NVRTC or CUDA's headers are missing.
     """
-    missing = "{} missing: pip install 'minialex[compile]'"
-    try:
-        import cupy
-    except ModuleNotFoundError as error:
-        raise OSError(missing.format("CuPy is")) from error
-    from cupy._core.core import assemble_cupy_compiler_options  # private, but exactly CuPy's own options
-
-    nvrtc = cupy.cuda.nvrtc
-    try:
-        nvrtc.getVersion()
-        options = assemble_cupy_compiler_options((f"-DREAL={real}", "-Xptxas=-v"))
-    except RuntimeError as error:
-        raise OSError(missing.format("CuPy's compiler NVRTC, or the headers of CUDA, are")) from error
+    nvrtc, options = _nvrtc(f"-DREAL={real}", "-Xptxas=-v")
     usages = []
     for architecture in architectures:
         program = nvrtc.createProgram(text, "kernels.cu", (), ())
-        more = "-ftz=true", f"-arch={architecture}", "--device-as-default-execution-space"
         try:
-            nvrtc.compileProgram(program, options + more)
+            nvrtc.compileProgram(program, (*options, f"-arch={architecture}"))
             log, failed = nvrtc.getProgramLog(program), False
         except nvrtc.NVRTCError as error:
             log, failed = nvrtc.getProgramLog(program) or str(error), True
@@ -90,6 +78,44 @@ def by_nvrtc(text, real, architectures=ARCHITECTURES):
             nvrtc.destroyProgram(program)
         usages += _usages("NVRTC", log, failed)
     return usages
+
+
+@cache
+def ptx(text, real):
+    """The PTX of a source text: NVIDIA's assembler, for Hopper GPUs.
+
+    text: CUDA source.
+    real: "float" or "double".
+
+    Raises as `by_nvrtc`.
+    """
+    nvrtc, options = _nvrtc(f"-DREAL={real}")
+    program = nvrtc.createProgram(text, "kernels.cu", (), ())
+    try:
+        nvrtc.compileProgram(program, (*options, "-arch=compute_90"))
+        made = nvrtc.getPTX(program)
+    except nvrtc.NVRTCError as error:
+        raise CompileError(f"NVRTC: {nvrtc.getProgramLog(program)[:300] or error}") from error
+    finally:
+        nvrtc.destroyProgram(program)
+    return made if isinstance(made, str) else made.decode()
+
+
+def _nvrtc(*flags):
+    """(CuPy's module of NVRTC, the options that CuPy gives it, but for the architecture). OSError where missing."""
+    missing = "{} missing: pip install 'minialex[compile]'"
+    try:
+        import cupy
+    except ModuleNotFoundError as error:
+        raise OSError(missing.format("CuPy is")) from error
+    from cupy._core.core import assemble_cupy_compiler_options  # private, but exactly CuPy's own options
+
+    try:
+        cupy.cuda.nvrtc.getVersion()
+        options = assemble_cupy_compiler_options(flags)
+    except RuntimeError as error:
+        raise OSError(missing.format("CuPy's compiler NVRTC, or the headers of CUDA, are")) from error
+    return cupy.cuda.nvrtc, (*options, "-ftz=true", "--device-as-default-execution-space")
 
 
 def by_nvcc(text, real, architectures=ARCHITECTURES):

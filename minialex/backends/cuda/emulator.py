@@ -162,27 +162,29 @@ def mark_unwritten(array):
         array.reshape(-1).view(f"u{size}")[...] = patterns[size, kind]
 
 
-def run_checked(kernel, text, real, grid, block, values):
+def run_checked(kernel, text, real, grid, block, values, blocks=None):
     """One launch in the checked build, in one thread; a Report.
 
     kernel: a Kernel.
     text: its source.
     real, grid, block, values: as of Launcher.launch.
+    blocks: numbers of those to run; None for all of the grid.
     """
-    return watched(_function(kernel, text, real, checked=True), grid, block, values)
+    return watched(_function(kernel, text, real, checked=True), grid, block, values, blocks)
 
 
-def watched(function, grid, block, values):
+def watched(function, grid, block, values, blocks=None):
     """One launch of a compiled entry of the checked build, in one thread; a Report.
 
     function: the entry.
-    grid, block, values: as of Launcher.launch.
+    grid, block, values, blocks: as of run_checked.
     """
     counters = _Counters()
     sizes = (ctypes.c_longlong * len(values))(*(v.size for v in values))
     dimensions = (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block)
     holders, pointers = _pointers(values)
-    function(*dimensions, 0, math.prod(grid), pointers, sizes, ctypes.byref(counters))
+    for first, last in [(0, math.prod(grid))] if blocks is None else [(number, number + 1) for number in blocks]:
+        function(*dimensions, first, last, pointers, sizes, ctypes.byref(counters))
     del holders
     return counters.report()
 

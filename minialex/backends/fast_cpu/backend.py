@@ -39,19 +39,19 @@ class NumbaBackend(NumPyBackend):
     def relu(self, x, out=None):
         if out is not None and not out.flags.c_contiguous:
             return super().relu(x, out)
-        x = np.ascontiguousarray(x)
+        x = np.asarray(x, order="C")
         y = np.empty_like(x) if out is None else out
         _elements(elementwise.relu, x, y)
         return y
 
     def relu_backward(self, gy, y):
-        gy, y = np.ascontiguousarray(gy), np.ascontiguousarray(y)
+        gy, y = np.asarray(gy, order="C"), np.asarray(y, order="C")
         gx = np.empty_like(gy)
         _elements(elementwise.relu_backward, gy, y, gx)
         return gx
 
     def dropout(self, x, keep, scale, seed, call):
-        x = np.ascontiguousarray(x)
+        x = np.asarray(x, order="C")
         y, one = np.empty_like(x), x.dtype.type
         numbers = np.uint64(round(keep * 2**32)), one(scale), np.uint64(seed), np.uint64(call)
         flat_x, flat_y = x.reshape(-1), y.reshape(-1)
@@ -192,7 +192,7 @@ class NumbaBackend(NumPyBackend):
 
     def batch_norm(self, x, statistics, w, b, eps):
         channels, x = x.shape[1], np.ascontiguousarray(x)
-        maps = x.reshape(len(x), channels, -1)
+        maps = x.reshape(len(x), channels, math.prod(x.shape[2:]))
         mean, variance = statistics or (np.empty(channels, x.dtype), np.empty(channels, x.dtype))
         if statistics is None:
             _share(normalization.channel_statistics, channels, maps, mean, variance)
@@ -206,7 +206,7 @@ class NumbaBackend(NumPyBackend):
     def batch_norm_backward(self, gy, saved, w, training):
         (x, mean, std), gy = saved, np.ascontiguousarray(gy)
         channels, gx = x.shape[1], np.empty_like(x)
-        maps = (len(x), channels, -1)
+        maps = (len(x), channels, math.prod(x.shape[2:]))
         gw, gb = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
         w = np.ones(channels, x.dtype) if w is None else w
         _share(

@@ -206,7 +206,7 @@ def cross_entropy_backward(gy, logp, labels, w, valid, smoothing, gx, start, sto
         spread += share * w[c]
     for n in range(start, stop):
         weight = (1 - smoothing) * w[labels[n]]
-        factor = gy[n] if valid[n] else gy[n] * 0
+        factor = gy[n] if valid[n] else gy.dtype.type(0)  # not 0 gy, which may be NaN
         for c in range(classes):
             q = share * w[c] + (weight if c == labels[n] else 0.0)
             gx[n, c] = (np.exp(logp[n, c]) * (weight + spread) - q) * factor

@@ -9,6 +9,7 @@ import usable
 from minialex import backends
 from minialex.backends import raw_images
 from minialex.backends.cuda import emulator, launch
+from minialex.backends.cuda.backend import CudaBackend
 from minialex.cases import CASES
 from minialex.window import Window
 
@@ -88,6 +89,141 @@ def test_layers_at_odd_sizes(rng, checked, shape, dtype):
     agree((y, mean, variance), (expected, its_mean, its_variance), dtype)
     ours = checked.batch_norm_backward(gy, saved, None, True)
     agree(ours, numpy.batch_norm_backward(gy, its, None, True), dtype)
+
+
+COLUMNS = {  # x, kernel, stride, padding, dilation, groups
+    "a pixel": ((1, 1, 1, 1), 1, 1, 0, 1, 1),
+    "all at once": ((3, 6, 11, 13), (3, 2), (2, 1), ((1, 0), (3, 4)), (1, 2), 2),
+    "more places than two blocks": ((5, 3, 13, 17), (2, 3), 1, 1, 1, 3),
+    "AlexNet's first": ((1, 3, 39, 47), 11, 4, 2, 1, 1),
+    "windows that see no pixel": ((2, 2, 2, 3), 2, 2, 3, 1, 1),
+    "many channels": ((2, 70, 2, 3), 1, 1, 0, 1, 2),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", COLUMNS)
+def test_columns(checked, monkeypatch, name, dtype):
+    """Every entry is a copy of the right pixel, or 0: also of pictures that are not the first, and on small grids."""
+    monkeypatch.setattr(launch, "MOST_ROWS", 3)
+    shape, kernel, stride, padding, dilation, groups = COLUMNS[name]
+    window = Window.over(shape, kernel, stride, padding, dilation)
+    x = np.arange(1, 1 + np.prod(shape), dtype=dtype).reshape(shape) / 3  # in float64 too fine for float32
+    for first, pictures in ((0, len(x)), (len(x) - 1, 1)):
+        padded = np.pad(x[first : first + pictures], ((0, 0), (0, 0), *window.padding))
+        taps = [padded[:, :, rows, columns] for (_, _, rows, columns) in every_tap(window)]
+        wanted = np.stack(taps, 1).reshape(pictures, -1, shape[1], np.prod(window.output)).transpose(2, 1, 0, 3)
+        columns = checked._im2col(x, window, groups, first, pictures)
+        assert columns.dtype == dtype
+        np.testing.assert_array_equal(columns, wanted.reshape(columns.shape))
+
+
+def every_tap(window):
+    """(u, v, the rows and the columns of padded pictures that tap (u, v) of the kernel sees), u before v."""
+    for u, v in np.ndindex(*window.kernel):
+        starts = (tap * d for tap, d in zip((u, v), window.dilation, strict=True))
+        steps = zip(starts, window.stride, window.output, strict=True)
+        yield u, v, *(slice(at, at + (n - 1) * s + 1, s) for at, s, n in steps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("channels", "groups"), [(1, 1), (2, 1), (7, 1), (12, 3), (4, 4), (200, 1), (260, 2)])
+def test_lrn_from_registers(rng, checked, monkeypatch, channels, groups, dtype):
+    """To the same bits as the kernels that compute everything anew, with one channel 1e4 times stronger; no scale.
+
+    200 channels are shared out to three threads of 67, 67 and 66.
+    """
+    monkeypatch.setattr(launch, "MOST_ROWS", 2)
+    anew = type(checked)()
+    anew.in_registers = ()
+    x, gy = rng.standard_normal((2, 3, channels, 5, 3)).astype(dtype)
+    x[:, channels // 2] *= 1e4
+    for size, beta in ((2, 0.75), (3, 0.75), (4, 0.75), (5, 0.75), (5, 0.6), (4, 0.6)):
+        options = size, 0.3, beta, 2.0, False, groups
+        (y, saved), (right, its) = (b.local_response_norm(x, *options, True) for b in (checked, anew))
+        assert saved[0] is x and saved[1] is None and its[1] is not None
+        np.testing.assert_array_equal(y, right)
+        gx = checked.local_response_norm_backward(gy, saved, *options)
+        np.testing.assert_array_equal(gx, anew.local_response_norm_backward(gy, its, *options))
+        agree(gx, backends.get_backend("numpy").local_response_norm_backward(gy, its, *options), dtype)
+
+
+def test_lrn_from_registers_of_nothing(checked):
+    """With k = 0 a scale may be 0: what lies beside the first and the last channel must not come in as 0 / 0."""
+    x = np.ones((1, 2, 1, 1))
+    y, saved = checked.local_response_norm(x, 5, 0.5, 0.75, 0.0, False, 1, True)
+    gx = checked.local_response_norm_backward(x, saved, 5, 0.5, 0.75, 0.0, False, 1)
+    np.testing.assert_allclose(y, x, rtol=1e-15)  # a scale of 1
+    np.testing.assert_allclose(gx, x * (1 - 2 * 0.5 * 0.75 * 2), rtol=1e-15)
+
+
+def test_which_lrn_runs(checked):
+    """A window of six channels, and one within a map, have no kernel in registers, and keep their scale."""
+    x = np.ones((1, 7, 2, 2))
+    for size, within, kept in (
+        (1, False, True),
+        (2, False, False),
+        (5, False, False),
+        (6, False, True),
+        (3, True, True),
+    ):
+        _, (_, scale) = checked.local_response_norm(x, size, 0.3, 0.75, 2.0, within, 1, True)
+        assert (scale is not None) is kept
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *[(1, 1), (3, 1), (1, 40), (0, 3), (127, 33), (129, 31), (1100, 65)],  # columns, of one part and of several
+        *[(1, 1, 1, 2), (0, 3, 2, 2), (9, 2, 2, 1), (130, 5, 3, 1), (70, 2, 27, 27), (11, 3, 40, 41), (5, 1100, 2, 2)],
+    ],
+    ids=str,
+)
+def test_sums_of_channels(checked, shape, dtype):
+    """Whole numbers, whose sums are exact in any order; in float64 too large for float32."""
+    most = {np.float32: 2**6, np.float64: 2**30}[dtype]
+    gy = np.random.default_rng(0).integers(-most, most, shape, endpoint=True).astype(dtype)
+    gb = checked._channel_sums(gy)
+    assert gb.dtype == dtype and gb.base is None
+    np.testing.assert_array_equal(gb, gy.sum((0, *range(2, gy.ndim))))
+
+
+class LastBlock(emulator.EmulatorLauncher):
+    """Runs the last block of each launch, in the checked build, on arrays that nobody has to fill: files with holes."""
+
+    def __init__(self, folder):
+        super().__init__(checked=True)
+        self.folder, self.files = folder, 0
+
+    def empty(self, shape, dtype):
+        self.files += 1
+        return np.asarray(np.memmap(self.folder / str(self.files), dtype, "w+", shape=shape))
+
+    def launch(self, kernel, real, grid, block, values):
+        text, last = launch.source(kernel.file), int(np.prod(grid)) - 1
+        report = emulator.run_checked(kernel, text, real, grid, block, values, [last])
+        assert report.problems == () and report.stores
+
+
+@pytest.mark.heavy
+def test_indices_beyond_two_to_the_31(tmp_path):
+    """A picture of three channels of 2^30 places: an index of 32 bits would be negative in the last."""
+    backend, side = CudaBackend(np, LastBlock(tmp_path)), 2**15
+    x = backend.empty((1, 3, side, side), np.float32)
+    x[0, :, -1, -3:] = [[1, 2, 4], [8, 16, 32], [64, 128, 256]]
+    columns = backend._im2col(x, Window.over(x.shape, 1), 1, 0, 1)
+    np.testing.assert_array_equal(columns[0, :, -3:], x[0, :, -1, -3:])
+    options = 3, 0.5, 0.75, 1.0, False, 1
+    few = np.ascontiguousarray(x[:, :, -1:, -3:])
+    y, saved = backend.local_response_norm(x, *options, True)
+    numpy = backends.get_backend("numpy")
+    expected, its = numpy.local_response_norm(few, *options, True)
+    np.testing.assert_allclose(y[:, :, -1:, -3:], expected, rtol=1e-5)
+    gx = backend.local_response_norm_backward(x, saved, *options)
+    expected = numpy.local_response_norm_backward(few, its, *options)
+    np.testing.assert_allclose(gx[:, :, -1:, -3:], expected, rtol=1e-5)
+    np.testing.assert_array_equal(backend._channel_sums(x.reshape(3, -1))[-3:], [73, 146, 292])
 
 
 @pytest.mark.parametrize("classes", [1, 2, 255, 256, 257, 1000])
