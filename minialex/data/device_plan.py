@@ -6,7 +6,7 @@ is what such a backend does, and all that the recipes need. A list with anything
 own, stays on the host as a whole, and so does one with a transform whose code was replaced: half of it on the host
 would still make floats there, which is what costs the time.
 
-Positions, mirror images and colours are drawn here as the transforms draw them, from the same random words.
+Positions, mirror images and noise are drawn here as the transforms draw them, from the same random words.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class DevicePlan:
 
     def __init__(self, steps, crop_first):
         self.steps, self.crop_first = steps, crop_first
-        self._developments: dict = {}  # by the images' shape: the backend keeps the mean of each
+        self._preprocessings: dict = {}  # by the images' shape: the backend keeps the mean of each
 
     def __call__(self, images, words):
         """The RawImages of a batch.
@@ -73,23 +73,23 @@ class DevicePlan:
         n, sides = len(images), images.shape[2:]
         drawn = {name: (transform, words(position)) for name, (position, transform) in self.steps.items()}
         top, left, size = _corner(*drawn.get("crop", (None, None)), *sides)
-        views, colours = np.zeros((n, 4), np.int32), np.zeros((n, images.shape[1]), np.float32)
+        views, added = np.zeros((n, 4), np.int32), np.zeros((n, images.shape[1]), np.float32)
         views[:, 0], views[:, 1], views[:, 2] = np.arange(n), top, left
         if "flip" in drawn:
             flip, its_words = drawn["flip"]
             views[:, 3] = its_words[:, 0] < round(flip.p * 2**32)
         if "noise" in drawn:
             noise, its_words = drawn["noise"]
-            colours[...] = normals(its_words)[:, : len(noise.axes)] @ noise.axes.T
-        development = self._development(images.shape[1:], size)
-        return raw_images.RawImages(np.ascontiguousarray(images), views, colours, size, development)
+            added[...] = normals(its_words)[:, : len(noise.axes)] @ noise.axes.T
+        preprocessing = self._preprocessing(images.shape[1:], size)
+        return raw_images.RawImages(np.ascontiguousarray(images), views, added, size, preprocessing)
 
-    def _development(self, shape, size):
-        if shape not in self._developments:
-            self._developments[shape] = self._make_development(shape, size)
-        return self._developments[shape]
+    def _preprocessing(self, shape, size):
+        if shape not in self._preprocessings:
+            self._preprocessings[shape] = self._make_preprocessing(shape, size)
+        return self._preprocessings[shape]
 
-    def _make_development(self, shape, size):
+    def _make_preprocessing(self, shape, size):
         mean, std, mean_of = np.zeros((1, 1, 1), np.float32), np.float32(1), raw_images.MEAN_OF_CHANNELS
         if "normalize" in self.steps:
             normalize = self.steps["normalize"][1]
@@ -101,7 +101,7 @@ class DevicePlan:
                 mean_of = raw_images.MEAN_OF_CROPS if self.crop_first else raw_images.MEAN_OF_IMAGES
         mean = np.broadcast_to(mean, (shape[0], *mean.shape[1:]))
         noise = self.steps.get("noise", (0, None))[1]
-        return raw_images.Development(
+        return raw_images.Preprocessing(
             mean=np.ascontiguousarray(mean),
             std=np.ascontiguousarray(np.broadcast_to(std.reshape(-1), shape[0])),
             mean_of=mean_of,
@@ -147,5 +147,5 @@ def raw_views(pipeline, images, count):
             raw = device_plan([*pipeline._normalized(crop), *pipeline._order()])(images, lambda position: None)
             raw.views[:, 3] = mirrored
             shown.append(raw)
-    views, colours = (np.concatenate([getattr(raw, name) for raw in shown]) for name in ("views", "colours"))
-    return shown[0].of(shown[0].pixels, views, colours)
+    views, noise = (np.concatenate([getattr(raw, name) for raw in shown]) for name in ("views", "noise"))
+    return shown[0].of(shown[0].pixels, views, noise)

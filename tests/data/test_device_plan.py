@@ -101,8 +101,8 @@ def test_predictions_from_bytes(backend, rng, monkeypatch, views, change):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 4)).to(backend)
     trained = SimpleNamespace(pipeline=Pipeline(normalize("whole", rng), SIZE, "BGR"), model=network, path="n.npz")
     images = dataset(rng).images.astype(np.float32) + np.float32(change)
-    on_host, made, develop = evaluation.log_probabilities(trained, images, views), [], backend.develop
-    monkeypatch.setattr(backend, "develop", lambda raw: made.append(len(raw.pixels)) or develop(raw))
+    on_host, made, preprocess = evaluation.log_probabilities(trained, images, views), [], backend.preprocess
+    monkeypatch.setattr(backend, "preprocess", lambda raw: made.append(len(raw.pixels)) or preprocess(raw))
     monkeypatch.setattr(type(backend), "takes_bytes", True)
     np.testing.assert_array_equal(evaluation.log_probabilities(trained, images, views), on_host)
     assert made == ([] if change else [13])
@@ -141,12 +141,12 @@ def test_other_lists_of_transforms(backend, rng, name):
 
 def changed(raw, **changes):
     """RawImages with a mistake in what is done to all alike."""
-    return dataclasses.replace(raw, development=dataclasses.replace(raw.development, **changes))
+    return dataclasses.replace(raw, preprocessing=dataclasses.replace(raw.preprocessing, **changes))
 
 
 def with_views(raw, columns, by=lambda views: views):
     """RawImages whose views have these columns, and are changed."""
-    return raw.of(raw.pixels, np.ascontiguousarray(by(raw.views[:, columns].copy())), raw.colours)
+    return raw.of(raw.pixels, np.ascontiguousarray(by(raw.views[:, columns].copy())), raw.noise)
 
 
 MISTAKES = {
@@ -155,13 +155,13 @@ MISTAKES = {
     "all mirrored": lambda raw: with_views(raw, [0, 1, 2, 3], lambda views: views | np.int32([0, 0, 0, 1])),
     "another image": lambda raw: with_views(raw, [0, 1, 2, 3], lambda views: views[::-1]),
     "padding forgotten": lambda raw: with_views(raw, [0, 1, 2, 3], lambda views: np.maximum(views, 0)),
-    "no noise": lambda raw: raw.of(raw.pixels, raw.views, 0 * raw.colours),
-    "noise in the other order": lambda raw: raw.of(raw.pixels, raw.views, raw.colours[:, ::-1].copy()),
-    "one colour for all": lambda raw: raw.of(raw.pixels, raw.views, np.repeat(raw.colours[:1], len(raw), 0)),
+    "no noise": lambda raw: raw.of(raw.pixels, raw.views, 0 * raw.noise),
+    "noise in the other order": lambda raw: raw.of(raw.pixels, raw.views, raw.noise[:, ::-1].copy()),
+    "one colour for all": lambda raw: raw.of(raw.pixels, raw.views, np.repeat(raw.noise[:1], len(raw), 0)),
     "not divided": lambda raw: changed(raw, divisor=1),
     "red first": lambda raw: changed(raw, blue_first=False),
-    "the mean of another place": lambda raw: changed(raw, mean=raw.development.mean[:, ::-1].copy()),
-    "one std": lambda raw: changed(raw, std=np.full_like(raw.development.std, raw.development.std[0])),
+    "the mean of another place": lambda raw: changed(raw, mean=raw.preprocessing.mean[:, ::-1].copy()),
+    "one std": lambda raw: changed(raw, std=np.full_like(raw.preprocessing.std, raw.preprocessing.std[0])),
 }
 
 
@@ -273,12 +273,12 @@ def test_the_mean_is_sent_once(backend, rng, monkeypatch):
 def test_training_through_bytes(backend, monkeypatch, tmp_path):
     """Runs on the emulator: losses of training, validation and test digit by digit as with floats."""
     options = (*TINY, "--epochs", 2, "--backend", "emulator", "--recipe", recipe(tmp_path))
-    developed, develop, results = [], backend.develop, []
-    monkeypatch.setattr(backend, "develop", lambda raw: developed.append(len(raw)) or develop(raw))
+    preprocessed, preprocess, results = [], backend.preprocess, []
+    monkeypatch.setattr(backend, "preprocess", lambda raw: preprocessed.append(len(raw)) or preprocess(raw))
     for takes_bytes in (False, True):
         monkeypatch.setattr(type(backend), "takes_bytes", takes_bytes)
         assert run(*options, "--out", tmp_path / str(takes_bytes)) == 0
-        assert bool(developed) == takes_bytes
+        assert bool(preprocessed) == takes_bytes
         results.append(metrics(tmp_path / str(takes_bytes)))
     assert results[0] == results[1] and len(results[0]) == 2
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..numpy_backend import NumPyBackend
 from ..raw_images import RawImages
-from .images import Developer
+from .images import Preprocessor
 
 _SUMMING = 256  # threads of a block that adds up a channel or a row: THREADS in the sources
 _BLOCKS = 132 * 8  # of so many threads: they fill the largest GPU
@@ -32,10 +32,10 @@ class CudaBackend(NumPyBackend):
 
     def __init__(self, xp, launcher):
         self.xp, self.launch, self.empty = xp, launcher, launcher.empty
-        self.develop = Developer(self)
+        self.preprocess = Preprocessor(self)
 
     def upload(self, batches):
-        return ((self.develop(x) if isinstance(x, RawImages) else x, labels) for x, labels in batches)
+        return ((self.preprocess(x) if isinstance(x, RawImages) else x, labels) for x, labels in batches)
 
     # ------------------------------------------------------------------------------ activation
 

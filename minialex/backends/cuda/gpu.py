@@ -30,6 +30,7 @@ class CupyLauncher(cuda_launch.Launcher):
 
         self.xp, self.cublas, self.tf32 = cupy, cublas, False
         self._cublas_handle, self._current_device = device.get_cublas_handle, cupy.cuda.runtime.getDevice
+        self._several = cupy.cuda.runtime.getDeviceCount() > 1
         self._kernels: dict = {}
         self._one_zero = {dtype: np.array([1, 0]).astype(dtype) for dtype in cuda_launch.REALS}
         self._addresses = {dtype: array.ctypes.data for dtype, array in self._one_zero.items()}
@@ -44,6 +45,8 @@ class CupyLauncher(cuda_launch.Launcher):
         return self.xp.ndarray(shape, dtype)
 
     def device(self, array=None):
+        if not self._several:
+            return 0  # nothing can be on another one
         return self._current_device() if array is None else array.data.device_id
 
     def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
@@ -111,7 +114,7 @@ class CupyBackend(CudaBackend):
     def upload(self, batches):
         import cupyx
 
-        return upload(self.xp, cupyx.empty_pinned, batches, self.develop)
+        return upload(self.xp, cupyx.empty_pinned, batches, self.preprocess)
 
 
 def usable_cupy():

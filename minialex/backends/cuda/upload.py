@@ -50,13 +50,13 @@ def _part(memory, start, like):
     return memory[start : start + like.nbytes].view(like.dtype).reshape(like.shape)
 
 
-def upload(cupy, empty_pinned, batches, develop=None):
+def upload(cupy, empty_pinned, batches, preprocess=None):
     """Batches with their images on the GPU.
 
     cupy: the module.
     empty_pinned: cupyx.empty_pinned.
     batches: an iterable of (images, labels), NumPy arrays; images may be RawImages.
-    develop: a function of RawImages on the GPU that returns the images.
+    preprocess: a function of RawImages on the GPU that returns the images.
 
     Yields (images, labels). The images are for the stream that is current when the first batch is requested: to its
     pool their memory returns. Raises RuntimeError where a later batch is requested in another one.
@@ -91,7 +91,7 @@ def upload(cupy, empty_pinned, batches, develop=None):
         cupy.cuda.get_current_stream().wait_event(copied)
         if not isinstance(images, RawImages):
             return _part(memory, 0, images), labels
-        return develop(images.of(*map(_part, itertools.repeat(memory), starts, images.arrays()))), labels
+        return preprocess(images.of(*map(_part, itertools.repeat(memory), starts, images.arrays()))), labels
 
     sent: deque = deque()
     with closing(prefetched(stage, batches, name="minialex-upload")) as staged:

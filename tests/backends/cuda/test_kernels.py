@@ -278,8 +278,8 @@ def test_images_as_bytes_in_small_grids(rng, checked, monkeypatch):
     pixels, views = rng.integers(0, 256, (3, 3, 5, 4), np.uint8), np.zeros((4, 4), np.int32)
     views[:] = [[2, -3, -2, 0], [0, 2, 1, 1], [1, -1, 0, 1], [2, 5, -7, 0]]
     mean, std, colours = rng.random((3, 5, 4), np.float32), np.float32([1, 2, 3]), rng.random((4, 3), np.float32)
-    how = raw_images.Development(mean, std, raw_images.MEAN_OF_IMAGES, 1.5, True)
-    y = checked.develop(raw_images.RawImages(pixels, views, colours, (6, 7), how))
+    how = raw_images.Preprocessing(mean, std, raw_images.MEAN_OF_IMAGES, 1.5, True)
+    y = checked.preprocess(raw_images.RawImages(pixels, views, colours, (6, 7), how))
     expected = np.zeros((4, 3, 6, 7), np.float32)
     for n, c, i, j in np.ndindex(expected.shape):
         image, top, left, mirrored = views[n].tolist()

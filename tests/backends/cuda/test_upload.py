@@ -99,9 +99,9 @@ class GPU:
         return self.pinned[-1]
 
     def upload(self, batches):
-        return upload.upload(self, self.empty_pinned, batches, self.develop)
+        return upload.upload(self, self.empty_pinned, batches, self.preprocess)
 
-    def develop(self, raw):
+    def preprocess(self, raw):
         """Queue a kernel that adds up all bytes of RawImages."""
         arrays, y = [array.cells for array in raw.arrays()], self.empty((1,), np.float64)
         cells = y.cells
