@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import signal
 
-from minialex import cli, functional, train
+from minialex import cli, functional, plotting, train
 from minialex.runs import checkpoint
 
 # Batches of 8, 8 and 4.
@@ -29,6 +29,12 @@ def after_forwards(monkeypatch, count, act):
         return loss(*arguments)
 
     monkeypatch.setattr(functional, "cross_entropy", counted)
+
+
+def without_figures(monkeypatch):
+    """The figures of runs take no time: files without a picture. Drawing takes longer than a tiny run."""
+    for name in ("curves", "filters", "diagnosis", "predictions", "confusion"):
+        monkeypatch.setattr(plotting, name, lambda *arguments: arguments[-1].write_text("a figure"))
 
 
 def ctrl_c():

@@ -1,0 +1,112 @@
+"""The tests that are marked `gpu` on the fake GPU: there they must pass, and none may skip."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import usable
+from on_request import heavy
+
+import fake_cuda
+from minialex.cases import CASES
+
+# Left out, each with its reason.
+LEFT_OUT = {
+    "tests/test_gpu.py::test_networks_of_full_size[alexnet-10]": "AlexNet in batches of 128 takes a CPU minutes and "
+    "10 GB; test_steps_of_alexnet_as_on_numpy has batches of 2"
+}
+OTHERS = {"test_gpu_training": 10, "test_gpu_commands": 9, "test_tensor_methods": 1}  # file: tests at least
+TABLE = "tests/test_cases.py::test_{}_of_every_backend"
+
+
+def gpu_tests(*arguments, **variables):
+    """Their outcomes on the fake, {"passed": 12}.
+
+    arguments: files, tests and options of pytest.
+    variables: of the environment.
+    """
+    options = "-q", "-m", "gpu", "--heavy", "-p", "no:cacheprovider", "-p", "no:xdist"
+    left_out = [f"--deselect={name}" for name in LEFT_OUT]
+    done = fake_cuda.run("-m", "pytest", *options, *left_out, *arguments, timeout=1500, **variables)
+    last = done.stdout.splitlines()[-1]
+    return {outcome: int(n) for n, outcome in re.findall(r"(\d+) (passed|failed|skipped|xfailed|error)", last)}
+
+
+@heavy
+@pytest.mark.parametrize("guard", [0, 1])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_table_of_cases(dtype, guard):
+    """guard=1: every array has pages of its own, and an access beyond its end is the end of the process."""
+    assert gpu_tests(TABLE.format(dtype), FAKE_GUARD=guard) == {"passed": len(CASES)}
+
+
+def test_a_few_of_the_table():
+    names = [f"{TABLE.format('float32')}[{case.name}-cupy]" for case in CASES[::10]]
+    assert gpu_tests(*names) == {"passed": len(names)}
+
+
+@heavy
+def test_launches_products_sizes_and_moves():
+    outcomes = gpu_tests("tests/test_gpu.py")
+    assert outcomes.keys() == {"passed"} and outcomes["passed"] > 150
+
+
+@heavy
+@pytest.mark.parametrize("order", fake_cuda.ORDERS[1:])
+def test_the_same_in_other_orders_of_the_streams(order):
+    """All but the large ones."""
+    large = "ten_steps or one_seed or full_size or more_than_one_grid"
+    outcomes = gpu_tests(
+        "tests/test_gpu.py", "tests/test_gpu_training.py", "-k", f"not ({large} or alexnet)", FAKE_LAZY=order
+    )
+    assert outcomes.keys() == {"passed"} and outcomes["passed"] > 130
+
+
+@heavy
+@pytest.mark.parametrize("file", OTHERS)
+def test_other_files(file):
+    outcomes = gpu_tests(f"tests/{file}.py")
+    assert outcomes.keys() == {"passed"} and outcomes["passed"] >= OTHERS[file]
+
+
+@heavy
+def test_no_gpu_test_is_forgotten():
+    """All files that hold some are run above, and what is left out exists."""
+    collected = fake_cuda.run("-m", "pytest", "-q", "-m", "gpu", "--heavy", "--collect-only", "tests").stdout
+    names = re.findall(r"^(tests/\S+?\.py)(::.*)$", collected, re.MULTILINE)
+    files = "test_cases", "test_gpu", *OTHERS
+    assert {file for file, _ in names} == {f"tests/{file}.py" for file in files}
+    assert LEFT_OUT.keys() <= {file + test for file, test in names}
+    assert not [test for file, test in names if file == "tests/test_cases.py" and "_of_every_backend" not in test]
+
+
+@heavy
+def test_the_command(tmp_path):
+    """As a user starts it."""
+    options = "--limit", 16, "--batch-size", 8, "--epochs", 1, "--validation", 0, "--out", tmp_path / "run"
+    done = fake_cuda.run("-m", "minialex.train", "--backend", "cupy", *options)
+    assert "backend    cupy, float32" in done.stdout and done.stdout.splitlines()[-1].startswith("test accuracy ")
+
+
+@heavy
+def test_the_doctor_finds_the_gpu():
+    lines = fake_cuda.run("-m", "minialex.doctor").stdout.splitlines()
+    assert "cupy           works" in lines
+    assert any(line.startswith("GPUs") and "Fake H200, 140.0 GiB, compute capability 9.0" in line for line in lines)
+
+
+def test_a_backend_that_raises_is_not_taken_for_a_missing_gpu(monkeypatch):
+    """or_skip: where the driver shows a device, the error is the test's; where it does not, the test skips."""
+
+    def raises(name):
+        raise ValueError("it does not start")
+
+    monkeypatch.setattr(usable.backends, "get_backend", raises)
+    monkeypatch.setattr(usable.importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setattr(usable, "sees_gpu", lambda: True)
+    with pytest.raises(ValueError, match="does not start"):
+        usable.or_skip("cupy")
+    monkeypatch.setattr(usable, "sees_gpu", lambda: False)
+    with pytest.raises(pytest.skip.Exception, match="does not start"):
+        usable.or_skip("cupy")
