@@ -100,7 +100,7 @@ class RandomCrop:
         _check_fits(self.size, height, width)
         top = _below(words[:, 0], height - self.size + 1)
         left = _below(words[:, 1], width - self.size + 1)
-        if self.size == height == width:
+        if self.size == height == width and not self.padding:
             return images
         if self.padding:
             sides = (self.padding, self.padding)

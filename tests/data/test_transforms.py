@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minialex import data
-from minialex.data import moments
+from minialex.data import RandomCrop, moments
 
 EDGE_WORDS = [0, 1, 2**31 - 1, 2**31, 2**32 - 1]
 
@@ -156,3 +156,11 @@ def test_transforms_are_pure(transform, rng):
     np.testing.assert_array_equal(images, before)
     np.testing.assert_array_equal(words, words_before)
     np.testing.assert_array_equal(transform(images[2:4], words[2:4]), first[2:4])
+
+
+def test_a_padded_image_may_be_the_crop():
+    """A crop as large as the padded image is the padded image; it once was the image without its padding."""
+    images = np.arange(2 * 3 * 4 * 4, dtype=np.float32).reshape(2, 3, 4, 4)
+    crops = RandomCrop(8, padding=2)(images, np.zeros((2, 4), np.uint32))
+    np.testing.assert_array_equal(crops, np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2))))
+    assert RandomCrop(4)(images, np.zeros((2, 4), np.uint32)) is images

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 import usable
@@ -94,6 +97,31 @@ def test_the_doctor_finds_the_gpu():
     lines = fake_cuda.run("-m", "minialex.doctor").stdout.splitlines()
     assert "cupy           works" in lines
     assert any(line.startswith("GPUs") and "Fake H200, 140.0 GiB, compute capability 9.0" in line for line in lines)
+
+
+@heavy
+def test_all_that_needs_a_gpu_in_one_call(tmp_path):
+    """The script that is run where a GPU can be had: here with few tests and a small network."""
+    fake_cuda.require()
+    environment = fake_cuda.environment(PYTHON=sys.executable, PYTEST_ADDOPTS="-k test_cublas")
+    command = ["bash", ".ci/gpu", str(tmp_path / "out"), "--quick", "--rival", "none"]
+    options = {"capture_output": True, "text": True, "timeout": 600, "check": False}
+    done = subprocess.run(command, cwd=fake_cuda.CHECKOUT, env=environment, **options)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    kept = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert kept.keys() == {"doctor.txt", "tests.txt", "bench.txt", "bench.json"}
+    assert (
+        re.search(r"\n9\d passed, \d+ deselected", kept["tests.txt"]) and "cupy           works" in kept["doctor.txt"]
+    )
+    networks = json.loads(kept["bench.json"])["networks"]
+    assert [n["precision"] for n in networks] == ["float32", "tf32"]
+    assert all(row["seconds"]["cupy"] > 0 for n in networks for row in n["layers"])
+    assert kept["bench.txt"].count("furthest above the floor, cupy: ") == 2
+
+    failing = environment | {"FAKE_DRY": "1", "PYTEST_ADDOPTS": "-k test_tf32"}  # nothing computed: no time, no numbers
+    done = subprocess.run(command, cwd=fake_cuda.CHECKOUT, env=failing, **options)
+    assert done.returncode == 1 and done.stdout.endswith("\nfailed: tests bench\n")
+    assert "error: this GPU's clock shows 0.0 s" in done.stdout and "Traceback" not in done.stderr
 
 
 def test_a_backend_that_raises_is_not_taken_for_a_missing_gpu(monkeypatch):
