@@ -20,7 +20,7 @@ PARTS = [
     *("data/[a-z]*.py", "backends/__init__.py", "backends/base.py", "backends/numpy_backend.py"),
     *(f"coursework/{name}.py" for name in ("__init__", "declaration", "plugging", "messages")),
 ]
-NATIVE = ("backends/cuda/*.py", "coursework/kernels.py")  # for assignments with kernels
+NATIVE = ("backends/cuda/*.py", "backends/raw_images.py", "coursework/kernels.py")  # for assignments with kernels
 LARGEST = 2**20  # bytes of a student's file
 
 
