@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import usable
 
 from minialex import Tensor, backends, data, functional, nn, random
 from minialex.random import Generator
@@ -137,12 +138,22 @@ def test_empty_data_sets():
         data.DataLoader(Squares(0), 3, shuffle=True)
 
 
-def test_batches_are_on_the_default_backend():
-    pair = data.TensorDataset(Tensor(np.ones((4, 2), np.float32)), np.arange(4))
-    numba = backends.use_backend("numba")
-    for dataset in (pair, Squares(4), [pair[i] for i in range(4)]):
-        for x, y in data.DataLoader(dataset, 3):
-            assert x.backend is numba and y.backend is numba
+@pytest.mark.parametrize("name", usable.EVERY)
+def test_batches_are_on_the_default_backend(name, shapes):
+    default = usable.or_skip(name)
+    elsewhere = data.TensorDataset(Tensor(np.ones((4, 2), np.float32)), np.arange(4))
+    backends.use_backend(name)
+    here = data.TensorDataset(Tensor(np.ones((4, 2), np.float32)), np.arange(4))
+    part = data.Subset(here, [3, 1])
+    for dataset in (elsewhere, here, part, Squares(4), [elsewhere[i] for i in range(4)], shapes):
+        labels = []
+        for x, y in data.DataLoader(dataset, 3, num_workers=2):
+            assert x.backend is default and y.backend is default
+            labels += y.numpy().tolist()
+        assert labels == [float(dataset[i][1]) for i in range(len(dataset))]
+    x, y = next(iter(data.Loader(shapes, 4, [data.Normalize(np.full((3, 1, 1), 120.0), 60.0)])))
+    assert x.backend is default and y.backend is default
+    np.testing.assert_allclose(x.numpy(), (shapes.images[:4] - 120.0) / 60, rtol=1e-5)
 
 
 def test_a_network_learns_from_it():

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import usable
 
 from minialex import Tensor, nn
 
@@ -60,6 +61,25 @@ def test_a_norm_that_is_not_finite(torch, bad):
     np.testing.assert_equal(norm.item(), expected.item())
     for p, q in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(p.grad, q.grad.numpy())
+
+
+@pytest.mark.parametrize("norm_type", [2, 1, 0, math.inf])
+@pytest.mark.parametrize("name", usable.EVERY)
+def test_every_backend_clips(rng, name, norm_type):
+    backend = usable.or_skip(name)
+    gradients = [rng.standard_normal(shape).astype(np.float32) for shape in [(30, 40), (7,)]]
+    whole = np.concatenate([g.ravel() for g in gradients])
+    made = [nn.Parameter(np.zeros_like(g), backend=backend) for g in gradients]
+    for p, g in zip(made, gradients, strict=True):
+        p.grad = backend.asarray(g.copy())
+    norm = nn.utils.clip_grad_norm_(made, 0.5, norm_type)
+    expected = len(gradients) if norm_type == 0 else np.linalg.norm(whole, norm_type)  # torch's 0-norm of 0-norms
+    assert norm.backend is backend and norm.item() == pytest.approx(expected, rel=1e-5)
+    factor = min(1, 0.5 / (norm.item() + 1e-6))
+    for p, g in zip(made, gradients, strict=True):
+        np.testing.assert_allclose(backend.to_numpy(p.grad), g * factor, rtol=1e-5)
+    nn.utils.clip_grad_value_(made, 1e-3)
+    assert np.abs(backend.to_numpy(made[0].grad)).max() == np.float32(1e-3)
 
 
 def test_no_gradient_at_all():

@@ -71,6 +71,9 @@ MAKERS = {
     "one cycle, three phases": lambda m, o: m.OneCycleLR(
         o, 0.5, epochs=5, steps_per_epoch=5, three_phase=True, base_momentum=0.7, max_momentum=[0.9, 0.8]
     ),
+    "one cycle, after a warm-up": lambda m, o: m.SequentialLR(
+        o, [m.LinearLR(o, 0.1, total_iters=3), m.OneCycleLR(o, 0.5, total_steps=30)], [3]
+    ),
     "one cycle, at the end": lambda m, o: m.OneCycleLR(o, 0.5, total_steps=24, pct_start=0.0),
 }
 CHAINS = [
@@ -184,8 +187,10 @@ def test_resumed_schedules_go_on_bit_for_bit(names, order, stop):
     resumed = [MAKERS[name](optim, other) for name in names]
     if order == "optimiser first":
         load_optimizer(other, groups)
+    before = copy.deepcopy(states)
     for schedule, state in zip(resumed, states, strict=True):
         schedule.load_state_dict(state)
+    assert states == before  # loading leaves the state as it is
     if order == "schedules first":
         load_optimizer(other, groups)
     assert rates(other) == [group["lr"] for group in groups]
@@ -244,6 +249,20 @@ def test_a_state_of_another_schedule_goes_on_with_this_ones_rates(kinds, loaded,
     resumed.load_state_dict(state)
     expected = walk(whole, [MAKERS[kinds[1]](optim, whole)], 12)[5:, :2]
     np.testing.assert_array_equal(walk(other, [resumed], 7)[:, :2], expected)
+
+
+@pytest.mark.parametrize("name", ["exponential", "cosine", "warm-up"])
+def test_the_optimisers_state_may_be_of_an_epoch_before(name):
+    """As in a script that steps the schedule between saving the one and the other."""
+    o, other = optimizer(), optimizer()
+    schedule, resumed = (MAKERS[name](optim, which) for which in (o, other))
+    walk(o, [schedule], 4)
+    groups, _ = saved(o, [schedule])
+    schedule.step()
+    _, (state,) = saved(o, [schedule])
+    load_optimizer(other, groups)
+    resumed.load_state_dict(state)
+    np.testing.assert_array_equal(walk(other, [resumed], 6)[:, :2], walk(o, [schedule], 6)[:, :2])
 
 
 def test_one_of_two_chained_schedules_resumed_with_other_arguments():

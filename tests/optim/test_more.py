@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import usable
 
 from minialex import backends, nn, optim
 
@@ -56,6 +57,25 @@ def test_twelve_steps_equal_torch(torch, rng, options, backend):
     state = own.state_dict()["state"]
     assert state[1]["step"] == 11
     assert set(state[0]) == {k for k in other.state_dict()["state"][0]}
+
+
+@pytest.mark.parametrize("name", usable.EVERY)
+def test_every_backend_takes_the_same_steps(rng, name):
+    backend = usable.or_skip(name)
+    values, gradients = rng.standard_normal((40, 30)), rng.standard_normal((3, 40, 30))
+    found = []
+    for where in (backends.get_backend("numpy"), backend):
+        p = nn.Parameter(values.astype(np.float32), backend=where)
+        optimizer = optim.RMSprop([p], 0.05, alpha=0.8, weight_decay=0.1, momentum=0.5, centered=True)
+        for g in gradients:
+            p.grad = where.asarray(g.astype(np.float32))
+            optimizer.step()
+        optimizer.load_state_dict(optimizer.state_dict())
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=False)
+        assert not where.to_numpy(p.grad).any()
+        found.append(p.numpy())
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-5)
 
 
 def test_float32_stays_float32_and_changes_in_place():
