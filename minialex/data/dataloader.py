@@ -123,7 +123,7 @@ class DataLoader:
     num_workers: threads that call the data set ahead of the batch in use; 0 for none. The batches do not depend on it,
         unless samples are drawn from a random generator that is shared.
     collate_fn: a function of a list of samples that makes a batch of them; `default_collate` if None.
-    pin_memory: accepted, without effect.
+    pin_memory, persistent_workers, prefetch_factor: accepted, without effect.
     drop_last: whether to leave out a last batch that is not full.
     generator: a random.Generator; random.default_generator if None. The order of an iteration is a function of its
         seed and the number of the iteration: `epoch`, which counts them and can be set.
@@ -133,7 +133,7 @@ class DataLoader:
 
     def __init__(
         self, dataset, batch_size=1, shuffle=False, *, num_workers=0, collate_fn=None, pin_memory=False,
-        drop_last=False, generator=None,
+        drop_last=False, generator=None, persistent_workers=False, prefetch_factor=None,
     ):  # fmt: skip
         if batch_size is None or batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -142,7 +142,7 @@ class DataLoader:
         if shuffle and not len(dataset):
             raise ValueError("there are no samples to shuffle: the data set is empty")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, bool(shuffle), drop_last
-        self.num_workers, self.pin_memory, self.generator = num_workers, pin_memory, generator
+        self.num_workers, self.generator = num_workers, generator
         self.collate_fn = default_collate if collate_fn is None else collate_fn
         self.epoch = 0
 

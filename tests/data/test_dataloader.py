@@ -95,7 +95,8 @@ def test_two_iterations_at_once_do_not_disturb_each_other():
 @pytest.mark.parametrize("workers", [0, 1, 4])
 def test_workers_change_nothing_but_who_fetches(workers):
     squares = Squares(30)
-    assert first(data.DataLoader(squares, 4, num_workers=workers)) == first(data.DataLoader(Squares(30), 4))
+    options = {"num_workers": workers, "pin_memory": True, "persistent_workers": workers > 0, "prefetch_factor": 2}
+    assert first(data.DataLoader(squares, 4, **options)) == first(data.DataLoader(Squares(30), 4))
     assert (threading.main_thread() in squares.threads) == (workers == 0)
 
 

@@ -28,6 +28,9 @@ def test_a_norm_of_5_is_clipped_to_1_by_hand():
     assert a.grad is before and none.grad is None
     nn.utils.clip_grad_norm_(a, 10.0)  # shorter: left as it is, to the bit
     assert a.grad.tolist() == before.tolist()
+    (small,) = parameters([2e-6])
+    nn.utils.clip_grad_norm_(small, 1e-6)  # 1e-6 / (2e-6 + 1e-6)
+    np.testing.assert_allclose(small.grad, [2e-6 / 3], rtol=1e-6)
 
 
 @pytest.mark.parametrize("norm_type", [2.0, 1, 3, 0.5, "inf", math.inf, -math.inf, 0])

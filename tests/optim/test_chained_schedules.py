@@ -220,6 +220,19 @@ def test_a_rate_set_by_hand_survives_a_resume():
     np.testing.assert_allclose(walk(other, [resumed], 3)[:, 0], [0.4, 0.04, 0.04])
 
 
+def test_a_resume_leaves_every_rate_as_it_was_to_the_bit(rng):
+    """Also where it is measured from an eta_min, which adding and subtracting would round."""
+    o, other = optimizer(), optimizer()
+    schedule, resumed = (optim.CosineAnnealingLR(which, 30, eta_min=0.07) for which in (o, other))
+    for lr in rng.uniform(0, 1, 25).tolist():
+        schedule.step()
+        o.param_groups[0]["lr"] = lr
+        groups, (state,) = saved(o, [schedule])
+        load_optimizer(other, groups)
+        resumed.load_state_dict(state)
+        assert rates(other) == rates(o)
+
+
 @pytest.mark.parametrize("name", ["step 3", "cosine", "warm-up", "linear"])
 @pytest.mark.parametrize("loaded", [False, True], ids=["schedule alone", "optimiser too"])
 def test_states_from_before_schedules_multiplied(name, loaded):
