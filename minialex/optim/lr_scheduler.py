@@ -112,15 +112,28 @@ class LRScheduler(_State):
 
         state: a dict from `state_dict`; of several schedulers each loads its own, before or after the optimiser.
 
-        What another scheduler, or the user, had made of the learning rates is kept.
+        What another scheduler, or the user, had made of the learning rates is kept. Raises ValueError for a state of
+        another number of parameter groups.
         """
-        state = dict(state)
+        state, before, now = dict(state), self.last_epoch, _lrs(self.optimizer)
+        initial = vars(self.optimizer)["_initial_lrs"]
+        if len(state["base_lrs"]) != len(now):
+            count = len(state["base_lrs"])
+            raise ValueError(f"this schedule's state is of {count} parameter groups, the optimiser has {len(now)}")
         own, groups = state.pop("own_lrs", None), state.pop("group_lrs", None)
         super().load_state_dict(state)
         if own == groups:  # nothing else had changed them, or the state is older than these two
-            self._own_lrs = _lrs(self.optimizer)
-        elif groups == _lrs(self.optimizer):  # the optimiser's state is loaded: the rates contain what `own` says
+            self._own_lrs = now
+        elif groups == now:  # the optimiser's state is loaded: the rates contain what `own` says
             self._own_lrs = own
+        else:  # not yet: they contain what this scheduler gave so far, and other initial rates than the loaded ones
+            alone, self._own_lrs = self._own_lrs, self.rates(self.base_lrs, before)
+            for i, group in enumerate(self.optimizer.param_groups):
+                if group["lr"] == alone[i]:
+                    self._own_lrs[i] = alone[i]
+                elif initial[i]:
+                    group["lr"] *= self.base_lrs[i] / initial[i]
+        initial[:] = self.base_lrs
         self.set_rates()
 
 

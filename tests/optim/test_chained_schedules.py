@@ -208,6 +208,22 @@ def test_chained_schedules_go_on_without_the_optimisers_state(names):
     np.testing.assert_allclose(walk(other, resumed, 9)[:, :2], walk(o, schedules, 9)[:, :2], rtol=1e-12)
 
 
+@pytest.mark.parametrize("names", [("linear", "step"), ("step", "linear"), ("linear", "step", "exponential")], ids=str)
+@pytest.mark.parametrize("start", ["other rates", "optimiser first"])
+def test_chained_schedules_of_an_optimiser_with_other_initial_rates(names, start):
+    """Made for other learning rates than those that were saved, or after the optimiser's state was loaded."""
+    o, other = optimizer(), optimizer(0.5, 3.0)
+    schedules = [MAKERS[name](optim, o) for name in names]
+    walk(o, schedules, 5)
+    groups, states = saved(o, schedules)
+    if start == "optimiser first":
+        load_optimizer(other, groups)
+    resumed = [MAKERS[name](optim, other) for name in names]
+    for schedule, state in zip(resumed, states, strict=True):
+        schedule.load_state_dict(state)
+    np.testing.assert_allclose(walk(other, resumed, 9)[:, :2], walk(o, schedules, 9)[:, :2], rtol=1e-12)
+
+
 def test_a_rate_set_by_hand_survives_a_resume():
     o, other = optimizer(), optimizer()
     schedule, resumed = optim.StepLR(o, 2), optim.StepLR(other, 2)
@@ -376,6 +392,15 @@ def test_groups_added_after_a_schedule_was_made():
         schedule.step()
     optim.ExponentialLR(o, 0.5).step()
     np.testing.assert_allclose(rates(o), [0.05, 0.35, 2.5])
+
+
+def test_a_state_of_other_groups_is_refused_and_changes_nothing():
+    o, other = optimizer(), optimizer(0.3)
+    schedule, resumed = optim.StepLR(o, 1), optim.StepLR(other, 1)
+    walk(o, [schedule, optim.ExponentialLR(o, 0.5)], 3)
+    with pytest.raises(ValueError, match="of 2 parameter groups, the optimiser has 1"):
+        resumed.load_state_dict(schedule.state_dict())
+    assert resumed.last_epoch == 0 and rates(other) == resumed.base_lrs == [0.3]
 
 
 def test_the_module_of_schedules_is_reachable_as_in_torch():
