@@ -4,6 +4,7 @@ from . import functional, models, nn, optim
 from .backends import get_backend, use_backend
 from .random import Generator, manual_seed
 from .tape import is_grad_enabled, no_grad
+from .tape import no_grad as inference_mode
 from .tensor import Tensor
 
 __version__ = "0.1.0"
@@ -13,6 +14,7 @@ __all__ = [
     "Tensor",
     "functional",
     "get_backend",
+    "inference_mode",
     "is_grad_enabled",
     "manual_seed",
     "models",

@@ -25,7 +25,11 @@ def is_grad_enabled():
 
 
 class no_grad(contextlib.ContextDecorator):
-    """Within `with no_grad():`, or a function decorated with `@no_grad()`, nothing is recorded or saved."""
+    """Within `with no_grad():`, or a function decorated with `@no_grad` or `@no_grad()`, nothing is recorded."""
+
+    def __new__(cls, function=None):
+        context = super().__new__(cls)
+        return context if function is None else context(function)
 
     def __enter__(self):
         # a stack, of each thread's own: a decorated function may recurse, and run in two threads at once

@@ -94,8 +94,9 @@ PUBLIC = """
     tape tensor window random threads gradcheck backends
     functional.activation functional.arithmetic functional.axes functional.convolution functional.loss
     functional.normalization functional.pooling functional.reduction functional.selection functional.shaping
-    nn.module nn.layers nn.losses nn.init nn.more optim.optimizers optim.lr_scheduler
-    data data.color data.dataset data.loader data.moments data.transforms data.pipeline data.decode
+    nn.module nn.module_methods nn.layers nn.losses nn.init nn.more nn.utils
+    optim.optimizers optim.lr_scheduler optim.more
+    data data.color data.dataloader data.dataset data.loader data.moments data.transforms data.pipeline data.decode
     training.trainer training.evaluation training.diagnose training.overfit training.recipe training.schedule_text
     runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
     models models.layout models.names look.inside convert.formats

@@ -4,6 +4,8 @@ splits = data.load("cifar10", data_dir="datasets", download=True)
 normalize = data.Normalize.channels(splits.train)
 loader = data.Loader(splits.train, 128, [normalize, data.RandomHorizontalFlip()], shuffle=True)
 for images, labels in loader.epoch(0): ...
+
+Data sets of your own, as in torch.utils.data: TensorDataset, DataLoader, random_split; see dataloader.py.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import NamedTuple
 
 from . import cifar10, folder, shapes
 from .color import ColorNoise
+from .dataloader import DataLoader, Dataset, Subset, TensorDataset, default_collate, random_split
 from .dataset import ArrayDataset, Splits
 from .loader import Loader
 from .moments import Statistics, statistics
@@ -23,13 +26,19 @@ __all__ = [
     "ArrayDataset",
     "CenterCrop",
     "ColorNoise",
+    "DataLoader",
+    "Dataset",
     "Loader",
     "Normalize",
     "RandomCrop",
     "RandomHorizontalFlip",
     "Splits",
     "Statistics",
+    "Subset",
+    "TensorDataset",
+    "default_collate",
     "load",
+    "random_split",
     "statistics",
 ]
 

@@ -1,11 +1,13 @@
 """The interface of a data set, and a data set in memory.
 
 Every data set has `len()`, `classes` (a tuple of names), `image_shape` (C, H, W), `labels` (int64 (N,)) and
-`fetch(indices)`, which returns (uint8 images (n, C, H, W), int64 labels (n,)). Nothing else is required.
+`fetch(indices)`, which returns (uint8 images (n, C, H, W), int64 labels (n,)). Nothing else is required. The base class
+ImageDataset adds `dataset[i]`.
 """
 
 from __future__ import annotations
 
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +21,24 @@ class Splits(NamedTuple):
     test: Any
 
 
-class ArrayDataset:
+class ImageDataset:
+    """What the data sets of images have in common: `dataset[i]` is (image, label), made of what `fetch` returns."""
+
+    fetch: Any
+
+    def __len__(self):
+        raise NotImplementedError(f"{type(self).__name__} has no __len__()")
+
+    def __getitem__(self, index):
+        """(image, uint8 (C, H, W), and its label, an int) at an index, which may be negative."""
+        place = operator.index(index)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"this data set has {len(self)} images, none at index {place}")
+        images, labels = self.fetch([place % len(self)])
+        return images[0], int(labels[0])
+
+
+class ArrayDataset(ImageDataset):
     """A data set held in memory.
 
     images: uint8 (N, C, H, W).

@@ -22,6 +22,7 @@ from .. import threads
 from ..support.prefetch import prefetched
 from . import listing, packed
 from .cache import cached
+from .dataset import ImageDataset
 from .decode import Damaged, decode
 from .moments import Sums
 from .splitting import split
@@ -65,7 +66,7 @@ def load(data_dir=None, size=None, validation=None, limit=None, workers=None, st
     return split(len(train.names), len(val.names) if val else 0, of_train, of_val, validation, limit)
 
 
-class FolderDataset:
+class FolderDataset(ImageDataset):
     """The images of a Listing, decoded when they are fetched.
 
     pictures: a listing.Listing; damaged files in it are left out.

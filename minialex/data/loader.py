@@ -1,15 +1,18 @@
 """The data loader: shuffled, augmented batches, prepared ahead of the network by threads.
 
-The loader has no state. Which images make up batch b of epoch e, and how each is augmented, is a pure function of
-(seed, e, b): a run can resume in the middle of an epoch, whatever was loaded before.
+Which images make up batch b of epoch e, and how each is augmented, is a pure function of (seed, e, b): a run can resume
+in the middle of an epoch, whatever was loaded before. `loader.epoch(e)` has no state; `for images, labels in loader`
+counts epochs.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..backends import get_backend
 from ..random import philox
 from ..support.prefetch import prefetched
+from ..tensor import Tensor
 from .device_plan import device_plan
 
 # The last word of the Philox counter: two streams, separate from each other and from dropout's (call number < 2^32).
@@ -46,11 +49,17 @@ class Loader:
             raise ValueError(f"workers must be at least 1, got {workers}")
         self.shuffle, self.seed, self.drop_last, self.workers = shuffle, seed, drop_last, workers
         self.as_bytes = as_bytes
+        self._iterations = 0
 
     def __len__(self):
         """The number of batches in an epoch."""
         count = len(self.dataset)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+    def __iter__(self):
+        """Iterate over the batches of epoch 0, the next time of epoch 1 and so on: Tensors on the default backend."""
+        batches, self._iterations = self.epoch(self._iterations), self._iterations + 1
+        return ((Tensor(images), Tensor(labels)) for images, labels in get_backend().upload(batches))
 
     def epoch(self, epoch=0, start_batch=0):
         """Iterate over the batches of an epoch: float32 images (n, C, H, W), or RawImages, and int64 labels (n,).
@@ -75,15 +84,12 @@ class Loader:
 
     def order(self, epoch):
         """The order of an epoch's images, integers (N,): indices sorted by a 64-bit hash of (seed, epoch, index)."""
-        indices = np.arange(len(self.dataset))
-        if not self.shuffle:
-            return indices
-        low, high, _, _ = self._words(indices, epoch, 0, _ORDER).astype(np.uint64)
-        return np.argsort(high << np.uint64(32) | low, kind="stable")
+        count = len(self.dataset)
+        return shuffled(count, self.seed, epoch) if self.shuffle else np.arange(count)
 
     def _batch(self, indices, epoch, transforms, plan):
         def words(position):
-            return self._words(indices, epoch, position, _AUGMENTATION).T
+            return _words(indices, epoch, position, _AUGMENTATION, self.seed).T
 
         images, labels = self.dataset.fetch(indices)
         if plan and images.dtype == np.uint8:
@@ -92,6 +98,18 @@ class Loader:
             images = transform(images, words(position))
         return np.ascontiguousarray(images, np.float32), labels
 
-    def _words(self, indices, epoch, position, stream):
-        """Four random words for each index: uint32 (4, n)."""
-        return philox((indices, epoch, position, stream), (self.seed & 0xFFFFFFFF, self.seed >> 32))
+
+def shuffled(count, seed, epoch):
+    """The random order of an epoch: a permutation, integers (count,), the indices sorted by a 64-bit hash.
+
+    count: samples.
+    seed: an integer from 0 to 2^64 - 1.
+    epoch: an integer from 0 to 2^32 - 1.
+    """
+    low, high, _, _ = _words(np.arange(count), epoch, 0, _ORDER, seed).astype(np.uint64)
+    return np.argsort(high << np.uint64(32) | low, kind="stable")
+
+
+def _words(indices, epoch, position, stream, seed):
+    """Four random words for each index: uint32 (4, n)."""
+    return philox((indices, epoch, position, stream), (seed & 0xFFFFFFFF, seed >> 32))

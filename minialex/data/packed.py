@@ -18,6 +18,7 @@ import zlib
 import numpy as np
 
 from .cache import cached
+from .dataset import ImageDataset
 from .moments import Sums, sums
 from .splitting import split
 
@@ -89,7 +90,7 @@ def is_shard(name):
     return re.fullmatch(r"(train|val)-\d{5,}\.npy", name) is not None
 
 
-class PackedDataset:
+class PackedDataset(ImageDataset):
     """The images of a packed split; only those that are fetched are read.
 
     root: the packed folder, a Path.

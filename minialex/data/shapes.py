@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..random import philox
-from .dataset import ArrayDataset, Splits
+from .dataset import ArrayDataset, ImageDataset, Splits
 
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 _PARAMETERS, _NOISE = 0, 1  # the last word of the Philox counter: two separate streams
@@ -128,7 +128,7 @@ def _dataset(split, count, size, seed):
     return ArrayDataset(images, labels, CLASSES)
 
 
-class DrawnShapes:
+class DrawnShapes(ImageDataset):
     """A split whose images are drawn when they are fetched, and not kept in memory.
 
     split: "train", "validation" or "test".

@@ -7,9 +7,12 @@ from .layers import (
 )  # fmt: skip
 from .losses import CrossEntropyLoss, MSELoss, NLLLoss
 from .module import Module, Parameter, Sequential
+from .more import LogSoftmax, ModuleDict, ModuleList, Softmax
+from . import init, utils
 
 __all__ = [
     "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten",
-    "Identity", "LeakyReLU", "Linear", "LocalResponseNorm", "MSELoss", "MaxPool2d", "Module", "NLLLoss",
-    "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh",
+    "Identity", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module",
+    "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "init",
+    "utils",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import itertools
 
 from .. import tape
 from ..tensor import Tensor
+from .module_methods import ModuleMethods, SequentialMethods
 
 
 class Parameter(Tensor):
@@ -20,7 +21,7 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad, dtype, backend)
 
 
-class Module:
+class Module(ModuleMethods):
     """A part of a network: parameters, buffers and modules found among its attributes, and a `forward`."""
 
     def __init__(self):
@@ -158,11 +159,6 @@ class Module:
             parameter.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self):
-        """Set the gradients of all parameters to None."""
-        for parameter in self.parameters():
-            parameter.grad = None
-
     def to(self, target):
         """Move all parameters and buffers to another backend or dtype, in place; returns self.
 
@@ -257,7 +253,7 @@ def _join(prefix, name):
     return f"{prefix}.{name}" if prefix else name
 
 
-class Sequential(Module):
+class Sequential(SequentialMethods, Module):
     """Layers applied one after another.
 
         Sequential(a, b)      or, with names,      Sequential({"conv1": a, "relu1": b})

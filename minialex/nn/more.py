@@ -1,8 +1,13 @@
-"""Conveniences for modules that a reader of the core may skip."""
+"""Modules and conveniences for them that a reader of the core may skip."""
 
 from __future__ import annotations
 
 import contextlib
+import warnings
+
+from .. import functional
+from .module import Module
+from .module_methods import SequentialMethods, check_module
 
 
 @contextlib.contextmanager
@@ -15,3 +20,129 @@ def evaluating(model):
     finally:
         for module, training in before:
             module.training = training
+
+
+class Softmax(Module):
+    """Probabilities along an axis; see functional.softmax.
+
+    dim: the axis. None for torch's old choice, with a warning: 0 for one or three axes, else 1.
+    """
+
+    def __init__(self, dim=None):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x):
+        return functional.softmax(x, self._axis(x))
+
+    def _axis(self, x):
+        if self.dim is not None:
+            return self.dim
+        axis = 0 if x.ndim in (0, 1, 3) else 1
+        warnings.warn(f"{type(self).__name__}: give the axis, dim={axis} for {x.ndim} axes", stacklevel=4)
+        return axis
+
+    def extra_repr(self):
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Softmax):
+    """Logarithms of probabilities along an axis; see functional.log_softmax.
+
+    dim: as of Softmax.
+    """
+
+    def forward(self, x):
+        return functional.log_softmax(x, self._axis(x))
+
+
+class ModuleList(SequentialMethods, Module):
+    """A list of modules, whose parameters belong to the module that it is an attribute of; it has no forward.
+
+    modules: an iterable of modules.
+
+    Raises TypeError for what is not a Module.
+    """
+
+    def __init__(self, modules=()):
+        super().__init__()
+        self.extend(modules or ())
+
+    def __len__(self):
+        return len(self._modules)
+
+    def __iter__(self):
+        return iter(self._modules.values())
+
+    def __getitem__(self, index):
+        return ModuleList(list(self)[index]) if isinstance(index, slice) else self._modules[self._name(index)]
+
+    def __add__(self, other):
+        return ModuleList([*self, *other])
+
+    def __iadd__(self, other):
+        return self.extend(other)
+
+    def pop(self, index=-1):
+        """Remove a module and return it; index: which, the last one by default."""
+        module = self[index]
+        del self[index]
+        return module
+
+
+class ModuleDict(Module):
+    """A dict of modules, whose parameters belong to the module that it is an attribute of; it has no forward.
+
+    modules: a dict, or an iterable of (name, module).
+
+    Raises TypeError for what is not a Module, KeyError for names that a module cannot have.
+    """
+
+    def __init__(self, modules=()):
+        super().__init__()
+        self.update(modules or ())
+
+    def __len__(self):
+        return len(self._modules)
+
+    def __iter__(self):
+        return iter(self._modules)
+
+    def __contains__(self, name):
+        return name in self._modules
+
+    def __getitem__(self, name):
+        return self._modules[name]
+
+    def __setitem__(self, name, module):
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"ModuleDict: a name is a text without a dot, got {name!r}")
+        self._modules[name] = check_module(module, "ModuleDict")
+
+    def __delitem__(self, name):
+        del self._modules[name]
+
+    def keys(self):
+        """The names."""
+        return self._modules.keys()
+
+    def values(self):
+        """The modules."""
+        return self._modules.values()
+
+    def items(self):
+        """(name, module) of each."""
+        return self._modules.items()
+
+    def update(self, modules):
+        """Add modules, or replace those of the same names; modules: a dict, or an iterable of (name, module)."""
+        for name, module in modules.items() if hasattr(modules, "items") else modules:
+            self[name] = module
+
+    def pop(self, name):
+        """Remove a module and return it; name: of the module."""
+        return self._modules.pop(name)
+
+    def clear(self):
+        """Remove all modules."""
+        self._modules.clear()

@@ -1,9 +1,15 @@
 """Optimisers and learning-rate schedules, with torch's names, arguments and layout of state."""
 
-from .lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR, ReduceLROnPlateau, SequentialLR, StepLR
+# isort: skip_file
+from . import lr_scheduler
+from .lr_scheduler import (
+    CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, LRScheduler, MultiStepLR, OneCycleLR, ReduceLROnPlateau,
+    SequentialLR, StepLR,
+)  # fmt: skip
+from .more import RMSprop
 from .optimizers import SGD, Adam, AdamW, Optimizer
 
 __all__ = [
-    "SGD", "Adam", "AdamW", "CosineAnnealingLR", "LinearLR", "MultiStepLR", "Optimizer", "ReduceLROnPlateau",
-    "LRScheduler", "SequentialLR", "StepLR",
+    "SGD", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
+    "OneCycleLR", "Optimizer", "RMSprop", "ReduceLROnPlateau", "SequentialLR", "StepLR", "lr_scheduler",
 ]  # fmt: skip

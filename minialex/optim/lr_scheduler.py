@@ -11,7 +11,12 @@ class _State:
 
     def __init__(self, optimizer):
         self.optimizer, self.last_epoch = optimizer, 0
-        self.base_lrs = [group["lr"] for group in optimizer.param_groups]
+        self.base_lrs = _initial_lrs(optimizer)
+        self._last_lr = _lrs(optimizer)
+
+    def get_last_lr(self):
+        """The learning rates of the groups, a list, as this scheduler's last step left them."""
+        return list(self._last_lr)
 
     def state_dict(self):
         """The scheduler's state, a dict without the optimiser."""
@@ -19,39 +24,124 @@ class _State:
 
     def load_state_dict(self, state):
         """Continue from `state`, a dict from `state_dict`."""
+        self._last_lr = _lrs(self.optimizer)
         vars(self).update(state)
+
+
+def _lrs(optimizer):
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+def _initial_lrs(optimizer):
+    """The learning rates from before any scheduler changed them, which the first one leaves with the optimiser."""
+    known = vars(optimizer).setdefault("_initial_lrs", [])
+    known += _lrs(optimizer)[len(known) :]  # of groups that were added in the meantime
+    return list(known)
 
 
 class LRScheduler(_State):
     """Base class of schedulers whose learning rate is a function of the number of epochs done.
 
-    optimizer: whose param_groups' "lr" is set; the rates at construction are the initial ones.
+    optimizer: whose param_groups' "lr" is set; the rates before any scheduler was made are the initial ones.
 
-    A subclass defines `rate(base, epoch)`.
+    A subclass defines `rate(base, epoch)`. While nothing else changes a learning rate it is exactly that. Where
+    something else has changed it, another scheduler or the user, a step changes it in the proportion in which `rate`
+    changes: the factors of several schedulers multiply, as in torch.
     """
+
+    def __init__(self, optimizer):
+        super().__init__(optimizer)
+        self._own_lrs = list(self.base_lrs)  # rates of this schedule alone, for the epoch that the groups' follow
 
     def rate(self, base, epoch):
         """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         raise NotImplementedError(f"{type(self).__name__} has no rate()")
 
+    def rates(self, bases, epoch):
+        """The learning rates of all groups after `epoch` epochs; bases: their initial ones."""
+        return [self.rate(base, epoch) for base in bases]
+
+    def _floor(self, epoch):
+        """What the schedule falls towards: a proportion is one of distances from there."""
+        return 0.0
+
+    def _restarts(self, epoch):
+        """Whether this epoch's learning rates replace the groups', whatever else has changed these."""
+        return False
+
+    def _set_others(self, epoch):
+        """Set what a schedule sets besides learning rates."""
+
     def set_rates(self):
         """Set the learning rates of the optimiser's groups for the current epoch."""
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = self.rate(base, self.last_epoch)
+        groups, own = self.optimizer.param_groups, self.rates(self.base_lrs, self.last_epoch)
+        if len(groups) != len(own):
+            raise ValueError(
+                f"{type(self).__name__} was made for {len(own)} parameter groups, the optimiser has {len(groups)}: "
+                "make schedulers after add_param_group"
+            )
+        floor = self._floor(self.last_epoch)
+        for group, old, new in zip(groups, self._own_lrs, own, strict=True):
+            group["lr"] = new if group["lr"] == old else _in_proportion(group["lr"], old, new, floor)
+        self._set_others(self.last_epoch)
+        self._own_lrs, self._last_lr = own, _lrs(self.optimizer)
+
+    def _replace_rates(self):
+        self._own_lrs = _lrs(self.optimizer)
+        self.set_rates()
 
     def step(self):
         """Count an epoch and set the learning rates; to be called after every epoch."""
         self.last_epoch += 1
-        self.set_rates()
+        if self._restarts(self.last_epoch):
+            self._replace_rates()
+        else:
+            self.set_rates()
 
     def state_dict(self):
-        """The number of epochs done and the initial learning rates; all else is given to the constructor."""
-        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs}
+        """Epochs done, initial learning rates, this schedule's and the groups' of now; arguments are not in it."""
+        return {
+            "last_epoch": self.last_epoch,
+            "base_lrs": self.base_lrs,
+            "own_lrs": self._own_lrs,
+            "group_lrs": _lrs(self.optimizer),
+        }
 
     def load_state_dict(self, state):
-        """Continue from `state`, also one saved by a scheduler with other arguments, with this scheduler's rates."""
+        """Continue from a saved state, also one saved by a scheduler with other arguments, with this scheduler's rates.
+
+        state: a dict from `state_dict`; of several schedulers each loads its own, before or after the optimiser.
+
+        What another scheduler, or the user, had made of the learning rates is kept. Raises ValueError for a state of
+        another number of parameter groups.
+        """
+        state, before, now = dict(state), self.last_epoch, _lrs(self.optimizer)
+        initial = vars(self.optimizer)["_initial_lrs"]
+        if len(state["base_lrs"]) != len(now):
+            count = len(state["base_lrs"])
+            raise ValueError(f"this schedule's state is of {count} parameter groups, the optimiser has {len(now)}")
+        own, groups = state.pop("own_lrs", None), state.pop("group_lrs", None)
         super().load_state_dict(state)
+        if own == groups:  # nothing else had changed them, or the state is older than these two
+            self._own_lrs = now
+        elif groups == now:  # the optimiser's state is loaded: the rates contain what `own` says
+            self._own_lrs = own
+        else:  # not yet: they contain what this scheduler gave so far, and other initial rates than the loaded ones
+            alone, self._own_lrs = self._own_lrs, self.rates(self.base_lrs, before)
+            for i, group in enumerate(self.optimizer.param_groups):
+                if group["lr"] == alone[i]:
+                    self._own_lrs[i] = alone[i]
+                elif initial[i]:
+                    group["lr"] *= self.base_lrs[i] / initial[i]
+        initial[:] = self.base_lrs
         self.set_rates()
+
+
+def _in_proportion(lr, old, new, floor):
+    """A learning rate, moved as another one moves from old to new, measured from a floor."""
+    if old == new:
+        return lr
+    return floor + (lr - floor) * ((new - floor) / (old - floor)) if old != floor else lr + (new - old)
 
 
 class StepLR(LRScheduler):
@@ -90,6 +180,8 @@ class MultiStepLR(LRScheduler):
     def __init__(self, optimizer, milestones, gamma=0.1):
         super().__init__(optimizer)
         self.milestones, self.gamma = sorted(milestones), gamma
+        if 0 in self.milestones:
+            self.set_rates()
 
     def rate(self, base, epoch):
         """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
@@ -114,6 +206,9 @@ class CosineAnnealingLR(LRScheduler):
         if T_max < 1:
             raise ValueError(f"CosineAnnealingLR: T_max must be at least 1 epoch, got {T_max}")
         self.T_max, self.eta_min = T_max, eta_min
+
+    def _floor(self, epoch):
+        return self.eta_min
 
     def rate(self, base, epoch):
         """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
@@ -145,14 +240,153 @@ class LinearLR(LRScheduler):
         return base * (self.start_factor + (self.end_factor - self.start_factor) * share)
 
 
+class ExponentialLR(LRScheduler):
+    """Multiplies the learning rate by gamma after every epoch.
+
+        lr = initial lr * gamma^epoch
+
+    optimizer: see LRScheduler.
+    gamma: the factor.
+    """
+
+    def __init__(self, optimizer, gamma):
+        super().__init__(optimizer)
+        self.gamma = gamma
+
+    def rate(self, base, epoch):
+        """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
+        return base * self.gamma**epoch
+
+
+class LambdaLR(LRScheduler):
+    """The initial learning rate times a function of the number of epochs done.
+
+        lr = initial lr * lr_lambda(epoch)
+
+    optimizer: see LRScheduler.
+    lr_lambda: a function of the number of epochs, or a list of one for each group; not part of the state.
+
+    As in torch it replaces whatever else has changed the learning rates. Raises ValueError unless there are as many
+    functions as groups.
+    """
+
+    def __init__(self, optimizer, lr_lambda):
+        super().__init__(optimizer)
+        self.lr_lambdas = _for_each_group("lr_lambda", optimizer, lr_lambda)
+        self._replace_rates()
+
+    def rates(self, bases, epoch):
+        """The learning rates of all groups after `epoch` epochs; bases: their initial ones."""
+        return [base * factor(epoch) for base, factor in zip(bases, self.lr_lambdas, strict=True)]
+
+    def _restarts(self, epoch):
+        return True
+
+
+def _for_each_group(name, optimizer, value):
+    """A list with a value for each parameter group, from such a list or from one value."""
+    groups = len(optimizer.param_groups)
+    values = list(value) if isinstance(value, (list, tuple)) else [value] * groups
+    if len(values) != groups:
+        raise ValueError(f"{name} has {len(values)} values, the optimiser {groups} parameter groups: give one for each")
+    return values
+
+
+class OneCycleLR(LRScheduler):
+    """Warm-up to a high learning rate, then annealing to one far below the first; to be stepped after every batch.
+
+        lr: max_lr / div_factor  ->  max_lr  ->  max_lr / (div_factor * final_div_factor)
+
+    optimizer: see LRScheduler; the learning rates that it had are not used.
+    max_lr: the highest learning rate, a number or one for each group.
+    total_steps: steps of the cycle; epochs * steps_per_epoch if None.
+    epochs, steps_per_epoch: instead of total_steps.
+    pct_start: share of the steps in which the learning rate rises, from 0 to 1.
+    anneal_strategy: "cos" for half a cosine wave, "linear" for a straight line.
+    cycle_momentum: whether the momentum, or Adam's first beta, moves against the learning rate.
+    base_momentum, max_momentum: its lowest and its highest value, a number or one for each group.
+    div_factor: max_lr divided by the first learning rate.
+    final_div_factor: the first learning rate divided by the last.
+    three_phase: whether to fall to the first learning rate as slowly as it rose, and then to the last.
+
+    As in torch it replaces whatever else has changed the learning rates.
+    Raises ValueError for impossible numbers, an optimiser without a momentum to cycle, and a step beyond the cycle.
+    Smith and Topin 2018.
+    """
+
+    def __init__(
+        self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3,
+        anneal_strategy="cos", cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0,
+        final_div_factor=1e4, three_phase=False,
+    ):  # fmt: skip
+        if total_steps is None and None in (epochs, steps_per_epoch):
+            raise ValueError("OneCycleLR needs total_steps, or both epochs and steps_per_epoch")
+        self.total_steps = epochs * steps_per_epoch if total_steps is None else total_steps
+        if self.total_steps < 1 or self.total_steps != int(self.total_steps):
+            raise ValueError(f"OneCycleLR: a cycle has at least 1 step, a whole number of them, got {self.total_steps}")
+        if not 0 <= pct_start <= 1:
+            raise ValueError(f"OneCycleLR: pct_start is a share from 0 to 1, got {pct_start}")
+        if anneal_strategy not in ("cos", "linear"):
+            raise ValueError(f'OneCycleLR: anneal_strategy must be "cos" or "linear", got {anneal_strategy!r}')
+        if cycle_momentum and not {"momentum", "betas"} & {*optimizer.defaults}:
+            raise ValueError(
+                f"OneCycleLR: {type(optimizer).__name__} has neither momentum nor betas: use cycle_momentum=False"
+            )
+        self.anneal_strategy, self.cycle_momentum = anneal_strategy, cycle_momentum
+        self.div_factor, self.final_div_factor = div_factor, final_div_factor
+        self.momentums = [
+            _for_each_group(name, optimizer, value)
+            for name, value in (("base_momentum", base_momentum), ("max_momentum", max_momentum))
+        ]
+        last, rise = self.total_steps - 1, float(pct_start * self.total_steps) - 1
+        # (a phase's last step, and where it leads: 0 to the initial learning rate, 1 to the highest, 2 to the lowest)
+        self.phases = [(rise, 1), (2 * rise, 0), (last, 2)] if three_phase else [(rise, 1), (last, 2)]
+        initial = [highest / div_factor for highest in _for_each_group("max_lr", optimizer, max_lr)]
+        super().__init__(optimizer)
+        self.base_lrs = initial
+        vars(optimizer)["_initial_lrs"] = list(initial)
+        self._replace_rates()
+
+    def rate(self, base, epoch):
+        """The learning rate of a group after `epoch` steps; base: its initial learning rate."""
+        return self._annealed(epoch, (base, base * self.div_factor, base / self.final_div_factor))
+
+    def _annealed(self, step, levels):
+        """What moves between levels (initial, highest, lowest) as the learning rate does, after `step` steps."""
+        if step > self.total_steps:
+            raise ValueError(f"OneCycleLR: step {step} of a cycle of total_steps={self.total_steps}")
+        start, before = 0.0, 0
+        for number, (end, after) in enumerate(self.phases, 1):
+            if step <= end or number == len(self.phases):
+                break
+            start, before = end, after
+        share = (step - start) / (end - start) if end != start else 1.0
+        if self.anneal_strategy == "linear":
+            return levels[before] + (levels[after] - levels[before]) * share
+        return levels[after] + (levels[before] - levels[after]) / 2 * (math.cos(math.pi * share) + 1)
+
+    def _restarts(self, epoch):
+        return True
+
+    def _set_others(self, epoch):
+        for group, low, high in zip(self.optimizer.param_groups, *self.momentums, strict=True):
+            if self.cycle_momentum:
+                momentum = self._annealed(epoch, (high, low, high))
+                if "betas" in self.optimizer.defaults:
+                    group["betas"] = (momentum, *group["betas"][1:])
+                else:
+                    group["momentum"] = momentum
+
+
 class SequentialLR(LRScheduler):
     """Several schedulers one after another.
 
     optimizer: see LRScheduler.
-    schedulers: LRSchedulers of the same optimiser, the one with a warm-up first.
+    schedulers: LRSchedulers of the same optimiser.
     milestones: numbers of epochs; from milestones[i - 1] on, schedulers[i] sets the rates and counts its epochs.
 
-    Raises ValueError unless there is one milestone less than schedulers.
+    As in torch each scheduler starts from the initial learning rates, whatever else has changed them. Raises ValueError
+    unless there is one milestone less than schedulers, and for a ReduceLROnPlateau, whose steps take a metric.
 
     Warm-up, then a cosine: SequentialLR(o, [LinearLR(o, 0.1, total_iters=5), CosineAnnealingLR(o, 85)], [5]).
     """
@@ -162,14 +396,38 @@ class SequentialLR(LRScheduler):
         if len(schedulers) != len(milestones) + 1:
             count = len(schedulers)
             raise ValueError(f"SequentialLR: {count} schedulers need {count - 1} milestones, got {len(milestones)}")
+        for scheduler in schedulers:
+            if not isinstance(scheduler, LRScheduler):
+                raise ValueError(f"SequentialLR takes schedulers of epochs alone, got {type(scheduler).__name__}")
         self.schedulers, self.milestones = list(schedulers), list(milestones)
-        self.base_lrs = list(schedulers[0].base_lrs)  # from before a warm-up among them lowered the rates
-        self.set_rates()
+        self._replace_rates()  # a warm-up among them, or another schedule, has changed the rates
+
+    def _current(self, epoch):
+        """(the scheduler after `epoch` epochs, how many of them are its own)"""
+        i = bisect.bisect_right(self.milestones, epoch)
+        return self.schedulers[i], epoch - (self.milestones[i - 1] if i else 0)
 
     def rate(self, base, epoch):
         """The rate that the current scheduler gives after `epoch` epochs; base: the initial learning rate."""
-        i = bisect.bisect_right(self.milestones, epoch)
-        return self.schedulers[i].rate(base, epoch - (self.milestones[i - 1] if i else 0))
+        scheduler, own_epoch = self._current(epoch)
+        return scheduler.rate(base, own_epoch)
+
+    def rates(self, bases, epoch):
+        """The learning rates of all groups after `epoch` epochs; bases: their initial ones."""
+        scheduler, own_epoch = self._current(epoch)
+        return scheduler.rates(bases, own_epoch)
+
+    def _floor(self, epoch):
+        scheduler, own_epoch = self._current(epoch)
+        return scheduler._floor(own_epoch)
+
+    def _restarts(self, epoch):
+        scheduler, own_epoch = self._current(epoch)
+        return epoch in self.milestones or scheduler._restarts(own_epoch)
+
+    def _set_others(self, epoch):
+        scheduler, own_epoch = self._current(epoch)
+        scheduler._set_others(own_epoch)
 
 
 class ReduceLROnPlateau(_State):
@@ -224,6 +482,7 @@ class ReduceLROnPlateau(_State):
                 lower = max(group["lr"] * self.by, least)
                 if group["lr"] - lower > self.eps:
                     group["lr"] = lower
+        self._last_lr = _lrs(self.optimizer)
 
     def _better(self, metric):
         if self.best is None:

@@ -9,8 +9,7 @@ class Optimizer:
     """What all optimisers share: groups of parameters with their settings, and a state for each parameter.
 
     params: parameters, or a list of groups {"params": [...], "lr": ..., "weight_decay": ...}, whose own settings
-        override the
-        defaults. A parameter without a gradient is not changed.
+        override the defaults. A parameter without a gradient is not changed.
     defaults: the settings of groups that do not give their own.
 
     Raises ValueError for no parameters, for one that is listed twice, for unknown settings and impossible numbers,
@@ -23,17 +22,31 @@ class Optimizer:
         if not groups:
             raise ValueError("the optimiser got no parameters")
         groups = groups if isinstance(groups[0], dict) else [{"params": groups}]
-        self.param_groups = [self._group(group) for group in groups]
-        self._parameters = [p for group in self.param_groups for p in group["params"]]
-        if len({id(p) for p in self._parameters}) != len(self._parameters):
-            raise ValueError("a parameter stands in the optimiser twice")
+        self.param_groups, self._parameters = [], []
         self.state = {}  # index of a parameter -> its arrays by name
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group):
+        """Add parameters to those that are trained, such as a layer that is no longer frozen.
+
+        param_group: {"params": [...], "lr": ..., ...}; settings that it does not give are the optimiser's defaults.
+
+        Raises as the constructor does. Make schedulers afterwards: each knows the groups of when it was made.
+        """
+        group = self._group(param_group)
+        parameters = [*self._parameters, *group["params"]]
+        if len({id(p) for p in parameters}) != len(parameters):
+            raise ValueError("a parameter stands in the optimiser twice")
+        self.param_groups.append(group)
+        self._parameters = parameters
 
     def _group(self, group):
         unknown = set(group) - {"params", *self.defaults}
         if unknown:
             raise ValueError(f"unknown settings in a parameter group: {', '.join(sorted(unknown))}")
-        group = {**self.defaults, **group, "params": list(group["params"])}
+        params = group["params"]
+        group = {**self.defaults, **group, "params": [params] if hasattr(params, "bump_version") else list(params)}
         wrong = [p for p in group["params"] if not hasattr(p, "bump_version")]
         if wrong:
             raise TypeError(f"an optimiser changes Parameters, got {type(wrong[0]).__name__}")
@@ -58,10 +71,10 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} has no update()")
 
-    def zero_grad(self):
-        """Set the gradients of all parameters to None."""
+    def zero_grad(self, set_to_none=True):
+        """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
         for p in self._parameters:
-            p.grad = None
+            p.grad = None if set_to_none or p.grad is None else p.backend.xp.zeros_like(p.grad)
 
     def step(self):
         """Update every parameter that has a gradient, in place."""
@@ -104,11 +117,12 @@ class Optimizer:
     def _copied(self, index, entries):
         p, copies = self._parameters[index], {}
         for name, value in entries.items():
-            if getattr(value, "shape", ()) == ():
+            if name == "step":
                 copies[name] = int(value)
                 continue
-            if value.shape != p.shape:
-                raise ValueError(f"{name} of parameter {index} has shape {value.shape}, its parameter {p.shape}")
+            shape = getattr(value, "shape", ())
+            if shape != p.shape:
+                raise ValueError(f"{name} of parameter {index} has shape {shape}, its parameter {p.shape}")
             copies[name] = p.backend.xp.array(p.backend.asarray(value, p.dtype))
         return copies
 

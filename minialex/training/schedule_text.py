@@ -119,8 +119,6 @@ class ByGroup(optim.LRScheduler):
                 group["lr"] = base  # making a warm-up has lowered all of them
         self.set_rates()
 
-    def set_rates(self):
-        """Set each group's learning rate by its own schedule."""
-        groups = self.optimizer.param_groups
-        for group, base, schedule in zip(groups, self.base_lrs, self.schedules, strict=True):
-            group["lr"] = schedule.rate(base, self.last_epoch)
+    def rates(self, bases, epoch):
+        """Each group's learning rate by its own schedule, after `epoch` epochs; bases: the initial learning rates."""
+        return [schedule.rate(base, epoch) for base, schedule in zip(bases, self.schedules, strict=True)]

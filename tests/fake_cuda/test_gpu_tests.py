@@ -19,7 +19,14 @@ LEFT_OUT = {
     "tests/test_gpu.py::test_networks_of_full_size[alexnet-10]": "AlexNet in batches of 128 takes a CPU minutes and "
     "10 GB; test_steps_of_alexnet_as_on_numpy has batches of 2"
 }
-OTHERS = {"test_gpu_training": 10, "test_gpu_commands": 9, "test_tensor_methods": 1}  # file: tests at least
+OTHERS = {  # file: tests at least
+    "test_gpu_training": 10,
+    "test_gpu_commands": 9,
+    "test_tensor_methods": 1,
+    "optim/test_more": 1,
+    "nn/test_utils": 4,
+    "data/test_dataloader": 1,
+}
 TABLE = "tests/test_cases.py::test_{}_of_every_backend"
 
 

@@ -1,0 +1,119 @@
+"""Methods of Module and Sequential that a reader of the core may skip: taking apart, changing, walking through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ModuleMethods:
+    """The base class of Module that holds them; it has no attributes of its own."""
+
+    # The attributes that Module has.
+    _parameters: dict[str, Any]
+    _buffers: dict[str, Any]
+    _modules: dict[str, Any]
+    children: Any
+    parameters: Any
+
+    def __delattr__(self, name):
+        for home in (self._parameters, self._buffers, self._modules):
+            if name in home:
+                del home[name]
+                return
+        object.__delattr__(self, name)
+
+    def apply(self, fn):
+        """Call a function with every module below this one, and then with this one; returns self.
+
+        fn: a function of a module, such as one that sets initial values.
+        """
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def get_submodule(self, target):
+        """A module below this one.
+
+        target: its name as in named_modules, such as "features.0"; "" for this module itself.
+
+        Raises AttributeError where there is none.
+        """
+        module = self
+        for name in target.split(".") if target else ():
+            if module._modules.get(name) is None:
+                below = ", ".join(module._modules) or "none"
+                raise AttributeError(f"{type(module).__name__} has no module {name!r} ({target}); it has {below}")
+            module = module._modules[name]
+        return module
+
+    def zero_grad(self, set_to_none=True):
+        """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
+        for p in self.parameters():
+            p.grad = None if set_to_none or p.grad is None else p.backend.xp.zeros_like(p.grad)
+
+
+def check_module(module, place):
+    """Raise TypeError for what is not a Module; place: where it was to stand, for the message."""
+    if not isinstance(module, ModuleMethods):
+        raise TypeError(f"{place} takes modules, got {type(module).__name__}")
+    return module
+
+
+class SequentialMethods:
+    """Changes of Sequential: `net[2] = layer`, `del net[2]`, append, insert, extend."""
+
+    _modules: dict[str, Any]
+
+    def _name(self, index):
+        names = list(self._modules)
+        if not -len(names) <= index < len(names):
+            raise IndexError(f"{type(self).__name__} has {len(names)} layers, none at index {index}")
+        return names[index]
+
+    def __setitem__(self, index, layer):
+        self._modules[self._name(index)] = check_module(layer, type(self).__name__)
+
+    def __delitem__(self, index):
+        names = list(self._modules)
+        for name in names[index] if isinstance(index, slice) else [self._name(index)]:
+            del self._modules[name]
+        if set(names) == {str(i) for i in range(len(names))}:  # not given by the user: numbered again
+            self._renumber(self._modules.values())
+
+    def _renumber(self, layers):
+        layers = list(layers)
+        self._modules.clear()
+        self._modules.update((str(i), layer) for i, layer in enumerate(layers))
+
+    def append(self, layer):
+        """Add a layer at the end; returns self. layer: a Module."""
+        return self.insert(len(self._modules), layer)
+
+    def extend(self, layers):
+        """Add layers at the end; returns self. layers: Modules."""
+        for layer in layers:
+            self.append(layer)
+        return self
+
+    def insert(self, index, layer):
+        """Add a layer before another one; returns self.
+
+        index: of the other one, as in list.insert; the layers behind it are renamed.
+        layer: a Module.
+
+        Raises ValueError between layers with names of their own.
+        """
+        check_module(layer, type(self).__name__)
+        layers = list(self._modules.values())
+        if index >= len(layers):
+            name = str(len(layers))
+            while name in self._modules:
+                name += "_"
+            self._modules[name] = layer
+            return self
+        if list(self._modules) != [str(i) for i in range(len(layers))]:
+            raise ValueError("layers with names cannot be renumbered: make a new Sequential of all of them")
+        layers.insert(index, layer)
+        self._renumber(layers)
+        return self
