@@ -91,15 +91,17 @@ def test_a_deviation_is_a_standard_deviation():
 
 
 PUBLIC = """
-    tape tensor window random threads gradcheck backends
+    tape tensor tensor_methods window random threads gradcheck backends
     functional.activation functional.arithmetic functional.axes functional.convolution functional.loss
     functional.normalization functional.pooling functional.reduction functional.selection functional.shaping
+    functional.more
     nn.module nn.layers nn.losses nn.init nn.more optim.optimizers optim.lr_scheduler
     data data.color data.dataset data.loader data.moments data.transforms data.pipeline data.decode
     training.trainer training.evaluation training.diagnose training.overfit training.recipe training.schedule_text
     runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
     models models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
+    support.absent
 """
 
 

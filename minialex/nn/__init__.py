@@ -1,6 +1,10 @@
 """Modules: layers and networks, with torch's names, arguments, representation and state_dict keys."""
 
 # isort: skip_file
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..support import absent
 from .layers import (
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Identity, LeakyReLU, Linear,
     LocalResponseNorm, MaxPool2d, ReLU, Sigmoid, Tanh,
@@ -13,3 +17,6 @@ __all__ = [
     "Identity", "LeakyReLU", "Linear", "LocalResponseNorm", "MSELoss", "MaxPool2d", "Module", "NLLLoss",
     "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = partial(absent.refuse, "nn")
