@@ -211,10 +211,11 @@ def masked_fill(input, mask, value):
         raise TypeError(f"masked_fill: a tensor of {dtype} cannot hold {value}: convert it with .to() first")
 
     def backward(gy):
-        return (unbroadcast(xp.where(hidden, dtype.type(0), gy), shape),)
+        return unbroadcast(xp.where(hidden, dtype.type(0), gy), shape), None
 
     y = xp.where(hidden, dtype.type(value), input.data)
-    return Tensor.from_operation(y, backward, input, name="masked_fill")
+    watched = mask if isinstance(mask, Tensor) else None  # backward needs it as it is now
+    return Tensor.from_operation(y, backward, input, watched, name="masked_fill")
 
 
 def _named_axes(dim, ndim):
