@@ -372,15 +372,6 @@ class Tensor(TensorMethods):
     def min(self, dim=None, keepdim=False):
         return functional.min(self, dim, keepdim)
 
-    def argmax(self, dim=None, keepdim=False):
-        """Index of the largest value, the first of equal ones; without a gradient.
-
-        dim: the axis, or None for the index in the flattened tensor.
-        keepdim: whether the axis stays, with length 1.
-        """
-        flat = self.detach().reshape(-1) if dim is None else self.detach()
-        return functional.max(flat, -1 if dim is None else dim, keepdim).indices
-
     def logsumexp(self, dim, keepdim=False):
         return functional.logsumexp(self, dim, keepdim)
 

@@ -1,4 +1,4 @@
-"""Methods of Tensor that a reader of the engine may skip: changes in place, copies, what protocols of Python need.
+"""Methods of Tensor that a reader of the engine may skip: torch's names, changes in place, what protocols need.
 
 A change in place writes into the tensor's own array, so that every other name of it and every view sees the change,
 and bumps its version, so that a backward that needs the old value refuses. Where it would lose a gradient it raises.
@@ -6,9 +6,12 @@ and bumps its version, so that a backward that needs the old value refuses. Wher
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .support import absent
 
 _KINDS = "biuf"  # a value is stored in an array of its own or of a later kind
 _IN_GRAPH = (
@@ -32,6 +35,194 @@ class TensorMethods:
     records_grad: Any
     shape: Any
     _requires_grad: Any
+
+    # ------------------------------------------------------------------------------ torch's names
+
+    def view(self, *shape):
+        """The same elements in another shape, without a copy.
+
+        shape: ints, of which one may be -1, or a tuple of them.
+
+        Raises RuntimeError where the elements would have to be copied: reshape does that.
+        """
+        if len(shape) == 1 and isinstance(shape[0], (type, np.dtype, str)):
+            raise TypeError(f"view takes a shape, got {shape[0]!r}: .to(dtype) converts the values")
+        y = functional.reshape(self, _sequence(shape))
+        if y._version is not self._version:
+            raise RuntimeError(f"view cannot give {self.shape} the shape {y.shape} without a copy: use reshape")
+        return y
+
+    def squeeze(self, dim=None):
+        return functional.squeeze(self, dim)
+
+    def unsqueeze(self, dim):
+        return functional.unsqueeze(self, dim)
+
+    def expand(self, *sizes):
+        return functional.expand(self, _sequence(sizes))
+
+    def repeat(self, *repeats):
+        return functional.repeat(self, _sequence(repeats))
+
+    def flip(self, *dims):
+        return functional.flip(self, _sequence(dims))
+
+    def split(self, split_size, dim=0):
+        return functional.split(self, split_size, dim)
+
+    def chunk(self, chunks, dim=0):
+        return functional.chunk(self, chunks, dim)
+
+    def gather(self, dim, index):
+        return functional.gather(self, dim, index)
+
+    def masked_fill(self, mask, value):
+        return functional.masked_fill(self, mask, value)
+
+    def sort(self, dim=-1, descending=False, *, stable=False):
+        return functional.sort(self, dim, descending, stable=stable)
+
+    def argsort(self, dim=-1, descending=False, *, stable=False):
+        return functional.argsort(self, dim, descending, stable=stable)
+
+    def topk(self, k, dim=-1, largest=True, sorted=True):
+        return functional.topk(self, k, dim, largest, sorted)
+
+    def argmax(self, dim=None, keepdim=False):
+        """Index of the largest value, the first of equal ones; without a gradient.
+
+        dim: the axis, or None for the index in the flattened tensor.
+        keepdim: whether the axis, or all, stay with length 1.
+        """
+        return self._index_of(functional.max, dim, keepdim)
+
+    def argmin(self, dim=None, keepdim=False):
+        """Index of the smallest value; otherwise as argmax. dim, keepdim: as of argmax."""
+        return self._index_of(functional.min, dim, keepdim)
+
+    def _index_of(self, extreme, dim, keepdim):
+        x = self.detach()  # type: ignore[attr-defined]
+        if dim is not None:
+            return extreme(x, dim, keepdim).indices
+        index = extreme(x.reshape(-1), 0).indices
+        return index.reshape([1] * x.ndim) if keepdim else index
+
+    def all(self, dim=None, keepdim=False):
+        """Whether all elements are true, or not 0, of the tensor or along an axis. dim, keepdim: as of sum."""
+        return functional.sum(~self.bool(), dim, keepdim) == 0
+
+    def any(self, dim=None, keepdim=False):
+        """Whether any element is true, or not 0, of the tensor or along an axis. dim, keepdim: as of sum."""
+        return functional.sum(self.bool(), dim, keepdim) > 0
+
+    def norm(self, p="fro", dim=None, keepdim=False):
+        return functional.norm(self, p, dim, keepdim)
+
+    def std(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+        return functional.std(self, dim, unbiased, keepdim, correction=correction)
+
+    def cumsum(self, dim):
+        return functional.cumsum(self, dim)
+
+    def clone(self):
+        """A copy, through which the gradient passes."""
+        return functional.clone(self)
+
+    def contiguous(self):
+        """The tensor itself where its array is in C order, else a copy that is."""
+        return self if self._data.flags.c_contiguous else functional.clone(self)
+
+    def cpu(self):
+        """In the CPU's memory: the tensor itself, unless it is on a GPU."""
+        return self if self.backend.xp is np else functional.to(self, "numpy")
+
+    def float(self):
+        """As float32."""
+        return functional.to(self, np.float32)
+
+    def double(self):
+        """As float64."""
+        return functional.to(self, np.float64)
+
+    def int(self):
+        """As int32: fractions are cut off; without a gradient."""
+        return functional.to(self, np.int32)
+
+    def long(self):
+        """As int64: fractions are cut off; without a gradient."""
+        return functional.to(self, np.int64)
+
+    def bool(self):
+        """Whether each element is other than 0; without a gradient."""
+        return functional.to(self, np.bool_)
+
+    def is_floating_point(self):
+        """Whether the elements are floating-point numbers."""
+        return self.dtype.kind == "f"
+
+    def dim(self):
+        """The number of axes."""
+        return self._data.ndim
+
+    def tolist(self):
+        """The values as nested lists of Python numbers; of a tensor without axes, the number."""
+        return self.backend.to_numpy(self._data).tolist()
+
+    # ------------------------------------------------------------------------------ operators and protocols
+
+    def __and__(self, other):
+        return functional.bitwise_and(self, other)
+
+    def __or__(self, other):
+        return functional.bitwise_or(self, other)
+
+    def __xor__(self, other):
+        return functional.bitwise_xor(self, other)
+
+    def __invert__(self):
+        return functional.bitwise_not(self)
+
+    def __floordiv__(self, other):
+        return functional.floor_divide(self, other)
+
+    def __mod__(self, other):
+        return functional.remainder(self, other)
+
+    def __rand__(self, other):
+        return functional.bitwise_and(other, self)
+
+    def __ror__(self, other):
+        return functional.bitwise_or(other, self)
+
+    def __rxor__(self, other):
+        return functional.bitwise_xor(other, self)
+
+    def __rfloordiv__(self, other):
+        return functional.floor_divide(other, self)
+
+    def __rmod__(self, other):
+        return functional.remainder(other, self)
+
+    def __int__(self):
+        return int(self.item())  # type: ignore[attr-defined]
+
+    def __index__(self):
+        """For list[t] and range(t): the only element, a whole number."""
+        if self._data.size != 1 or self.dtype.kind == "f":
+            raise TypeError(f"an index is one whole number, got a tensor of {self.dtype} and shape {self.shape}")
+        return operator.index(int(self))
+
+    def __format__(self, spec):
+        """f"{loss:.3f}": the only element; without a format, too, where there are no axes, as in torch."""
+        if spec and self._data.size != 1:
+            raise TypeError(f"{spec!r} formats one number, this tensor has shape {self.shape}: format its elements")
+        return format(self.item(), spec) if spec or not self.shape else str(self)  # type: ignore[attr-defined]
+
+    if not TYPE_CHECKING:  # to a type checker every name would be there
+
+        def __getattr__(self, name):
+            """Called where there is no such attribute: of a name of torch, what to write instead."""
+            absent.refuse("Tensor", name, self)
 
     # ------------------------------------------------------------------------------ arithmetic in place
 
@@ -66,6 +257,21 @@ class TensorMethods:
         """x = min(max(x, min), max), in place; as add_. min, max: numbers, Tensors or None."""
         return self._computed_in_place("clamp_", lambda f, x: f.clamp(x, min, max))
 
+    def __iand__(self, other):
+        return self._computed_in_place("&=", lambda f, x: f.bitwise_and(x, other))
+
+    def __ior__(self, other):
+        return self._computed_in_place("|=", lambda f, x: f.bitwise_or(x, other))
+
+    def __ixor__(self, other):
+        return self._computed_in_place("^=", lambda f, x: f.bitwise_xor(x, other))
+
+    def __ifloordiv__(self, other):
+        return self._computed_in_place("//=", lambda f, x: f.floor_divide(x, other))
+
+    def __imod__(self, other):
+        return self._computed_in_place("%=", lambda f, x: f.remainder(x, other))
+
     def __iadd__(self, other):
         return self.add_(other)
 
@@ -83,9 +289,8 @@ class TensorMethods:
 
     def _computed_in_place(self, name, compute):
         """Write what compute(functional, this tensor as it was) gives, and continue the tape from there."""
-        from . import functional
-
         self.check_in_place(name)  # type: ignore[attr-defined]
+        self._check_writable(name)
         before = self._holding(self._data, self.backend, self._version)  # type: ignore[attr-defined]
         before.node, before._requires_grad = self.node, self._requires_grad
         result = compute(functional, before)
@@ -132,9 +337,14 @@ class TensorMethods:
             src = self.backend.asarray(src.data if src.backend is self.backend else src.numpy(), self.dtype)  # type: ignore[attr-defined]
         return self._written("copy_", ..., self.backend.asarray(src, self.dtype))
 
+    def _check_writable(self, name):
+        if not getattr(self._data.flags, "writeable", True):
+            raise RuntimeError(f"{name} cannot write into an expanded tensor, whose elements share memory: clone() it")
+
     def _written(self, name, index, value):
         from .tape import is_grad_enabled
 
+        self._check_writable(name)
         if is_grad_enabled() and (self._requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError(_IN_GRAPH.format(name=name))
         if isinstance(value, TensorMethods):
@@ -168,3 +378,11 @@ class TensorMethods:
         self.__init__(state["data"], state["requires_grad"], backend=state["backend"])  # type: ignore[misc]
         if state["grad"] is not None:
             self.grad = self.backend.asarray(state["grad"])
+
+
+def _sequence(numbers):
+    """Numbers that were given one by one, or as one tuple or list."""
+    return tuple(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)) else numbers
+
+
+from . import functional  # noqa: E402  the functions need Tensor, and its methods are the functions

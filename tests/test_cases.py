@@ -207,6 +207,8 @@ def test_a_value_changed_after_the_forward_pass(case, change):
         tensors, y = forward(case)
         cotangent = case.cotangent(y.shape)
         changed = [*tensors, y][i]
+        if not changed.data.flags.writeable:  # an expanded view
+            continue
         change(changed, changed.data * 0.5 + 0.25)
         try:
             y.backward(cotangent)
@@ -247,11 +249,16 @@ def test_nothing_is_recorded_where_no_gradient_is_wanted(case):
 # ---------------------------------------------------------------------------------------------- is the table complete?
 
 
+# whole numbers and truth values, which have no gradient, and several tensors at once: tests/test_torch_names.py
+NO_CASE = {"argsort", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "floor_divide", "one_hot"}
+NO_CASE |= {"chunk", "sort", "split", "topk"}
+
+
 def test_every_function_has_cases():
     exported = {name: f for name, f in vars(functional).items() if inspect.isfunction(f)}
     assert set(exported) == set(functional.__all__)
     own_names = {name for name, f in exported.items() if f.__name__ == name}  # clip is clamp, cat is concatenate
-    assert own_names - {"unbroadcast", "to"} == {case.op for case in CASES}
+    assert own_names - {"unbroadcast", "to"} - NO_CASE == {case.op for case in CASES}
 
 
 # the arguments that Case.run takes as inputs, where they are not the first ones

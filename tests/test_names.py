@@ -91,9 +91,10 @@ def test_a_deviation_is_a_standard_deviation():
 
 
 PUBLIC = """
-    tape tensor window random threads gradcheck backends
+    tape tensor tensor_methods window random threads gradcheck backends
     functional.activation functional.arithmetic functional.axes functional.convolution functional.loss
     functional.normalization functional.pooling functional.reduction functional.selection functional.shaping
+    functional.more
     nn.module nn.module_methods nn.layers nn.losses nn.init nn.more nn.utils
     optim.optimizers optim.lr_scheduler optim.more
     data data.color data.dataloader data.dataset data.loader data.moments data.transforms data.pipeline data.decode
@@ -101,6 +102,7 @@ PUBLIC = """
     runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
     models models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
+    support.absent
 """
 
 

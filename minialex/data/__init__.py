@@ -11,8 +11,10 @@ Data sets of your own, as in torch.utils.data: TensorDataset, DataLoader, random
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
+from ..support import absent
 from . import cifar10, folder, shapes
 from .color import ColorNoise
 from .dataloader import DataLoader, Dataset, Subset, TensorDataset, default_collate, random_split
@@ -132,3 +134,7 @@ def load(
     if surplus:
         raise ValueError(f"the data set {name} takes no {' or '.join(surplus)}; it offers {', '.join(source.options)}")
     return source.load(**{option: value for option, value in chosen.items() if option in source.options})
+
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = partial(absent.refuse, "data")

@@ -1,6 +1,10 @@
 """Modules: layers and networks, with torch's names, arguments, representation and state_dict keys."""
 
 # isort: skip_file
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..support import absent
 from .layers import (
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Identity, LeakyReLU, Linear,
     LocalResponseNorm, MaxPool2d, ReLU, Sigmoid, Tanh,
@@ -16,3 +20,6 @@ __all__ = [
     "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "init",
     "utils",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = partial(absent.refuse, "nn")

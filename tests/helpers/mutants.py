@@ -26,6 +26,22 @@ def with_backward(y, backward, *parents):
     return Tensor.from_operation(y.data.copy(), backward, *parents)
 
 
+altered("clone", "clone_that_ends_the_gradient", lambda gy, g, x: (0 * gy,))
+altered("flip", "flip_gradient_as_it_came", lambda gy, g, x: (gy.copy(),))
+altered("expand", "expand_gradient_averaged", lambda gy, g, x: (g[0] * (x.size / gy.size),))
+altered("repeat", "repeat_gradient_averaged", lambda gy, g, x: (g[0] * (x.size / gy.size),))
+altered("cumsum", "cumsum_gradient_from_the_start", lambda gy, g, x: (np.cumsum(gy, axis=1),))
+altered("masked_fill", "gradient_through_what_was_filled", lambda gy, g, x: (unbroadcast(gy, x.shape), None))
+altered("std", "std_with_the_gradient_of_the_variance", lambda gy, g, x: (2 * g[0],))
+altered("norm", "norm_gradient_without_signs", lambda gy, g, x: (g[0] * np.sign(x),))
+altered("remainder", "remainder_of_a_constant_divisor", lambda gy, g, a, b: (g[0], 0 * g[1]))
+altered("gelu", "gelu_of_a_constant_share", lambda gy, g, x: (g[0] - gy * x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi),))
+altered("elu", "elu_with_relus_gradient", lambda gy, g, x: (gy * (x > 0),))
+altered("silu", "silu_of_a_constant_gate", lambda gy, g, x: (gy / (1 + np.exp(-x)),))
+altered("softplus", "softplus_with_relus_gradient", lambda gy, g, x: (gy * (x > 0),))
+altered("binary_cross_entropy_with_logits", "bce_without_the_targets_gradient", lambda gy, g, x, t: (g[0], 0 * g[1]))
+
+
 @mutant(FINITE, NumPyBackend, "log_softmax_backward", "log_softmax")
 def zero_softmax_gradient(original, self, gy, y, axis):
     return 0 * gy

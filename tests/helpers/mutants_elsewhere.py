@@ -143,6 +143,60 @@ def nll_weights_ignored(original, x, target, weight=None, **options):
     return original(x, target, **options)
 
 
+@mutant(GOLDEN, functional, "squeeze", "squeeze")
+def squeeze_of_every_axis(original, x, dim=None):
+    return original(x)
+
+
+@mutant(GOLDEN, functional, "unsqueeze", "unsqueeze")
+def unsqueeze_counted_from_the_old_end(original, x, dim):
+    return original(x, dim + x.ndim if dim < 0 else dim)
+
+
+@mutant(GOLDEN, functional, "gather", "gather")
+def gather_along_the_flipped_axis(original, x, dim, index):
+    return original(x, dim, x.shape[dim] - 1 - index)
+
+
+@mutant(GOLDEN, functional, "repeat", "repeat")
+def repeat_each_element(original, x, repeats):
+    for axis, n in enumerate(repeats[len(repeats) - x.ndim :]):
+        x = functional.getitem(x, (*[slice(None)] * axis, np.repeat(np.arange(x.shape[axis]), n)))
+    return original(x, (*repeats[: len(repeats) - x.ndim], *[1] * x.ndim))
+
+
+@mutant(GOLDEN, functional, "std", "std")
+def std_always_unbiased(original, x, dim=None, unbiased=None, keepdim=False, **options):
+    return original(x, dim, keepdim=keepdim, **options)
+
+
+@mutant(GOLDEN, functional, "norm", "norm")
+def norm_always_euclidean(original, x, p="fro", dim=None, keepdim=False):
+    return original(x, "fro", dim, keepdim)
+
+
+@mutant(GOLDEN, functional, "gelu", "gelu")
+def gelu_always_approximate(original, x, approximate="none"):
+    return original(x, "tanh")
+
+
+@mutant(GOLDEN, functional, "softplus", "softplus")
+def softplus_without_a_threshold(original, x, beta=1.0, threshold=20.0):
+    return original(x, beta)
+
+
+@mutant(GOLDEN, functional, "binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits")
+def pos_weight_for_every_answer(original, x, target, weight=None, pos_weight=None, **options):
+    weight = weight if pos_weight is None else weight * pos_weight
+    return original(x, target, weight, **options)
+
+
+@mutant(GOLDEN, functional, "remainder", "remainder")
+def remainder_with_the_sign_of_the_dividend(original, a, b):
+    y = original(a, b)
+    return y - functional.where((y.data != 0) & (a.data * b.data < 0), b, 0.0)
+
+
 # ------------------------------------------------------------------------------ where equals meet
 
 altered(

@@ -92,6 +92,11 @@ def _clamp(x, low=None, high=None, min=None, max=None):
     return torch.clamp(x, min if low is None else low, max if high is None else high)
 
 
+def _bce(x, target, weight=None, pos_weight=None, **options):
+    weights = [None if w is None else torch.tensor(w, dtype=x.dtype) for w in (weight, pos_weight)]
+    return F.binary_cross_entropy_with_logits(x, target, weights[0], pos_weight=weights[1], **options)
+
+
 class Names:
     """torch under the names of minialex.functional: `names.softmax`, `names.conv2d`."""
 
@@ -148,7 +153,24 @@ FUNCTIONS = {
     "adaptive_avg_pool2d": F.adaptive_avg_pool2d,
     "add": torch.add,
     "batch_norm": _batch_norm,
+    "binary_cross_entropy_with_logits": _bce,
     "clamp": _clamp,
+    "clone": torch.clone,
+    "cumsum": torch.cumsum,
+    "elu": F.elu,
+    "expand": lambda x, sizes: x.expand(sizes),
+    "flip": torch.flip,
+    "gather": lambda x, dim, index: torch.gather(x, dim, torch.tensor(index)),
+    "gelu": F.gelu,
+    "masked_fill": lambda x, mask, value: x.masked_fill(torch.tensor(mask), value),
+    "norm": torch.norm,
+    "remainder": torch.remainder,
+    "repeat": lambda x, repeats: x.repeat(repeats),
+    "silu": F.silu,
+    "softplus": F.softplus,
+    "squeeze": torch.squeeze,
+    "std": torch.std,
+    "unsqueeze": torch.unsqueeze,
     "concatenate": lambda *tensors, dim: torch.cat(tensors, dim),
     "getitem": _getitem,
     "leaky_relu": F.leaky_relu,

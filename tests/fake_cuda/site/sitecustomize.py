@@ -25,6 +25,8 @@ FOLDER = Path(os.environ.get("FAKE_CUDA", ""))  # what build.py made
 KERNELS = Path(os.environ.get("FAKE_KERNELS", ""))
 WITHOUT = os.environ.get("FAKE_WITHOUT", "")
 _ENTRY = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?(\w+)\s*\(')
+# Shared memory whose size the launch names: at most 48 kB.
+_DYNAMIC = re.compile(r"extern\s+__shared__\s+(\w+)\s+(\w+)\s*\[\s*\]\s*;")
 
 
 @functools.cache
@@ -71,6 +73,7 @@ def _replace_compiler(module):
 def _compile(source, options=(), *arguments, **more):
     """(what the fake driver's cuModuleLoadData takes, {}), in the place of NVRTC's cubin."""
     defines = [option for option in options if option.startswith("-D")]
+    source = _DYNAMIC.sub(r"__shared__ \1 \2[49152 / sizeof(\1)];", source)
     plain = re.sub(r"//[^\n]*|/\*.*?\*/", "", source, flags=re.S)
     barriers = "true" if "__sync" in plain else "false"
     header = "cuda_on_cpu.h" if defines else "cupy_kernel.h"
