@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import threads
+from ..support import progress
 from ..support.prefetch import prefetched
 from . import listing, packed
 from .cache import cached
@@ -173,7 +173,7 @@ class Block(NamedTuple):
 
 
 def blocks(pictures, size, workers, strict=False):
-    """Decode all images of a Listing, in order, with a progress bar on stderr.
+    """Decode all images of a Listing, in order, and show the progress.
 
     pictures, size, workers, strict: as in `survey`.
 
@@ -194,7 +194,7 @@ def blocks(pictures, size, workers, strict=False):
         return Block(stacked, places, damaged, Sums.of(stacked))
 
     total, name = len(pictures.names), f"reading {pictures.folder.name}"
-    with tqdm(desc=name, total=total, unit=" images", leave=False, disable=None) as bar:
+    with progress.Progress(name, total, "images") as bar:
         for block in prefetched(read, range(0, total, _BLOCK), workers, "minialex-decode"):
             bar.update(len(block.images) + len(block.damaged))
             yield block
@@ -203,12 +203,12 @@ def blocks(pictures, size, workers, strict=False):
 def report(pictures, errors):
     """Report on stderr which files of the Listing `pictures` are left out; errors: a Damaged for each damaged one."""
     for error in errors[:_NAMED]:
-        tqdm.write(f"left out: {error}", file=sys.stderr)
+        progress.write(f"left out: {error}", file=sys.stderr)
     if errors:
         count = f"{len(errors):,} of {len(pictures.names):,} pictures"
-        tqdm.write(f"{pictures.folder}: {count} are damaged and left out", file=sys.stderr)
+        progress.write(f"{pictures.folder}: {count} are damaged and left out", file=sys.stderr)
     if pictures.ignored:
-        tqdm.write(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name", file=sys.stderr)
+        progress.write(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name", file=sys.stderr)
 
 
 def _with_advice(error):

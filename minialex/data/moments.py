@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..support.progress import Progress
+
 _CHUNK = 2**22  # values fetched at a time
 _PIECE = 2**18  # values whose products are summed at a time: 2 MB in float64, which stay in the CPU's cache
 
@@ -84,11 +86,9 @@ def statistics(dataset):
 
 
 def sums(dataset):
-    """The Sums of all images of `dataset`; shows a progress bar on stderr after a second."""
-    from tqdm import tqdm  # here, because the Sums of an array do not need it
-
+    """The Sums of all images of `dataset`; shows its progress after a second."""
     result, step = Sums(), max(1, _CHUNK // math.prod(dataset.image_shape))
-    with tqdm(desc="statistics", total=len(dataset), unit=" images", leave=False, disable=None, delay=1) as bar:
+    with Progress("statistics", len(dataset), "images", delay=1) as bar:
         for start in range(0, len(dataset), step):
             images, _ = dataset.fetch(np.arange(start, min(start + step, len(dataset))))
             result.add(Sums.of(images))

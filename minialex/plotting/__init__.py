@@ -1,4 +1,7 @@
-"""Figures of training runs and networks: `plotting.curves(history, path)` and the others write PNG or SVG files."""
+"""Figures of training runs and networks, as Matplotlib's Figures, which notebooks show.
+
+`plotting.curves(history)` returns one; `plotting.curves(history, "curves.png")` also writes it, as PNG or SVG.
+"""
 
 from __future__ import annotations
 
