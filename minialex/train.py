@@ -8,13 +8,12 @@ import os
 import sys
 import time
 
-from tqdm import tqdm
-
 from . import backends, cli, data, models, threads
 from .runs import trained
 from .runs.configuration import Configuration
 from .runs.folder import RunFolder
 from .runs.run import Run
+from .support import progress
 from .support.errors import UserError, as_user_error
 from .support.resources import cache_folder
 from .support.text import aligned
@@ -144,7 +143,10 @@ def configured(options):
     if options.recipe:
         with as_user_error():
             recipe = recipes.apply(options.recipe, recipe)
-    names = ("dataset", "epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule")
+    names = (
+        *("dataset", "epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay"),
+        *("clip_grad_norm", "schedule"),
+    )
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if (options.optimizer or "").startswith("adam") and options.lr is None:
         given["lr"] = ADAM_LR
@@ -194,8 +196,7 @@ def _troubles_in_words(folder):
 
 def say(text):
     """Print `text` to stdout at once, above the progress bar if there is one."""
-    tqdm.write(cli.with_options(text), file=sys.stdout)
-    sys.stdout.flush()
+    progress.write(cli.with_options(text))
 
 
 def parser():
@@ -247,6 +248,8 @@ def parser():
     option(training, "--lr", "RATE", rate, type=cli.real_number(0))
     option(training, "--momentum", "M", f"momentum of SGD, from 0 to below 1 {own}", type=cli.real_number(0, 1))
     option(training, "--weight-decay", "DECAY", f"weight decay (L2 penalty) {own}", type=cli.real_number(0))
+    clip = "largest norm of all gradients of a step as one vector; longer ones are scaled down (default: any)"
+    option(training, "--clip-grad-norm", "NORM", clip, type=cli.real_number(0))
     option(training, "--schedule", "TEXT", f"of the learning rate, for all layers: {_SCHEDULES} {own}")
     seeds = cli.whole_number(0, 2**64 - 1)
     option(training, "--seed", "N", "of weights, order, augmentation and dropout (default: 0)", type=seeds)
