@@ -13,6 +13,7 @@ from .diagnosis import diagnosis
 from .features import features
 from .filters import filters
 from .graph import graph
+from .lr_range import lr_range
 from .neighbours import neighbours
 from .results import confusion, predictions
 from .saliency import saliency
@@ -28,6 +29,7 @@ __all__ = [
     "features",
     "filters",
     "graph",
+    "lr_range",
     "mistakes",
     "neighbours",
     "predictions",

@@ -182,6 +182,15 @@ class RunFolder:
             plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()
 
+    def draw_lr_range(self, tested):
+        """Write a RangeTest beside the folder, which stays free for a run; returns the path of the figure."""
+        from .. import plotting
+
+        path = self.path.with_name(f"{self.path.name}.lr-find.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        plotting.lr_range(tested, path)
+        return path
+
     def draw_test(self, dataset, evaluation):
         """Draw the figures of the test.
 

@@ -11,6 +11,7 @@ from ..support.errors import UserError, as_user_error
 from ..support.progress import folded
 from ..training import diagnose, evaluation, overfit, trainer
 from ..training.display import TrainingProgress
+from ..training.range_test import lr_find
 from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set_initial_values
 from . import checkpoint, fine_tuning, report, trained
 from .folder import RunFolder
@@ -153,6 +154,13 @@ class Run:
         if not result.knows:
             self.say(OVERFIT_ADVICE)
         return result.knows
+
+    def find_lr(self):
+        """Make a learning-rate range test, see training.lr_find; the run itself is not changed. Returns a RangeTest."""
+        t = self.trainer
+        frozen = [module for epoch, modules in t.freezing if epoch == 0 for module in modules]
+        options = {"accumulate": t.accumulate, "clip_grad_norm": t.clip_grad_norm, "frozen": frozen}
+        return lr_find(t.model, t.optimizer, t.loader, **options)
 
     def some_pictures(self, count):
         """The first `count` images of the first epoch, not augmented: uint8 (n, C, H, W), and their labels."""
