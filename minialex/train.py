@@ -118,9 +118,8 @@ def _find_lr(run, argv):
         tested = run.find_lr()
     drawn = f"drawn: {run.folder.draw_lr_range(tested)}"
     if tested.suggestion is None:
-        say(
-            f"no learning rate to suggest: from {tested.lrs[0]:.1g} to {tested.lrs[-1]:.1g} the loss never fell; {drawn}"
-        )
+        limits = f"{tested.lrs[0]:.1g} to {tested.lrs[-1]:.1g}"
+        say(f"no learning rate to suggest: from {limits} the loss never fell noticeably; {drawn}")
         return 1
     given = list(sys.argv[1:] if argv is None else argv)
     kept = [word for before, word in zip(["", *given], given) if not word.startswith("--lr") and before != "--lr"]

@@ -99,8 +99,8 @@ def lr_find(
                 step >= START * steps and smoothed[-1] - best > (DIVERGED - 1) * abs(best)
             ):
                 break
-    lrs, smoothed = lrs[: len(losses)], np.array(smoothed)
-    return RangeTest(lrs, np.array(losses), smoothed, _steepest(lrs, smoothed, losses, steps), bool(diverged))
+    lrs, means = lrs[: len(losses)], np.array(smoothed)
+    return RangeTest(lrs, np.array(losses), means, _steepest(lrs, means, losses, steps), bool(diverged))
 
 
 def _step(model, optimizer, batches, loss, accumulate, clip_grad_norm):
