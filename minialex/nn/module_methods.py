@@ -22,6 +22,12 @@ class ModuleMethods:
                 return
         object.__delattr__(self, name)
 
+    def _repr_html_(self):
+        """For notebooks."""
+        from ..support import html
+
+        return html.of_module(self)
+
     def apply(self, fn):
         """Call a function with every module below this one, and then with this one; returns self.
 
