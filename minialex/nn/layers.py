@@ -254,7 +254,7 @@ class BatchNorm2d(Module):
         self.register_buffer("num_batches_tracked", Tensor(np.array(0)) if track_running_stats else None)
 
     def forward(self, x):
-        if x.ndim != 4:
+        if np.ndim(x) != 4:
             raise ValueError(f"BatchNorm2d needs input (N, C, H, W), got {x.shape}")
         momentum, by_batch = self.momentum, self.training or not self.track_running_stats
         if self.training and self.track_running_stats:

@@ -18,6 +18,8 @@ class Optimizer:
 
     def __init__(self, params, defaults):
         self.defaults = defaults
+        if hasattr(params, "parameters") or hasattr(params, "bump_version"):  # a Module, a Tensor
+            raise TypeError(f"the optimiser takes model.parameters(), or a list, not a {type(params).__name__}")
         groups = list(params)
         if not groups:
             raise ValueError("the optimiser got no parameters")
