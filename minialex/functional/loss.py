@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from ..support import mistakes
-from ..tensor import Tensor, check_dtypes, common_backend
+from ..tensor import Tensor, common_backend
 
 
 def cross_entropy(
@@ -111,7 +111,8 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
     """
     _check_reduction(size_average, reduce, reduction, name)
     backend = common_backend(input)
-    check_dtypes(name, input)
+    if input.dtype.kind != "f":
+        raise TypeError(f"{name} takes scores, which are floating-point numbers, then labels; got {input.dtype} first")
     xp = backend.xp
     target = target.data if isinstance(target, Tensor) else target
     target = target if isinstance(target, xp.ndarray) else np.asarray(target)

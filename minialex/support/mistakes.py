@@ -18,8 +18,19 @@ def check_broadcast(name, *shapes):
     """
     if broadcast(*shapes):
         return
-    listed = f"{', '.join(map(str, shapes[:-1]))} and {shapes[-1]}"
-    raise ValueError(f"{name} of {listed}: lengths, from the last axis on, must be equal or 1{_stretched(shapes)}")
+    rank = max(map(len, shapes))
+    for axis in range(rank - 1, -1, -1):  # as broadcasting does, from the last one on
+        lengths = [shape[axis - rank] for shape in shapes if len(shape) >= rank - axis]
+        if len({*lengths, 1}) > 2:
+            break
+    raise ValueError(
+        f"{name} of {_listed(shapes)}: the lengths {_listed(lengths)} of axis {axis} must be equal, or 1"
+        + _stretched(shapes)
+    )
+
+
+def _listed(things):
+    return f"{', '.join(map(str, things[:-1]))} and {things[-1]}"
 
 
 def broadcast(*shapes):
@@ -81,6 +92,8 @@ def about_labels(shape, target):
     """
     if target.shape == shape:
         return ": of one-hot rows, target.argmax(1) gives the labels"
+    if len(shape) > 1 and target.shape[1:] == shape[2:]:
+        return f": there are {shape[0]} rows of scores, but {len(target)} of labels"
     if target.shape in ((*shape[:1], 1), (*shape[:1], 1, *shape[2:])):
         return ": target.squeeze(1) takes the axis of length 1 away"
     return ""
