@@ -112,7 +112,8 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
     _check_reduction(size_average, reduce, reduction, name)
     backend = common_backend(input)
     if input.dtype.kind != "f":
-        raise TypeError(f"{name} takes scores, which are floating-point numbers, then labels; got {input.dtype} first")
+        got = f"got {input.dtype} scores: give the scores of all classes first, and then the labels"
+        raise TypeError(f"{name} computes with floating-point numbers, {got}")
     xp = backend.xp
     target = target.data if isinstance(target, Tensor) else target
     target = target if isinstance(target, xp.ndarray) else np.asarray(target)

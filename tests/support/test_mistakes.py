@@ -153,7 +153,7 @@ MISTAKES = {  # what was written, and what the message must hold
     ),
     "labels before scores": (
         "F.cross_entropy(labels(4), images(4, 10))",
-        r"takes scores, .*, then labels; got int64 first$",
+        r"got int64 scores: give the scores of all classes first, and then the labels$",
     ),
     "labels from 1 on": (
         "F.cross_entropy(images(4, 10), labels(4) + 10)",
