@@ -5,8 +5,8 @@ In every docstring `gy` is the gradient of the result, and `gx`, `gw`, `gb`, `ga
 Where is the derivative? An operation whose arithmetic is worth a kernel (linear, conv2d, pooling, both normalisations,
 log_softmax, cross_entropy, relu, dropout) calls a pair of backend methods, `f` and `f_backward`: both are in
 backends/numpy_backend.py, and faster backends override both. Every other operation is written with the array module
-`xp` of its backend (numpy, or cupy), and its derivative stands right below its result. more.py holds those of torch's
-functions that a first reading may skip.
+`xp` of its backend (numpy, or cupy), and its derivative stands right below its result. more/ holds those of
+torch's functions that a first reading may skip.
 """
 
 from functools import partial
