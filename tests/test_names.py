@@ -96,14 +96,14 @@ PUBLIC = """
     functional.normalization functional.pooling functional.reduction functional.selection functional.shaping
     functional.more.activation functional.more.arithmetic functional.more.loss functional.more.ordering
     functional.more.reduction functional.more.shaping
-    nn.module nn.module_methods nn.layers nn.losses nn.init nn.more nn.utils
+    nn.module nn.hooks nn.module_methods nn.layers nn.losses nn.init nn.more nn.utils
     optim.optimizers optim.lr_scheduler optim.more
     data data.color data.dataloader data.dataset data.loader data.moments data.transforms data.pipeline data.decode
     training.trainer training.evaluation training.diagnose training.overfit training.recipe training.schedule_text
     runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
     models models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
-    support.absent
+    support.absent support.handle
 """
 
 

@@ -323,6 +323,22 @@ def no_grad_without_effect(original):
     return True
 
 
+@mutant(TAPE, tape, "after_hooks", "tape")
+def what_a_hook_returns_is_dropped(original, target, gradient):
+    original(target, gradient)
+    return gradient
+
+
+@mutant(TAPE, tape, "retaining_graph", "tape")
+def the_graph_is_freed_although_it_is_retained(original, retain):
+    return original(False)
+
+
+@mutant(TAPE, tape, "retaining_graph", "tape")
+def the_graph_is_never_freed(original, retain):
+    return original(True)
+
+
 @mutant(TAPE, tape.Node, "run", "tape")
 def nodes_that_keep_what_they_saved(original, self, gy):
     backward, parents = self.backward, self.parents
