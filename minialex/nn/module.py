@@ -38,7 +38,7 @@ class Module(ModuleMethods, HookMethods):
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *inputs, **options):
-        hooked = HookedCall(self, inputs, options) if self._hooks else None
+        hooked = HookedCall(self, inputs, options) if self.__dict__.get("_hooks") else None
         if hooked:
             inputs, options = hooked.inputs, hooked.options
         try:
