@@ -72,7 +72,7 @@ def run_minialex(name):
 
 
 def run_torch(name, weights):
-    """(what train returned, final weights) of a script under torch, from minialex's weights, with its random numbers."""
+    """(what train returned, final weights) of a script under torch, from these weights, with minialex's numbers."""
     import torch
 
     with drawing_as_minialex(torch):

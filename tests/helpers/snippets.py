@@ -1,4 +1,4 @@
-"""What a newcomer types in torch: each function returns results that tests/test_ports.py compares between the libraries.
+"""What a newcomer types in torch: tests/test_ports.py compares what each function returns between the libraries.
 
 The text of this file is run twice, as it is and with its import lines changed as tutorials/coming_from_torch.md says.
 """
@@ -38,12 +38,14 @@ def network():
 def tensors_are_made():
     x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     return [
-        x, torch.tensor([1, 2, 3]), torch.tensor(2.5), torch.tensor([True, False]), torch.tensor([1, 2], dtype=torch.float64),
-        torch.zeros(2, 3), torch.zeros((2, 3), dtype=torch.long), torch.ones(4), torch.full((2, 2), 7.0), torch.full((2,), 3),
-        torch.eye(3), torch.arange(5), torch.arange(1, 10, 3), torch.arange(0.0, 1.0, 0.25), torch.linspace(0, 1, 5),
-        torch.zeros_like(x), torch.ones_like(x), torch.empty(2, 5).shape, torch.rand(3, 2), torch.randn(2, 2),
-        torch.rand_like(x).shape, torch.randn_like(x).shape, torch.full_like(x, 2.0), torch.randint(0, 10, (3, 3)), torch.randint(5, (4,)),
-        torch.as_tensor([1.5]), torch.from_numpy(np.arange(3.0)), torch.tensor(np.float32([1, 2])), torch.Tensor([1, 2, 3]),
+        x, torch.tensor([1, 2, 3]), torch.tensor(2.5), torch.tensor([True, False]),
+        torch.tensor([1, 2], dtype=torch.float64), torch.zeros(2, 3), torch.zeros((2, 3), dtype=torch.long),
+        torch.ones(4), torch.full((2, 2), 7.0), torch.full((2,), 3), torch.eye(3), torch.arange(5),
+        torch.arange(1, 10, 3), torch.arange(0.0, 1.0, 0.25), torch.linspace(0, 1, 5), torch.zeros_like(x),
+        torch.ones_like(x), torch.empty(2, 5).shape, torch.rand(3, 2), torch.randn(2, 2), torch.rand_like(x).shape,
+        torch.randn_like(x).shape, torch.full_like(x, 2.0), torch.randint(0, 10, (3, 3)), torch.randint(5, (4,)),
+        torch.as_tensor([1.5]), torch.from_numpy(np.arange(3.0)), torch.tensor(np.float32([1, 2])),
+        torch.Tensor([1, 2, 3]),
     ]  # fmt: skip
 
 
@@ -52,9 +54,9 @@ def shapes_and_dtypes_are_asked_for():
     batch, features = x.shape
     return [
         x.shape, x.size(), x.size(0), x.shape[-1], x.dim(), x.ndim, x.numel(), len(x), batch, features,
-        x.dtype == torch.float32, x.dtype == torch.float, torch.arange(3).dtype == torch.int64, (x > 0).dtype == torch.bool,
-        x.shape == (2, 3), x.shape == torch.Size([2, 3]), torch.is_tensor(x), isinstance(x, torch.Tensor), x.is_floating_point(),
-        x.requires_grad, x.is_leaf, x.grad is None, x.shape.numel(),
+        x.dtype == torch.float32, x.dtype == torch.float, torch.arange(3).dtype == torch.int64,
+        (x > 0).dtype == torch.bool, x.shape == (2, 3), x.shape == torch.Size([2, 3]), torch.is_tensor(x),
+        isinstance(x, torch.Tensor), x.is_floating_point(), x.requires_grad, x.is_leaf, x.grad is None, x.shape.numel(),
     ]  # fmt: skip
 
 
@@ -62,9 +64,10 @@ def elements_are_picked():
     x = table(4, 5)
     rows, labels = torch.arange(4), torch.tensor([0, 3, 1, 4])
     return [
-        x[0], x[-1], x[1, 2], x[1:3], x[:, 1], x[:, -2:], x[::2], x[..., 0], x[None].shape, x[:, None].shape, x[x > 0.5],
-        x[[0, 2]], x[rows, labels], x[torch.tensor([3, 3, 0])], x[:, [1, 1]], x[labels == 3], x[0].item(), x[2].tolist(),
-        x[1:, 1:][0, 0], x.index_select(1, labels), x.gather(1, labels.view(-1, 1)), torch.masked_select(x, x > 0), x.take(labels),
+        x[0], x[-1], x[1, 2], x[1:3], x[:, 1], x[:, -2:], x[::2], x[..., 0], x[None].shape, x[:, None].shape,
+        x[x > 0.5], x[[0, 2]], x[rows, labels], x[torch.tensor([3, 3, 0])], x[:, [1, 1]], x[labels == 3], x[0].item(),
+        x[2].tolist(), x[1:, 1:][0, 0], x.index_select(1, labels), x.gather(1, labels.view(-1, 1)),
+        torch.masked_select(x, x > 0), x.take(labels),
     ]  # fmt: skip
 
 
@@ -84,12 +87,14 @@ def elements_are_set():
 def shapes_are_changed():
     x = table(2, 3, 4)
     return [
-        x.view(6, 4), x.view(2, -1), x.reshape(-1), x.permute(2, 0, 1), x.transpose(0, 1), x[0].t(), x[0].T, x.flatten(1),
-        torch.flatten(x, start_dim=1), x.unsqueeze(0).shape, x.unsqueeze(-1).shape, x[:1].squeeze(0), x[:1].squeeze().shape,
-        x[:, :1].expand(-1, 3, -1), x[0].repeat(2, 1), torch.cat([x, x], dim=0), torch.cat((x, x), 1), torch.stack([x[0], x[1]]),
-        torch.stack((x[0], x[1]), dim=-1), *x.chunk(2, dim=2), *x.split(3, dim=2), *torch.chunk(x, 3, 1), torch.squeeze(x[:, :1], 1),
-        x.contiguous().view(24), torch.transpose(x, 1, 2), torch.permute(x, (2, 1, 0)), torch.reshape(x, (4, 6)), x.flip(0),
-        torch.flip(x, dims=[1, 2]), torch.unsqueeze(x, 1).shape, *torch.unbind(x[0]), x.view(-1, 4)[1], torch.vstack([x[0], x[1]]),
+        x.view(6, 4), x.view(2, -1), x.reshape(-1), x.permute(2, 0, 1), x.transpose(0, 1), x[0].t(), x[0].T,
+        x.flatten(1), torch.flatten(x, start_dim=1), x.unsqueeze(0).shape, x.unsqueeze(-1).shape, x[:1].squeeze(0),
+        x[:1].squeeze().shape, x[:, :1].expand(-1, 3, -1), x[0].repeat(2, 1), torch.cat([x, x], dim=0),
+        torch.cat((x, x), 1), torch.stack([x[0], x[1]]), torch.stack((x[0], x[1]), dim=-1), *x.chunk(2, dim=2),
+        *x.split(3, dim=2), *torch.chunk(x, 3, 1), torch.squeeze(x[:, :1], 1), x.contiguous().view(24),
+        torch.transpose(x, 1, 2), torch.permute(x, (2, 1, 0)), torch.reshape(x, (4, 6)), x.flip(0),
+        torch.flip(x, dims=[1, 2]), torch.unsqueeze(x, 1).shape, *torch.unbind(x[0]), x.view(-1, 4)[1],
+        torch.vstack([x[0], x[1]]),
     ]  # fmt: skip
 
 
@@ -98,12 +103,14 @@ def numbers_are_reduced():
     largest = x.max(dim=1)
     values, indices = torch.max(x, 1)
     return [
-        x.sum(), x.sum(0), x.sum(dim=1, keepdim=True), x.mean(), x.mean(1), x.std(), x.std(dim=0), x.var(), x.var(0, unbiased=False),
-        x.max(), x.min(), x.min(1).values, largest.values, largest.indices, values, indices, x.argmax(), x.argmax(dim=1), x.argmin(0),
-        torch.argmax(x, dim=1, keepdim=True), x.norm(), x.norm(dim=1), x.abs().max(), (x > 0).sum(), (x > 0).any(), (x > -2).all(),
-        (x > 0).float().mean(), torch.sum(x, dim=0), torch.mean(x), torch.norm(x), x.cumsum(1), torch.cumsum(x, 0), x.prod(), x.logsumexp(1),
-        x.softmax(-1), x.log_softmax(dim=0), x.amax(1), x.median(), torch.sort(x, 1).values, x.sort(dim=1, descending=True)[1],
-        torch.topk(x, 2)[0], x.topk(2, dim=0).indices, torch.std_mean(x)[1], torch.all(x < 1), torch.any(x > 1), torch.min(x),
+        x.sum(), x.sum(0), x.sum(dim=1, keepdim=True), x.mean(), x.mean(1), x.std(), x.std(dim=0), x.var(),
+        x.var(0, unbiased=False), x.max(), x.min(), x.min(1).values, largest.values, largest.indices, values, indices,
+        x.argmax(), x.argmax(dim=1), x.argmin(0), torch.argmax(x, dim=1, keepdim=True), x.norm(), x.norm(dim=1),
+        x.abs().max(), (x > 0).sum(), (x > 0).any(), (x > -2).all(), (x > 0).float().mean(), torch.sum(x, dim=0),
+        torch.mean(x), torch.norm(x), x.cumsum(1), torch.cumsum(x, 0), x.prod(), x.logsumexp(1), x.softmax(-1),
+        x.log_softmax(dim=0), x.amax(1), x.median(), torch.sort(x, 1).values, x.sort(dim=1, descending=True)[1],
+        torch.topk(x, 2)[0], x.topk(2, dim=0).indices, torch.std_mean(x)[1], torch.all(x < 1), torch.any(x > 1),
+        torch.min(x),
     ]  # fmt: skip
 
 
@@ -112,22 +119,25 @@ def arithmetic_is_written_in_many_ways():
     z = x.clone()
     z.add_(1).mul_(2)
     return [
-        x + y, x - 1, 2 * x, x / y, x**2, y**0.5, -x, x // 0.3, x % 0.3, abs(x), 1 / y, 1 - x, x @ y.T, x.mm(y.t()), torch.matmul(x, y.T),
-        torch.add(x, y), torch.mul(x, 2), torch.sub(x, y), torch.div(x, y), x.add(y), x.mul(y), x.pow(2), torch.exp(x), y.log(), y.sqrt(),
-        torch.abs(x), torch.clamp(x, -0.5, 0.5), x.clamp(min=0), torch.relu(x), torch.sigmoid(x), torch.tanh(x), torch.pow(x, 2), x.sign(),
-        torch.maximum(x, y), torch.minimum(x, y), torch.where(x > 0, x, y), x > 0, x == x, (x > 0) & (y > 1), ~(x > 0), x.eq(y), x.gt(0),
-        torch.round(x), x.floor(), torch.sin(x), torch.cos(x), z, torch.square(x), y.rsqrt(), torch.log1p(y), x.neg(), torch.mm(x, y.t()),
-        x[0] @ y[0], torch.dot(x[0], y[0]), torch.bmm(x[None], y.T[None]), torch.outer(x[0], y[0]), torch.allclose(x, x + 1e-9),
-        torch.equal(x, y), torch.isnan(x).any(), torch.isfinite(x).all(), x.exp().reciprocal(), torch.einsum("ij,kj->ik", x, y),
+        x + y, x - 1, 2 * x, x / y, x**2, y**0.5, -x, x // 0.3, x % 0.3, abs(x), 1 / y, 1 - x, x @ y.T, x.mm(y.t()),
+        torch.matmul(x, y.T), torch.add(x, y), torch.mul(x, 2), torch.sub(x, y), torch.div(x, y), x.add(y), x.mul(y),
+        x.pow(2), torch.exp(x), y.log(), y.sqrt(), torch.abs(x), torch.clamp(x, -0.5, 0.5), x.clamp(min=0),
+        torch.relu(x), torch.sigmoid(x), torch.tanh(x), torch.pow(x, 2), x.sign(), torch.maximum(x, y),
+        torch.minimum(x, y), torch.where(x > 0, x, y), x > 0, x == x, (x > 0) & (y > 1), ~(x > 0), x.eq(y), x.gt(0),
+        torch.round(x), x.floor(), torch.sin(x), torch.cos(x), z, torch.square(x), y.rsqrt(), torch.log1p(y), x.neg(),
+        torch.mm(x, y.t()), x[0] @ y[0], torch.dot(x[0], y[0]), torch.bmm(x[None], y.T[None]), torch.outer(x[0], y[0]),
+        torch.allclose(x, x + 1e-9), torch.equal(x, y), torch.isnan(x).any(), torch.isfinite(x).all(),
+        x.exp().reciprocal(), torch.einsum("ij,kj->ik", x, y),
     ]  # fmt: skip
 
 
 def dtypes_are_changed():
     x, n = torch.tensor([-1.7, 0.2, 2.9]), torch.arange(3)
     return [
-        x.int(), x.long(), x.double(), x.bool(), n.float(), n.to(torch.float32), n.to(dtype=torch.float64), x.type(torch.int64), n / 2,
-        n // 2, n * 0.5, n + x, n.float().mean(), (x > 0).long(), (x > 0).float(), x.to(torch.float64).dtype == torch.float64, n.type_as(x),
-        n.double() + x, n.sum(), (x > 0).sum().item(), int(n[1]), float(x[0]), bool(n[0]), n.tolist(), x.to(n.dtype), n == 1.0,
+        x.int(), x.long(), x.double(), x.bool(), n.float(), n.to(torch.float32), n.to(dtype=torch.float64),
+        x.type(torch.int64), n / 2, n // 2, n * 0.5, n + x, n.float().mean(), (x > 0).long(), (x > 0).float(),
+        x.to(torch.float64).dtype == torch.float64, n.type_as(x), n.double() + x, n.sum(), (x > 0).sum().item(),
+        int(n[1]), float(x[0]), bool(n[0]), n.tolist(), x.to(n.dtype), n == 1.0,
     ]  # fmt: skip
 
 
@@ -145,7 +155,10 @@ def numpy_shares_memory():
 
 def numbers_are_printed():
     loss, tensor = torch.tensor(1.23456), torch.tensor([1.5, 2.0])
-    return [f"{loss:.3f}", "%.4f" % loss, "%.2f" % loss.item(), f"{loss.item():.1f}", f"{tensor[0]:>6.2f}", "{:.2f}".format(loss), f"{tensor.mean():.2e}"]  # fmt: skip
+    return [
+        f"{loss:.3f}", "%.4f" % loss, "%.2f" % loss.item(), f"{loss.item():.1f}", f"{tensor[0]:>6.2f}",
+        "{:.2f}".format(loss), f"{tensor.mean():.2e}",
+    ]  # fmt: skip
 
 
 # ------------------------------------------------------------------------------ gradients
@@ -157,7 +170,16 @@ def a_first_gradient():
     z = y * y * 3
     out = z.mean()
     out.backward()
-    return [x.grad, y.requires_grad, y.is_leaf, y.grad_fn is not None, x.grad_fn is None, z.detach().requires_grad, out.item(), out]
+    return [
+        x.grad,
+        y.requires_grad,
+        y.is_leaf,
+        y.grad_fn is not None,
+        x.grad_fn is None,
+        z.detach().requires_grad,
+        out.item(),
+        out,
+    ]
 
 
 def a_gradient_of_a_vector():
@@ -234,9 +256,10 @@ def cross_entropy_with_options():
 def other_losses():
     x, y = table(3, 4), table(4, 3).view(3, 4)
     return [
-        F.mse_loss(x, y), nn.MSELoss(reduction="sum")(x, y), F.l1_loss(x, y), nn.L1Loss()(x, y), F.smooth_l1_loss(x, y), F.huber_loss(x, y),
-        nn.SmoothL1Loss()(x, y), F.binary_cross_entropy_with_logits(x, (y > 0).float()), nn.BCEWithLogitsLoss()(x, (y > 0).float()),
-        nn.BCELoss()(torch.sigmoid(x), (y > 0).float()), F.binary_cross_entropy(torch.sigmoid(x), (y > 0).float()),
+        F.mse_loss(x, y), nn.MSELoss(reduction="sum")(x, y), F.l1_loss(x, y), nn.L1Loss()(x, y), F.smooth_l1_loss(x, y),
+        F.huber_loss(x, y), nn.SmoothL1Loss()(x, y), F.binary_cross_entropy_with_logits(x, (y > 0).float()),
+        nn.BCEWithLogitsLoss()(x, (y > 0).float()), nn.BCELoss()(torch.sigmoid(x), (y > 0).float()),
+        F.binary_cross_entropy(torch.sigmoid(x), (y > 0).float()),
     ]  # fmt: skip
 
 
@@ -302,15 +325,19 @@ def a_confusion_matrix():
     looped = torch.zeros(3, 3, dtype=torch.int64)
     for t, p in zip(labels, preds):
         looped[t, p] += 1
-    return [counted, looped, counted.diag().float() / counted.sum(1), counted.trace() if hasattr(counted, "trace") else 5]
+    return [
+        counted, looped, counted.diag().float() / counted.sum(1), counted.trace() if hasattr(counted, "trace") else 5,
+    ]  # fmt: skip
 
 
 def named_layers():
     model = fixed(nn.Sequential(OrderedDict([("fc1", nn.Linear(4, 6)), ("relu", nn.ReLU()), ("fc2", nn.Linear(6, 3))])))
     return [
-        model(table(2, 4)), list(model.state_dict()), [n for n, _ in model.named_parameters()], [n for n, _ in model.named_children()],
-        [n for n, _ in model.named_modules()], model.fc2.weight.shape, model[0].bias.shape, len(model), str(model), len(list(model.modules())),
-        sum(p.numel() for p in model.parameters() if p.requires_grad), model.fc1.in_features, [type(m).__name__ for m in model],
+        model(table(2, 4)), list(model.state_dict()), [n for n, _ in model.named_parameters()],
+        [n for n, _ in model.named_children()], [n for n, _ in model.named_modules()], model.fc2.weight.shape,
+        model[0].bias.shape, len(model), str(model), len(list(model.modules())),
+        sum(p.numel() for p in model.parameters() if p.requires_grad), model.fc1.in_features,
+        [type(m).__name__ for m in model],
     ]  # fmt: skip
 
 
@@ -390,7 +417,9 @@ def early_stopping():
 
 
 def training_and_evaluation_modes():
-    model = fixed(nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(12, 2)))
+    model = fixed(
+        nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(12, 2))
+    )
     x = table(3, 2, 4, 4)
     model[3].p = 0.0
     trained = model(x)
@@ -399,7 +428,16 @@ def training_and_evaluation_modes():
     modes = [m.training for m in model.modules()]
     model.train()
     bn = model[1]
-    return [trained, evaluated, modes, model.training, bn.running_mean, bn.running_var, bn.num_batches_tracked, list(model.state_dict())]
+    return [
+        trained,
+        evaluated,
+        modes,
+        model.training,
+        bn.running_mean,
+        bn.running_var,
+        bn.num_batches_tracked,
+        list(model.state_dict()),
+    ]
 
 
 def frozen_batch_norm():
@@ -454,7 +492,15 @@ def a_module_of_ones_own():
 
     model = fixed(Scaled(3))
     a, b = model(table(2, 3), activation="tanh", twice=True)
-    return [model(table(2, 3)), a, b, list(model.state_dict()), str(model), [n for n, _ in model.named_buffers()], model.get_submodule("layers.1").bias]
+    return [
+        model(table(2, 3)),
+        a,
+        b,
+        list(model.state_dict()),
+        str(model),
+        [n for n, _ in model.named_buffers()],
+        model.get_submodule("layers.1").bias,
+    ]
 
 
 def layers_are_exchanged():
@@ -462,18 +508,24 @@ def layers_are_exchanged():
     model[2] = fixed(nn.Linear(6, 5))
     model.add_module("out", nn.Softmax(dim=1))
     smaller = nn.Sequential(*list(model)[:2])
-    return [model(table(2, 4)), smaller(table(2, 4)), len(model), model[-1].dim, model[:2](table(2, 4)), [*model.state_dict()]]
+    return [
+        model(table(2, 4)), smaller(table(2, 4)), len(model), model[-1].dim, model[:2](table(2, 4)),
+        [*model.state_dict()],
+    ]  # fmt: skip
 
 
 def functions_of_layers():
     x, w = table(2, 4, 5, 5), table(6, 2, 3, 3)
     return [
-        F.conv2d(x, w, None, stride=2, padding=1, groups=2), F.max_pool2d(x, 2), F.max_pool2d(x, kernel_size=3, stride=2, padding=1),
-        F.avg_pool2d(x, 2), F.adaptive_avg_pool2d(x, 1), F.adaptive_avg_pool2d(x, (2, 3)), F.linear(table(3, 4), table(2, 4)), F.relu(x),
-        F.leaky_relu(x, 0.1), F.softmax(x, dim=1), F.pad(x, (1, 1, 2, 0)), F.one_hot(torch.tensor([0, 2]), num_classes=3), F.gelu(x), F.silu(x),
-        F.elu(x), F.softplus(x), F.interpolate(x, scale_factor=2), F.interpolate(x, size=(7, 3), mode="bilinear", align_corners=False),
-        F.local_response_norm(x, 3), F.batch_norm(x, torch.zeros(4), torch.ones(4)), F.dropout(x, 0.5, training=False), F.normalize(x, dim=1),
-        F.cosine_similarity(x, x + 1, dim=1), F.layer_norm(x, (5,)), F.log_softmax(x, 1), F.sigmoid(x), F.tanh(x), F.relu6(4 * x), F.hardtanh(2 * x),
+        F.conv2d(x, w, None, stride=2, padding=1, groups=2), F.max_pool2d(x, 2),
+        F.max_pool2d(x, kernel_size=3, stride=2, padding=1), F.avg_pool2d(x, 2), F.adaptive_avg_pool2d(x, 1),
+        F.adaptive_avg_pool2d(x, (2, 3)), F.linear(table(3, 4), table(2, 4)), F.relu(x), F.leaky_relu(x, 0.1),
+        F.softmax(x, dim=1), F.pad(x, (1, 1, 2, 0)), F.one_hot(torch.tensor([0, 2]), num_classes=3), F.gelu(x),
+        F.silu(x), F.elu(x), F.softplus(x), F.interpolate(x, scale_factor=2),
+        F.interpolate(x, size=(7, 3), mode="bilinear", align_corners=False), F.local_response_norm(x, 3),
+        F.batch_norm(x, torch.zeros(4), torch.ones(4)), F.dropout(x, 0.5, training=False), F.normalize(x, dim=1),
+        F.cosine_similarity(x, x + 1, dim=1), F.layer_norm(x, (5,)), F.log_softmax(x, 1), F.sigmoid(x), F.tanh(x),
+        F.relu6(4 * x), F.hardtanh(2 * x),
     ]  # fmt: skip
 
 
@@ -510,14 +562,21 @@ def two_layers_by_hand():
 
 def learning_rates_are_changed():
     model = network()
-    optimizer = optim.SGD([{"params": model[0].parameters()}, {"params": model[2].parameters(), "lr": 0.5}], lr=0.1, momentum=0.9)
+    optimizer = optim.SGD(
+        [{"params": model[0].parameters()}, {"params": model[2].parameters(), "lr": 0.5}], lr=0.1, momentum=0.9
+    )
     before = [g["lr"] for g in optimizer.param_groups]
     for group in optimizer.param_groups:
         group["lr"] *= 0.1
     model(table(5, 4)).sum().backward()
     optimizer.step()
     optimizer.param_groups[0]["lr"] = 1e-3
-    return [before, [g["lr"] for g in optimizer.param_groups], optimizer.param_groups[0]["momentum"], list(model.parameters())]
+    return [
+        before,
+        [g["lr"] for g in optimizer.param_groups],
+        optimizer.param_groups[0]["momentum"],
+        list(model.parameters()),
+    ]
 
 
 def learning_rates_are_scheduled():
@@ -538,8 +597,13 @@ def learning_rates_are_scheduled():
         rates(lambda o: s.CosineAnnealingLR(o, T_max=10)),
         rates(lambda o: s.LambdaLR(o, lr_lambda=lambda epoch: min(1.0, (epoch + 1) / 5))),
         rates(lambda o: s.OneCycleLR(o, max_lr=1.0, total_steps=13)),
-        rates(lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.1, total_iters=3), s.CosineAnnealingLR(o, 9)], milestones=[3])),
-        rates(lambda o: s.ReduceLROnPlateau(o, "min", factor=0.5, patience=2), lambda sch, i: sch.step(1.0 if i < 9 else 0.5)),
+        rates(
+            lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.1, total_iters=3), s.CosineAnnealingLR(o, 9)], milestones=[3])
+        ),
+        rates(
+            lambda o: s.ReduceLROnPlateau(o, "min", factor=0.5, patience=2),
+            lambda sch, i: sch.step(1.0 if i < 9 else 0.5),
+        ),
     ]
 
 
@@ -596,7 +660,12 @@ def a_last_layer_shares_weights():
     model(table(3, 4)).pow(2).mean().backward()
     optimizer.step()
     copied = copy.deepcopy(model)
-    return [len(list(model.parameters())), list(model.state_dict()), model.encoder.weight, copied.decoder.weight is copied.encoder.weight]
+    return [
+        len(list(model.parameters())),
+        list(model.state_dict()),
+        model.encoder.weight,
+        copied.decoder.weight is copied.encoder.weight,
+    ]
 
 
 def errors_are_of_the_same_kind():
@@ -613,7 +682,8 @@ def errors_are_of_the_same_kind():
         leaf.add_(1)
 
     return [
-        kind(add), kind(lambda: leaf.backward()), kind(lambda: torch.ones(2).sum().backward()), kind(lambda: torch.ones(2).item()),
-        kind(lambda: network().no_such_layer), kind(lambda: torch.ones(3)[5]), kind(lambda: torch.tensor([1, 2], requires_grad=True)),
-        kind(lambda: bool(torch.ones(2))), kind(lambda: optim.SGD([], lr=0.1)), kind(lambda: nn.Module()(1)), kind(lambda: leaf.numpy()),
+        kind(add), kind(lambda: leaf.backward()), kind(lambda: torch.ones(2).sum().backward()),
+        kind(lambda: torch.ones(2).item()), kind(lambda: network().no_such_layer), kind(lambda: torch.ones(3)[5]),
+        kind(lambda: torch.tensor([1, 2], requires_grad=True)), kind(lambda: bool(torch.ones(2))),
+        kind(lambda: optim.SGD([], lr=0.1)), kind(lambda: nn.Module()(1)), kind(lambda: leaf.numpy()),
     ]  # fmt: skip

@@ -6,13 +6,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 
 def build():
-    return nn.Sequential(
-        nn.Linear(10, 24),
-        nn.GELU(),
-        nn.Linear(24, 24),
-        nn.SiLU(),
-        nn.Linear(24, 1),
-    )
+    return nn.Sequential(nn.Linear(10, 24), nn.GELU(), nn.Linear(24, 24), nn.SiLU(), nn.Linear(24, 1))
 
 
 def regression(count):

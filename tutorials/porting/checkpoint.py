@@ -10,7 +10,7 @@ from torch import nn, optim
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv = nn.Conv2d(3, 6, 3)
+        self.conv = nn.Conv2d(3, 6, 3, bias=False)
         self.bn = nn.BatchNorm2d(6)
         self.pool = nn.MaxPool2d(2, 2)
         self.fc = nn.Linear(6 * 3 * 3, 4)

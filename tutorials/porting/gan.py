@@ -11,11 +11,7 @@ class Generator(nn.Module):
     def __init__(self):
         super(Generator, self).__init__()
         self.main = nn.Sequential(
-            nn.Linear(nz, 16, bias=False),
-            nn.BatchNorm1d(16),
-            nn.ReLU(True),
-            nn.Linear(16, 2),
-            nn.Tanh(),
+            nn.Linear(nz, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(True), nn.Linear(16, 2), nn.Tanh()
         )
 
     def forward(self, input):

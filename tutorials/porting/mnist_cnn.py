@@ -1,4 +1,4 @@
-"""A convolutional network for small images of digits: DataLoader, dropout, a step schedule, a test after every epoch."""
+"""A convolutional network for small images: DataLoader, dropout, a step schedule, a test after every epoch."""
 
 import torch
 import torch.nn as nn
