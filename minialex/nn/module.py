@@ -221,6 +221,7 @@ class Module(ModuleMethods, HookMethods):
         lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._modules.items()]
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
+        lines = [*self.extra_repr().splitlines(), *lines]
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 
