@@ -200,6 +200,20 @@ NN = {
     "Unflatten": "x.reshape(shape) in a Module of your own",
 }
 
+MODULE = {
+    "half": "model.float(): the types are float32 and float64",
+    "bfloat16": "model.float(): the types are float32 and float64",
+    "cuda": 'model.to("cupy")',
+    "compile": 'model.to("numba"), the compiled backend',
+    "register_backward_hook": "model.register_full_backward_hook(hook)",
+    "register_state_dict_post_hook": "model.state_dict() in a function of your own",
+    "register_state_dict_pre_hook": "model.state_dict() in a function of your own",
+    "register_load_state_dict_pre_hook": "model.load_state_dict(changed)",
+    "register_load_state_dict_post_hook": "model.load_state_dict(changed)",
+    "share_memory": "model: processes exchange its state_dict()",
+    "to_empty": "model.to(target)",
+}
+
 OPTIM = {
     "NAdam": "optim.Adam",
     "RAdam": "optim.Adam",
@@ -221,7 +235,7 @@ DATA = {
     "ColorJitter": "data.ColorNoise",
 }
 
-WRITE = {"Tensor": TENSOR, "functional": FUNCTIONAL, "nn": NN, "optim": OPTIM, "data": DATA}
+WRITE = {"Tensor": TENSOR, "functional": FUNCTIONAL, "nn": NN, "Module": MODULE, "optim": OPTIM, "data": DATA}
 
 
 def refuse(place, name, owner=None) -> NoReturn:
