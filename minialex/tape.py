@@ -42,14 +42,14 @@ class no_grad(contextlib.ContextDecorator):
 
 @contextlib.contextmanager
 def recording_module(module):
-    """Operations recorded within this context are marked with a module.
+    """Operations recorded within this context are marked with a module; gives the module around it, or None.
 
     module: the nn.Module that is running.
     """
     before = getattr(_thread, "module", None)
     _thread.module = module
     try:
-        yield
+        yield before
     finally:
         _thread.module = before
 

@@ -256,7 +256,7 @@ class BatchNorm2d(Module):
         self.register_buffer("num_batches_tracked", Tensor(np.array(0)) if track_running_stats else None)
 
     def forward(self, x):
-        if x.ndim not in self._takes[1]:
+        if np.ndim(x) not in self._takes[1]:
             raise ValueError(f"{type(self).__name__} needs input {self._takes[0]}, got {x.shape}")
         momentum, by_batch = self.momentum, self.training or not self.track_running_stats
         if self.training and self.track_running_stats:

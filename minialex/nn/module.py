@@ -7,6 +7,7 @@ from ..support import absent
 from ..tensor import Tensor
 from .hooks import HookedCall, HookMethods
 from .module_methods import ModuleMethods, SequentialMethods
+from .naming import name_layer
 
 
 class Parameter(Tensor):
@@ -22,7 +23,10 @@ class Parameter(Tensor):
 
 
 class Module(ModuleMethods, HookMethods):
-    """A part of a network: parameters, buffers and modules found among its attributes, and a `forward`."""
+    """A part of a network: parameters, buffers and modules found among its attributes, and a `forward`.
+
+    An error raised in a forward names the layer: "layer features.conv2 (Conv2d): ...".
+    """
 
     def __init__(self):
         for name in ("_parameters", "_buffers", "_modules"):
@@ -36,11 +40,15 @@ class Module(ModuleMethods, HookMethods):
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *inputs, **options):
-        hooked = HookedCall(self, inputs, options) if self._hooks else None
+        hooked = HookedCall(self, inputs, options) if self.__dict__.get("_hooks") else None
         if hooked:
             inputs, options = hooked.inputs, hooked.options
-        with tape.recording_module(self):
-            output = self.forward(*inputs, **options)
+        try:
+            with tape.recording_module(self) as caller:
+                output = self.forward(*inputs, **options)
+        except Exception as error:
+            name_layer(error, self, outermost=caller is None)
+            raise
         return hooked.finish(output) if hooked else output
 
     def __setattr__(self, name, value):
@@ -264,7 +272,7 @@ class Sequential(SequentialMethods, Module):
 
     layers: modules, or one dict of them.
 
-    Raises ValueError that names the layer which cannot take its input, TypeError for what is not a Module.
+    Raises TypeError for what is not a Module.
     """
 
     def __init__(self, *layers):
@@ -276,11 +284,8 @@ class Sequential(SequentialMethods, Module):
             self._modules[str(name)] = layer
 
     def forward(self, x):
-        for name, layer in self._modules.items():
-            try:
-                x = layer(x)
-            except ValueError as error:
-                raise ValueError(f"layer {name} ({type(layer).__name__}): {error}") from error
+        for layer in self._modules.values():
+            x = layer(x)
         return x
 
     def __len__(self):

@@ -19,7 +19,7 @@ def remainder(input, other):
 
     Raises ZeroDivisionError where whole numbers are divided by 0.
     """
-    left, right = _dividable(input, other)
+    left, right = _dividable("remainder", input, other)
     a, b, xp = left.data, right.data, left.backend.xp
     with np.errstate(divide="ignore", invalid="ignore"):
         y = xp.remainder(a, b)
@@ -38,13 +38,13 @@ def floor_divide(input, other):
 
     Raises ZeroDivisionError where whole numbers are divided by 0.
     """
-    a, b = _dividable(input, other)
+    a, b = _dividable("floor_divide", input, other)
     with np.errstate(divide="ignore", invalid="ignore"):
         return Tensor(a.backend.xp.floor_divide(a.data, b.data), backend=a.backend)
 
 
-def _dividable(input, other):
-    a, b = _operands(input, other)
+def _dividable(name, input, other):
+    a, b = _operands(input, other, name=name)
     if a.dtype == bool:
         raise TypeError("truth values cannot be divided: convert with .long() first")
     if a.dtype.kind != "f" and bool((b.data == 0).any()):
@@ -85,7 +85,7 @@ def bitwise_not(input):
 
 
 def _bitwise(compute, sign, *operands):
-    tensors = _operands(*operands)
+    tensors = _operands(*operands, name=sign)
     if tensors[0].dtype.kind == "f":
         raise TypeError(f"{sign} takes truth values or whole numbers, got {tensors[0].dtype}: compare first, (x > 0)")
     return Tensor(compute(*(t.data for t in tensors)), backend=tensors[0].backend)

@@ -7,6 +7,7 @@ import operator
 
 import numpy as np
 
+from ...support.mistakes import check_broadcast
 from ...tensor import Tensor, common_backend
 from ..arithmetic import to, unbroadcast
 from ..axes import all_axes, one_axis
@@ -202,6 +203,7 @@ def masked_fill(input, mask, value):
     hidden = input.backend.asarray(mask.data if isinstance(mask, Tensor) else mask)
     if hidden.dtype != bool:
         raise TypeError(f"masked_fill needs a mask of truth values, got {hidden.dtype}; compare with something first")
+    check_broadcast("masked_fill", shape, hidden.shape)
     if dtype.kind != "f" and not float(value).is_integer():
         raise TypeError(f"masked_fill: a tensor of {dtype} cannot hold {value}: convert it with .to() first")
 
