@@ -212,6 +212,10 @@ class TensorMethods:
         """Whether each element is other than 0; without a gradient."""
         return functional.to(self, np.bool_)
 
+    def type(self, dtype):
+        """In another dtype. dtype: np.float32, minialex.float64, ...; of this tensor `x.dtype` is it."""
+        return functional.to(self, np.dtype(dtype))
+
     def is_floating_point(self):
         """Whether the elements are floating-point numbers."""
         return self.dtype.kind == "f"

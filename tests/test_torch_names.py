@@ -677,13 +677,14 @@ def test_every_backend_as_numpy(backend, call):
 
 # ------------------------------------------------------------------------------ names that are missing
 
-PLACES = ("functional", "nn", "optim", "data")
+PLACES = ("functional", "nn", "optim", "data", "backends")
 EVERY_NAME = [(place, name) for place, names in absent.WRITE.items() for name in names]
 
 
 @pytest.mark.parametrize("place, name", EVERY_NAME, ids=".".join)
 def test_a_missing_name_says_what_to_write(place, name):
-    thing = importlib.import_module(f"minialex.{place}") if place in PLACES else Tensor([1.0])
+    things = {"Tensor": Tensor([1.0]), "Module": nn.ReLU()}
+    thing = importlib.import_module(f"minialex.{place}") if place in PLACES else things[place]
     with pytest.raises(AttributeError) as error:
         getattr(thing, name)
     assert str(error.value) == f"minialex has no {place}.{name}: write {absent.WRITE[place][name]}"
@@ -692,7 +693,7 @@ def test_a_missing_name_says_what_to_write(place, name):
 
 def test_the_missing_names_are_torchs(torch):
     theirs = {"Tensor": [torch.Tensor], "functional": [torch.nn.functional, torch], "nn": [torch.nn]}
-    theirs["optim"] = [torch.optim]
+    theirs |= {"optim": [torch.optim], "Module": [torch.nn.Module], "backends": [torch.backends]}
     for place, homes in theirs.items():
         assert not [name for name in absent.WRITE[place] if not any(hasattr(home, name) for home in homes)]
 

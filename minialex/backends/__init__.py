@@ -7,7 +7,10 @@ is imported when it is first used: the numba backend's takes half a second.
 from __future__ import annotations
 
 import importlib
+from functools import partial
+from typing import TYPE_CHECKING
 
+from ..support import absent
 from .base import BackendUnavailable
 
 _CLASSES = {
@@ -95,3 +98,7 @@ def use_backend(backend):
     made.on_selected()
     _default = made.name
     return made
+
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = partial(absent.refuse, "backends")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable
 from typing import NoReturn
 
 _NUMPY = "Tensor(np.{0}(x.numpy())), without a gradient"
@@ -66,7 +68,6 @@ TENSOR = {
     "new_ones": "Tensor(np.ones(shape, x.dtype), backend=x.backend)",
     "new_full": "Tensor(np.full(shape, value, x.dtype), backend=x.backend)",
     "new_tensor": "Tensor(values, dtype=x.dtype, backend=x.backend)",
-    "type": "x.to(dtype)",
     "half": "x.float(): the types are float32 and float64",
     "bfloat16": "x.float(): the types are float32 and float64",
     "short": "x.to(np.int16)",
@@ -115,6 +116,8 @@ FUNCTIONAL = {
     "dropout1d": "functional.dropout2d, which takes (N, C, L) as well",
     "group_norm": "functional.batch_norm of x.reshape(1, n * groups, -1), in training",
     "instance_norm": "functional.batch_norm of x.reshape(1, n * c, -1), in training",
+    "unfold": "x[:, :, i : i + h, j : j + w] for each place of the window, and functional.stack",
+    "grid_sample": "functional.interpolate, or x[:, :, rows, columns]",
     "glu": "a * functional.sigmoid(b) with a, b = x.chunk(2, dim)",
     "layer_norm": "(x - x.mean(-1, True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt()",
     "conv1d": "functional.conv2d with a height of 1",
@@ -148,12 +151,31 @@ NN = {
     "GroupNorm": "functional.batch_norm of x.reshape(1, n * groups, -1), in training, in a Module of your own",
     "InstanceNorm2d": "functional.batch_norm of x.reshape(1, n * c, -1), in training, in a Module of your own",
     "LayerNorm": "(x - x.mean(-1, True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt()",
+    "PixelShuffle": "x.reshape(n, c, r, r, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c, r * h, r * w)",
+    "ReflectionPad2d": "x[:, :, rows][:, :, :, columns], with the indices of the pixels",
+    "ReplicationPad2d": "x[:, :, rows][:, :, :, columns], with the indices of the pixels",
+    "Threshold": "functional.where(x > threshold, x, value) in a Module of your own",
+    "ParameterDict": "self.register_parameter(name, parameter) for each",
     "ParameterList": "self.register_parameter(name, parameter) for each",
     "DataParallel": "the model itself",
     "Conv1d": "nn.Conv2d with a height of 1",
     "MaxPool1d": "nn.MaxPool2d with a height of 1",
     "AvgPool1d": "nn.AvgPool2d with a height of 1",
     "Unflatten": "x.reshape(shape) in a Module of your own",
+}
+
+MODULE = {
+    "half": "model.float(): the types are float32 and float64",
+    "bfloat16": "model.float(): the types are float32 and float64",
+    "cuda": 'model.to("cupy")',
+    "compile": 'model.to("numba"), the compiled backend',
+    "register_backward_hook": "model.register_full_backward_hook(hook)",
+    "register_state_dict_post_hook": "model.state_dict() in a function of your own",
+    "register_state_dict_pre_hook": "model.state_dict() in a function of your own",
+    "register_load_state_dict_pre_hook": "model.load_state_dict(changed)",
+    "register_load_state_dict_post_hook": "model.load_state_dict(changed)",
+    "share_memory": "model: processes exchange its state_dict()",
+    "to_empty": "model.to(target)",
 }
 
 OPTIM = {
@@ -177,7 +199,61 @@ DATA = {
     "ColorJitter": "data.ColorNoise",
 }
 
-WRITE = {"Tensor": TENSOR, "functional": FUNCTIONAL, "nn": NN, "optim": OPTIM, "data": DATA}
+TOP = {
+    "mps": 'minialex.use_backend("numba")',
+    "float16": "minialex.float32: the types are float32 and float64",
+    "half": "minialex.float32: the types are float32 and float64",
+    "bfloat16": "minialex.float32: the types are float32 and float64",
+    "FloatTensor": "minialex.tensor(values, dtype=minialex.float32)",
+    "DoubleTensor": "minialex.tensor(values, dtype=minialex.float64)",
+    "LongTensor": "minialex.tensor(values, dtype=minialex.int64)",
+    "BoolTensor": "minialex.tensor(values, dtype=minialex.bool)",
+    "set_default_dtype": "dtype=minialex.float64 for each tensor, and model.double()",
+    "get_default_dtype": "minialex.float32, which it is",
+    "set_default_device": "minialex.use_backend(name)",
+    "set_default_tensor_type": "minialex.use_backend(name)",
+    "set_num_threads": "minialex.threads.set_count(number)",
+    "get_num_threads": "minialex.threads.count()",
+    "seed": "minialex.manual_seed(seed)",
+    "initial_seed": "minialex.random.default_generator.seed",
+    "get_rng_state": "minialex.random.default_generator.seed and .call",
+    "set_rng_state": "minialex.random.default_generator.seed and .call",
+    "use_deterministic_algorithms": "nothing, since all of them are deterministic",
+    "set_printoptions": "np.set_printoptions(...)",
+    "finfo": "np.finfo(dtype)",
+    "iinfo": "np.iinfo(dtype)",
+    "Size": "tuple",
+    "normal": "mean + std * minialex.randn(size)",
+    "bernoulli": "minialex.rand_like(p) < p",
+    "randint_like": "minialex.randint(low, high, x.shape)",
+    "logspace": "base ** minialex.linspace(start, end, steps)",
+    "concat": "minialex.cat(tensors, dim)",
+    "meshgrid": "np.meshgrid(...), and minialex.tensor of each",
+    "tril": "minialex.tensor(np.tril(x.numpy())), without a gradient",
+    "triu": "minialex.tensor(np.triu(x.numpy())), without a gradient",
+    "diag": "minialex.tensor(np.diag(x.numpy())), without a gradient",
+    "multinomial": "np.random.default_rng(seed).choice(n, count, p=weights)",
+    "autograd": "loss.backward() and x.grad; minialex.gradcheck checks gradients",
+    "compile": 'model.to("numba"), the compiled backend',
+    "jit": "the model itself; minialex.convert writes ONNX",
+    "onnx": "minialex.convert, which writes ONNX",
+    "hub": "minialex.models.build(name)",
+    "amp": "nothing, since the types are float32 and float64",
+    "autocast": "nothing, since the types are float32 and float64",
+    "distributed": "one process: data parallel training is not here",
+    "multiprocessing": "the multiprocessing of Python",
+    "profiler": "minialex.bench",
+    "utils": "minialex.data for torch.utils.data, minialex.nn.utils",
+    "version": "minialex.__version__",
+}
+
+BACKENDS = {
+    "cudnn": "nothing, since results are deterministic, and cuDNN is not used",
+    "mps": 'minialex.use_backend("numba")',
+}
+
+WRITE = {"Tensor": TENSOR, "functional": FUNCTIONAL, "nn": NN, "Module": MODULE, "optim": OPTIM, "data": DATA}
+WRITE |= {"backends": BACKENDS}
 
 
 def refuse(place, name, owner=None) -> NoReturn:
@@ -194,3 +270,21 @@ def refuse(place, name, owner=None) -> NoReturn:
     else:
         whose = f"{type(owner).__name__!r} object"
     raise AttributeError(f"{whose} has no attribute {name!r}", name=name, obj=owner)
+
+
+def refuse_at_the_top(name: str, path: Iterable[str]) -> NoReturn:
+    """Raise the AttributeError for a name that is missing in minialex itself.
+
+    name: of the attribute.
+    path: the folders of the package, for its modules that `import minialex` does not import.
+    """
+    package = sys.modules.get("minialex")
+    advice = TOP.get(name) or FUNCTIONAL.get(name) or TENSOR.get(name)
+    if advice:
+        raise AttributeError(f"minialex has no {name}: write {advice}", name=name, obj=None)
+    places = [os.path.join(folder, name) for folder in path]
+    if any(os.path.isfile(f"{place}.py") or os.path.isdir(place) for place in places):
+        raise AttributeError(
+            f"minialex.{name} is imported by itself: write import minialex.{name}", name=name, obj=None
+        )
+    raise AttributeError(f"module 'minialex' has no attribute {name!r}", name=name, obj=package)

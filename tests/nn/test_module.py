@@ -48,7 +48,7 @@ def test_a_shared_parameter_is_listed_once_under_its_first_name():
 
 
 def test_unknown_attributes_are_errors():
-    with pytest.raises(AttributeError, match="Branch has no attribute 'lte'"):
+    with pytest.raises(AttributeError, match="'Branch' object has no attribute 'lte'"):
         _ = Branch().lte
     assert not hasattr(Branch(), "bias")
 
@@ -158,7 +158,7 @@ def test_to_a_dtype_changes_parameters_and_buffers_in_place():
 def test_the_state_has_torchs_keys_and_the_modules_own_arrays():
     net = Branch()
     state = net.state_dict()
-    assert list(state) == ["scale", "late.weight", "late.bias", "early.1.weight", "mean"]
+    assert list(state) == ["scale", "mean", "late.weight", "late.bias", "early.1.weight"]
     assert state["late.weight"] is net.late.weight.data and state["mean"] is net.mean.data
 
 
