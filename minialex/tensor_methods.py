@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .backends.devices import device
 from .support import absent
 from .support.handle import Handle
 from .tape import Version, is_grad_enabled, no_grad
@@ -353,6 +354,16 @@ class TensorMethods:
     def type_as(self, other):
         """In the other's dtype. other: a Tensor."""
         return functional.to(self, other.dtype)
+
+    @property
+    def device(self):
+        """torch's name of where the tensor is: the name of its backend, which `to` and `device=` take."""
+        return device(self.backend.name)
+
+    @property
+    def grad_fn(self):
+        """torch's name of the node on the tape, None for a leaf."""
+        return self.node
 
     # ------------------------------------------------------------------------------ operators and protocols
 

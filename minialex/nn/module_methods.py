@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict(state, strict=False) found: names of the module alone, names of the state alone."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class ModuleMethods:

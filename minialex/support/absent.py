@@ -74,7 +74,6 @@ TENSOR = {
     "byte": "x.to(np.uint8)",
     "char": "x.to(np.int8)",
     "cuda": 'x.to("cupy")',
-    "device": "x.backend",
     "get_device": "x.backend",
     "is_cuda": 'x.backend.name == "cupy"',
     "pin_memory": "x: uploading pins what it needs",
@@ -85,7 +84,6 @@ TENSOR = {
     "ndimension": "x.dim()",
     "element_size": "x.dtype.itemsize",
     "nbytes": "x.data.nbytes",
-    "grad_fn": "x.node",
     **{name: _NUMPY.format(name) for name in ("tan", "trunc")},
     **{name: _NUMPY.format(name) for name in ("unique", "median")},
     "nonzero": "Tensor(np.argwhere(x.numpy()))",
@@ -222,7 +220,6 @@ TOP = {
     "set_printoptions": "np.set_printoptions(...)",
     "finfo": "np.finfo(dtype)",
     "iinfo": "np.iinfo(dtype)",
-    "Size": "tuple",
     "normal": "mean + std * minialex.randn(size)",
     "bernoulli": "minialex.rand_like(p) < p",
     "randint_like": "minialex.randint(low, high, x.shape)",
@@ -243,7 +240,6 @@ TOP = {
     "distributed": "one process: data parallel training is not here",
     "multiprocessing": "the multiprocessing of Python",
     "profiler": "minialex.bench",
-    "utils": "minialex.data for torch.utils.data, minialex.nn.utils",
     "version": "minialex.__version__",
 }
 

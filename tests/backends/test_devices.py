@@ -80,3 +80,10 @@ def test_to_takes_dtypes_as_before():
     assert x.to("float64").dtype == np.float64 and x.to("cpu").dtype == np.float32
     with pytest.raises(ValueError, match="cannot move to 'cuda:1'"):
         x.to("cuda:1")
+
+
+def test_where_a_tensor_is():
+    x = Tensor([1.0])
+    assert x.device == "numpy" and x.device.type == "cpu" and Tensor([1.0], backend=x.device).backend is x.backend
+    assert x.grad_fn is None and (x.requires_grad_() * 2).grad_fn.name == "mul"
+    assert minialex.zeros(2, device=x.device).backend is x.backend
