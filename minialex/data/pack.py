@@ -51,8 +51,9 @@ def main(argv=None):
     p.add_argument("--shard", metavar="N", type=count, default=SHARD, help="pictures per file (default: %(default)s)")
     options = p.parse_args(argv)
     with cli.as_user_error():
-        source, out = Path(options.source).expanduser(), Path(options.out).expanduser()
+        source, out = Path(options.source), Path(options.out)
         classes, train, val = listing.read(source, options.val_labels)
+        folder.say_unread(source, listing.unread(source))
         splits = pack(out, classes, {"train": train, "val": val}, options.size, options.workers, options.shard)
     for split, part in splits.items():
         print(f"{split}: {part['pictures']:,} pictures packed, {part['damaged']:,} damaged")
