@@ -224,12 +224,12 @@ class Run:
         return watch(self.pictures.undistorted(dataset).epoch())
 
     def test(self, watch=iter):
-        """Evaluate the current weights on the test images, print and draw the result; watch: wraps the batches."""
+        """Evaluate the current weights on the test images, print the result and draw it; watch: wraps the batches."""
         result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
         accuracy = 100 - 100 * result.top1_error
         errors = report.errors(result.top1_error, result.top5_error)
-        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
         self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
+        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
 
     def stop(self):
         """Save everything needed to resume the run, and print how to."""
