@@ -8,7 +8,7 @@ import shlex
 
 from .. import backends, data, models, random, threads
 from ..support.errors import UserError, as_user_error
-from ..support.progress import folded
+from ..support.progress import folded, write
 from ..training import diagnose, evaluation, overfit, trainer
 from ..training.display import TrainingProgress
 from ..training.range_test import lr_find
@@ -40,7 +40,7 @@ class Run:
     Raises UserError where configuration, data and weights do not fit together, before any image file is read.
     """
 
-    def __init__(self, configuration, folder, *, start=None, saved=None, download=False, say=print):
+    def __init__(self, configuration, folder, *, start=None, saved=None, download=False, say=write):
         self.configuration, self.folder, self.say = configuration, folder, say
         self.backend = _use_machine(configuration)
         origin = saved or (start and start.checkpoint)
@@ -87,7 +87,7 @@ class Run:
             self.trainer.history = saved.history
 
     @classmethod
-    def resume(cls, path, *, epochs=None, say=print, **changes):
+    def resume(cls, path, *, epochs=None, say=write, **changes):
         """The run in a folder, ready to continue where it stopped, with the same result as without the interruption.
 
         path: of the run folder.
@@ -275,6 +275,12 @@ class Run:
     def steps_done(self):
         """The number of optimizer steps so far, over all epochs."""
         return self.trainer.step_row(None)["step"]
+
+    def _repr_html_(self):
+        """For notebooks."""
+        from .page import of_run
+
+        return of_run(self)
 
     def header(self):
         """The description of the run, one line per topic."""
