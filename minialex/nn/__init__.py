@@ -12,13 +12,16 @@ from .layers import (
 from .losses import CrossEntropyLoss, MSELoss, NLLLoss
 from .module import Module, Parameter, Sequential
 from .more import LogSoftmax, ModuleDict, ModuleList, Softmax
+from .operations import Add, Call, Concat, Multiply, Reshape
+from .graph import Graph
+from .tracing import Untraceable, trace
 from . import init, utils
 
 __all__ = [
-    "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten",
-    "Identity", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module",
-    "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "init",
-    "utils",
+    "AdaptiveAvgPool2d", "Add", "AvgPool2d", "BatchNorm2d", "Call", "Concat", "Conv2d", "CrossEntropyLoss", "Dropout",
+    "Flatten", "Graph", "Identity", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d",
+    "Module", "ModuleDict", "ModuleList", "Multiply", "NLLLoss", "Parameter", "ReLU", "Reshape", "Sequential",
+    "Sigmoid", "Softmax", "Tanh", "Untraceable", "init", "trace", "utils",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # to a type checker every name would be there
