@@ -105,8 +105,8 @@ class _Tracer:
         for number, x in enumerate(examples):
             self.inputs.append(self._free(known[number] if number < len(known) else "x"))
             self._keep(x, self.inputs[-1])
-        functions = {name: getattr(functional, name) for name in functional.__all__ if name not in COMPOSED | {"cat"}}
-        self.functions = {f.__code__: name for name, f in functions.items()}
+        functions = [getattr(functional, name) for name in functional.__all__ if name not in COMPOSED]
+        self.functions = {f.__code__: f.__name__ for f in functions}  # cat is a second name of concatenate
         self.functions |= {getattr(Tensor, f"{name}_").__code__: name for name in IN_PLACE}
         self.reading = {getattr(Tensor, name).__code__: name for name in READING}
         self.reading[Tensor.__dict__["data"].fget.__code__] = "data"
@@ -116,7 +116,7 @@ class _Tracer:
         """Within it, calls are seen."""
         with contextlib.ExitStack() as stack:
             for module in self.owners.values():
-                if _is_layer(module):
+                if is_layer(module):
                     stack.enter_context(module.register_forward_hook(_distinct))
             before = sys.getprofile()
             sys.setprofile(self._seen)
@@ -147,7 +147,7 @@ class _Tracer:
             self.running.pop()
 
     def _entered(self, frame, module):
-        if _is_layer(module):
+        if is_layer(module):
             self.call = frame
         else:
             self.running.append(module)
@@ -364,8 +364,11 @@ def _reshaping(function, options, output):
     return operations.Reshape(*(shape[1:] if free else output.shape[1:]))
 
 
-def _is_layer(module):
-    """Whether a module is one layer: its forward is minialex's own, and it does not just run other modules."""
+def is_layer(module):
+    """Whether a module is one layer of a graph: its forward is minialex's own, and it does not just run other modules.
+
+    module: any Module.
+    """
     forward = getattr(type(module).forward, "__module__", "") or ""
     return forward.startswith(__name__.partition(".")[0] + ".") and not isinstance(module, CONTAINERS)
 
