@@ -43,9 +43,12 @@ def main(argv=None):
         threads.set_count(options.threads)
     with cli.as_user_error():
         backend = backends.use_backend(options.backend)
+        cli.register(options.model)
         networks = [trained.load(path) for path in options.networks]
         name, pictures = _pictures(options, networks)
         _check_fit(networks, name, pictures, options.views)
+    for network in networks:
+        cli.note(network.note)
     if options.out:
         Path(options.out).mkdir(parents=True, exist_ok=True)  # fails now rather than after hours of work
     views = f"{options.views} view{'s' if options.views > 1 else ''}"
@@ -168,6 +171,7 @@ def _parse(argv):
     run = "(default: as in the first network's run)"
     networks = "folder of a training run, whose best weights are used, or a checkpoint; several are also averaged"
     option("networks", "RUN", networks, nargs="+")
+    cli.own_model_option(parser)
     option("--dataset", "NAME", f"{', '.join(data.DATASETS)} {run}", choices=tuple(data.DATASETS))
     option("--data-dir", "DIR", f"folder of data sets in files {run}", type=cli.folder)
     parser.add_argument(

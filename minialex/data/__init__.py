@@ -52,12 +52,14 @@ class Source(NamedTuple):
     options: the names of those arguments.
     summary: one line about the data set.
     in_files: whether every image is a file of its own.
+    side: pixels per side of what a network sees, where neither the network nor the user says another number.
     """
 
     load: Callable[..., Splits]
     options: tuple[str, ...]
     summary: str
     in_files: bool = False
+    side: int = 32
 
 
 DATASETS = {
@@ -76,6 +78,7 @@ DATASETS = {
         ("data_dir", "size", "validation", "limit", "workers", "strict", "val_labels"),
         "ImageNet, or your own pictures: D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, where D is data_dir",
         in_files=True,
+        side=224,
     ),
 }
 _EVERYWHERE = {"data_dir", "download"}  # accepted for every data set; one without files ignores them

@@ -52,7 +52,9 @@ def main(argv=None):
         if views != ["curves"]:
             backends.use_backend(options.backend)
             given = {name: getattr(options, name) for name in ("dataset", "data_dir", "limit")}
+            cli.register(options.model)
             subject = Subject(trained.load(runs[0]), given)
+            cli.note(subject.network.note)
         for view in views:
             path = _place(options.out, Path(runs[0]), view, len(views))
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +109,7 @@ def _filters(subject, options, path):
         weight = weight[:, ::-1]
     called = {its: n for n, its in published_names(model).items()}[name]
     title = f"{called} of {subject.network.checkpoint.model}"
-    gpus = max(module.groups for module in convolutions)
+    gpus = subject.network.preset.gpus
     plotting.filters(weight, path, title=title, gpus=gpus, most=None if first else MOST_TILES)
 
 
@@ -223,6 +225,7 @@ def _parse(argv):
     option("--limit", "N", f"for neighbours: search at most N training images {run}", type=count)
     batch = "images per batch (default: %(default)s)"
     option("--batch-size", "N", batch, type=count, default=100)
+    cli.own_model_option(parser)
     cli.backend_option(parser)
     where = "folder for the figures, or a .png or .svg file for one; existing files are replaced"
     option("--out", "PLACE", f"{where} (default: the folder look in RUN, or beside the checkpoint)", type=cli.folder)

@@ -48,7 +48,7 @@ def trace(module, *examples):
     """
     inputs = [x if isinstance(x, Tensor) else Tensor(x) for x in examples]
     tracer = _Tracer(module, inputs)
-    with no_grad(), evaluating(module), tracer.watching():
+    with no_grad(), evaluating(module), np.errstate(all="ignore"), tracer.watching():
         output = module(*inputs)
     if tracer.trouble:
         raise Untraceable(tracer.trouble)
@@ -65,14 +65,14 @@ def _compare(module, graph, examples):
         noise = rng.standard_normal((x.shape[0] + 1, *x.shape[1:])) if x.dtype.kind == "f" else x.numpy()
         again.append(Tensor(noise, dtype=x.dtype, backend=x.backend))
     name = type(module).__name__
-    with no_grad(), evaluating(module):
+    with no_grad(), evaluating(module), np.errstate(all="ignore"):
         try:
             expected, found = module(*again), graph.eval()(*again)
         except ValueError as error:
             raise Untraceable(f"{name} cannot be traced: it fails for another batch size ({error})") from error
     for a, b in zip(*(y if isinstance(y, (tuple, list)) else [y] for y in (expected, found)), strict=True):
         a, b = a.numpy(), b.numpy()
-        scale = np.abs(a).max(initial=0)
+        scale = np.nan_to_num(np.abs(a)).max(initial=0)
         if a.shape != b.shape or not np.allclose(a, b, rtol=1e-4, atol=1e-5 * scale, equal_nan=True):
             raise Untraceable(
                 f"{name} cannot be traced: for another input its forward gives another output than the graph, "
