@@ -133,6 +133,8 @@ def register(names):
 def network(text):
     """An argparse type: the name of a published network, or FILE.py:FUNCTION."""
     if text not in models.PRESETS and not models.own.is_reference(text):
+        if text.endswith(".py"):
+            raise argparse.ArgumentTypeError(f"'{text}' does not say which function of it: write {text}:FUNCTION")
         known = ", ".join(models.PRESETS)
         raise argparse.ArgumentTypeError(f"unknown model {text!r}; choose one of {known}, or FILE.py:FUNCTION")
     return text

@@ -41,6 +41,7 @@ examples: python -m minialex.look runs/first
 
 FIRST = {"features": 1, "gradient": 6, "neighbours": 6}  # the first so many test images, without --picture
 NEAREST = 6
+CHANNELS = 3  # of every image
 MOST_TILES = 256  # of a layer after the first, which may have 100,000
 
 
@@ -98,8 +99,11 @@ def _filters(subject, options, path):
     from .. import plotting  # here, since Matplotlib takes a second to import
 
     model = subject.network.model
-    name = layers_called(model, [options.layer or "conv1"])[0]
     modules = dict(model.named_modules())
+    first_named = next((n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d)), None)
+    if first_named is None:
+        raise ValueError(f"{subject.network.checkpoint.model} has no convolution, so no filters")
+    name = layers_called(model, [options.layer or first_named])[0]
     if not isinstance(modules[name], Conv2d):
         known = ", ".join(n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d))
         raise ValueError(f"--layer {options.layer} is not a convolution; the convolutions are {known}")
@@ -168,7 +172,9 @@ def _neighbours(subject, options, path):
     for row in indices:
         images, labels = train.fetch(row)
         found.append([(image, train.classes[label]) for image, label in zip(images, labels)])
-    title = f"Nearest of {len(train):,} training images in {hidden_layer(model)[1]}"
+    title = (
+        f"Nearest of {len(train):,} training images in {hidden_layer(model, subject.shown(pictures[0].image[None]))[1]}"
+    )
     shown = [(picture.image, picture.name) for picture in pictures]
     plotting.neighbours(shown, found, path, distances=distances, title=title)
 
@@ -177,10 +183,9 @@ def _graph(subject, options, path):
     from .. import plotting
 
     model, size = subject.network.model, subject.network.pipeline.input_size
-    channels = next(p.shape[1] for p in model.parameters() if p.ndim == 4)
     name = subject.network.checkpoint.model
     model.train()  # as in a training step, with dropout
-    loss = functional.cross_entropy(model(Tensor(np.zeros((2, channels, size, size), np.float32))), np.zeros(2, int))
+    loss = functional.cross_entropy(model(Tensor(np.zeros((2, CHANNELS, size, size), np.float32))), np.zeros(2, int))
     plotting.graph(loss, path, names={"loss": loss}, model=model, title=f"One training step of {name}, 2 images")
     model.eval()
 
@@ -212,7 +217,7 @@ def _parse(argv):
     count = cli.whole_number(1)
     parser.usage = f"{parser.prog} RUN [RUN ...] [WHAT ...] [--OPTION VALUE ...]"
     option("things", "RUN", argparse.SUPPRESS, nargs="+")
-    option("--layer", "NAME", "for filters: the convolution, conv1, conv2, ... (default: conv1)")
+    option("--layer", "NAME", "for filters: the convolution, conv1, conv2, ... (default: the first)")
     which = "for features, gradient and neighbours: an image file or the number of a test image; repeatable"
     firsts = ", ".join(f"{n} for {view}" for view, n in FIRST.items())
     option(

@@ -37,6 +37,13 @@ class WithClasses:
         return getattr(self._dataset, name)
 
 
+def _differ_in_outputs(own, weights, name):
+    if name not in weights:
+        return False
+    (ours, *inside), (theirs, *others) = own[name].shape, weights[name].shape
+    return ours != theirs and inside == others
+
+
 def transfer(model, weights):
     """Load a state dict into a model; the last layer keeps its own weights if the number of classes differs.
 
@@ -46,7 +53,11 @@ def transfer(model, weights):
     Returns a text that says whether the last layer is kept or new.
     Raises ValueError where any other weight does not fit.
     """
-    own, head = model.state_dict(), [*published_names(model).values()][-1]
+    own, layers = model.state_dict(), [*published_names(model).values()]
+    if not layers:
+        model.load_state_dict(weights)
+        return "all are kept"
+    head = next((layer for layer in layers[::-1] if _differ_in_outputs(own, weights, f"{layer}.weight")), layers[-1])
     theirs = weights[f"{head}.weight"].shape[0] if f"{head}.weight" in weights else 0
     classes = own[f"{head}.weight"].shape[0]
     if theirs == classes:

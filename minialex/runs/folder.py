@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..nn import Conv2d
 from ..support import files
 from . import checkpoint
 from .configuration import Configuration
@@ -140,7 +141,7 @@ class RunFolder:
 
         if history:
             plotting.curves(history, self.path / "curves.png")
-        convolutions = [p.numpy() for p in model.parameters() if len(p.shape) == 4]
+        convolutions = [module.weight.numpy() for module in model.modules() if isinstance(module, Conv2d)]
         if convolutions:
             plotting.filters(convolutions[0], self.path / "filters.png")
         if any("layers" in row for row in history):
