@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import backends, tape
+from .support import mistakes
 from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the tensor, a reader finds it here
 from .tensor_methods import TensorMethods
 
@@ -23,17 +24,20 @@ class Tensor(TensorMethods):
     Raises TypeError for any other type, and where requires_grad meets a type that is not floating-point.
     """
 
-    __slots__ = ("__weakref__", "_data", "_requires_grad", "_version", "backend", "grad", "node")
-    __array_ufunc__ = None  # `array * tensor` is our business, not NumPy's element by element
+    __slots__ = ("__weakref__", "_data", "_grad_tensor", "_hooks", "_requires_grad", "_version", "backend", "node")
 
     def __init__(self, data, requires_grad=False, dtype=None, backend=None):
         source: Tensor | None = data if isinstance(data, Tensor) else None
         if source is not None:
             backend, data = backend or source.backend, source.data
         self.backend: Any = backends.get_backend(backend)
-        self._data = self.backend.asarray(data, dtype)
+        try:
+            self._data = self.backend.asarray(data, dtype)
+        except ValueError as error:
+            raise ValueError(mistakes.about_lists(data, error)) from None
         self._version: tape.Version = source._version if source is not None and self._data is data else tape.Version()
-        self.grad, self.node, self._requires_grad = None, None, False
+        self._hooks = None
+        self._grad_tensor, self.node, self._requires_grad = None, None, False
         self.requires_grad_(bool(requires_grad))
 
     @classmethod
@@ -67,7 +71,8 @@ class Tensor(TensorMethods):
         result = cls.__new__(Tensor)
         result.backend, result._version = backend, version
         result._data = data if isinstance(data, backend.xp.ndarray) else backend.xp.asarray(data)
-        result.grad, result.node, result._requires_grad = None, None, False
+        result._hooks = None
+        result._grad_tensor, result.node, result._requires_grad = None, None, False
         return result
 
     def check_in_place(self, name):
@@ -93,17 +98,21 @@ class Tensor(TensorMethods):
         """
         self.bump_version()
         if self.records_grad:
-            self.node = tape.Node(name, backward, (self,), self)
+            before, self.node = self.node, tape.Node(name, backward, (self,), self)
+            self._keep_retaining(before)
         return self
 
     @property
     def data(self):
-        """The raw array. Assigning to it counts as a change of the value; writing into it goes unseen."""
+        """The raw array, of `backend.xp`: here the world of arrays begins, torch's `.data` is a Tensor.
+
+        Assigning to it counts as a change of the value; writing into it goes unseen.
+        """
         return self._data
 
     @data.setter
     def data(self, value):
-        value = self.backend.asarray(value, self.dtype)
+        value = self.backend.asarray(value._data if isinstance(value, Tensor) else value, self.dtype)
         if value.shape != self.shape:
             raise ValueError(f"this tensor has shape {self.shape}, the new data {value.shape}")
         self._data = value
@@ -133,12 +142,14 @@ class Tensor(TensorMethods):
         """Where a gradient of this tensor goes: to the node that made it, or into `.grad` of a leaf."""
         return self.node or self
 
-    def backward(self, gradient=None):
+    def backward(self, gradient=None, retain_graph=False, create_graph=False, inputs=None):
         """Add d(self)/d(leaf) to `.grad` of every leaf that requires a gradient.
 
             gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
 
         gradient: an array or Tensor of this shape; 1 if None, for a tensor of one element.
+        retain_graph: keep what the operations saved, so that backward() may pass through them again.
+        create_graph, inputs: torch's, refused.
 
         Raises RuntimeError where no gradient is required, none is given for several elements, the same part of the
         graph was used before, or a saved value has changed; ValueError for a gradient of another shape. Nothing is
@@ -149,7 +160,13 @@ class Tensor(TensorMethods):
                 "backward() from a tensor that requires no gradient: nothing below it has requires_grad=True, "
                 "or it was computed under no_grad()"
             )
-        tape.backward(self.edge, self._first_gradient(gradient))
+        if create_graph or inputs is not None:
+            raise ValueError(
+                "backward() computes first derivatives, for every leaf: create_graph and inputs are torch's alone; "
+                "requires_grad_(False) takes a leaf out"
+            )
+        with tape.retaining_graph(retain_graph):
+            tape.backward(self.edge, self._first_gradient(gradient))
 
     def _first_gradient(self, gradient):
         if gradient is None:
@@ -191,6 +208,23 @@ class Tensor(TensorMethods):
     @requires_grad.setter
     def requires_grad(self, value):
         self.requires_grad_(bool(value))
+
+    @property
+    def grad(self):
+        """The gradient that backward() left, a Tensor, or None; the same one until it is replaced.
+
+        Assigning takes None, or a Tensor or array of this tensor's backend, shape and dtype, which is not copied.
+        """
+        return self._grad_tensor
+
+    @grad.setter
+    def grad(self, value):
+        self._grad_tensor = None if value is None else self._checked_grad(value)
+
+    @property
+    def _grad(self):
+        """The array of `.grad`, or None: what optimisers and backends compute with."""
+        return None if self._grad_tensor is None else self._grad_tensor._data
 
     def to(self, target):
         """The same values in another dtype or on another backend; differentiable.
@@ -240,6 +274,8 @@ class Tensor(TensorMethods):
         return float(self.item())
 
     def __bool__(self):
+        if self.numel() != 1:
+            raise ValueError(f"a tensor of shape {self.shape} is neither true nor false: .any() or .all() of it is")
         return bool(self.item())
 
     def __len__(self):
@@ -299,6 +335,7 @@ class Tensor(TensorMethods):
             other = self.backend.asarray(other)  # CuPy's arrays cannot be compared with NumPy's
         elif not isinstance(other, (int, float, np.generic, self.backend.xp.ndarray)):
             return NotImplemented  # x == None is False, x < None a TypeError
+        mistakes.check_broadcast(compare.__name__, self.shape, np.shape(other))
         return Tensor(compare(self._data, other), backend=self.backend)
 
     def __lt__(self, other):
@@ -397,13 +434,13 @@ class Tensor(TensorMethods):
 def common_backend(*tensors):
     """The backend that all tensors are on.
 
-    tensors: Tensors, or None for an argument that was left out.
+    tensors: Tensors, or None for an argument, other than the first, that was left out.
 
     Raises ValueError where there are two, TypeError for what is not a Tensor.
     """
     for t in tensors:
-        if not isinstance(t, Tensor | None):
-            raise TypeError(f"a function of tensors got {type(t).__name__}: wrap the array first, Tensor(array)")
+        if not isinstance(t, Tensor) and (t is not None or t is tensors[0]):
+            raise TypeError(mistakes.not_a_tensor(t))
     backend = tensors[0].backend
     for t in tensors:
         if t is not None and t.backend is not backend:
@@ -426,13 +463,13 @@ def check_dtypes(name, *tensors):
     """Raise TypeError unless all tensors have one dtype, of floating-point numbers; only arithmetic converts.
 
     name: of the operation.
-    tensors: Tensors, or None for an argument that was left out.
+    tensors: the operation's input, and the weight and the bias if it has some: Tensors, or None.
     """
-    dtypes = [t.dtype for t in tensors if t is not None]
-    if any(dtype != dtypes[0] for dtype in dtypes):
-        raise TypeError(f"{name} needs one dtype, got {' and '.join(map(str, dtypes))}: convert with .to()")
-    if dtypes[0].kind != "f":
-        raise TypeError(f"{name} computes with floating-point numbers, got {dtypes[0]}: convert with .to(np.float32)")
+    first = tensors[0].dtype
+    if any(t is not None and t.dtype != first for t in tensors):
+        raise TypeError(mistakes.about_dtypes(name, [t if t is None else t.dtype for t in tensors]))
+    if first.kind != "f":
+        raise TypeError(f"{name} computes with floating-point numbers, got {first}: convert with .to(np.float32)")
 
 
 from . import functional  # noqa: E402  the functions need Tensor, and Tensor's methods are the functions

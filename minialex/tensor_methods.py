@@ -7,11 +7,14 @@ and bumps its version, so that a backward that needs the old value refuses. Wher
 from __future__ import annotations
 
 import operator
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .support import absent
+from .support.handle import Handle
+from .tape import Version, is_grad_enabled, no_grad
 
 _KINDS = "biuf"  # a value is stored in an array of its own or of a later kind
 _IN_GRAPH = (
@@ -20,10 +23,62 @@ _IN_GRAPH = (
 )
 
 
+_RETAIN = "retain_grad"
+
+
+class _GradientHooks(dict):
+    """Hooks by number, in the order in which they were added; retain_grad's own stays the last."""
+
+    def __setitem__(self, number, hook):
+        super().__setitem__(number, hook)
+        if number != _RETAIN and _RETAIN in self:
+            super().__setitem__(_RETAIN, self.pop(_RETAIN))
+
+
+_OPERATORS = {  # NumPy's name -> Python's operator, and what the right operand then calls it
+    "add": (operator.add, "__radd__"), "subtract": (operator.sub, "__rsub__"), "multiply": (operator.mul, "__rmul__"),
+    "divide": (operator.truediv, "__rtruediv__"), "floor_divide": (operator.floordiv, "__rfloordiv__"),
+    "remainder": (operator.mod, "__rmod__"), "power": (operator.pow, "__rpow__"),
+    "matmul": (operator.matmul, "__rmatmul__"), "bitwise_and": (operator.and_, "__rand__"),
+    "bitwise_or": (operator.or_, "__ror__"), "bitwise_xor": (operator.xor, "__rxor__"),
+    "equal": (operator.eq, "__eq__"), "not_equal": (operator.ne, "__ne__"), "less": (operator.lt, "__gt__"),
+    "less_equal": (operator.le, "__ge__"), "greater": (operator.gt, "__lt__"), "greater_equal": (operator.ge, "__le__"),
+}  # fmt: skip
+
+
+class _ArrayUfunc:
+    """`__array_ufunc__`: what `array * tensor` and `array *= tensor` mean, which NumPy and CuPy ask for.
+
+    NumPy asks the class: `call`. CuPy asks the tensor: None makes it leave `array * tensor` to Tensor.
+    """
+
+    def __get__(self, tensor, owner):
+        return self.call if tensor is None else None
+
+    @staticmethod
+    def call(tensor, ufunc, method, *inputs, **options):
+        """array * tensor is a Tensor, as tensor * array is; array *= tensor changes the array."""
+        if method == "__call__" and not options and ufunc.__name__ in _OPERATORS:
+            operate, reflected = _OPERATORS[ufunc.__name__]
+            left, right = inputs
+            return operate(left, right) if isinstance(left, TensorMethods) else getattr(right, reflected)(left)
+        if method == "__call__" and options.keys() == {"out"} and isinstance(options["out"][0], np.ndarray):
+            return ufunc(*(_plain(x) if isinstance(x, TensorMethods) else x for x in inputs), **options)
+        raise TypeError(f"np.{ufunc.__name__} computes with arrays, got a Tensor: give it tensor.numpy()")
+
+
+def _plain(tensor):
+    """The array of a tensor for a library that does not know the tape."""
+    if tensor.records_grad:
+        raise RuntimeError("the gradient of this tensor would be lost in an array: pass tensor.detach()")
+    return tensor._data
+
+
 class TensorMethods:
     """The base class of Tensor that holds them; it has no attributes of its own."""
 
     __slots__ = ()
+    __array_ufunc__ = _ArrayUfunc()
 
     # The attributes that Tensor has.
     _data: Any
@@ -31,6 +86,7 @@ class TensorMethods:
     backend: Any
     dtype: Any
     grad: Any
+    _hooks: Any
     node: Any
     records_grad: Any
     shape: Any
@@ -224,6 +280,83 @@ class TensorMethods:
             """Called where there is no such attribute: of a name of torch, what to write instead."""
             absent.refuse("Tensor", name, self)
 
+    # ------------------------------------------------------------------------------ gradients on their way
+
+    def register_hook(self, hook):
+        """Call hook(gradient) in every backward(), with the gradient of this tensor; its result replaces the gradient.
+
+        hook: a function of a Tensor, summed over all paths; it returns a Tensor or array of the same shape, or None,
+            which leaves the gradient as it is.
+
+        Of a computed tensor the gradient goes on as the hook leaves it, of a leaf it is added to `.grad`.
+        Returns a handle: `handle.remove()` removes the hook. Raises RuntimeError where no gradient is required.
+        """
+        return Handle(self._gradient_hooks("register_hook"), self._checked_hook(hook))
+
+    def retain_grad(self):
+        """Have backward() leave the gradient of a computed tensor in `.grad`, too; after all hooks, as in torch."""
+        hooks = self._gradient_hooks("retain_grad")
+        if self.node is None or _RETAIN in hooks:
+            return
+        this = weakref.ref(self)
+
+        def retain(gradient):
+            tensor = this()
+            if tensor is not None:
+                array = tensor.backend.xp.asarray(gradient)  # NumPy makes scalars of arrays without axes
+                tensor.grad = array.copy() if tensor.grad is None else tensor.grad + array
+            return gradient
+
+        hooks[_RETAIN] = retain
+
+    @property
+    def retains_grad(self):
+        """Whether retain_grad() was called on this computed tensor."""
+        return self.node is not None and _RETAIN in (self.node._hooks or ())
+
+    def _gradient_hooks(self, name):
+        if not self._requires_grad:
+            raise RuntimeError(
+                f"{name}: this tensor requires no gradient, so that none arrives: requires_grad_() first"
+            )
+        target = self.node or self
+        if target._hooks is None:
+            target._hooks = _GradientHooks()
+        return target._hooks
+
+    def _checked_hook(self, hook):
+        """The hook as a function of arrays. Without a reference to this tensor, which may move to another backend."""
+        this, backend, holding = weakref.ref(self), self.backend, self._holding  # type: ignore[attr-defined]
+
+        def checked(gradient):
+            here = getattr(this(), "backend", backend)
+            given = holding(gradient, here, Version())
+            with no_grad():
+                answer = hook(given)
+            if answer is None:
+                return given._data
+            new = here.asarray(answer._data if isinstance(answer, TensorMethods) else answer, given.dtype)
+            if new.shape != given.shape:
+                raise ValueError(
+                    f"a hook returned a gradient of shape {new.shape}, expected the tensor's {given.shape}"
+                )
+            return new
+
+        return checked
+
+    def _keep_retaining(self, before):
+        """After a change in place: what retain_grad() asked for is the gradient of the new value."""
+        if before is not None and before._hooks and _RETAIN in before._hooks:
+            del before._hooks[_RETAIN]
+            self.retain_grad()
+
+    @property
+    def __cuda_array_interface__(self):
+        """For `cupy_array *= tensor` and other libraries on the GPU; AttributeError for a tensor on the CPU."""
+        if self.backend.name != "cupy":
+            raise AttributeError(f"a tensor on {self.backend.name} is not on a GPU")
+        return _plain(self).__cuda_array_interface__
+
     # ------------------------------------------------------------------------------ arithmetic in place
 
     def add_(self, other, *, alpha=1):
@@ -305,10 +438,31 @@ class TensorMethods:
         self._data[...] = result.data
         self._version.count += 1
         if result.requires_grad:
-            self.node, self._requires_grad = result.node, True
+            before_it, self.node, self._requires_grad = self.node, result.node, True
+            self._keep_retaining(before_it)
         return self
 
     # ------------------------------------------------------------------------------ other changes in place
+
+    def _checked_grad(self, value):
+        """The Tensor that is to be this one's gradient, of a Tensor or an array; TypeError, ValueError if it cannot."""
+        tensor = isinstance(value, TensorMethods)
+        if not tensor and not isinstance(value, (self.backend.xp.ndarray, np.generic)):
+            raise TypeError(
+                f"a gradient is a Tensor, an array of the {self.backend.name} backend or None, not {value!r}"
+            )
+        if tensor and value.backend is not self.backend:
+            raise ValueError(
+                f"this tensor is on {self.backend.name}, the gradient on {value.backend.name}: move it first"
+            )
+        if value.shape != self.shape or value.dtype != self.dtype:
+            raise (ValueError if value.shape != self.shape else TypeError)(
+                f"the gradient of a tensor of {self.dtype} and shape {self.shape} has them too, "
+                f"got {value.dtype} and {value.shape}"
+            )
+        if tensor and value.requires_grad:
+            raise ValueError("a gradient that requires a gradient itself is not supported: assign value.detach()")
+        return value if tensor else self._holding(value, self.backend, type(self._version)())  # type: ignore[attr-defined]
 
     def __setitem__(self, index, value):
         parts = index if isinstance(index, tuple) else (index,)
@@ -342,8 +496,6 @@ class TensorMethods:
             raise RuntimeError(f"{name} cannot write into an expanded tensor, whose elements share memory: clone() it")
 
     def _written(self, name, index, value):
-        from .tape import is_grad_enabled
-
         self._check_writable(name)
         if is_grad_enabled() and (self._requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError(_IN_GRAPH.format(name=name))
@@ -370,7 +522,7 @@ class TensorMethods:
         """For copy.deepcopy and pickle: values as NumPy arrays, the backend by its name. Only of leaves, as torch."""
         if self.node is not None:
             raise RuntimeError("only leaf tensors can be pickled or copied deeply: call detach() on a computed one")
-        grad = None if self.grad is None else np.array(self.backend.to_numpy(self.grad))
+        grad = None if self.grad is None else np.array(self.grad.numpy())
         data = np.array(self.backend.to_numpy(self._data))
         return {"data": data, "backend": self.backend.name, "requires_grad": self._requires_grad, "grad": grad}
 

@@ -148,9 +148,9 @@ def test_gradients_share_no_memory(case):
     y.backward(cotangent)
     others = [cotangent, y.data] + [t.data for t in tensors]
     for t in tensors:
-        assert t.grad.flags.writeable
-        assert not any(np.shares_memory(t.grad, other) for other in others)
-        others.append(t.grad)
+        assert t.grad.data.flags.writeable
+        assert not any(np.shares_memory(t.grad.data, other) for other in others)
+        others.append(t.grad.data)
 
 
 @every_case
@@ -266,8 +266,8 @@ DIFFERENTIABLE = {"batch_norm": ["input", "weight", "bias"], "where": ["input", 
 
 
 def test_every_argument_is_given_in_some_case():
-    """All but those that change no value: inplace, dropout's generator, torch's retired two, the one mode of pad."""
-    elsewhere = {"inplace", "generator", "size_average", "reduce", "mode"}
+    """All but inplace, dropout's generator, indices, and what has one value: of pad, interpolate, torch's retired."""
+    elsewhere = {"inplace", "generator", "size_average", "reduce", "mode", "antialias", "return_indices"}
     for op in {case.op for case in CASES}:
         arguments = list(inspect.signature(getattr(functional, op)).parameters)
         differentiable = DIFFERENTIABLE.get(op, arguments)

@@ -149,8 +149,6 @@ def _(layer: nn.Call, graph, row, *inputs):
         share = graph.add("Add", f"{name}.share", erf, graph.array(f"{name}.one", 1))
         half = graph.add("Mul", f"{name}.half", *inputs, graph.array(f"{name}.one_half", 0.5))
         return graph.add("Mul", name, half, share)
-    if function == "elu":
-        return graph.add("Elu", name, *inputs, alpha=given["alpha"])
     if function == "clamp" and len(inputs) == 1:
         bounds = (given[key] for key in ("min", "max"))
         names = ["" if v is None else graph.array(f"{name}.{k}", v) for k, v in zip(("min", "max"), bounds)]
@@ -178,6 +176,31 @@ def _(layer: nn.Call, graph, row, *inputs):
     if function == "getitem":
         return _slices(graph, row, inputs[0], given["index"])
     raise ValueError(f"the function {function} cannot be exported to ONNX")
+
+
+@_emit.register
+def _(layer: nn.GELU, graph, row, x):
+    return _emit(nn.Call("gelu", approximate=layer.approximate), graph, row, x)
+
+
+@_emit.register
+def _(layer: nn.SiLU, graph, row, x):
+    return _emit(nn.Call("silu"), graph, row, x)
+
+
+@_emit.register
+def _(layer: nn.ELU, graph, row, x):
+    return graph.add("Elu", row.name, x, alpha=layer.alpha)
+
+
+@_emit.register
+def _(layer: nn.ConstantPad2d, graph, row, x):
+    return _emit(nn.Call("pad", pad=layer.padding, value=layer.value), graph, row, x)
+
+
+@_emit.register
+def _(layer: nn.Dropout2d, graph, row, x):
+    return x
 
 
 _TWO = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "pow": "Pow", "matmul": "MatMul", "maximum": "Max",

@@ -51,11 +51,11 @@ def avg_pool2d(
     Returns (N, C, OH, OW). cuda-convnet's average pooling is ceil_mode=True, count_include_pad=False. Raises ValueError
     where the window does not fit.
     """
+    backend = common_backend(input)
+    check_dtypes("avg_pool2d", input)
     window = Window.over_pool(input.shape, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override is not None and divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be 0")
-    backend = common_backend(input)
-    check_dtypes("avg_pool2d", input)
     scale = 1 / backend.asarray(divisor_override or window.counts(count_include_pad), input.dtype)
 
     def backward(gy):
@@ -77,6 +77,8 @@ def adaptive_avg_pool2d(input, output_size):
 
     Returns (N, C, OH, OW). Raises ValueError for a negative size and for images without pixels.
     """
+    backend = common_backend(input)
+    check_dtypes("adaptive_avg_pool2d", input)
     if input.ndim != 4:
         raise ValueError(f"pooling needs input (N, C, H, W), got {input.shape}")
     if 0 in input.shape[2:]:
@@ -87,8 +89,6 @@ def adaptive_avg_pool2d(input, output_size):
     out = pair(sizes, "output_size")
     if min(out) < 0:
         raise ValueError(f"adaptive_avg_pool2d: output_size must not be negative, got {out}")
-    backend = common_backend(input)
-    check_dtypes("adaptive_avg_pool2d", input)
     rows, columns = (
         backend.asarray(_averaging(old, new), input.dtype) for old, new in zip(input.shape[2:], out, strict=True)
     )

@@ -59,7 +59,8 @@ def log_softmax(input, dim):
     input: any shape; integers become float32.
     dim: the axis.
     """
-    axis, backend = one_axis(dim, input.ndim), common_backend(input)
+    backend = common_backend(input)
+    axis = one_axis(dim, input.ndim)
     input = floating(input)
     y, saved = backend.log_softmax(input.data, axis)
 
@@ -77,7 +78,8 @@ def softmax(input, dim):
     input: logits, any shape; integers become float32.
     dim: the axis along which the probabilities sum to 1.
     """
-    axis, backend = one_axis(dim, input.ndim), common_backend(input)
+    backend = common_backend(input)
+    axis = one_axis(dim, input.ndim)
     input = floating(input)
     y = backend.xp.exp(backend.log_softmax(input.data, axis)[0])
 

@@ -22,12 +22,13 @@ from ..nn.tracing import is_layer
 from ..tensor import Tensor, no_grad
 from ..window import Window, pair
 
-ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout)
+ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.ELU, nn.SiLU, nn.Softplus)
+ELEMENTWISE = (*ACTIVATIONS, nn.Identity, nn.Dropout, nn.Dropout2d)
 JOINING = (nn.Add, nn.Multiply, nn.Concat)
 # Functions that work on each pixel by itself.
 PIXEL_BY_PIXEL = [
-    "abs", "add", "clamp", "clone", "div", "elu", "exp", "gelu", "log", "maximum", "minimum", "mul", "neg",
-    "pow", "remainder", "silu", "softplus", "sqrt", "sub",
+    "abs", "add", "clamp", "clone", "div", "exp", "log", "maximum", "minimum", "mul", "neg",
+    "pow", "remainder", "sqrt", "sub",
 ]  # fmt: skip
 ONE_PIXEL = (1, 1)  # window and stride of a layer that works on each pixel by itself
 

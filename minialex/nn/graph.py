@@ -114,10 +114,7 @@ class Graph(Module):
             if isinstance(layer, Tensor):
                 values[name] = layer
                 continue
-            try:
-                values[name] = layer(*(values[source] for source in sources))
-            except ValueError as error:
-                raise ValueError(f"layer {name} ({type(layer).__name__}): {error}") from error
+            values[name] = layer(*(values[source] for source in sources))
             for source in self._released[name]:
                 del values[source]
         return values[self.output] if isinstance(self.output, str) else tuple(values[name] for name in self.output)

@@ -22,6 +22,11 @@ class ModuleMethods:
                 return
         object.__delattr__(self, name)
 
+    def __dir__(self):
+        """Layers and parameters as well: for completion, and for "did you mean" in messages."""
+        names = (*self._modules, *self._parameters, *self._buffers)
+        return [*object.__dir__(self), *filter(str.isidentifier, names)]
+
     def apply(self, fn):
         """Call a function with every module below this one, and then with this one; returns self.
 
@@ -50,7 +55,7 @@ class ModuleMethods:
     def zero_grad(self, set_to_none=True):
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
         for p in self.parameters():
-            p.grad = None if set_to_none or p.grad is None else p.backend.xp.zeros_like(p.grad)
+            p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
 
 
 def check_module(module, place):

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import functional
 from ..tensor import Tensor, no_grad
-from . import init, layers, more, operations
+from . import init, layers, more, more_layers, operations
 from .graph import Graph
 from .module import Module, Sequential
 from .more import evaluating
@@ -193,12 +193,12 @@ class _Tracer:
             if not any(output is x for x in tensors):
                 raise Untraceable(f"{_line(frame)}: a conversion to {output.dtype} is not a layer")
             return
-        if function == "dropout" and arguments["training"]:
+        if function in ("dropout", "dropout2d") and arguments["training"]:
             raise Untraceable(
-                f"{_line(frame)}: dropout with training=True drops in evaluation, too: write training=self.training"
+                f"{_line(frame)}: {function} with training=True drops in evaluation, too: write training=self.training"
             )
         layer, inputs, name = self._layer(frame, function, arguments, output)
-        if function == "dropout" and output is arguments["input"]:
+        if function in ("dropout", "dropout2d") and output is arguments["input"]:
             self.unclear[id(output)] = _line(frame), False
         self._add(name or self._free(self._here(function)), layer, inputs, output)
 
@@ -349,6 +349,11 @@ SIMPLE = {
     "avg_pool2d": lambda o: layers.AvgPool2d(**o),
     "adaptive_avg_pool2d": lambda o: layers.AdaptiveAvgPool2d(o["output_size"]),
     "local_response_norm": lambda o: layers.LocalResponseNorm(**o),
+    "gelu": lambda o: more_layers.GELU(**o),
+    "elu": lambda o: more_layers.ELU(**o),
+    "silu": lambda o: more_layers.SiLU(**o),
+    "softplus": lambda o: more_layers.Softplus(**o),
+    "dropout2d": lambda o: more_layers.Dropout2d(o["p"], o["inplace"], generator=o["generator"]),
     "dropout": lambda o: layers.Dropout(o["p"], inverted=o["inverted"], generator=o["generator"]),
 }
 

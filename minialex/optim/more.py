@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from .optimizers import Optimizer
+from ..tensor import Tensor
+from .optimizers import Optimizer, Params
 
 
 class RMSprop(Optimizer):
@@ -26,20 +28,23 @@ class RMSprop(Optimizer):
     Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning".
     """
 
-    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False):
+    def __init__(
+        self, params: Params, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
+        momentum: float = 0, centered: bool = False,
+    ) -> None:  # fmt: skip
         settings = {"alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
         super().__init__(params, {"lr": lr, **settings, "centered": centered})
 
-    def check(self, group):
+    def check(self, group: dict[str, Any]) -> None:
         if not 0 <= group["alpha"] <= 1:
             raise ValueError(f"RMSprop: alpha must be from 0 to 1, got {group['alpha']}")
         for name in ("eps", "momentum"):
             if not 0 <= group[name] < math.inf:
                 raise ValueError(f"RMSprop: {name} must be a number from 0 on, got {group[name]}")
 
-    def update(self, p, group, state):
+    def update(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         """One step of one parameter, on arrays of its backend."""
-        xp, w, g = p.backend.xp, p.data, p.grad
+        xp, w, g = p.backend.xp, p.data, p._grad
         lr, alpha, eps = float(group["lr"]), float(group["alpha"]), float(group["eps"])  # NumPy's would widen float32
         needed = ["square_avg"] + ["momentum_buffer"] * (group["momentum"] > 0) + ["grad_avg"] * group["centered"]
         for name in needed:

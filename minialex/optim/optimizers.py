@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from ..tensor import Tensor
+
+Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]  # parameters, or groups of them with settings
 
 
 class Optimizer:
@@ -16,9 +22,11 @@ class Optimizer:
     TypeError for what is not a Parameter.
     """
 
-    def __init__(self, params, defaults):
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
-        groups = list(params)
+        if hasattr(params, "parameters") or hasattr(params, "bump_version"):  # a Module, a Tensor
+            raise TypeError(f"the optimiser takes model.parameters(), or a list, not a {type(params).__name__}")
+        groups: list[Any] = list(params)
         if not groups:
             raise ValueError("the optimiser got no parameters")
         groups = groups if isinstance(groups[0], dict) else [{"params": groups}]
@@ -27,7 +35,7 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters to those that are trained, such as a layer that is no longer frozen.
 
         param_group: {"params": [...], "lr": ..., ...}; settings that it does not give are the optimiser's defaults.
@@ -56,13 +64,13 @@ class Optimizer:
         self.check(group)
         return group
 
-    def check(self, group):
+    def check(self, group: dict[str, Any]) -> None:
         """Raise ValueError where a group's settings are impossible; each optimiser checks its own.
 
         group: a dict of settings.
         """
 
-    def update(self, p, group, state):
+    def update(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         """One step of one parameter, in place.
 
         p: the Parameter, whose gradient is there.
@@ -71,12 +79,12 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} has no update()")
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
         for p in self._parameters:
-            p.grad = None if set_to_none or p.grad is None else p.backend.xp.zeros_like(p.grad)
+            p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
 
-    def step(self):
+    def step(self) -> None:
         """Update every parameter that has a gradient, in place."""
         index = -1
         for group in self.param_groups:
@@ -86,7 +94,7 @@ class Optimizer:
                     self.update(p, group, self.state.setdefault(index, {}))
                     p.bump_version()
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """{"state": {index: {name: array or number}}, "param_groups": [settings with parameter indices]}."""
         groups, start = [], 0
         for group in self.param_groups:
@@ -95,7 +103,7 @@ class Optimizer:
             start += len(indices)
         return {"state": {i: dict(s) for i, s in self.state.items() if s}, "param_groups": groups}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over arrays (copied) and settings.
 
         state: what state_dict returned.
@@ -149,7 +157,10 @@ class SGD(Optimizer):
     Krizhevsky et al. 2012, section 5.
     """
 
-    def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, velocity="torch"):
+    def __init__(
+        self, params: Params, lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
+        nesterov: bool = False, *, velocity: str = "torch",
+    ) -> None:  # fmt: skip
         if velocity not in ("torch", "paper"):
             raise ValueError(f'velocity is "torch" or "paper", got {velocity!r}')
         self.velocity = velocity
@@ -164,13 +175,13 @@ class SGD(Optimizer):
             },
         )
 
-    def check(self, group):
+    def check(self, group: dict[str, Any]) -> None:
         if not 0 <= group["momentum"] < math.inf:
             raise ValueError(f"SGD: momentum must be a number from 0 on, got {group['momentum']}")
         if group["nesterov"] and (not group["momentum"] or group["dampening"]):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
 
-    def update(self, p, group, state):
+    def update(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         """One step of one parameter; the arithmetic is the backend's `sgd`."""
         momentum, dampening, v = group["momentum"], group["dampening"], None
         if momentum:
@@ -178,7 +189,7 @@ class SGD(Optimizer):
                 state["momentum_buffer"], dampening = p.backend.xp.zeros_like(p.data), 0
             v = state["momentum_buffer"]
         p.backend.sgd(
-            p.data, p.grad, v, group["lr"], momentum, dampening, group["weight_decay"], group["nesterov"],
+            p.data, p._grad, v, group["lr"], momentum, dampening, group["weight_decay"], group["nesterov"],
             self.velocity == "paper",
         )  # fmt: skip
 
@@ -203,22 +214,25 @@ class Adam(Optimizer):
 
     decoupled = False  # whether the decay goes into the gradient, and so through the averages
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    def __init__(
+        self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
-    def check(self, group):
+    def check(self, group: dict[str, Any]) -> None:
         if not all(0 <= b < 1 for b in group["betas"]):
             raise ValueError(f"{type(self).__name__}: betas must be from 0 to below 1, got {group['betas']}")
         if not 0 <= group["eps"] < math.inf:
             raise ValueError(f"{type(self).__name__}: eps must be a number from 0 on, got {group['eps']}")
 
-    def update(self, p, group, state):
+    def update(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         """One step of one parameter; the arithmetic is the backend's `adam`."""
         if not state:
             state.update(step=0, exp_avg=p.backend.xp.zeros_like(p.data), exp_avg_sq=p.backend.xp.zeros_like(p.data))
         state["step"] += 1
         p.backend.adam(
-            p.data, p.grad, state["exp_avg"], state["exp_avg_sq"], state["step"],
+            p.data, p._grad, state["exp_avg"], state["exp_avg_sq"], state["step"],
             group["lr"], *group["betas"], group["eps"], group["weight_decay"], self.decoupled,
         )  # fmt: skip
 
@@ -235,5 +249,8 @@ class AdamW(Adam):
 
     decoupled = True
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
+    def __init__(
+        self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay)

@@ -6,13 +6,12 @@ import itertools
 import math
 
 from .. import nn
-from ..models.layout import Value, has_weights, layout, window_of
+from ..models.layout import ACTIVATIONS, Value, has_weights, layout, window_of
 from ..support.text import aligned
 from .keras import padding_word
 
 FLOAT = 4  # bytes
 MEGABYTE = 10**6
-ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid)
 JOINING = {nn.Add: "Sum", nn.Multiply: "Product", nn.Concat: "Concatenation"}
 NONE = "-"
 
