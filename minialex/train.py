@@ -58,9 +58,13 @@ _INPUT_SIZE = (
     f"or the default of its argument, else that of the data, {data.DATASETS['shapes'].side} for shapes and cifar10, "
     f"{data.DATASETS['folder'].side} for a folder)"
 )
+_DATA_DIR = (
+    "folder D of the data's files; for dataset folder D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, or D/CLASS/*.jpg "
+    f"(default: {cache_folder()})"
+)
 _VALIDATION = (
     "(default: 1000 for shapes; 5000 for cifar10, held out from its training pictures; for a folder its val/, or "
-    "without one a tenth of its training pictures, at most 5000)"
+    "without one a tenth of its training pictures, at most 5000; of D/CLASS a tenth, and another for the test)"
 )
 _SCHEDULES = (
     "constant; step:30, multiply by 0.1 every 30 epochs; multistep:60,80, after 60 and after 80 epochs; plateau:5, "
@@ -272,7 +276,7 @@ def parser():
 
     pictures = p.add_argument_group("data")
     choice(pictures, "--dataset", data.DATASETS, "(default: the model's)")
-    option(pictures, "--data-dir", "DIR", f"folder D of the data's files (default: {cache_folder()})", type=cli.folder)
+    option(pictures, "--data-dir", "DIR", _DATA_DIR, type=cli.folder)
     switch(pictures, "--download", "download missing files")
     option(pictures, "--limit", "N", "use at most N pictures of each split (default: all)", type=count)
     option(pictures, "--validation", "N", f"pictures for validation, 0 for none {_VALIDATION}", type=natural)

@@ -204,7 +204,7 @@ class Run:
                         self.folder.write_steps(t.recorded_steps())
                 layers = self.measure_layers() if self.configuration.diagnose else None
                 row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
-                self.say(folded(report.epoch_line(row, epochs)))
+                self.say(folded(report.epoch_line(row, epochs, len(self.classes))))
                 if layers:
                     row["layers"] = layers
                     self.say(diagnose.table(layers))
@@ -238,8 +238,8 @@ class Run:
     def test(self, watch=iter):
         """Evaluate the current weights on the test images, print and draw the result; watch: wraps the batches."""
         result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
-        accuracy = 100 - 100 * result.top1_error
-        errors = report.errors(result.top1_error, result.top5_error)
+        accuracy = 100 * (result.pictures - result.top1_errors) / result.pictures  # rounded as in confusion.png
+        errors = report.errors(result.top1_error, result.top5_error, len(self.classes))
         self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
         self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
 
