@@ -52,9 +52,8 @@ def main(argv=None):
     if options.out:
         Path(options.out).mkdir(parents=True, exist_ok=True)  # fails now rather than after hours of work
     views = f"{options.views} view{'s' if options.views > 1 else ''}"
-    print(f"{len(pictures):,} {options.split} images of {name}, {views}, {backend.name} backend\n", flush=True)
-    for text in notes:
-        cli.note(text)
+    print(f"{len(pictures):,} {options.split} images of {name}, {views}, {backend.name} backend")
+    print("\n".join([*(f"note: {text}" for text in notes), ""]), flush=True)
 
     batch_size = max(1, options.batch_size // options.views)
     loader = data.Loader(pictures, batch_size)
@@ -98,7 +97,13 @@ def _pictures(options, networks):
         raise ValueError(f"{name} has no {options.split} images: choose another --split")
     if list(pictures.classes) == first.classes[: len(pictures.classes)]:  # the network may have spare classes
         pictures = WithClasses(pictures, first.classes)
-    return name, pictures, [*cautions(splits)] if options.split == "test" else []
+    return (
+        name,
+        pictures,
+        [*cautions(splits, options.limit or first.checkpoint.configuration.get("limit"))]
+        if options.split == "test"
+        else [],
+    )
 
 
 def _check_fit(networks, name, pictures, views):

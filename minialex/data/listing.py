@@ -59,12 +59,12 @@ def read(root, labels_file=None):
     if root.is_dir() and not train.is_dir() and not val.is_dir():
         train = root
     folders, loose = _scan(train) if train.is_dir() else ([], [])
-    if not folders:
+    training = _of_classes(train, folders, folders, len(loose))
+    if not folders or (train == root and not training.names):
         raise FileNotFoundError(
             f"{root} holds no pictures: expected {root}/train/CLASS/*.jpg, a folder for each class, or "
             f"{root}/CLASS/*.jpg, or a folder written by python -m minialex.data.pack; name it with data_dir=..."
         )
-    training = _of_classes(train, folders, folders, len(loose))
     empty = set(range(len(folders))) - set(training.labels.tolist())
     if empty:
         raise ValueError(f"{train / folders[min(empty)]} holds no pictures: add some, or remove the folder")

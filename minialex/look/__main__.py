@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from .. import backends, cli, data, functional
+from ..models.layout import as_graph
 from ..models.names import layers_called, published_names
-from ..nn import Conv2d
+from ..models.own import Own
+from ..nn import Conv2d, Untraceable
 from ..runs import trained
 from ..support.progress import track
 from ..tensor import Tensor
@@ -111,10 +114,16 @@ def _filters(subject, options, path):
     weight, first = modules[name].weight.numpy(), modules[name] is convolutions[0]
     if first and subject.network.pipeline.channel_order == "BGR":
         weight = weight[:, ::-1]
-    called = {its: n for n, its in published_names(model).items()}[name]
+    called = _shown_names(subject)[name]
     title = f"{called} of {subject.network.checkpoint.model}"
     gpus = subject.network.preset.gpus
     plotting.filters(weight, path, title=title, gpus=gpus, most=None if first else MOST_TILES)
+
+
+def _shown_names(subject):
+    """{name of a module: what it is called in a figure}: a published network's layers have the paper's names."""
+    names = published_names(subject.network.model)
+    return {its: its if isinstance(subject.network.preset, Own) else name for name, its in names.items()}
 
 
 def _features(subject, options, path):
@@ -123,8 +132,12 @@ def _features(subject, options, path):
     picture = _pictures(subject, options, "features")[0]
     image = picture.image[None]
     model, name = subject.network.model, subject.network.checkpoint.model
-    maps = feature_maps(model, subject.shown(image))
-    names = {its: published for published, its in published_names(model).items()}
+    shown = subject.shown(image)
+    if isinstance(subject.network.preset, Own):
+        with contextlib.suppress(Untraceable):  # its modules are shown then, but no functions
+            model = as_graph(model, shown.shape[1:])
+    maps = feature_maps(model, shown)
+    names = _shown_names(subject)
     title = f"Feature maps of {name}: {picture.caption}" + (f", {picture.name}" if picture.name else "")
     plotting.features(maps, path, names=names, picture=subject.cropped(image)[0], title=title)
 
@@ -172,9 +185,9 @@ def _neighbours(subject, options, path):
     for row in indices:
         images, labels = train.fetch(row)
         found.append([(image, train.classes[label]) for image, label in zip(images, labels)])
-    title = (
-        f"Nearest of {len(train):,} training images in {hidden_layer(model, subject.shown(pictures[0].image[None]))[1]}"
-    )
+    _, name = hidden_layer(model, subject.shown(pictures[0].image[None]))
+    name = _shown_names(subject).get(published_names(model).get(name), name)
+    title = f"Nearest of {len(train):,} training images in {name}"
     shown = [(picture.image, picture.name) for picture in pictures]
     plotting.neighbours(shown, found, path, distances=distances, title=title)
 

@@ -27,26 +27,27 @@ class Maps(NamedTuple):
 
 
 def feature_maps(model, images):
-    """The feature maps of every layer whose output is 4-D, in the order of computation.
+    """The feature maps of every layer whose output is 4-D, in the order of computation; of a Graph by its names.
 
     model: any Module; it runs in evaluation mode.
     images: float (N, C, H, W), preprocessed.
 
     Returns a list of Maps.
     """
-    found = []
+    found: list[Maps] = []
+    names: dict[Module, list[str]] = {}  # of a module that runs several times, the names in order
 
-    def hook(name):
-        def look(module, inputs, output):
-            if output.ndim == 4:
-                found.append(Maps(name, module, np.array(output.numpy())))  # a copy: an in-place ReLU may overwrite it
+    def look(module, inputs, output):
+        name = names[module].pop(0) if len(names[module]) > 1 else names[module][0]
+        if output.ndim == 4:
+            found.append(Maps(name, module, np.array(output.numpy())))  # a copy: an in-place ReLU may overwrite it
 
-        return look
-
+    for name, module in model.named_modules():
+        if not list(module.children()):
+            names.setdefault(module, []).append(name)
     with contextlib.ExitStack() as stack, no_grad(), evaluating(model):
-        for name, module in model.named_modules():
-            if not list(module.children()):
-                stack.enter_context(module.register_forward_hook(hook(name)))
+        for module in names:
+            stack.enter_context(module.register_forward_hook(look))
         model(Tensor(images))
     return found
 

@@ -37,11 +37,12 @@ class WithClasses:
         return getattr(self._dataset, name)
 
 
-def _differ_in_outputs(own, weights, name):
-    if name not in weights:
-        return False
-    (ours, *inside), (theirs, *others) = own[name].shape, weights[name].shape
-    return ours != theirs and inside == others
+def _only_misfit(own, weights):
+    """The layer that alone has other shapes in two state dicts: another number of outputs; None if there is none."""
+    misfits = {name.rpartition(".")[0] for name in own if name in weights and own[name].shape != weights[name].shape}
+    layer = misfits.pop() if len(misfits) == 1 else None
+    name = f"{layer}.weight"
+    return layer if layer and name in own and own[name].shape[1:] == weights[name].shape[1:] else None
 
 
 def transfer(model, weights):
@@ -57,7 +58,7 @@ def transfer(model, weights):
     if not layers:
         model.load_state_dict(weights)
         return "all are kept"
-    head = next((layer for layer in layers[::-1] if _differ_in_outputs(own, weights, f"{layer}.weight")), layers[-1])
+    head = _only_misfit(own, weights) or layers[-1]
     theirs = weights[f"{head}.weight"].shape[0] if f"{head}.weight" in weights else 0
     classes = own[f"{head}.weight"].shape[0]
     if theirs == classes:

@@ -26,7 +26,7 @@ def header(run):
         ("frozen", _frozen(c)),
         ("data", f"{r.dataset}: {len(splits.train):,} training, {validation} and {tests:,} test pictures"),
         ("split", getattr(splits.train, "division", "")),
-        *(("note", text) for text in cautions(splits)),
+        *(("note", text) for text in cautions(splits, c.limit)),
         ("pictures", run.pictures.describe()),
         ("backend", f"{run.backend.name}, {c.matmul_precision}, {workers}"),
         ("recipe", _recipe(run)),
@@ -43,16 +43,17 @@ def header(run):
 FEW = 50  # images: in a smaller test, one image changes the error by more than 2 %
 
 
-def cautions(splits):
+def cautions(splits, limit=None):
     """Sentences about a test that says little: few images, or those of the validation.
 
     splits: data.Splits.
+    limit: at most so many images of each, if the user has said so: then there are few on purpose.
     """
     count = len(splits.test)
     images = f"{count:,} picture{'s' if count != 1 else ''}"
     if splits.validation is splits.test:
         yield f"validation and test are the same {images}: what validation chooses, this test cannot judge"
-    if count < FEW:
+    if count < FEW and not limit:
         yield f"the test has only {images}, each of them {100 / max(count, 1):.3g} % of the test error"
 
 
