@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from .. import backends, cli, data, functional
-from ..models.layout import as_graph
 from ..models.names import layers_called, published_names
 from ..models.own import Own
-from ..nn import Conv2d, Untraceable
+from ..nn import Conv2d
 from ..runs import trained
 from ..support.progress import track
 from ..tensor import Tensor
 from . import feature_maps, hidden_layer, hidden_values, input_gradient, nearest
-from .subject import Subject, read_metrics
+from .subject import CHANNELS, Subject, read_metrics
 
 VIEWS = ("filters", "features", "gradient", "neighbours", "graph", "curves")
 
@@ -44,7 +42,6 @@ examples: python -m minialex.look runs/first
 
 FIRST = {"features": 1, "gradient": 6, "neighbours": 6}  # the first so many test images, without --picture
 NEAREST = 6
-CHANNELS = 3  # of every image
 MOST_TILES = 256  # of a layer after the first, which may have 100,000
 
 
@@ -101,7 +98,7 @@ def _place(out, run, view, count):
 def _filters(subject, options, path):
     from .. import plotting  # here, since Matplotlib takes a second to import
 
-    model = subject.network.model
+    model = subject.graph
     modules = dict(model.named_modules())
     first_named = next((n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d)), None)
     if first_named is None:
@@ -122,7 +119,7 @@ def _filters(subject, options, path):
 
 def _shown_names(subject):
     """{name of a module: what it is called in a figure}: a published network's layers have the paper's names."""
-    names = published_names(subject.network.model)
+    names = published_names(subject.graph)
     return {its: its if isinstance(subject.network.preset, Own) else name for name, its in names.items()}
 
 
@@ -131,12 +128,8 @@ def _features(subject, options, path):
 
     picture = _pictures(subject, options, "features")[0]
     image = picture.image[None]
-    model, name = subject.network.model, subject.network.checkpoint.model
-    shown = subject.shown(image)
-    if isinstance(subject.network.preset, Own):
-        with contextlib.suppress(Untraceable):  # its modules are shown then, but no functions
-            model = as_graph(model, shown.shape[1:])
-    maps = feature_maps(model, shown)
+    name = subject.network.checkpoint.model
+    maps = feature_maps(subject.graph, subject.shown(image))
     names = _shown_names(subject)
     title = f"Feature maps of {name}: {picture.caption}" + (f", {picture.name}" if picture.name else "")
     plotting.features(maps, path, names=names, picture=subject.cropped(image)[0], title=title)
@@ -175,7 +168,7 @@ def _class_number(text, classes):
 def _neighbours(subject, options, path):
     from .. import plotting
 
-    model, train = subject.network.model, subject.splits.train
+    model, train = subject.graph, subject.splits.train
     pictures = _pictures(subject, options, "neighbours")
     queries = hidden_values(model, subject.shown(np.stack([picture.image for picture in pictures])))
     loader = data.Loader(train, options.batch_size, subject.network.pipeline.evaluation_transforms())
@@ -185,7 +178,7 @@ def _neighbours(subject, options, path):
     for row in indices:
         images, labels = train.fetch(row)
         found.append([(image, train.classes[label]) for image, label in zip(images, labels)])
-    _, name = hidden_layer(model, subject.shown(pictures[0].image[None]))
+    _, name = hidden_layer(model)
     name = _shown_names(subject).get(published_names(model).get(name), name)
     title = f"Nearest of {len(train):,} training images in {name}"
     shown = [(picture.image, picture.name) for picture in pictures]

@@ -82,34 +82,21 @@ def input_gradient(model, images, targets=None):
     return x.grad.numpy(), values, targets
 
 
-def hidden_layer(model, images=None):
+def hidden_layer(model):
     """The last fully connected layer, and the name of the layer with weights before it, e.g. "fc7".
 
-    model: a classifier.
-    images: float (N, C, H, W), preprocessed, to find the order in which the layers run; that of their definition if
-        None, which is the same for a Sequential.
+    model: a classifier; the order of its layers is that of their definition, which in a Sequential or a Graph is the
+        one in which they run.
 
     Returns (layer, name), the name being "its input" where there is no layer with weights before it.
     Raises ValueError for a network without a fully connected layer.
     """
     modules = dict(model.named_modules())
     layers = [(modules[own], name) for name, own in published_names(model).items()]
-    if images is not None:
-        layers = _as_they_run(model, images, layers)
     last = next((n for n in reversed(range(len(layers))) if isinstance(layers[n][0], Linear)), None)
     if last is None:
         raise ValueError("this network has no fully connected layer, so no last hidden layer")
     return layers[last][0], layers[last - 1][1] if last else "its input"
-
-
-def _as_they_run(model, images, layers):
-    """(layer, name) in the order in which they run."""
-    names, ran = {id(layer): name for layer, name in layers}, []
-    with contextlib.ExitStack() as stack, no_grad(), evaluating(model):
-        for layer, _ in layers:
-            stack.enter_context(layer.register_forward_hook(lambda module, inputs, output: ran.append(module)))
-        model(Tensor(images[:1]))
-    return [(layer, names[id(layer)]) for layer in ran]
 
 
 def hidden_values(model, images):
@@ -121,7 +108,7 @@ def hidden_values(model, images):
     Returns (N, D).
     Raises ValueError for a network without a fully connected layer.
     """
-    layer, _ = hidden_layer(model, images)
+    layer, _ = hidden_layer(model)
     seen = []
     hook = layer.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].numpy()))
     with hook, no_grad(), evaluating(model):
