@@ -310,6 +310,15 @@ def test_a_file_may_import_its_neighbours():
     sys.modules.pop("parts")
 
 
+def test_the_network_in_the_readme():
+    text = (Path(models.__file__).parent / "README.md").read_text(encoding="utf-8")
+    Path("readme.py").write_text(text.partition("```python\n")[2].partition("```")[0])
+    model = models.build(own.register("readme.py:Net"), num_classes=5)
+    graph = nn.trace(model, np.zeros((2, 3, 32, 32), np.float32))
+    assert graph.state_dict().keys() == model.state_dict().keys()
+    assert list(graph) == ["stem", "relu", "conv", "norm", "add", "relu_2", "mean", "fc"]
+
+
 def test_the_summary(capsys):
     sentence = must_refuse(capsys, "my_net.py:build", main=summary_command.main)
     assert "give --input-size" in sentence

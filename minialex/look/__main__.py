@@ -24,7 +24,7 @@ DESCRIPTION = """\
 Draw what a trained network has learned. RUN is the folder of a training run, whose best weights are used, or a
 checkpoint. WHAT is one or more of:
 
-  filters     the filters of a convolution, as in the paper's figure 3; one block per GPU for a grouped network
+  filters     the filters of a convolution, as in the paper's figure 3; one block per GPU for AlexNet
   features    the feature maps of every layer for one image
   gradient    saliency: the gradient of a class's logit with respect to the pixels
   neighbours  the nearest training images by the activations of the last hidden layer, as in the paper's figure 4
