@@ -672,7 +672,8 @@ def errors_are_of_the_same_kind():
     return [
         kind(lambda: leaf.add_(1)), kind(lambda: leaf.backward()), kind(lambda: torch.ones(2).sum().backward()),
         kind(lambda: network().no_such_layer), kind(lambda: torch.ones(3)[5]), kind(lambda: optim.SGD([], lr=0.1)),
-        kind(lambda: torch.full((2,), 3) / None), kind(lambda: len(torch.tensor(1.0))), kind(lambda: iter(torch.tensor(1.0))),
+        kind(lambda: torch.full((2,), 3) / None), kind(lambda: len(torch.tensor(1.0))),
+        kind(lambda: iter(torch.tensor(1.0))),
     ]  # fmt: skip
 
 
