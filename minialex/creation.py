@@ -21,7 +21,6 @@ from .support.types import DType
 from .tensor import Tensor
 
 _TORCHS = {  # arguments of torch's creation functions, and what to write instead
-    "device": 'backend="numba" or "cupy" of one tensor, use_backend of all',
     "layout": "nothing, since arrays are strided",
     "memory_format": "nothing, since images are (N, C, H, W)",
     "names": "nothing, since axes have numbers",
@@ -31,13 +30,17 @@ _TORCHS = {  # arguments of torch's creation functions, and what to write instea
 
 
 def _creates(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Refuse torch's further arguments with a sentence."""
+    """Take torch's `device` as another name of `backend`; refuse its further arguments with a sentence."""
 
     @functools.wraps(function)
     def checked(*arguments: Any, **options: Any) -> Tensor:
         for name in _TORCHS.keys() & options.keys():
             if options.pop(name) not in (None, False):
                 raise TypeError(f"{function.__name__} has no {name}: write {_TORCHS[name]}")
+        if (place := options.pop("device", None)) is not None:
+            if options.get("backend") is not None:
+                raise TypeError(f"{function.__name__} takes device or backend, two names of one thing, not both")
+            options["backend"] = place
         return function(*arguments, **options)
 
     return checked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +12,14 @@ from .support import absent
 
 # The functions that torch has in torch.nn.functional alone, or elsewhere with other arguments.
 _FUNCTIONAL_ALONE = {
-    "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
-    "cross_entropy", "dropout", "dropout2d", "elu", "expand", "gelu", "getitem", "huber_loss", "interpolate",
-    "l1_loss", "leaky_relu", "linear", "local_response_norm", "mse_loss", "nll_loss", "one_hot", "pad", "repeat",
-    "silu", "smooth_l1_loss", "softplus", "to", "unbroadcast",
+    "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_norm", "binary_cross_entropy", "cross_entropy",
+    "dropout", "dropout2d", "elu", "expand", "gelu", "getitem", "huber_loss", "interpolate", "l1_loss", "leaky_relu",
+    "linear", "local_response_norm", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "repeat", "silu",
+    "smooth_l1_loss", "softplus", "to", "unbroadcast",
 }  # fmt: skip
 FUNCTIONS = frozenset(functional.__all__) - _FUNCTIONAL_ALONE
 # Methods of Tensor that torch has as functions of a tensor.
-METHODS = frozenset({"all", "any", "argmax", "argmin", "detach", "is_floating_point", "numel"})
+METHODS = frozenset({"detach", "is_floating_point", "numel"})
 
 
 def getattr_of(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -31,6 +33,8 @@ def getattr_of(namespace: dict[str, Any]) -> tuple[Callable[[str], Any], Callabl
             return getattr(functional, name)
         if name in METHODS:
             return _method(name)
+        if name == "utils":  # torch.utils.data, written out
+            return types.SimpleNamespace(data=importlib.import_module(".data", __package__))
         absent.refuse_at_the_top(name, namespace["__path__"])
 
     return __getattr__, lambda: sorted({*namespace, *FUNCTIONS, *METHODS})

@@ -6,7 +6,7 @@ from .. import tape
 from ..support import absent
 from ..tensor import Tensor
 from .hooks import HookedCall, HookMethods
-from .module_methods import ModuleMethods, SequentialMethods
+from .module_methods import IncompatibleKeys, ModuleMethods, SequentialMethods
 from .naming import name_layer
 
 
@@ -220,8 +220,8 @@ class Module(ModuleMethods, HookMethods):
         state: name -> array or Tensor.
         strict: whether a missing or an unexpected name is an error.
 
-        Returns (missing names, unexpected names). Raises ValueError, before anything is changed, for shapes that
-        differ, and for missing and unexpected names where strict.
+        Returns (missing_keys, unexpected_keys), a named tuple. Raises ValueError, before anything is changed, for
+        shapes that differ, and for missing and unexpected names where strict.
         """
         own = dict(self._state())
         given_elsewhere = {id(t) for name, t in own.items() if name in state}  # under the other name of shared weights
@@ -248,7 +248,7 @@ class Module(ModuleMethods, HookMethods):
         for name, value in values.items():
             own[name].data[...] = value
             own[name].bump_version()
-        return missing, unexpected
+        return IncompatibleKeys(missing, unexpected)
 
     def extra_repr(self):
         """What stands between the parentheses of the representation."""
@@ -258,6 +258,7 @@ class Module(ModuleMethods, HookMethods):
         lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._modules.items()]
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
+        lines = [*self.extra_repr().splitlines(), *lines]
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict(state, strict=False) found: names of the module alone, names of the state alone."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class ModuleMethods:
@@ -25,6 +32,12 @@ class ModuleMethods:
                 del home[name]
                 return
         object.__delattr__(self, name)
+
+    def _repr_html_(self):
+        """For notebooks."""
+        from ..support import html
+
+        return html.of_module(self)
 
     def __dir__(self):
         """Layers and parameters as well: for completion, and for "did you mean" in messages."""

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
-from matplotlib.textpath import TextPath
 
 from .. import tape
 from ..tensor import Tensor
-from . import layered
+from . import layered, lettering
 from .style import BLUE, DPI, INK, VERMILION, sheet_of, tint, write
 
 MOST = 400  # boxes in a figure that is still readable
@@ -34,18 +32,19 @@ class Box:
     kind: str
 
 
-def graph(tensor, path, *, names=None, model=None, title=""):
+def graph(tensor, path=None, *, names=None, model=None, title=""):
     """Draw the autograd graph of `tensor`; the graph itself is left as it is, ready for backward.
 
     Where every tensor holds a single number, the boxes show gradients and, for leaves and named tensors, values;
     otherwise they show shapes. Tensors that need no gradient are not part of the graph.
 
     tensor: the result to start from, e.g. a loss.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     names: {"w": w, ...}, names for tensors.
     model: a Module whose parameters and modules are labelled by their names.
     title: the heading.
 
+    Returns the Figure.
     Raises ValueError for a tensor without a graph, after backward() has freed it, or for more than MOST boxes.
     """
     boxes, edges = boxes_and_edges(tensor, names=names, model=model)
@@ -60,7 +59,7 @@ def graph(tensor, path, *, names=None, model=None, title=""):
         axes.add_patch(_arrow(line + corner, rightwards))
     for box, size, centre in zip(boxes, sizes, placed.centres):
         _draw(axes, box, size, centre + corner)
-    write(figure, path)
+    return write(figure, path)
 
 
 def _placed(boxes, edges, sizes):
@@ -141,8 +140,7 @@ def _numbers(value, gradient):
 
 def _extent(text, size, *, bold=False):
     """The width of a text in pixels."""
-    font = FontProperties(weight="bold" if bold else "normal")
-    return TextPath((0, 0), text, size=size, prop=font).get_extents().width * DPI / 72 if text else 0.0
+    return lettering.width_of(text, size, "bold" if bold else "normal") * DPI / 72
 
 
 def _size(box):

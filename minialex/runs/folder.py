@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
+import os
 import platform
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
 from .. import __version__
-from ..support import files
+from ..nn import Conv2d
+from ..support import files, progress
+from ..support.text import printable
 from . import checkpoint
 from .configuration import Configuration
 
@@ -28,23 +33,27 @@ COLUMNS = (
     "seconds",
     "images_per_second",
 )
+STEP_COLUMNS = ("step", "epoch", "batch", "loss", "lr", "grad_norm")  # see Trainer.step_row
+WRITE_STEPS_EVERY = 10  # seconds between additions to steps.csv
+CHANNELS = 3  # of every image
 SAVE_EVERY = 300  # seconds between checkpoints within an epoch
 LAYER_COLUMNS = ("epoch", "layer", "activation", "dead", "gradient", "update")  # see diagnose.measure
 DRAW_EVERY = 30  # seconds between drawings of the figures, which takes about one second
 
 
 class RunFolder:
-    """The folder with `config.json`, `metrics.csv`, `last.npz`, `best.npz` and the figures of a run.
+    """The folder with `config.json`, `metrics.csv`, `steps.csv`, `last.npz`, `best.npz` and the figures of a run.
 
     path: of the folder; see also `create` and `open`.
 
-    Each file is replaced atomically, so a run can be killed, and its files can be read, at any moment.
+    Each file is replaced atomically, so a run can be killed, and its files can be read, at any moment. Rows are added
+    only to steps.csv.
     """
 
     def __init__(self, path):
         self.path = Path(path)
         self.last, self.best = self.path / "last.npz", self.path / "best.npz"
-        self._saved = self._drawn = time.monotonic()
+        self._saved = self._drawn = self._stepped = time.monotonic()
 
     @classmethod
     def create(cls, path):
@@ -120,12 +129,43 @@ class RunFolder:
         if layers := [{"epoch": row["epoch"]} | layer for row in history for layer in row.get("layers", ())]:
             self._write_table("diagnose.csv", LAYER_COLUMNS, layers)
 
+    def keep_steps(self, count):
+        """Prepare steps.csv for the steps that follow, without the rows of any that are repeated.
+
+        count: the steps done so far. Where a run was killed, those since its last checkpoint are repeated, and the last
+            line may be incomplete.
+        """
+        path, header = self.path / "steps.csv", _csv_of(STEP_COLUMNS, (), header=True)
+        before = path.read_text(encoding="utf-8") if path.is_file() else ""
+        kept = [
+            line
+            for line in before.removeprefix(header).splitlines(keepends=True)
+            if line.endswith("\n") and line.split(",")[0].isdecimal() and int(line.split(",")[0]) <= count
+        ]
+        if (text := header + "".join(kept)) != before:
+            files.write_text(path, text)
+
+    def steps_are_due(self):
+        """Whether rows were last added to steps.csv WRITE_STEPS_EVERY seconds ago."""
+        return time.monotonic() - self._stepped >= WRITE_STEPS_EVERY
+
+    def write_steps(self, rows):
+        """Add rows to steps.csv, and wait until they are on the disk.
+
+        rows: see Trainer.recorded_steps.
+        """
+        path = self.path / "steps.csv"
+        try:
+            with open(path, "a", encoding="utf-8", newline="") as file:
+                file.write(_csv_of(STEP_COLUMNS, rows))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(f"cannot write {path}: {error.strerror or error}") from error
+        self._stepped = time.monotonic()
+
     def _write_table(self, name, columns, rows):
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        files.write_text(self.path / name, text.getvalue())
+        files.write_text(self.path / name, _csv_of(columns, rows, header=True))
 
     def draw(self, history, model, *, now=False):
         """Draw the figures, at most every DRAW_EVERY seconds.
@@ -136,16 +176,27 @@ class RunFolder:
         """
         if not now and time.monotonic() - self._drawn < DRAW_EVERY:
             return
-        from .. import plotting  # Matplotlib takes a second to import
+        with self._drawing():
+            from .. import plotting  # Matplotlib takes a second to import
 
-        if history:
-            plotting.curves(history, self.path / "curves.png")
-        convolutions = [p.numpy() for p in model.parameters() if len(p.shape) == 4]
-        if convolutions:
-            plotting.filters(convolutions[0], self.path / "filters.png")
-        if any("layers" in row for row in history):
-            plotting.diagnosis(history, self.path / "diagnose.png")
+            if history:
+                plotting.curves(history, self.path / "curves.png")
+            convolutions = [module for module in model.modules() if isinstance(module, Conv2d)]
+            convolutions.sort(key=lambda module: module.in_channels != CHANNELS)  # first the one that sees the images
+            if convolutions:
+                plotting.filters(convolutions[0].weight.numpy(), self.path / "filters.png")
+            if any("layers" in row for row in history):
+                plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()
+
+    def draw_lr_range(self, tested):
+        """Write a RangeTest beside the folder, which stays free for a run; returns the path of the figure."""
+        from .. import plotting
+
+        path = self.path.with_name(f"{self.path.name}.lr-find.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        plotting.lr_range(tested, path)
+        return path
 
     def draw_test(self, dataset, evaluation):
         """Draw the figures of the test.
@@ -153,8 +204,30 @@ class RunFolder:
         dataset: the test images.
         evaluation: an Evaluation of all of them, in order.
         """
-        from .. import plotting
+        with self._drawing():
+            from .. import plotting
 
-        predicted = evaluation.logits.argmax(1)
-        plotting.predictions(dataset, evaluation.logits, self.path / "predictions.png")
-        plotting.confusion(evaluation.labels, predicted, dataset.classes, self.path / "confusion.png")
+            predicted = evaluation.logits.argmax(1)
+            plotting.predictions(dataset, evaluation.logits, self.path / "predictions.png")
+            plotting.confusion(evaluation.labels, predicted, dataset.classes, self.path / "confusion.png")
+
+    @contextlib.contextmanager
+    def _drawing(self):
+        """A context for figures: where one cannot be drawn, a line on stderr says so, and the run goes on."""
+        try:
+            yield
+        except OSError:  # as for every other file of the folder
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            progress.write(f"the figures of {self.path} cannot be drawn: {printable(reason)}", file=sys.stderr)
+
+
+def _csv_of(columns, rows, header=False):
+    """Rows, dicts, as CSV; what a row lacks is left empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

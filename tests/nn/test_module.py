@@ -208,7 +208,8 @@ def test_strict_loading_minds_each_fault_by_itself(fault):
     state = {"weight": np.zeros((1, 2))} if fault == "missing" else layer.state_dict() | {"wieght": np.zeros(1)}
     with pytest.raises(ValueError, match=fault):
         layer.load_state_dict(state)
-    missing, unexpected = layer.load_state_dict(state, strict=False)
+    missing, unexpected = keys = layer.load_state_dict(state, strict=False)
+    assert keys.missing_keys is missing and keys.unexpected_keys is unexpected
     assert (missing, unexpected) == ((["bias"], []) if fault == "missing" else ([], ["wieght"]))
     assert np.array_equal(layer.weight.data, state["weight"])
 

@@ -354,3 +354,36 @@ def test_no_grad_as_a_decorator_with_and_without_parentheses(context):
     with pytest.raises(KeyError):
         fails()
     assert minialex.is_grad_enabled()
+
+
+# ------------------------------------------------------------------------------ representation
+
+
+class Described(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.ReLU(), nn.Sequential(nn.Tanh())
+
+    def extra_repr(self):
+        return "depth=2\nwidth=3"
+
+
+def test_what_a_module_with_children_says_of_itself():
+    assert repr(Described()) == (
+        "Described(\n  depth=2\n  width=3\n  (a): ReLU()\n  (b): Sequential(\n    (0): Tanh()\n  )\n)"
+    )
+
+
+def test_like_modules_of_a_list_share_a_line():
+    blocks = nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh(), *(nn.Sequential(nn.ReLU()) for _ in range(3))])
+    assert repr(blocks) == (
+        "ModuleList(\n  (0-1): 2 x ReLU()\n  (2): Tanh()\n  (3-5): 3 x Sequential(\n    (0): ReLU()\n  )\n)"
+    )
+    assert repr(nn.ModuleList()) == "ModuleList()"
+
+
+def test_representations_are_torchs(torch):
+    def made(nn):
+        return nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh(), *(nn.Sequential(nn.ReLU()) for _ in range(3))])
+
+    assert repr(made(nn)) == repr(made(torch.nn))
