@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import backends, tape
+from .support.arguments import refuse
 from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the tensor, a reader finds it here
-from .tensor_methods import TensorMethods
+from .tensor_methods import TensorMethods, sequence
 
 
 class Tensor(TensorMethods):
@@ -133,17 +134,26 @@ class Tensor(TensorMethods):
         """Where a gradient of this tensor goes: to the node that made it, or into `.grad` of a leaf."""
         return self.node or self
 
-    def backward(self, gradient=None):
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Add d(self)/d(leaf) to `.grad` of every leaf that requires a gradient.
 
             gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
 
         gradient: an array or Tensor of this shape; 1 if None, for a tensor of one element.
+        retain_graph, create_graph, inputs: torch's, refused: a graph is used once, for all of its leaves.
 
         Raises RuntimeError where no gradient is required, none is given for several elements, the same part of the
         graph was used before, or a saved value has changed; ValueError for a gradient of another shape. Nothing is
         added then.
         """
+        if retain_graph or create_graph or inputs is not None:
+            refuse(
+                "backward",
+                "run the forward pass again, or add the losses and call backward() once",
+                retain_graph=(retain_graph or None, None),
+                create_graph=(create_graph, False),
+                inputs=(inputs, None),
+            )
         if not self.requires_grad:
             raise RuntimeError(
                 "backward() from a tensor that requires no gradient: nothing below it has requires_grad=True, "
@@ -192,13 +202,6 @@ class Tensor(TensorMethods):
     def requires_grad(self, value):
         self.requires_grad_(bool(value))
 
-    def to(self, target):
-        """The same values in another dtype or on another backend; differentiable.
-
-        target: a dtype (`np.float64`), a backend, or the name of one (`"cupy"`).
-        """
-        return functional.to(self, target)
-
     @property
     def shape(self):
         return self._data.shape
@@ -223,8 +226,8 @@ class Tensor(TensorMethods):
         """The number of elements."""
         return self._data.size
 
-    def numpy(self):
-        """The values as a NumPy array; shares memory on a CPU backend."""
+    def numpy(self, *, force=False):
+        """The values as a NumPy array; shares memory on a CPU backend. force: torch's, of no effect."""
         return self.backend.to_numpy(self._data)
 
     def __array__(self, dtype=None, copy=None):
@@ -357,14 +360,14 @@ class Tensor(TensorMethods):
     def matmul(self, other):
         return functional.matmul(self, other)
 
-    def sum(self, dim=None, keepdim=False):
-        return functional.sum(self, dim, keepdim)
+    def sum(self, dim=None, keepdim=False, *, dtype=None):
+        return functional.sum(self, dim, keepdim, dtype=dtype)
 
-    def mean(self, dim=None, keepdim=False):
-        return functional.mean(self, dim, keepdim)
+    def mean(self, dim=None, keepdim=False, *, dtype=None):
+        return functional.mean(self, dim, keepdim, dtype=dtype)
 
-    def var(self, dim=None, *, correction=1, keepdim=False):
-        return functional.var(self, dim, correction=correction, keepdim=keepdim)
+    def var(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+        return functional.var(self, dim, unbiased, keepdim, correction=correction)
 
     def max(self, dim=None, keepdim=False):
         return functional.max(self, dim, keepdim)
@@ -375,14 +378,14 @@ class Tensor(TensorMethods):
     def logsumexp(self, dim, keepdim=False):
         return functional.logsumexp(self, dim, keepdim)
 
-    def softmax(self, dim):
-        return functional.softmax(self, dim)
+    def softmax(self, dim, dtype=None):
+        return functional.softmax(self, dim, dtype)
 
-    def log_softmax(self, dim):
-        return functional.log_softmax(self, dim)
+    def log_softmax(self, dim, dtype=None):
+        return functional.log_softmax(self, dim, dtype)
 
-    def reshape(self, *shape):
-        return functional.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+    def reshape(self, *shape, **named):
+        return functional.reshape(self, sequence("reshape", "shape", shape, named))
 
     def flatten(self, start_dim=0, end_dim=-1):
         return functional.flatten(self, start_dim, end_dim)
@@ -390,8 +393,8 @@ class Tensor(TensorMethods):
     def transpose(self, dim0, dim1):
         return functional.transpose(self, dim0, dim1)
 
-    def permute(self, *dims):
-        return functional.permute(self, dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims)
+    def permute(self, *dims, **named):
+        return functional.permute(self, sequence("permute", "dims", dims, named))
 
 
 def common_backend(*tensors):

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import backends
 from ..tensor import Tensor, common_backend
+from . import unusual
 
 
 def unbroadcast(gradient, shape):
@@ -77,12 +78,27 @@ def add(input, other, *, alpha=1):
     """
     a, b = _operands(input, other)
     shape_a, shape_b = a.shape, b.shape
+    alpha = alpha if alpha == 1 else _alpha(alpha, b.dtype)
     y = a.data + b.data if alpha == 1 else a.data + alpha * b.data
 
     def backward(gy):
         return unbroadcast(gy, shape_a), unbroadcast(gy if alpha == 1 else alpha * gy, shape_b)
 
     return Tensor.from_operation(y, backward, a, b, name="add")
+
+
+def _alpha(alpha, dtype):
+    """alpha as a factor for an array: of whole numbers a whole number, which wraps around as they do."""
+    if dtype.kind == "f":
+        return alpha
+    if not isinstance(alpha, (int, np.integer)):
+        raise TypeError(f"alpha={alpha} goes with floating-point numbers, these are {dtype}: convert with .float()")
+    return np.array(alpha).astype(dtype)[()]
+
+
+def _check_no_truth(sign, x):
+    if x.dtype.kind == "b":
+        raise TypeError(f"{sign} of truth values: ~x is the opposite, x ^ y where they differ, x.long() are numbers")
 
 
 def sub(input, other, *, alpha=1):
@@ -95,6 +111,8 @@ def sub(input, other, *, alpha=1):
     """
     a, b = _operands(input, other)
     shape_a, shape_b = a.shape, b.shape
+    alpha = alpha if alpha == 1 else _alpha(alpha, b.dtype)
+    _check_no_truth("-", a)
     y = a.data - b.data if alpha == 1 else a.data - alpha * b.data
 
     def backward(gy):
@@ -123,13 +141,16 @@ def mul(input, other):
     return Tensor.from_operation(left.data * right.data, backward, left, right, name="mul")
 
 
-def div(input, other):
+def div(input, other, *, rounding_mode=None):
     """Quotient.
 
         y = a / b      ga = gy / b, gb = -gy a / b^2
 
     input, other: Tensors, arrays or numbers that broadcast together; integers become float32.
+    rounding_mode: "floor" rounds down, "trunc" towards 0: integers stay integers then, and the gradient is 0.
     """
+    if rounding_mode is not None:
+        return unusual.div(input, other, rounding_mode)
     left, right = _operands(input, other, fractions=True)
     a, b = left.data, right.data
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -149,6 +170,7 @@ def neg(input):
 
     input: any shape.
     """
+    _check_no_truth("-", input)
 
     def backward(gy):
         return (-gy,)
@@ -166,6 +188,8 @@ def pow(input, exponent):
     As in torch, ga is 0 where b = 0, and gb is 0 where a = 0 and b >= 0.
     """
     left, right = _operands(input, exponent)
+    if left.dtype.kind != "f":
+        return unusual.pow(left, right, not hasattr(exponent, "dtype"))
     a, b, xp = left.data, right.data, left.backend.xp
     needs_a, needs_b = left.requires_grad, right.requires_grad
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -291,7 +315,8 @@ def to(input, target):
         moved = away.asarray(home.to_numpy(input.data))
     else:
         try:
-            wanted = np.dtype(target)
+            named = str(target).startswith("torch.")  # one of torch's own means NumPy's of the same name
+            wanted = np.dtype(str(target).removeprefix("torch.") if named else target)
         except TypeError:
             known = ", ".join(backends.available())
             raise ValueError(f"cannot move to {target!r}: it is no dtype, and the backends are {known}") from None

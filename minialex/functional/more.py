@@ -9,10 +9,11 @@ import operator
 import numpy as np
 
 from ..tensor import Tensor, check_dtypes, common_backend
-from .activation import sigmoid
-from .arithmetic import _operands, floating, to, unbroadcast
+from .activation import _result, sigmoid
+from .arithmetic import _operands, to, unbroadcast
 from .axes import all_axes, keepdims_shape, one_axis
 from .loss import _check_reduction
+from .reduction import _correction
 from .selection import ValuesAndIndices, where
 from .shaping import getitem, reshape
 
@@ -43,18 +44,45 @@ def unsqueeze(input, dim):
     return reshape(input, (*input.shape[:axis], 1, *input.shape[axis:]))
 
 
-def clone(input):
+def clone(input, *, memory_format=None):
     """A copy, in C order.
 
         y = x      gx = gy
 
     input: any shape.
+    memory_format: torch's channels_last, by its name or the object, for images that lie in memory as (N, H, W, C); its
+        contiguous_format and preserve_format, and None, for C order.
+
+    Raises ValueError for another format, and for channels_last of other than (N, C, H, W).
     """
+    y, xp = input.data, input.backend.xp
+    if channels_last(memory_format, input.ndim):
+        y = xp.moveaxis(xp.moveaxis(y, 1, -1).copy(), -1, 1)
+    else:
+        y = y.copy()
 
     def backward(gy):
         return (gy,)
 
-    return Tensor.from_operation(input.data.copy(), backward, input, name="clone")
+    return Tensor.from_operation(y, backward, input, name="clone")
+
+
+def channels_last(memory_format, ndim):
+    """Whether a memory_format asks for channels last.
+
+    memory_format: as of clone.
+    ndim: axes of the tensor.
+
+    Raises ValueError as clone does.
+    """
+    name = str(memory_format).removeprefix("torch.")
+    if name in ("None", "contiguous_format", "preserve_format"):
+        return False
+    if name != "channels_last" or ndim != 4:
+        raise ValueError(
+            f"memory_format={memory_format} of {ndim} axes: there are contiguous_format and, of 4 axes, channels_last"
+        )
+    return True
 
 
 def expand(input, sizes):
@@ -152,13 +180,13 @@ def chunk(input, chunks, dim=0):
 
     Returns a tuple of views. Raises ValueError for fewer than one part.
     """
-    if chunks < 1:
+    if operator.index(chunks) < 1:
         raise ValueError(f"chunk makes one part or more, got chunks={chunks}")
     n = input.shape[one_axis(dim, input.ndim)] if input.ndim else 0
     return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
 
-def gather(input, dim, index):
+def gather(input, dim, index, *, sparse_grad=False):
     """Elements picked along an axis, for dim = 1 of three axes:
 
         y[i, j, k] = x[i, index[i, j, k], k]      gx = gy added there
@@ -166,23 +194,26 @@ def gather(input, dim, index):
     input: any shape.
     dim: the axis.
     index: whole numbers, a Tensor or array with as many axes, none but `dim` longer than the input's.
+    sparse_grad: torch's, False only: gradients are dense.
 
     Returns a Tensor of the index's shape. Raises IndexError where there is no such element; the cupy backend does not
     check this.
     """
+    if sparse_grad:
+        raise ValueError("gather: gradients are dense, leave sparse_grad=True out")
     axis, xp = one_axis(dim, input.ndim), input.backend.xp
     index = index if isinstance(index, Tensor) else Tensor(index, backend=input.backend)
     common_backend(input, index)
     if index.dtype.kind not in "iu":
         raise TypeError(f"gather needs an index of whole numbers, got {index.dtype}")
-    if index.ndim != input.ndim or any(
-        n > m for i, (n, m) in enumerate(zip(index.shape, input.shape)) if i != axis and index.numel()
-    ):
+    if not index.numel():
+        return reshape(getitem(reshape(input, (-1,)), slice(0, 0)), index.shape)
+    if not (index.ndim and input.ndim) and index.ndim + input.ndim < 2:  # a number counts as an axis of length 1
+        return reshape(gather(reshape(input, (-1,)), 0, reshape(index, (-1,))), index.shape)
+    if index.ndim != input.ndim or any(n > m for i, (n, m) in enumerate(zip(index.shape, input.shape)) if i != axis):
         raise ValueError(f"gather along axis {dim}: an index of shape {index.shape} does not fit into {input.shape}")
-    if xp is np and index.numel() and index.data.min() < 0:
+    if xp is np and index.data.min() < 0:
         raise IndexError(f"gather takes indices from 0 on, got {index.data.min()}")
-    if not input.ndim:
-        return reshape(getitem(reshape(input, (1,)), index.data.reshape(1)), ())
     places = [xp.arange(n).reshape(-1, *[1] * (input.ndim - 1 - i)) for i, n in enumerate(index.shape)]
     places[axis] = index.data
     return getitem(input, tuple(places))
@@ -271,7 +302,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 
     Returns ValuesAndIndices. Raises ValueError where the axis is shorter than k.
     """
-    axis, shape = one_axis(dim, input.ndim), input.shape or (1,)
+    axis, shape, k = one_axis(dim, input.ndim), input.shape or (1,), operator.index(k)
     if not 0 <= k <= shape[axis]:
         raise ValueError(f"topk: there are no {k} values along axis {dim} of shape {input.shape}")
     order = argsort(input, dim, largest)
@@ -283,17 +314,20 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 # ------------------------------------------------------------------------------------------ along axes
 
 
-def cumsum(input, dim):
+def cumsum(input, dim, *, dtype=None):
     """Running sum along an axis.
 
         y_i = x_0 + ... + x_i      gx_i = gy_i + ... + gy_n, the running sum from the end
 
     input: any shape; integers are summed as int64.
     dim: the axis.
+    dtype: what to convert the input to first.
     """
+    if dtype is not None:
+        input = to(input, dtype)
     xp, axis, old = input.backend.xp, one_axis(dim, input.ndim), input.shape
     shape = old or (1,)
-    dtype = None if input.dtype.kind == "f" else np.int64
+    dtype = input.dtype if dtype is not None else None if input.dtype.kind == "f" else np.int64
 
     def backward(gy):
         from_the_end = xp.cumsum(xp.flip(gy.reshape(shape), axis), axis=axis)
@@ -309,23 +343,18 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=1):
         y = sqrt(1 / (n - correction) sum_i (x_i - mean)^2)
         gx_i = gy (x_i - mean) / ((n - correction) y), 0 where y = 0, as in torch
 
-    input: any shape; integers become float32.
+    input: any shape of floating-point numbers.
     dim: an axis, several, or None for all; True or False in its place, as in torch.std(x, unbiased), is `unbiased`.
     unbiased: True or False for a correction of 1 or 0.
     keepdim: whether reduced axes stay, with length 1.
-    correction: 1 for the unbiased estimate, 0 for the standard deviation of these very values.
+    correction: 1, or None, for the unbiased estimate, 0 for the standard deviation of these very values.
 
     Where n <= correction the divisor is 0: NaN for a single value, else infinity.
     Raises TypeError where both unbiased and correction are given.
     """
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if unbiased is not None:
-        if correction != 1:
-            raise TypeError("std takes unbiased or correction, not both")
-        correction = int(unbiased)
-    input = floating(input)
-    x, axes, xp = input.data, all_axes(dim, input.ndim), input.backend.xp
+    dim, correction = _correction("std", dim, unbiased, correction)
+    check_dtypes("std", input)
+    x, axes, xp = input.data, all_axes(dim, input.ndim, keepdim), input.backend.xp
     full_shape = keepdims_shape(x.shape, axes)
     n = math.prod(x.shape[a] for a in axes)
     divisor = x.dtype.type(max(n - correction, 0))
@@ -342,7 +371,7 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=1):
     return Tensor.from_operation(y.reshape(shape), backward, input, name="std")
 
 
-def norm(input, p="fro", dim=None, keepdim=False):
+def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """Norm of all elements, or along axes.
 
         y = (sum_i |x_i|^p)^(1/p)      gx_i = gy sign(x_i) (|x_i| / y)^(p - 1), 0 where y = 0, as in torch
@@ -354,14 +383,20 @@ def norm(input, p="fro", dim=None, keepdim=False):
     p: a number; "fro" is 2.
     dim: an axis, several, or None for all.
     keepdim: whether reduced axes stay, with length 1.
+    out: torch's, refused.
+    dtype: what to convert the input to first.
 
     Raises ValueError for another word than "fro", and for no elements where p is infinite or negative.
     """
+    if out is not None:
+        raise ValueError("norm writes into no tensor: leave out= out, and write out.copy_(norm(x)) instead")
+    if dtype is not None:
+        input = to(input, dtype)
     check_dtypes("norm", input)
     if isinstance(p, str) and p != "fro":
         raise ValueError(f'norm takes a number or "fro" as p, got {p!r}')
     p = 2.0 if p in ("fro", None) else float(p)
-    x, axes, xp = input.data, all_axes(dim, input.ndim), input.backend.xp
+    x, axes, xp = input.data, all_axes(dim, input.ndim, keepdim), input.backend.xp
     full_shape, zero = keepdims_shape(x.shape, axes), x.dtype.type(0)
     size = xp.abs(x)
     if (math.isinf(p) or p < 0) and not all(x.shape[a] for a in axes):
@@ -587,11 +622,7 @@ def _activated(input, y, slope, inplace, name):
     def backward(gy):
         return (gy * slope,)
 
-    if inplace:
-        input.check_in_place(name)
-        input.data[...] = y
-        return input.rewritten_by(backward, name=name)
-    return Tensor.from_operation(y, backward, input, name=name)
+    return _result(y, backward, input, inplace, name)
 
 
 # ------------------------------------------------------------------------------------------ classes
@@ -612,7 +643,7 @@ def one_hot(tensor, num_classes=-1):
     if num_classes == -1 and not labels.numel():
         raise ValueError("one_hot of no labels: give num_classes")
     low, high = (int(labels.data.min()), int(labels.data.max())) if labels.numel() else (0, -1)
-    classes = high + 1 if num_classes == -1 else num_classes
+    classes = high + 1 if num_classes == -1 else operator.index(num_classes)
     if low < 0 or high >= classes or classes < 1:
         raise ValueError(f"one_hot: labels from {low} to {high} for {classes} classes, 0 to {classes - 1}")
     y = labels.data[..., None] == labels.backend.xp.arange(classes)
