@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..support.arguments import refuse
 from .optimizers import Optimizer
 
 
@@ -21,12 +22,19 @@ class RMSprop(Optimizer):
     weight_decay: L2 penalty.
     momentum: share of b that a step keeps.
     centered: whether to divide by the standard deviation of the gradient rather than by its root mean square.
+    capturable, maximize, differentiable: torch's, False only.
+    foreach: as of SGD.
 
     Raises as Optimizer does.
     Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning".
     """
 
-    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False):
+    def __init__(
+        self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False, capturable=False,
+        foreach=None, maximize=False, differentiable=False,
+    ):  # fmt: skip
+        torchs = {"capturable": capturable, "maximize": maximize, "differentiable": differentiable}
+        refuse("RMSprop", **{name: (value, False) for name, value in torchs.items()})
         settings = {"alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
         super().__init__(params, {"lr": lr, **settings, "centered": centered})
 

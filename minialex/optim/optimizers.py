@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..support.arguments import refuse
+
 
 class Optimizer:
     """What all optimisers share: groups of parameters with their settings, and a state for each parameter.
@@ -76,8 +78,14 @@ class Optimizer:
         for p in self._parameters:
             p.grad = None if set_to_none or p.grad is None else p.backend.xp.zeros_like(p.grad)
 
-    def step(self):
-        """Update every parameter that has a gradient, in place."""
+    def step(self, closure=None):
+        """Update every parameter that has a gradient, in place.
+
+        closure: a function that computes the gradients anew and returns the loss, which is called first.
+
+        Returns what closure returned, or None.
+        """
+        loss = None if closure is None else closure()
         index = -1
         for group in self.param_groups:
             for p in group["params"]:
@@ -85,6 +93,7 @@ class Optimizer:
                 if p.grad is not None:
                     self.update(p, group, self.state.setdefault(index, {}))
                     p.bump_version()
+        return loss
 
     def state_dict(self):
         """{"state": {index: {name: array or number}}, "param_groups": [settings with parameter indices]}."""
@@ -95,14 +104,14 @@ class Optimizer:
             start += len(indices)
         return {"state": {i: dict(s) for i, s in self.state.items() if s}, "param_groups": groups}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state_dict):
         """Take over arrays (copied) and settings.
 
-        state: what state_dict returned.
+        state_dict: what the method state_dict returned.
 
         Raises ValueError where groups or shapes differ.
         """
-        sizes = [len(g["params"]) for g in self.param_groups]
+        state, sizes = state_dict, [len(g["params"]) for g in self.param_groups]
         if [len(g["params"]) for g in state["param_groups"]] != sizes:
             raise ValueError(f"this optimiser state is of other parameters: the groups should hold {sizes} of them")
         loaded = {}
@@ -143,13 +152,19 @@ class SGD(Optimizer):
     dampening: share of the gradient that does not enter the velocity.
     weight_decay: L2 penalty.
     nesterov: w moves by g + momentum v (torch) or lr g + momentum v (paper) instead of v.
+    maximize, differentiable: torch's, False only.
+    foreach, fused: torch's; they choose how it computes, not what, and change nothing here.
     velocity: "torch" or "paper".
 
     Raises as Optimizer does, and ValueError for nesterov without momentum or with dampening.
     Krizhevsky et al. 2012, section 5.
     """
 
-    def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, velocity="torch"):
+    def __init__(
+        self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False, foreach=None,
+        differentiable=False, fused=None, velocity="torch",
+    ):  # fmt: skip
+        refuse("SGD", maximize=(maximize, False), differentiable=(differentiable, False))
         if velocity not in ("torch", "paper"):
             raise ValueError(f'velocity is "torch" or "paper", got {velocity!r}')
         self.velocity = velocity
@@ -196,6 +211,8 @@ class Adam(Optimizer):
     betas: (b1, b2), each at least 0 and below 1.
     eps: keeps the divisor above 0.
     weight_decay: L2 penalty.
+    amsgrad, maximize, capturable, differentiable, decoupled_weight_decay: torch's, False only.
+    foreach, fused: as of SGD.
 
     Raises as Optimizer does.
     Kingma and Ba 2015, algorithm 1.
@@ -203,7 +220,15 @@ class Adam(Optimizer):
 
     decoupled = False  # whether the decay goes into the gradient, and so through the averages
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, *, foreach=None,
+        maximize=False, capturable=False, differentiable=False, fused=None, decoupled_weight_decay=False,
+    ):  # fmt: skip
+        refuse("Adam", "AdamW has it", decoupled_weight_decay=(decoupled_weight_decay, False))
+        refuse(
+            type(self).__name__, amsgrad=(amsgrad, False), maximize=(maximize, False),
+            capturable=(capturable, False), differentiable=(differentiable, False),
+        )  # fmt: skip
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def check(self, group):
@@ -228,12 +253,16 @@ class AdamW(Adam):
 
         w = w - lr weight_decay w, then Adam's step with g = gradient
 
-    params, lr, betas, eps, weight_decay: as of Adam.
+    params, lr, betas, eps, weight_decay, amsgrad, maximize, foreach, capturable, differentiable, fused: as of Adam.
 
     Loshchilov and Hutter 2019, algorithm 2.
     """
 
     decoupled = True
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
-        super().__init__(params, lr, betas, eps, weight_decay)
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *, maximize=False,
+        foreach=None, capturable=False, differentiable=False, fused=None,
+    ):  # fmt: skip
+        torchs = {"maximize": maximize, "capturable": capturable, "differentiable": differentiable}
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, **torchs)
