@@ -215,7 +215,7 @@ class Arrival:
             gradient = self.gradient.copy() if self.aliased else self.gradient
             leaf.grad = leaf.backend.xp.asarray(gradient)  # NumPy makes scalars of arrays without axes
         else:
-            leaf.grad += self.gradient
+            leaf.grad.data += self.gradient
 
 
 def _base_references(view):

@@ -24,8 +24,7 @@ class Tensor(TensorMethods):
     Raises TypeError for any other type, and where requires_grad meets a type that is not floating-point.
     """
 
-    __slots__ = ("__weakref__", "_data", "_requires_grad", "_version", "backend", "grad", "node")
-    __array_ufunc__ = None  # `array * tensor` is our business, not NumPy's element by element
+    __slots__ = ("__weakref__", "_data", "_grad_tensor", "_requires_grad", "_version", "backend", "node")
 
     def __init__(self, data, requires_grad=False, dtype=None, backend=None):
         source: Tensor | None = data if isinstance(data, Tensor) else None
@@ -34,7 +33,7 @@ class Tensor(TensorMethods):
         self.backend: Any = backends.get_backend(backend)
         self._data = self.backend.asarray(data, dtype)
         self._version: tape.Version = source._version if source is not None and self._data is data else tape.Version()
-        self.grad, self.node, self._requires_grad = None, None, False
+        self._grad_tensor, self.node, self._requires_grad = None, None, False
         self.requires_grad_(bool(requires_grad))
 
     @classmethod
@@ -68,7 +67,7 @@ class Tensor(TensorMethods):
         result = cls.__new__(Tensor)
         result.backend, result._version = backend, version
         result._data = data if isinstance(data, backend.xp.ndarray) else backend.xp.asarray(data)
-        result.grad, result.node, result._requires_grad = None, None, False
+        result._grad_tensor, result.node, result._requires_grad = None, None, False
         return result
 
     def check_in_place(self, name):
@@ -99,12 +98,15 @@ class Tensor(TensorMethods):
 
     @property
     def data(self):
-        """The raw array. Assigning to it counts as a change of the value; writing into it goes unseen."""
+        """The raw array, of `backend.xp`: here the world of arrays begins, torch's `.data` is a Tensor.
+
+        Assigning to it counts as a change of the value; writing into it goes unseen.
+        """
         return self._data
 
     @data.setter
     def data(self, value):
-        value = self.backend.asarray(value, self.dtype)
+        value = self.backend.asarray(value._data if isinstance(value, Tensor) else value, self.dtype)
         if value.shape != self.shape:
             raise ValueError(f"this tensor has shape {self.shape}, the new data {value.shape}")
         self._data = value
@@ -201,6 +203,23 @@ class Tensor(TensorMethods):
     @requires_grad.setter
     def requires_grad(self, value):
         self.requires_grad_(bool(value))
+
+    @property
+    def grad(self):
+        """The gradient that backward() left, a Tensor, or None; the same one until it is replaced.
+
+        Assigning takes None, or a Tensor or array of this tensor's backend, shape and dtype, which is not copied.
+        """
+        return self._grad_tensor
+
+    @grad.setter
+    def grad(self, value):
+        self._grad_tensor = None if value is None else self._checked_grad(value)
+
+    @property
+    def _grad(self):
+        """The array of `.grad`, or None: what optimisers and backends compute with."""
+        return None if self._grad_tensor is None else self._grad_tensor._data
 
     @property
     def shape(self):

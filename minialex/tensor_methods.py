@@ -20,10 +20,50 @@ _IN_GRAPH = (
 )
 
 
+_OPERATORS = {  # NumPy's name -> Python's operator, and what the right operand then calls it
+    "add": (operator.add, "__radd__"), "subtract": (operator.sub, "__rsub__"), "multiply": (operator.mul, "__rmul__"),
+    "divide": (operator.truediv, "__rtruediv__"), "floor_divide": (operator.floordiv, "__rfloordiv__"),
+    "remainder": (operator.mod, "__rmod__"), "power": (operator.pow, "__rpow__"),
+    "matmul": (operator.matmul, "__rmatmul__"), "bitwise_and": (operator.and_, "__rand__"),
+    "bitwise_or": (operator.or_, "__ror__"), "bitwise_xor": (operator.xor, "__rxor__"),
+    "equal": (operator.eq, "__eq__"), "not_equal": (operator.ne, "__ne__"), "less": (operator.lt, "__gt__"),
+    "less_equal": (operator.le, "__ge__"), "greater": (operator.gt, "__lt__"), "greater_equal": (operator.ge, "__le__"),
+}  # fmt: skip
+
+
+class _ArrayUfunc:
+    """`__array_ufunc__`: what `array * tensor` and `array *= tensor` mean, which NumPy and CuPy ask for.
+
+    NumPy asks the class: `call`. CuPy asks the tensor: None makes it leave `array * tensor` to Tensor.
+    """
+
+    def __get__(self, tensor, owner):
+        return self.call if tensor is None else None
+
+    @staticmethod
+    def call(tensor, ufunc, method, *inputs, **options):
+        """array * tensor is a Tensor, as tensor * array is; array *= tensor changes the array."""
+        if method == "__call__" and not options and ufunc.__name__ in _OPERATORS:
+            operate, reflected = _OPERATORS[ufunc.__name__]
+            left, right = inputs
+            return operate(left, right) if isinstance(left, TensorMethods) else getattr(right, reflected)(left)
+        if method == "__call__" and options.keys() == {"out"} and isinstance(options["out"][0], np.ndarray):
+            return ufunc(*(_plain(x) if isinstance(x, TensorMethods) else x for x in inputs), **options)
+        raise TypeError(f"np.{ufunc.__name__} computes with arrays, got a Tensor: give it tensor.numpy()")
+
+
+def _plain(tensor):
+    """The array of a tensor for a library that does not know the tape."""
+    if tensor.records_grad:
+        raise RuntimeError("the gradient of this tensor would be lost in an array: pass tensor.detach()")
+    return tensor._data
+
+
 class TensorMethods:
     """The base class of Tensor that holds them; it has no attributes of its own."""
 
     __slots__ = ()
+    __array_ufunc__ = _ArrayUfunc()
 
     # The attributes that Tensor has.
     _data: Any
@@ -256,6 +296,13 @@ class TensorMethods:
             """Called where there is no such attribute: of a name of torch, what to write instead."""
             absent.refuse("Tensor", name, self)
 
+    @property
+    def __cuda_array_interface__(self):
+        """For `cupy_array *= tensor` and other libraries on the GPU; AttributeError for a tensor on the CPU."""
+        if self.backend.name != "cupy":
+            raise AttributeError(f"a tensor on {self.backend.name} is not on a GPU")
+        return _plain(self).__cuda_array_interface__
+
     # ------------------------------------------------------------------------------ arithmetic in place
 
     def add_(self, other, *, alpha=1):
@@ -342,6 +389,26 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ other changes in place
 
+    def _checked_grad(self, value):
+        """The Tensor that is to be this one's gradient, of a Tensor or an array; TypeError, ValueError if it cannot."""
+        tensor = isinstance(value, TensorMethods)
+        if not tensor and not isinstance(value, (self.backend.xp.ndarray, np.generic)):
+            raise TypeError(
+                f"a gradient is a Tensor, an array of the {self.backend.name} backend or None, not {value!r}"
+            )
+        if tensor and value.backend is not self.backend:
+            raise ValueError(
+                f"this tensor is on {self.backend.name}, the gradient on {value.backend.name}: move it first"
+            )
+        if value.shape != self.shape or value.dtype != self.dtype:
+            raise (ValueError if value.shape != self.shape else TypeError)(
+                f"the gradient of a tensor of {self.dtype} and shape {self.shape} has them too, "
+                f"got {value.dtype} and {value.shape}"
+            )
+        if tensor and value.requires_grad:
+            raise ValueError("a gradient that requires a gradient itself is not supported: assign value.detach()")
+        return value if tensor else self._holding(value, self.backend, type(self._version)())  # type: ignore[attr-defined]
+
     def __setitem__(self, index, value):
         parts = index if isinstance(index, tuple) else (index,)
         raw = tuple(i._data if isinstance(i, TensorMethods) else i for i in parts)
@@ -403,7 +470,7 @@ class TensorMethods:
         """For copy.deepcopy and pickle: values as NumPy arrays, the backend by its name. Only of leaves, as torch."""
         if self.node is not None:
             raise RuntimeError("only leaf tensors can be pickled or copied deeply: call detach() on a computed one")
-        grad = None if self.grad is None else np.array(self.backend.to_numpy(self.grad))
+        grad = None if self.grad is None else np.array(self.grad.numpy())
         data = np.array(self.backend.to_numpy(self._data))
         return {"data": data, "backend": self.backend.name, "requires_grad": self._requires_grad, "grad": grad}
 

@@ -148,9 +148,9 @@ def test_gradients_share_no_memory(case):
     y.backward(cotangent)
     others = [cotangent, y.data] + [t.data for t in tensors]
     for t in tensors:
-        assert t.grad.flags.writeable
-        assert not any(np.shares_memory(t.grad, other) for other in others)
-        others.append(t.grad)
+        assert t.grad.data.flags.writeable
+        assert not any(np.shares_memory(t.grad.data, other) for other in others)
+        others.append(t.grad.data)
 
 
 @every_case

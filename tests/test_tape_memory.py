@@ -87,7 +87,7 @@ def test_a_second_backward_is_refused_and_adds_nothing(rng):
     x = leaf(rng, 3)
     y = (x * x).sum()
     y.backward()
-    before = x.grad.copy()
+    before = x.grad.numpy().copy()
     with pytest.raises(RuntimeError, match=r"second backward\(\).*sum"):
         y.backward()
     assert np.array_equal(x.grad, before)
@@ -99,7 +99,7 @@ def test_a_second_backward_through_a_shared_part_is_refused_and_adds_nothing(rng
     shared = x.exp()
     first, second = shared.sum(), (shared * own + own).sum()
     first.backward()
-    before = x.grad.copy()
+    before = x.grad.numpy().copy()
     with pytest.raises(RuntimeError, match="exp"):
         second.backward()
     assert own.grad is None and np.array_equal(x.grad, before)
@@ -124,7 +124,7 @@ def test_no_gradient_shares_memory_with_anything(case):
     y = case.run(*tensors)
     result, given = y.numpy().copy(), case.cotangent(y.shape)
     y.backward(given)
-    gradients = [t.grad for t in tensors]
+    gradients = [t.grad.data for t in tensors]
     for g, a, t in zip(gradients, arrays, tensors):
         assert isinstance(g, np.ndarray) and g.flags.writeable and g.shape == a.shape and g.dtype == a.dtype
         assert not np.shares_memory(g, given)
@@ -150,7 +150,7 @@ def test_leaves_never_share_a_gradient(rng, build):
     given = rng.standard_normal(y.shape)
     expected = given.copy()
     y.backward(given)
-    first = a.grad.copy()
+    first = a.grad.numpy().copy()
     b.grad += 100.0  # a user, or the next backward, adds in place
     assert np.array_equal(a.grad, first)
     a.grad += 100.0
@@ -165,14 +165,14 @@ def test_one_new_array_for_two_leaves_is_copied_for_one_of_them(rng):
         return g, g
 
     Tensor.from_operation(a.data + b.data, backward, a, b).backward(np.ones(3))
-    assert a.grad.tolist() == b.grad.tolist() == [2.0] * 3 and not np.shares_memory(a.grad, b.grad)
+    assert a.grad.tolist() == b.grad.tolist() == [2.0] * 3 and not np.shares_memory(a.grad.data, b.grad.data)
 
 
 def delivered(rng, make, shapes):
     """The gradients that leaves of these shapes receive where backward returns make()."""
     leaves = [leaf(rng, *shape) for shape in shapes]
     Tensor.from_operation(np.zeros(()), lambda gy: make(), *leaves, name="op").backward(np.ones(()))
-    return [x.grad for x in leaves]
+    return [x.grad.data for x in leaves]
 
 
 def test_a_view_that_is_all_that_is_left_of_an_array_is_handed_over(rng):
@@ -217,7 +217,7 @@ def test_any_other_view_is_copied(rng, make):
 def test_the_gradient_given_for_a_leaf_is_copied(rng):
     x, given = leaf(rng, 3), np.ones(3)
     x.backward(given)
-    assert not np.shares_memory(x.grad, given)
+    assert not np.shares_memory(x.grad.data, given)
     x.backward(given)
     assert x.grad.tolist() == [2.0] * 3 and given.tolist() == [1.0] * 3
 
@@ -225,11 +225,11 @@ def test_the_gradient_given_for_a_leaf_is_copied(rng):
 def test_a_gradient_without_axes_is_an_array_too():
     x = Tensor(3.0, requires_grad=True)
     (x * 2.0).backward()
-    array = x.grad
+    array = x.grad.data
     assert isinstance(array, np.ndarray) and array.shape == () and array.dtype == np.float32
     x = Tensor(3.0, requires_grad=True)
     (x * x).backward()
-    assert isinstance(x.grad, np.ndarray) and x.grad == 6.0
+    assert isinstance(x.grad.data, np.ndarray) and x.grad == 6.0
 
 
 # --------------------------------------------------------------------------------------------- operations that err

@@ -183,7 +183,7 @@ def test_copies_take_part_in_operations(backend, copied):
     (x * x).sum().backward()
     y = copied(x)
     assert y.backend is x.backend and y.requires_grad and y.dtype == x.dtype and y.is_leaf
-    np.testing.assert_array_equal(backend.to_numpy(y.grad), [2.0, 4.0])
+    np.testing.assert_array_equal(y.grad.numpy(), [2.0, 4.0])
     assert (x + y).numpy().tolist() == [2.0, 4.0]
     with no_grad():
         y += 1.0
@@ -320,7 +320,7 @@ def test_edges_on_every_backend(backend):
     logits = tensor(np.random.default_rng(0).standard_normal((3, 4)), requires_grad=True, backend=backend)
     loss = functional.cross_entropy(logits, np.full(3, -100))
     loss.backward()
-    assert np.isnan(loss.item()) and (backend.to_numpy(logits.grad) == 0).all()
+    assert np.isnan(loss.item()) and (logits.grad.numpy() == 0).all()
     empty = functional.batch_norm(tensor(np.zeros((0, 2, 3, 3)), backend=backend), None, None, training=True)
     assert empty.shape == (0, 2, 3, 3)
 
@@ -372,3 +372,153 @@ def test_plateaus_as_torch(torch, options):
         mine.step(metric)
         other.step(metric)
         assert ours.param_groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------ gradients are Tensors
+
+
+def with_gradient(values=(1.0, 2.0, 4.0), **options):
+    x = Tensor(np.array(values), requires_grad=True, **options)
+    (x * x).sum().backward()
+    return x
+
+
+def test_grad_is_one_tensor_until_it_is_replaced():
+    x = with_gradient()
+    g = x.grad
+    assert type(g) is Tensor and g is x.grad and not g.requires_grad and g.is_leaf and g.dtype == np.float64
+    assert g.data is x._grad and g.tolist() == [2.0, 4.0, 8.0]
+    (x * x).sum().backward()
+    assert x.grad is g and g.tolist() == [4.0, 8.0, 16.0]  # accumulated in place, as in torch
+    x.grad = None
+    (x * x).sum().backward()
+    assert x.grad is not g and x.grad.tolist() == [2.0, 4.0, 8.0] and g.tolist() == [4.0, 8.0, 16.0]
+    x.grad = None
+    assert x.grad is None and x._grad is None
+
+
+def test_statistics_of_a_gradient_are_torchs(torch):
+    """NumPy's std would divide by n: 2.494 where torch has 3.055."""
+    x = with_gradient()
+    t = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64, requires_grad=True)
+    (t * t).sum().backward()
+    assert x.grad.std().item() == pytest.approx(t.grad.std().item())
+    assert x.grad.var().item() == pytest.approx(t.grad.var().item()) != np.var([2.0, 4.0, 8.0])
+    assert x.grad.norm().item() == pytest.approx(t.grad.norm().item())
+    values, indices = x.grad.max(0)
+    assert (values.item(), indices.item()) == (8.0, 2)
+
+
+def test_a_gradient_can_be_set():
+    x = with_gradient()
+    given = Tensor(np.full(3, 5.0))
+    x.grad = given
+    assert x.grad is given
+    array = np.full(3, 7.0)
+    x.grad = array
+    assert x.grad.data is array  # not copied
+    scalar = Tensor(2.0, requires_grad=True)
+    scalar.grad = np.float32(3)
+    assert scalar.grad.item() == 3.0 and scalar.grad.shape == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (np.ones(4), ValueError, r"shape \(3,\) has them too, got float64 and \(4,\)"),
+        (np.ones((1, 3)), ValueError, r"got float64 and \(1, 3\)"),
+        (np.ones(3, np.float32), TypeError, r"got float32 and \(3,\)"),
+        (Tensor(np.ones(3, np.int64)), TypeError, r"got int64 and \(3,\)"),
+        (1.0, TypeError, "a gradient is a Tensor, an array of the numpy backend or None, not 1.0"),
+        ([1.0] * 3, TypeError, "a gradient is a Tensor"),
+        (Tensor(np.ones(3), requires_grad=True), ValueError, r"assign value\.detach\(\)"),
+        (Tensor(np.ones(3), backend="emulator"), ValueError, "this tensor is on numpy, the gradient on emulator"),
+    ],
+    ids=lambda v: "" if isinstance(v, (type, str)) else type(v).__name__,
+)
+def test_what_cannot_be_a_gradient(value, error, message):
+    x = with_gradient()
+    before = x.grad
+    with pytest.raises(error, match=message):
+        x.grad = value
+    assert x.grad is before and before.tolist() == [2.0, 4.0, 8.0]
+
+
+def test_a_gradient_that_was_used_and_then_added_to_is_noticed():
+    x, w = with_gradient(), Tensor(np.ones(3), requires_grad=True)
+    y = (x.grad * w).sum()
+    (x * 2.0).sum().backward()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+
+
+def test_gradients_in_place_and_by_optimisers():
+    x = with_gradient()
+    g = x.grad
+    g.clamp_(max=3.0)
+    x.grad /= 2.0
+    assert x.grad is g and x._grad.tolist() == [1.0, 1.5, 1.5]
+    optim.SGD([x], lr=1.0).step()
+    assert x.tolist() == [0.0, 0.5, 2.5]
+    optim.SGD([x], lr=1.0).zero_grad(set_to_none=False)
+    assert x.grad is g and g.tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("backend", EVERY)
+@pytest.mark.parametrize("step", ["p.data -= 0.5 * p.grad", "p.data = p.data - 0.5 * p.grad", "p -= 0.5 * p.grad"])
+def test_data_minus_gradient_is_the_step_that_is_written_first(step, backend):
+    """p.data is an array and p.grad a Tensor; every form of the step moves the weights, and is noticed."""
+    p = with_gradient((1.0, 3.0), backend=usable.or_skip(backend))
+    array, version = p.data, p.version
+    with no_grad():
+        exec(step, {"p": p})
+    assert type(p.data) is type(array) and p.tolist() == [0.0, 0.0] and p.version > version, step
+    assert (p.data is array) == ("-=" in step)
+
+
+# ------------------------------------------------------------------------------------------------ beside NumPy's arrays
+
+
+@pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!="])
+def test_an_array_on_the_left_makes_a_tensor(symbol):
+    array, other = np.array([5.0, 2.0, 3.0]), np.array([2.0, 2.0, 4.0])
+    expected = eval(f"a {symbol} b", {"a": array, "b": other})
+    for left, right in [(array, Tensor(other)), (Tensor(array), other)]:
+        y = eval(f"a {symbol} b", {"a": left, "b": right})
+        assert type(y) is Tensor and y.tolist() == expected.tolist()
+    x = Tensor(other, requires_grad=True)
+    y = eval(f"a {symbol} b", {"a": array, "b": x})
+    assert y.requires_grad == (symbol in "+-*/**%")
+
+
+def test_matrices_bits_and_scalars_on_the_left():
+    a, x = np.arange(6.0).reshape(2, 3), Tensor(np.arange(12.0).reshape(3, 4), requires_grad=True)
+    y = a @ x
+    y.sum().backward()
+    assert np.array_equal(y.data, a @ x.data) and np.array_equal(x.grad, np.repeat(a.sum(0)[:, None], 4, 1))
+    bits = Tensor(np.array([6, 3]))
+    assert [(np.array([5, 5]) & bits).tolist(), (np.array([5, 5]) | bits).tolist()] == [[4, 1], [7, 7]]
+    assert (np.array([5, 5]) ^ bits).tolist() == [3, 6]
+    for scalar in (np.float64(2.0), np.float32(2.0), np.int64(2)):
+        assert (scalar * Tensor([1.0, 2.0])).tolist() == [2.0, 4.0]
+    assert np.add(Tensor([1.0]), np.array([2.0])).tolist() == [3.0]
+
+
+def test_an_array_changes_in_place_by_the_values_of_a_tensor():
+    array = np.array([1.0, 2.0])
+    kept = array
+    array += Tensor(np.array([10.0, 20.0]))
+    array *= Tensor(np.array([2.0, 3.0]))
+    assert array is kept and type(array) is np.ndarray and array.tolist() == [22.0, 66.0]
+    with pytest.raises(RuntimeError, match=r"gradient of this tensor would be lost in an array: pass tensor\.detach"):
+        array += Tensor(np.ones(2), requires_grad=True)
+    with no_grad():
+        array += Tensor(np.ones(2), requires_grad=True)
+    assert array.tolist() == [23.0, 67.0]
+    with pytest.raises(TypeError, match=r"np\.exp computes with arrays, got a Tensor: give it tensor\.numpy"):
+        np.exp(Tensor([1.0]))
+    with pytest.raises(TypeError, match=r"np\.add computes with arrays"):
+        np.add(array, array, out=Tensor(array))
+    with pytest.raises(TypeError, match=r"np\.add computes with arrays"):
+        np.add.reduce(Tensor(array))
+    assert not hasattr(Tensor(array), "__cuda_array_interface__")

@@ -413,7 +413,7 @@ backward(loss_of(weights, chosen, tanh))
 
 tensors = [Tensor(np.array(w.data), requires_grad=True) for w in weights]
 loss_of(tensors, chosen, Tensor.tanh).backward()
-apart = max(abs(w.grad - t.grad) for w, t in zip(weights, tensors))
+apart = max(abs(w.grad - t.grad.item()) for w, t in zip(weights, tensors))
 largest = max(abs(w.grad) for w in weights)
 
 ours = [Value.__init__, Value.__add__, Value.__mul__, wrap, add, mul, tanh, topological_order, backward]

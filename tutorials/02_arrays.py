@@ -386,7 +386,7 @@ tensor = Tensor(point, requires_grad=True)
 functional.softmax(tensor, 0).backward(g)
 by_hand = softmax_backward(point, g)
 by_nudging = g @ jacobian(softmax, point)
-print(f"ours and minialex's softmax gradient: {np.abs(tensor.grad - by_hand).max():.1e} apart")
+print(f"ours and minialex's softmax gradient: {np.abs(tensor.grad.numpy() - by_hand).max():.1e} apart")
 print(f"calculus and nudging: {np.abs(by_hand - by_nudging).max() / np.abs(by_hand).max():.1e} apart, relatively")
 
 # %% [markdown]

@@ -130,7 +130,7 @@ y = functional.max_pool2d(t, 3, 2)
 gy = rng.standard_normal(y.shape)
 y.backward(gy)
 print("forward: ", abs(max_pool(values, 3, 2) - y.numpy()[0, 0]).max())
-print("backward:", abs(max_pool_backward(gy[0, 0], values, 3, 2) - t.grad[0, 0]).max())
+print("backward:", abs(max_pool_backward(gy[0, 0], values, 3, 2) - t.grad.numpy()[0, 0]).max())
 
 # %% [markdown]
 # ## Ties
@@ -269,7 +269,7 @@ def normalize(t):
 normalize(t).backward(g.reshape(shape))
 ours = lrn_backward(g, loud)
 missing = abs(g @ only_own - ours).max()
-print(f"minialex's gradient is {abs(ours - t.grad.ravel()).max():.1e} away from ours")
+print(f"minialex's gradient is {abs(ours - t.grad.numpy().ravel()).max():.1e} away from ours")
 print(f"the cross term is up to {missing:.2g}, in gradients up to {abs(ours).max():.2g}: no detail")
 print(f"minialex against finite differences: {gradcheck(normalize, loud.reshape(shape)).error:.1e}")
 

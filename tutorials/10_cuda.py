@@ -411,7 +411,7 @@ for rung in ladder.LRN:
     roots[rung], normalising[rung] = done.square_roots / x.size, done.total / x.size
     print(
         f"{rung:9} {launch.report.loads / x.size:4.1f} loads, {normalising[rung]:5.1f} instructions, "
-        f"{roots[rung]:.1f} of them square roots  right: {np.allclose(gx, t.grad, atol=1e-5)}"
+        f"{roots[rung]:.1f} of them square roots  right: {np.allclose(gx, t.grad.numpy(), atol=1e-5)}"
     )
 compare(prediction, round(roots["anew"], 1), " square roots")
 
@@ -456,7 +456,7 @@ for backend in ("numpy", "emulator"):
     model = models.build("shapes_net")
     loss = functional.cross_entropy(model(Tensor(images.astype(np.float32) / 255)), labels)
     loss.backward()
-    results[backend] = loss.item(), model.conv1.weight.grad
+    results[backend] = loss.item(), model.conv1.weight.grad.numpy()
     print(f"{backend:9} loss {loss.item():.6f}")
 use_backend("numpy")
 apart = abs(results["numpy"][1] - results["emulator"][1]).max() / abs(results["numpy"][1]).max()

@@ -50,7 +50,7 @@ class ModuleMethods:
     def zero_grad(self, set_to_none=True):
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
         for p in self.parameters():
-            p.grad = None if set_to_none or p.grad is None else p.backend.xp.zeros_like(p.grad)
+            p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
 
 
 def check_module(module, place):

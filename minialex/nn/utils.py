@@ -28,7 +28,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     if not parameters:
         return Tensor(0.0)
     backend = parameters[0].backend
-    norms = [p.backend.to_numpy(_norm(p.backend.xp, p.grad, norm_type)) for p in parameters]
+    norms = [p.backend.to_numpy(_norm(p.backend.xp, p.grad.data, norm_type)) for p in parameters]
     with np.errstate(over="ignore", invalid="ignore"):
         total = float(_norm(np, np.array(norms, np.float64), norm_type))
         if error_if_nonfinite and not math.isfinite(total):
@@ -38,7 +38,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
             )
         factor = max_norm / (total + 1e-6)
         for p in parameters if not factor >= 1 else ():
-            p.grad *= p.dtype.type(factor)
+            p.grad.data *= p.dtype.type(factor)
     return Tensor(backend.asarray(total, parameters[0].dtype), backend=backend)
 
 
@@ -50,7 +50,7 @@ def clip_grad_value_(parameters, clip_value, foreach=None):
     foreach: accepted, without effect.
     """
     for p in _with_gradient(parameters):
-        p.backend.xp.clip(p.grad, -float(clip_value), float(clip_value), out=p.grad)
+        p.grad.clamp_(-float(clip_value), float(clip_value))
 
 
 def _with_gradient(parameters):

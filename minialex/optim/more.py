@@ -47,7 +47,7 @@ class RMSprop(Optimizer):
 
     def update(self, p, group, state):
         """One step of one parameter, on arrays of its backend."""
-        xp, w, g = p.backend.xp, p.data, p.grad
+        xp, w, g = p.backend.xp, p.data, p._grad
         lr, alpha, eps = float(group["lr"]), float(group["alpha"]), float(group["eps"])  # NumPy's would widen float32
         needed = ["square_avg"] + ["momentum_buffer"] * (group["momentum"] > 0) + ["grad_avg"] * group["centered"]
         for name in needed:

@@ -76,7 +76,7 @@ class Optimizer:
     def zero_grad(self, set_to_none=True):
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
         for p in self._parameters:
-            p.grad = None if set_to_none or p.grad is None else p.backend.xp.zeros_like(p.grad)
+            p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
 
     def step(self, closure=None):
         """Update every parameter that has a gradient, in place.
@@ -193,7 +193,7 @@ class SGD(Optimizer):
                 state["momentum_buffer"], dampening = p.backend.xp.zeros_like(p.data), 0
             v = state["momentum_buffer"]
         p.backend.sgd(
-            p.data, p.grad, v, group["lr"], momentum, dampening, group["weight_decay"], group["nesterov"],
+            p.data, p._grad, v, group["lr"], momentum, dampening, group["weight_decay"], group["nesterov"],
             self.velocity == "paper",
         )  # fmt: skip
 
@@ -243,7 +243,7 @@ class Adam(Optimizer):
             state.update(step=0, exp_avg=p.backend.xp.zeros_like(p.data), exp_avg_sq=p.backend.xp.zeros_like(p.data))
         state["step"] += 1
         p.backend.adam(
-            p.data, p.grad, state["exp_avg"], state["exp_avg_sq"], state["step"],
+            p.data, p._grad, state["exp_avg"], state["exp_avg_sq"], state["step"],
             group["lr"], *group["betas"], group["eps"], group["weight_decay"], self.decoupled,
         )  # fmt: skip
 

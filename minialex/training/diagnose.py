@@ -136,7 +136,7 @@ def measure(model, optimizer, images, labels):
             stack.enter_context(module.register_forward_hook(hook(name)))
         model.zero_grad()
         functional.cross_entropy(model(Tensor(images)), labels).backward()
-        gradients = {name: None if w.grad is None else float(w.grad.std()) for name, w in weights.items()}
+        gradients = {name: None if w.grad is None else float(w._grad.std()) for name, w in weights.items()}
         steps = _relative_steps(model, optimizer, weights)
     return [row | {"gradient": gradients[name], "update": steps[name]} for name, row in rows.items()]
 

@@ -68,6 +68,36 @@ def test_the_library_passes_and_the_skeleton_fails(name, tmp_path):
     assert all("yours to write" in message for message in faults.values()), faults
 
 
+GRADIENTS_AS_ARRAYS = {  # solutions from when .grad was an array of the backend
+    "replaced": (
+        "a1", "tape.py", "arrival.deliver(node)",
+        "node.grad = arrival.gradient.copy() if node.grad is None else node.grad + arrival.gradient",
+    ),
+    "in place": (
+        "a1", "tape.py", "arrival.deliver(node)",
+        "node.grad = 0 * arrival.gradient if node.grad is None else node.grad; node.grad += arrival.gradient",
+    ),
+    "emptied by hand": (
+        "a6", "trainer.py", "self.optimizer.zero_grad()",
+        "for p in [p for p in self.model.parameters() if p.grad is not None]: p.grad[...] = 0.0",
+    ),
+    "scaled to nothing": (
+        "a6", "trainer.py", "self.optimizer.zero_grad()",
+        "for p in [p for p in self.model.parameters() if p.grad is not None]: p.grad *= 0.0",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GRADIENTS_AS_ARRAYS)
+def test_solutions_that_take_gradients_for_arrays_pass(case, tmp_path):
+    name, file, theirs, older = GRADIENTS_AS_ARRAYS[case]
+    assignment = coursework.assignment(name)
+    files = own(assignment)
+    assert files[file].count(theirs) == 1
+    files = files | {file: files[file].replace(theirs, older)}
+    assert failed(assignment, put(files, tmp_path, name), 0) == {}
+
+
 @pytest.mark.parametrize("name", declared())
 def test_declaration(name):
     assignment = coursework.assignment(name)

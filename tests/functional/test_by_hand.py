@@ -377,7 +377,7 @@ def test_a_tensor_without_axes_goes_through_everything():
         y = call(t)
         assert y.shape == () and isinstance(y.data, np.ndarray)
         y.backward()
-        assert isinstance(t.grad, np.ndarray) and t.grad.shape == ()
+        assert isinstance(t.grad.data, np.ndarray) and t.grad.shape == ()
 
 
 def test_operators_from_either_side_with_everything():

@@ -159,7 +159,7 @@ def mean_not_divided(original, x, dim=None, keepdim=False):
 
     def backward(gy):
         total.backward(gy)
-        return (gradient.grad,)
+        return (gradient.grad.data,)
 
     return with_backward(original(x, dim, keepdim), backward, x)
 

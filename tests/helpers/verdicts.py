@@ -119,7 +119,9 @@ def memory(op):
         y.backward(cotangent)
         for leaf, x in zip(leaves, case.arrays(), strict=True):
             assert np.array_equal(leaf.data, x), f"{case.label}: the input was changed"
-            assert not np.shares_memory(leaf.grad, cotangent), f"{case.label}: the gradient is somebody else's memory"
+            assert not np.shares_memory(leaf.grad.data, cotangent), (
+                f"{case.label}: the gradient is somebody else's memory"
+            )
         assert np.array_equal(cotangent, case.cotangent(y.shape)), f"{case.label}: gy was changed"
 
 

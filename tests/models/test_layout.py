@@ -104,7 +104,7 @@ def footprint(model, side, place):
     cotangent = np.zeros(y.shape)
     cotangent[:, :, place, y.shape[3] // 2] = 1
     y.backward(cotangent)
-    rows = np.flatnonzero(np.abs(x.grad).sum(axis=(0, 1, 3)))
+    rows = np.flatnonzero(np.abs(x.grad.numpy()).sum(axis=(0, 1, 3)))
     return rows[0], rows[-1]
 
 
