@@ -271,13 +271,13 @@ class Sequential(SequentialMethods, Module):
                 raise TypeError(f"Sequential takes modules, but {name!r} is {type(layer).__name__}")
             self._modules[str(name)] = layer
 
-    def forward(self, x):
+    def forward(self, input):
         for name, layer in self._modules.items():
             try:
-                x = layer(x)
+                input = layer(input)
             except ValueError as error:
                 raise ValueError(f"layer {name} ({type(layer).__name__}): {error}") from error
-        return x
+        return input
 
     def __len__(self):
         return len(self._modules)
