@@ -68,6 +68,20 @@ def floating(input):
     return input if input.dtype.kind == "f" else to(input, np.float32)
 
 
+def converted(input, dtype):
+    """The tensor as it is, or converted to a dtype: the `dtype=` of other functions.
+
+    input: any shape.
+    dtype: a dtype, or None to leave it.
+
+    Raises TypeError where a gradient would be lost in integers.
+    """
+    y = input if dtype is None else to(input, dtype)
+    if y.dtype.kind != "f" and input.records_grad:
+        raise TypeError(f"dtype={y.dtype} has no gradient: detach() the tensor first, if that is meant")
+    return y
+
+
 def add(input, other, *, alpha=1):
     """Sum.
 
@@ -152,13 +166,13 @@ def div(input, other, *, rounding_mode=None):
     if rounding_mode is not None:
         return unusual.div(input, other, rounding_mode)
     left, right = _operands(input, other, fractions=True)
-    a, b = left.data, right.data
+    a, b, shape_a = left.data, right.data, left.shape
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         y = a / b
 
     def backward(gy):
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            return unbroadcast(gy / b, a.shape), unbroadcast(-gy * y / b, b.shape)
+            return unbroadcast(gy / b, shape_a), unbroadcast(-gy * y / b, b.shape)
 
     return Tensor.from_operation(y, backward, left, right, name="div")
 

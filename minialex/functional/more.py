@@ -10,7 +10,7 @@ import numpy as np
 
 from ..tensor import Tensor, check_dtypes, common_backend
 from .activation import _result, sigmoid
-from .arithmetic import _operands, to, unbroadcast
+from .arithmetic import _operands, converted, to, unbroadcast
 from .axes import all_axes, keepdims_shape, one_axis
 from .loss import _check_reduction
 from .reduction import _correction
@@ -323,8 +323,7 @@ def cumsum(input, dim, *, dtype=None):
     dim: the axis.
     dtype: what to convert the input to first.
     """
-    if dtype is not None:
-        input = to(input, dtype)
+    input = converted(input, dtype)
     xp, axis, old = input.backend.xp, one_axis(dim, input.ndim), input.shape
     shape = old or (1,)
     dtype = input.dtype if dtype is not None else None if input.dtype.kind == "f" else np.int64
@@ -390,8 +389,8 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """
     if out is not None:
         raise ValueError("norm writes into no tensor: leave out= out, and write out.copy_(norm(x)) instead")
-    if dtype is not None:
-        input = to(input, dtype)
+    check_dtypes("norm", input)
+    input = converted(input, dtype)
     check_dtypes("norm", input)
     if isinstance(p, str) and p != "fro":
         raise ValueError(f'norm takes a number or "fro" as p, got {p!r}')

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..tensor import Tensor, check_dtypes, common_backend
-from .arithmetic import floating, to
+from .arithmetic import converted, floating
 from .axes import all_axes, implicit_axis, keepdims_shape, one_axis
 
 
@@ -21,8 +21,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     keepdim: whether reduced axes stay, with length 1.
     dtype: what to convert the input to first.
     """
-    if dtype is not None:
-        input = to(input, dtype)
+    input = converted(input, dtype)
     shape, axes, xp = input.shape, all_axes(dim, input.ndim, keepdim), input.backend.xp
 
     def backward(gy):
@@ -42,8 +41,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
     keepdim: whether reduced axes stay, with length 1.
     dtype: what to convert the input to first, such as np.float32 for integers.
     """
-    if dtype is not None:
-        input = to(input, dtype)
+    input = converted(input, dtype)
     check_dtypes("mean", input)
     shape, axes, xp = input.shape, all_axes(dim, input.ndim, keepdim), input.backend.xp
     count = math.prod(shape[a] for a in axes)
@@ -78,8 +76,7 @@ def log_softmax(input, dim=None, dtype=None):
 
 def _softmax_input(name, input, dim, dtype):
     axis = one_axis(implicit_axis(name, input.ndim) if dim is None else dim, input.ndim)
-    if dtype is not None:
-        input = to(input, dtype)
+    input = converted(input, dtype)
     check_dtypes(name, input)
     return axis, input
 

@@ -187,6 +187,7 @@ def div(input, other, rounding_mode):
         raise ValueError(f'div: rounding_mode is None, "trunc" or "floor", got {rounding_mode!r}')
     left, right = functional.more._dividable(input, other)
     a, b, xp = left.data, right.data, left.backend.xp
+    shapes = a.shape, b.shape
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         if rounding_mode == "floor":
             y = xp.floor_divide(a, b)
@@ -197,7 +198,7 @@ def div(input, other, rounding_mode):
             y = xp.where((y < 0) & (y * b != a), y + 1, y).astype(a.dtype, copy=False)
 
     def backward(gy):
-        return xp.zeros(a.shape, gy.dtype), xp.zeros(b.shape, gy.dtype)
+        return tuple(xp.zeros(shape, gy.dtype) for shape in shapes)
 
     return Tensor.from_operation(y, backward, left, right, name="div")
 
