@@ -417,11 +417,22 @@ class TensorMethods:
 
     def fill_(self, value):
         """Set every element, in place; returns the tensor itself. value: a number. Raises as add_."""
-        return self._written("fill_", ..., value)
+        return self._filled("fill_", value)
 
     def zero_(self):
         """Set every element to 0, in place; returns the tensor itself. Raises as add_."""
-        return self._written("zero_", ..., self.dtype.type(0))
+        return self._filled("zero_", self.dtype.type(0))
+
+    def _filled(self, name, value):
+        if not self.records_grad or getattr(value, "requires_grad", False):
+            return self._written(name, ..., value)
+        from .tape import no_grad
+
+        self.check_in_place(name)  # type: ignore[attr-defined]
+        with no_grad():
+            self._written(name, ..., value)
+        xp = self.backend.xp
+        return self.rewritten_by(lambda gy: (xp.zeros_like(gy),), name=name)  # type: ignore[attr-defined]
 
     def copy_(self, src, non_blocking=False):
         """Set the elements to another tensor's, in place; returns the tensor itself.

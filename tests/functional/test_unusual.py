@@ -493,7 +493,20 @@ def test_order_in_memory(torch):
             wrong()
 
 
-# ------------------------------------------------------------------------------ dropout in place
+# ------------------------------------------------------------------------------ in place
+
+FILLED = {
+    "zero_": lambda F, x: x.clone().zero_(),
+    "fill_": lambda F, x: x.exp().fill_(2.5),
+    "of a leaf": lambda F, x: x.fill_(1.0),
+    "then added to": lambda F, x: x.clone().zero_() + x * x,
+    "of integers": lambda F, x: (x > 0).zero_(),
+}
+
+
+@given(FILLED)
+def test_filled_in_the_graph(compare, call):
+    compare(call, normal(2, 3))
 
 
 def test_dropout_in_place():
