@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import backends, tape
-from .support.arguments import refuse
+from .support import mistakes
 from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the tensor, a reader finds it here
 from .tensor_methods import TensorMethods, sequence
 
@@ -24,15 +24,19 @@ class Tensor(TensorMethods):
     Raises TypeError for any other type, and where requires_grad meets a type that is not floating-point.
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad_tensor", "_requires_grad", "_version", "backend", "node")
+    __slots__ = ("__weakref__", "_data", "_grad_tensor", "_hooks", "_requires_grad", "_version", "backend", "node")
 
     def __init__(self, data, requires_grad=False, dtype=None, backend=None):
         source: Tensor | None = data if isinstance(data, Tensor) else None
         if source is not None:
             backend, data = backend or source.backend, source.data
         self.backend: Any = backends.get_backend(backend)
-        self._data = self.backend.asarray(data, dtype)
+        try:
+            self._data = self.backend.asarray(data, dtype)
+        except ValueError as error:
+            raise ValueError(mistakes.about_lists(data, error)) from None
         self._version: tape.Version = source._version if source is not None and self._data is data else tape.Version()
+        self._hooks = None
         self._grad_tensor, self.node, self._requires_grad = None, None, False
         self.requires_grad_(bool(requires_grad))
 
@@ -67,6 +71,7 @@ class Tensor(TensorMethods):
         result = cls.__new__(Tensor)
         result.backend, result._version = backend, version
         result._data = data if isinstance(data, backend.xp.ndarray) else backend.xp.asarray(data)
+        result._hooks = None
         result._grad_tensor, result.node, result._requires_grad = None, None, False
         return result
 
@@ -93,7 +98,8 @@ class Tensor(TensorMethods):
         """
         self.bump_version()
         if self.records_grad:
-            self.node = tape.Node(name, backward, (self,), self)
+            before, self.node = self.node, tape.Node(name, backward, (self,), self)
+            self._keep_retaining(before)
         return self
 
     @property
@@ -142,26 +148,25 @@ class Tensor(TensorMethods):
             gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
 
         gradient: an array or Tensor of this shape; 1 if None, for a tensor of one element.
-        retain_graph, create_graph, inputs: torch's, refused: a graph is used once, for all of its leaves.
+        retain_graph: keep what the operations saved, so that backward() may pass through them again.
+        create_graph, inputs: torch's, refused.
 
         Raises RuntimeError where no gradient is required, none is given for several elements, the same part of the
         graph was used before, or a saved value has changed; ValueError for a gradient of another shape. Nothing is
         added then.
         """
-        if retain_graph or create_graph or inputs is not None:
-            refuse(
-                "backward",
-                "run the forward pass again, or add the losses and call backward() once",
-                retain_graph=(retain_graph or None, None),
-                create_graph=(create_graph, False),
-                inputs=(inputs, None),
-            )
         if not self.requires_grad:
             raise RuntimeError(
                 "backward() from a tensor that requires no gradient: nothing below it has requires_grad=True, "
                 "or it was computed under no_grad()"
             )
-        tape.backward(self.edge, self._first_gradient(gradient))
+        if create_graph or inputs is not None:
+            raise ValueError(
+                "backward() computes first derivatives, for every leaf: create_graph and inputs are torch's alone; "
+                "requires_grad_(False) takes a leaf out"
+            )
+        with tape.retaining_graph(bool(retain_graph)):
+            tape.backward(self.edge, self._first_gradient(gradient))
 
     def _first_gradient(self, gradient):
         if gradient is None:
@@ -262,6 +267,8 @@ class Tensor(TensorMethods):
         return float(self.item())
 
     def __bool__(self):
+        if self.numel() != 1:
+            raise ValueError(f"a tensor of shape {self.shape} is neither true nor false: .any() or .all() of it is")
         return bool(self.item())
 
     def __len__(self):
@@ -321,6 +328,7 @@ class Tensor(TensorMethods):
             other = self.backend.asarray(other)  # CuPy's arrays cannot be compared with NumPy's
         elif not isinstance(other, (int, float, np.generic, self.backend.xp.ndarray)):
             return NotImplemented  # x == None is False, x < None a TypeError
+        mistakes.check_broadcast(compare.__name__, self.shape, np.shape(other))
         return Tensor(compare(self._data, other), backend=self.backend)
 
     def __lt__(self, other):
@@ -419,13 +427,13 @@ class Tensor(TensorMethods):
 def common_backend(*tensors):
     """The backend that all tensors are on.
 
-    tensors: Tensors, or None for an argument that was left out.
+    tensors: Tensors, or None for an argument, other than the first, that was left out.
 
     Raises ValueError where there are two, TypeError for what is not a Tensor.
     """
     for t in tensors:
-        if not isinstance(t, Tensor | None):
-            raise TypeError(f"a function of tensors got {type(t).__name__}: wrap the array first, Tensor(array)")
+        if not isinstance(t, Tensor) and (t is not None or t is tensors[0]):
+            raise TypeError(mistakes.not_a_tensor(t))
     backend = tensors[0].backend
     for t in tensors:
         if t is not None and t.backend is not backend:
@@ -448,13 +456,13 @@ def check_dtypes(name, *tensors):
     """Raise TypeError unless all tensors have one dtype, of floating-point numbers; only arithmetic converts.
 
     name: of the operation.
-    tensors: Tensors, or None for an argument that was left out.
+    tensors: the operation's input, and the weight and the bias if it has some: Tensors, or None.
     """
-    dtypes = [t.dtype for t in tensors if t is not None]
-    if any(dtype != dtypes[0] for dtype in dtypes):
-        raise TypeError(f"{name} needs one dtype, got {' and '.join(map(str, dtypes))}: convert with .to()")
-    if dtypes[0].kind != "f":
-        raise TypeError(f"{name} computes with floating-point numbers, got {dtypes[0]}: convert with .to(np.float32)")
+    first = tensors[0].dtype
+    if any(t is not None and t.dtype != first for t in tensors):
+        raise TypeError(mistakes.about_dtypes(name, [t if t is None else t.dtype for t in tensors]))
+    if first.kind != "f":
+        raise TypeError(f"{name} computes with floating-point numbers, got {first}: convert with .to(np.float32)")
 
 
 from . import functional  # noqa: E402  the functions need Tensor, and Tensor's methods are the functions

@@ -250,7 +250,7 @@ def test_item_and_truth_and_float():
     assert isinstance(Tensor(3).item(), int) and float(Tensor([2.5])) == 2.5
     assert bool(Tensor([1.0])) and not bool(Tensor(0.0))
     for ask in (Tensor.item, float, bool):
-        with pytest.raises(ValueError, match=r"one element, this one has shape \(2,\)"):
+        with pytest.raises(ValueError, match=r"shape \(2,\)"):
             ask(Tensor([1.0, 2.0]))
 
 

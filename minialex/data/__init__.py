@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..support import absent
+from ..support.types import FileName
 from . import cifar10, folder, shapes
 from .color import ColorNoise
 from .dataloader import DataLoader, Dataset, Subset, TensorDataset, default_collate, random_split
@@ -82,20 +83,11 @@ _EVERYWHERE = {"data_dir", "download"}  # accepted for every data set; one witho
 
 
 def load(
-    name,
-    *,
-    data_dir=None,
-    download=False,
-    size=None,
-    train_count=None,
-    validation=None,
-    test_count=None,
-    limit=None,
-    seed=None,
-    workers=None,
-    strict=False,
-    val_labels=None,
-):
+    name: str, *, data_dir: FileName | None = None, download: bool = False, size: int | None = None,
+    train_count: int | None = None, validation: int | None = None, test_count: int | None = None,
+    limit: int | None = None, seed: int | None = None, workers: int | None = None, strict: bool = False,
+    val_labels: FileName | None = None,
+) -> Splits:  # fmt: skip
     """Load a data set; an argument that is None has the data set's own default.
 
     name: "shapes", "cifar10" or "folder", see DATASETS.

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..support.resources import cache_folder
+from ..support.types import FileName
 from . import download as downloads
 from .dataset import ArrayDataset, Splits
 
@@ -25,7 +26,9 @@ RECORDS = 10_000  # in each file
 RECORD_BYTES = 1 + 3 * 32 * 32
 
 
-def load(data_dir=None, download=False, validation=5000, limit=None):
+def load(
+    data_dir: FileName | None = None, download: bool = False, validation: int = 5000, limit: int | None = None
+) -> Splits:
     """Load CIFAR-10 from data_dir/cifar-10-batches-bin, or from data_dir itself if it is that folder.
 
     data_dir: a folder; $XDG_CACHE_HOME/minialex by default, or ~/.cache/minialex.
@@ -53,7 +56,7 @@ def load(data_dir=None, download=False, validation=5000, limit=None):
     )
 
 
-def find(data_dir=None):
+def find(data_dir: FileName | None = None) -> Path:
     """Path of the folder of the binary files, whether or not it exists; data_dir: as in `load`."""
     if data_dir is None:
         return cache_folder() / FOLDER

@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 
+from ..support.types import Array
+from .moments import Statistics
+
 
 class ColorNoise:
     """Adds one random colour per image to all its pixels, along the principal axes p_i of the training set's colours.
@@ -28,24 +31,26 @@ class ColorNoise:
     no noise.
     """
 
-    def __init__(self, coefficient, statistics, by="eigenvalue", std=1.0):
+    def __init__(
+        self, coefficient: float, statistics: Statistics, by: str = "eigenvalue", std: Array | float = 1.0
+    ) -> None:
         self.coefficient, self.by = coefficient, by
         d = statistics.stds
         scale = {"eigenvalue": d * d / 255, "std": d}[by]
         self.axes = coefficient * statistics.vectors * scale / np.reshape(std, (-1, 1))  # (C, C), one axis per column
 
-    def __call__(self, images, words):
+    def __call__(self, images: Array, words: Array) -> Array:
         colors = normals(words)[:, : len(self.axes)] @ self.axes.T
         noisy = images + colors.astype(np.float32)[:, :, None, None]
         if self.by == "std":
             noisy /= np.float32(1 + self.coefficient)
         return noisy
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"ColorNoise({self.coefficient}, by={self.by!r})"
 
 
-def normals(words):
+def normals(words: Array) -> Array:
     """Standard normal numbers from random words: four from four.
 
         sqrt(-2 ln u) cos(2 pi v), sqrt(-2 ln u) sin(2 pi v)    u in (0, 1], v in [0, 1)

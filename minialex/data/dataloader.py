@@ -10,6 +10,8 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -17,15 +19,16 @@ from .. import functional, random
 from ..backends import get_backend
 from ..support.arguments import refuse
 from ..support.prefetch import prefetched
+from ..support.types import Array, Indices, Shape
 from ..tensor import Tensor
-from .dataset import ImageDataset
+from .dataset import ImageDataset, Samples
 from .loader import shuffled
 
 
 class Dataset:
     """A base class for data sets, without any contents: define `__getitem__` and `__len__`."""
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no __getitem__()")
 
 
@@ -37,16 +40,16 @@ class TensorDataset(Dataset):
     Raises ValueError where their lengths differ, or there are none.
     """
 
-    def __init__(self, *tensors):
+    def __init__(self, *tensors: Tensor | Array) -> None:
         self.tensors = tuple(t if isinstance(t, Tensor) else Tensor(t) for t in tensors)
         shapes = [t.shape for t in self.tensors]
         if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1:
             raise ValueError(f"TensorDataset needs tensors that are equally long along axis 0, got {shapes}")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.tensors[0])
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         return tuple(t[index] for t in self.tensors)
 
 
@@ -57,38 +60,38 @@ class Subset(Dataset):
     indices: which of its samples, in order.
     """
 
-    def __init__(self, dataset, indices):
+    def __init__(self, dataset: Any, indices: Indices) -> None:
         self.dataset, self.indices = dataset, indices
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         return self.dataset[int(self.indices[index])]
 
     # Of the library's own data sets a part is again one that `Loader` and training take.
 
-    def fetch(self, indices):
+    def fetch(self, indices: Indices) -> tuple[Array, Array]:
         """Images and labels at `indices`, integers (n,), of a subset of one of the library's own data sets."""
         return self.dataset.fetch(np.asarray(self.indices, np.int64)[np.asarray(indices, np.int64)])
 
     @property
-    def labels(self):
+    def labels(self) -> Array:
         """Their labels, int64 (n,)."""
         return self.dataset.labels[np.asarray(self.indices, np.int64)]
 
     @property
-    def classes(self):
+    def classes(self) -> tuple[str, ...]:
         """The names of the classes."""
         return self.dataset.classes
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> Shape:
         """(C, H, W) of every image."""
         return self.dataset.image_shape
 
 
-def random_split(dataset, lengths, generator=None):
+def random_split(dataset: Samples, lengths: Sequence[float], generator: random.Generator | None = None) -> list[Subset]:
     """Divide a data set at random into parts that have no sample in common.
 
     dataset: a data set.
@@ -104,7 +107,7 @@ def random_split(dataset, lengths, generator=None):
             if not 0 <= share <= 1:
                 raise ValueError(f"random_split: a share is from 0 to 1, got {share}")
         lengths = [math.floor(count * share) for share in lengths]
-        for i in range(count - sum(lengths)):
+        for i in range(count - int(sum(lengths))):
             lengths[i % len(lengths)] += 1
         if 0 in lengths:
             warnings.warn(f"random_split: part {lengths.index(0)} is empty, the lengths are {lengths}", stacklevel=2)
@@ -115,7 +118,15 @@ def random_split(dataset, lengths, generator=None):
     return [Subset(dataset, order[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
 
 
-class DataLoader:
+if TYPE_CHECKING:
+    import typing_extensions
+
+    Batch = typing_extensions.TypeVar("Batch", default=list[Tensor])
+else:
+    Batch = TypeVar("Batch")
+
+
+class DataLoader(Generic[Batch]):
     """Batches of a data set as Tensors on the default backend: `for x, y in loader`.
 
     dataset: a data set: anything with `len()` and `[index]`.
@@ -133,14 +144,20 @@ class DataLoader:
         seed and the number of the iteration: `epoch`, which counts them and can be set.
     in_order: torch's, True only.
 
+    To a type checker a batch is a list of Tensors; of other samples annotate the loader, such as
+    `loader: DataLoader[dict[str, Tensor]] = DataLoader(dataset)`.
+
     Raises ValueError for a batch_size below 1, a negative num_workers, or nothing to shuffle.
     """
 
     def __init__(
-        self, dataset, batch_size=1, shuffle=None, sampler=None, batch_sampler=None, num_workers=0, collate_fn=None,
-        pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None, multiprocessing_context=None, generator=None,
-        *, prefetch_factor=None, persistent_workers=False, pin_memory_device="", in_order=True,
-    ):  # fmt: skip
+        self, dataset: Samples, batch_size: int = 1, shuffle: bool | None = None, sampler: None = None,
+        batch_sampler: None = None, num_workers: int = 0, collate_fn: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False, drop_last: bool = False, timeout: float = 0, worker_init_fn: None = None,
+        multiprocessing_context: Any = None, generator: random.Generator | None = None, *,
+        prefetch_factor: int | None = None, persistent_workers: bool = False, pin_memory_device: str = "",
+        in_order: bool = True,
+    ) -> None:  # fmt: skip
         advice = "DataLoader(Subset(dataset, indices), ...) chooses samples and orders them"
         refuse("DataLoader", advice, sampler=(sampler, None), batch_sampler=(batch_sampler, None))
         advice = "workers are threads, which share what the data set holds"
@@ -157,12 +174,12 @@ class DataLoader:
         self.collate_fn = default_collate if collate_fn is None else collate_fn
         self.epoch = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         """The number of batches in an iteration."""
         count = len(self.dataset)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Batch]:
         epoch, self.epoch = self.epoch, self.epoch + 1
         count, size = len(self.dataset), self.batch_size
         order = np.arange(count)
@@ -197,7 +214,7 @@ def _on_default(tensor):
     return tensor.to(get_backend())
 
 
-def default_collate(batch):
+def default_collate(batch: Sequence[Any]) -> Any:
     """Make a batch of samples: Tensors with an axis more, at the front, in the structure of a sample.
 
     batch: a list of samples, all alike: Tensors, arrays or numbers, or tuples, lists and dicts of such.

@@ -8,28 +8,43 @@ ImageDataset adds `dataset[i]`.
 from __future__ import annotations
 
 import operator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+from ..support.types import Array, Indices, Shape
+
+
+class Samples(Protocol):
+    """What a DataLoader needs of a data set."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
 
 
 class Splits(NamedTuple):
     """The three parts of a data set; `validation` is None where nothing is held out."""
 
-    train: Any
-    validation: Any
-    test: Any
+    train: ImageDataset
+    validation: ImageDataset | None
+    test: ImageDataset
 
 
 class ImageDataset:
     """What the data sets of images have in common: `dataset[i]` is (image, label), made of what `fetch` returns."""
 
-    fetch: Any
+    # What every data set has.
+    classes: tuple[str, ...]
+    image_shape: Shape
+    labels: Array
+    fetch: Callable[..., tuple[Array, Array]]
 
-    def __len__(self):
+    def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} has no __len__()")
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[Array, int]:
         """(image, uint8 (C, H, W), and its label, an int) at an index, which may be negative."""
         place = operator.index(index)
         if not -len(self) <= place < len(self):
@@ -48,7 +63,7 @@ class ArrayDataset(ImageDataset):
     Raises ValueError where one of these has another dtype, shape or range.
     """
 
-    def __init__(self, images, labels, classes):
+    def __init__(self, images: Array, labels: Array | Sequence[int], classes: Sequence[str]) -> None:
         self.images, self.labels, self.classes = np.asarray(images), np.asarray(labels), tuple(classes)
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
             raise ValueError(f"images must be uint8 (N, C, H, W), got {self.images.dtype} {self.images.shape}")
@@ -63,15 +78,15 @@ class ArrayDataset(ImageDataset):
             raise ValueError(f"label {self.labels[first]} of image {first} is not one of {len(self.classes)} classes")
         self.labels = self.labels.astype(np.int64)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> Shape:  # type: ignore[override]  # read only
         """(C, H, W) of every image."""
         return self.images.shape[1:]
 
-    def fetch(self, indices):
+    def fetch(self, indices: Indices) -> tuple[Array, Array]:
         """Copies of the images, uint8 (n, C, H, W), and the labels, int64 (n,), at `indices`, integers (n,)."""
         indices = np.asarray(indices, np.int64)
         return self.images[indices], self.labels[indices]

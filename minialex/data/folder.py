@@ -11,20 +11,22 @@ import functools
 import hashlib
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import threads
+from ..support import progress
 from ..support.prefetch import prefetched
+from ..support.types import Array, FileName, Indices
 from . import listing, packed
 from .cache import cached
-from .dataset import ImageDataset
+from .dataset import ImageDataset, Splits
 from .decode import Damaged, decode
-from .moments import Sums
+from .moments import Statistics, Sums
 from .splitting import split
 
 SIZE = 256
@@ -33,7 +35,10 @@ _NAMED = 10  # damaged files that are named on stderr; the others are only count
 _VERSION = 2  # of the cache: to be raised whenever decode() returns other pixels
 
 
-def load(data_dir=None, size=None, validation=None, limit=None, workers=None, strict=False, val_labels=None):
+def load(
+    data_dir: FileName | None = None, size: int | None = None, validation: int | None = None, limit: int | None = None,
+    workers: int | None = None, strict: bool = False, val_labels: FileName | None = None,
+) -> Splits:  # fmt: skip
     """Load a folder of images, see listing.py, or one packed by `python -m minialex.data.pack`.
 
     Images are uint8 (n, 3, size, size), see decode.decode.
@@ -76,19 +81,21 @@ class FolderDataset(ImageDataset):
     strict: as in `load`.
     """
 
-    def __init__(self, pictures, classes, size, workers, strict=False):
+    def __init__(
+        self, pictures: listing.Listing, classes: Sequence[str], size: int, workers: int, strict: bool = False
+    ) -> None:
         self.classes, self.image_shape = tuple(classes), (3, size, size)
         self._all, self._size, self._workers, self._strict = pictures, size, workers, strict
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def labels(self):
+    def labels(self) -> Array:  # type: ignore[override]  # read only
         """int64 (N,); reads the whole folder at the first use, see `survey`."""
         return self._survey.pictures.labels
 
-    def fetch(self, indices):
+    def fetch(self, indices: Indices) -> tuple[Array, Array]:
         """Decode images, by all threads.
 
         indices: integers (n,).
@@ -106,7 +113,7 @@ class FolderDataset(ImageDataset):
             pass  # an error in a thread is raised here
         return images, pictures.labels[indices]
 
-    def statistics(self):
+    def statistics(self) -> Statistics:
         """The moments.Statistics of all images."""
         return self._survey.sums.statistics()
 
@@ -126,7 +133,7 @@ class Survey(NamedTuple):
     sums: Sums
 
 
-def survey(pictures, size, workers, strict=False):
+def survey(pictures: listing.Listing, size: int, workers: int, strict: bool = False) -> Survey:
     """Read all files of a Listing once, or take the result from the cache if no file has changed since.
 
     pictures: a listing.Listing; its damaged files are named on stderr.
@@ -172,8 +179,8 @@ class Block(NamedTuple):
     sums: Sums
 
 
-def blocks(pictures, size, workers, strict=False):
-    """Decode all images of a Listing, in order, with a progress bar on stderr.
+def blocks(pictures: listing.Listing, size: int, workers: int, strict: bool = False) -> Iterator[Block]:
+    """Decode all images of a Listing, in order, and show the progress.
 
     pictures, size, workers, strict: as in `survey`.
 
@@ -194,21 +201,21 @@ def blocks(pictures, size, workers, strict=False):
         return Block(stacked, places, damaged, Sums.of(stacked))
 
     total, name = len(pictures.names), f"reading {pictures.folder.name}"
-    with tqdm(desc=name, total=total, unit=" images", leave=False, disable=None) as bar:
+    with progress.Progress(name, total, "images") as bar:
         for block in prefetched(read, range(0, total, _BLOCK), workers, "minialex-decode"):
             bar.update(len(block.images) + len(block.damaged))
             yield block
 
 
-def report(pictures, errors):
+def report(pictures: listing.Listing, errors: list[Damaged]) -> None:
     """Report on stderr which files of the Listing `pictures` are left out; errors: a Damaged for each damaged one."""
     for error in errors[:_NAMED]:
-        tqdm.write(f"left out: {error}", file=sys.stderr)
+        progress.write(f"left out: {error}", file=sys.stderr)
     if errors:
         count = f"{len(errors):,} of {len(pictures.names):,} pictures"
-        tqdm.write(f"{pictures.folder}: {count} are damaged and left out", file=sys.stderr)
+        progress.write(f"{pictures.folder}: {count} are damaged and left out", file=sys.stderr)
     if pictures.ignored:
-        tqdm.write(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name", file=sys.stderr)
+        progress.write(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name", file=sys.stderr)
 
 
 def _with_advice(error):

@@ -7,11 +7,15 @@ counts epochs.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
 import numpy as np
 
 from ..backends import get_backend
 from ..random import philox
 from ..support.prefetch import prefetched
+from ..support.types import Array, Transform
 from ..tensor import Tensor
 from .device_plan import device_plan
 
@@ -36,8 +40,10 @@ class Loader:
     """
 
     def __init__(
-        self, dataset, batch_size, transforms=(), *, shuffle=False, seed=0, drop_last=False, workers=1, as_bytes=False
-    ):
+        self, dataset: Any, batch_size: int,
+        transforms: Sequence[Transform] | Callable[[int], Sequence[Transform]] = (), *, shuffle: bool = False,
+        seed: int = 0, drop_last: bool = False, workers: int = 1, as_bytes: bool = False,
+    ) -> None:  # fmt: skip
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if not len(dataset):
@@ -51,17 +57,17 @@ class Loader:
         self.as_bytes = as_bytes
         self._iterations = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         """The number of batches in an epoch."""
         count = len(self.dataset)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Iterate over the batches of epoch 0, the next time of epoch 1 and so on: Tensors on the default backend."""
         batches, self._iterations = self.epoch(self._iterations), self._iterations + 1
         return ((Tensor(images), Tensor(labels)) for images, labels in get_backend().upload(batches))
 
-    def epoch(self, epoch=0, start_batch=0):
+    def epoch(self, epoch: int = 0, start_batch: int = 0) -> Iterator[tuple[Any, Array]]:
         """Iterate over the batches of an epoch: float32 images (n, C, H, W), or RawImages, and int64 labels (n,).
 
         epoch: its number, from 0.
@@ -82,7 +88,7 @@ class Loader:
 
         return prefetched(batch, range(start_batch, len(self)), self.workers)
 
-    def order(self, epoch):
+    def order(self, epoch: int) -> Array:
         """The order of an epoch's images, integers (N,): indices sorted by a 64-bit hash of (seed, epoch, index)."""
         count = len(self.dataset)
         return shuffled(count, self.seed, epoch) if self.shuffle else np.arange(count)
@@ -99,7 +105,7 @@ class Loader:
         return np.ascontiguousarray(images, np.float32), labels
 
 
-def shuffled(count, seed, epoch):
+def shuffled(count: int, seed: int, epoch: int) -> Array:
     """The random order of an epoch: a permutation, integers (count,), the indices sorted by a 64-bit hash.
 
     count: samples.

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from ..support.progress import Progress
+from ..support.types import Array
 
 _CHUNK = 2**22  # values fetched at a time
 _PIECE = 2**18  # values whose products are summed at a time: 2 MB in float64, which stay in the CPU's cache
@@ -27,7 +31,7 @@ class Statistics:
     channel_stds: np.ndarray
 
     @property
-    def channel_means(self):
+    def channel_means(self) -> Array:
         """(C,), the mean of each channel over all pixels."""
         return self.mean_image.mean(axis=(1, 2))
 
@@ -42,25 +46,26 @@ class Sums:
 
     NAMES = ("count", "total", "products")
 
-    def __init__(self, count=0, total=0, products=0):
+    def __init__(self, count: int = 0, total: Any = 0, products: Any = 0) -> None:
         self.count, self.total, self.products = count, total, products
 
     @classmethod
-    def of(cls, images):
+    def of(cls, images: Array) -> Sums:
         """The Sums of `images`, uint8 (n, C, H, W)."""
         n, channels = images.shape[:2]
-        products, step = 0, max(1, _PIECE // math.prod(images.shape[1:]))
+        products: Any = 0
+        step = max(1, _PIECE // math.prod(images.shape[1:]))
         for start in range(0, n, step):
             pixels = images[start : start + step].transpose(1, 0, 2, 3).reshape(channels, -1).astype(np.float64)
             products = products + (pixels @ pixels.T).astype(np.int64)  # exact: far below 2^53
         return cls(n, images.sum(axis=0, dtype=np.int64), products)
 
-    def add(self, other):
+    def add(self, other: Sums) -> None:
         """Add the images of `other`, a Sums, to these."""
         self.count += other.count
         self.total, self.products = self.total + other.total, self.products + other.products
 
-    def statistics(self):
+    def statistics(self) -> Statistics:
         """The Statistics of the images.
 
             covariance = (N sum x y - sum x sum y) / N^2
@@ -78,17 +83,15 @@ class Sums:
         return Statistics(self.total / self.count, stds, vectors, np.sqrt(np.diag(covariance)))
 
 
-def statistics(dataset):
+def statistics(dataset: Any) -> Statistics:
     """The Statistics of a data set: those of `dataset.statistics()` if it has that method, else computed."""
     return dataset.statistics() if hasattr(dataset, "statistics") else sums(dataset).statistics()
 
 
-def sums(dataset):
-    """The Sums of all images of `dataset`; shows a progress bar on stderr after a second."""
-    from tqdm import tqdm  # here, because the Sums of an array do not need it
-
+def sums(dataset: Any) -> Sums:
+    """The Sums of all images of `dataset`; shows its progress after a second."""
     result, step = Sums(), max(1, _CHUNK // math.prod(dataset.image_shape))
-    with tqdm(desc="statistics", total=len(dataset), unit=" images", leave=False, disable=None, delay=1) as bar:
+    with Progress("statistics", len(dataset), "images", delay=1) as bar:
         for start in range(0, len(dataset), step):
             images, _ = dataset.fetch(np.arange(start, min(start + step, len(dataset))))
             result.add(Sums.of(images))

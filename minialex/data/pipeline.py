@@ -10,10 +10,13 @@ size after it, as in the authors' source; channel means after it, which is less 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..support.types import Array, Transform
 from .transforms import CenterCrop, CornerCrop, Normalize, RandomCrop, RandomHorizontalFlip
 
 
@@ -30,7 +33,9 @@ class Pipeline:
     input_size: int
     channel_order: str = "RGB"
 
-    def training_transforms(self, *, crop_padding=0, flip=False, noise=()):
+    def training_transforms(
+        self, *, crop_padding: int = 0, flip: bool = False, noise: Sequence[Transform] = ()
+    ) -> list[Transform]:
         """The list of transforms for a training Loader.
 
         crop_padding: pixels of zeros around the image before a random crop.
@@ -41,11 +46,11 @@ class Pipeline:
         flips = [RandomHorizontalFlip()] if flip else []
         return [*self._normalized(crop), *flips, *noise, *self._order()]
 
-    def evaluation_transforms(self):
+    def evaluation_transforms(self) -> list[Transform]:
         """The list of transforms for a Loader without augmentation: centre crops."""
         return [*self._normalized(CenterCrop(self.input_size)), *self._order()]
 
-    def views(self, images, count):
+    def views(self, images: Array, count: int) -> Array:
         """The network's inputs for one or ten crops of each image.
 
         images: uint8 (n, C, H, W).
@@ -69,7 +74,7 @@ class Pipeline:
                 shown.append(view[..., ::-1] if mirrored else view)
         return np.ascontiguousarray(np.stack(shown), np.float32)
 
-    def raw_views(self, images, count):
+    def raw_views(self, images: Array, count: int) -> Any:
         """The same as RawImages, for a backend that takes bytes; see device_plan.raw_views."""
         from .device_plan import raw_views  # only now: it imports this module
 
@@ -86,7 +91,7 @@ class Pipeline:
         return [blue_first] if self.channel_order == "BGR" else []
 
 
-def blue_first(images, words=None):
+def blue_first(images: Array, words: Array | None = None) -> Array:
     """A transform from RGB to BGR, the channel order of OpenCV, in which Caffe's networks were trained.
 
     images: (n, C, H, W).

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..random import philox
+from ..support.types import Array, Indices
 from .dataset import ArrayDataset, ImageDataset, Splits
 
 SPLITS = {"train": 0, "validation": 1, "test": 2}
@@ -92,7 +93,10 @@ _OUTLINES = _circle, _square, _triangle, _star, _cross, _ring, _crescent, _heart
 CLASSES = tuple(outline.__name__.strip("_") for outline in _OUTLINES)
 
 
-def load(size=32, train_count=10_000, validation=1000, test_count=2000, limit=None, seed=0):
+def load(
+    size: int = 32, train_count: int = 10_000, validation: int = 1000, test_count: int = 2000, limit: int | None = None,
+    seed: int = 0,
+) -> Splits:  # fmt: skip
     """Generate `shapes`.
 
     size: pixels per side, at least 8.
@@ -139,20 +143,20 @@ class DrawnShapes(ImageDataset):
 
     classes = CLASSES
 
-    def __init__(self, split, count, size, seed=0):
+    def __init__(self, split: str, count: int, size: int, seed: int = 0) -> None:
         self.split, self.size, self.seed = split, size, seed
         self.labels = np.arange(count) % len(CLASSES)
         self.image_shape = (3, size, size)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def fetch(self, indices):
+    def fetch(self, indices: Indices) -> tuple[Array, Array]:
         """Draw the images, uint8 (n, 3, size, size), and their labels, int64 (n,), at `indices`, integers (n,)."""
         return draw(np.asarray(indices), self.split, self.size, self.seed)
 
 
-def draw(indices, split="train", size=32, seed=0):
+def draw(indices: Array, split: str = "train", size: int = 32, seed: int = 0) -> tuple[Array, Array]:
     """Draw images of a split; image i shows class i mod 10.
 
     indices: which images, integers (n,) from 0 to 2^32 - 1.

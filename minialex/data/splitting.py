@@ -32,7 +32,9 @@ def split(train, val, of_train, of_val, validation=None, limit=None):
     validating = of_train(held_out[spread(wanted, limit)]) if wanted else None
     if validation is None and test is not None:
         validating = test
-    return Splits(of_train(training[spread(len(training), limit)]), validating, validating if test is None else test)
+    testing = validating if test is None else test
+    assert testing is not None
+    return Splits(of_train(training[spread(len(training), limit)]), validating, testing)
 
 
 def spread(count, wanted):

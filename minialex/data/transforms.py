@@ -7,8 +7,12 @@ images it is given.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..support.types import Array
 from .moments import statistics
 
 
@@ -24,7 +28,7 @@ class Normalize:
     a std that is not positive, and for torchvision's constants, which are of 0 to 1.
     """
 
-    def __init__(self, mean, std=1.0):
+    def __init__(self, mean: ArrayLike, std: ArrayLike = 1.0) -> None:
         self.mean, self.std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         channels = self.mean.shape[0] if self.mean.ndim == 3 else 0
         if not channels or self.std.shape not in ((), (channels, 1, 1)):
@@ -35,20 +39,20 @@ class Normalize:
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
             raise ValueError("mean and std must be finite, and std greater than 0")
         if self.std.max() < 1 and self.mean.min() > 0 and self.mean.max() < 1:  # no pictures of 0 to 255 are so dark
-            mean, std = (np.round(x.ravel()[:3], 3).tolist() for x in (self.mean, self.std))
+            m, s = (np.round(x.ravel()[:3], 3).tolist() for x in (self.mean, self.std))
             raise ValueError(
-                f"mean {mean} and std {std} are of pixels from 0 to 1, but images are of 0 to 255: multiply both by 255"
+                f"mean {m} and std {s} are of pixels from 0 to 1, but images are of 0 to 255: multiply both by 255"
             )
 
     @classmethod
-    def channels(cls, dataset):
+    def channels(cls, dataset: Any) -> Normalize:
         """The Normalize that gives each channel of `dataset` mean 0 and std 1; a constant channel keeps its scale."""
         of = statistics(dataset)
         stds = np.where(of.channel_stds > 0, of.channel_stds, 1)
         return cls(of.channel_means[:, None, None], stds[:, None, None])
 
     @classmethod
-    def mean_image(cls, dataset, size=None):
+    def mean_image(cls, dataset: Any, size: int | None = None) -> Normalize:
         """The Normalize that subtracts the mean image and keeps the scale of 0 to 255.
 
         dataset: whose mean image.
@@ -59,7 +63,7 @@ class Normalize:
         mean = statistics(dataset).mean_image
         return cls(CenterCrop(size)(mean[None])[0] if size else mean)
 
-    def __call__(self, images, words=None):
+    def __call__(self, images: Array, words: Array | None = None) -> Array:
         """The normalised images, float32; raises ValueError where the mean does not fit their shape."""
         if any(m not in (1, n) for m, n in zip(self.mean.shape, images.shape[1:], strict=True)):
             raise ValueError(
@@ -70,16 +74,16 @@ class Normalize:
         normalized /= self.std
         return normalized
 
-    def to_arrays(self):
+    def to_arrays(self) -> dict[str, Array]:
         """The arrays {"mean": ..., "std": ...}, for a checkpoint."""
         return {"mean": self.mean, "std": self.std}
 
     @classmethod
-    def from_arrays(cls, arrays):
+    def from_arrays(cls, arrays: dict[str, Array]) -> Normalize:
         """The Normalize with the mean and std of `arrays`, from `to_arrays`."""
         return cls(arrays["mean"], arrays["std"])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Normalize(mean {self.mean.shape}, std {self.std.shape})"
 
 
@@ -92,10 +96,10 @@ class RandomCrop:
     Raises ValueError, when called, where the crop is larger than the padded image.
     """
 
-    def __init__(self, size, padding=0):
+    def __init__(self, size: int, padding: int = 0) -> None:
         self.size, self.padding = size, padding
 
-    def __call__(self, images, words):
+    def __call__(self, images: Array, words: Array) -> Array:
         height, width = (n + 2 * self.padding for n in images.shape[2:])
         _check_fits(self.size, height, width)
         top = _below(words[:, 0], height - self.size + 1)
@@ -108,23 +112,23 @@ class RandomCrop:
         windows = np.lib.stride_tricks.sliding_window_view(images, (self.size, self.size), axis=(2, 3))
         return windows[np.arange(len(images)), :, top, left]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"RandomCrop({self.size}, padding={self.padding})"
 
 
 class CenterCrop:
     """Crops the centre of each image, rounded as torchvision does; size: pixels per side."""
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         self.size = size
 
-    def __call__(self, images, words=None):
+    def __call__(self, images: Array, words: Array | None = None) -> Array:
         height, width = images.shape[2:]
         _check_fits(self.size, height, width)
         top, left = round((height - self.size) / 2), round((width - self.size) / 2)
         return images[:, :, top : top + self.size, left : left + self.size]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"CenterCrop({self.size})"
 
 
@@ -135,32 +139,32 @@ class CornerCrop:
     bottom, right: which corner, 0 or 1 each.
     """
 
-    def __init__(self, size, bottom, right):
+    def __init__(self, size: int, bottom: int, right: int) -> None:
         self.size, self.bottom, self.right = size, bottom, right
 
-    def __call__(self, images, words=None):
+    def __call__(self, images: Array, words: Array | None = None) -> Array:
         height, width = images.shape[2:]
         _check_fits(self.size, height, width)
         top, left = self.bottom * (height - self.size), self.right * (width - self.size)
         return images[:, :, top : top + self.size, left : left + self.size]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"CornerCrop({self.size}, bottom={self.bottom}, right={self.right})"
 
 
 class RandomHorizontalFlip:
     """Mirrors each image with probability p."""
 
-    def __init__(self, p=0.5):
+    def __init__(self, p: float = 0.5) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"p must be a probability from 0 to 1, got {p}")
         self.p = p
 
-    def __call__(self, images, words):
+    def __call__(self, images: Array, words: Array) -> Array:
         flipped = words[:, 0] < round(self.p * 2**32)
         return np.stack([image[..., ::-1] if flip else image for image, flip in zip(images, flipped)])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"RandomHorizontalFlip(p={self.p})"
 
 

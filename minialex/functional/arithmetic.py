@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import backends
+from ..support.mistakes import broadcast, check_broadcast
 from ..tensor import Tensor, common_backend
 from . import unusual
 
@@ -29,14 +30,20 @@ _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 _NUMBERS = {"b": np.bool_, "u": np.int64, "i": np.int64, "f": np.float32}
 
 
-def _operands(*operands, fractions=False):
-    """The operands as tensors of one backend and one dtype; fractions: a floating-point one."""
+def _operands(*operands, name=None, fractions=False):
+    """The operands as tensors of one backend and one dtype.
+
+    name: of the operation, if their shapes must broadcast together.
+    fractions: whether the dtype must be a floating-point one.
+    """
     tensors = [x for x in operands if isinstance(x, Tensor)]
     backend = common_backend(*tensors) if tensors else backends.get_backend()
     dtype = _common_dtype(backend, operands)
     if fractions and dtype.kind != "f":
         dtype = np.dtype(np.float32)
     made = [x if isinstance(x, Tensor) else Tensor(x, dtype=dtype, backend=backend) for x in operands]
+    if name:
+        check_broadcast(name, *(x.shape for x in made))
     return [x if x.dtype == dtype else to(x, dtype) for x in made]
 
 
@@ -65,6 +72,7 @@ def floating(input):
 
     input: any shape.
     """
+    common_backend(input)
     return input if input.dtype.kind == "f" else to(input, np.float32)
 
 
@@ -90,7 +98,7 @@ def add(input, other, *, alpha=1):
     input, other: Tensors, arrays or numbers that broadcast together.
     alpha: a number.
     """
-    a, b = _operands(input, other)
+    a, b = _operands(input, other, name="add")
     shape_a, shape_b = a.shape, b.shape
     alpha = alpha if alpha == 1 else _alpha(alpha, b.dtype)
     y = a.data + b.data if alpha == 1 else a.data + alpha * b.data
@@ -123,7 +131,7 @@ def sub(input, other, *, alpha=1):
     input, other: Tensors, arrays or numbers that broadcast together.
     alpha: a number.
     """
-    a, b = _operands(input, other)
+    a, b = _operands(input, other, name="sub")
     shape_a, shape_b = a.shape, b.shape
     alpha = alpha if alpha == 1 else _alpha(alpha, b.dtype)
     _check_no_truth("-", a)
@@ -142,7 +150,7 @@ def mul(input, other):
 
     input, other: Tensors, arrays or numbers that broadcast together.
     """
-    left, right = _operands(input, other)
+    left, right = _operands(input, other, name="mul")
     shape_a, shape_b = left.shape, right.shape
     a = left.data if right.requires_grad else None  # what the other's gradient does not need is not kept
     b = right.data if left.requires_grad else None
@@ -165,7 +173,7 @@ def div(input, other, *, rounding_mode=None):
     """
     if rounding_mode is not None:
         return unusual.div(input, other, rounding_mode)
-    left, right = _operands(input, other, fractions=True)
+    left, right = _operands(input, other, name="div", fractions=True)
     a, b, shape_a = left.data, right.data, left.shape
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         y = a / b
@@ -201,7 +209,7 @@ def pow(input, exponent):
 
     As in torch, ga is 0 where b = 0, and gb is 0 where a = 0 and b >= 0.
     """
-    left, right = _operands(input, exponent)
+    left, right = _operands(input, exponent, name="pow")
     if left.dtype.kind != "f":
         return unusual.pow(left, right, not hasattr(exponent, "dtype"))
     a, b, xp = left.data, right.data, left.backend.xp
@@ -293,6 +301,8 @@ def matmul(input, other):
             f"matmul of {a.shape} and {b.shape}: the last axis of the first must be as long as the last but one "
             "of the second"
         )
+    if not broadcast(a.shape[:-2], b.shape[:-2]):
+        raise ValueError(f"matmul of {a.shape} and {b.shape}: the axes before the last two must be equal or 1")
     needs_a, needs_b = left.requires_grad, right.requires_grad
     row, column = a.ndim == 1, b.ndim == 1
 

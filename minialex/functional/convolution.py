@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..support import mistakes
 from ..tensor import Tensor, check_dtypes, common_backend, records_grad
 from ..window import Window
 from . import unusual
@@ -23,6 +24,7 @@ def linear(input, weight, bias=None):
     if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: weight {weight.shape} means {weight.shape[-1]} inputs, but the input has shape {input.shape}"
+            + mistakes.about_features(input.shape, weight.shape)
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: bias of shape {bias.shape} for weight {weight.shape}, expected {weight.shape[:1]}")
@@ -67,13 +69,17 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if input.ndim != 4 or weight.ndim != 4:
         raise ValueError(
             f"conv2d needs input (N, C, H, W) and weight (O, C/groups, KH, KW), got {input.shape} and {weight.shape}"
+            + (mistakes.about_channels(input.shape, groups * weight.shape[1]) if weight.ndim == 4 else "")
         )
     channels, filters = input.shape[1], weight.shape[0]
-    if groups < 1 or not filters or channels != groups * weight.shape[1] or filters % groups:
+    if groups >= 1 and channels != groups * weight.shape[1]:
+        needed = f"{groups * weight.shape[1]}" + (f" with groups={groups}" if groups > 1 else "")
         raise ValueError(
-            f"conv2d: input {input.shape} has {channels} channels, but weight {weight.shape} with groups={groups} "
-            f"needs {groups * weight.shape[1]}, and filters, in a number that groups divides"
+            f"conv2d: input {input.shape} has {channels} channels, but weight {weight.shape} needs {needed}"
+            + mistakes.about_channels(input.shape, groups * weight.shape[1])
         )
+    if groups < 1 or not filters or filters % groups:
+        raise ValueError(f"conv2d: groups={groups} must divide the {filters} filters of weight {weight.shape}")
     if bias is not None and bias.shape != (filters,):
         raise ValueError(f"conv2d: bias of shape {bias.shape} for {filters} filters, expected ({filters},)")
     if input.dtype.kind != "f":

@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 
-from ..tensor import Tensor, check_dtypes, common_backend
+from ..support import mistakes
+from ..tensor import Tensor, common_backend
 from . import unusual
 
 
@@ -101,6 +102,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     _check_reduction(size_average, reduce, reduction, "mse_loss")
     if np.shape(input) != np.shape(target):
         shapes = f"{tuple(np.shape(input))} and {tuple(np.shape(target))}"
+        mistakes.check_broadcast("mse_loss", np.shape(input), np.shape(target))
         warnings.warn(f"mse_loss of {shapes} broadcasts them, rarely what is meant: reshape the target", stacklevel=2)
     difference = input - target
     squares = difference * difference
@@ -126,7 +128,9 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
     """
     _check_reduction(size_average, reduce, reduction, name)
     backend = common_backend(input)
-    check_dtypes(name, input)
+    if input.dtype.kind != "f":
+        got = f"got {input.dtype} scores: give the scores of all classes first, and then the labels"
+        raise TypeError(f"{name} computes with floating-point numbers, {got}")
     xp = backend.xp
     target = target.data if isinstance(target, Tensor) else target
     target = target if isinstance(target, xp.ndarray) else np.asarray(target)
@@ -160,9 +164,10 @@ def _check_target(shape, target, ignore_index, name):
     if len(shape) < 2 or not shape[1] or target.shape != (shape[0], *shape[2:]):
         raise ValueError(
             f"{name} needs input (N, C, ...) and a target of shape (N, ...), got {shape} and {target.shape}"
+            + mistakes.about_labels(shape, target)
         )
     if target.dtype.kind not in "iu":
-        raise ValueError(f"{name}: targets are whole numbers (class labels), got {target.dtype}")
+        raise ValueError(f"{name}: targets are whole numbers (class labels), got {target.dtype}: target.long()")
     wrong = (target != ignore_index) & ((target < 0) | (target >= shape[1]))
     if bool(wrong.any()):
         place = tuple(int(i[0]) for i in wrong.nonzero())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..support import mistakes
 from ..tensor import Tensor, check_dtypes, common_backend
 from . import unusual
 
@@ -28,6 +29,7 @@ def local_response_norm(
     Returns a Tensor of the input's shape. Raises ValueError for other shapes and impossible settings.
     Krizhevsky et al. 2012, section 3.3.
     """
+    backend = common_backend(input)
     if input.ndim < 2 or size < 1 or groups < 1 or input.shape[1] % groups:
         raise ValueError(
             f"local_response_norm: size={size} must be at least 1, and groups={groups} divide {input.shape[1]} channels"
@@ -36,7 +38,6 @@ def local_response_norm(
         raise ValueError(f'alpha_over is "window" or "element", got {alpha_over!r}')
     divisor = 1 if alpha_over == "element" else size * size if within_channel else size
     settings = (size, alpha / divisor, beta, k, within_channel, groups)
-    backend = common_backend(input)
     if input.ndim != 4 or input.dtype.kind != "f":
         return unusual.local_response_norm(input, size, alpha, beta, k, alpha_over, within_channel, groups)
     y, saved = backend.local_response_norm(input.data, *settings, input.records_grad)
@@ -74,7 +75,8 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     channels = input.shape[1]
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
         if t is not None and t.shape != (channels,):
-            raise ValueError(f"batch_norm: {name} of shape {t.shape} for {channels} channels, expected ({channels},)")
+            hint = mistakes.about_channels(input.shape, t.numel())
+            raise ValueError(f"batch_norm: {name} of shape {t.shape} for {channels} channels of {input.shape}{hint}")
     count = input.numel() // max(channels, 1)
     if not count:  # nothing to normalise, and nothing to learn from: accepted, as in torch
         training, running_mean = False, Tensor(backend.xp.ones(channels, input.dtype), backend=backend)

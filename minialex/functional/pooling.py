@@ -82,6 +82,8 @@ def adaptive_avg_pool2d(input, output_size):
 
     Returns (N, C, OH, OW). Raises ValueError for a negative size and for images without pixels.
     """
+    backend = common_backend(input)
+    check_dtypes("adaptive_avg_pool2d", input)
     if input.ndim == 3:
         return unusual.adaptive_avg_pool2d(input, output_size)
     if input.ndim != 4:
@@ -94,8 +96,6 @@ def adaptive_avg_pool2d(input, output_size):
     out = pair([old if n is None else n for n, old in zip(sizes, input.shape[2:], strict=True)], "output_size")
     if min(out) < 0:
         raise ValueError(f"adaptive_avg_pool2d: output_size must not be negative, got {out}")
-    backend = common_backend(input)
-    check_dtypes("adaptive_avg_pool2d", input)
     rows, columns = (
         backend.asarray(_averaging(old, new), input.dtype) for old, new in zip(input.shape[2:], out, strict=True)
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..support.mistakes import check_broadcast
 from ..tensor import Tensor
 from .arithmetic import _operands, unbroadcast
 from .axes import check_keepdim, keepdims_shape, one_axis
@@ -54,7 +55,7 @@ def minimum(input, other):
 
 
 def _larger(input, other, sign, name):
-    left, right = _operands(input, other)
+    left, right = _operands(input, other, name=name)
     a, b, xp = left.data, right.data, left.backend.xp
 
     def backward(gy):
@@ -81,6 +82,7 @@ def where(condition, input, other):
     chosen = left.backend.asarray(condition.data if isinstance(condition, Tensor) else condition)
     if chosen.dtype != bool:
         raise TypeError(f"where needs a condition of truth values, got {chosen.dtype}; compare with something first")
+    check_broadcast("where", chosen.shape, a.shape, b.shape)
 
     def backward(gy):
         none = gy.dtype.type(0)
@@ -104,7 +106,7 @@ def clamp(input, min=None, max=None):
     if min is None and max is None:
         raise ValueError("clamp needs min, max or both")
     given = [bound for bound in (min, max) if bound is not None]
-    x, *bounds = _operands(input, *given)
+    x, *bounds = _operands(input, *given, name="clamp")
     xp, value = x.backend.xp, x.data
     low = bounds[0].data if min is not None else None
     high = bounds[-1].data if max is not None else None

@@ -8,7 +8,7 @@ import operator
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..tensor import Tensor, common_backend
 from . import unusual
 from .arithmetic import _operands
 from .axes import one_axis
@@ -29,6 +29,7 @@ def reshape(input, shape):
 
     Returns a view where that is possible. Raises ValueError where the numbers of elements differ.
     """
+    common_backend(input)
     old = input.shape
     try:
         if np.min(shape, initial=0) < -1:
@@ -53,6 +54,7 @@ def flatten(input, start_dim=0, end_dim=-1):
 
     Raises ValueError where start_dim comes after end_dim.
     """
+    common_backend(input)
     old = input.shape or (1,)
     start, end = one_axis(start_dim, len(old)), one_axis(end_dim, len(old))
     if start > end:
@@ -118,7 +120,8 @@ def getitem(input, index):
     try:
         y = backend.getitem(x, index)
     except IndexError as error:
-        raise IndexError(f"a tensor of shape {x.shape} cannot be indexed with {index!r}: {error}") from None
+        given = f"{index.dtype} of shape {index.shape}" if isinstance(index, np.ndarray) else repr(index)
+        raise IndexError(f"a tensor of shape {x.shape} cannot be indexed with {given}: {error}") from None
     view = _shares(y, x) if isinstance(y, backend.xp.ndarray) else False
     shape = x.shape
 

@@ -185,7 +185,7 @@ def div(input, other, rounding_mode):
     """functional.div, rounded to whole numbers; the gradient is 0."""
     if rounding_mode not in ("trunc", "floor"):
         raise ValueError(f'div: rounding_mode is None, "trunc" or "floor", got {rounding_mode!r}')
-    left, right = functional.more._dividable(input, other)
+    left, right = functional.more.arithmetic._dividable("div", input, other)
     a, b, xp = left.data, right.data, left.backend.xp
     shapes = a.shape, b.shape
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):

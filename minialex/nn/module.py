@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-
 from .. import tape
 from ..tensor import Tensor
+from .hooks import HookedCall, HookMethods
 from .module_methods import ModuleMethods, SequentialMethods
+from .naming import name_layer
 
 
 class Parameter(Tensor):
@@ -21,35 +21,33 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad, dtype, backend)
 
 
-class Module(ModuleMethods):
-    """A part of a network: parameters, buffers and modules found among its attributes, and a `forward`."""
+class Module(ModuleMethods, HookMethods):
+    """A part of a network: parameters, buffers and modules found among its attributes, and a `forward`.
+
+    An error raised in a forward names the layer: "layer features.conv2 (Conv2d): ...".
+    """
 
     def __init__(self):
         for name in ("_parameters", "_buffers", "_modules"):
             object.__setattr__(self, name, {})
         object.__setattr__(self, "training", True)
-        object.__setattr__(self, "_forward_hooks", {})
+        object.__setattr__(self, "_hooks", {})
 
     def forward(self, *inputs):
         """What the module computes; every subclass defines its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *inputs, **options):
-        with tape.recording_module(self):
-            output = self.forward(*inputs, **options)
-        for hook in tuple(self._forward_hooks.values()):
-            replaced = hook(self, inputs, output)
-            output = output if replaced is None else replaced
-        return output
-
-    def register_forward_hook(self, hook):
-        """Call hook(module, inputs, output) after every forward; a result that is not None replaces the output.
-
-        hook: a function of the module, the tuple of its inputs and its output.
-
-        Returns a handle: `handle.remove()`, or the end of a `with handle:` block, removes the hook.
-        """
-        return Handle(self._forward_hooks, hook)
+        hooked = HookedCall(self, inputs, options) if self.__dict__.get("_hooks") else None
+        if hooked:
+            inputs, options = hooked.inputs, hooked.options
+        try:
+            with tape.recording_module(self) as caller:
+                output = self.forward(*inputs, **options)
+        except Exception as error:
+            name_layer(error, self, outermost=caller is None)
+            raise
+        return hooked.finish(output) if hooked else output
 
     def __setattr__(self, name, value):
         if "_parameters" not in self.__dict__:
@@ -226,29 +224,6 @@ class Module(ModuleMethods):
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-class Handle:
-    """Removes a forward hook from its module.
-
-    hooks: the module's hooks by number.
-    hook: the function to add.
-    """
-
-    _numbers = itertools.count()
-
-    def __init__(self, hooks, hook):
-        self._hooks, self._number = hooks, next(self._numbers)
-        hooks[self._number] = hook
-
-    def remove(self):
-        self._hooks.pop(self._number, None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.remove()
-
-
 def _join(prefix, name):
     return f"{prefix}.{name}" if prefix else name
 
@@ -260,7 +235,7 @@ class Sequential(SequentialMethods, Module):
 
     layers: modules, or one dict of them.
 
-    Raises ValueError that names the layer which cannot take its input, TypeError for what is not a Module.
+    Raises TypeError for what is not a Module.
     """
 
     def __init__(self, *layers):
@@ -272,11 +247,8 @@ class Sequential(SequentialMethods, Module):
             self._modules[str(name)] = layer
 
     def forward(self, input):
-        for name, layer in self._modules.items():
-            try:
-                input = layer(input)
-            except ValueError as error:
-                raise ValueError(f"layer {name} ({type(layer).__name__}): {error}") from error
+        for layer in self._modules.values():
+            input = layer(input)
         return input
 
     def __len__(self):

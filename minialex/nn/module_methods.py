@@ -22,6 +22,11 @@ class ModuleMethods:
                 return
         object.__delattr__(self, name)
 
+    def __dir__(self):
+        """Layers and parameters as well: for completion, and for "did you mean" in messages."""
+        names = (*self._modules, *self._parameters, *self._buffers)
+        return [*object.__dir__(self), *filter(str.isidentifier, names)]
+
     def apply(self, fn):
         """Call a function with every module below this one, and then with this one; returns self.
 

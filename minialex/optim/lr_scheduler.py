@@ -4,42 +4,46 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from ..support.arguments import refuse
+from ..tensor import Tensor
+from .optimizers import Optimizer
 
 
 class _State:
     """The state that all schedulers have."""
 
-    def __init__(self, optimizer):
+    def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer, self.last_epoch = optimizer, 0
         self.base_lrs = _initial_lrs(optimizer)
         self._last_lr = _lrs(optimizer)
 
-    def get_last_lr(self):
+    def get_last_lr(self) -> list[float]:
         """The learning rates of the groups, a list, as this scheduler's last step left them."""
         return list(self._last_lr)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The scheduler's state, a dict without the optimiser."""
         return {name: value for name, value in vars(self).items() if name != "optimizer"}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a saved state; state_dict: what the method `state_dict` returned."""
         self._last_lr = _lrs(self.optimizer)
         vars(self).update(state_dict)
 
 
-def _check_epoch(scheduler, epoch):
+def _check_epoch(scheduler: _State, epoch: int | None) -> None:
     name = type(scheduler).__name__
     refuse(f"{name}.step", "each call counts one epoch, load_state_dict() continues a schedule", epoch=(epoch, None))
 
 
-def _lrs(optimizer):
+def _lrs(optimizer: Optimizer) -> list[float]:
     return [group["lr"] for group in optimizer.param_groups]
 
 
-def _initial_lrs(optimizer):
+def _initial_lrs(optimizer: Optimizer) -> list[float]:
     """The learning rates from before any scheduler changed them, which the first one leaves with the optimiser."""
     known = vars(optimizer).setdefault("_initial_lrs", [])
     known += _lrs(optimizer)[len(known) :]  # of groups that were added in the meantime
@@ -57,16 +61,16 @@ class LRScheduler(_State):
     changes: the factors of several schedulers multiply, as in torch.
     """
 
-    def __init__(self, optimizer, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         refuse(type(self).__name__, "load_state_dict() continues a schedule", last_epoch=(last_epoch, -1))
         super().__init__(optimizer)
         self._own_lrs = list(self.base_lrs)  # rates of this schedule alone, for the epoch that the groups' follow
 
-    def rate(self, base, epoch):
+    def rate(self, base: float, epoch: int) -> float:
         """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         raise NotImplementedError(f"{type(self).__name__} has no rate()")
 
-    def rates(self, bases, epoch):
+    def rates(self, bases: list[float], epoch: int) -> list[float]:
         """The learning rates of all groups after `epoch` epochs; bases: their initial ones."""
         return [self.rate(base, epoch) for base in bases]
 
@@ -81,7 +85,7 @@ class LRScheduler(_State):
     def _set_others(self, epoch):
         """Set what a schedule sets besides learning rates."""
 
-    def set_rates(self):
+    def set_rates(self) -> None:
         """Set the learning rates of the optimiser's groups for the current epoch."""
         groups, own = self.optimizer.param_groups, self.rates(self.base_lrs, self.last_epoch)
         if len(groups) != len(own):
@@ -99,7 +103,7 @@ class LRScheduler(_State):
         self._own_lrs = _lrs(self.optimizer)
         self.set_rates()
 
-    def step(self, epoch=None):
+    def step(self, epoch: int | None = None) -> None:
         """Count an epoch and set the learning rates; to be called after every epoch. epoch: torch's, refused."""
         _check_epoch(self, epoch)
         self.last_epoch += 1
@@ -108,7 +112,7 @@ class LRScheduler(_State):
         else:
             self.set_rates()
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """Epochs done, initial learning rates, this schedule's and the groups' of now; arguments are not in it."""
         return {
             "last_epoch": self.last_epoch,
@@ -117,7 +121,7 @@ class LRScheduler(_State):
             "group_lrs": _lrs(self.optimizer),
         }
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a saved state, also one saved by a scheduler with other arguments, with this scheduler's rates.
 
         state_dict: a dict from `state_dict`; of several schedulers each loads its own, before or after the optimiser.
@@ -166,13 +170,13 @@ class StepLR(LRScheduler):
     Raises ValueError for a step_size below 1.
     """
 
-    def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         super().__init__(optimizer, last_epoch)
         if step_size < 1:
             raise ValueError(f"StepLR: step_size must be at least 1 epoch, got {step_size}")
         self.step_size, self.gamma = step_size, gamma
 
-    def rate(self, base, epoch):
+    def rate(self, base: float, epoch: int) -> float:
         """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         return base * self.gamma ** (epoch // self.step_size)
 
@@ -187,13 +191,15 @@ class MultiStepLR(LRScheduler):
     gamma: the factor.
     """
 
-    def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
+    def __init__(
+        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         super().__init__(optimizer, last_epoch)
         self.milestones, self.gamma = sorted(milestones), gamma
         if 0 in self.milestones:
             self.set_rates()
 
-    def rate(self, base, epoch):
+    def rate(self, base: float, epoch: int) -> float:
         """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         return base * self.gamma ** bisect.bisect_right(self.milestones, epoch)
 
@@ -211,7 +217,7 @@ class CosineAnnealingLR(LRScheduler):
     Loshchilov and Hutter 2017.
     """
 
-    def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         super().__init__(optimizer, last_epoch)
         if T_max < 1:
             raise ValueError(f"CosineAnnealingLR: T_max must be at least 1 epoch, got {T_max}")
@@ -220,7 +226,7 @@ class CosineAnnealingLR(LRScheduler):
     def _floor(self, epoch):
         return self.eta_min
 
-    def rate(self, base, epoch):
+    def rate(self, base: float, epoch: int) -> float:
         """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * epoch / self.T_max)) / 2
 
@@ -237,14 +243,21 @@ class LinearLR(LRScheduler):
     Raises ValueError for factors out of range.
     """
 
-    def __init__(self, optimizer, start_factor=1 / 3, end_factor=1.0, total_iters=5, last_epoch=-1):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
         super().__init__(optimizer, last_epoch)
         if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
             raise ValueError(f"LinearLR: factors must be from 0 to 1, got {start_factor} and {end_factor}")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         self.set_rates()
 
-    def rate(self, base, epoch):
+    def rate(self, base: float, epoch: int) -> float:
         """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         share = min(epoch / self.total_iters, 1) if self.total_iters else 1
         return base * (self.start_factor + (self.end_factor - self.start_factor) * share)
@@ -259,11 +272,11 @@ class ExponentialLR(LRScheduler):
     gamma: the factor.
     """
 
-    def __init__(self, optimizer, gamma, last_epoch=-1):
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         super().__init__(optimizer, last_epoch)
         self.gamma = gamma
 
-    def rate(self, base, epoch):
+    def rate(self, base: float, epoch: int) -> float:
         """The learning rate of a group after `epoch` epochs; base: its initial learning rate."""
         return base * self.gamma**epoch
 
@@ -280,12 +293,17 @@ class LambdaLR(LRScheduler):
     functions as groups.
     """
 
-    def __init__(self, optimizer, lr_lambda, last_epoch=-1):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+        last_epoch: int = -1,
+    ) -> None:
         super().__init__(optimizer, last_epoch)
         self.lr_lambdas = _for_each_group("lr_lambda", optimizer, lr_lambda)
         self._replace_rates()
 
-    def rates(self, bases, epoch):
+    def rates(self, bases: list[float], epoch: int) -> list[float]:
         """The learning rates of all groups after `epoch` epochs; bases: their initial ones."""
         return [base * factor(epoch) for base, factor in zip(bases, self.lr_lambdas, strict=True)]
 
@@ -325,13 +343,17 @@ class OneCycleLR(LRScheduler):
     """
 
     def __init__(
-        self, optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3,
-        anneal_strategy="cos", cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0,
-        final_div_factor=1e4, three_phase=False, last_epoch=-1,
-    ):  # fmt: skip
-        if total_steps is None and None in (epochs, steps_per_epoch):
-            raise ValueError("OneCycleLR needs total_steps, or both epochs and steps_per_epoch")
-        self.total_steps = epochs * steps_per_epoch if total_steps is None else total_steps
+        self, optimizer: Optimizer, max_lr: float | Sequence[float], total_steps: int | None = None,
+        epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
+        anneal_strategy: str = "cos", cycle_momentum: bool = True, base_momentum: float | Sequence[float] = 0.85,
+        max_momentum: float | Sequence[float] = 0.95, div_factor: float = 25.0, final_div_factor: float = 1e4,
+        three_phase: bool = False, last_epoch: int = -1,
+    ) -> None:  # fmt: skip
+        if total_steps is None:
+            if epochs is None or steps_per_epoch is None:
+                raise ValueError("OneCycleLR needs total_steps, or both epochs and steps_per_epoch")
+            total_steps = epochs * steps_per_epoch
+        self.total_steps = total_steps
         if self.total_steps < 1 or self.total_steps != int(self.total_steps):
             raise ValueError(f"OneCycleLR: a cycle has at least 1 step, a whole number of them, got {self.total_steps}")
         if not 0 <= pct_start <= 1:
@@ -357,7 +379,7 @@ class OneCycleLR(LRScheduler):
         vars(optimizer)["_initial_lrs"] = list(initial)
         self._replace_rates()
 
-    def rate(self, base, epoch):
+    def rate(self, base: float, epoch: int) -> float:
         """The learning rate of a group after `epoch` steps; base: its initial learning rate."""
         return self._annealed(epoch, (base, base * self.div_factor, base / self.final_div_factor))
 
@@ -401,7 +423,9 @@ class SequentialLR(LRScheduler):
     Warm-up, then a cosine: SequentialLR(o, [LinearLR(o, 0.1, total_iters=5), CosineAnnealingLR(o, 85)], [5]).
     """
 
-    def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
+    def __init__(
+        self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1
+    ) -> None:
         super().__init__(optimizer, last_epoch)
         if len(schedulers) != len(milestones) + 1:
             count = len(schedulers)
@@ -417,12 +441,12 @@ class SequentialLR(LRScheduler):
         i = bisect.bisect_right(self.milestones, epoch)
         return self.schedulers[i], epoch - (self.milestones[i - 1] if i else 0)
 
-    def rate(self, base, epoch):
+    def rate(self, base: float, epoch: int) -> float:
         """The rate that the current scheduler gives after `epoch` epochs; base: the initial learning rate."""
         scheduler, own_epoch = self._current(epoch)
         return scheduler.rate(base, own_epoch)
 
-    def rates(self, bases, epoch):
+    def rates(self, bases: list[float], epoch: int) -> list[float]:
         """The learning rates of all groups after `epoch` epochs; bases: their initial ones."""
         scheduler, own_epoch = self._current(epoch)
         return scheduler.rates(bases, own_epoch)
@@ -459,9 +483,9 @@ class ReduceLROnPlateau(_State):
     """
 
     def __init__(
-        self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel", cooldown=0,
-        min_lr=0.0, eps=1e-8,
-    ):  # fmt: skip
+        self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
+        threshold_mode: str = "rel", cooldown: int = 0, min_lr: float | Sequence[float] = 0.0, eps: float = 1e-8,
+    ) -> None:  # fmt: skip
         super().__init__(optimizer)
         if mode not in ("min", "max"):
             raise ValueError(f'ReduceLROnPlateau: mode must be "min" or "max", got {mode!r}')
@@ -475,9 +499,10 @@ class ReduceLROnPlateau(_State):
             raise ValueError(f"ReduceLROnPlateau: {len(self.min_lrs)} values of min_lr for {groups} groups")
         self.mode, self.by, self.patience, self.threshold = mode, factor, patience, threshold
         self.threshold_mode, self.cooldown, self.eps = threshold_mode, cooldown, eps
-        self.best, self.bad_epochs, self.cooling = None, 0, 0
+        self.best: float | None = None
+        self.bad_epochs, self.cooling = 0, 0
 
-    def step(self, metrics, epoch=None):
+    def step(self, metrics: float | Tensor, epoch: int | None = None) -> None:
         """Count an epoch and, if need be, lower the learning rates.
 
         metrics: the number that should improve.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ..support.arguments import refuse
-from .optimizers import Optimizer
+from ..tensor import Tensor
+from .optimizers import Optimizer, Params
 
 
 class RMSprop(Optimizer):
@@ -30,22 +32,23 @@ class RMSprop(Optimizer):
     """
 
     def __init__(
-        self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False, capturable=False,
-        foreach=None, maximize=False, differentiable=False,
-    ):  # fmt: skip
+        self, params: Params, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
+        momentum: float = 0, centered: bool = False, capturable: bool = False, foreach: bool | None = None,
+        maximize: bool = False, differentiable: bool = False,
+    ) -> None:  # fmt: skip
         torchs = {"capturable": capturable, "maximize": maximize, "differentiable": differentiable}
         refuse("RMSprop", **{name: (value, False) for name, value in torchs.items()})
         settings = {"alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
         super().__init__(params, {"lr": lr, **settings, "centered": centered})
 
-    def check(self, group):
+    def check(self, group: dict[str, Any]) -> None:
         if not 0 <= group["alpha"] <= 1:
             raise ValueError(f"RMSprop: alpha must be from 0 to 1, got {group['alpha']}")
         for name in ("eps", "momentum"):
             if not 0 <= group[name] < math.inf:
                 raise ValueError(f"RMSprop: {name} must be a number from 0 on, got {group[name]}")
 
-    def update(self, p, group, state):
+    def update(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         """One step of one parameter, on arrays of its backend."""
         xp, w, g = p.backend.xp, p.data, p._grad
         lr, alpha, eps = float(group["lr"]), float(group["alpha"]), float(group["eps"])  # NumPy's would widen float32

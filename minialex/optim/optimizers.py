@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 from ..support.arguments import refuse
+from ..tensor import Tensor
+
+Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]  # parameters, or groups of them with settings
 
 
 class Optimizer:
@@ -18,9 +23,11 @@ class Optimizer:
     TypeError for what is not a Parameter.
     """
 
-    def __init__(self, params, defaults):
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
-        groups = list(params)
+        if hasattr(params, "parameters") or hasattr(params, "bump_version"):  # a Module, a Tensor
+            raise TypeError(f"the optimiser takes model.parameters(), or a list, not a {type(params).__name__}")
+        groups: list[Any] = list(params)
         if not groups:
             raise ValueError("the optimiser got no parameters")
         groups = groups if isinstance(groups[0], dict) else [{"params": groups}]
@@ -29,7 +36,7 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters to those that are trained, such as a layer that is no longer frozen.
 
         param_group: {"params": [...], "lr": ..., ...}; settings that it does not give are the optimiser's defaults.
@@ -58,13 +65,13 @@ class Optimizer:
         self.check(group)
         return group
 
-    def check(self, group):
+    def check(self, group: dict[str, Any]) -> None:
         """Raise ValueError where a group's settings are impossible; each optimiser checks its own.
 
         group: a dict of settings.
         """
 
-    def update(self, p, group, state):
+    def update(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         """One step of one parameter, in place.
 
         p: the Parameter, whose gradient is there.
@@ -73,12 +80,12 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} has no update()")
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
         for p in self._parameters:
             p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, in place.
 
         closure: a function that computes the gradients anew and returns the loss, which is called first.
@@ -95,7 +102,7 @@ class Optimizer:
                     p.bump_version()
         return loss
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """{"state": {index: {name: array or number}}, "param_groups": [settings with parameter indices]}."""
         groups, start = [], 0
         for group in self.param_groups:
@@ -104,7 +111,7 @@ class Optimizer:
             start += len(indices)
         return {"state": {i: dict(s) for i, s in self.state.items() if s}, "param_groups": groups}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over arrays (copied) and settings.
 
         state_dict: what the method state_dict returned.
@@ -161,9 +168,10 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False, foreach=None,
-        differentiable=False, fused=None, velocity="torch",
-    ):  # fmt: skip
+        self, params: Params, lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
+        nesterov: bool = False, *, maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
+        fused: bool | None = None, velocity: str = "torch",
+    ) -> None:  # fmt: skip
         refuse("SGD", maximize=(maximize, False), differentiable=(differentiable, False))
         if velocity not in ("torch", "paper"):
             raise ValueError(f'velocity is "torch" or "paper", got {velocity!r}')
@@ -179,13 +187,13 @@ class SGD(Optimizer):
             },
         )
 
-    def check(self, group):
+    def check(self, group: dict[str, Any]) -> None:
         if not 0 <= group["momentum"] < math.inf:
             raise ValueError(f"SGD: momentum must be a number from 0 on, got {group['momentum']}")
         if group["nesterov"] and (not group["momentum"] or group["dampening"]):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
 
-    def update(self, p, group, state):
+    def update(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         """One step of one parameter; the arithmetic is the backend's `sgd`."""
         momentum, dampening, v = group["momentum"], group["dampening"], None
         if momentum:
@@ -221,9 +229,11 @@ class Adam(Optimizer):
     decoupled = False  # whether the decay goes into the gradient, and so through the averages
 
     def __init__(
-        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, *, foreach=None,
-        maximize=False, capturable=False, differentiable=False, fused=None, decoupled_weight_decay=False,
-    ):  # fmt: skip
+        self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0.0, amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False,
+        capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:  # fmt: skip
         refuse("Adam", "AdamW has it", decoupled_weight_decay=(decoupled_weight_decay, False))
         refuse(
             type(self).__name__, amsgrad=(amsgrad, False), maximize=(maximize, False),
@@ -231,13 +241,13 @@ class Adam(Optimizer):
         )  # fmt: skip
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
-    def check(self, group):
+    def check(self, group: dict[str, Any]) -> None:
         if not all(0 <= b < 1 for b in group["betas"]):
             raise ValueError(f"{type(self).__name__}: betas must be from 0 to below 1, got {group['betas']}")
         if not 0 <= group["eps"] < math.inf:
             raise ValueError(f"{type(self).__name__}: eps must be a number from 0 on, got {group['eps']}")
 
-    def update(self, p, group, state):
+    def update(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         """One step of one parameter; the arithmetic is the backend's `adam`."""
         if not state:
             state.update(step=0, exp_avg=p.backend.xp.zeros_like(p.data), exp_avg_sq=p.backend.xp.zeros_like(p.data))
@@ -261,8 +271,9 @@ class AdamW(Adam):
     decoupled = True
 
     def __init__(
-        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *, maximize=False,
-        foreach=None, capturable=False, differentiable=False, fused=None,
-    ):  # fmt: skip
+        self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False, foreach: bool | None = None,
+        capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
+    ) -> None:  # fmt: skip
         torchs = {"maximize": maximize, "capturable": capturable, "differentiable": differentiable}
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, **torchs)

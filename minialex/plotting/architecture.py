@@ -9,13 +9,14 @@ from .towers import are_two, towers
 MARGIN, HEAD, BETWEEN = 16, 36, 24  # pixels
 
 
-def architecture(rows, path, *, title):
+def architecture(rows, path=None, *, title):
     """Draw a network's layers as boxes, and a network with two groups as two towers as well.
 
     rows: a models.layout.Row for each layer.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     title: the heading.
 
+    Returns the Figure.
     Raises ValueError for a layer of an unknown kind.
     """
     drawings = [layers3d(rows), *([towers(rows)] if are_two(rows) else [])]
@@ -27,4 +28,4 @@ def architecture(rows, path, *, title):
     for drawn_width, drawn_height, draw in drawings:
         draw(axes, (width - drawn_width) / 2, top)
         top += drawn_height + BETWEEN
-    write(figure, path)
+    return write(figure, path)

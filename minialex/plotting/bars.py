@@ -9,16 +9,18 @@ from .sheets import percent, tile
 from .style import INK, PALE, RIGHT, sheet_of, short, tint, write
 
 
-def bars(images, names, probabilities, classes, path, *, top=5, columns=4):
+def bars(images, names, probabilities, classes, path=None, *, top=5, columns=4):
     """Draw each image with its name and, below it, a bar for each of its most probable classes.
 
     images: uint8 (3, H, W) each.
     names: a caption for each image.
     probabilities: (N, C).
     classes: the name of each class.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     top: bars below an image.
     columns: images in a row, at most.
+
+    Returns the Figure.
     """
     size, gap, margin, row, head = 200, 22, 16, 21, 24  # pixels
     top = min(top, len(classes))
@@ -34,7 +36,7 @@ def bars(images, names, probabilities, classes, path, *, top=5, columns=4):
         axes.text(x + size / 2, y + size + head / 2, short(name, 25), **style)
         for line, c in enumerate(np.argsort(-p, kind="stable")[:top]):
             _bar(axes, x, y + size + head + line * row, size, row - 3, classes[c], p[c], first=line == 0)
-    write(figure, path)
+    return write(figure, path)
 
 
 def _bar(axes, x, y, width, height, name, p, first):

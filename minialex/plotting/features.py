@@ -14,7 +14,7 @@ SIGNED = LinearSegmentedColormap.from_list("", [BLUE, "white", VERMILION])
 ACTIVE = LinearSegmentedColormap.from_list("", ["white", INK])
 
 
-def features(maps, path, *, names=None, picture=None, most=12, title="feature maps"):
+def features(maps, path=None, *, names=None, picture=None, most=12, title="feature maps"):
     """Draw the feature maps of one image, one row per layer; dropout and identity layers are left out.
 
     Each row has its own scale: white is 0, black the largest value; in a row with negative values, these are blue and
@@ -22,12 +22,13 @@ def features(maps, path, *, names=None, picture=None, most=12, title="feature ma
     last convolution are shown, in their order, and the same channels in the layers that follow it.
 
     maps: what look.feature_maps returns for a batch of one image: (name, layer, maps (1, C, H, W)) for each layer.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     names: {name of a layer in the network: label}, for layers to be labelled otherwise.
     picture: the image's pixels, uint8 (C, H, W), drawn beside the title.
     most: maps in a row, at most.
     title: the heading.
 
+    Returns the Figure.
     Raises ValueError for a batch of several images.
     """
     layers = [row for row in maps if not isinstance(row[1], Dropout | Identity)]
@@ -60,7 +61,7 @@ def features(maps, path, *, names=None, picture=None, most=12, title="feature ma
             x = margin + left + column * (size + gap)
             _map(axes, values[channel], x, top, size, abs(values).max(), signed=(values < 0).any())
             axes.text(x, top - 6, f"{channel}", va="center", fontsize=6.5, color="#777777")
-    write(figure, path)
+    return write(figure, path)
 
 
 def _scale(values):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from .style import DPI, STYLE, write
+from .style import DPI, STYLE, Figure, write
 
 
-def filters(weight, path, *, title="filters of the first convolution", gpus=1, most=None):
+def filters(weight, path=None, *, title="filters of the first convolution", gpus=1, most=None):
     """Draw the weights of a convolution as tiles: the paper's figure 3.
 
     A filter of three channels is one tile in red, green and blue; with any other number of channels, each channel is
@@ -16,11 +15,12 @@ def filters(weight, path, *, title="filters of the first convolution", gpus=1, m
     nothing stays grey.
 
     weight: (O, C, h, w).
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     title: the heading.
     gpus: blocks of filters drawn one above the other, one per GPU, for a grouped network that was trained on several.
     most: tiles of all blocks together, at most; None for all.
 
+    Returns the Figure.
     Raises ValueError for weights that are not 4-D, or filters that do not divide evenly among the GPUs.
     """
     weight = np.asarray(weight, dtype=np.float64)
@@ -54,7 +54,7 @@ def filters(weight, path, *, title="filters of the first convolution", gpus=1, m
         va="center",
         **STYLE,
     )
-    write(figure, path)
+    return write(figure, path)
 
 
 def _sheet(tiles, gap=4):

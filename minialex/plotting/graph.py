@@ -34,18 +34,19 @@ class Box:
     kind: str
 
 
-def graph(tensor, path, *, names=None, model=None, title=""):
+def graph(tensor, path=None, *, names=None, model=None, title=""):
     """Draw the autograd graph of `tensor`; the graph itself is left as it is, ready for backward.
 
     Where every tensor holds a single number, the boxes show gradients and, for leaves and named tensors, values;
     otherwise they show shapes. Tensors that need no gradient are not part of the graph.
 
     tensor: the result to start from, e.g. a loss.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     names: {"w": w, ...}, names for tensors.
     model: a Module whose parameters and modules are labelled by their names.
     title: the heading.
 
+    Returns the Figure.
     Raises ValueError for a tensor without a graph, after backward() has freed it, or for more than MOST boxes.
     """
     boxes, edges = boxes_and_edges(tensor, names=names, model=model)
@@ -60,7 +61,7 @@ def graph(tensor, path, *, names=None, model=None, title=""):
         axes.add_patch(_arrow(line + corner, rightwards))
     for box, size, centre in zip(boxes, sizes, placed.centres):
         _draw(axes, box, size, centre + corner)
-    write(figure, path)
+    return write(figure, path)
 
 
 def _placed(boxes, edges, sizes):

@@ -6,16 +6,18 @@ from .sheets import tile
 from .style import INK, RIGHT, WRONG, sheet_of, short, write
 
 
-def neighbours(queries, found, path, *, distances=None, title="nearest training images"):
+def neighbours(queries, found, path=None, *, distances=None, title="nearest training images"):
     """Draw one row per query image: the image, then its neighbours, nearest first.
 
     A neighbour of another class has a frame of another colour; the title counts those of the same class.
 
     queries: (image uint8 (C, H, W), class name or None if unknown) each.
     found: for each query a list of such pairs.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     distances: for each query a list of its neighbours' distances.
     title: the heading.
+
+    Returns the Figure.
     """
     size, gap, apart, margin, head, caption = 116, 8, 26, 14, 40, 40  # pixels
     most = max((len(row) for row in found), default=0)
@@ -38,4 +40,4 @@ def neighbours(queries, found, path, *, distances=None, title="nearest training 
             if distances is not None:
                 text = f"{distances[number][place]:.3g}"
                 axes.text(x, y + size + 23, text, va="center", fontsize=7, color="#777777")
-    write(figure, path)
+    return write(figure, path)

@@ -6,16 +6,15 @@ from collections import Counter
 
 import numpy as np
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from .sheets import tile
-from .style import DPI, GRID, INK, PALE, RIGHT, STYLE, WRONG, sheet_of, short, softmax, tint, write
+from .style import DPI, GRID, INK, PALE, RIGHT, STYLE, WRONG, Figure, sheet_of, short, softmax, tint, write
 
 MANY = 300  # classes: above it, a cell of the confusion matrix is only a pixel or two
 
 
-def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
+def predictions(dataset, logits, path=None, *, columns=4, rows=3, bars=4):
     """Draw test images with bars for the most probable classes and the true one.
 
     Mistakes come first and fill half of the cells, or more where there are not enough correct images: the most
@@ -24,9 +23,11 @@ def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
 
     dataset: its classes, labels and fetch(indices) are used.
     logits: (N, C), of images 0, 1, ... of the data set.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     columns, rows: cells across and down.
     bars: classes per image.
+
+    Returns the Figure.
     """
     probabilities = softmax(logits)
     labels = np.asarray(dataset.labels)[: len(logits)]
@@ -49,7 +50,7 @@ def predictions(dataset, logits, path, *, columns=4, rows=3, bars=4):
         x = margin + position % columns * cell_width
         y = margin + head + position // columns * cell_height
         _prediction(axes, x, y, image, probabilities[index], labels[index], dataset.classes, bars)
-    write(figure, path)
+    return write(figure, path)
 
 
 def _most_confident_of_each_kind(probabilities, predicted, labels):
@@ -89,7 +90,7 @@ def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96,
         axes.text(left + width - 3, middle, percent, va="center", ha="right", fontsize=8, color=INK)
 
 
-def confusion(labels, predicted, classes, path, *, title="Test"):
+def confusion(labels, predicted, classes, path=None, *, title="Test"):
     """Draw the confusion matrix: true classes are rows, predicted classes columns.
 
     A cell's colour is its share of the row, blue where correct, orange where wrong. With up to 20 classes, cells show
@@ -98,8 +99,10 @@ def confusion(labels, predicted, classes, path, *, title="Test"):
 
     labels, predicted: class indices (N,).
     classes: the name of each class.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     title: which images these are.
+
+    Returns the Figure.
     """
     count = len(classes)
     table = np.zeros((count, count), np.int64)
@@ -151,4 +154,4 @@ def confusion(labels, predicted, classes, path, *, title="Test"):
         color=INK,
         fontweight="bold",
     )
-    write(figure, path)
+    return write(figure, path)

@@ -12,7 +12,7 @@ GLOW = LinearSegmentedColormap.from_list("", ["black", "#7A2E00", "#D55E00", "#F
 BRIGHTEST = 99.5  # the percentile drawn white: a few pixels are far stronger than all the others
 
 
-def saliency(gradients, logits, targets, pictures, path, *, classes, names=None, columns=2, title="gradient"):
+def saliency(gradients, logits, targets, pictures, path=None, *, classes, names=None, columns=2, title="gradient"):
     """Draw each image, the saliency map of one class, and the image where the map is strong.
 
         map[i, j] = max over c of |gradient[c, i, j]|      gradient = d logit[target] / d image
@@ -21,12 +21,13 @@ def saliency(gradients, logits, targets, pictures, path, *, classes, names=None,
 
     gradients, logits, targets: (N, C, H, W), (N, K) and (N,), as look.input_gradient returns them.
     pictures: the images' pixels, uint8 (N, C, H, W).
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     classes: a name for each logit.
     names: the true class of each image, None where it is unknown.
     columns: images in a row, at most.
     title: the heading.
 
+    Returns the Figure.
     Simonyan, Vedaldi, Zisserman 2013, section 3.
     """
     strength = abs(gradients).max(1)
@@ -56,4 +57,4 @@ def saliency(gradients, logits, targets, pictures, path, *, classes, names=None,
         )
         visible = picture * (0.12 + 0.88 * np.sqrt(glow))
         tile(axes, visible.astype(np.uint8), x + size + gap, y + caption, size)
-    write(figure, path)
+    return write(figure, path)

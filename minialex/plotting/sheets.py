@@ -28,15 +28,17 @@ def percent(p):
     return f"{100 * p:.0f} %" if p >= 0.0995 else f"{100 * p:.1f} %" if p >= 0.00095 else f"{100 * p:.1g} %"
 
 
-def mistakes(dataset, verdicts, path, *, columns=6, rows=4):
+def mistakes(dataset, verdicts, path=None, *, columns=6, rows=4):
     """Draw the misclassified images with the largest loss, each with its true and its predicted class.
 
     The probability of either class is written beside its name.
 
     dataset: its classes and fetch(indices) are used.
     verdicts: the evaluation.Predictions of all its images, in its order.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     columns, rows: images across and down, at most.
+
+    Returns the Figure.
     """
     worst = verdicts.mistakes()
     chosen = worst[: columns * rows]
@@ -63,4 +65,4 @@ def mistakes(dataset, verdicts, path, *, columns=6, rows=4):
             name = short(dataset.classes[label], 12)
             axes.text(x, middle, name, va="center", fontsize=8, color=color, fontweight="bold")
             axes.text(x + size, middle, percent(np.exp(log_p)), va="center", ha="right", fontsize=8, color=INK)
-    write(figure, path)
+    return write(figure, path)

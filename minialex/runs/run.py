@@ -6,11 +6,12 @@ import contextlib
 import dataclasses
 import shlex
 
-from tqdm import tqdm
-
 from .. import backends, data, models, random, threads
 from ..support.errors import UserError, as_user_error
+from ..support.progress import folded
 from ..training import diagnose, evaluation, overfit, trainer
+from ..training.display import TrainingProgress
+from ..training.range_test import lr_find
 from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set_initial_values
 from . import checkpoint, fine_tuning, report, trained
 from .folder import RunFolder
@@ -75,7 +76,10 @@ class Run:
 
         self.pictures.read()  # last, after everything that can raise a UserError: reading an image folder takes long
         loader = self.pictures.loader()
-        self.trainer = trainer.Trainer(self.model, optimizer, schedule, loader, configuration.accumulate, frozen)
+        self.trainer = trainer.Trainer(
+            self.model, optimizer, schedule, loader, configuration.accumulate, frozen, recipe.clip_grad_norm
+        )
+        self.trainer.recording = True
         if saved:
             with _blame(path):
                 self.model.load_state_dict(saved.weights)
@@ -151,6 +155,13 @@ class Run:
             self.say(OVERFIT_ADVICE)
         return result.knows
 
+    def find_lr(self):
+        """Make a learning-rate range test, see training.lr_find; the run itself is not changed. Returns a RangeTest."""
+        t = self.trainer
+        frozen = [module for epoch, modules in t.freezing if epoch == 0 for module in modules]
+        options = {"accumulate": t.accumulate, "clip_grad_norm": t.clip_grad_norm, "frozen": frozen}
+        return lr_find(t.model, t.optimizer, t.loader, **options)
+
     def some_pictures(self, count):
         """The first `count` images of the first epoch, not augmented: uint8 (n, C, H, W), and their labels."""
         return self.splits.train.fetch(self.trainer.loader.order(0)[:count])
@@ -165,22 +176,23 @@ class Run:
         t, epochs = self.trainer, self.configuration.recipe.epochs
         self.folder.write_configuration(self.configuration)
         self.folder.write_metrics(t.history)
+        self.folder.keep_steps(self.steps_done())
         if t.epoch >= epochs:
             self.say(f"this run has finished its epochs ({epochs}); to train longer:")
             self.say(f"  {self.command()} --epochs {2 * epochs}")
-        with self.progress_bar() as bar:
+        with TrainingProgress(t, epochs) as bar:
             while t.epoch < epochs:
-                bar.set_description(f"epoch {t.epoch + 1}/{epochs}", refresh=False)
                 for _ in t.steps():
-                    bar.set_postfix_str(f"loss {t.running.loss:.3f}", refresh=False)
-                    bar.update(self.pictures_done() - bar.n)
+                    bar.show()
                     if interrupt:
                         interrupt.check()
                     if self.folder.save_is_due():
                         self.save()
+                    elif self.folder.steps_are_due():
+                        self.folder.write_steps(t.recorded_steps())
                 layers = self.measure_layers() if self.configuration.diagnose else None
                 row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
-                self.say(report.epoch_line(row, epochs))
+                self.say(folded(report.epoch_line(row, epochs)))
                 if layers:
                     row["layers"] = layers
                     self.say(diagnose.table(layers))
@@ -217,7 +229,7 @@ class Run:
         accuracy = 100 - 100 * result.top1_error
         errors = report.errors(result.top1_error, result.top5_error)
         self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
-        self.say(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)")
+        self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
 
     def stop(self):
         """Save everything needed to resume the run, and print how to."""
@@ -246,8 +258,10 @@ class Run:
         )
 
     def save(self):
-        """Write last.npz and metrics.csv."""
-        self.folder.save(self.snapshot())
+        """Write steps.csv, last.npz and metrics.csv; the steps first, so that none is missing when the run resumes."""
+        snapshot = self.snapshot()
+        self.folder.write_steps(self.trainer.recorded_steps())
+        self.folder.save(snapshot)
         self.folder.write_metrics(self.trainer.history)
 
     def draw(self, *, now=False):
@@ -258,22 +272,9 @@ class Run:
         """The command line that continues this run."""
         return f"python -m minialex.train --resume {shlex.quote(str(self.folder.path))}"
 
-    def pictures_done(self):
-        """The number of training images seen so far, over all epochs."""
-        return self.trainer.epoch * len(self.splits.train) + self.trainer.running.pictures
-
-    def progress_bar(self):
-        """A progress bar of the whole run on stderr, shown only in a terminal."""
-        total = self.configuration.recipe.epochs * len(self.splits.train)
-        return tqdm(
-            desc=f"epoch {self.trainer.epoch + 1}",
-            total=total,
-            initial=self.pictures_done(),
-            unit=" images",
-            disable=None,
-            leave=False,
-            bar_format="{desc}{percentage:3.0f}% |{bar}| {rate_noinv_fmt}, {remaining} left{postfix}",
-        )
+    def steps_done(self):
+        """The number of optimizer steps so far, over all epochs."""
+        return self.trainer.step_row(None)["step"]
 
     def header(self):
         """The description of the run, one line per topic."""
