@@ -64,7 +64,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     Returns (N, O, OH, OW). Raises ValueError where shapes, groups and window do not fit, TypeError where dtypes differ.
     """
     backend = common_backend(input, weight, bias)
-    if input.ndim == 3 and weight.ndim == 4:
+    if input.ndim == 3 and weight.ndim == 4 and input.shape[0] == groups * weight.shape[1]:
         return unusual.conv2d(input, weight, bias, stride, padding, dilation, groups)
     if input.ndim != 4 or weight.ndim != 4:
         raise ValueError(

@@ -128,9 +128,7 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
     """
     _check_reduction(size_average, reduce, reduction, name)
     backend = common_backend(input)
-    if input.dtype.kind != "f":
-        got = f"got {input.dtype} scores: give the scores of all classes first, and then the labels"
-        raise TypeError(f"{name} computes with floating-point numbers, {got}")
+    _check_scores(name, input)
     xp = backend.xp
     target = target.data if isinstance(target, Tensor) else target
     target = target if isinstance(target, xp.ndarray) else np.asarray(target)
@@ -149,6 +147,12 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
         with np.errstate(divide="ignore", invalid="ignore"):  # no row that counts: 0 / 0 is NaN, as in torch
             scale = (1 / total) * (total / total)
     return xp, xp.moveaxis(input.data, 1, -1).reshape(-1, classes), labels, valid, w, scale
+
+
+def _check_scores(name, input):
+    if input.dtype.kind != "f":
+        got = f"got {input.dtype} scores: give the scores of all classes first, and then the labels"
+        raise TypeError(f"{name} computes with floating-point numbers, {got}")
 
 
 def _per_row(xp, gy, scale, shape):

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import functional
 from ..backends.numpy_backend import NumPyBackend
+from ..support import mistakes
 from ..tensor import Tensor, check_dtypes, common_backend
 from ..window import Window
 
@@ -143,8 +144,8 @@ def cross_entropy(input, target, weight, ignore_index, reduction, label_smoothin
         return _one_label(functional.cross_entropy, input, target, weight, options)
     if target.dtype.kind != "f":
         raise ValueError(
-            f"cross_entropy: a target of the input's shape {input.shape} holds class probabilities, floating-point "
-            f"numbers, got {target.dtype}: convert it, or pass labels, which of one-hot rows are target.argmax(1)"
+            f"cross_entropy: a target of the input's shape holds class probabilities, which {target.dtype} is not, got "
+            f"{input.shape} and {tuple(target.shape)}" + mistakes.about_labels(input.shape, target)
         )
     if ignore_index >= 0:
         raise ValueError(f"cross_entropy: ignore_index={ignore_index} goes with labels, the target has probabilities")
@@ -169,6 +170,7 @@ def nll_loss(input, target, weight, ignore_index, reduction):
 
 
 def _one_label(loss, input, target, weight, options):
+    functional.loss._check_scores(loss.__name__, input)
     if not input.ndim or target.shape not in ((), (1,)):
         raise ValueError(
             f"{loss.__name__} needs input (N, C, ...) and a target of shape (N, ...), or one sample (C,) and its "

@@ -258,7 +258,7 @@ def test_probabilities_of_one_hot_rows_are_labels():
     by_row = functional.cross_entropy(x, np.eye(3)[labels], np.array(W3), reduction="sum")
     assert by_label.item() == pytest.approx(by_row.item(), rel=1e-12)
     for target in (np.eye(3, dtype=np.int64)[labels], np.eye(3, dtype=np.int64)[labels].tolist()):
-        with pytest.raises(ValueError, match=r"one-hot rows are target.argmax\(1\)"):
+        with pytest.raises(ValueError, match=r"of one-hot rows, target.argmax\(1\)"):
             functional.cross_entropy(x, target)
     with pytest.raises(ValueError, match="ignore_index=1 goes with labels"):
         functional.cross_entropy(x, np.eye(3)[labels], ignore_index=1)
