@@ -161,14 +161,16 @@ class _Tracer:
         """A layer, or a function, has returned."""
         try:
             if frame.f_code is Module.__call__.__code__:
-                self._add_module(frame, frame.f_locals["self"], frame.f_locals["inputs"], output)
+                self._add_module(frame, frame.f_locals["self"], output)
             else:
                 self._add_function(frame, self.functions[frame.f_code], self.made, output)
         except Untraceable as error:
             self.trouble = str(error)
 
-    def _add_module(self, frame, module, inputs, output):
-        kind = type(module).__name__
+    def _add_module(self, frame, module, output):
+        kind, inputs = type(module).__name__, frame.f_locals["inputs"]
+        if frame.f_locals["options"]:
+            raise Untraceable(f"{_line(frame)}: {kind} takes its input without a keyword in a graph")
         name = self.modules.get(id(module))
         if name is None and (any(True for _ in module.parameters()) or any(True for _ in module.named_buffers())):
             raise Untraceable(

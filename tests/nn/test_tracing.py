@@ -238,6 +238,10 @@ def _cut(self, x):
     return self.a(x.detach())
 
 
+def _keyword(self, x):
+    return self.a(x=x)
+
+
 def _unregistered(self, x):
     return LOOSE[0](x)
 
@@ -257,6 +261,7 @@ REFUSED = {
     _unclear: (1, "use the layer nn.Dropout"),
     _statistics: (1, "use nn.BatchNorm2d"),
     _cut: (1, "detach cannot become a layer"),
+    _keyword: (1, "Conv2d takes its input without a keyword"),
     _unregistered: (1, "this Conv2d is not a part of the network"),
 }
 
