@@ -16,7 +16,7 @@ from .runs import trained
 from .runs.fine_tuning import WithClasses
 from .runs.report import cautions
 from .support import files, progress
-from .support.text import aligned
+from .support.text import aligned, printable
 from .training import evaluation
 
 DESCRIPTION = """\
@@ -68,7 +68,8 @@ def main(argv=None):
 
     figures = [{name: getattr(verdicts, name) for name in FIGURES} for verdicts in results]
     top5 = len(pictures.classes) > 5
-    print(_errors([*(str(n.path) for n in networks), f"the average of {len(networks)}"], figures, top5))
+    names = [*(printable(str(n.path)) for n in networks), f"the average of {len(networks)}"]
+    print(_errors(names, figures, top5))
     classes = evaluation.by_class(results[-1], pictures.classes)
     print(_worst_classes(classes, options.classes, top5), end="")
     print(f"\n{seconds:.1f} s, {len(pictures) / seconds:,.1f} images/s")

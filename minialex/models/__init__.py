@@ -46,7 +46,11 @@ def build(name, **arguments):
     name: as in get_preset.
     arguments: of the network's function, such as num_classes.
 
-    Returns a Sequential; of a network of the user's own, any Module.
+    Returns a Sequential, of a network of the user's own any Module; its `input_shape` is that of one image, (3, H, W).
     Raises ValueError for an unknown name.
     """
-    return get_preset(name).build(**arguments)
+    preset = get_preset(name)
+    model = preset.build(**arguments)
+    side = arguments.get("input_size") or preset.input_size
+    model.input_shape = (3, side, side)
+    return model

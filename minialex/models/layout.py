@@ -19,6 +19,7 @@ import numpy as np
 from .. import nn
 from ..nn.more import evaluating
 from ..nn.tracing import is_layer
+from ..support import html
 from ..tensor import Tensor, no_grad
 from ..window import Window, pair
 
@@ -156,6 +157,25 @@ def _joined(fields):
     if None in fields or len({jump for _, jump in fields}) != 1:
         return None
     return max(fields)
+
+
+def known_layout(model):
+    """The layers of a Module whose input shape is known, as of `layout`; None where it is not, or does not fit.
+
+    model: a Module; its input shape is its attribute `input_shape`, which models.build sets, or follows from a Linear
+        as its first layer with weights.
+    """
+    shape = getattr(model, "input_shape", None)
+    if shape is None and isinstance(model, nn.Sequential):
+        first = next((layer for _, layer in _flat(model) if not isinstance(layer, (*ELEMENTWISE, nn.Flatten))), None)
+        shape = (first.in_features,) if isinstance(first, nn.Linear) else None
+    try:
+        return layout(model, shape) if shape is not None else None
+    except (TypeError, ValueError):
+        return None
+
+
+html.layout_of = known_layout  # for the modules' representation in notebooks
 
 
 def has_weights(layer):

@@ -8,7 +8,7 @@ import shlex
 
 from .. import backends, data, models, random, threads
 from ..support.errors import UserError, as_user_error
-from ..support.progress import folded
+from ..support.progress import folded, write
 from ..training import diagnose, evaluation, overfit, trainer
 from ..training.display import TrainingProgress
 from ..training.range_test import lr_find
@@ -40,7 +40,7 @@ class Run:
     Raises UserError where configuration, data and weights do not fit together, before any image file is read.
     """
 
-    def __init__(self, configuration, folder, *, start=None, saved=None, download=False, say=print):
+    def __init__(self, configuration, folder, *, start=None, saved=None, download=False, say=write):
         self.configuration, self.folder, self.say = configuration, folder, say
         self.backend = _use_machine(configuration)
         origin = saved or (start and start.checkpoint)
@@ -92,7 +92,7 @@ class Run:
             self.trainer.history = saved.history
 
     @classmethod
-    def resume(cls, path, *, epochs=None, model=None, say=print, **changes):
+    def resume(cls, path, *, epochs=None, model=None, say=write, **changes):
         """The run in a folder, ready to continue where it stopped, with the same result as without the interruption.
 
         path: of the run folder.
@@ -236,12 +236,12 @@ class Run:
         return watch(self.pictures.undistorted(dataset).epoch())
 
     def test(self, watch=iter):
-        """Evaluate the current weights on the test images, print and draw the result; watch: wraps the batches."""
+        """Evaluate the current weights on the test images, print the result and draw it; watch: wraps the batches."""
         result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
         accuracy = 100 * (result.pictures - result.top1_errors) / result.pictures  # rounded as in confusion.png
         errors = report.errors(result.top1_error, result.top5_error, len(self.classes))
-        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
         self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
+        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
 
     def stop(self):
         """Save everything needed to resume the run, and print how to."""
@@ -290,6 +290,12 @@ class Run:
     def steps_done(self):
         """The number of optimizer steps so far, over all epochs."""
         return self.trainer.step_row(None)["step"]
+
+    def _repr_html_(self):
+        """For notebooks."""
+        from .page import of_run
+
+        return of_run(self)
 
     def header(self):
         """The description of the run, one line per topic."""

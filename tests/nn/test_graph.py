@@ -106,7 +106,8 @@ def test_values_are_trained_and_saved_under_their_own_names():
 def test_one_module_under_two_names_shares_its_parameters():
     layer = nn.Linear(3, 3)
     g = nn.Graph([("a", layer, "x"), ("b", layer, "a")])
-    assert [name for name, _ in g.named_parameters()] == ["a.weight", "a.bias"]
+    assert list(g.state_dict()) == [name for name, _ in g.named_parameters()] == ["a.weight", "a.bias"]
+    assert [entry.layer for entry in g.layers] == [layer, layer] and list(g) == ["a", "b"]
     x = Tensor(RNG.standard_normal((2, 3)).astype("f"))
     assert (g(x).numpy() == layer(layer(x)).numpy()).all()
 
