@@ -43,7 +43,7 @@ def trace(module, *examples):
     with .data, .numpy() or .item(), and operations of the user's own. The graph is then compared with the module on
     another input, with another batch size.
 
-    Returns a Graph.
+    Returns a Graph, in the module's mode.
     Raises ValueError, with the line of forward, for what cannot be traced.
     """
     inputs = [x if isinstance(x, Tensor) else Tensor(x) for x in examples]
@@ -54,6 +54,8 @@ def trace(module, *examples):
         raise Untraceable(tracer.trouble)
     graph = tracer.graph(output)
     _compare(module, graph, inputs)
+    for layer in {*graph.modules()} - {*module.modules()}:
+        layer.training = module.training
     return graph
 
 
