@@ -654,6 +654,12 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ copies and protocols
 
+    def _repr_html_(self):
+        """For notebooks."""
+        from .support import html
+
+        return html.of_tensor(self)
+
     def __iter__(self):
         if not self.shape:
             raise TypeError("a tensor without axes cannot be iterated over: item() is its value")

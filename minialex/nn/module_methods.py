@@ -33,6 +33,12 @@ class ModuleMethods:
                 return
         object.__delattr__(self, name)
 
+    def _repr_html_(self):
+        """For notebooks."""
+        from ..support import html
+
+        return html.of_module(self)
+
     def __dir__(self):
         """Layers and parameters as well: for completion, and for "did you mean" in messages."""
         names = (*self._modules, *self._parameters, *self._buffers)
