@@ -25,6 +25,7 @@ LEFT_OUT |= {f"tests/test_torch_names.py::test_every_backend_as_numpy[{name}-cup
 OTHERS = {  # file: tests at least
     "test_gpu_training": 10,
     "test_gpu_commands": 9,
+    "test_ports": 10,
     "test_tensor_methods": 1,
     "test_torch_names": 20,
     "optim/test_more": 1,

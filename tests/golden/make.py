@@ -1,5 +1,4 @@
-"""Write torch.npz and ports.json beside this file: what torch makes of every case of minialex.cases, and of every script
-of tutorials/porting.
+"""Write torch.npz and ports.json: what torch makes of every case of minialex.cases, every script of tutorials/porting.
 
     python tests/golden/make.py            (--ports for the scripts alone)
 
