@@ -202,6 +202,13 @@ def configured(options):
     ).check()
 
 
+def _cache():
+    try:
+        return cache_folder()
+    except OSError:
+        return "none, since the user has no home folder"
+
+
 def _absolute(path):
     return os.path.abspath(path) if path else None
 
@@ -254,7 +261,7 @@ def parser():
 
     pictures = p.add_argument_group("data")
     choice(pictures, "--dataset", data.DATASETS, "(default: the model's)")
-    option(pictures, "--data-dir", "DIR", f"folder D of the data's files (default: {cache_folder()})", type=cli.folder)
+    option(pictures, "--data-dir", "DIR", f"folder D of the data's files (default: {_cache()})", type=cli.folder)
     switch(pictures, "--download", "download missing files")
     option(pictures, "--limit", "N", "use at most N pictures of each split (default: all)", type=count)
     option(pictures, "--validation", "N", f"pictures for validation, 0 for none {_VALIDATION}", type=natural)
