@@ -27,6 +27,14 @@ def cache_folder():
     return path
 
 
+def cache_text():
+    """The cache folder's path as a text for help, or why there is none."""
+    try:
+        return str(cache_folder())
+    except FileNotFoundError:
+        return "none, since the user has no home folder"
+
+
 def folder(name):
     """Path of a folder shipped with minialex: inside the package in a wheel, beside it in a checkout.
 
