@@ -6,7 +6,7 @@ from .. import tape
 from ..support import absent
 from ..tensor import Tensor
 from .hooks import HookedCall, HookMethods
-from .module_methods import IncompatibleKeys, ModuleMethods, SequentialMethods
+from .module_methods import IncompatibleKeys, ModuleMethods, SequentialMethods, loaded
 from .naming import name_layer
 
 
@@ -232,10 +232,7 @@ class Module(ModuleMethods, HookMethods):
         for name, t in own.items():
             if name in state:
                 given = state[name].data if isinstance(state[name], Tensor) else state[name]
-                try:
-                    values[name] = t.backend.asarray(given, t.dtype)
-                except (TypeError, ValueError) as error:
-                    raise ValueError(f"{name} of this state is not numbers: {error}") from None
+                values[name] = loaded(name, given, t)
         misshapen = [n for n, value in values.items() if value.shape != own[n].shape]
         if misshapen:
             described = (f"{n} (is {values[n].shape}, expected {own[n].shape})" for n in misshapen)
