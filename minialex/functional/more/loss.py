@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from ...tensor import Tensor, check_dtypes, common_backend
 from ..arithmetic import _operands, to, unbroadcast
 from ..loss import _check_reduction
+
+_LEAST_DIVISOR = np.float32(1e-12)  # of binary_cross_entropy: rounded as torch has it, also for float64
 
 
 def one_hot(tensor, num_classes=-1):
@@ -27,7 +30,7 @@ def one_hot(tensor, num_classes=-1):
     if num_classes == -1 and not labels.numel():
         raise ValueError("one_hot of no labels: give num_classes")
     low, high = (int(labels.data.min()), int(labels.data.max())) if labels.numel() else (0, -1)
-    classes = high + 1 if num_classes == -1 else num_classes
+    classes = high + 1 if num_classes == -1 else operator.index(num_classes)
     if low < 0 or high >= classes or classes < 1:
         raise ValueError(f"one_hot: labels from {low} to {high} for {classes} classes, 0 to {classes - 1}")
     y = labels.data[..., None] == labels.backend.xp.arange(classes)
@@ -88,7 +91,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
 
         loss = -w (t log x + (1 - t) log(1 - x)),   each logarithm at least -100
         gx   = gy w (x - t) / (x (1 - x)),   the divisor at least 1e-12
-        gt   = gy w (log(1 - x) - log x)
+        gt   = gy w (log(1 - x) - log x),   each logarithm as above
 
     input: probabilities x from 0 to 1, any shape.
     target: t, the probability of yes: a Tensor or array of the input's shape.
@@ -122,7 +125,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
 
     def backward(gy):
         gy = gy * scale * w
-        return gy * (x - t) / xp.maximum(x * (one - x), dtype.type(1e-12)), gy * (log_no - log_yes)
+        return gy * (x - t) / xp.maximum(x * (one - x), dtype.type(_LEAST_DIVISOR)), gy * (log_no - log_yes)
 
     y = losses if reduction == "none" else losses.sum() * scale
     return Tensor.from_operation(y, backward, input, target, name="binary_cross_entropy")
