@@ -281,10 +281,10 @@ class Sequential(SequentialMethods, Module):
                 raise TypeError(f"Sequential takes modules, but {name!r} is {type(layer).__name__}")
             self._modules[str(name)] = layer
 
-    def forward(self, x):
+    def forward(self, input):
         for layer in self._modules.values():
-            x = layer(x)
-        return x
+            input = layer(input)
+        return input
 
     def __len__(self):
         return len(self._modules)
