@@ -291,7 +291,7 @@ def _cut(self, x):
 
 
 def _keyword(self, x):
-    return self.a(x=x)
+    return self.a(input=x)
 
 
 def _unregistered(self, x):
