@@ -10,7 +10,7 @@ import numpy as np
 from . import backends, tape
 from .support import mistakes
 from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the tensor, a reader finds it here
-from .tensor_methods import TensorMethods
+from .tensor_methods import TensorMethods, sequence
 
 
 class Tensor(TensorMethods):
@@ -142,7 +142,7 @@ class Tensor(TensorMethods):
         """Where a gradient of this tensor goes: to the node that made it, or into `.grad` of a leaf."""
         return self.node or self
 
-    def backward(self, gradient=None, retain_graph=False, create_graph=False, inputs=None):
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Add d(self)/d(leaf) to `.grad` of every leaf that requires a gradient.
 
             gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
@@ -165,7 +165,7 @@ class Tensor(TensorMethods):
                 "backward() computes first derivatives, for every leaf: create_graph and inputs are torch's alone; "
                 "requires_grad_(False) takes a leaf out"
             )
-        with tape.retaining_graph(retain_graph):
+        with tape.retaining_graph(bool(retain_graph)):
             tape.backward(self.edge, self._first_gradient(gradient))
 
     def _first_gradient(self, gradient):
@@ -226,13 +226,6 @@ class Tensor(TensorMethods):
         """The array of `.grad`, or None: what optimisers and backends compute with."""
         return None if self._grad_tensor is None else self._grad_tensor._data
 
-    def to(self, target):
-        """The same values in another dtype or on another backend; differentiable.
-
-        target: a dtype (`np.float64`), a backend, or the name of one (`"cupy"`).
-        """
-        return functional.to(self, target)
-
     @property
     def shape(self):
         return self._data.shape
@@ -257,8 +250,8 @@ class Tensor(TensorMethods):
         """The number of elements."""
         return self._data.size
 
-    def numpy(self):
-        """The values as a NumPy array; shares memory on a CPU backend."""
+    def numpy(self, *, force=False):
+        """The values as a NumPy array; shares memory on a CPU backend. force: torch's, of no effect."""
         return self.backend.to_numpy(self._data)
 
     def __array__(self, dtype=None, copy=None):
@@ -394,14 +387,14 @@ class Tensor(TensorMethods):
     def matmul(self, other):
         return functional.matmul(self, other)
 
-    def sum(self, dim=None, keepdim=False):
-        return functional.sum(self, dim, keepdim)
+    def sum(self, dim=None, keepdim=False, *, dtype=None):
+        return functional.sum(self, dim, keepdim, dtype=dtype)
 
-    def mean(self, dim=None, keepdim=False):
-        return functional.mean(self, dim, keepdim)
+    def mean(self, dim=None, keepdim=False, *, dtype=None):
+        return functional.mean(self, dim, keepdim, dtype=dtype)
 
-    def var(self, dim=None, *, correction=1, keepdim=False):
-        return functional.var(self, dim, correction=correction, keepdim=keepdim)
+    def var(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+        return functional.var(self, dim, unbiased, keepdim, correction=correction)
 
     def max(self, dim=None, keepdim=False):
         return functional.max(self, dim, keepdim)
@@ -412,14 +405,14 @@ class Tensor(TensorMethods):
     def logsumexp(self, dim, keepdim=False):
         return functional.logsumexp(self, dim, keepdim)
 
-    def softmax(self, dim):
-        return functional.softmax(self, dim)
+    def softmax(self, dim, dtype=None):
+        return functional.softmax(self, dim, dtype)
 
-    def log_softmax(self, dim):
-        return functional.log_softmax(self, dim)
+    def log_softmax(self, dim, dtype=None):
+        return functional.log_softmax(self, dim, dtype)
 
-    def reshape(self, *shape):
-        return functional.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+    def reshape(self, *shape, **named):
+        return functional.reshape(self, sequence("reshape", "shape", shape, named))
 
     def flatten(self, start_dim=0, end_dim=-1):
         return functional.flatten(self, start_dim, end_dim)
@@ -427,8 +420,8 @@ class Tensor(TensorMethods):
     def transpose(self, dim0, dim1):
         return functional.transpose(self, dim0, dim1)
 
-    def permute(self, *dims):
-        return functional.permute(self, dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims)
+    def permute(self, *dims, **named):
+        return functional.permute(self, sequence("permute", "dims", dims, named))
 
 
 def common_backend(*tensors):

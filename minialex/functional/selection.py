@@ -9,7 +9,7 @@ import numpy as np
 from ..support.mistakes import check_broadcast
 from ..tensor import Tensor
 from .arithmetic import _operands, unbroadcast
-from .axes import keepdims_shape, one_axis
+from .axes import check_keepdim, keepdims_shape, one_axis
 
 
 class ValuesAndIndices(NamedTuple):
@@ -154,6 +154,7 @@ def min(input, dim=None, keepdim=False):
 
 
 def _extreme(input, dim, keepdim, name):
+    check_keepdim(keepdim)
     if isinstance(dim, Tensor):
         return maximum(input, dim) if name == "max" else minimum(input, dim)
     if dim is None:

@@ -17,8 +17,8 @@ class GELU(Module):
         super().__init__()
         self.approximate = approximate
 
-    def forward(self, x):
-        return functional.gelu(x, self.approximate)
+    def forward(self, input):
+        return functional.gelu(input, self.approximate)
 
     def extra_repr(self):
         return f"approximate={self.approximate!r}"
@@ -35,8 +35,8 @@ class ELU(Module):
         super().__init__()
         self.alpha, self.inplace = alpha, inplace
 
-    def forward(self, x):
-        return functional.elu(x, self.alpha, self.inplace)
+    def forward(self, input):
+        return functional.elu(input, self.alpha, self.inplace)
 
     def extra_repr(self):
         return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
@@ -52,8 +52,8 @@ class SiLU(Module):
         super().__init__()
         self.inplace = inplace
 
-    def forward(self, x):
-        return functional.silu(x, self.inplace)
+    def forward(self, input):
+        return functional.silu(input, self.inplace)
 
     def extra_repr(self):
         return "inplace=True" if self.inplace else ""
@@ -70,8 +70,8 @@ class Softplus(Module):
         super().__init__()
         self.beta, self.threshold = beta, threshold
 
-    def forward(self, x):
-        return functional.softplus(x, self.beta, self.threshold)
+    def forward(self, input):
+        return functional.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self):
         return f"beta={self.beta}, threshold={self.threshold}"
@@ -93,8 +93,8 @@ class Dropout2d(Module):
             raise ValueError(f"Dropout2d: p is a probability from 0 to 1, got {p}")
         self.p, self.inplace, self.generator = p, inplace, generator
 
-    def forward(self, x):
-        return functional.dropout2d(x, self.p, self.training, self.inplace, generator=self.generator)
+    def forward(self, input):
+        return functional.dropout2d(input, self.p, self.training, self.inplace, generator=self.generator)
 
     def extra_repr(self):
         return f"p={self.p}, inplace={self.inplace}"
@@ -111,8 +111,8 @@ class AdaptiveMaxPool2d(Module):
         super().__init__()
         self.output_size, self.return_indices = output_size, return_indices
 
-    def forward(self, x):
-        return functional.adaptive_max_pool2d(x, self.output_size, self.return_indices)
+    def forward(self, input):
+        return functional.adaptive_max_pool2d(input, self.output_size, self.return_indices)
 
     def extra_repr(self):
         return f"output_size={self.output_size}"
@@ -132,8 +132,8 @@ class ConstantPad2d(Module):
         if len(self.padding) != 4:
             raise ValueError(f"{type(self).__name__}: padding is a number or four (left, right, top, bottom)")
 
-    def forward(self, x):
-        return functional.pad(x, self.padding, "constant", self.value)
+    def forward(self, input):
+        return functional.pad(input, self.padding, "constant", self.value)
 
     def extra_repr(self):
         return f"padding={self.padding}, value={self.value}"
@@ -167,9 +167,9 @@ class Upsample(Module):
         self.size, self.scale_factor, self.mode = size, scale_factor, mode
         self.align_corners, self.recompute_scale_factor = align_corners, recompute_scale_factor
 
-    def forward(self, x):
+    def forward(self, input):
         return functional.interpolate(
-            x, self.size, self.scale_factor, self.mode, self.align_corners, self.recompute_scale_factor
+            input, self.size, self.scale_factor, self.mode, self.align_corners, self.recompute_scale_factor
         )
 
     def extra_repr(self):
