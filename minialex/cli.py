@@ -11,8 +11,10 @@ import signal
 import sys
 import threading
 
-from . import backends
-from .support.errors import UserError, as_user_error  # noqa: F401  the commands find them here
+from . import backends, models
+from .support import text as texts
+from .support.errors import UserError, as_user_error
+from .support.files import expanded
 
 
 class Interrupted(Exception):
@@ -58,7 +60,7 @@ def _sentence(error):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
         text = f"out of memory ({text or 'no details from the system'}): try a smaller --batch-size, or --limit"
-    return " ".join(text.splitlines())  # a name, or another library's message, may contain a line break
+    return texts.printable(" ".join(text.split("\n")))  # a name, or another library's message, may contain anything
 
 
 _options: dict[str, str] = {}  # name of a Python argument -> option of the current command
@@ -118,11 +120,49 @@ def backend_option(parser):
     parser.add_argument("--backend", choices=("auto", *backends.available()), default="auto", help=text)
 
 
+def own_model_option(parser):
+    """Add the option --model to the parser of a command that uses trained networks; see `register`."""
+    text = "the network of the user's own that RUN was trained with; the file is executed (default: a published one)"
+    parser.add_argument("--model", action="append", default=[], metavar="FILE.py:FUNCTION", help=text, type=own_network)
+
+
+def register(names):
+    """Execute the files of the networks of the user's own; names: the values of --model. Raises UserError."""
+    with as_user_error():
+        return [models.own.register(name) if models.own.is_reference(name) else name for name in names]
+
+
+def network(text):
+    """An argparse type: the name of a published network, or FILE.py:FUNCTION."""
+    if text not in models.PRESETS and not models.own.is_reference(text):
+        if text.endswith(".py"):
+            raise argparse.ArgumentTypeError(f"'{text}' does not say which function of it: write {text}:FUNCTION")
+        known = ", ".join(models.PRESETS)
+        raise argparse.ArgumentTypeError(f"unknown model {text!r}; choose one of {known}, or FILE.py:FUNCTION")
+    return text
+
+
+def own_network(text):
+    """An argparse type: FILE.py:FUNCTION."""
+    if network(text) in models.PRESETS:
+        raise argparse.ArgumentTypeError(f"{text} is a published network, which weights name themselves: leave it out")
+    return text
+
+
+def note(text):
+    """Print a note on stderr; text: a sentence, or "" for none."""
+    if text:
+        print(f"note: {with_options(text)}", file=sys.stderr)
+
+
 def folder(text):
     """An argparse type: the name of a folder, existing or not."""
     if not text:  # as in --resume "$RUN" where RUN is not set
         raise argparse.ArgumentTypeError("'' is not the name of a folder")
-    return text
+    try:
+        return str(expanded(text))  # a shell leaves the ~ of --data-dir=~/data as it is
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def whole_number(low, high=None):

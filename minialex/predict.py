@@ -12,6 +12,7 @@ from . import backends, cli, threads
 from .data.decode import decode
 from .runs import trained
 from .support.progress import track
+from .support.text import printable
 from .training import evaluation
 
 DESCRIPTION = """\
@@ -44,7 +45,9 @@ def main(argv=None):
         threads.set_count(options.threads)
     with cli.as_user_error():
         backends.use_backend(options.backend)
+        cli.register(options.model)
         network = trained.load(options.network)
+    cli.note(network.note)
     read, answers, pictures, troubles = [], [], [], []
     try:
         for paths, images in _batches(options.images, network.resize, max(1, AT_ONCE // options.views), troubles):
@@ -63,7 +66,7 @@ def main(argv=None):
     if options.picture and read:
         from . import plotting  # Matplotlib takes a second to import
 
-        names = [Path(path).name for path in read]
+        names = [printable(Path(path).name) for path in read]
         plotting.bars(pictures, names, answers, network.classes, options.picture, top=top)
     if troubles:
         count = f"{len(troubles)} of {len(options.images)} images" if len(options.images) > 1 else "the image"
@@ -94,7 +97,7 @@ def _most_probable(p, classes, top):
 
 def _lines(path, predictions):
     rows = [f"  {100 * row['probability']:6.2f} %  {row['class']}" for row in predictions]
-    return "\n".join([path, *rows])
+    return "\n".join([printable(path), *rows])
 
 
 def _parse(argv):
@@ -113,6 +116,7 @@ def _parse(argv):
     parser.add_argument("--top", type=count, default=5, metavar="N", help="classes to show (default: %(default)s)")
     parser.add_argument("--picture", metavar="FILE", help="draw images and bars to a .png or .svg file (default: no)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text (default: text)")
+    cli.own_model_option(parser)
     cli.backend_option(parser)
     threads_help = "compute threads (default: the usable cores)"
     parser.add_argument("--threads", type=count, metavar="N", help=threads_help)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .backends.devices import device
 from .support import absent
 from .support.handle import Handle
 from .tape import Version, is_grad_enabled, no_grad
@@ -246,6 +247,10 @@ class TensorMethods:
         """Whether each element is other than 0; without a gradient. memory_format: as of to."""
         return self.to(np.bool_, memory_format=memory_format)
 
+    def type(self, dtype):
+        """In another dtype. dtype: np.float32, minialex.float64, ...; of this tensor `x.dtype` is it."""
+        return functional.to(self, np.dtype(dtype))
+
     def is_floating_point(self):
         """Whether the elements are floating-point numbers."""
         return self.dtype.kind == "f"
@@ -257,6 +262,142 @@ class TensorMethods:
     def tolist(self):
         """The values as nested lists of Python numbers; of a tensor without axes, the number."""
         return self.backend.to_numpy(self._data).tolist()
+
+    # ------------------------------------------------------------------------------ names of operators and indices
+
+    def add(self, other, *, alpha=1):
+        return functional.add(self, other, alpha=alpha)
+
+    def sub(self, other, *, alpha=1):
+        return functional.sub(self, other, alpha=alpha)
+
+    def mul(self, other):
+        return functional.mul(self, other)
+
+    def div(self, other):
+        return functional.div(self, other)
+
+    def neg(self):
+        return functional.neg(self)
+
+    def square(self):
+        return functional.square(self)
+
+    def reciprocal(self):
+        return functional.reciprocal(self)
+
+    def rsqrt(self):
+        return functional.rsqrt(self)
+
+    def sin(self):
+        return functional.sin(self)
+
+    def cos(self):
+        return functional.cos(self)
+
+    def sign(self):
+        return functional.sign(self)
+
+    def floor(self):
+        return functional.floor(self)
+
+    def ceil(self):
+        return functional.ceil(self)
+
+    def round(self):
+        return functional.round(self)
+
+    def t(self):
+        return functional.t(self)
+
+    def isnan(self):
+        return functional.isnan(self)
+
+    def isinf(self):
+        return functional.isinf(self)
+
+    def isfinite(self):
+        return functional.isfinite(self)
+
+    def eq(self, other):
+        return functional.eq(self, other)
+
+    def ne(self, other):
+        return functional.ne(self, other)
+
+    def lt(self, other):
+        return functional.lt(self, other)
+
+    def le(self, other):
+        return functional.le(self, other)
+
+    def gt(self, other):
+        return functional.gt(self, other)
+
+    def ge(self, other):
+        return functional.ge(self, other)
+
+    def equal(self, other):
+        return functional.equal(self, other)
+
+    def allclose(self, other, rtol=1e-5, atol=1e-8, equal_nan=False):
+        return functional.allclose(self, other, rtol, atol, equal_nan)
+
+    def mm(self, mat2):
+        return functional.mm(self, mat2)
+
+    def bmm(self, mat2):
+        return functional.bmm(self, mat2)
+
+    def dot(self, tensor):
+        return functional.dot(self, tensor)
+
+    def outer(self, vec2):
+        return functional.outer(self, vec2)
+
+    def masked_select(self, mask):
+        return functional.masked_select(self, mask)
+
+    def amax(self, dim=(), keepdim=False):
+        return functional.amax(self, dim, keepdim)
+
+    def amin(self, dim=(), keepdim=False):
+        return functional.amin(self, dim, keepdim)
+
+    def bincount(self, weights=None, minlength=0):
+        return functional.bincount(self, weights, minlength)
+
+    def unbind(self, dim=0):
+        return functional.unbind(self, dim)
+
+    def index_select(self, dim, index):
+        return functional.index_select(self, dim, index)
+
+    def where(self, condition, other):
+        """These elements where the condition holds, the other's elsewhere. condition, other: as of functional.where."""
+        return functional.where(condition, self, other)
+
+    def view_as(self, other):
+        """view(other.shape). other: a Tensor."""
+        return self.view(other.shape)
+
+    def expand_as(self, other):
+        """expand(other.shape). other: a Tensor."""
+        return self.expand(other.shape)
+
+    def type_as(self, other):
+        """In the other's dtype. other: a Tensor."""
+        return functional.to(self, other.dtype)
+
+    @property
+    def device(self):
+        """torch's name of where the tensor is: the name of its backend, which `to` and `device=` take."""
+        return device(self.backend.name)
+
+    @property
+    def grad_fn(self):
+        """torch's name of the node on the tape, None for a leaf."""
+        return self.node
 
     # ------------------------------------------------------------------------------ operators and protocols
 
@@ -558,6 +699,12 @@ class TensorMethods:
         return self
 
     # ------------------------------------------------------------------------------ copies and protocols
+
+    def _repr_html_(self):
+        """For notebooks."""
+        from .support import html
+
+        return html.of_tensor(self)
 
     def __iter__(self):
         if not self.shape:

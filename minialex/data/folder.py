@@ -20,36 +20,40 @@ import numpy as np
 
 from .. import threads
 from ..support import progress
+from ..support.files import expanded
 from ..support.prefetch import prefetched
+from ..support.text import printable
 from ..support.types import Array, FileName, Indices
 from . import listing, packed
 from .cache import cached
 from .dataset import ImageDataset, Splits
 from .decode import Damaged, decode
 from .moments import Statistics, Sums
-from .splitting import split
+from .splitting import split, split_by_chance
 
 SIZE = 256
 _BLOCK = 32  # files read by a thread at a time
 _NAMED = 10  # damaged files that are named on stderr; the others are only counted
-_VERSION = 2  # of the cache: to be raised whenever decode() returns other pixels
+_VERSION = 3  # of the cache: to be raised whenever decode() returns other pixels
 
 
 def load(
     data_dir: FileName | None = None, size: int | None = None, validation: int | None = None, limit: int | None = None,
-    workers: int | None = None, strict: bool = False, val_labels: FileName | None = None,
+    workers: int | None = None, strict: bool = False, val_labels: FileName | None = None, seed: int = 0,
 ) -> Splits:  # fmt: skip
     """Load a folder of images, see listing.py, or one packed by `python -m minialex.data.pack`.
 
     Images are uint8 (n, 3, size, size), see decode.decode.
 
-    data_dir: the folder that holds train/ and, perhaps, val/.
+    data_dir: the folder that holds train/ and, perhaps, val/; or a folder for each class.
     size: pixels per side; 256 by default, or those of the packed images.
     validation: images held out from train/ for validation, spread evenly over the classes, 0 for none. By default val/
-        is both the validation and the test split; without val/, a tenth of train/, at most 5000 images, is both.
+        is both the validation and the test split; without val/, a tenth of train/, at most 5000 images, is both. Class
+        folders without train/ are divided by chance: of every class a tenth for validation, a tenth for the test.
     limit: at most so many files of each split, spread evenly over the classes; no others are read.
     workers: threads that decode, by default one per usable core; results do not depend on it.
     strict: whether to raise Damaged at the first damaged file, instead of leaving it out.
+    seed: how class folders are divided; it does not depend on the seed of training, so that all runs have one test set.
     val_labels: the file with the labels of a val/ that holds all its images in one folder, see val_labels.py.
 
     Returns Splits.
@@ -57,16 +61,19 @@ def load(
     """
     if data_dir is None:
         raise ValueError("the data set folder has no default location: name the folder of train/ with data_dir=...")
-    root = Path(data_dir).expanduser()
+    root = expanded(data_dir)
     if (root / packed.INDEX).is_file():
         if val_labels:
             raise ValueError(f"{root} holds packed pictures, which include their labels: leave out val_labels=...")
         return packed.load(root, size, validation, limit)
     classes, train, val = listing.read(root, val_labels)
+    say_unread(root, listing.unread(root))
 
     def dataset(pictures, indices):
         return FolderDataset(pictures.some(indices), classes, size or SIZE, workers or threads.default_count(), strict)
 
+    if train.folder == root:
+        return split_by_chance(train.labels, functools.partial(dataset, train), validation, limit, seed)
     of_train, of_val = functools.partial(dataset, train), functools.partial(dataset, val)
     return split(len(train.names), len(val.names) if val else 0, of_train, of_val, validation, limit)
 
@@ -79,7 +86,11 @@ class FolderDataset(ImageDataset):
     size: pixels per side.
     workers: threads that decode.
     strict: as in `load`.
+
+    `division` says how the images were divided into splits, if that was by chance.
     """
+
+    division = ""
 
     def __init__(
         self, pictures: listing.Listing, classes: Sequence[str], size: int, workers: int, strict: bool = False
@@ -191,7 +202,7 @@ def blocks(pictures: listing.Listing, size: int, workers: int, strict: bool = Fa
         images, places, damaged = [], [], []
         for place in range(start, min(start + _BLOCK, len(pictures.names))):
             try:
-                images.append(decode(pictures.path(place), size))
+                images.append(_decode(pictures.path(place), size))
                 places.append(place)
             except Damaged as error:
                 if strict:
@@ -207,15 +218,35 @@ def blocks(pictures: listing.Listing, size: int, workers: int, strict: bool = Fa
             yield block
 
 
+def _decode(path, size):
+    """As decode; a file that may not be read is left out like a damaged one."""
+    try:
+        return decode(path, size)
+    except PermissionError as error:
+        raise Damaged(path, error.strerror) from error
+
+
 def report(pictures: listing.Listing, errors: list[Damaged]) -> None:
     """Report on stderr which files of the Listing `pictures` are left out; errors: a Damaged for each damaged one."""
     for error in errors[:_NAMED]:
-        progress.write(f"left out: {error}", file=sys.stderr)
+        _say(f"left out: {error}")
     if errors:
         count = f"{len(errors):,} of {len(pictures.names):,} pictures"
-        progress.write(f"{pictures.folder}: {count} are damaged and left out", file=sys.stderr)
+        _say(f"{pictures.folder}: {count} are damaged and left out")
     if pictures.ignored:
-        progress.write(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name", file=sys.stderr)
+        _say(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name")
+
+
+def say_unread(root: Path, names: list[str]) -> None:
+    """Report on stderr what the data folder `root` holds that is not read; names: of these folders and pictures."""
+    if names:
+        listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        kind = "entry is" if len(names) == 1 else "entries are"
+        _say(f"{root}: {len(names):,} {kind} not read ({listed}): pictures are those in train and val")
+
+
+def _say(text):
+    progress.write(printable(text), file=sys.stderr)
 
 
 def _with_advice(error):
@@ -226,6 +257,10 @@ def _key(pictures, size):
     """The cache key of the images of a Listing at this size."""
     digest = hashlib.sha256(f"{_VERSION} {size}\n".encode())
     for name in pictures.names:
-        status = os.stat(pictures.folder / name)
-        digest.update(f"{name}\0{status.st_size} {status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+        try:
+            status = os.stat(pictures.folder / name)
+            stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_mode}"
+        except OSError:  # as of a link to a missing file
+            stamp = "missing"
+        digest.update(f"{name}\0{stamp}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -3,6 +3,7 @@
 D/train/CLASS/*.jpg     a folder for each class; the labels number the sorted folder names
 D/val/CLASS/*.jpg       the same classes, or
 D/val/*.JPEG            all images in one folder, as in ILSVRC, with a file of labels (see val_labels.py)
+D/CLASS/*.jpg           without train and val: all images, which the caller divides, see splitting.py
 D/classes.txt           optional: "FOLDER a readable name" per line, like Kaggle's LOC_synset_mapping.txt
 """
 
@@ -15,10 +16,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..support import text
+from ..support.files import expanded
 from . import val_labels
 from .decode import EXTENSIONS
 
 _NAMES = ("classes.txt", "LOC_synset_mapping.txt")
+_READ = ("train", "val", "ILSVRC2012_devkit_t12")  # folders in the data folder
 
 
 class Listing(NamedTuple):
@@ -45,22 +49,25 @@ class Listing(NamedTuple):
 
 
 def read(root, labels_file=None):
-    """List the images in root/train and root/val.
+    """List the images in root/train and root/val, or in class folders of root itself.
 
     root: a Path.
     labels_file: the labels of a val/ that holds all its images in one folder; by default found by its usual name.
 
-    Returns the names of the classes, the Listing of train, and the Listing of val, None if there is no val/.
+    Returns the names of the classes, the Listing of train, and the Listing of val, None if there is no val/. Of class
+    folders without train/ the first Listing has all images, and its folder is root.
     Raises FileNotFoundError or ValueError for anything missing or inconsistent.
     """
     train, val = root / "train", root / "val"
+    if root.is_dir() and not train.is_dir() and not val.is_dir():
+        train = root
     folders, loose = _scan(train) if train.is_dir() else ([], [])
-    if not folders:
-        raise FileNotFoundError(
-            f"{root} holds no pictures: expected {train}/CLASS/*.jpg, a folder for each class, "
-            "or a folder written by python -m minialex.data.pack; name it with data_dir=..."
-        )
     training = _of_classes(train, folders, folders, len(loose))
+    if not folders or (train == root and not training.names):
+        raise FileNotFoundError(
+            f"{root} holds no pictures: expected {root}/train/CLASS/*.jpg, a folder for each class, or "
+            f"{root}/CLASS/*.jpg, or a folder written by python -m minialex.data.pack; name it with data_dir=..."
+        )
     empty = set(range(len(folders))) - set(training.labels.tolist())
     if empty:
         raise ValueError(f"{train / folders[min(empty)]} holds no pictures: add some, or remove the folder")
@@ -84,7 +91,7 @@ def _validation(root, val, folders, labels_file):
         return _of_classes(val, present, folders, len(loose))
     if not names:
         raise ValueError(f"{val} holds no pictures: expected {val}/CLASS/*.jpg or {val}/*.JPEG; add some or remove it")
-    labels_file = Path(labels_file).expanduser() if labels_file else val_labels.find(root)
+    labels_file = expanded(labels_file) if labels_file else val_labels.find(root)
     return Listing(val, names, val_labels.read(labels_file, names, folders), len(loose) - len(names))
 
 
@@ -100,10 +107,18 @@ def _of_classes(folder, present, folders, ignored):
     return Listing(folder, names, np.array(labels, np.int64), ignored)
 
 
+def unread(root):
+    """The sorted names in the folder `root` of folders and pictures that `read` does not look at, beside train/."""
+    if not (root / "train").is_dir():
+        return []
+    folders, others = _scan(root)
+    return [name for name in folders if name not in _READ] + [name for name in others if _is_picture(name)]
+
+
 def _scan(folder):
     """The sorted names in a folder: (folders that are not hidden, everything else)."""
     with os.scandir(folder) as entries:
-        found = sorted((entry.name, entry.is_dir()) for entry in entries)
+        found = sorted((entry.name, os.path.isdir(entry.path)) for entry in entries)
     folders = [name for name, is_folder in found if is_folder and not name.startswith(".")]
     return folders, [name for name, is_folder in found if not is_folder or name.startswith(".")]
 
@@ -115,10 +130,16 @@ def _is_picture(name):
 def _readable(root, folders):
     """A unique name for each class: its first synonym in the file of class names, else the name of its folder."""
     file = next((root / name for name in _NAMES if (root / name).is_file()), None)
-    if file is None:
-        return tuple(folders)
-    lines = (line.strip().split(maxsplit=1) for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
-    known = {words[0]: words[1].split(",")[0].strip() for words in lines if len(words) == 2}
-    names = [known.get(folder) or folder for folder in folders]
+    known: dict[str, tuple[str, int]] = {}
+    for place, line in enumerate(text.read_lines(file) if file else (), 1):
+        words = line.split(maxsplit=1)
+        if len(words) == 2:
+            said, before = known.setdefault(words[0], (words[1], place))
+            if said != words[1]:
+                raise ValueError(f"{file}, line {place}: another name for {words[0]} than in line {before}: remove one")
+    names = [known[folder][0].split(",")[0].strip() if folder in known else folder for folder in folders]
+    names = [text.printable(name or folder) for name, folder in zip(names, folders)]
     count = Counter(names)  # ImageNet has two classes "crane": a bird and a machine
-    return tuple(name if count[name] == 1 else f"{name} ({folder})" for name, folder in zip(names, folders))
+    return tuple(
+        name if count[name] == 1 else f"{name} ({text.printable(folder)})" for name, folder in zip(names, folders)
+    )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..models.names import published_names
-from ..nn import Linear, Module
+from ..nn import Graph, Linear, Module
 from ..nn.more import evaluating
 from ..tensor import Tensor, no_grad
 
@@ -27,26 +27,28 @@ class Maps(NamedTuple):
 
 
 def feature_maps(model, images):
-    """The feature maps of every layer whose output is 4-D, in the order of computation.
+    """The feature maps of every layer whose output is 4-D, in the order of computation; of a Graph by its names.
 
     model: any Module; it runs in evaluation mode.
     images: float (N, C, H, W), preprocessed.
 
     Returns a list of Maps.
     """
-    found = []
+    found: list[Maps] = []
+    names: dict[Module, list[str]] = {}  # of a module that runs several times, the names in order
 
-    def hook(name):
-        def look(module, inputs, output):
-            if output.ndim == 4:
-                found.append(Maps(name, module, np.array(output.numpy())))  # a copy: an in-place ReLU may overwrite it
+    def look(module, inputs, output):
+        name = names[module].pop(0) if len(names[module]) > 1 else names[module][0]
+        if output.ndim == 4:
+            found.append(Maps(name, module, np.array(output.numpy())))  # a copy: an in-place ReLU may overwrite it
 
-        return look
-
+    layers = model.layers if isinstance(model, Graph) else [(*pair, ()) for pair in model.named_modules()]
+    for name, module, _ in layers:
+        if isinstance(module, Module) and not list(module.children()):
+            names.setdefault(module, []).append(name)
     with contextlib.ExitStack() as stack, no_grad(), evaluating(model):
-        for name, module in model.named_modules():
-            if not list(module.children()):
-                stack.enter_context(module.register_forward_hook(hook(name)))
+        for module in names:
+            stack.enter_context(module.register_forward_hook(look))
         model(Tensor(images))
     return found
 
@@ -84,17 +86,18 @@ def input_gradient(model, images, targets=None):
 def hidden_layer(model):
     """The last fully connected layer, and the name of the layer with weights before it, e.g. "fc7".
 
-    model: a classifier.
+    model: a classifier; the order of its layers is that of their definition, which in a Sequential or a Graph is the
+        one in which they run.
 
     Returns (layer, name), the name being "its input" where there is no layer with weights before it.
     Raises ValueError for a network without a fully connected layer.
     """
     modules = dict(model.named_modules())
-    names = list(published_names(model).items())
-    last = next((n for n in reversed(range(len(names))) if isinstance(modules[names[n][1]], Linear)), None)
+    layers = [(modules[own], name) for name, own in published_names(model).items()]
+    last = next((n for n in reversed(range(len(layers))) if isinstance(layers[n][0], Linear)), None)
     if last is None:
         raise ValueError("this network has no fully connected layer, so no last hidden layer")
-    return modules[names[last][1]], names[last - 1][0] if last else "its input"
+    return layers[last][0], layers[last - 1][1] if last else "its input"
 
 
 def hidden_values(model, images):

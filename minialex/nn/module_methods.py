@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict(state, strict=False) found: names of the module alone, names of the state alone."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class ModuleMethods:
@@ -13,7 +22,9 @@ class ModuleMethods:
     _buffers: dict[str, Any]
     _modules: dict[str, Any]
     children: Any
+    named_buffers: Any
     parameters: Any
+    to: Any
 
     def __delattr__(self, name):
         for home in (self._parameters, self._buffers, self._modules):
@@ -21,6 +32,12 @@ class ModuleMethods:
                 del home[name]
                 return
         object.__delattr__(self, name)
+
+    def _repr_html_(self):
+        """For notebooks."""
+        from ..support import html
+
+        return html.of_module(self)
 
     def __dir__(self):
         """Layers and parameters as well: for completion, and for "did you mean" in messages."""
@@ -51,6 +68,65 @@ class ModuleMethods:
                 raise AttributeError(f"{type(module).__name__} has no module {name!r} ({target}); it has {below}")
             module = module._modules[name]
         return module
+
+    def get_parameter(self, target):
+        """A parameter of this module or below it; AttributeError where there is none.
+
+        target: its name as in named_parameters, such as "features.0.weight".
+        """
+        return self._member("_parameters", target)
+
+    def get_buffer(self, target):
+        """A buffer of this module or below it; AttributeError where there is none.
+
+        target: its name as in named_buffers, such as "norm.running_mean".
+        """
+        return self._member("_buffers", target)
+
+    def _member(self, home, target):
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if getattr(module, home).get(name) is None:
+            members = ", ".join(getattr(module, home)) or "none"
+            raise AttributeError(f"{type(module).__name__} has no {home[1:-1]} {name!r} ({target}); it has {members}")
+        return getattr(module, home)[name]
+
+    def add_module(self, name, module):
+        """Add a module under a name, as an assignment to the attribute does.
+
+        name: of the attribute, without a dot.
+        module: a Module, or None.
+
+        Raises TypeError for anything else, KeyError for a name that a module cannot have.
+        """
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"add_module: a name is a text without a dot, got {name!r}")
+        if hasattr(self, name) and name not in self._modules:
+            raise KeyError(f"add_module: {type(self).__name__} has an attribute {name!r} already")
+        self._modules[name] = module if module is None else check_module(module, "add_module")
+
+    register_module = add_module
+
+    def buffers(self, recurse=True):
+        """Every buffer of this module and, with recurse, all below it."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def float(self):
+        """Compute in float32; returns self."""
+        return self.to(np.float32)
+
+    def double(self):
+        """Compute in float64; returns self."""
+        return self.to(np.float64)
+
+    def type(self, dst_type):
+        """Compute in another dtype; returns self. dst_type: np.float32 or np.float64."""
+        return self.to(dst_type)
+
+    def cpu(self):
+        """In the CPU's memory: nothing changes, unless the module is on a GPU; returns self."""
+        on_gpu = any(t.backend.xp is not np for t in (*self.parameters(), *self.buffers()))
+        return self.to("numpy") if on_gpu else self
 
     def zero_grad(self, set_to_none=True):
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
@@ -122,3 +198,31 @@ class SequentialMethods:
         layers.insert(index, layer)
         self._renumber(layers)
         return self
+
+
+def loaded(name, given, tensor):
+    """A value of a state dict as an array of the backend and the dtype of the tensor that it is for.
+
+    name: of the value, for the message.
+    given: an array of any type of numbers and byte order, a number or a nested list.
+    tensor: the Parameter or buffer.
+
+    Raises ValueError for what is not numbers, and for a number that the dtype cannot hold.
+    """
+    try:
+        if hasattr(given, "get"):  # an array on a GPU
+            return tensor.backend.asarray(given, tensor.dtype)
+        array = np.asarray(given)
+        if array.dtype.kind not in "biuf" and array.dtype.name.startswith(("bfloat16", "float8")):  # of ml_dtypes
+            array = array.astype(np.float32)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"it holds {array.dtype}")
+        with np.errstate(over="ignore"):
+            cast = array.astype(tensor.dtype, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} of this state is not numbers: {error}") from None
+    if array.dtype.kind == "f" and array.dtype.itemsize > cast.dtype.itemsize:
+        beyond = np.isinf(cast) & np.isfinite(array)
+        if beyond.any():
+            raise ValueError(f"{name} of this state holds {array[beyond].flat[0]:g}, which {cast.dtype} cannot hold")
+    return tensor.backend.asarray(cast)

@@ -34,6 +34,7 @@ def curves(history, path=None):
             ("validation top-1", VALIDATION, [100 * row["val_top1_error"] for row in history]),
             ("validation top-5", VALIDATION_TOP5, [100 * row["val_top5_error"] for row in history]),
         ]
+        lines = lines if any(lines[-1][2]) else lines[:-1]  # there is none among five classes or fewer
     _panel(right, "error (%)", epochs, lines, "{:.1f} %")
     if validated:
         best = best_row(history)

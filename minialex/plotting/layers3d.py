@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Polygon, Rectangle
-from matplotlib.textpath import TextPath
 
 from .. import nn
+from ..models.layout import ACTIVATIONS, Value
 from ..window import pair
+from . import branches, lettering
 from .style import BLUE, DPI, INK, PURPLE, VERMILION, tint
 
-PICTURE, YELLOW, GREEN, GREY = "#BBBBBB", "#E6C619", "#009E73", "#888888"
+PICTURE, YELLOW, GREEN, GREY, SKY, SAND = "#BBBBBB", "#E6C619", "#009E73", "#888888", "#56B4E9", "#C9A66B"
 KINDS = (  # what a layer is, its colour, its modules
     ("convolution", BLUE, nn.Conv2d),
-    ("activation", YELLOW, (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh)),
+    ("activation", YELLOW, ACTIVATIONS),
     ("normalisation", PURPLE, (nn.LocalResponseNorm, nn.BatchNorm2d)),
-    ("pooling", VERMILION, (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
-    ("flattened", PICTURE, (nn.Flatten, nn.Identity)),
+    ("pooling", VERMILION, (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)),
+    ("flattened", PICTURE, (nn.Flatten, nn.Reshape, nn.Identity)),
     ("fully connected", GREEN, nn.Linear),
-    ("dropout", GREY, nn.Dropout),
+    ("dropout", GREY, (nn.Dropout, nn.Dropout2d)),
+    ("joined", SKY, (nn.Add, nn.Multiply, nn.Concat)),
+    ("function", SAND, (nn.Call, nn.Softmax, nn.Upsample, nn.ConstantPad2d)),
 )
-STARTS = ("convolution", "pooling", "flattened", "fully connected")  # kinds with a label of their own
+STARTS = ("convolution", "pooling", "flattened", "fully connected", "joined")  # kinds with a label of their own
 LARGEST = 190  # pixels of the drawing, for the height of the largest map and for the longest bar
 SLANT = (0.40, -0.28)  # pixels to the right and down for each pixel of a map's width
 SLAB, BAR = 6, 12  # pixels: thickness of layers that keep the shape, of flattened layers
@@ -36,11 +38,13 @@ class Cell:
     shape: of their output, without the batch.
     label: lines of text.
     slabs: (colour, thickness in pixels) for each layer.
+    layers: their names.
     """
 
     shape: tuple[int, ...]
     label: list[str]
     slabs: list[tuple[str, float]] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
 
 
 class Scale:
@@ -51,8 +55,8 @@ class Scale:
 
     def __init__(self, rows):
         shapes = [rows[0].input, *(row.output for row in rows)]
-        self.side = max(shape[1] for shape in shapes if len(shape) == 3)
-        self.units = max(shape[0] for shape in shapes if len(shape) == 1)
+        self.side = max((shape[1] for shape in shapes if len(shape) == 3), default=1)
+        self.units = max((shape[0] for shape in shapes if len(shape) == 1), default=1)
 
     def face(self, shape):
         """(height, width) of a layer's map in pixels; a flattened layer is a bar. shape: without the batch."""
@@ -67,7 +71,7 @@ class Scale:
 
 def text_width(text, size=SMALL, weight="normal"):
     """The width of a text in pixels; size: in points; weight: Matplotlib's, "normal" or "bold"."""
-    return TextPath((0, 0), text, size=size, prop=FontProperties(weight=weight)).get_extents().width * DPI / 72
+    return lettering.width_of(text, size, weight) * DPI / 72
 
 
 def sizes(shape):
@@ -116,12 +120,16 @@ def cells_of(rows, scale):
     """The Cells of a network, the input's first. rows: a models.layout.Row for each layer; scale: their Scale."""
     cells = [Cell(rows[0].input, ["input", sizes(rows[0].input)], [(PICTURE, SLAB)])]
     for row in rows:
+        if isinstance(row.layer, Value):
+            continue
         kind, color = kind_of(row.layer)
-        if kind in STARTS:
+        follows = cells[-1].layers[-1:] == list(row.sources) or len(cells) == 1
+        if kind in STARTS or row.output != row.input or not follows:
             cells.append(Cell(row.output, [row.name, sizes(row.output), *_window(row.layer)]))
             cells[-1].slabs.append((color, scale.thickness(row.output)))
         else:
             cells[-1].slabs.append((color, SLAB))
+        cells[-1].layers.append(row.name)
     return cells
 
 
@@ -146,16 +154,18 @@ def layers3d(rows):
         drawn = sum(thickness for _, thickness in cell.slabs) + slanted(scale.face(cell.shape)[1])[0]
         widths.append(max(drawn, *map(text_width, cell.label[1:]), text_width(cell.label[0], SMALL, "bold")) + GAP)
     extents = [scale.face(cell.shape)[0] - slanted(scale.face(cell.shape)[1])[1] for cell in cells]
-    above = max(extents) / 2
+    arrows = branches.connections(cells, rows)
+    above = max(extents) / 2 + branches.height(arrows)
     below = max(extent / 2 + len(cell.label) * LINE for extent, cell in zip(extents, cells))
     height = above + below + 3 * LINE
 
     def draw(axes, left, top):
-        x, middle = left, top + above
+        x, middle, places = left, top + above, []
         for cell, width, extent in zip(cells, widths, extents):
             face = scale.face(cell.shape)
             drawn = sum(thickness for _, thickness in cell.slabs) + slanted(face[1])[0]
             at = x + (width - drawn) / 2
+            places.append((at + drawn / 2, middle - extent / 2))
             for color, thickness in cell.slabs:
                 box(axes, at, middle, thickness, face, color)
                 at += thickness
@@ -173,6 +183,7 @@ def layers3d(rows):
                     fontweight=weight,
                 )
             x += width
+        branches.draw(axes, arrows, places, middle - max(extents) / 2)
         _legend(axes, left + GAP / 2, top + height - 10, rows)
 
     return max(sum(widths), sum(_entry(kind) for kind, _ in _kinds(rows))), height, draw
@@ -187,7 +198,7 @@ def _legend(axes, x, y, rows):
 
 def _kinds(rows):
     """(kind, colour) of the kinds that occur in a network, in the order of KINDS."""
-    present = {kind_of(row.layer) for row in rows}
+    present = {kind_of(row.layer) for row in rows if not isinstance(row.layer, Value)}
     return [(kind, color) for kind, color, _ in KINDS if (kind, color) in present]
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
 from .. import __version__
-from ..support import files
+from ..nn import Conv2d
+from ..support import files, progress
+from ..support.text import printable
 from . import checkpoint
 from .configuration import Configuration
 
@@ -31,6 +35,7 @@ COLUMNS = (
 )
 STEP_COLUMNS = ("step", "epoch", "batch", "loss", "lr", "grad_norm")  # see Trainer.step_row
 WRITE_STEPS_EVERY = 10  # seconds between additions to steps.csv
+CHANNELS = 3  # of every image
 SAVE_EVERY = 300  # seconds between checkpoints within an epoch
 LAYER_COLUMNS = ("epoch", "layer", "activation", "dead", "gradient", "update")  # see diagnose.measure
 DRAW_EVERY = 30  # seconds between drawings of the figures, which takes about one second
@@ -171,15 +176,17 @@ class RunFolder:
         """
         if not now and time.monotonic() - self._drawn < DRAW_EVERY:
             return
-        from .. import plotting  # Matplotlib takes a second to import
+        with self._drawing():
+            from .. import plotting  # Matplotlib takes a second to import
 
-        if history:
-            plotting.curves(history, self.path / "curves.png")
-        convolutions = [p.numpy() for p in model.parameters() if len(p.shape) == 4]
-        if convolutions:
-            plotting.filters(convolutions[0], self.path / "filters.png")
-        if any("layers" in row for row in history):
-            plotting.diagnosis(history, self.path / "diagnose.png")
+            if history:
+                plotting.curves(history, self.path / "curves.png")
+            convolutions = [module for module in model.modules() if isinstance(module, Conv2d)]
+            convolutions.sort(key=lambda module: module.in_channels != CHANNELS)  # first the one that sees the images
+            if convolutions:
+                plotting.filters(convolutions[0].weight.numpy(), self.path / "filters.png")
+            if any("layers" in row for row in history):
+                plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()
 
     def draw_lr_range(self, tested):
@@ -197,11 +204,23 @@ class RunFolder:
         dataset: the test images.
         evaluation: an Evaluation of all of them, in order.
         """
-        from .. import plotting
+        with self._drawing():
+            from .. import plotting
 
-        predicted = evaluation.logits.argmax(1)
-        plotting.predictions(dataset, evaluation.logits, self.path / "predictions.png")
-        plotting.confusion(evaluation.labels, predicted, dataset.classes, self.path / "confusion.png")
+            predicted = evaluation.logits.argmax(1)
+            plotting.predictions(dataset, evaluation.logits, self.path / "predictions.png")
+            plotting.confusion(evaluation.labels, predicted, dataset.classes, self.path / "confusion.png")
+
+    @contextlib.contextmanager
+    def _drawing(self):
+        """A context for figures: where one cannot be drawn, a line on stderr says so, and the run goes on."""
+        try:
+            yield
+        except OSError:  # as for every other file of the folder
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            progress.write(f"the figures of {self.path} cannot be drawn: {printable(reason)}", file=sys.stderr)
 
 
 def _csv_of(columns, rows, header=False):

@@ -8,6 +8,15 @@ from ..training.recipe import absent_layers, describe_decay
 
 def header(run):
     """The description of a Run that is printed before it starts, one line per topic."""
+    return "\n".join([f"minialex {__version__}", *(f"  {name:9s}  {text}" for name, text in settings(run))])
+
+
+def settings(run, *, place=True):
+    """The settings of a Run as pairs: topic, text.
+
+    run: a Run.
+    place: whether to say at which epoch and batch it continues.
+    """
     c, r, splits, progress = run.configuration, run.configuration.recipe, run.splits, run.trainer
     shape = f"{splits.train.image_shape[0]}x{run.pictures.size}x{run.pictures.size}"
     parameters = sum(p.numel() for p in run.model.parameters())
@@ -17,14 +26,16 @@ def header(run):
     momentum = f", momentum {r.momentum:g}" if r.optimizer.startswith("sgd") else ""
     decay = describe_decay(r) + ("" if r.bias_decay else " (none for biases)")
     clip = "" if r.clip_grad_norm is None else f", gradients clipped to norm {r.clip_grad_norm:g}"
-    place = f", continuing at epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun else ""
+    at = f", continuing at epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun and place else ""
     tests, batches = len(splits.test), len(progress.loader)
     steps = f", {c.accumulate} batches per step" if c.accumulate > 1 else ""
-    lines = [
+    pairs = [
         ("model", f"{c.model}, {parameters:,} parameters, pictures {shape}, {len(run.classes)} classes"),
         ("weights", _weights(run)),
         ("frozen", _frozen(c)),
         ("data", f"{r.dataset}: {len(splits.train):,} training, {validation} and {tests:,} test pictures"),
+        ("split", getattr(splits.train, "division", "")),
+        *(("note", text) for text in cautions(splits, c.limit)),
         ("pictures", run.pictures.describe()),
         ("backend", f"{run.backend.name}, {c.matmul_precision}, {workers}"),
         ("recipe", _recipe(run)),
@@ -32,10 +43,27 @@ def header(run):
             "optimizer",
             f"{r.optimizer}, lr {r.lr:g}{biases}{momentum}, weight decay {decay}, schedule {r.schedule}{clip}",
         ),
-        ("epochs", f"{r.epochs} of {batches:,} batches of {r.batch_size} pictures{steps}, seed {c.seed}{place}"),
+        ("epochs", f"{r.epochs} of {batches:,} batches of {r.batch_size} pictures{steps}, seed {c.seed}{at}"),
         ("folder", str(run.folder.path)),
     ]
-    return "\n".join([f"minialex {__version__}", *(f"  {name:9s}  {text}" for name, text in lines if text)])
+    return [(name, text) for name, text in pairs if text]
+
+
+FEW = 50  # images: in a smaller test, one image changes the error by more than 2 %
+
+
+def cautions(splits, limit=None):
+    """Sentences about a test that says little: few images, or those of the validation.
+
+    splits: data.Splits.
+    limit: at most so many images of each, if the user has said so: then there are few on purpose.
+    """
+    count = len(splits.test)
+    images = f"{count:,} picture{'s' if count != 1 else ''}"
+    if splits.validation is splits.test:
+        yield f"validation and test are the same {images}: what validation chooses, this test cannot judge"
+    if count < FEW and not limit:
+        yield f"the test has only {images}, each of them {100 / max(count, 1):.3g} % of the test error"
 
 
 def _weights(run):
@@ -59,20 +87,27 @@ def _recipe(run):
     return f"{name}{schedules}" + (f"; this network has no {', '.join(absent)}" if absent else "")
 
 
-def epoch_line(row, epochs):
+def epoch_line(row, epochs, classes):
     """The line with an epoch's metrics.
 
     row: of Trainer.history.
     epochs: of the whole run.
+    classes: how many there are.
     """
     result = f"training error {100 * row['train_error']:.1f} %, no validation pictures"
     if "val_loss" in row:
-        result = f"validation loss {row['val_loss']:.4f}, {errors(row['val_top1_error'], row['val_top5_error'])}"
+        result = (
+            f"validation loss {row['val_loss']:.4f}, {errors(row['val_top1_error'], row['val_top5_error'], classes)}"
+        )
     number = str(row["epoch"]).rjust(len(str(epochs)))
     speed = f"{row['images_per_second']:,.0f} images/s, {row['seconds']:.1f} s"
     return f"epoch {number}/{epochs}: training loss {row['train_loss']:.4f}, {result}, {speed}"
 
 
-def errors(top1, top5):
-    """Both error rates in percent, as text; top1, top5: shares from 0 to 1."""
-    return f"top-1 error {100 * top1:.1f} %, top-5 error {100 * top5:.1f} %"
+def errors(top1, top5, classes):
+    """Both error rates in percent, as text.
+
+    top1, top5: shares from 0 to 1.
+    classes: how many there are; among five or fewer there is no top-5 error.
+    """
+    return f"top-1 error {100 * top1:.1f} %" + (f", top-5 error {100 * top5:.1f} %" if classes > 5 else "")

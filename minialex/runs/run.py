@@ -7,8 +7,9 @@ import dataclasses
 import shlex
 
 from .. import backends, data, models, random, threads
+from ..models.layout import in_order
 from ..support.errors import UserError, as_user_error
-from ..support.progress import folded
+from ..support.progress import folded, write
 from ..training import diagnose, evaluation, overfit, trainer
 from ..training.display import TrainingProgress
 from ..training.range_test import lr_find
@@ -40,12 +41,13 @@ class Run:
     Raises UserError where configuration, data and weights do not fit together, before any image file is read.
     """
 
-    def __init__(self, configuration, folder, *, start=None, saved=None, download=False, say=print):
+    def __init__(self, configuration, folder, *, start=None, saved=None, download=False, say=write):
         self.configuration, self.folder, self.say = configuration, folder, say
         self.backend = _use_machine(configuration)
         origin = saved or (start and start.checkpoint)
         path = folder.last if saved else start and start.path
-        preset = models.PRESETS[configuration.model]
+        with as_user_error():
+            preset = models.get_preset(configuration.model)
 
         with _blame(path) if origin else contextlib.nullcontext():
             pipeline = origin.pipeline() if origin else None
@@ -63,15 +65,18 @@ class Run:
         self.arguments = self._arguments(origin)
         with _blame(path) if origin else as_user_error():
             self.model = models.build(configuration.model, **self.arguments)
-        recipe = configuration.recipe
-        set_initial_values(self.model, recipe)
+        if isinstance(preset, models.own.Own):
+            with as_user_error():
+                preset.check(self.model, self._shape(), len(self.classes))
+        recipe, ordered = configuration.recipe, self._in_order(self.model)
+        set_initial_values(ordered, recipe)
         self.transferred = ""
         if start:
             with _blame(path):
                 self.transferred = fine_tuning.transfer(self.model, start.checkpoint.weights)
         with as_user_error():
             optimizer = make_optimizer(self.model, recipe)
-            frozen = frozen_modules(self.model, recipe, configuration.freeze)
+            frozen = frozen_modules(ordered, recipe, configuration.freeze)
         schedule = make_schedule(self.model, recipe, optimizer)
 
         self.pictures.read()  # last, after everything that can raise a UserError: reading an image folder takes long
@@ -87,11 +92,12 @@ class Run:
             self.trainer.history = saved.history
 
     @classmethod
-    def resume(cls, path, *, epochs=None, say=print, **changes):
+    def resume(cls, path, *, epochs=None, model=None, say=write, **changes):
         """The run in a folder, ready to continue where it stopped, with the same result as without the interruption.
 
         path: of the run folder.
         epochs: a new number of epochs; None to keep it.
+        model: "FILE.py:FUNCTION" where the run has a network of the user's own: the file is executed.
         say: as in Run.
         changes: new values of data_dir, val_labels, threads and workers.
 
@@ -101,6 +107,9 @@ class Run:
         folder = RunFolder.open(path)
         with as_user_error():
             configuration = folder.read_configuration()
+            if model and models.own.register(model) != configuration.model:
+                raise UserError(f"{path} is a run of {configuration.model}, not of {model}")
+            models.get_preset(configuration.model)
             saved = checkpoint.load(folder.last, model=configuration.model) if folder.last.exists() else None
             start = trained.load(configuration.weights) if configuration.weights and not saved else None
         if saved and not saved.trainer_state:
@@ -112,15 +121,26 @@ class Run:
                     f"the run has finished {finished} epochs already: epochs=... must be at least {finished}"
                 )
             changes["recipe"] = dataclasses.replace(configuration.recipe, epochs=epochs)
+        if change := models.own.changed(configuration.model, configuration.model_sha256):
+            say(f"note: {change}")
+            changes["model_sha256"] = models.own.REGISTERED[configuration.model].sha256
         configuration = dataclasses.replace(configuration, **changes).check()
         return cls(configuration, folder, start=start, saved=saved, say=say)
 
     def _arguments(self, origin):
         """The model's arguments: those of the checkpoint, changed by the configuration and the data."""
         arguments = dict(origin.arguments) if origin else {}
-        if self.configuration.input_size:
-            arguments["input_size"] = self.configuration.input_size
+        if self.configuration.input_size or self.configuration.model not in models.PRESETS:
+            arguments["input_size"] = self.pictures.size
         return arguments | {"num_classes": len(self.classes)}
+
+    def _shape(self):
+        """(C, H, W) of the network's input."""
+        return self.splits.train.image_shape[0], self.pictures.size, self.pictures.size
+
+    def _in_order(self, model):
+        """The network for what depends on the order in which its layers run; a published one is in order already."""
+        return model if self.configuration.model in models.PRESETS else in_order(model, self._shape())
 
     @property
     def has_begun(self):
@@ -141,7 +161,8 @@ class Run:
         network = overfit.without_dropout(models.build(c.model, **self.arguments))
         random.default_generator.call = call
         network.load_state_dict(self.model.state_dict())
-        frozen = [modules for epoch, modules in frozen_modules(network, recipe, c.freeze) if epoch == 0]
+        freezing = frozen_modules(self._in_order(network), recipe, c.freeze)
+        frozen = [modules for epoch, modules in freezing if epoch == 0]
         for module in (module for modules in frozen for module in modules):
             module.requires_grad_(False)
         images, labels = self.some_pictures(wanted)
@@ -192,7 +213,7 @@ class Run:
                         self.folder.write_steps(t.recorded_steps())
                 layers = self.measure_layers() if self.configuration.diagnose else None
                 row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
-                self.say(folded(report.epoch_line(row, epochs)))
+                self.say(folded(report.epoch_line(row, epochs, len(self.classes))))
                 if layers:
                     row["layers"] = layers
                     self.say(diagnose.table(layers))
@@ -224,12 +245,12 @@ class Run:
         return watch(self.pictures.undistorted(dataset).epoch())
 
     def test(self, watch=iter):
-        """Evaluate the current weights on the test images, print and draw the result; watch: wraps the batches."""
+        """Evaluate the current weights on the test images, print the result and draw it; watch: wraps the batches."""
         result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
-        accuracy = 100 - 100 * result.top1_error
-        errors = report.errors(result.top1_error, result.top5_error)
-        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
+        accuracy = 100 * (result.pictures - result.top1_errors) / result.pictures  # rounded as in confusion.png
+        errors = report.errors(result.top1_error, result.top5_error, len(self.classes))
         self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
+        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
 
     def stop(self):
         """Save everything needed to resume the run, and print how to."""
@@ -270,11 +291,20 @@ class Run:
 
     def command(self):
         """The command line that continues this run."""
-        return f"python -m minialex.train --resume {shlex.quote(str(self.folder.path))}"
+        own = models.own.REGISTERED.get(self.configuration.model)
+        model = own and f"{own.path}:{self.configuration.model.rpartition(':')[2]}"
+        words = ["--resume", str(self.folder.path), *(["--model", model] if model else [])]
+        return f"python -m minialex.train {shlex.join(words)}"
 
     def steps_done(self):
         """The number of optimizer steps so far, over all epochs."""
         return self.trainer.step_row(None)["step"]
+
+    def _repr_html_(self):
+        """For notebooks."""
+        from .page import of_run
+
+        return of_run(self)
 
     def header(self):
         """The description of the run, one line per topic."""

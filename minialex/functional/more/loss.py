@@ -89,7 +89,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
 
         loss = -w (t log x + (1 - t) log(1 - x)),   each logarithm at least -100
         gx   = gy w (x - t) / (x (1 - x)),   the divisor at least 1e-12
-        gt   = gy w (log(1 - x) - log x)
+        gt   = gy w (log(1 - x) - log x),   each logarithm as above
 
     input: probabilities x from 0 to 1, any shape.
     target: t, the probability of yes: a Tensor or array of the input's shape.
