@@ -8,7 +8,7 @@ from ...tensor import Tensor
 from ..arithmetic import div, floating, matmul, mul
 from ..axes import all_axes, keepdims_shape, one_axis
 from ..selection import clamp
-from ..shaping import cat, flatten, getitem, permute
+from ..shaping import cat, flatten, getitem, permute, reshape
 from .reduction import norm
 from .shaping import expand, unsqueeze
 
@@ -132,6 +132,8 @@ def cos(input):
 def sign(input):
     """-1, 0 or 1, in the type of the input, 0 of NaN; without a gradient. input: any shape of numbers."""
     x = input.data
+    if x.dtype.kind == "b":
+        return Tensor(x.copy(), backend=input.backend)
     return Tensor((x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), backend=input.backend)
 
 
@@ -307,7 +309,10 @@ def index_select(input, dim, index):
     """
     if index.ndim > 1 or index.dtype.kind not in "iu":
         raise TypeError(f"index_select takes a vector of whole numbers, got {index.dtype} of shape {index.shape}")
-    return getitem(input, (*[slice(None)] * one_axis(dim, input.ndim), index))
+    axis = one_axis(dim, input.ndim)
+    if not input.ndim:  # counts as an axis of length 1
+        return reshape(getitem(reshape(input, (1,)), index), ())
+    return getitem(input, (*[slice(None)] * axis, index))
 
 
 def masked_select(input, mask):
