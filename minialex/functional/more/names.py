@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...tensor import Tensor
-from ..arithmetic import floating, matmul
+from ..arithmetic import div, floating, matmul, mul
 from ..axes import all_axes, keepdims_shape, one_axis
 from ..selection import clamp
-from ..shaping import cat, flatten, getitem, permute
+from ..shaping import cat, flatten, getitem, permute, reshape
 from .reduction import norm
 from .shaping import expand, unsqueeze
 
@@ -132,6 +132,8 @@ def cos(input):
 def sign(input):
     """-1, 0 or 1, in the type of the input, 0 of NaN; without a gradient. input: any shape of numbers."""
     x = input.data
+    if x.dtype.kind == "b":
+        return Tensor(x.copy(), backend=input.backend)
     return Tensor((x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), backend=input.backend)
 
 
@@ -145,9 +147,17 @@ def ceil(input):
     return _rounded("ceil", input)
 
 
-def round(input):
-    """The nearest whole number, of two the even one; without a gradient. input: any shape of numbers."""
-    return _rounded("rint", input)
+def round(input, *, decimals=0):
+    """The nearest number of so many decimals, of two the even one; without a gradient.
+
+    input: any shape of numbers.
+    decimals: 0 for whole numbers, below 0 for tens, hundreds ...
+    """
+    if not decimals or input.dtype.kind != "f":
+        return _rounded("rint", input)
+    scale = 10.0 ** abs(decimals)
+    larger, back = (mul, div) if decimals > 0 else (div, mul)
+    return back(_rounded("rint", larger(input.detach(), scale)), scale)
 
 
 def _rounded(name, input):
@@ -299,7 +309,10 @@ def index_select(input, dim, index):
     """
     if index.ndim > 1 or index.dtype.kind not in "iu":
         raise TypeError(f"index_select takes a vector of whole numbers, got {index.dtype} of shape {index.shape}")
-    return getitem(input, (*[slice(None)] * one_axis(dim, input.ndim), index))
+    axis = one_axis(dim, input.ndim)
+    if not input.ndim:  # counts as an axis of length 1
+        return reshape(getitem(reshape(input, (1,)), index), ())
+    return getitem(input, (*[slice(None)] * axis, index))
 
 
 def masked_select(input, mask):
