@@ -449,7 +449,8 @@ def records_grad(*tensors):
 
     tensors: Tensors, or None for an argument that was left out, which needs no gradient.
     """
-    return [t is not None and t.records_grad for t in tensors]
+    enabled = is_grad_enabled()
+    return [t is not None and t.requires_grad and enabled for t in tensors]
 
 
 def check_dtypes(name, *tensors):
@@ -459,8 +460,9 @@ def check_dtypes(name, *tensors):
     tensors: the operation's input, and the weight and the bias if it has some: Tensors, or None.
     """
     first = tensors[0].dtype
-    if any(t is not None and t.dtype != first for t in tensors):
-        raise TypeError(mistakes.about_dtypes(name, [t if t is None else t.dtype for t in tensors]))
+    for t in tensors:
+        if t is not None and t.dtype != first:
+            raise TypeError(mistakes.about_dtypes(name, [t if t is None else t.dtype for t in tensors]))
     if first.kind != "f":
         raise TypeError(f"{name} computes with floating-point numbers, got {first}: convert with .to(np.float32)")
 

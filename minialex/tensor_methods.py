@@ -274,8 +274,8 @@ class TensorMethods:
     def mul(self, other):
         return functional.mul(self, other)
 
-    def div(self, other):
-        return functional.div(self, other)
+    def div(self, other, *, rounding_mode=None):
+        return functional.div(self, other, rounding_mode=rounding_mode)
 
     def neg(self):
         return functional.neg(self)
@@ -304,8 +304,8 @@ class TensorMethods:
     def ceil(self):
         return functional.ceil(self)
 
-    def round(self):
-        return functional.round(self)
+    def round(self, *, decimals=0):
+        return functional.round(self, decimals=decimals)
 
     def t(self):
         return functional.t(self)

@@ -12,9 +12,21 @@ from ..tensor import Tensor
 from ..window import check_padding, pair
 from . import init
 from .module import Module, Parameter
+from .module_methods import BatchNormMethods
 
 
-class Linear(Module):
+class _Initialised(Module):
+    """A layer that begins with torch's initial values."""
+
+    def reset_parameters(self):
+        """Draw the initial weight and bias anew, from the default generator."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
+            init.uniform_(self.bias, -bound, bound)
+
+
+class Linear(_Initialised):
     """Fully connected layer.
 
         y = x W^T + b
@@ -33,7 +45,7 @@ class Linear(Module):
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(np.empty((out_features, in_features), np.float32))
         self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
-        _torch_initial_values(self)
+        self.reset_parameters()
         _place(self, device, dtype)
 
     def forward(self, input):
@@ -43,7 +55,7 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Conv2d(Module):
+class Conv2d(_Initialised):
     """Convolution of images; see functional.conv2d.
 
     in_channels, out_channels: of the input and of the result.
@@ -74,7 +86,7 @@ class Conv2d(Module):
         self.padding = check_padding(padding)
         self.weight = Parameter(np.empty((out_channels, in_channels // groups, *self.kernel_size), np.float32))
         self.register_parameter("bias", Parameter(np.empty(out_channels, np.float32)) if bias else None)
-        _torch_initial_values(self)
+        self.reset_parameters()
         _place(self, device, dtype)
 
     def forward(self, input):
@@ -98,13 +110,6 @@ def _place(layer, device, dtype):
     for target in (device, dtype):
         if target is not None:
             layer.to(target)
-
-
-def _torch_initial_values(layer):
-    init.kaiming_uniform_(layer.weight, a=math.sqrt(5))
-    if layer.bias is not None:
-        bound = 1 / math.sqrt(math.prod(layer.weight.shape[1:]))
-        init.uniform_(layer.bias, -bound, bound)
 
 
 class ReLU(Module):
@@ -242,7 +247,7 @@ class AdaptiveAvgPool2d(Module):
         return f"output_size={self.output_size}"
 
 
-class BatchNorm2d(Module):
+class BatchNorm2d(BatchNormMethods, Module):
     """Normalise every channel over the batch, then scale and shift it by learned weights; see functional.batch_norm.
 
         running = (1 - momentum) running + momentum batch

@@ -134,6 +134,30 @@ class ModuleMethods:
             p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
 
 
+class BatchNormMethods:
+    """Methods of BatchNorm2d: back to what a new one has."""
+
+    weight: Any
+    bias: Any
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
+
+    def reset_running_stats(self):
+        """Set the running mean to 0, the running variance to 1, the number of batches to 0, where there are any."""
+        if self.running_mean is not None:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self):
+        """Set the running statistics, weight and bias to their initial values."""
+        self.reset_running_stats()
+        for parameter, value in ((self.weight, 1), (self.bias, 0)):
+            if parameter is not None:
+                parameter.detach().fill_(value)
+
+
 def check_module(module, place):
     """Raise TypeError for what is not a Module; place: where it was to stand, for the message."""
     if not isinstance(module, ModuleMethods):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...tensor import Tensor
-from ..arithmetic import floating, matmul
+from ..arithmetic import div, floating, matmul, mul
 from ..axes import all_axes, keepdims_shape, one_axis
 from ..selection import clamp
 from ..shaping import cat, flatten, getitem, permute
@@ -145,9 +145,17 @@ def ceil(input):
     return _rounded("ceil", input)
 
 
-def round(input):
-    """The nearest whole number, of two the even one; without a gradient. input: any shape of numbers."""
-    return _rounded("rint", input)
+def round(input, *, decimals=0):
+    """The nearest number of so many decimals, of two the even one; without a gradient.
+
+    input: any shape of numbers.
+    decimals: 0 for whole numbers, below 0 for tens, hundreds ...
+    """
+    if not decimals or input.dtype.kind != "f":
+        return _rounded("rint", input)
+    scale = 10.0 ** abs(decimals)
+    larger, back = (mul, div) if decimals > 0 else (div, mul)
+    return back(_rounded("rint", larger(input.detach(), scale)), scale)
 
 
 def _rounded(name, input):
