@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import zipfile
 
@@ -16,6 +17,8 @@ from minialex.convert import safetensors_file
 from minialex.convert.description import state_dict
 from minialex.runs import checkpoint
 from minialex.support import npz
+
+HEAVY = pytest.mark.heavy
 
 
 @pytest.fixture
@@ -38,7 +41,9 @@ def halves(weights, dtype):
     return rounded, {name: array.astype(np.float32) for name, array in rounded.items()}
 
 
-@pytest.mark.parametrize("dtype", ["float16", ">f4", ">f2", ">f8", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["float16", ">f4", *(pytest.param(kind, marks=HEAVY) for kind in (">f2", ">f8", "float64"))]
+)
 def test_npz_of_every_type(saved, dtype):
     rounded, expected = halves(saved.weights, dtype)
     np.savez("other.npz", **rounded)
@@ -47,8 +52,17 @@ def test_npz_of_every_type(saved, dtype):
         assert array.dtype == np.float32 and np.array_equal(array, expected[name]), name
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2"])
-@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+TYPES = ("float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2")
+QUICK = [("safetensors", "bfloat16"), ("safetensors", "float8_e4m3fn"), ("pth", "float8_e5m2")]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype"),
+    [
+        pytest.param(*pair, marks=() if pair in QUICK else HEAVY)
+        for pair in itertools.product(("safetensors", "pth"), TYPES)
+    ],
+)
 def test_torch_s_types(saved, torch, suffix, dtype):
     tensors = {name: torch.from_numpy(array).to(getattr(torch, dtype)) for name, array in saved.weights.items()}
     if suffix == "pth":
@@ -214,9 +228,6 @@ def test_two_state_dicts_are_not_chosen_from(saved, torch, capsys):
 
 
 # ------------------------------------------------------------------------------------------------------------- memory
-
-
-HEAVY = pytest.mark.heavy
 
 
 def add_zeros(path, name, count):
