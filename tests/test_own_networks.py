@@ -297,6 +297,9 @@ REFUSED = {
     "syntax.py:build": "syntax.py:2: SyntaxError: ",
     "raises.py:build": "raises.py:2: ZeroDivisionError: ",
     "folder.py:build": "there is no file folder.py",
+    "leaves.py:build": "leaves.py:2: SystemExit: 3",
+    "a_class.py:build": "build must return a Module, it returned the class ReLU, without the parentheses",
+    "foreign.py:build": "build must return a Module, it returned torch's ReLU: write from minialex import nn",
 }
 
 
@@ -305,6 +308,9 @@ def test_what_is_wrong_is_said_in_one_sentence(model, capsys):
     Path("syntax.py").write_text("\ndef build(:\n")
     Path("raises.py").write_text("def build(): pass\n1 / 0\n")
     Path("folder.py").mkdir()
+    Path("leaves.py").write_text("import sys\nsys.exit(3)\n")
+    Path("a_class.py").write_text("from minialex import nn\n\ndef build(): return nn.ReLU\n")
+    Path("foreign.py").write_text("class ReLU: __module__ = 'torch.nn.modules.activation'\n\nbuild = lambda: ReLU()\n")
     assert REFUSED[model] in must_refuse(capsys, "--model", model, *TINY, "--out", "run")
 
 
@@ -343,11 +349,20 @@ def test_the_summary(capsys):
     table = summary.table(model, (3, 32, 32), batch_size=1)
     assert table.trainable == sum(p.numel() for p in model.parameters()) and table.parameters == table.trainable + 12
     assert table.macs == 7 * 7 * (6 * 3 * 25 + 6 * 6 * 9) + 6 * 9 + 9 * 10
+    with pytest.raises(ValueError, match=r"the shape of one image is needed, such as \(3, 32, 32\), got 32"):
+        summary.table(model, 32)
     assert table["add"].sources == ("relu", "norm") and table[0].name == "stem" and len(table) == len(list(table)) == 11
     assert repr(table).splitlines()[4].startswith("stem ") and f"parameters: {table.parameters:,}" in repr(table)
     for style in ("keras", "table", "mermaid", "torch"):
         assert command(summary_command.main, "my_net.py:build", "--input-size", 32, "--style", style) == 0
-    capsys.readouterr()
+    assert " dense (Dense) " in capsys.readouterr().out, "layers are numbered as in a fresh session"
+    Path("peeks.py").write_text(
+        "from minialex import nn\n\n\nclass Peeks(nn.ReLU):\n    def forward(self, x): return x * x.numpy().mean()\n"
+    )
+    peeks = "peeks.py:Peeks", "--input-size", 32
+    assert "numpy cannot become a layer" in must_refuse(capsys, *peeks, main=summary_command.main)
+    assert command(summary_command.main, *peeks, "--style", "torch") == 0, "which needs no trace"
+    assert capsys.readouterr().out == "Peeks()\n"
     assert command(summary_command.main, "my_net.py:Flat", "--explain") == 0
     assert "parameters = 10 * 12 + 10 = 130" in capsys.readouterr().out
 

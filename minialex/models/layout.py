@@ -89,6 +89,8 @@ def layout(model, input_shape):
     Returns a list of Rows, in order.
     Raises ValueError, with the layer's name, where shapes do not fit; and as nn.trace does.
     """
+    if not isinstance(input_shape, (tuple, list)) or not all(isinstance(n, (int, np.integer)) for n in input_shape):
+        raise ValueError(f"the shape of one image is needed, such as (3, 32, 32), got {input_shape!r}")
     graph = as_graph(model, input_shape)
     known: dict = {graph.inputs[0]: tuple(input_shape)}  # name -> shape; of a value, the tensor itself
     fields: dict = {graph.inputs[0]: ONE_PIXEL}

@@ -164,13 +164,22 @@ class _one_sentence:
         return self
 
     def __exit__(self, kind, error, trace):
-        if not isinstance(error, Exception) or isinstance(error, self.but):
+        if not isinstance(error, (Exception, SystemExit)) or isinstance(error, self.but):
             return
         lines = [frame.lineno for frame in traceback.extract_tb(trace) if frame.filename == self.path]
         line = error.lineno if isinstance(error, SyntaxError) and error.filename == self.path else (lines or [None])[-1]
         what = error.msg if isinstance(error, SyntaxError) else str(error)
         place = f"{self.path}:{line}" if line else self.path
         raise OwnError(f"{place}: {kind.__name__}: {' '.join(what.split())}") from error
+
+
+def _kind(thing):
+    """What a function has returned instead of a Module, in words."""
+    if isinstance(thing, type) and issubclass(thing, Module):
+        return f"the class {thing.__name__}, without the parentheses that make one"
+    kind = type(thing)
+    others = any(base.__module__.startswith("torch.") for base in kind.__mro__)  # without an import of torch
+    return f"torch's {kind.__name__}: write from minialex import nn" if others else kind.__name__
 
 
 def _described(make, function, path, sha256):
@@ -194,7 +203,7 @@ def _described(make, function, path, sha256):
         with _one_sentence(path):
             model = make(**given)
         if not isinstance(model, Module):
-            raise ValueError(f"{path}: {function} must return a Module, it returned {type(model).__name__}")
+            raise ValueError(f"{path}: {function} must return a Module, it returned {_kind(model)}")
         return model
 
     return Own(

@@ -46,6 +46,9 @@ def trace(module, *examples):
     Returns a Graph, in the module's mode.
     Raises ValueError, with the line of forward, for what cannot be traced.
     """
+    for x in examples:
+        if isinstance(x, (tuple, list)) and x and all(isinstance(n, int) for n in x):
+            raise TypeError(f"trace needs an input, a Tensor or an array (N, ...), not its shape: write zeros({x})")
     inputs = [x if isinstance(x, Tensor) else Tensor(x) for x in examples]
     tracer = _Tracer(module, inputs)
     with no_grad(), evaluating(module), np.errstate(all="ignore"), tracer.watching():

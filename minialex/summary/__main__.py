@@ -55,7 +55,8 @@ def main(argv=None):
                 raise ValueError(f"{options.model} does not say for which input size it is: give input_size=...")
         with contextlib.nullcontext() if own else init.skipped():  # an own forward may have to run
             model = preset.build(**{name: value for name, value in arguments.items() if value is not None})
-        rows = layout(model, (3, size, size))
+        plain = options.style == "torch" and not (options.picture or options.explain)  # needs no shapes
+        rows = [] if plain else layout(model, (3, size, size))
     if options.picture:
         from ..plotting import architecture  # matplotlib takes longer to import than everything else
 
@@ -65,7 +66,7 @@ def main(argv=None):
     if options.explain:
         print(explain(options.model, preset, rows))
     elif options.style == "keras":
-        print(keras_summary(rows, options.counters))
+        print(keras_summary(rows, options.counters or ("fresh" if own else "published")))
     elif options.style == "torch":
         print(model)
     elif options.style == "table":
@@ -101,9 +102,8 @@ def _parse(argv):
     parser.add_argument(
         "--counters",
         choices=tuple(COUNTERS),
-        default="published",
         help="numbers in the layer names of --style keras: as in the output published for alexnet_keras_bn10, "
-        "or as in a fresh session (default: %(default)s)",
+        "or as in a fresh session (default: published; fresh for a network of your own)",
     )
     parser.add_argument(
         "--explain",

@@ -63,6 +63,11 @@ def same(module, graph, *inputs):
     return len(results[0]) == len(results[1]) and all(np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(*results))
 
 
+def test_a_shape_is_no_example():
+    with pytest.raises(TypeError, match=r"not its shape: write zeros\(\(2, 3, 32, 32\)\)"):
+        nn.trace(Residual(), (2, 3, 32, 32))
+
+
 def test_a_residual_network():
     random.manual_seed(0)
     net = Residual()
