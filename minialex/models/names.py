@@ -10,11 +10,14 @@ def published_names(model):
 
     model: a Module.
 
-    Returns {published name: name of the module}, such as {"conv1": "features.0", ...}.
+    Returns {published name: name of the module}, such as {"conv1": "features.0", ...}; where one of them would be the
+    module name of another layer, as "fc3" in a network of conv1, conv2, fc1, fc2 and fc3, all layers have their own.
     """
     weighted = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, (Conv2d, Linear))]
     kinds = ("conv" if isinstance(layer, Conv2d) else "fc" for _, layer in weighted)
-    return {f"{kind}{number}": name for number, (kind, (name, _)) in enumerate(zip(kinds, weighted), 1)}
+    names = {f"{kind}{number}": name for number, (kind, (name, _)) in enumerate(zip(kinds, weighted), 1)}
+    own = {name: name for name, _ in weighted}
+    return own if any(own.get(name, its) != its for name, its in names.items()) else names
 
 
 def layers_called(model, wanted):

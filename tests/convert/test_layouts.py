@@ -189,6 +189,21 @@ def test_a_network_computes_the_same_with_its_weights_in_keras(rng):
     assert state.keys() - back.keys() == {"norm1.num_batches_tracked"}
 
 
+def test_keras_lists_what_a_layer_has_and_a_shared_layer_once(rng):
+    bare, norm = nn.Conv2d(3, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3, affine=False)
+    model = nn.Sequential({"a": bare, "norm": norm, "again": bare, "flat": nn.Flatten(), "fc": nn.Linear(60, 2)})
+    norm.running_mean.data[:] = rng.standard_normal(3)
+    rows = layout(model, (3, 4, 5))
+    arrays = keras.to_keras(model.state_dict(), rows)
+    assert [a.shape for a in arrays] == [(3, 3, 3, 3), (3,), (3,), (60, 2), (2,)]
+    back, state = keras.from_keras(arrays, rows), model.state_dict()
+    converting.assert_same(back, {name: state[name] for name in back})
+    assert state.keys() - back.keys() == {"again.weight"}
+    scaled = nn.Graph([("gain", nn.Parameter([2.0]), ()), ("y", nn.Multiply(), ("x", "gain"))], ["x"])
+    with pytest.raises(ValueError, match="layer gain: only the weights of Conv2d, Linear and"):
+        keras.to_keras(scaled.state_dict(), layout(scaled, (3, 4, 5)))
+
+
 def test_arrays_of_another_network_of_keras():
     model, rows = a_network_of_keras()
     arrays = keras.to_keras(model.state_dict(), rows)

@@ -235,3 +235,12 @@ def test_published_names():
     assert layers_called(model, wanted) == ["classifier.2", "features.0", "features.2"]
     with pytest.raises(ValueError, match=r"no layer 'fc6' with weights; choose from conv1 \(features\.0\), .*fc4"):
         layers_called(model, ["conv1", "fc6"])
+
+
+def test_a_published_name_is_never_that_of_another_layer():
+    """fc3 is the first fully connected layer by the paper's numbering, and the last by its own name."""
+    parts = nn.Conv2d(3, 2, 3), nn.Conv2d(2, 2, 1), nn.Flatten(), nn.Linear(8, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+    model = nn.Sequential(dict(zip(("conv1", "conv2", "flatten", "fc1", "fc2", "fc3"), parts)))
+    assert layers_called(model, ["fc3", "fc1", "conv2"]) == ["fc3", "fc1", "conv2"]
+    with pytest.raises(ValueError, match=r"no layer 'fc4' with weights; choose from conv1, conv2, fc1, fc2, fc3$"):
+        layers_called(model, ["fc4"])
