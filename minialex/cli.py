@@ -35,7 +35,8 @@ def run(main, argv=None):
     main: takes argv and returns an exit code or None.
     argv: the arguments, sys.argv's if None.
 
-    Returns the exit code: main's own, or 2 after a UserError, OSError or MemoryError, 130 after Ctrl-C, and 1 where
+    Returns the exit code: main's own, or 2 after a UserError, OSError, MemoryError or an error in the file of a network
+    of the user's own, 130 after Ctrl-C, and 1 where
     the reader of the output is gone.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show must not stop the command
@@ -54,6 +55,12 @@ def run(main, argv=None):
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    except Exception as error:
+        sentence = models.own.blamed(error)
+        if not sentence:
+            raise  # an error of the library deserves its traceback
+        print(f"error: {texts.printable(sentence)}", file=sys.stderr)
+        return 2
 
 
 def _sentence(error):

@@ -282,6 +282,15 @@ def test_overfit_and_diagnose(capsys):
     assert "memorised 1 of 1 pictures after" in out and "  stem " in out and "  fc " in out
 
 
+LATER = """from minialex import nn
+
+
+class Later(nn.Linear):
+    def __init__(self, num_classes): super().__init__(3072, num_classes)
+    def forward(self, x):
+        y = super().forward(x.flatten(1)) * (1 / 0 if self.training else 1)
+        return y
+"""
 REFUSED = {
     "my_net.py": "'my_net.py' does not say which function of it: write my_net.py:FUNCTION",
     "alexnett": "unknown model 'alexnett'; choose one of shapes_net",
@@ -298,6 +307,9 @@ REFUSED = {
     "raises.py:build": "raises.py:2: ZeroDivisionError: ",
     "folder.py:build": "there is no file folder.py",
     "leaves.py:build": "leaves.py:2: SystemExit: 3",
+    "pair.py:Pair": "logits of shape (2, 10), this one something of type tuple",
+    "bare.py:build": "this network has no parameter with requires_grad=True: nothing to train",
+    "later.py:Later": "later.py:7: ZeroDivisionError: division by zero",
     "a_class.py:build": "build must return a Module, it returned the class ReLU, without the parentheses",
     "foreign.py:build": "build must return a Module, it returned torch's ReLU: write from minialex import nn",
 }
@@ -308,6 +320,9 @@ def test_what_is_wrong_is_said_in_one_sentence(model, capsys):
     Path("syntax.py").write_text("\ndef build(:\n")
     Path("raises.py").write_text("def build(): pass\n1 / 0\n")
     Path("folder.py").mkdir()
+    Path("pair.py").write_text(LATER.replace("Later", "Pair").replace("return y", "return y, y"))
+    Path("bare.py").write_text("from minialex import nn\n\ndef build(): return nn.Flatten()\n")
+    Path("later.py").write_text(LATER)
     Path("leaves.py").write_text("import sys\nsys.exit(3)\n")
     Path("a_class.py").write_text("from minialex import nn\n\ndef build(): return nn.ReLU\n")
     Path("foreign.py").write_text("class ReLU: __module__ = 'torch.nn.modules.activation'\n\nbuild = lambda: ReLU()\n")

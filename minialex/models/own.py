@@ -43,7 +43,7 @@ class Own(Preset):
     sha256: str = ""
 
     def check(self, model, shape, classes):
-        """Raise ValueError unless a network takes images of the data and has an output for each class.
+        """Raise ValueError unless a network can be trained: it takes the images, and has an output for each class.
 
         model: what `build` has returned.
         shape: of one image, (C, H, W).
@@ -59,12 +59,14 @@ class Own(Preset):
             raise ValueError(
                 f"{self.path}: this network does not take pictures of {size} ({error}); input_size=... changes that"
             ) from error
+        if not any(p.requires_grad for p in model.parameters()):
+            raise ValueError(f"{self.path}: this network has no parameter with requires_grad=True: nothing to train")
         found = getattr(output, "shape", None)
         if found != (2, classes):
             what = f"shape {found}" if found else f"type {type(output).__name__}"
             raise ValueError(
                 f"{self.path}: for 2 pictures and {classes} classes a network returns logits of shape (2, {classes}), "
-                f"this one something of {what}; let the function take num_classes"
+                f"this one something of {what}{'; let the function take num_classes' if found else ''}"
             )
 
 
@@ -164,13 +166,28 @@ class _one_sentence:
         return self
 
     def __exit__(self, kind, error, trace):
-        if not isinstance(error, (Exception, SystemExit)) or isinstance(error, self.but):
-            return
-        lines = [frame.lineno for frame in traceback.extract_tb(trace) if frame.filename == self.path]
-        line = error.lineno if isinstance(error, SyntaxError) and error.filename == self.path else (lines or [None])[-1]
-        what = error.msg if isinstance(error, SyntaxError) else str(error)
-        place = f"{self.path}:{line}" if line else self.path
-        raise OwnError(f"{place}: {kind.__name__}: {' '.join(what.split())}") from error
+        if isinstance(error, (Exception, SystemExit)) and not isinstance(error, self.but):
+            raise OwnError(_sentence(error, self.path, _last_line(error, self.path))) from error
+
+
+def blamed(error):
+    """A sentence for an error that came out of a registered file, as from a forward in training; "" for another error.
+
+    error: the exception, as caught.
+    """
+    lines = ((own.path, _last_line(error, own.path)) for own in REGISTERED.values())
+    return next((_sentence(error, path, line) for path, line in lines if line), "")
+
+
+def _last_line(error, path):
+    """The line of a file in which an error came up; None if that file took no part."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    return error.lineno if isinstance(error, SyntaxError) and error.filename == path else (lines or [None])[-1]
+
+
+def _sentence(error, path, line):
+    what = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {' '.join(what.split())}"
 
 
 def _kind(thing):

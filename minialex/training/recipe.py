@@ -161,7 +161,7 @@ def frozen_modules(model, recipe, names=()):
     Raises ValueError for an unknown layer, and where all layers are frozen before the last epoch.
     """
     epochs = by_module(model, recipe.freeze_from) | dict.fromkeys(layers_called(model, names), 0)
-    if set(epochs) == {*published_names(model).values()} and max(epochs.values()) < recipe.epochs:
+    if epochs and set(epochs) == {*published_names(model).values()} and max(epochs.values()) < recipe.epochs:
         raise ValueError(f"every layer is frozen from epoch {max(epochs.values()) + 1} on: nothing is left to train")
     return [(epoch, modules_frozen_with(model, layer)) for layer, epoch in epochs.items()]
 
