@@ -98,9 +98,7 @@ METHODS = {  # those of Tensor that are not the function of the same name
     "to": "target=None, dtype=None, non_blocking=False, copy=False, *, device=None, memory_format=None",
 }
 LACKING = {  # where, argument: what torch has and minialex has not, and why; it raises by its name
-    ("round", "decimals"): "(x * 10).round() / 10 rounds to a decimal",
-    ("Tensor.round", "decimals"): "as of the function",
-    ("*", "out"): "a result that is written elsewhere is y.copy_(...), where a lost gradient raises",
+    ("*", "out"): "a result that is written elsewhere is y.copy_(...), where a lost gradient raises"
 }
 OURS = {  # where, argument: what stands in torch's place
     ("adaptive_avg_pool2d", "output_size"): "torch says None and requires it",

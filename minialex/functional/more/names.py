@@ -8,7 +8,7 @@ from ...tensor import Tensor
 from ..arithmetic import div, floating, matmul, mul
 from ..axes import all_axes, keepdims_shape, one_axis
 from ..selection import clamp
-from ..shaping import cat, flatten, getitem, permute
+from ..shaping import cat, flatten, getitem, permute, reshape
 from .reduction import norm
 from .shaping import expand, unsqueeze
 
@@ -130,23 +130,25 @@ def cos(input):
 
 
 def sign(input):
-    """-1, 0 or 1, in the type of the input, 0 of NaN; without a gradient. input: any shape of numbers."""
+    """-1, 0 or 1, in the type of the input, 0 of NaN; its gradient is 0. input: any shape of numbers."""
     x = input.data
-    return Tensor((x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), backend=input.backend)
+    if x.dtype.kind == "b":
+        return _step(x.copy(), input, "sign")
+    return _step((x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), input, "sign")
 
 
 def floor(input):
-    """The next whole number below; without a gradient. input: any shape of numbers."""
+    """The next whole number below; its gradient is 0. input: any shape of numbers."""
     return _rounded("floor", input)
 
 
 def ceil(input):
-    """The next whole number above; without a gradient. input: any shape of numbers."""
+    """The next whole number above; its gradient is 0. input: any shape of numbers."""
     return _rounded("ceil", input)
 
 
 def round(input, *, decimals=0):
-    """The nearest number of so many decimals, of two the even one; without a gradient.
+    """The nearest number of so many decimals, of two the even one; its gradient is 0.
 
     input: any shape of numbers.
     decimals: 0 for whole numbers, below 0 for tens, hundreds ...
@@ -155,12 +157,18 @@ def round(input, *, decimals=0):
         return _rounded("rint", input)
     scale = 10.0 ** abs(decimals)
     larger, back = (mul, div) if decimals > 0 else (div, mul)
-    return back(_rounded("rint", larger(input.detach(), scale)), scale)
+    return back(_rounded("rint", larger(input, scale)), scale)
 
 
 def _rounded(name, input):
     x = input.data
-    return Tensor(getattr(input.backend.xp, name)(x) if x.dtype.kind == "f" else x.copy(), backend=input.backend)
+    return _step(getattr(input.backend.xp, name)(x) if x.dtype.kind == "f" else x.copy(), input, name)
+
+
+def _step(y, input, name):
+    """A function that is constant in pieces: it passes 0 on, as torch's does, rather than no gradient."""
+    zeros_like = input.backend.xp.zeros_like
+    return Tensor.from_operation(y, lambda gy: (zeros_like(gy),), input, name=name)
 
 
 # ------------------------------------------------------------------------------------------ matrices
@@ -307,7 +315,10 @@ def index_select(input, dim, index):
     """
     if index.ndim > 1 or index.dtype.kind not in "iu":
         raise TypeError(f"index_select takes a vector of whole numbers, got {index.dtype} of shape {index.shape}")
-    return getitem(input, (*[slice(None)] * one_axis(dim, input.ndim), index))
+    axis = one_axis(dim, input.ndim)
+    if not input.ndim:  # counts as an axis of length 1
+        return reshape(getitem(reshape(input, (1,)), index), ())
+    return getitem(input, (*[slice(None)] * axis, index))
 
 
 def masked_select(input, mask):
