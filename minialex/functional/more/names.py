@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...tensor import Tensor
-from ..arithmetic import div, floating, matmul, mul
+from ..arithmetic import div, floating, matmul, mul, to
 from ..axes import all_axes, keepdims_shape, one_axis
 from ..selection import clamp
 from ..shaping import cat, flatten, getitem, permute, reshape
@@ -83,8 +83,8 @@ def _tested(name, input):
 
 
 def square(input):
-    """x * x. input: any shape."""
-    return input * input
+    """x * x. input: any shape; truth values become int64."""
+    return input * input if input.dtype != bool else to(input, np.int64)
 
 
 def reciprocal(input):
