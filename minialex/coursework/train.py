@@ -117,6 +117,7 @@ def _prepared(splits, epochs, in_operators):
     """(model, Trainer) with the same initial weights every time."""
     random.manual_seed(0)
     recipe, classes = replace(models.PRESETS[NETWORK].recipe, epochs=epochs), len(splits.train.classes)
+    model: nn.Module
     if in_operators:
         model = InOperators(math.prod(splits.train.image_shape), classes)
     else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..nn import Sequential
 from . import alexnet, cifar, dl4j, keras, released, shapes, torchvision
 from .preset import Preset, Recipe
 
@@ -24,14 +27,14 @@ PRESETS = {
 __all__ = ["PRESETS", "Preset", "Recipe", "build", "get_preset"]
 
 
-def get_preset(name):
+def get_preset(name: str) -> Preset:
     """The Preset of the network `name`, a key of PRESETS; raises ValueError for another name."""
     if name not in PRESETS:
         raise ValueError(f"unknown model {name!r}; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
-def build(name, **arguments):
+def build(name: str, **arguments: Any) -> Sequential:
     """Build a network with its authors' initial values.
 
     name: a key of PRESETS.

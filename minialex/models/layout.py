@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 
 from .. import nn
+from ..support.types import Shape
 from ..window import Window, pair
 
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout)
@@ -45,7 +47,7 @@ class Row:
     jump: int | None
 
 
-def layout(model, input_shape):
+def layout(model: nn.Module, input_shape: Shape) -> list[Row]:
     """The layers of a Sequential with their shapes and costs.
 
     model: a Sequential, which may hold others.
@@ -82,12 +84,12 @@ def layout(model, input_shape):
     return rows
 
 
-def has_weights(layer):
+def has_weights(layer: nn.Module) -> bool:
     """Whether a layer is a convolution or a fully connected layer, those that papers count."""
     return isinstance(layer, (nn.Conv2d, nn.Linear))
 
 
-def window_of(layer, shape):
+def window_of(layer: Any, shape: Shape) -> Window:
     """The Window of a convolution or pool over an input.
 
     layer: a Conv2d, MaxPool2d or AvgPool2d.

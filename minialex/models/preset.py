@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ..nn import Module
+from ..nn import Sequential
 from ..support.schema import AtLeast, Below, Finite, OneOf
 
 
@@ -68,7 +68,7 @@ class Recipe:
 class Preset:
     """A published network.
 
-    build: a function of num_classes, input_size and other options that returns a Module.
+    build: a function of num_classes, input_size and other options that returns a Sequential.
     input_size: pixels per side of the input, by default.
     num_classes: the number of logits, by default.
     summary: one line about the network.
@@ -77,7 +77,7 @@ class Preset:
     differs: sentences about its differences from the paper's network.
     """
 
-    build: Callable[..., Module]
+    build: Callable[..., Sequential]
     input_size: int
     num_classes: int
     summary: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +13,8 @@ from matplotlib.path import Path as Curve
 from matplotlib.textpath import TextPath
 
 from .. import tape
+from ..nn import Module
+from ..support.types import FileName
 from ..tensor import Tensor
 from . import layered
 from .style import BLUE, DPI, INK, VERMILION, sheet_of, tint, write
@@ -34,7 +37,10 @@ class Box:
     kind: str
 
 
-def graph(tensor, path, *, names=None, model=None, title=""):
+def graph(
+    tensor: Tensor, path: FileName, *, names: Mapping[str, Tensor] | None = None, model: Module | None = None,
+    title: str = "",
+) -> None:  # fmt: skip
     """Draw the autograd graph of `tensor`; the graph itself is left as it is, ready for backward.
 
     Where every tensor holds a single number, the boxes show gradients and, for leaves and named tensors, values;
@@ -73,7 +79,9 @@ def _placed(boxes, edges, sizes):
     return layered.Placed(turned.centres[:, ::-1], lines, turned.size[::-1]), True
 
 
-def boxes_and_edges(tensor, *, names=None, model=None):
+def boxes_and_edges(
+    tensor: Tensor, *, names: Mapping[str, Tensor] | None = None, model: Module | None = None
+) -> tuple[list[Box], list[tuple[int, int]]]:
     """The autograd graph of `tensor` as boxes and edges.
 
     tensor, names, model: as for `graph`.

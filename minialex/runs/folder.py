@@ -9,11 +9,15 @@ import json
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
+from ..nn import Module
 from ..support import files
+from ..support.types import FileName
+from ..training.evaluation import Evaluation
 from . import checkpoint
 from .configuration import Configuration
 
@@ -41,13 +45,13 @@ class RunFolder:
     Each file is replaced atomically, so a run can be killed, and its files can be read, at any moment.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: FileName) -> None:
         self.path = Path(path)
         self.last, self.best = self.path / "last.npz", self.path / "best.npz"
         self._saved = self._drawn = time.monotonic()
 
     @classmethod
-    def create(cls, path):
+    def create(cls, path: FileName) -> RunFolder:
         """The RunFolder of a new run; the folder is made when the first file is written.
 
         path: a folder that is empty or does not exist.
@@ -63,7 +67,7 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path):
+    def open(cls, path: FileName) -> RunFolder:
         """The RunFolder of an earlier run; raises FileNotFoundError where there is none at `path`."""
         folder = cls(path)
         if not folder.path.is_dir():
@@ -74,14 +78,14 @@ class RunFolder:
             leftover.unlink()
         return folder
 
-    def write_configuration(self, configuration):
+    def write_configuration(self, configuration: Configuration) -> None:
         """Write `configuration`, a Configuration, to config.json, with the versions of Python, NumPy and minialex."""
         versions = {"python": platform.python_version(), "numpy": np.__version__, "minialex": __version__}
         text = json.dumps(configuration.to_dict() | {"versions": versions}, indent=2)
         self.path.mkdir(parents=True, exist_ok=True)
         files.write_text(self.path / "config.json", text + "\n")
 
-    def read_configuration(self):
+    def read_configuration(self) -> Configuration:
         """The Configuration in config.json; raises ValueError where the file is damaged."""
         path = self.path / "config.json"
         try:
@@ -96,20 +100,20 @@ class RunFolder:
         except ValueError as error:
             raise ValueError(f"{path} is damaged ({error})") from error
 
-    def save(self, snapshot):
+    def save(self, snapshot: checkpoint.Checkpoint) -> None:
         """Write `snapshot`, a Checkpoint, to last.npz."""
         checkpoint.save(self.last, snapshot)
         self._saved = time.monotonic()
 
-    def save_is_due(self):
+    def save_is_due(self) -> bool:
         """Whether the last save is SAVE_EVERY seconds ago."""
         return time.monotonic() - self._saved >= SAVE_EVERY
 
-    def save_best(self, snapshot):
+    def save_best(self, snapshot: checkpoint.Checkpoint) -> None:
         """Write `snapshot`, a Checkpoint, to best.npz, without the state of training, which it is not needed for."""
         checkpoint.save(self.best, dataclasses.replace(snapshot, trainer_state={}))
 
-    def write_metrics(self, history):
+    def write_metrics(self, history: list[dict[str, Any]]) -> None:
         """Write metrics.csv, one line per epoch, and diagnose.csv, one line per epoch and layer.
 
         history: see Trainer.history; diagnose.csv is written where a row has "layers", from diagnose.measure.
@@ -127,7 +131,7 @@ class RunFolder:
         writer.writerows(rows)
         files.write_text(self.path / name, text.getvalue())
 
-    def draw(self, history, model, *, now=False):
+    def draw(self, history: list[dict[str, Any]], model: Module, *, now: bool = False) -> None:
         """Draw the figures, at most every DRAW_EVERY seconds.
 
         history: see Trainer.history.
@@ -147,7 +151,7 @@ class RunFolder:
             plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()
 
-    def draw_test(self, dataset, evaluation):
+    def draw_test(self, dataset: Any, evaluation: Evaluation) -> None:
         """Draw the figures of the test.
 
         dataset: the test images.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import data, models
 from ..data.pipeline import Pipeline
 from ..nn import Module
+from ..support.types import FileName
 from . import checkpoint
 
 CARRIED = ("data_dir", "limit", "validation", "val_labels")  # a run's settings that determine its data
@@ -35,11 +38,11 @@ class Trained:
     resize: int
 
     @property
-    def preset(self):
+    def preset(self) -> models.Preset:
         """The Preset of the network."""
         return models.get_preset(self.checkpoint.model)
 
-    def splits(self, dataset=None, **choices):
+    def splits(self, dataset: str | None = None, **choices: Any) -> tuple[str, data.Splits]:
         """Load the data that it was trained on, or another data set, with images of a suitable size.
 
         dataset: name of the data set; None for the run's own.
@@ -60,11 +63,11 @@ class Trained:
             chosen["size"] = self.size_of(name)
         return name, data.load(name, **{key: value for key, value in chosen.items() if value is not None})
 
-    def size_of(self, dataset):
+    def size_of(self, dataset: str) -> int:
         """The size, pixels per side, for images of `dataset`, a name, if that data set has images of any size."""
         return self.resize if dataset == "folder" else self.pipeline.input_size
 
-    def columns(self, classes):
+    def columns(self, classes: Sequence[str]) -> Any:
         """The index of its logit for each of a data set's classes.
 
         classes: the names of the data set's classes, in any order.
@@ -90,7 +93,7 @@ def _some(names, most=3):
     return f"{len(names):,} class{'es' if len(names) != 1 else ''} ({listed})"
 
 
-def load(path):
+def load(path: FileName) -> Trained:
     """Load a trained network.
 
     path: of a checkpoint, or of a run folder for its best.npz (last.npz, if it had no validation).
@@ -98,16 +101,17 @@ def load(path):
     Returns a Trained.
     Raises FileNotFoundError where there is none, ValueError where the file is damaged or not a minialex checkpoint.
     """
-    path = Path(path)
-    if path.is_dir():
-        candidates = [path / "best.npz", path / "last.npz"]
-        path = next((file for file in candidates if file.is_file()), None)
-        if path is None:
+    file = Path(path)
+    if file.is_dir():
+        candidates = [file / "best.npz", file / "last.npz"]
+        found = next((candidate for candidate in candidates if candidate.is_file()), None)
+        if found is None:
             raise FileNotFoundError(f"{candidates[0].parent} holds no checkpoint: neither best.npz nor last.npz")
-    elif path.suffix in (".pth", ".pt", ".safetensors"):
+        file = found
+    elif file.suffix in (".pth", ".pt", ".safetensors"):
         raise ValueError(
             f"{path} is not a minialex checkpoint: convert it with python -m minialex.convert {path} NEW.npz"
         )
-    saved = checkpoint.load(path)
+    saved = checkpoint.load(file)
     model = saved.build_model().eval()
-    return Trained(path, saved, model, saved.pipeline(), saved.classes, saved.resize or saved.input_size)
+    return Trained(file, saved, model, saved.pipeline(), saved.classes, saved.resize or saved.input_size)

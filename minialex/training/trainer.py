@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from .. import backends, functional, optim, random
+from ..nn import Module
+from ..support.types import Array
 from ..tensor import Tensor
 from . import diagnose
 from .evaluation import Diverged, Metrics, validate
 
 
-def best_row(history):
+def best_row(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The row of `history` with the lowest validation top-1 error; among equal ones, the lowest validation loss."""
     return min(history, key=lambda row: (row["val_top1_error"], row["val_loss"]))
 
@@ -38,14 +42,17 @@ class Trainer:
     arguments, continues bit for bit as without the interruption.
     """
 
-    def __init__(self, model, optimizer, schedule, loader, accumulate=1, freezing=()):
+    def __init__(
+        self, model: Module, optimizer: optim.Optimizer, schedule: optim.LRScheduler | optim.ReduceLROnPlateau | None,
+        loader: Any, accumulate: int = 1, freezing: Sequence[tuple[int, Sequence[Module]]] = (),
+    ) -> None:  # fmt: skip
         self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
         self.accumulate, self.freezing = accumulate, freezing
         self.epoch, self.batch, self.history = 0, 0, []
         self.running, self.seconds = Metrics(), 0.0
         self._pending: list = []  # (loss, logits, labels) of batches whose losses have not been read yet
 
-    def steps(self):
+    def steps(self) -> Iterator[float | None]:
         """Train on the rest of the current epoch, step by step.
 
         Returns an iterator over the mean loss of each step. On a GPU, which computes asynchronously, losses are only
@@ -106,12 +113,12 @@ class Trainer:
             self.running.add(value, logits.numpy(), labels)
         return value
 
-    def check_weights(self):
+    def check_weights(self) -> None:
         """Raises Diverged where a weight is NaN or infinite, so that the last good checkpoint is not replaced."""
         if lost := diagnose.nonfinite_tensors(self.model):
             raise Diverged(f"after {self.epoch} epochs and {self.batch} batches, {lost} became NaN or inf")
 
-    def finish_epoch(self, validation=None):
+    def finish_epoch(self, validation: Iterable[tuple[Any, Array]] | None = None) -> dict[str, Any]:
         """Validate, step the schedule, and add the epoch's metrics to `history`.
 
         validation: an iterable of (images, labels), or None.
@@ -142,7 +149,7 @@ class Trainer:
         self.epoch, self.batch, self.running, self.seconds = self.epoch + 1, 0, Metrics(), 0.0
         return row
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The state without the weights and the history, a dict of numbers, lists, dicts and arrays."""
         self._read_losses()
         generator = random.default_generator
@@ -156,7 +163,7 @@ class Trainer:
             "schedule": self.schedule.state_dict() if self.schedule else None,
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a saved state; also sets the default generator.
 
         state: a dict from `state_dict`.
