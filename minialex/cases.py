@@ -55,7 +55,7 @@ class Case:
             like = tensors[0]
             running = [None if r is None else Tensor(r, dtype=like.dtype, backend=like.backend) for r in running]
             return function(like, *running, *tensors[1:], **options)
-        if self.op == "dropout":
+        if self.op in ("dropout", "dropout2d"):
             options["generator"] = random.Generator(7)
         y = function(*tensors, **options)
         return getattr(y, "values", y)  # max and min along an axis return (values, indices)
@@ -96,6 +96,11 @@ def away_from_zero(*shape):
 def positive(*shape, low=0.3):
     """An input of this shape with values from `low` to low + 1."""
     return lambda draw: low + draw.random(shape)
+
+
+def probabilities(*shape):
+    """An input of this shape with values from 0.05 to 0.95."""
+    return lambda draw: 0.05 + 0.9 * draw.random(shape)
 
 
 def distinct(*shape, shift=0.0):
@@ -232,6 +237,8 @@ CASES = [
     Case("dropout", "the paper's, training", ((5, 7),), {"p": 0.5, "inverted": False}),
     Case("dropout", "the paper's, evaluation", ((5, 7),), {"p": 0.3, "training": False, "inverted": False}),
     Case("dropout", "everything", ((5, 7),), {"p": 1.0}),
+    Case("dropout2d", "maps", ((4, 5, 3, 2),), {"p": 0.4}),
+    Case("dropout2d", "one direction", ((4, 5, 3),), {"p": 0.7, "training": True}),
     Case("linear", "matrix", ((3, 4), (5, 4), (5,))),
     Case("linear", "more axes, no bias", ((2, 3, 4), (5, 4))),
     Case("linear", "one row", ((4,), (5, 4), (5,))),
@@ -273,6 +280,23 @@ CASES = [
     Case("adaptive_avg_pool2d", "windows that overlap", ((2, 3, 7, 5),), {"output_size": (3, 4)}),
     Case("adaptive_avg_pool2d", "to one", ((2, 3, 7, 5),), {"output_size": 1}),
     Case("adaptive_avg_pool2d", "larger, one kept", ((2, 3, 4, 5),), {"output_size": (7, None)}),
+    Case("adaptive_max_pool2d", "windows that overlap", (distinct(2, 3, 7, 5),), {"output_size": (3, 4)}),
+    Case("adaptive_max_pool2d", "to one, all negative", (distinct(2, 3, 7, 5, shift=-10.0),), {"output_size": 1}),
+    Case("adaptive_max_pool2d", "larger, one kept, one image", (distinct(3, 4, 5),), {"output_size": (7, None)}),
+    Case("interpolate", "nearest, up and down", ((2, 3, 5, 7),), {"size": (8, 3)}),
+    Case("interpolate", "nearest, a factor", ((2, 3, 5, 4),), {"scale_factor": (2.3, 0.6)}),
+    Case("interpolate", "nearest, one direction", ((2, 3, 5),), {"size": 12, "mode": "nearest"}),
+    Case("interpolate", "nearest-exact", ((2, 3, 5, 7),), {"size": (8, 3), "mode": "nearest-exact"}),
+    Case("interpolate", "bilinear, up and down", ((2, 3, 5, 7),), {"size": (8, 3), "mode": "bilinear"}),
+    Case("interpolate", "bilinear, a factor", ((2, 3, 5, 4),), {"scale_factor": 2.3, "mode": "bilinear"}),
+    Case("interpolate", "bilinear, the factor of the sizes", ((2, 3, 5, 4),),
+         {"scale_factor": 2.3, "mode": "bilinear", "recompute_scale_factor": True}),
+    Case("interpolate", "bilinear, corners", ((2, 3, 5, 7),),
+         {"size": (8, 3), "mode": "bilinear", "align_corners": True}),
+    Case("interpolate", "bilinear, corners of one pixel", ((2, 3, 5, 1),),
+         {"size": (1, 4), "mode": "bilinear", "align_corners": True}),
+    Case("interpolate", "bicubic", ((2, 3, 5, 7),), {"size": (8, 3), "mode": "bicubic"}),
+    Case("interpolate", "area", ((2, 3, 5, 7),), {"size": (8, 3), "mode": "area"}),
     Case("batch_norm", "training", ((4, 3, 5, 2), (3,), (3,)), {"training": True, "eps": 1e-3}),
     Case("batch_norm", "training, no weights", ((6, 3),), {"training": True}),
     Case("batch_norm", "evaluation", ((4, 3, 5), (3,), (3,)),
@@ -298,6 +322,20 @@ CASES = [
     Case("mse_loss", "mean", ((3, 4), (3, 4))),
     Case("mse_loss", "sum", ((3, 4), (3, 4)), {"reduction": "sum"}),
     Case("mse_loss", "none", ((3, 4), (3, 4)), {"reduction": "none"}),
+    Case("l1_loss", "mean", (distinct(3, 4), distinct(3, 4, shift=0.003))),
+    Case("l1_loss", "sum", (distinct(3, 4), distinct(3, 4, shift=0.003)), {"reduction": "sum"}),
+    Case("l1_loss", "mean, weights", (distinct(3, 4), distinct(3, 4, shift=0.003)),
+         {"weight": np.arange(12.0).reshape(3, 4)}),
+    Case("smooth_l1_loss", "mean", ((5, 7), (5, 7))),
+    Case("smooth_l1_loss", "sum, beta", ((5, 7), (5, 7)), {"beta": 0.3, "reduction": "sum"}),
+    Case("smooth_l1_loss", "none, beta 0", (distinct(3, 4), distinct(3, 4, shift=0.003)),
+         {"beta": 0.0, "reduction": "none"}),
+    Case("huber_loss", "mean", ((5, 7), (5, 7))),
+    Case("huber_loss", "sum, delta, weights", ((5, 7), (5, 7)),
+         {"delta": 0.3, "reduction": "sum", "weight": np.arange(35.0).reshape(5, 7)}),
+    Case("binary_cross_entropy", "mean", (probabilities(5, 4), positive(5, 4, low=0))),
+    Case("binary_cross_entropy", "sum, weights", (probabilities(5, 4), positive(5, 4, low=0)),
+         {"weight": np.array([[0.5], [1.0], [2.0], [0.2], [3.0]]), "reduction": "sum"}),
     Case("binary_cross_entropy_with_logits", "mean", ((5, 4), positive(5, 4, low=0))),
     Case("binary_cross_entropy_with_logits", "sum, weights", ((5, 4), positive(5, 4, low=0)),
          {"weight": np.array([[0.5], [1.0], [2.0], [0.2], [3.0]]), "pos_weight": np.array([3.0, 1.0, 0.1, 2.0]),

@@ -10,12 +10,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from . import backends, cli, data, threads
 from .runs import trained
 from .runs.fine_tuning import WithClasses
-from .support import files
+from .support import files, progress
 from .support.text import aligned
 from .training import evaluation
 
@@ -55,7 +54,7 @@ def main(argv=None):
     loader = data.Loader(pictures, batch_size)
     start = time.perf_counter()
     try:
-        with backend.announcing(tqdm.write):
+        with backend.announcing(progress.write):
             batches = _with_progress(loader.epoch(), len(pictures))
             results = evaluation.evaluate(networks, batches, pictures.classes, options.views)
     except evaluation.NotFinite as error:
@@ -110,7 +109,7 @@ def _check_fit(networks, name, pictures, views):
 
 
 def _with_progress(batches, total):
-    with tqdm(total=total, unit=" images", disable=None, leave=False) as bar:
+    with progress.Progress("evaluating", total, "images") as bar:
         for images, labels in batches:
             yield images, labels
             bar.update(len(labels))

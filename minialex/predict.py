@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from . import backends, cli, threads
 from .data.decode import decode
 from .runs import trained
+from .support.progress import track
 from .training import evaluation
 
 DESCRIPTION = """\
@@ -75,7 +75,7 @@ def _batches(paths, size, count, troubles):
 
     For each file that cannot be read, a sentence is appended to the list `troubles`.
     """
-    for start in tqdm(range(0, len(paths), count), unit=" batches", disable=None, leave=False):
+    for start in track(range(0, len(paths), count), "classifying", "batches"):
         known, images = [], []
         for path in paths[start : start + count]:
             try:

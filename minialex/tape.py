@@ -54,6 +54,32 @@ def recording_module(module):
         _thread.module = before
 
 
+@contextlib.contextmanager
+def retaining_graph(retain):
+    """Within this context backward() keeps what the operations saved, so that it can pass through them again.
+
+    retain: whether it does.
+    """
+    before = getattr(_thread, "retain_graph", False)
+    _thread.retain_graph = bool(retain)
+    try:
+        yield
+    finally:
+        _thread.retain_graph = before
+
+
+def after_hooks(target, gradient):
+    """A gradient as the hooks of what it arrives at leave it; they get a copy, which they may keep.
+
+    target: a Node or a leaf Tensor.
+    gradient: an array.
+    """
+    gradient = gradient.copy()
+    for hook in tuple(target._hooks.values()):
+        gradient = hook(gradient)
+    return gradient
+
+
 class Node:
     """One operation on the tape.
 
@@ -64,13 +90,14 @@ class Node:
     saves: arrays and tensors that it declares, see Tensor.from_operation.
 
     `parents` then holds edges: a Node, a leaf Tensor, or None for an input that needs no gradient. `watched` holds the
-    versions of all that `backward` keeps, `module` the innermost nn.Module that was running.
+    versions of all that `backward` keeps, `module` the innermost nn.Module that was running, `_hooks` the functions
+    that the gradient of the result passes through first, {number: function} or None.
     """
 
-    __slots__ = ("array_type", "backward", "dtype", "module", "name", "parents", "shape", "watched")
+    __slots__ = ("_hooks", "array_type", "backward", "dtype", "module", "name", "parents", "shape", "watched")
 
     def __init__(self, name, backward, parents, result, saves=None):
-        self.name, self.backward = name, backward
+        self.name, self.backward, self._hooks = name, backward, None
         self.parents = tuple(p.edge if p is not None and p.requires_grad else None for p in parents)
         tensors = [t for t in (*parents, result) if t is not None]
         self.watched = [(t._version, t.version) for t in _saved_by(name, backward, tensors, saves)]
@@ -81,8 +108,8 @@ class Node:
         """Raise RuntimeError unless everything that backward needs is still as the forward pass left it."""
         if self.backward is None:
             raise RuntimeError(
-                f"a second backward() through {self.name}: the first one freed what it had saved; "
-                "run the forward pass again, or add the losses and call backward() once"
+                f"a second backward() through {self.name}: the first one freed what it had saved; add the losses and "
+                "call backward() once, run the forward pass again, or call the first one with retain_graph=True"
             )
         for version, then in self.watched:
             if version.count != then:
@@ -92,8 +119,8 @@ class Node:
                 )
 
     def run(self, gy):
-        """The gradients of the parents, checked; then everything saved is released."""
-        gradients = self.backward(gy)
+        """The gradients of the parents, checked; then everything saved is released, unless the graph is retained."""
+        gradients = self.backward(after_hooks(self, gy) if self._hooks else gy)
         if not isinstance(gradients, (tuple, list)):
             raise TypeError(
                 f"backward of {self.name} returned {_kind(gradients)}: return a tuple with a gradient for each input"
@@ -107,8 +134,13 @@ class Node:
         for number, (gradient, edge) in enumerate(zip(gradients, edges, strict=True), 1):
             if edge is not None:
                 self._check_gradient(number, gradient, edge)
-        self.backward, self.parents, self.watched = None, (), []
-        return [(edge, g) for edge, g in zip(edges, gradients, strict=True) if edge is not None]
+        arrived = [(edge, g) for edge, g in zip(edges, gradients, strict=True) if edge is not None]
+        retain = getattr(_thread, "retain_graph", False)
+        if not retain:
+            self.backward, self.parents, self.watched = None, (), []
+        if retain or self._hooks:  # backward, or a hook, may keep the array that a leaf would take for its own
+            arrived = [(edge, g if isinstance(edge, Node) else g.copy()) for edge, g in arrived]
+        return arrived
 
     def _check_gradient(self, number, gradient, edge):
         """What a hand-written backward gives is added to other gradients: a wrong shape would broadcast unseen."""
@@ -211,6 +243,8 @@ class Arrival:
 
         leaf: the Tensor.
         """
+        if leaf._hooks:
+            self.gradient, self.aliased = after_hooks(leaf, self.gradient), True
         if leaf.grad is None:
             gradient = self.gradient.copy() if self.aliased else self.gradient
             leaf.grad = leaf.backend.xp.asarray(gradient)  # NumPy makes scalars of arrays without axes

@@ -24,7 +24,7 @@ class Tensor(TensorMethods):
     Raises TypeError for any other type, and where requires_grad meets a type that is not floating-point.
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad_tensor", "_requires_grad", "_version", "backend", "node")
+    __slots__ = ("__weakref__", "_data", "_grad_tensor", "_hooks", "_requires_grad", "_version", "backend", "node")
 
     def __init__(self, data, requires_grad=False, dtype=None, backend=None):
         source: Tensor | None = data if isinstance(data, Tensor) else None
@@ -36,6 +36,7 @@ class Tensor(TensorMethods):
         except ValueError as error:
             raise ValueError(mistakes.about_lists(data, error)) from None
         self._version: tape.Version = source._version if source is not None and self._data is data else tape.Version()
+        self._hooks = None
         self._grad_tensor, self.node, self._requires_grad = None, None, False
         self.requires_grad_(bool(requires_grad))
 
@@ -70,6 +71,7 @@ class Tensor(TensorMethods):
         result = cls.__new__(Tensor)
         result.backend, result._version = backend, version
         result._data = data if isinstance(data, backend.xp.ndarray) else backend.xp.asarray(data)
+        result._hooks = None
         result._grad_tensor, result.node, result._requires_grad = None, None, False
         return result
 
@@ -96,7 +98,8 @@ class Tensor(TensorMethods):
         """
         self.bump_version()
         if self.records_grad:
-            self.node = tape.Node(name, backward, (self,), self)
+            before, self.node = self.node, tape.Node(name, backward, (self,), self)
+            self._keep_retaining(before)
         return self
 
     @property
@@ -139,12 +142,14 @@ class Tensor(TensorMethods):
         """Where a gradient of this tensor goes: to the node that made it, or into `.grad` of a leaf."""
         return self.node or self
 
-    def backward(self, gradient=None):
+    def backward(self, gradient=None, retain_graph=False, create_graph=False, inputs=None):
         """Add d(self)/d(leaf) to `.grad` of every leaf that requires a gradient.
 
             gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
 
         gradient: an array or Tensor of this shape; 1 if None, for a tensor of one element.
+        retain_graph: keep what the operations saved, so that backward() may pass through them again.
+        create_graph, inputs: torch's, refused.
 
         Raises RuntimeError where no gradient is required, none is given for several elements, the same part of the
         graph was used before, or a saved value has changed; ValueError for a gradient of another shape. Nothing is
@@ -155,7 +160,13 @@ class Tensor(TensorMethods):
                 "backward() from a tensor that requires no gradient: nothing below it has requires_grad=True, "
                 "or it was computed under no_grad()"
             )
-        tape.backward(self.edge, self._first_gradient(gradient))
+        if create_graph or inputs is not None:
+            raise ValueError(
+                "backward() computes first derivatives, for every leaf: create_graph and inputs are torch's alone; "
+                "requires_grad_(False) takes a leaf out"
+            )
+        with tape.retaining_graph(retain_graph):
+            tape.backward(self.edge, self._first_gradient(gradient))
 
     def _first_gradient(self, gradient):
         if gradient is None:

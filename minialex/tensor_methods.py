@@ -7,17 +7,32 @@ and bumps its version, so that a backward that needs the old value refuses. Wher
 from __future__ import annotations
 
 import operator
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .support import absent
+from .support.handle import Handle
+from .tape import Version, is_grad_enabled, no_grad
 
 _KINDS = "biuf"  # a value is stored in an array of its own or of a later kind
 _IN_GRAPH = (
     "{name} would lose a gradient: this tensor, or the value, is recorded on the tape; "
     "make a new tensor (x = x * 2, functional.where), or write under no_grad()"
 )
+
+
+_RETAIN = "retain_grad"
+
+
+class _GradientHooks(dict):
+    """Hooks by number, in the order in which they were added; retain_grad's own stays the last."""
+
+    def __setitem__(self, number, hook):
+        super().__setitem__(number, hook)
+        if number != _RETAIN and _RETAIN in self:
+            super().__setitem__(_RETAIN, self.pop(_RETAIN))
 
 
 _OPERATORS = {  # NumPy's name -> Python's operator, and what the right operand then calls it
@@ -71,6 +86,7 @@ class TensorMethods:
     backend: Any
     dtype: Any
     grad: Any
+    _hooks: Any
     node: Any
     records_grad: Any
     shape: Any
@@ -264,6 +280,76 @@ class TensorMethods:
             """Called where there is no such attribute: of a name of torch, what to write instead."""
             absent.refuse("Tensor", name, self)
 
+    # ------------------------------------------------------------------------------ gradients on their way
+
+    def register_hook(self, hook):
+        """Call hook(gradient) in every backward(), with the gradient of this tensor; its result replaces the gradient.
+
+        hook: a function of a Tensor, summed over all paths; it returns a Tensor or array of the same shape, or None,
+            which leaves the gradient as it is.
+
+        Of a computed tensor the gradient goes on as the hook leaves it, of a leaf it is added to `.grad`.
+        Returns a handle: `handle.remove()` removes the hook. Raises RuntimeError where no gradient is required.
+        """
+        return Handle(self._gradient_hooks("register_hook"), self._checked_hook(hook))
+
+    def retain_grad(self):
+        """Have backward() leave the gradient of a computed tensor in `.grad`, too; after all hooks, as in torch."""
+        hooks = self._gradient_hooks("retain_grad")
+        if self.node is None or _RETAIN in hooks:
+            return
+        this = weakref.ref(self)
+
+        def retain(gradient):
+            tensor = this()
+            if tensor is not None:
+                array = tensor.backend.xp.asarray(gradient)  # NumPy makes scalars of arrays without axes
+                tensor.grad = array.copy() if tensor.grad is None else tensor.grad + array
+            return gradient
+
+        hooks[_RETAIN] = retain
+
+    @property
+    def retains_grad(self):
+        """Whether retain_grad() was called on this computed tensor."""
+        return self.node is not None and _RETAIN in (self.node._hooks or ())
+
+    def _gradient_hooks(self, name):
+        if not self._requires_grad:
+            raise RuntimeError(
+                f"{name}: this tensor requires no gradient, so that none arrives: requires_grad_() first"
+            )
+        target = self.node or self
+        if target._hooks is None:
+            target._hooks = _GradientHooks()
+        return target._hooks
+
+    def _checked_hook(self, hook):
+        """The hook as a function of arrays. Without a reference to this tensor, which may move to another backend."""
+        this, backend, holding = weakref.ref(self), self.backend, self._holding  # type: ignore[attr-defined]
+
+        def checked(gradient):
+            here = getattr(this(), "backend", backend)
+            given = holding(gradient, here, Version())
+            with no_grad():
+                answer = hook(given)
+            if answer is None:
+                return given._data
+            new = here.asarray(answer._data if isinstance(answer, TensorMethods) else answer, given.dtype)
+            if new.shape != given.shape:
+                raise ValueError(
+                    f"a hook returned a gradient of shape {new.shape}, expected the tensor's {given.shape}"
+                )
+            return new
+
+        return checked
+
+    def _keep_retaining(self, before):
+        """After a change in place: what retain_grad() asked for is the gradient of the new value."""
+        if before is not None and before._hooks and _RETAIN in before._hooks:
+            del before._hooks[_RETAIN]
+            self.retain_grad()
+
     @property
     def __cuda_array_interface__(self):
         """For `cupy_array *= tensor` and other libraries on the GPU; AttributeError for a tensor on the CPU."""
@@ -352,7 +438,8 @@ class TensorMethods:
         self._data[...] = result.data
         self._version.count += 1
         if result.requires_grad:
-            self.node, self._requires_grad = result.node, True
+            before_it, self.node, self._requires_grad = self.node, result.node, True
+            self._keep_retaining(before_it)
         return self
 
     # ------------------------------------------------------------------------------ other changes in place
@@ -409,8 +496,6 @@ class TensorMethods:
             raise RuntimeError(f"{name} cannot write into an expanded tensor, whose elements share memory: clone() it")
 
     def _written(self, name, index, value):
-        from .tape import is_grad_enabled
-
         self._check_writable(name)
         if is_grad_enabled() and (self._requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError(_IN_GRAPH.format(name=name))

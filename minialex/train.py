@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shlex
 import sys
 import time
-
-from tqdm import tqdm
 
 from . import backends, cli, data, models, threads
 from .runs import trained
 from .runs.configuration import Configuration
 from .runs.folder import RunFolder
 from .runs.run import Run
+from .support import progress
 from .support.errors import UserError, as_user_error
 from .support.resources import cache_folder
 from .support.text import aligned
@@ -27,9 +27,9 @@ RESUMABLE = ("resume", "epochs", "data_dir", "val_labels", "threads", "workers")
 
 DESCRIPTION = """\
 Train a network. Without options, this trains shapes_net on shapes: ten classes of generated pictures, no download.
-The results are saved in a run folder: config.json, metrics.csv, curves.png, filters.png, last.npz, best.npz (the epoch
-with the lowest validation error) and, from the test at the end, predictions.png and confusion.png. The test uses the
-weights of the last epoch, so no choice was based on it."""
+The results are saved in a run folder: config.json, metrics.csv, steps.csv, curves.png, filters.png, last.npz, best.npz
+(the epoch with the lowest validation error) and, from the test at the end, predictions.png and confusion.png. The test
+uses the weights of the last epoch, so no choice was based on it."""
 
 EXAMPLES = """\
 examples:
@@ -38,6 +38,7 @@ examples:
   python -m minialex.train --model cifar_quick --dataset cifar10 --download
   python -m minialex.train --limit 500 --batch-size 20 --validation 0
   python -m minialex.train --overfit 20 --diagnose
+  python -m minialex.train --lr-find
   python -m minialex.train --model alexnet --dataset folder --data-dir D --recipe paper
   python -m minialex.train --model alexnet_2012 --dataset folder --data-dir D --recipe 2012 --workers 8
   python -m minialex.train --weights runs/big --dataset folder --data-dir D --freeze conv1,conv2 --lr 0.001
@@ -74,6 +75,10 @@ _OVERFIT = (
     "test whether a copy of the network, without dropout and augmentation, can memorise N training pictures; exit "
     "code 1 if it cannot"
 )
+_LR_FIND = (
+    "instead of training, try 200 steps with growing learning rates, suggest the one at which the loss falls fastest, "
+    "and draw the test beside the run folder"
+)
 _DIAGNOSE = (
     "after each epoch, measure activations, dead ReLUs, gradients and steps of each layer: diagnose.csv, diagnose.png"
 )
@@ -91,6 +96,8 @@ def main(argv=None):
     """Run the command; argv: its arguments, sys.argv[1:] if None. Returns the exit code."""
     options = parser().parse_args(argv)
     run = _resumed(options) if options.resume else _new(options)
+    if options.lr_find:
+        return _find_lr(run, argv)
     with cli.Interrupt() as interrupt, _troubles_in_words(run.folder), run.backend.announcing(say):
         say(run.header())
         try:
@@ -101,6 +108,23 @@ def main(argv=None):
         except cli.Interrupted as signal:
             run.stop()
             return signal.exit_code
+    return 0
+
+
+def _find_lr(run, argv):
+    """Make a learning-rate range test, draw it, and print the suggestion with the command that uses it."""
+    with _troubles_in_words(run.folder), run.backend.announcing(say):
+        say(run.header())
+        tested = run.find_lr()
+    drawn = f"drawn: {run.folder.draw_lr_range(tested)}"
+    if tested.suggestion is None:
+        limits = f"{tested.lrs[0]:.1g} to {tested.lrs[-1]:.1g}"
+        say(f"no learning rate to suggest: from {limits} the loss never fell noticeably; {drawn}")
+        return 1
+    given = list(sys.argv[1:] if argv is None else argv)
+    kept = [word for before, word in zip(["", *given], given) if not word.startswith("--lr") and before != "--lr"]
+    command = shlex.join(["python", "-m", "minialex.train", *map(str, kept), "--lr", f"{tested.suggestion:.2g}"])
+    say(f"suggested learning rate {tested.suggestion:.2g}, where the loss falls fastest; {drawn}; to use it: {command}")
     return 0
 
 
@@ -144,7 +168,10 @@ def configured(options):
     if options.recipe:
         with as_user_error():
             recipe = recipes.apply(options.recipe, recipe)
-    names = ("dataset", "epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule")
+    names = (
+        *("dataset", "epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay"),
+        *("clip_grad_norm", "schedule"),
+    )
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if (options.optimizer or "").startswith("adam") and options.lr is None:
         given["lr"] = ADAM_LR
@@ -194,8 +221,7 @@ def _troubles_in_words(folder):
 
 def say(text):
     """Print `text` to stdout at once, above the progress bar if there is one."""
-    tqdm.write(cli.with_options(text), file=sys.stdout)
-    sys.stdout.flush()
+    progress.write(cli.with_options(text))
 
 
 def parser():
@@ -247,10 +273,13 @@ def parser():
     option(training, "--lr", "RATE", rate, type=cli.real_number(0))
     option(training, "--momentum", "M", f"momentum of SGD, from 0 to below 1 {own}", type=cli.real_number(0, 1))
     option(training, "--weight-decay", "DECAY", f"weight decay (L2 penalty) {own}", type=cli.real_number(0))
+    clip = "largest norm of all gradients of a step as one vector; longer ones are scaled down (default: any)"
+    option(training, "--clip-grad-norm", "NORM", clip, type=cli.real_number(0))
     option(training, "--schedule", "TEXT", f"of the learning rate, for all layers: {_SCHEDULES} {own}")
     seeds = cli.whole_number(0, 2**64 - 1)
     option(training, "--seed", "N", "of weights, order, augmentation and dropout (default: 0)", type=seeds)
     option(training, "--overfit", "N", f"before training, {_OVERFIT} (default: off)", type=count)
+    switch(training, "--lr-find", _LR_FIND)
     switch(training, "--diagnose", _DIAGNOSE)
     where = "folder for the run, new or empty (default: runs/MODEL-DATASET-DATE-TIME)"
     option(training, "--out", "DIR", where, type=cli.folder)

@@ -98,7 +98,7 @@ def pytest_cmdline_main(config):
 def pytest_make_collect_report(collector):
     """Skip a file of tests that needs a library which is not installed, as where there is NumPy and CuPy alone."""
     report = yield
-    libraries = "PIL|matplotlib|numba|threadpoolctl|tqdm"
+    libraries = "PIL|matplotlib|numba|threadpoolctl"
     missing = re.search(rf"No module named '({libraries})\b", str(report.longrepr)) if report.failed else None
     if missing:
         report.outcome = "skipped"

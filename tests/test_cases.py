@@ -266,8 +266,8 @@ DIFFERENTIABLE = {"batch_norm": ["input", "weight", "bias"], "where": ["input", 
 
 
 def test_every_argument_is_given_in_some_case():
-    """All but those that change no value: inplace, dropout's generator, torch's retired two, the one mode of pad."""
-    elsewhere = {"inplace", "generator", "size_average", "reduce", "mode"}
+    """All but inplace, dropout's generator, indices, and what has one value: of pad, interpolate, torch's retired."""
+    elsewhere = {"inplace", "generator", "size_average", "reduce", "mode", "antialias", "return_indices"}
     for op in {case.op for case in CASES}:
         arguments = list(inspect.signature(getattr(functional, op)).parameters)
         differentiable = DIFFERENTIABLE.get(op, arguments)

@@ -94,15 +94,17 @@ PUBLIC = """
     tape tensor tensor_methods window random threads gradcheck backends
     functional.activation functional.arithmetic functional.axes functional.convolution functional.loss
     functional.normalization functional.pooling functional.reduction functional.selection functional.shaping
-    functional.more
-    nn.module nn.module_methods nn.layers nn.losses nn.init nn.more nn.utils
+    functional.more.activation functional.more.arithmetic functional.more.loss functional.more.ordering
+    functional.more.reduction functional.more.shaping
+    nn.module nn.hooks nn.module_methods nn.layers nn.losses nn.init nn.more nn.utils
     optim.optimizers optim.lr_scheduler optim.more
     data data.color data.dataloader data.dataset data.loader data.moments data.transforms data.pipeline data.decode
-    training.trainer training.evaluation training.diagnose training.overfit training.recipe training.schedule_text
+    training.trainer training.display training.interruption training.evaluation training.diagnose training.overfit
+    training.recipe training.schedule_text
     runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
     models models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
-    support.absent
+    support.absent support.handle support.progress
 """
 
 
@@ -160,7 +162,7 @@ def arguments_of(thing):
 def test_every_operation_of_the_library_gives_its_name():
     """A literal one that it is called by, or `name` where one helper serves two operations."""
     calls = 0
-    for path in sorted((ROOT / "minialex" / "functional").glob("*.py")):
+    for path in sorted((ROOT / "minialex" / "functional").rglob("*.py")):
         for function in (n for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)):
             for call in (n for n in ast.walk(function) if isinstance(n, ast.Call)):
                 if getattr(call.func, "attr", "") in ("from_operation", "rewritten_by"):

@@ -158,7 +158,7 @@ import minialex
 assert np.random.get_state()[1].tolist() == before, "reseeded"
 loaded = {name.partition(".")[0] for name in sys.modules}
 commands = ["minialex.train", "minialex.training.trainer", "minialex.plotting"]
-print(sorted(loaded & {"numba", "cupy", "matplotlib", "PIL", "tqdm", "torch"} | set(commands) & sys.modules.keys()))
+print(sorted(loaded & {"numba", "cupy", "matplotlib", "PIL", "torch"} | set(commands) & sys.modules.keys()))
 """
     assert run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(ROOT)) == "[]\n"
 

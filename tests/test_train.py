@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -15,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny_runs import TIMES, TINY, assert_same_end, metrics, run
-from tqdm import tqdm
 
 from minialex import backends, data, functional, models, optim, plotting, random, threads, train
 from minialex.runs import checkpoint
 from minialex.runs import folder as run_folder
 from minialex.runs import run as running
+from minialex.support import progress
 from minialex.tensor import Tensor
 from minialex.train import configured, parser
 from minialex.training import evaluation, trainer
@@ -80,6 +79,7 @@ class TestRun:
         assert {p.name for p in whole.iterdir()} == {
             "config.json",
             "metrics.csv",
+            "steps.csv",
             "curves.png",
             "filters.png",
             "predictions.png",
@@ -187,11 +187,11 @@ class TestRun:
 
     def test_the_progress_bar(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-        monkeypatch.setattr(running, "tqdm", functools.partial(tqdm, mininterval=0))
-        monkeypatch.setattr(running.tqdm, "write", tqdm.write, raising=False)
+        monkeypatch.setitem(progress.TICK, progress.TERMINAL, 0)
+        monkeypatch.setenv("TERM", "xterm")
         assert run(*TINY, "--epochs", 2, "--out", tmp_path / "r") == 0
         out, err = capsys.readouterr()
-        assert re.search(r"epoch 2/2: +\d+% \|.*\| +[\d.]+ images/s, [\d:]+ left, loss \d\.\d{3}", err)
+        assert re.search(r"epoch 2/2: +\d+% \|.*\| +[\d.,]+ images/s, [\d:]+ left, loss \d\.\d{3}", err)
         assert "images/s, " in out and "left" not in out
 
     def test_as_a_process(self, tmp_path):

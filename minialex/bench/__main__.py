@@ -71,7 +71,7 @@ def main(argv=None):
 
 def _loader(options, contenders, device, machine):
     """--loader: the speed of the data loader and of the network it feeds."""
-    from . import loader  # here, since nothing else needs Pillow and tqdm
+    from . import loader  # here, since nothing else needs Pillow
 
     batch_size, pictures = (options.batch_size or [128])[0], 64 if options.quick else 512
     bench = loader.LoaderBench(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
-
-from ..plotting.style import BLUE, DPI, INK, STYLE, VERMILION, write
+from ..plotting.style import BLUE, DPI, INK, STYLE, VERMILION, Figure, write
 from . import report
 
 PASSES = ("training step", "forward pass")
@@ -41,7 +39,7 @@ def draw(networks, machine, path):
             rows = [(row["contender"], row["images_per_second"]) for row in result["rows"] if row["pass"] == kind]
             _bars(figure.add_axes(place), rows)
         y += line * count
-    write(figure, path)
+    return write(figure, path)
 
 
 def _bars(axes, rows):

@@ -6,9 +6,8 @@ import csv
 import io
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ..support import files
+from ..support.progress import track
 from .grade import grade
 from .similarity import functions, most_alike
 
@@ -34,7 +33,7 @@ def grade_all(assignment, folder, table, secret="", variant=0):
         raise ValueError(f"{folder} contains no submissions: it must contain a folder for each")
     solutions = {path.name: functions(assignment, path) for path in submissions}
     rows = []
-    for path in tqdm(submissions, desc="grading", unit="submission"):
+    for path in track(submissions, "grading", "submissions"):
         row = {"submission": path.name, "score": 0} | {check.name: 0 for check in assignment.checks} | {"problem": ""}
         try:
             report = grade(assignment, path, secret=secret, variant=variant)

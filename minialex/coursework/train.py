@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import backends, data, models, nn, random
 from ..data import Normalize
 from ..data.pipeline import Pipeline
 from ..nn import init
+from ..support.progress import Progress
 from ..tensor import Tensor
 from ..training import evaluation, trainer
 from ..training.recipe import make_optimizer, make_schedule
@@ -85,7 +85,7 @@ def train(folders, epochs, pictures):
         counts = {assignment_in(folder).name: stack.enter_context(using(folder)) for folder in folders}
         model, teacher = _prepared(splits, epochs, in_operators)
         times: list[float] = []
-        with tqdm(desc="training", total=epochs * len(teacher.loader), unit="step", disable=None) as bar:
+        with Progress("training", epochs * len(teacher.loader), "steps") as bar:
             for _ in range(epochs):
                 times += _times(teacher.steps(), bar)
                 teacher.finish_epoch()
@@ -103,7 +103,7 @@ def _seconds_of_a_step(splits, in_operators):
 
 
 def _times(steps, bar=None):
-    """The seconds of each step; bar: tqdm's, updated after each."""
+    """The seconds of each step; bar: a Progress, updated after each."""
     times, start = [], time.perf_counter()
     for _ in steps:
         times.append(time.perf_counter() - start)

@@ -13,7 +13,7 @@ import urllib.request
 import zlib
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
+from ..support.progress import Progress
 
 _BLOCK = 2**18
 _TIMEOUT = 30  # seconds without receiving a byte
@@ -64,17 +64,13 @@ def _transfer(url, part):
             have = 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
-        with open(part, "ab" if have else "wb") as file, _progress(part.stem, have, total) as progress:
+        with open(part, "ab" if have else "wb") as file, Progress(part.stem, total, "B", initial=have) as progress:
             while block := response.read(_BLOCK):
                 file.write(block)
                 progress.update(len(block))
     arrived = part.stat().st_size
     if total is not None and arrived < total:
         raise ConnectionError(f"the connection closed after {arrived:,} of {total:,} bytes")
-
-
-def _progress(name, have, total):
-    return tqdm(desc=name, initial=have, total=total, unit="B", unit_scale=True, unit_divisor=1024)
 
 
 def _md5(path):

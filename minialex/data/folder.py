@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import threads
+from ..support import progress
 from ..support.prefetch import prefetched
 from ..support.types import Array, FileName, Indices
 from . import listing, packed
@@ -180,7 +180,7 @@ class Block(NamedTuple):
 
 
 def blocks(pictures: listing.Listing, size: int, workers: int, strict: bool = False) -> Iterator[Block]:
-    """Decode all images of a Listing, in order, with a progress bar on stderr.
+    """Decode all images of a Listing, in order, and show the progress.
 
     pictures, size, workers, strict: as in `survey`.
 
@@ -201,7 +201,7 @@ def blocks(pictures: listing.Listing, size: int, workers: int, strict: bool = Fa
         return Block(stacked, places, damaged, Sums.of(stacked))
 
     total, name = len(pictures.names), f"reading {pictures.folder.name}"
-    with tqdm(desc=name, total=total, unit=" images", leave=False, disable=None) as bar:
+    with progress.Progress(name, total, "images") as bar:
         for block in prefetched(read, range(0, total, _BLOCK), workers, "minialex-decode"):
             bar.update(len(block.images) + len(block.damaged))
             yield block
@@ -210,12 +210,12 @@ def blocks(pictures: listing.Listing, size: int, workers: int, strict: bool = Fa
 def report(pictures: listing.Listing, errors: list[Damaged]) -> None:
     """Report on stderr which files of the Listing `pictures` are left out; errors: a Damaged for each damaged one."""
     for error in errors[:_NAMED]:
-        tqdm.write(f"left out: {error}", file=sys.stderr)
+        progress.write(f"left out: {error}", file=sys.stderr)
     if errors:
         count = f"{len(errors):,} of {len(pictures.names):,} pictures"
-        tqdm.write(f"{pictures.folder}: {count} are damaged and left out", file=sys.stderr)
+        progress.write(f"{pictures.folder}: {count} are damaged and left out", file=sys.stderr)
     if pictures.ignored:
-        tqdm.write(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name", file=sys.stderr)
+        progress.write(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name", file=sys.stderr)
 
 
 def _with_advice(error):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..support.progress import Progress
 from ..support.types import Array
 
 _CHUNK = 2**22  # values fetched at a time
@@ -88,11 +89,9 @@ def statistics(dataset: Any) -> Statistics:
 
 
 def sums(dataset: Any) -> Sums:
-    """The Sums of all images of `dataset`; shows a progress bar on stderr after a second."""
-    from tqdm import tqdm  # here, because the Sums of an array do not need it
-
+    """The Sums of all images of `dataset`; shows its progress after a second."""
     result, step = Sums(), max(1, _CHUNK // math.prod(dataset.image_shape))
-    with tqdm(desc="statistics", total=len(dataset), unit=" images", leave=False, disable=None, delay=1) as bar:
+    with Progress("statistics", len(dataset), "images", delay=1) as bar:
         for start in range(0, len(dataset), step):
             images, _ = dataset.fetch(np.arange(start, min(start + step, len(dataset))))
             result.add(Sums.of(images))

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import backends, cli, data, functional
 from ..models.names import layers_called, published_names
 from ..nn import Conv2d
 from ..runs import trained
+from ..support.progress import track
 from ..tensor import Tensor
 from . import feature_maps, hidden_layer, hidden_values, input_gradient, nearest
 from .subject import Subject, read_metrics
@@ -160,7 +160,7 @@ def _neighbours(subject, options, path):
     pictures = _pictures(subject, options, "neighbours")
     queries = hidden_values(model, subject.shown(np.stack([picture.image for picture in pictures])))
     loader = data.Loader(train, options.batch_size, subject.network.pipeline.evaluation_transforms())
-    batches = tqdm(loader.epoch(), total=len(loader), desc="training images", disable=None, leave=False)
+    batches = track(loader.epoch(), "training images", "batches", len(loader))
     indices, distances = nearest(queries, (hidden_values(model, images) for images, _ in batches), NEAREST)
     found = []
     for row in indices:

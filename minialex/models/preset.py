@@ -37,6 +37,7 @@ class Recipe:
     color_noise: coefficient of the noise along the principal axes of colour, 0 for none.
     color_noise_by: "eigenvalue" or "std", see data.color.
     color_noise_until: epochs after which it ends; None for never.
+    clip_grad_norm: the largest norm of a step's gradients, all of them as one vector; None for any.
 
     Layers are named by their published names, such as "conv3" and "fc6" (see models.names), or by their own.
     """
@@ -62,6 +63,7 @@ class Recipe:
     color_noise: Annotated[float, AtLeast(0), Finite()] = 0.0
     color_noise_by: Annotated[str, OneOf("eigenvalue", "std")] = "eigenvalue"
     color_noise_until: Annotated[int | None, AtLeast(0)] = None
+    clip_grad_norm: Annotated[float | None, AtLeast(0), Finite()] = None
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,22 @@ from .layers import (
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Identity, LeakyReLU, Linear,
     LocalResponseNorm, MaxPool2d, ReLU, Sigmoid, Tanh,
 )  # fmt: skip
-from .losses import CrossEntropyLoss, MSELoss, NLLLoss
+from .losses import (
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss,
+)  # fmt: skip
 from .module import Module, Parameter, Sequential
 from .more import LogSoftmax, ModuleDict, ModuleList, Softmax
-from . import init, utils
+from .more_layers import (
+    ELU, GELU, AdaptiveMaxPool2d, BatchNorm1d, ConstantPad2d, Dropout2d, SiLU, Softplus, Upsample, ZeroPad2d,
+)  # fmt: skip
+from . import functional, init, utils
 
 __all__ = [
-    "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten",
-    "Identity", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module",
-    "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "init",
-    "utils",
+    "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
+    "BatchNorm2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Dropout2d", "ELU", "Flatten", "GELU",
+    "HuberLoss", "Identity", "L1Loss", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss",
+    "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "SiLU",
+    "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "Upsample", "ZeroPad2d", "functional", "init", "utils",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # to a type checker every name would be there

@@ -241,9 +241,11 @@ class BatchNorm2d(Module):
         W).
     """
 
+    _takes: tuple[str, tuple[int, ...]] = ("(N, C, H, W)", (4,))
+
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, *, bias=True):
         super().__init__()
-        _at_least_one("BatchNorm2d", num_features=num_features)
+        _at_least_one(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
@@ -254,8 +256,8 @@ class BatchNorm2d(Module):
         self.register_buffer("num_batches_tracked", Tensor(np.array(0)) if track_running_stats else None)
 
     def forward(self, x):
-        if np.ndim(x) != 4:
-            raise ValueError(f"BatchNorm2d needs input (N, C, H, W), got {x.shape}")
+        if np.ndim(x) not in self._takes[1]:
+            raise ValueError(f"{type(self).__name__} needs input {self._takes[0]}, got {x.shape}")
         momentum, by_batch = self.momentum, self.training or not self.track_running_stats
         if self.training and self.track_running_stats:
             self.num_batches_tracked.data += 1

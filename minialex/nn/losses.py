@@ -54,3 +54,83 @@ class MSELoss(Module):
     def forward(self, input, target):
         """The loss of `input` for a `target` that broadcasts with it."""
         return functional.mse_loss(input, target, *self.options)
+
+
+class L1Loss(Module):
+    """Mean absolute error; see functional.l1_loss.
+
+    size_average, reduce, reduction: as in functional.l1_loss.
+    """
+
+    def __init__(self, size_average=None, reduce=None, reduction="mean"):
+        super().__init__()
+        self.options = (size_average, reduce, reduction)
+
+    def forward(self, input, target):
+        """The loss of `input` for a `target` that broadcasts with it."""
+        return functional.l1_loss(input, target, *self.options)
+
+
+class SmoothL1Loss(Module):
+    """Absolute error with a parabola in the place of the kink; see functional.smooth_l1_loss.
+
+    size_average, reduce, reduction, beta: as in functional.smooth_l1_loss.
+    """
+
+    def __init__(self, size_average=None, reduce=None, reduction="mean", beta=1.0):
+        super().__init__()
+        self.options = (size_average, reduce, reduction, beta)
+
+    def forward(self, input, target):
+        """The loss of `input` for a `target` that broadcasts with it."""
+        return functional.smooth_l1_loss(input, target, *self.options)
+
+
+class HuberLoss(Module):
+    """Squared error of small differences, absolute error of large ones; see functional.huber_loss.
+
+    reduction, delta: as in functional.huber_loss.
+    """
+
+    def __init__(self, reduction="mean", delta=1.0):
+        super().__init__()
+        self.options = (reduction, delta)
+
+    def forward(self, input, target):
+        """The loss of `input` for a `target` that broadcasts with it."""
+        return functional.huber_loss(input, target, *self.options)
+
+
+class BCELoss(Module):
+    """Cross-entropy of yes-or-no questions, of probabilities; see functional.binary_cross_entropy.
+
+    weight, size_average, reduce, reduction: as in functional.binary_cross_entropy.
+    """
+
+    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean"):
+        super().__init__()
+        self.register_buffer("weight", None if weight is None else Tensor(weight))
+        self.options = (size_average, reduce, reduction)
+
+    def forward(self, input, target):
+        """The loss of probabilities `input` for a `target` of the same shape."""
+        return functional.binary_cross_entropy(input, target, self.weight, *self.options)
+
+
+class BCEWithLogitsLoss(Module):
+    """Sigmoid and the cross-entropy of yes-or-no questions in one; see functional.binary_cross_entropy_with_logits.
+
+    weight, size_average, reduce, reduction, pos_weight: as in functional.binary_cross_entropy_with_logits.
+    """
+
+    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
+        super().__init__()
+        self.register_buffer("weight", None if weight is None else Tensor(weight))
+        self.register_buffer("pos_weight", None if pos_weight is None else Tensor(pos_weight))
+        self.options = (size_average, reduce, reduction)
+
+    def forward(self, input, target):
+        """The loss of logits `input` for a `target` of the same shape."""
+        return functional.binary_cross_entropy_with_logits(
+            input, target, self.weight, *self.options, pos_weight=self.pos_weight
+        )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-
 from .. import tape
 from ..tensor import Tensor
+from .hooks import HookedCall, HookMethods
 from .module_methods import ModuleMethods, SequentialMethods
 from .naming import name_layer
 
@@ -22,7 +21,7 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad, dtype, backend)
 
 
-class Module(ModuleMethods):
+class Module(ModuleMethods, HookMethods):
     """A part of a network: parameters, buffers and modules found among its attributes, and a `forward`.
 
     An error raised in a forward names the layer: "layer features.conv2 (Conv2d): ...".
@@ -32,32 +31,23 @@ class Module(ModuleMethods):
         for name in ("_parameters", "_buffers", "_modules"):
             object.__setattr__(self, name, {})
         object.__setattr__(self, "training", True)
-        object.__setattr__(self, "_forward_hooks", {})
+        object.__setattr__(self, "_hooks", {})
 
     def forward(self, *inputs):
         """What the module computes; every subclass defines its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *inputs, **options):
+        hooked = HookedCall(self, inputs, options) if self.__dict__.get("_hooks") else None
+        if hooked:
+            inputs, options = hooked.inputs, hooked.options
         try:
             with tape.recording_module(self) as caller:
                 output = self.forward(*inputs, **options)
         except Exception as error:
             name_layer(error, self, outermost=caller is None)
             raise
-        for hook in tuple(self._forward_hooks.values()):
-            replaced = hook(self, inputs, output)
-            output = output if replaced is None else replaced
-        return output
-
-    def register_forward_hook(self, hook):
-        """Call hook(module, inputs, output) after every forward; a result that is not None replaces the output.
-
-        hook: a function of the module, the tuple of its inputs and its output.
-
-        Returns a handle: `handle.remove()`, or the end of a `with handle:` block, removes the hook.
-        """
-        return Handle(self._forward_hooks, hook)
+        return hooked.finish(output) if hooked else output
 
     def __setattr__(self, name, value):
         if "_parameters" not in self.__dict__:
@@ -232,29 +222,6 @@ class Module(ModuleMethods):
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
-
-
-class Handle:
-    """Removes a forward hook from its module.
-
-    hooks: the module's hooks by number.
-    hook: the function to add.
-    """
-
-    _numbers = itertools.count()
-
-    def __init__(self, hooks, hook):
-        self._hooks, self._number = hooks, next(self._numbers)
-        hooks[self._number] = hook
-
-    def remove(self):
-        self._hooks.pop(self._number, None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.remove()
 
 
 def _join(prefix, name):

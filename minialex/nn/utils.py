@@ -28,17 +28,22 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     if not parameters:
         return Tensor(0.0)
     backend = parameters[0].backend
-    norms = [p.backend.to_numpy(_norm(p.backend.xp, p.grad.data, norm_type)) for p in parameters]
+    xp, norms = backend.xp, [_norm(p.backend.xp, p.grad.data, norm_type) for p in parameters]
+    if any(p.backend is not backend for p in parameters):
+        xp, norms = np, [p.backend.to_numpy(norm) for p, norm in zip(parameters, norms, strict=True)]
     with np.errstate(over="ignore", invalid="ignore"):
-        total = float(_norm(np, np.array(norms, np.float64), norm_type))
+        total = _norm(xp, xp.stack([xp.asarray(norm, np.float64) for norm in norms]), norm_type)
         if error_if_nonfinite and not math.isfinite(total):
             raise RuntimeError(
-                f"the norm of the gradients is {total}, so they cannot be clipped: find the NaN or inf, or use "
+                f"the norm of the gradients is {float(total)}, so they cannot be clipped: find the NaN or inf, or use "
                 "error_if_nonfinite=False to scale by it all the same"
             )
-        factor = max_norm / (total + 1e-6)
-        for p in parameters if not factor >= 1 else ():
-            p.grad.data *= p.dtype.type(factor)
+        factor = xp.minimum(max_norm / (total + 1e-6), 1.0)
+        if xp is np:
+            factor = float(factor)
+        # A GPU multiplies by 1 rather than have the host wait for the factor.
+        for p in parameters if xp is not np or factor != 1 else ():
+            p.grad.data *= p.dtype.type(factor) if xp is np else factor.astype(p.dtype)
     return Tensor(backend.asarray(total, parameters[0].dtype), backend=backend)
 
 

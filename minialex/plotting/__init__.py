@@ -1,4 +1,7 @@
-"""Figures of training runs and networks: `plotting.curves(history, path)` and the others write PNG or SVG files."""
+"""Figures of training runs and networks, as Matplotlib's Figures, which notebooks show.
+
+`plotting.curves(history)` returns one; `plotting.curves(history, "curves.png")` also writes it, as PNG or SVG.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from .diagnosis import diagnosis
 from .features import features
 from .filters import filters
 from .graph import graph
+from .lr_range import lr_range
 from .neighbours import neighbours
 from .results import confusion, predictions
 from .saliency import saliency
@@ -25,6 +29,7 @@ __all__ = [
     "features",
     "filters",
     "graph",
+    "lr_range",
     "mistakes",
     "neighbours",
     "predictions",

@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from ..models.layout import Row
 from ..support.types import FileName
 from .layers3d import layers3d, text_width
-from .style import INK, sheet_of, write
+from .style import INK, Figure, sheet_of, write
 from .towers import are_two, towers
 
 MARGIN, HEAD, BETWEEN = 16, 36, 24  # pixels
 
 
-def architecture(rows: Sequence[Row], path: FileName, *, title: str) -> None:
+def architecture(rows: Sequence[Row], path: FileName | None = None, *, title: str) -> Figure:
     """Draw a network's layers as boxes, and a network with two groups as two towers as well.
 
     rows: a models.layout.Row for each layer.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     title: the heading.
 
+    Returns the Figure.
     Raises ValueError for a layer of an unknown kind.
     """
     drawings = [layers3d(rows), *([towers(rows)] if are_two(rows) else [])]
@@ -31,4 +32,4 @@ def architecture(rows: Sequence[Row], path: FileName, *, title: str) -> None:
     for drawn_width, drawn_height, draw in drawings:
         draw(axes, (width - drawn_width) / 2, top)
         top += drawn_height + BETWEEN
-    write(figure, path)
+    return write(figure, path)

@@ -9,22 +9,24 @@ from matplotlib.patches import Rectangle
 
 from ..support.types import Array, FileName
 from .sheets import percent, tile
-from .style import INK, PALE, RIGHT, sheet_of, short, tint, write
+from .style import INK, PALE, RIGHT, Figure, sheet_of, short, tint, write
 
 
 def bars(
     images: Sequence[Array] | Array, names: Sequence[str], probabilities: Sequence[Array] | Array,
-    classes: Sequence[str], path: FileName, *, top: int = 5, columns: int = 4,
-) -> None:  # fmt: skip
+    classes: Sequence[str], path: FileName | None = None, *, top: int = 5, columns: int = 4,
+) -> Figure:  # fmt: skip
     """Draw each image with its name and, below it, a bar for each of its most probable classes.
 
     images: uint8 (3, H, W) each.
     names: a caption for each image.
     probabilities: (N, C).
     classes: the name of each class.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     top: bars below an image.
     columns: images in a row, at most.
+
+    Returns the Figure.
     """
     size, gap, margin, row, head = 200, 22, 16, 21, 24  # pixels
     top = min(top, len(classes))
@@ -40,7 +42,7 @@ def bars(
         axes.text(x + size / 2, y + size + head / 2, short(name, 25), **style)
         for line, c in enumerate(np.argsort(-p, kind="stable")[:top]):
             _bar(axes, x, y + size + head + line * row, size, row - 3, classes[c], p[c], first=line == 0)
-    write(figure, path)
+    return write(figure, path)
 
 
 def _bar(axes, x, y, width, height, name, p, first):

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..support.types import FileName
 from .curves import draw_lines, name_ends
-from .style import BLUE, DPI, INK, PURPLE, VERMILION, short, write
+from .style import BLUE, DPI, INK, PURPLE, VERMILION, Figure, short, write
 
 COLORS = (BLUE, VERMILION, "#009E73", PURPLE, "#E69F00", "#56B4E9", INK)  # Okabe and Ito's
 
 
-def compare(histories: Mapping[str, Sequence[dict[str, Any]]], path: FileName) -> None:
+def compare(histories: Mapping[str, Sequence[dict[str, Any]]], path: FileName | None = None) -> Figure:
     """Draw the loss (left) and top-1 error (right) of several runs, one colour per run.
 
     Solid lines are validation, dashed lines training; a run without validation has dashed lines only.
 
     histories: {name: rows}, with the rows of Trainer.history or of metrics.csv.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
 
+    Returns the Figure.
     Raises ValueError for no runs, for more runs than there are colours, and for a run without a finished epoch.
     """
     if not 1 <= len(histories) <= len(COLORS):
@@ -46,4 +46,4 @@ def compare(histories: Mapping[str, Sequence[dict[str, Any]]], path: FileName) -
         name_ends(axes, names)
     meaning = [Line2D([], [], color=INK, linestyle=style, linewidth=1.5) for style in ("--", "-")]
     figure.legend(meaning, ["training", "validation"], loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-    write(figure, path)
+    return write(figure, path)

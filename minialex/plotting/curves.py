@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..support.types import FileName
 from ..training.trainer import best_row
 from .layered import spread
-from .style import DPI, GRID, INK, STYLE, TRAIN, VALIDATION, VALIDATION_TOP5, write
+from .style import DPI, GRID, INK, STYLE, TRAIN, VALIDATION, VALIDATION_TOP5, Figure, write
 
 
-def curves(history: Sequence[dict[str, Any]], path: FileName) -> None:
+def curves(history: Sequence[dict[str, Any]], path: FileName | None = None) -> Figure:
     """Draw the loss (left) and error (right) of a run, epoch by epoch; a circle marks the epoch saved as best.npz.
 
     history: the rows of Trainer.history; without validation only the training curves are drawn.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
+
+
+    Returns the Figure.
     """
     figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -42,7 +44,7 @@ def curves(history: Sequence[dict[str, Any]], path: FileName) -> None:
         x, y = best["epoch"], 100 * best["val_top1_error"]
         right.plot([x], [y], "o", markersize=8, markerfacecolor="none", markeredgecolor=INK, clip_on=False, zorder=3)
         right.set_xlabel(f"epoch  (circle: the best, {x}, with {y:.1f} %)", **STYLE)
-    write(figure, path)
+    return write(figure, path)
 
 
 def _panel(axes, title, epochs, lines, form):

@@ -8,22 +8,24 @@ from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..support.types import FileName
 from ..training.diagnose import DEAD_LIMIT, HEALTHY_UPDATE
-from .style import BLUE, DPI, INK, PALE, STYLE, WRONG, tint, write
+from .style import BLUE, DPI, INK, PALE, STYLE, WRONG, Figure, tint, write
 
 
-def diagnosis(history: Sequence[dict[str, Any]], path: FileName) -> None:
+def diagnosis(history: Sequence[dict[str, Any]], path: FileName | None = None) -> Figure:
     """Draw the statistics of diagnose.measure as heat maps, one row per layer and one column per epoch.
 
     The last value of each layer is written at the end of its row. A healthy range, where one is known, is pale: blue
     is below it, orange above. White: the layer has no such statistic.
 
     history: the rows of Trainer.history; those with `layers` are drawn.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
+
+
+    Returns the Figure.
     """
     rows = [row for row in history if "layers" in row]
     names = [layer["layer"] for layer in rows[-1]["layers"]]
@@ -76,7 +78,7 @@ def diagnosis(history: Sequence[dict[str, Any]], path: FileName) -> None:
         bar.set_ticks(marks, labels=[form.format(mark) for mark in marks])
         bar.minorticks_off()
         below.tick_params(labelsize=8, colors=INK, length=2)
-    write(figure, path)
+    return write(figure, path)
 
 
 def _decades(values):

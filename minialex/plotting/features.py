@@ -11,16 +11,16 @@ from matplotlib.patches import Rectangle
 from ..nn import Conv2d, Dropout, Identity, Module
 from ..support.types import Array, FileName
 from .sheets import tile
-from .style import BLUE, GRID, INK, VERMILION, sheet_of, short, write
+from .style import BLUE, GRID, INK, VERMILION, Figure, sheet_of, short, write
 
 SIGNED = LinearSegmentedColormap.from_list("", [BLUE, "white", VERMILION])
 ACTIVE = LinearSegmentedColormap.from_list("", ["white", INK])
 
 
 def features(
-    maps: Sequence[tuple[str, Module, Array]], path: FileName, *, names: Mapping[str, str] | None = None,
+    maps: Sequence[tuple[str, Module, Array]], path: FileName | None = None, *, names: Mapping[str, str] | None = None,
     picture: Array | None = None, most: int = 12, title: str = "feature maps",
-) -> None:  # fmt: skip
+) -> Figure:  # fmt: skip
     """Draw the feature maps of one image, one row per layer; dropout and identity layers are left out.
 
     Each row has its own scale: white is 0, black the largest value; in a row with negative values, these are blue and
@@ -28,12 +28,13 @@ def features(
     last convolution are shown, in their order, and the same channels in the layers that follow it.
 
     maps: what look.feature_maps returns for a batch of one image: (name, layer, maps (1, C, H, W)) for each layer.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     names: {name of a layer in the network: label}, for layers to be labelled otherwise.
     picture: the image's pixels, uint8 (C, H, W), drawn beside the title.
     most: maps in a row, at most.
     title: the heading.
 
+    Returns the Figure.
     Raises ValueError for a batch of several images.
     """
     layers = [row for row in maps if not isinstance(row[1], Dropout | Identity)]
@@ -66,7 +67,7 @@ def features(
             x = margin + left + column * (size + gap)
             _map(axes, values[channel], x, top, size, abs(values).max(), signed=(values < 0).any())
             axes.text(x, top - 6, f"{channel}", va="center", fontsize=6.5, color="#777777")
-    write(figure, path)
+    return write(figure, path)
 
 
 def _scale(values):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..support.types import Array, FileName
-from .style import DPI, STYLE, write
+from .style import DPI, STYLE, Figure, write
 
 
 def filters(
-    weight: Array, path: FileName, *, title: str = "filters of the first convolution", gpus: int = 1,
+    weight: Array, path: FileName | None = None, *, title: str = "filters of the first convolution", gpus: int = 1,
     most: int | None = None,
-) -> None:  # fmt: skip
+) -> Figure:  # fmt: skip
     """Draw the weights of a convolution as tiles: the paper's figure 3.
 
     A filter of three channels is one tile in red, green and blue; with any other number of channels, each channel is
@@ -20,11 +19,12 @@ def filters(
     nothing stays grey.
 
     weight: (O, C, h, w).
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     title: the heading.
     gpus: blocks of filters drawn one above the other, one per GPU, for a grouped network that was trained on several.
     most: tiles of all blocks together, at most; None for all.
 
+    Returns the Figure.
     Raises ValueError for weights that are not 4-D, or filters that do not divide evenly among the GPUs.
     """
     weight = np.asarray(weight, dtype=np.float64)
@@ -58,7 +58,7 @@ def filters(
         va="center",
         **STYLE,
     )
-    write(figure, path)
+    return write(figure, path)
 
 
 def _sheet(tiles, gap=4):

@@ -17,7 +17,7 @@ from ..nn import Module
 from ..support.types import FileName
 from ..tensor import Tensor
 from . import layered
-from .style import BLUE, DPI, INK, VERMILION, sheet_of, tint, write
+from .style import BLUE, DPI, INK, VERMILION, Figure, sheet_of, tint, write
 
 MOST = 400  # boxes in a figure that is still readable
 MARGIN, PADDING, LINE = 14, 8, 15  # pixels: around the figure, within a box, from line to line
@@ -38,20 +38,21 @@ class Box:
 
 
 def graph(
-    tensor: Tensor, path: FileName, *, names: Mapping[str, Tensor] | None = None, model: Module | None = None,
-    title: str = "",
-) -> None:  # fmt: skip
+    tensor: Tensor, path: FileName | None = None, *, names: Mapping[str, Tensor] | None = None,
+    model: Module | None = None, title: str = "",
+) -> Figure:  # fmt: skip
     """Draw the autograd graph of `tensor`; the graph itself is left as it is, ready for backward.
 
     Where every tensor holds a single number, the boxes show gradients and, for leaves and named tensors, values;
     otherwise they show shapes. Tensors that need no gradient are not part of the graph.
 
     tensor: the result to start from, e.g. a loss.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     names: {"w": w, ...}, names for tensors.
     model: a Module whose parameters and modules are labelled by their names.
     title: the heading.
 
+    Returns the Figure.
     Raises ValueError for a tensor without a graph, after backward() has freed it, or for more than MOST boxes.
     """
     boxes, edges = boxes_and_edges(tensor, names=names, model=model)
@@ -66,7 +67,7 @@ def graph(
         axes.add_patch(_arrow(line + corner, rightwards))
     for box, size, centre in zip(boxes, sizes, placed.centres):
         _draw(axes, box, size, centre + corner)
-    write(figure, path)
+    return write(figure, path)
 
 
 def _placed(boxes, edges, sizes):

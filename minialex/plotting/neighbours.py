@@ -6,22 +6,25 @@ from collections.abc import Sequence
 
 from ..support.types import Array, FileName
 from .sheets import tile
-from .style import INK, RIGHT, WRONG, sheet_of, short, write
+from .style import INK, RIGHT, WRONG, Figure, sheet_of, short, write
 
 
 def neighbours(
-    queries: Sequence[tuple[Array, str | None]], found: Sequence[Sequence[tuple[Array, str | None]]], path: FileName, *,
-    distances: Sequence[Sequence[float]] | Array | None = None, title: str = "nearest training images",
-) -> None:  # fmt: skip
+    queries: Sequence[tuple[Array, str | None]], found: Sequence[Sequence[tuple[Array, str | None]]],
+    path: FileName | None = None, *, distances: Sequence[Sequence[float]] | Array | None = None,
+    title: str = "nearest training images",
+) -> Figure:  # fmt: skip
     """Draw one row per query image: the image, then its neighbours, nearest first.
 
     A neighbour of another class has a frame of another colour; the title counts those of the same class.
 
     queries: (image uint8 (C, H, W), class name or None if unknown) each.
     found: for each query a list of such pairs.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     distances: for each query a list of its neighbours' distances.
     title: the heading.
+
+    Returns the Figure.
     """
     size, gap, apart, margin, head, caption = 116, 8, 26, 14, 40, 40  # pixels
     most = max((len(row) for row in found), default=0)
@@ -44,4 +47,4 @@ def neighbours(
             if distances is not None:
                 text = f"{distances[number][place]:.3g}"
                 axes.text(x, y + size + 23, text, va="center", fontsize=7, color="#777777")
-    write(figure, path)
+    return write(figure, path)

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..support.types import Array, FileName
 from .sheets import tile
-from .style import DPI, GRID, INK, PALE, RIGHT, STYLE, WRONG, sheet_of, short, softmax, tint, write
+from .style import DPI, GRID, INK, PALE, RIGHT, STYLE, WRONG, Figure, sheet_of, short, softmax, tint, write
 
 MANY = 300  # classes: above it, a cell of the confusion matrix is only a pixel or two
 
 
-def predictions(dataset: Any, logits: Array, path: FileName, *, columns: int = 4, rows: int = 3, bars: int = 4) -> None:
+def predictions(
+    dataset: Any, logits: Array, path: FileName | None = None, *, columns: int = 4, rows: int = 3, bars: int = 4
+) -> Figure:
     """Draw test images with bars for the most probable classes and the true one.
 
     Mistakes come first and fill half of the cells, or more where there are not enough correct images: the most
@@ -27,9 +28,11 @@ def predictions(dataset: Any, logits: Array, path: FileName, *, columns: int = 4
 
     dataset: its classes, labels and fetch(indices) are used.
     logits: (N, C), of images 0, 1, ... of the data set.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     columns, rows: cells across and down.
     bars: classes per image.
+
+    Returns the Figure.
     """
     probabilities = softmax(logits)
     labels = np.asarray(dataset.labels)[: len(logits)]
@@ -52,7 +55,7 @@ def predictions(dataset: Any, logits: Array, path: FileName, *, columns: int = 4
         x = margin + position % columns * cell_width
         y = margin + head + position // columns * cell_height
         _prediction(axes, x, y, image, probabilities[index], labels[index], dataset.classes, bars)
-    write(figure, path)
+    return write(figure, path)
 
 
 def _most_confident_of_each_kind(probabilities, predicted, labels):
@@ -92,7 +95,9 @@ def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96,
         axes.text(left + width - 3, middle, percent, va="center", ha="right", fontsize=8, color=INK)
 
 
-def confusion(labels: Array, predicted: Array, classes: Sequence[str], path: FileName, *, title: str = "Test") -> None:
+def confusion(
+    labels: Array, predicted: Array, classes: Sequence[str], path: FileName | None = None, *, title: str = "Test"
+) -> Figure:
     """Draw the confusion matrix: true classes are rows, predicted classes columns.
 
     A cell's colour is its share of the row, blue where correct, orange where wrong. With up to 20 classes, cells show
@@ -101,8 +106,10 @@ def confusion(labels: Array, predicted: Array, classes: Sequence[str], path: Fil
 
     labels, predicted: class indices (N,).
     classes: the name of each class.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     title: which images these are.
+
+    Returns the Figure.
     """
     count = len(classes)
     table = np.zeros((count, count), np.int64)
@@ -154,4 +161,4 @@ def confusion(labels: Array, predicted: Array, classes: Sequence[str], path: Fil
         color=INK,
         fontweight="bold",
     )
-    write(figure, path)
+    return write(figure, path)

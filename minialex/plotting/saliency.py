@@ -9,16 +9,16 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from ..support.types import Array, FileName
 from .sheets import percent, tile
-from .style import INK, PALE, RIGHT, WRONG, sheet_of, short, softmax, write
+from .style import INK, PALE, RIGHT, WRONG, Figure, sheet_of, short, softmax, write
 
 GLOW = LinearSegmentedColormap.from_list("", ["black", "#7A2E00", "#D55E00", "#F0C060", "white"])
 BRIGHTEST = 99.5  # the percentile drawn white: a few pixels are far stronger than all the others
 
 
 def saliency(
-    gradients: Array, logits: Array, targets: Array, pictures: Array, path: FileName, *, classes: Sequence[str],
-    names: Sequence[str | None] | None = None, columns: int = 2, title: str = "gradient",
-) -> None:  # fmt: skip
+    gradients: Array, logits: Array, targets: Array, pictures: Array, path: FileName | None = None, *,
+    classes: Sequence[str], names: Sequence[str | None] | None = None, columns: int = 2, title: str = "gradient",
+) -> Figure:  # fmt: skip
     """Draw each image, the saliency map of one class, and the image where the map is strong.
 
         map[i, j] = max over c of |gradient[c, i, j]|      gradient = d logit[target] / d image
@@ -27,12 +27,13 @@ def saliency(
 
     gradients, logits, targets: (N, C, H, W), (N, K) and (N,), as look.input_gradient returns them.
     pictures: the images' pixels, uint8 (N, C, H, W).
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     classes: a name for each logit.
     names: the true class of each image, None where it is unknown.
     columns: images in a row, at most.
     title: the heading.
 
+    Returns the Figure.
     Simonyan, Vedaldi, Zisserman 2013, section 3.
     """
     strength = abs(gradients).max(1)
@@ -62,4 +63,4 @@ def saliency(
         )
         visible = picture * (0.12 + 0.88 * np.sqrt(glow))
         tile(axes, visible.astype(np.uint8), x + size + gap, y + caption, size)
-    write(figure, path)
+    return write(figure, path)

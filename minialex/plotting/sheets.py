@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 
 from ..support.types import Array, FileName
 from ..training.evaluation import Predictions
-from .style import INK, RIGHT, WRONG, sheet_of, short, write
+from .style import INK, RIGHT, WRONG, Figure, sheet_of, short, write
 
 
 def tile(axes: Any, image: Array, x: float, y: float, size: float, edge: Any = None) -> None:
@@ -32,15 +32,19 @@ def percent(p: float) -> str:
     return f"{100 * p:.0f} %" if p >= 0.0995 else f"{100 * p:.1f} %" if p >= 0.00095 else f"{100 * p:.1g} %"
 
 
-def mistakes(dataset: Any, verdicts: Predictions, path: FileName, *, columns: int = 6, rows: int = 4) -> None:
+def mistakes(
+    dataset: Any, verdicts: Predictions, path: FileName | None = None, *, columns: int = 6, rows: int = 4
+) -> Figure:
     """Draw the misclassified images with the largest loss, each with its true and its predicted class.
 
     The probability of either class is written beside its name.
 
     dataset: its classes and fetch(indices) are used.
     verdicts: the evaluation.Predictions of all its images, in its order.
-    path: the file to write, PNG or SVG by its suffix.
+    path: the file to write, PNG or SVG by its suffix; None to write none.
     columns, rows: images across and down, at most.
+
+    Returns the Figure.
     """
     worst = verdicts.mistakes()
     chosen = worst[: columns * rows]
@@ -67,4 +71,4 @@ def mistakes(dataset: Any, verdicts: Predictions, path: FileName, *, columns: in
             name = short(dataset.classes[label], 12)
             axes.text(x, middle, name, va="center", fontsize=8, color=color, fontweight="bold")
             axes.text(x + size, middle, percent(np.exp(log_p)), va="center", ha="right", fontsize=8, color=INK)
-    write(figure, path)
+    return write(figure, path)

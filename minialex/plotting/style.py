@@ -1,19 +1,21 @@
 """What all figures share: the palette, the type size, a sheet to draw on in pixels, and saving to a file.
 
-Figures are objects: no pyplot, no window, no global state.
+Figures are objects: no pyplot, no window, no global state. A notebook shows one that is a cell's last expression.
 """
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
+from matplotlib import figure as matplotlib_figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 
 from ..support import files
+from ..support.types import FileName
 
 # Okabe and Ito's colours, which can be told apart with any kind of colour vision.
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
@@ -23,6 +25,15 @@ INK, GRID, PALE = "#333333", "#DDDDDD", "#EEEEEE"
 
 DPI = 110
 STYLE: dict = {"fontsize": 9, "color": INK}
+
+
+class Figure(matplotlib_figure.Figure):
+    """Matplotlib's Figure, which a notebook shows although pyplot does not know it."""
+
+    def _repr_png_(self):
+        file = io.BytesIO()
+        FigureCanvasAgg(self).print_png(file)
+        return file.getvalue()
 
 
 def tint(color, strength):
@@ -52,10 +63,16 @@ def sheet_of(width, height):
     return figure, axes
 
 
-def write(figure, path):
-    """Write a figure to the file `path`, SVG if it ends in .svg, else PNG; an interrupted write leaves no file."""
+def write(figure: Figure, path: FileName | None = None) -> Figure:
+    """Write a figure to the file `path`, if given: SVG if it ends in .svg, else PNG; returns the figure.
+
+    An interrupted write leaves no file.
+    """
+    if path is None:
+        return figure
     with files.replacing(path) as file:
         if Path(path).suffix.lower() == ".svg":
             FigureCanvasSVG(figure).print_svg(file)
         else:
             FigureCanvasAgg(figure).print_png(file)
+    return figure

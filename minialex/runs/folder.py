@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import platform
 import time
 from pathlib import Path
@@ -32,23 +33,26 @@ COLUMNS = (
     "seconds",
     "images_per_second",
 )
+STEP_COLUMNS = ("step", "epoch", "batch", "loss", "lr", "grad_norm")  # see Trainer.step_row
+WRITE_STEPS_EVERY = 10  # seconds between additions to steps.csv
 SAVE_EVERY = 300  # seconds between checkpoints within an epoch
 LAYER_COLUMNS = ("epoch", "layer", "activation", "dead", "gradient", "update")  # see diagnose.measure
 DRAW_EVERY = 30  # seconds between drawings of the figures, which takes about one second
 
 
 class RunFolder:
-    """The folder with `config.json`, `metrics.csv`, `last.npz`, `best.npz` and the figures of a run.
+    """The folder with `config.json`, `metrics.csv`, `steps.csv`, `last.npz`, `best.npz` and the figures of a run.
 
     path: of the folder; see also `create` and `open`.
 
-    Each file is replaced atomically, so a run can be killed, and its files can be read, at any moment.
+    Each file is replaced atomically, so a run can be killed, and its files can be read, at any moment. Rows are added
+    only to steps.csv.
     """
 
     def __init__(self, path: FileName) -> None:
         self.path = Path(path)
         self.last, self.best = self.path / "last.npz", self.path / "best.npz"
-        self._saved = self._drawn = time.monotonic()
+        self._saved = self._drawn = self._stepped = time.monotonic()
 
     @classmethod
     def create(cls, path: FileName) -> RunFolder:
@@ -124,12 +128,43 @@ class RunFolder:
         if layers := [{"epoch": row["epoch"]} | layer for row in history for layer in row.get("layers", ())]:
             self._write_table("diagnose.csv", LAYER_COLUMNS, layers)
 
+    def keep_steps(self, count: int) -> None:
+        """Prepare steps.csv for the steps that follow, without the rows of any that are repeated.
+
+        count: the steps done so far. Where a run was killed, those since its last checkpoint are repeated, and the last
+            line may be incomplete.
+        """
+        path, header = self.path / "steps.csv", _csv_of(STEP_COLUMNS, (), header=True)
+        before = path.read_text(encoding="utf-8") if path.is_file() else ""
+        kept = [
+            line
+            for line in before.removeprefix(header).splitlines(keepends=True)
+            if line.endswith("\n") and line.split(",")[0].isdecimal() and int(line.split(",")[0]) <= count
+        ]
+        if (text := header + "".join(kept)) != before:
+            files.write_text(path, text)
+
+    def steps_are_due(self) -> bool:
+        """Whether rows were last added to steps.csv WRITE_STEPS_EVERY seconds ago."""
+        return time.monotonic() - self._stepped >= WRITE_STEPS_EVERY
+
+    def write_steps(self, rows: list[dict[str, Any]]) -> None:
+        """Add rows to steps.csv, and wait until they are on the disk.
+
+        rows: see Trainer.recorded_steps.
+        """
+        path = self.path / "steps.csv"
+        try:
+            with open(path, "a", encoding="utf-8", newline="") as file:
+                file.write(_csv_of(STEP_COLUMNS, rows))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(f"cannot write {path}: {error.strerror or error}") from error
+        self._stepped = time.monotonic()
+
     def _write_table(self, name, columns, rows):
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        files.write_text(self.path / name, text.getvalue())
+        files.write_text(self.path / name, _csv_of(columns, rows, header=True))
 
     def draw(self, history: list[dict[str, Any]], model: Module, *, now: bool = False) -> None:
         """Draw the figures, at most every DRAW_EVERY seconds.
@@ -151,6 +186,15 @@ class RunFolder:
             plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()
 
+    def draw_lr_range(self, tested: Any) -> Path:
+        """Write a RangeTest beside the folder, which stays free for a run; returns the path of the figure."""
+        from .. import plotting
+
+        path = self.path.with_name(f"{self.path.name}.lr-find.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        plotting.lr_range(tested, path)
+        return path
+
     def draw_test(self, dataset: Any, evaluation: Evaluation) -> None:
         """Draw the figures of the test.
 
@@ -162,3 +206,13 @@ class RunFolder:
         predicted = evaluation.logits.argmax(1)
         plotting.predictions(dataset, evaluation.logits, self.path / "predictions.png")
         plotting.confusion(evaluation.labels, predicted, dataset.classes, self.path / "confusion.png")
+
+
+def _csv_of(columns, rows, header=False):
+    """Rows, dicts, as CSV; what a row lacks is left empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

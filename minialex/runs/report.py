@@ -16,6 +16,7 @@ def header(run):
     biases = f" (biases {r.lr * r.bias_lr:g})" if r.bias_lr != 1 else ""
     momentum = f", momentum {r.momentum:g}" if r.optimizer.startswith("sgd") else ""
     decay = describe_decay(r) + ("" if r.bias_decay else " (none for biases)")
+    clip = "" if r.clip_grad_norm is None else f", gradients clipped to norm {r.clip_grad_norm:g}"
     place = f", continuing at epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun else ""
     tests, batches = len(splits.test), len(progress.loader)
     steps = f", {c.accumulate} batches per step" if c.accumulate > 1 else ""
@@ -27,7 +28,10 @@ def header(run):
         ("pictures", run.pictures.describe()),
         ("backend", f"{run.backend.name}, {c.matmul_precision}, {workers}"),
         ("recipe", _recipe(run)),
-        ("optimizer", f"{r.optimizer}, lr {r.lr:g}{biases}{momentum}, weight decay {decay}, schedule {r.schedule}"),
+        (
+            "optimizer",
+            f"{r.optimizer}, lr {r.lr:g}{biases}{momentum}, weight decay {decay}, schedule {r.schedule}{clip}",
+        ),
         ("epochs", f"{r.epochs} of {batches:,} batches of {r.batch_size} pictures{steps}, seed {c.seed}{place}"),
         ("folder", str(run.folder.path)),
     ]

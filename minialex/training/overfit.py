@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from .. import nn
 from ..optim import Optimizer
+from ..support.progress import Progress
 from .trainer import Trainer
 
 MOST_STEPS = 1000
@@ -51,10 +50,11 @@ def overfit_batch(
     Raises Diverged as Trainer.steps does.
     """
     trainer, steps, count = Trainer(model, optimizer, None, loader, accumulate), 0, len(loader.dataset)
-    with tqdm(desc=f"{count} pictures", total=MOST_STEPS, unit=" steps", disable=None, leave=False) as bar:
+    with Progress(f"memorising {count} pictures", MOST_STEPS, "steps") as bar:
         while True:
             for _ in watch(trainer.steps()):
                 steps += 1
+                bar.note = f"loss {trainer.running.loss:.3f}"
                 bar.update()
             row = trainer.finish_epoch(watch(loader.epoch()))
             right, loss = count - round(count * row["val_top1_error"]), row["val_loss"]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from .. import backends, functional, optim, random
 from ..nn import Module
+from ..nn.utils import clip_grad_norm_
 from ..support.types import Array
 from ..tensor import Tensor
 from . import diagnose
+from .display import TrainingProgress, epoch_text
 from .evaluation import Diverged, Metrics, validate
+from .interruption import Interrupts, keeping_modes, where, whole_steps
 
 
 def best_row(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -36,6 +39,10 @@ class Trainer:
     accumulate: batches per step; the gradient is that of the mean loss over all their images.
     freezing: a list of (epochs done before, modules) to freeze: no gradient, weight decay or momentum, and evaluation
         mode.
+    clip_grad_norm: the largest norm of a step's gradients as one vector, see nn.utils.clip_grad_norm_; None for any.
+
+    `fit` is this loop with a progress bar and callbacks. Ctrl-C, or a notebook's stop button, leaves everything as it
+    was after the last complete step: the model can be used, and the next call continues.
 
     `epoch` counts the finished epochs, `batch` the batches done of the current one, `history` has a dict of metrics for
     each finished epoch. A `state_dict()` taken where it is safe to save, loaded into a new Trainer with the same
@@ -45,13 +52,62 @@ class Trainer:
     def __init__(
         self, model: Module, optimizer: optim.Optimizer, schedule: optim.LRScheduler | optim.ReduceLROnPlateau | None,
         loader: Any, accumulate: int = 1, freezing: Sequence[tuple[int, Sequence[Module]]] = (),
+        clip_grad_norm: float | None = None,
     ) -> None:  # fmt: skip
         self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
         self.accumulate, self.freezing = accumulate, freezing
         self.epoch, self.batch, self.history = 0, 0, []
         self.running, self.seconds = Metrics(), 0.0
         self._pending: list = []  # (loss, logits, labels) of batches whose losses have not been read yet
+        self.clip_grad_norm, self.grad_norm = clip_grad_norm, None
+        self.interrupts = Interrupts()
+        self.should_stop, self.recording = False, False
+        self._rows: list[dict] = []  # of steps, while recording
+        self._batch_losses: list = []  # (epoch, batch, images, loss) of their batches, as they are read
 
+    def fit(
+        self, epochs: int, validation: Any = None, *,
+        on_step: Callable[[Trainer, dict[str, Any]], object] | None = None,
+        on_epoch: Callable[[Trainer, dict[str, Any]], object] | None = None, progress: bool = True,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Train until `epochs` epochs are finished, those of earlier calls and of a loaded state included.
+
+            trainer.fit(10, validation, on_epoch=lambda trainer, row: print(row["val_loss"]))
+
+        epochs: when to stop; setting `trainer.should_stop = True` in a callback stops before: in on_step in the middle
+            of the epoch, which another call finishes.
+        validation: a data.Loader, or a list of (images, labels), used after each epoch; None for no validation.
+        on_step: called as on_step(trainer, row) after each step, with the row of `step_row`.
+        on_epoch: called as on_epoch(trainer, row) after each epoch, with its metrics, see `finish_epoch`.
+        progress: whether to show a bar, and print a line for each epoch.
+
+        What a callback returns is ignored, what it raises ends the training. Every module is afterwards in the mode,
+        training or evaluation, in which it was before.
+
+        Returns `history`, the metrics of all epochs.
+        Raises Diverged where a loss is NaN or infinite; KeyboardInterrupt, with a message, after Ctrl-C.
+        """
+        self.should_stop = False
+        try:
+            with keeping_modes(self.model), TrainingProgress(self, epochs, shown=progress) as bar:
+                while self.epoch < epochs and not self.should_stop:
+                    for loss in self.steps():
+                        bar.show()
+                        if on_step:
+                            on_step(self, self.step_row(loss))
+                        if self.should_stop:
+                            return self.history
+                    batches = validation.epoch() if hasattr(validation, "epoch") else validation
+                    row = self.finish_epoch(batches)
+                    if progress:
+                        bar.write(epoch_text(row, epochs))
+                    if on_epoch:
+                        on_epoch(self, row)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(where(self)) from None
+        return self.history
+
+    @whole_steps
     def steps(self) -> Iterator[float | None]:
         """Train on the rest of the current epoch, step by step.
 
@@ -82,10 +138,60 @@ class Trainer:
             awaited -= len(labels)
             if not awaited:
                 with diagnose.quiet():
+                    self._before_update()
                     self.optimizer.step()
                 self.seconds += time.perf_counter() - start
                 yield sum(weight * loss for weight, loss in losses) if backend.sync_every == 1 else None
                 start = time.perf_counter()
+
+    def _before_update(self):
+        """Clip the gradients of a step, and from here on let Ctrl-C wait until the step is complete."""
+        if self.clip_grad_norm is not None:
+            self.grad_norm = clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+        self.interrupts.hold()
+
+    def step_row(self, loss: float | None) -> dict[str, Any]:
+        """What can be said of the last step, a dict.
+
+        loss: as `steps` has yielded it.
+
+        The keys: step, the number of optimiser steps so far; epoch, counted from 1; batch, how many of the epoch are
+        done; loss, the step's mean loss, None on a GPU, where it has not been computed yet; lr, the learning rate, of
+        the first parameter group; grad_norm, before clipping, None where gradients are not clipped and on a GPU.
+        """
+        return self._unread_row(loss) | {"grad_norm": self._norm() if loss is not None else None}
+
+    def _unread_row(self, loss):
+        done = -(-self.batch // self.accumulate)
+        step = self.epoch * -(-len(self.loader) // self.accumulate) + done
+        lr = self.optimizer.param_groups[0]["lr"]
+        return {"step": step, "epoch": self.epoch + 1, "batch": self.batch, "loss": loss, "lr": lr}
+
+    def _norm(self):
+        return None if self.grad_norm is None else self.grad_norm.item()
+
+    def record(self, loss: float | None) -> None:
+        """Keep the row of the step just done for `recorded_steps`, if `recording`; loss: as in `step_row`."""
+        if self.recording:
+            self._rows.append(self._unread_row(loss) | {"grad_norm": self.grad_norm})
+
+    def recorded_steps(self) -> list[dict[str, Any]]:
+        """The rows of all steps since the last call, see `step_row`, with their losses on a GPU, too.
+
+        Set `recording = True` first. Raises Diverged where a loss is NaN or infinite.
+        """
+        self._read_losses()
+        rows, self._rows = self._rows, []
+        read = {(epoch, batch): (images, loss) for epoch, batch, images, loss in self._batch_losses}
+        self._batch_losses = []
+        for row in rows:
+            if row["loss"] is None:
+                first, last = row["batch"] - (row["batch"] - 1) % self.accumulate, row["batch"]
+                own = [read[row["epoch"], batch] for batch in range(first, last + 1)]
+                row["loss"] = sum(n * loss for n, loss in own) / sum(n for n, _ in own)
+            if row["grad_norm"] is not None:
+                row["grad_norm"] = row["grad_norm"].item()
+        return rows
 
     def _pictures_of_step(self):
         """The number of images in the step that begins at this batch; the last one of an epoch may have fewer."""
@@ -111,6 +217,8 @@ class Trainer:
                     fault = f"seen after batch {done}, when {lost} had become NaN or inf"
                 raise Diverged(f"the training loss became {value} in epoch {self.epoch + 1}, batch {number}: {fault}")
             self.running.add(value, logits.numpy(), labels)
+            if self.recording:
+                self._batch_losses.append((self.epoch + 1, number, len(labels), value))
         return value
 
     def check_weights(self) -> None:
@@ -141,12 +249,14 @@ class Trainer:
             "seconds": trained + time.perf_counter() - start,
             "images_per_second": self.running.pictures / max(trained, 1e-9),
         }
-        if isinstance(self.schedule, optim.ReduceLROnPlateau):
-            self.schedule.step(watched)
-        elif self.schedule:
-            self.schedule.step()
-        self.history.append(row)
-        self.epoch, self.batch, self.running, self.seconds = self.epoch + 1, 0, Metrics(), 0.0
+        with self.interrupts:
+            self.interrupts.hold()  # an epoch, too, is counted whole or not at all
+            if isinstance(self.schedule, optim.ReduceLROnPlateau):
+                self.schedule.step(watched)
+            elif self.schedule:
+                self.schedule.step()
+            self.history.append(row)
+            self.epoch, self.batch, self.running, self.seconds = self.epoch + 1, 0, Metrics(), 0.0
         return row
 
     def state_dict(self) -> dict[str, Any]:

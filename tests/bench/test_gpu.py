@@ -245,7 +245,7 @@ def test_share_of_the_copy_bandwidth(device):
 
 # ---------------------------------------------------------------------------------------------- a plain checkout
 
-BLOCKED = ("PIL", "hypothesis", "matplotlib", "numba", "threadpoolctl", "torch", "tqdm")
+BLOCKED = ("PIL", "hypothesis", "matplotlib", "numba", "threadpoolctl", "torch")
 START = f"""
 import sys
 for name in {BLOCKED}:

@@ -23,6 +23,12 @@ def test_a_step_waits_for_nothing(counted):
     assert {name: step.get(name, 0) for name in STEP} == STEP
 
 
+def test_clipping_waits_for_nothing(counted):
+    """Not even for the norm, which only a reader of the result waits for."""
+    clip = counted["clip"]
+    assert clip["launches"] > 10 and not [name for name in clip if name.startswith(("sync:", "copies:D2H"))]
+
+
 def test_a_trainer_waits_for_its_losses_alone(counted):
     """Every sync_every batches, and at the end of an epoch: for the loss and the logits of each batch since."""
     every, batches = counted["sync_every"], counted["batches"]

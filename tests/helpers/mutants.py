@@ -19,6 +19,7 @@ from verdicts import FINITE, altered, mutant, print_table
 from minialex import functional
 from minialex.backends.numpy_backend import NumPyBackend
 from minialex.functional import arithmetic, unbroadcast
+from minialex.functional.more import loss, resampling
 from minialex.tensor import Tensor
 
 
@@ -39,6 +40,8 @@ altered("gelu", "gelu_of_a_constant_share", lambda gy, g, x: (g[0] - gy * x * np
 altered("elu", "elu_with_relus_gradient", lambda gy, g, x: (gy * (x > 0),))
 altered("silu", "silu_of_a_constant_gate", lambda gy, g, x: (gy / (1 + np.exp(-x)),))
 altered("softplus", "softplus_with_relus_gradient", lambda gy, g, x: (gy * (x > 0),))
+altered("binary_cross_entropy", "bce_of_logits", lambda gy, g, x, t: (g[0] * x * (1 - x), g[1]))
+altered("dropout2d", "dropped_maps_have_a_gradient", lambda gy, g, x: (gy.copy(), g[1]))
 altered("binary_cross_entropy_with_logits", "bce_without_the_targets_gradient", lambda gy, g, x, t: (g[0], 0 * g[1]))
 
 
@@ -136,6 +139,28 @@ def cross_entropy_counts_ignored_rows(original, self, gy, logp, labels, w, valid
 def unbroadcast_takes_one_copy(original, gradient, shape):
     gradient = gradient[(0,) * (gradient.ndim - len(shape))]
     return gradient[tuple(slice(n) for n in shape)]
+
+
+@mutant(FINITE, loss, "_of_difference", "l1_loss")
+@mutant(FINITE, loss, "_of_difference", "smooth_l1_loss")
+@mutant(FINITE, loss, "_of_difference", "huber_loss")
+def slope_without_its_sign(original, input, target, distance, name):
+    def without(xp, d):
+        y, slope = distance(xp, d)
+        return y, xp.abs(slope)
+
+    return original(input, target, without, name)
+
+
+@mutant(FINITE, loss, "_of_difference", "smooth_l1_loss")
+@mutant(FINITE, loss, "_of_difference", "huber_loss")
+def slope_of_l1(original, input, target, distance, name):
+    return original(input, target, lambda xp, d: (distance(xp, d)[0], xp.sign(d)), name)
+
+
+@mutant(FINITE, resampling, "_add_at", "interpolate")
+def interpolate_assigns_where_it_must_add(original, x, j, values, axis, xp):
+    x[(*[slice(None)] * axis, j)] = values
 
 
 @mutant(FINITE, functional, "tanh", "tanh")

@@ -13,7 +13,7 @@ from minialex import functional, tape, tensor
 from minialex.backends import numpy_backend
 from minialex.backends.base import Backend
 from minialex.backends.numpy_backend import NumPyBackend
-from minialex.functional import pooling, unbroadcast
+from minialex.functional import more, pooling, unbroadcast
 from minialex.support import reachable
 from minialex.tensor import Tensor
 from minialex.window import Window
@@ -34,6 +34,21 @@ def padding_counted_when_it_must_not(original, self, include_padding):
 @mutant(GOLDEN, numpy_backend, "_pad", "max_pool2d")
 def max_pool_padded_with_zeros(original, xp, x, window, value):
     return original(xp, x, window, 0)
+
+
+@mutant(GOLDEN, more.pooling, "_windows", "adaptive_max_pool2d")
+def adaptive_windows_that_do_not_overlap(original, old, new):
+    return [slice(w.start, max(w.start + 1, (i + 1) * old // new)) for i, w in enumerate(original(old, new))]
+
+
+@mutant(GOLDEN, more.resampling, "_taps", "interpolate")
+def the_scale_is_that_of_the_sizes(original, m, n, factor, *rest):
+    return original(m, n, None, *rest)
+
+
+@mutant(GOLDEN, more.resampling, "_taps", "interpolate")
+def pixels_are_points_at_their_corners(original, m, n, factor, dtype, mode, align_corners):
+    return original(m, n, factor, dtype, mode, align_corners or mode == "bilinear")
 
 
 @mutant(GOLDEN, functional, "conv2d", "conv2d")
@@ -321,6 +336,22 @@ def nodes_wait_for_one_path_only(original, root):
 @mutant(TAPE, tensor, "is_grad_enabled", "tape")
 def no_grad_without_effect(original):
     return True
+
+
+@mutant(TAPE, tape, "after_hooks", "tape")
+def what_a_hook_returns_is_dropped(original, target, gradient):
+    original(target, gradient)
+    return gradient
+
+
+@mutant(TAPE, tape, "retaining_graph", "tape")
+def the_graph_is_freed_although_it_is_retained(original, retain):
+    return original(False)
+
+
+@mutant(TAPE, tape, "retaining_graph", "tape")
+def the_graph_is_never_freed(original, retain):
+    return original(True)
 
 
 @mutant(TAPE, tape.Node, "run", "tape")

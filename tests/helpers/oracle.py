@@ -59,6 +59,19 @@ def _dropout(x, p=0.5, training=True, inverted=True):
     return x * mask / keep if inverted and keep else x * mask
 
 
+def _dropout2d(x, p=0.5, training=True):
+    mask = _dropout(torch.ones_like(x[(..., *[slice(1)] * (x.ndim - 2))]), p, training)
+    return x * mask
+
+
+def _weighted_loss(name):
+    def function(x, target, weight=None, **options):
+        options |= {} if weight is None else {"weight": torch.tensor(weight, dtype=x.dtype)}
+        return getattr(F, name)(x, target, **options)
+
+    return function
+
+
 def _cross_entropy(x, target, weight=None, **options):
     weight = None if weight is None else torch.tensor(weight, dtype=x.dtype)
     return F.cross_entropy(x, torch.tensor(np.asarray(target, np.int64)), weight, **options)
@@ -151,22 +164,29 @@ def compare(call, *arrays):
 FUNCTIONS = {
     "abs": torch.abs,
     "adaptive_avg_pool2d": F.adaptive_avg_pool2d,
+    "adaptive_max_pool2d": F.adaptive_max_pool2d,
     "add": torch.add,
     "batch_norm": _batch_norm,
     "binary_cross_entropy_with_logits": _bce,
+    "binary_cross_entropy": _weighted_loss("binary_cross_entropy"),
     "clamp": _clamp,
     "clone": torch.clone,
     "cumsum": torch.cumsum,
+    "dropout2d": _dropout2d,
     "elu": F.elu,
     "expand": lambda x, sizes: x.expand(sizes),
     "flip": torch.flip,
     "gather": lambda x, dim, index: torch.gather(x, dim, torch.tensor(index)),
     "gelu": F.gelu,
+    "huber_loss": _weighted_loss("huber_loss"),
+    "interpolate": F.interpolate,
+    "l1_loss": _weighted_loss("l1_loss"),
     "masked_fill": lambda x, mask, value: x.masked_fill(torch.tensor(mask), value),
     "norm": torch.norm,
     "remainder": torch.remainder,
     "repeat": lambda x, repeats: x.repeat(repeats),
     "silu": F.silu,
+    "smooth_l1_loss": F.smooth_l1_loss,
     "softplus": F.softplus,
     "squeeze": torch.squeeze,
     "std": torch.std,

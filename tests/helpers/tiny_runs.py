@@ -66,7 +66,7 @@ def velocities(saved):
 
 
 def assert_same_end(folder, other):
-    """Weights, velocities, generator, schedule, history and metrics.csv are bit for bit the same."""
+    """Weights, velocities, generator, schedule, history, metrics.csv and steps.csv are bit for bit the same."""
     a, b = (checkpoint.load(f / "last.npz") for f in (folder, other))
     assert_same_arrays(a.weights, b.weights)
     v = velocities(a)
@@ -75,6 +75,7 @@ def assert_same_end(folder, other):
     assert without_times(a.trainer_state) == without_times(b.trainer_state)
     assert without_times(a.history) == without_times(b.history) and len(a.history) == 3
     assert metrics(folder) == metrics(other)
+    assert (folder / "steps.csv").read_text() == (other / "steps.csv").read_text(), "no step is missing, none is twice"
     assert (folder / "best.npz").exists() == (other / "best.npz").exists()
     if (folder / "best.npz").exists():
         a, b = (checkpoint.load(f / "best.npz") for f in (folder, other))

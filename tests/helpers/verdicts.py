@@ -169,6 +169,12 @@ def tape(op):
         pass
     else:
         raise AssertionError("a second backward() through the same nodes was let pass")
+    u = Tensor(np.array([3.0]), requires_grad=True)
+    w = u * u
+    w.register_hook(lambda g: g * 2)
+    w.backward(np.ones(1), retain_graph=True)
+    w.backward(np.ones(1))
+    assert u.grad.tolist() == [2 * 2 * 6], f"a hook doubles the gradient, backward() comes twice: {u.grad} for 24"
     with no_grad():
         assert not (x * x).requires_grad, "recorded under no_grad()"
 

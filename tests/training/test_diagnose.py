@@ -80,7 +80,7 @@ class TestFirstFault:
     def test_no_hook_is_left(self):
         model = network(scale=Times(np.inf))
         diagnose.first_fault(model, PICTURES)
-        assert not any(module._forward_hooks for _, module in model.named_modules())
+        assert not any(module._hooks_of("forward") for _, module in model.named_modules())
 
 
 def test_training_looks_again_with_the_same_dropout():
@@ -200,7 +200,7 @@ class TestMeasure:
         diagnose.measure(model, optimizer, *batch(rng))
         after = everything()
         np.testing.assert_equal(after, before)
-        assert not any(module._forward_hooks for _, module in model.named_modules())
+        assert not any(module._hooks_of("forward") for _, module in model.named_modules())
         assert all(p.grad is None for p in model.parameters())
 
     def test_figures_against_the_formulas(self, rng):

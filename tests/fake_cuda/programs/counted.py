@@ -6,7 +6,7 @@ import json
 import numpy as np
 import sitecustomize as fake
 
-from minialex import Tensor, backends, data, functional, models, random
+from minialex import Tensor, backends, data, functional, models, nn, random
 from minialex.training import trainer
 from minialex.training.recipe import make_optimizer
 
@@ -37,6 +37,8 @@ labels = draw.integers(0, 10, 8)
 step()  # compiles or loads the kernels
 step()  # CuPy's pool has blocks of every size
 found = {"step": counted(step)}
+nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # compiles its kernels
+found["clip"] = counted(lambda: nn.utils.clip_grad_norm_(model.parameters(), 1.0))
 
 pictures = data.load("shapes", limit=8 * 45).train
 loader = data.Loader(pictures, 8, [data.Normalize.channels(pictures)], shuffle=True, seed=0)
