@@ -10,16 +10,19 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 
 from .backends.base import Backend
 from .support.reachable import Opaque, reachable
 
+F = TypeVar("F", bound=Callable[..., Any])
 _thread = threading.local()  # per thread, so that evaluating in one does not switch off training in another
 
 
-def is_grad_enabled():
+def is_grad_enabled() -> bool:
     """Whether operations of this thread are recorded on the tape."""
     return getattr(_thread, "grad_enabled", True)
 
@@ -27,21 +30,25 @@ def is_grad_enabled():
 class no_grad(contextlib.ContextDecorator):
     """Within `with no_grad():`, or a function decorated with `@no_grad` or `@no_grad()`, nothing is recorded."""
 
-    def __new__(cls, function=None):
+    @overload
+    def __new__(cls) -> Self: ...
+    @overload
+    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
+    def __new__(cls, function: Any = None) -> Any:
         context = super().__new__(cls)
         return context if function is None else context(function)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         # a stack, of each thread's own: a decorated function may recurse, and run in two threads at once
         _thread.before = [*getattr(_thread, "before", ()), is_grad_enabled()]
         _thread.grad_enabled = False
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         _thread.grad_enabled = _thread.before.pop()
 
 
 @contextlib.contextmanager
-def recording_module(module):
+def recording_module(module: Any) -> Iterator[Any]:
     """Operations recorded within this context are marked with a module; gives the module around it, or None.
 
     module: the nn.Module that is running.
@@ -55,7 +62,7 @@ def recording_module(module):
 
 
 @contextlib.contextmanager
-def retaining_graph(retain):
+def retaining_graph(retain: bool) -> Iterator[None]:
     """Within this context backward() keeps what the operations saved, so that it can pass through them again.
 
     retain: whether it does.
@@ -68,7 +75,7 @@ def retaining_graph(retain):
         _thread.retain_graph = before
 
 
-def after_hooks(target, gradient):
+def after_hooks(target: Any, gradient: Any) -> Any:
     """A gradient as the hooks of what it arrives at leave it; they get a copy, which they may keep.
 
     target: a Node or a leaf Tensor.
@@ -96,7 +103,7 @@ class Node:
 
     __slots__ = ("_hooks", "array_type", "backward", "dtype", "module", "name", "parents", "shape", "watched")
 
-    def __init__(self, name, backward, parents, result, saves=None):
+    def __init__(self, name: str, backward: Any, parents: Sequence[Any], result: Any, saves: Any = None) -> None:
         self.name, self.backward, self._hooks = name, backward, None
         self.parents = tuple(p.edge if p is not None and p.requires_grad else None for p in parents)
         tensors = [t for t in (*parents, result) if t is not None]
@@ -104,7 +111,7 @@ class Node:
         self.module = getattr(_thread, "module", None)
         self.shape, self.dtype, self.array_type = result.shape, result.dtype, type(result.data)
 
-    def check(self):
+    def check(self) -> None:
         """Raise RuntimeError unless everything that backward needs is still as the forward pass left it."""
         if self.backward is None:
             raise RuntimeError(
@@ -118,7 +125,7 @@ class Node:
                     f"(version {then}, now {version.count}): call backward() before the change, or change a copy"
                 )
 
-    def run(self, gy):
+    def run(self, gy: Any) -> list[tuple[Any, Any]]:
         """The gradients of the parents, checked; then everything saved is released, unless the graph is retained."""
         gradients = self.backward(after_hooks(self, gy) if self._hooks else gy)
         if not isinstance(gradients, (tuple, list)):
@@ -190,7 +197,7 @@ def _saved_by(name, backward, tensors, saves):
     return [*saved, *(thing for thing in held if isinstance(thing, Tensor))]
 
 
-def sorted_nodes(root):
+def sorted_nodes(root: Any) -> list[Any]:
     """Every node that `root` depends on, each before the nodes of its inputs.
 
     root: a Node or a leaf.
@@ -215,7 +222,7 @@ class Version:
 
     __slots__ = ("count", "viewed")
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count, self.viewed = 0, False
 
 
@@ -229,16 +236,16 @@ class Arrival:
 
     __slots__ = ("aliased", "gradient", "owned")
 
-    def __init__(self, gradient, aliased):
+    def __init__(self, gradient: Any, aliased: bool) -> None:
         self.gradient, self.aliased, self.owned = gradient, aliased, False
 
-    def add(self, gradient):
+    def add(self, gradient: Any) -> None:
         if self.owned:
             self.gradient += gradient
         else:
             self.gradient, self.owned, self.aliased = self.gradient + gradient, True, False
 
-    def deliver(self, leaf):
+    def deliver(self, leaf: Any) -> None:
         """Add the gradient to `leaf.grad`: in place where there is one; an array that nobody else holds is handed over.
 
         leaf: the Tensor.
@@ -271,7 +278,7 @@ def _is_shared_view(array):
     return not (whole and array.flags.c_contiguous)
 
 
-def backward(root, gradient):
+def backward(root: Any, gradient: Any) -> None:
     """Carry a gradient from `root` to every leaf that it depends on, and add it to their `.grad`.
 
     root: a Node, or a leaf.

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import operator
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
 from .support import absent
 from .support.handle import Handle
+from .support.types import Array, Dims
 from .tape import Version, is_grad_enabled, no_grad
+
+if TYPE_CHECKING:
+    from .functional.selection import ValuesAndIndices
+    from .support.handle import Handle
+    from .tensor import Operand, Tensor
+
+    Bool: TypeAlias = bool  # within the class these three names are methods
+    Float: TypeAlias = float
+    Int: TypeAlias = int
 
 _KINDS = "biuf"  # a value is stored in an array of its own or of a later kind
 _IN_GRAPH = (
@@ -94,7 +105,7 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ torch's names
 
-    def view(self, *shape):
+    def view(self, *shape: Int | Sequence[Int]) -> Tensor:
         """The same elements in another shape, without a copy.
 
         shape: ints, of which one may be -1, or a tuple of them.
@@ -108,43 +119,43 @@ class TensorMethods:
             raise RuntimeError(f"view cannot give {self.shape} the shape {y.shape} without a copy: use reshape")
         return y
 
-    def squeeze(self, dim=None):
+    def squeeze(self, dim: Dims | None = None) -> Tensor:
         return functional.squeeze(self, dim)
 
-    def unsqueeze(self, dim):
+    def unsqueeze(self, dim: Int) -> Tensor:
         return functional.unsqueeze(self, dim)
 
-    def expand(self, *sizes):
+    def expand(self, *sizes: Int | Sequence[Int]) -> Tensor:
         return functional.expand(self, _sequence(sizes))
 
-    def repeat(self, *repeats):
+    def repeat(self, *repeats: Int | Sequence[Int]) -> Tensor:
         return functional.repeat(self, _sequence(repeats))
 
-    def flip(self, *dims):
+    def flip(self, *dims: Int | Sequence[Int]) -> Tensor:
         return functional.flip(self, _sequence(dims))
 
-    def split(self, split_size, dim=0):
+    def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Tensor, ...]:
         return functional.split(self, split_size, dim)
 
-    def chunk(self, chunks, dim=0):
+    def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Tensor, ...]:
         return functional.chunk(self, chunks, dim)
 
-    def gather(self, dim, index):
+    def gather(self, dim: Int, index: Tensor | Array) -> Tensor:
         return functional.gather(self, dim, index)
 
-    def masked_fill(self, mask, value):
+    def masked_fill(self, mask: Tensor | Array, value: Any) -> Tensor:
         return functional.masked_fill(self, mask, value)
 
-    def sort(self, dim=-1, descending=False, *, stable=False):
+    def sort(self, dim: Int = -1, descending: Bool = False, *, stable: Bool = False) -> ValuesAndIndices:
         return functional.sort(self, dim, descending, stable=stable)
 
-    def argsort(self, dim=-1, descending=False, *, stable=False):
+    def argsort(self, dim: Int = -1, descending: Bool = False, *, stable: Bool = False) -> Tensor:
         return functional.argsort(self, dim, descending, stable=stable)
 
-    def topk(self, k, dim=-1, largest=True, sorted=True):
+    def topk(self, k: Int, dim: Int = -1, largest: Bool = True, sorted: Bool = True) -> ValuesAndIndices:
         return functional.topk(self, k, dim, largest, sorted)
 
-    def argmax(self, dim=None, keepdim=False):
+    def argmax(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
         """Index of the largest value, the first of equal ones; without a gradient.
 
         dim: the axis, or None for the index in the flattened tensor.
@@ -152,123 +163,125 @@ class TensorMethods:
         """
         return self._index_of(functional.max, dim, keepdim)
 
-    def argmin(self, dim=None, keepdim=False):
+    def argmin(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
         """Index of the smallest value; otherwise as argmax. dim, keepdim: as of argmax."""
         return self._index_of(functional.min, dim, keepdim)
 
-    def _index_of(self, extreme, dim, keepdim):
+    def _index_of(self, extreme: Any, dim: Int | None, keepdim: Bool) -> Tensor:
         x = self.detach()  # type: ignore[attr-defined]
         if dim is not None:
             return extreme(x, dim, keepdim).indices
         index = extreme(x.reshape(-1), 0).indices
         return index.reshape([1] * x.ndim) if keepdim else index
 
-    def all(self, dim=None, keepdim=False):
+    def all(self, dim: Dims | None = None, keepdim: Bool = False) -> Tensor:
         """Whether all elements are true, or not 0, of the tensor or along an axis. dim, keepdim: as of sum."""
         return functional.sum(~self.bool(), dim, keepdim) == 0
 
-    def any(self, dim=None, keepdim=False):
+    def any(self, dim: Dims | None = None, keepdim: Bool = False) -> Tensor:
         """Whether any element is true, or not 0, of the tensor or along an axis. dim, keepdim: as of sum."""
         return functional.sum(self.bool(), dim, keepdim) > 0
 
-    def norm(self, p="fro", dim=None, keepdim=False):
+    def norm(self, p: Float | str = "fro", dim: Dims | None = None, keepdim: Bool = False) -> Tensor:
         return functional.norm(self, p, dim, keepdim)
 
-    def std(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+    def std(
+        self, dim: Dims | None = None, unbiased: Bool | None = None, keepdim: Bool = False, *, correction: Float = 1
+    ) -> Tensor:
         return functional.std(self, dim, unbiased, keepdim, correction=correction)
 
-    def cumsum(self, dim):
+    def cumsum(self, dim: Int) -> Tensor:
         return functional.cumsum(self, dim)
 
-    def clone(self):
+    def clone(self) -> Tensor:
         """A copy, through which the gradient passes."""
         return functional.clone(self)
 
-    def contiguous(self):
+    def contiguous(self) -> Self:
         """The tensor itself where its array is in C order, else a copy that is."""
         return self if self._data.flags.c_contiguous else functional.clone(self)
 
-    def cpu(self):
+    def cpu(self) -> Self:
         """In the CPU's memory: the tensor itself, unless it is on a GPU."""
         return self if self.backend.xp is np else functional.to(self, "numpy")
 
-    def float(self):
+    def float(self) -> Tensor:
         """As float32."""
         return functional.to(self, np.float32)
 
-    def double(self):
+    def double(self) -> Tensor:
         """As float64."""
         return functional.to(self, np.float64)
 
-    def int(self):
+    def int(self) -> Tensor:
         """As int32: fractions are cut off; without a gradient."""
         return functional.to(self, np.int32)
 
-    def long(self):
+    def long(self) -> Tensor:
         """As int64: fractions are cut off; without a gradient."""
         return functional.to(self, np.int64)
 
-    def bool(self):
+    def bool(self) -> Tensor:
         """Whether each element is other than 0; without a gradient."""
         return functional.to(self, np.bool_)
 
-    def is_floating_point(self):
+    def is_floating_point(self) -> Bool:
         """Whether the elements are floating-point numbers."""
         return self.dtype.kind == "f"
 
-    def dim(self):
+    def dim(self) -> Int:
         """The number of axes."""
         return self._data.ndim
 
-    def tolist(self):
+    def tolist(self) -> Any:
         """The values as nested lists of Python numbers; of a tensor without axes, the number."""
         return self.backend.to_numpy(self._data).tolist()
 
     # ------------------------------------------------------------------------------ operators and protocols
 
-    def __and__(self, other):
+    def __and__(self, other: Operand) -> Tensor:
         return functional.bitwise_and(self, other)
 
-    def __or__(self, other):
+    def __or__(self, other: Operand) -> Tensor:
         return functional.bitwise_or(self, other)
 
-    def __xor__(self, other):
+    def __xor__(self, other: Operand) -> Tensor:
         return functional.bitwise_xor(self, other)
 
-    def __invert__(self):
+    def __invert__(self) -> Tensor:
         return functional.bitwise_not(self)
 
-    def __floordiv__(self, other):
+    def __floordiv__(self, other: Operand) -> Tensor:
         return functional.floor_divide(self, other)
 
-    def __mod__(self, other):
+    def __mod__(self, other: Operand) -> Tensor:
         return functional.remainder(self, other)
 
-    def __rand__(self, other):
+    def __rand__(self, other: Operand) -> Tensor:
         return functional.bitwise_and(other, self)
 
-    def __ror__(self, other):
+    def __ror__(self, other: Operand) -> Tensor:
         return functional.bitwise_or(other, self)
 
-    def __rxor__(self, other):
+    def __rxor__(self, other: Operand) -> Tensor:
         return functional.bitwise_xor(other, self)
 
-    def __rfloordiv__(self, other):
+    def __rfloordiv__(self, other: Operand) -> Tensor:
         return functional.floor_divide(other, self)
 
-    def __rmod__(self, other):
+    def __rmod__(self, other: Operand) -> Tensor:
         return functional.remainder(other, self)
 
-    def __int__(self):
+    def __int__(self) -> Int:
         return int(self.item())  # type: ignore[attr-defined]
 
-    def __index__(self):
+    def __index__(self) -> Int:
         """For list[t] and range(t): the only element, a whole number."""
         if self._data.size != 1 or self.dtype.kind == "f":
             raise TypeError(f"an index is one whole number, got a tensor of {self.dtype} and shape {self.shape}")
         return operator.index(int(self))
 
-    def __format__(self, spec):
+    def __format__(self, spec: str) -> str:
         """f"{loss:.3f}": the only element; without a format, too, where there are no axes, as in torch."""
         if spec and self._data.size != 1:
             raise TypeError(f"{spec!r} formats one number, this tensor has shape {self.shape}: format its elements")
@@ -282,7 +295,7 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ gradients on their way
 
-    def register_hook(self, hook):
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
         """Call hook(gradient) in every backward(), with the gradient of this tensor; its result replaces the gradient.
 
         hook: a function of a Tensor, summed over all paths; it returns a Tensor or array of the same shape, or None,
@@ -293,7 +306,7 @@ class TensorMethods:
         """
         return Handle(self._gradient_hooks("register_hook"), self._checked_hook(hook))
 
-    def retain_grad(self):
+    def retain_grad(self) -> None:
         """Have backward() leave the gradient of a computed tensor in `.grad`, too; after all hooks, as in torch."""
         hooks = self._gradient_hooks("retain_grad")
         if self.node is None or _RETAIN in hooks:
@@ -310,7 +323,7 @@ class TensorMethods:
         hooks[_RETAIN] = retain
 
     @property
-    def retains_grad(self):
+    def retains_grad(self) -> Bool:
         """Whether retain_grad() was called on this computed tensor."""
         return self.node is not None and _RETAIN in (self.node._hooks or ())
 
@@ -351,7 +364,7 @@ class TensorMethods:
             self.retain_grad()
 
     @property
-    def __cuda_array_interface__(self):
+    def __cuda_array_interface__(self) -> Any:
         """For `cupy_array *= tensor` and other libraries on the GPU; AttributeError for a tensor on the CPU."""
         if self.backend.name != "cupy":
             raise AttributeError(f"a tensor on {self.backend.name} is not on a GPU")
@@ -359,7 +372,7 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ arithmetic in place
 
-    def add_(self, other, *, alpha=1):
+    def add_(self, other: Operand, *, alpha: Float = 1) -> Self:
         """x = x + alpha y, in place; returns the tensor itself.
 
         other: a Tensor, array or number that broadcasts to this shape.
@@ -370,57 +383,57 @@ class TensorMethods:
         """
         return self._computed_in_place("add_", lambda f, x: f.add(x, other, alpha=alpha))
 
-    def sub_(self, other, *, alpha=1):
+    def sub_(self, other: Operand, *, alpha: Float = 1) -> Self:
         """x = x - alpha y, in place; as add_. other, alpha: as of add_."""
         return self._computed_in_place("sub_", lambda f, x: f.sub(x, other, alpha=alpha))
 
-    def mul_(self, other):
+    def mul_(self, other: Operand) -> Self:
         """x = x y, in place; as add_. other: as of add_."""
         return self._computed_in_place("mul_", lambda f, x: f.mul(x, other))
 
-    def div_(self, other):
+    def div_(self, other: Operand) -> Self:
         """x = x / y, in place; as add_. other: as of add_."""
         return self._computed_in_place("div_", lambda f, x: f.div(x, other))
 
-    def pow_(self, exponent):
+    def pow_(self, exponent: Operand) -> Self:
         """x = x ** exponent, in place; as add_. exponent: as other of add_."""
         return self._computed_in_place("pow_", lambda f, x: f.pow(x, exponent))
 
-    def clamp_(self, min=None, max=None):
+    def clamp_(self, min: Operand | None = None, max: Operand | None = None) -> Self:
         """x = min(max(x, min), max), in place; as add_. min, max: numbers, Tensors or None."""
         return self._computed_in_place("clamp_", lambda f, x: f.clamp(x, min, max))
 
-    def __iand__(self, other):
+    def __iand__(self, other: Operand) -> Self:
         return self._computed_in_place("&=", lambda f, x: f.bitwise_and(x, other))
 
-    def __ior__(self, other):
+    def __ior__(self, other: Operand) -> Self:
         return self._computed_in_place("|=", lambda f, x: f.bitwise_or(x, other))
 
-    def __ixor__(self, other):
+    def __ixor__(self, other: Operand) -> Self:
         return self._computed_in_place("^=", lambda f, x: f.bitwise_xor(x, other))
 
-    def __ifloordiv__(self, other):
+    def __ifloordiv__(self, other: Operand) -> Self:
         return self._computed_in_place("//=", lambda f, x: f.floor_divide(x, other))
 
-    def __imod__(self, other):
+    def __imod__(self, other: Operand) -> Self:
         return self._computed_in_place("%=", lambda f, x: f.remainder(x, other))
 
-    def __iadd__(self, other):
+    def __iadd__(self, other: Operand) -> Self:
         return self.add_(other)
 
-    def __isub__(self, other):
+    def __isub__(self, other: Operand) -> Self:
         return self.sub_(other)
 
-    def __imul__(self, other):
+    def __imul__(self, other: Operand) -> Self:
         return self.mul_(other)
 
-    def __itruediv__(self, other):
+    def __itruediv__(self, other: Operand) -> Self:
         return self.div_(other)
 
-    def __ipow__(self, exponent):
+    def __ipow__(self, exponent: Operand) -> Self:
         return self.pow_(exponent)
 
-    def _computed_in_place(self, name, compute):
+    def _computed_in_place(self, name: str, compute: Callable[[Any, Any], Any]) -> Self:
         """Write what compute(functional, this tensor as it was) gives, and continue the tape from there."""
         self.check_in_place(name)  # type: ignore[attr-defined]
         self._check_writable(name)
@@ -464,21 +477,21 @@ class TensorMethods:
             raise ValueError("a gradient that requires a gradient itself is not supported: assign value.detach()")
         return value if tensor else self._holding(value, self.backend, type(self._version)())  # type: ignore[attr-defined]
 
-    def __setitem__(self, index, value):
+    def __setitem__(self, index: Any, value: Any) -> None:
         parts = index if isinstance(index, tuple) else (index,)
         raw = tuple(i._data if isinstance(i, TensorMethods) else i for i in parts)
         self.backend.getitem(self._data, raw)  # IndexError where the index does not fit
         self._written("t[index] = value", raw, value)
 
-    def fill_(self, value):
+    def fill_(self, value: Any) -> Self:
         """Set every element, in place; returns the tensor itself. value: a number. Raises as add_."""
         return self._written("fill_", ..., value)
 
-    def zero_(self):
+    def zero_(self) -> Self:
         """Set every element to 0, in place; returns the tensor itself. Raises as add_."""
         return self._written("zero_", ..., 0)
 
-    def copy_(self, src):
+    def copy_(self, src: Tensor | Array) -> Self:
         """Set the elements to another tensor's, in place; returns the tensor itself.
 
         src: a Tensor or array that broadcasts to this shape; of another dtype, or on another backend, it is converted.
@@ -488,14 +501,14 @@ class TensorMethods:
         if isinstance(src, TensorMethods):
             if src.records_grad:
                 raise RuntimeError(_IN_GRAPH.format(name="copy_"))
-            src = self.backend.asarray(src.data if src.backend is self.backend else src.numpy(), self.dtype)  # type: ignore[attr-defined]
+            src = self.backend.asarray(src.data if src.backend is self.backend else src.numpy(), self.dtype)
         return self._written("copy_", ..., self.backend.asarray(src, self.dtype))
 
     def _check_writable(self, name):
         if not getattr(self._data.flags, "writeable", True):
             raise RuntimeError(f"{name} cannot write into an expanded tensor, whose elements share memory: clone() it")
 
-    def _written(self, name, index, value):
+    def _written(self, name: str, index: Any, value: Any) -> Self:
         self._check_writable(name)
         if is_grad_enabled() and (self._requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError(_IN_GRAPH.format(name=name))
@@ -513,12 +526,12 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ copies and protocols
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
             raise TypeError("a tensor without axes cannot be iterated over: item() is its value")
         return (self[i] for i in range(self.shape[0]))  # type: ignore[index]
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         """For copy.deepcopy and pickle: values as NumPy arrays, the backend by its name. Only of leaves, as torch."""
         if self.node is not None:
             raise RuntimeError("only leaf tensors can be pickled or copied deeply: call detach() on a computed one")
@@ -526,7 +539,7 @@ class TensorMethods:
         data = np.array(self.backend.to_numpy(self._data))
         return {"data": data, "backend": self.backend.name, "requires_grad": self._requires_grad, "grad": grad}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["data"], state["requires_grad"], backend=state["backend"])  # type: ignore[misc]
         if state["grad"] is not None:
             self.grad = self.backend.asarray(state["grad"])
@@ -537,4 +550,7 @@ def _sequence(numbers):
     return tuple(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)) else numbers
 
 
-from . import functional  # noqa: E402  the functions need Tensor, and its methods are the functions
+if TYPE_CHECKING:
+    functional: Any  # takes Tensors, and what these methods have is their base class
+else:
+    from . import functional  # the functions need Tensor, and its methods are the functions

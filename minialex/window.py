@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from .support.types import Array, Padding, Shape, Size
 
-def pair(value, name):
+
+def pair(value: Any, name: str) -> tuple[int, int]:
     """(vertical, horizontal) of a number or a pair.
 
     value: an int or two.
@@ -21,7 +25,7 @@ def pair(value, name):
     values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value) if np.iterable(value) else ()
     if len(values) != 2 or not all(isinstance(v, (int, np.integer)) for v in values):
         raise TypeError(f"{name} is a whole number or a pair (vertical, horizontal), got {value!r}")
-    return tuple(int(v) for v in values)
+    return int(values[0]), int(values[1])
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,10 @@ class Window:
     output: tuple[int, int]
 
     @classmethod
-    def over(cls, shape, kernel_size, stride=1, padding=0, dilation=1, ceil_mode=False):
+    def over(
+        cls, shape: Shape, kernel_size: Size | Shape, stride: Size = 1, padding: Padding = 0, dilation: Size = 1,
+        ceil_mode: bool = False,
+    ) -> Window:  # fmt: skip
         """The window over images of a shape.
 
         shape: (..., H, W).
@@ -62,7 +69,10 @@ class Window:
         return _window(size, kernel, stride, check_padding(padding), dilation, bool(ceil_mode))
 
     @classmethod
-    def over_pool(cls, shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    def over_pool(
+        cls, shape: Shape, kernel_size: Size | Shape, stride: Size | None = None, padding: Size = 0, dilation: Size = 1,
+        ceil_mode: bool = False,
+    ) -> Window:  # fmt: skip
         """The window of a pooling layer.
 
         shape: (N, C, H, W).
@@ -81,7 +91,7 @@ class Window:
         return cls.over(shape, kernel, kernel if stride is None else stride, padding, dilation, ceil_mode)
 
     @property
-    def padded(self):
+    def padded(self) -> Shape:
         """(height, width) of an image with its margins, large enough for every window."""
         return tuple(
             max(before + n, s * (out - 1) + d * (k - 1) + 1)
@@ -91,11 +101,11 @@ class Window:
         )
 
     @property
-    def inside(self):
+    def inside(self) -> tuple[slice, ...]:
         """The place of the image in the padded one: two slices."""
         return tuple(slice(before, before + n) for (before, _), n in zip(self.padding, self.size, strict=True))
 
-    def taps(self):
+    def taps(self) -> Iterator[tuple[slice, slice]]:
         """For each place of the kernel, in C order, the slices of the padded image under it: one pixel per output."""
         (kh, kw), (sh, sw), (dh, dw), (oh, ow) = self.kernel, self.stride, self.dilation, self.output
         for u in range(kh):
@@ -104,7 +114,7 @@ class Window:
                 columns = slice(v * dw, v * dw + sw * (ow - 1) + 1, sw)
                 yield rows, columns
 
-    def first_inside(self):
+    def first_inside(self) -> Array:
         """For each output pixel the number of the first kernel place that lies on the image, (OH, OW)."""
         skipped = [
             np.maximum(-((s * np.arange(out) - before) // d), 0)
@@ -112,7 +122,7 @@ class Window:
         ]
         return skipped[0][:, None] * self.kernel[1] + skipped[1]
 
-    def counts(self, include_padding):
+    def counts(self, include_padding: bool) -> Array:
         """Pixels in each window, (OH, OW).
 
         include_padding: whether padding counts, as in torch, or the image only.
@@ -140,7 +150,7 @@ def _window(size, kernel, stride, padding, dilation, ceil_mode):
     return Window(size, kernel, stride, padding, dilation, output)
 
 
-def check_padding(padding):
+def check_padding(padding: Any) -> Any:
     """Padding in one of its forms, checked.
 
     padding: "valid", "same", an int, a pair, or ((top, bottom), (left, right)), in pixels.
@@ -154,7 +164,7 @@ def check_padding(padding):
         return padding
     sides = tuple(padding) if np.iterable(padding) else ()
     if len(sides) == 2 and all(np.iterable(p) for p in sides):
-        checked = tuple(pair(p, "each side's padding") for p in sides)
+        checked: Any = tuple(pair(p, "each side's padding") for p in sides)
         least = min(map(min, checked))
     else:
         checked = pair(padding, "padding")

@@ -7,6 +7,7 @@ is imported when it is first used: the numba backend's takes half a second.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from .base import BackendUnavailable
 
@@ -21,12 +22,12 @@ _made: dict = {}
 _default = "numpy"
 
 
-def available():
+def available() -> tuple[str, ...]:
     """Names of the backends that this version has."""
     return tuple(_CLASSES)
 
 
-def fastest():
+def fastest() -> str:
     """The name of the fastest backend that this machine can use: what "auto" stands for."""
     try:
         return get_backend("numba").name
@@ -34,7 +35,7 @@ def fastest():
         return "numpy"
 
 
-def get_backend(backend=None):
+def get_backend(backend: Any = None) -> Any:
     """A backend by its name, made once.
 
     backend: a name, "auto" for the fastest, None for the default, or a backend, which is returned as it is.
@@ -68,7 +69,7 @@ def _import(package):
         raise BackendUnavailable(f"{why}; compatible versions: pip install --upgrade {package} numpy") from error
 
 
-def use_backend(backend):
+def use_backend(backend: Any) -> Any:
     """Make a backend the default for new tensors; returns it.
 
     backend: a name, or "auto" for the fastest.

@@ -46,7 +46,8 @@ class InOperators(nn.Module):
     def forward(self, images):
         """Logits (N, C) for images (N, ...)."""
         x = Tensor(images.data.reshape(len(images), -1))
-        return (x @ self.W + self.a).tanh() @ self.V * self.s + self.b
+        p = self._parameters
+        return (x @ p["W"] + p["a"]).tanh() @ p["V"] * p["s"] + p["b"]
 
 
 @dataclass(frozen=True)

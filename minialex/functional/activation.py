@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import random
 from ..tensor import Tensor, check_dtypes, common_backend
 from .arithmetic import floating
 
 
-def relu(input, inplace=False):
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """Rectified linear unit.
 
         y = max(x, 0)      gx = gy where y > 0, else 0
@@ -32,7 +34,7 @@ def relu(input, inplace=False):
     return Tensor.from_operation(y, backward, input, name="relu")
 
 
-def tanh(input):
+def tanh(input: Tensor) -> Tensor:
     """Hyperbolic tangent.
 
         y = tanh(x)      gx = gy (1 - y^2)
@@ -48,7 +50,9 @@ def tanh(input):
     return Tensor.from_operation(y, backward, input, name="tanh")
 
 
-def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
+def dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, *, inverted: bool = True, generator: Any = None
+) -> Tensor:
     """Zero each element with probability p, in training.
 
                        in training          in evaluation
@@ -90,7 +94,7 @@ def dropout(input, p=0.5, training=True, *, inverted=True, generator=None):
     return Tensor.from_operation(masked(input.data), backward, input, name="dropout")
 
 
-def sigmoid(input):
+def sigmoid(input: Tensor) -> Tensor:
     """Logistic function.
 
         y = 1 / (1 + e^-x)      gx = gy y (1 - y)
@@ -108,7 +112,7 @@ def sigmoid(input):
     return Tensor.from_operation(y, backward, input, name="sigmoid")
 
 
-def leaky_relu(input, negative_slope=0.01, inplace=False):
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """ReLU with a small slope for negative values.
 
         y = x where x > 0, else negative_slope x      gx = gy where x > 0, else negative_slope gy

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import backends
 from ..support.mistakes import broadcast, check_broadcast
-from ..tensor import Tensor, common_backend
+from ..support.types import Shape
+from ..tensor import Operand, Tensor, common_backend
 
 
-def unbroadcast(gradient, shape):
+def unbroadcast(gradient: Any, shape: Shape) -> Any:
     """Sum a gradient over the axes that broadcasting had repeated, so that it has its operand's shape again.
 
     Broadcasting copies a value along new and stretched axes; the gradient of a copied value is the sum over its copies.
@@ -66,7 +69,7 @@ def _common_dtype(backend, operands):
     return dtype
 
 
-def floating(input):
+def floating(input: Tensor) -> Tensor:
     """The tensor itself, or converted to float32 where it holds integers, as torch does before an exponential.
 
     input: any shape.
@@ -75,7 +78,7 @@ def floating(input):
     return input if input.dtype.kind == "f" else to(input, np.float32)
 
 
-def add(input, other, *, alpha=1):
+def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """Sum.
 
         y = a + alpha b      ga = gy, gb = alpha gy
@@ -93,7 +96,7 @@ def add(input, other, *, alpha=1):
     return Tensor.from_operation(y, backward, a, b, name="add")
 
 
-def sub(input, other, *, alpha=1):
+def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """Difference.
 
         y = a - alpha b      ga = gy, gb = -alpha gy
@@ -111,7 +114,7 @@ def sub(input, other, *, alpha=1):
     return Tensor.from_operation(y, backward, a, b, name="sub")
 
 
-def mul(input, other):
+def mul(input: Operand, other: Operand) -> Tensor:
     """Product.
 
         y = a b      ga = gy b, gb = gy a
@@ -131,7 +134,7 @@ def mul(input, other):
     return Tensor.from_operation(left.data * right.data, backward, left, right, name="mul")
 
 
-def div(input, other):
+def div(input: Operand, other: Operand) -> Tensor:
     """Quotient.
 
         y = a / b      ga = gy / b, gb = -gy a / b^2
@@ -150,7 +153,7 @@ def div(input, other):
     return Tensor.from_operation(y, backward, left, right, name="div")
 
 
-def neg(input):
+def neg(input: Tensor) -> Tensor:
     """Negative.
 
         y = -x      gx = -gy
@@ -164,7 +167,7 @@ def neg(input):
     return Tensor.from_operation(-input.data, backward, input, name="neg")
 
 
-def pow(input, exponent):
+def pow(input: Operand, exponent: Operand) -> Tensor:
     """Power.
 
         y = a^b      ga = gy b a^(b-1), gb = gy a^b ln(a)
@@ -191,7 +194,7 @@ def pow(input, exponent):
     return Tensor.from_operation(y, backward, left, right, name="pow")
 
 
-def exp(input):
+def exp(input: Tensor) -> Tensor:
     """Exponential.
 
         y = e^x      gx = gy y
@@ -208,7 +211,7 @@ def exp(input):
     return Tensor.from_operation(y, backward, input, name="exp")
 
 
-def log(input):
+def log(input: Tensor) -> Tensor:
     """Natural logarithm: -inf at 0 and NaN below, as in torch.
 
         y = ln(x)      gx = gy / x
@@ -227,7 +230,7 @@ def log(input):
     return Tensor.from_operation(y, backward, input, name="log")
 
 
-def sqrt(input):
+def sqrt(input: Tensor) -> Tensor:
     """Square root: NaN below 0, as in torch.
 
         y = x^(1/2)      gx = gy / (2 y)
@@ -245,7 +248,7 @@ def sqrt(input):
     return Tensor.from_operation(y, backward, input, name="sqrt")
 
 
-def matmul(input, other):
+def matmul(input: Operand, other: Operand) -> Tensor:
     """Matrix product.
 
         Y = A B      gA = gY B^T, gB = A^T gY
@@ -284,7 +287,7 @@ def matmul(input, other):
     return Tensor.from_operation(a @ b, backward, left, right, name="matmul")
 
 
-def to(input, target):
+def to(input: Tensor, target: Any) -> Tensor:
     """The same values in another dtype or on another backend.
 
         y = x      gx = gy, moved back

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
+
+from ..support.types import Shape
 
 
-def one_axis(dim, ndim):
+def one_axis(dim: Any, ndim: int) -> int:
     """The axis `dim`, counted from 0.
 
     dim: an int, negative from the end.
@@ -24,7 +27,7 @@ def one_axis(dim, ndim):
     return axis % max(ndim, 1)
 
 
-def all_axes(dim, ndim):
+def all_axes(dim: Any, ndim: int) -> Shape:
     """The axes that `dim` names, counted from 0.
 
     dim: an int or several; None and () stand for all axes.
@@ -41,6 +44,6 @@ def all_axes(dim, ndim):
     return axes if ndim else ()
 
 
-def keepdims_shape(shape, axes):
+def keepdims_shape(shape: Shape, axes: Shape) -> Shape:
     """The shape with every reduced axis of length 1: what broadcasts back against x."""
     return tuple(1 if i in axes else n for i, n in enumerate(shape))

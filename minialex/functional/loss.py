@@ -7,12 +7,14 @@ import warnings
 import numpy as np
 
 from ..support import mistakes
+from ..support.types import Array
 from ..tensor import Tensor, common_backend
 
 
 def cross_entropy(
-    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
-):
+    input: Tensor, target: Tensor | Array, weight: Tensor | Array | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Tensor:  # fmt: skip
     """Softmax and negative log-likelihood in one, exact for logits of +-1e4 too.
 
         loss_n = -sum over c of  q_nc log p_nc        p = softmax(x)
@@ -47,7 +49,10 @@ def cross_entropy(
     return Tensor.from_operation(_reduced(losses, scale, shape), backward, input, name="cross_entropy")
 
 
-def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+def nll_loss(
+    input: Tensor, target: Tensor | Array, weight: Tensor | Array | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """Negative log-likelihood of log-probabilities, as log_softmax gives them.
 
         loss_n = -w_c x_nc,   c = target_n        gx_nc = -gy_n w_c [c = target_n]
@@ -76,7 +81,10 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     return Tensor.from_operation(_reduced(losses, scale, shape), backward, input, name="nll_loss")
 
 
-def mse_loss(input, target, size_average=None, reduce=None, reduction="mean"):
+def mse_loss(
+    input: Tensor, target: Tensor | Array, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """Mean squared error.
 
         loss = (x - t)^2, its mean, its sum or element by element      gx = 2 (x - t) gy / n, gt = -gx

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
+from ..support.types import Dims
 from ..tensor import Tensor, common_backend
 from .arithmetic import floating
 from .axes import all_axes, keepdims_shape, one_axis
 
 
-def sum(input, dim=None, keepdim=False):
+def sum(input: Tensor, dim: Dims | None = None, keepdim: bool = False) -> Tensor:
     """Sum over axes.
 
         y = sum_i x_i      gx_i = gy
@@ -29,7 +30,7 @@ def sum(input, dim=None, keepdim=False):
     return Tensor.from_operation(input.data.sum(axis=axes, dtype=dtype, keepdims=keepdim), backward, input, name="sum")
 
 
-def mean(input, dim=None, keepdim=False):
+def mean(input: Tensor, dim: Dims | None = None, keepdim: bool = False) -> Tensor:
     """Mean over axes.
 
         y = 1/n sum_i x_i      gx_i = gy / n
@@ -49,7 +50,7 @@ def mean(input, dim=None, keepdim=False):
     return Tensor.from_operation(total / count if count else total * math.nan, backward, input, name="mean")
 
 
-def log_softmax(input, dim):
+def log_softmax(input: Tensor, dim: int | None) -> Tensor:
     """Logarithm of the softmax along an axis.
 
         y_i = x_i - log sum_j exp(x_j)      gx = gy - softmax(x) sum_j gy_j
@@ -70,7 +71,7 @@ def log_softmax(input, dim):
     return Tensor.from_operation(y, backward, input, name="log_softmax")
 
 
-def softmax(input, dim):
+def softmax(input: Tensor, dim: int | None) -> Tensor:
     """Probabilities along an axis.
 
         y_i = exp(x_i) / sum_j exp(x_j)      gx = y (gy - sum_j gy_j y_j)
@@ -89,7 +90,7 @@ def softmax(input, dim):
     return Tensor.from_operation(y, backward, input, name="softmax")
 
 
-def logsumexp(input, dim, keepdim=False):
+def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """Logarithm of a sum of exponentials over axes.
 
         y = log sum_i exp(x_i)      gx_i = gy softmax(x)_i
@@ -119,7 +120,7 @@ def logsumexp(input, dim, keepdim=False):
     return Tensor.from_operation(y.reshape(shape), backward, input, name="logsumexp")
 
 
-def var(input, dim=None, *, correction=1, keepdim=False):
+def var(input: Tensor, dim: Dims | None = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Variance over axes.
 
         y = 1 / (n - correction) sum_i (x_i - mean)^2      gx_i = gy 2 (x_i - mean) / (n - correction)
@@ -132,7 +133,7 @@ def var(input, dim=None, *, correction=1, keepdim=False):
     Where n <= correction the divisor is 0, as in torch: NaN for a single value, else infinity.
     """
     if isinstance(dim, bool):
-        dim, correction = None, int(dim)
+        dim, correction = None, int(dim)  # type: ignore[call-overload]
     input = floating(input)
     x, axes = input.data, all_axes(dim, input.ndim)
     full_shape = keepdims_shape(x.shape, axes)

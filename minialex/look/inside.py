@@ -78,7 +78,7 @@ def input_gradient(model, images, targets=None):
             f"targets must be {len(values)} classes from 0 to {values.shape[1] - 1}, got {targets.tolist()}"
         )
     logits.backward((np.arange(values.shape[1]) == targets[:, None]).astype(values.dtype))
-    return x.grad.numpy(), values, targets
+    return x.grad.numpy(), values, targets  # type: ignore[union-attr]
 
 
 def hidden_layer(model):

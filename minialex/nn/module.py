@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from numpy.typing import ArrayLike
+
 from .. import tape
+from ..support.types import Array, DType
 from ..tensor import Tensor
 from .hooks import HookedCall, HookMethods
 from .module_methods import ModuleMethods, SequentialMethods
@@ -17,7 +23,9 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data, requires_grad=True, dtype=None, backend=None):
+    def __init__(
+        self, data: ArrayLike | Tensor, requires_grad: bool = True, dtype: DType | None = None, backend: Any = None
+    ) -> None:
         super().__init__(data, requires_grad, dtype, backend)
 
 
@@ -27,17 +35,19 @@ class Module(ModuleMethods, HookMethods):
     An error raised in a forward names the layer: "layer features.conv2 (Conv2d): ...".
     """
 
-    def __init__(self):
+    training: bool
+
+    def __init__(self) -> None:
         for name in ("_parameters", "_buffers", "_modules"):
             object.__setattr__(self, name, {})
         object.__setattr__(self, "training", True)
         object.__setattr__(self, "_hooks", {})
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the module computes; every subclass defines its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
-    def __call__(self, *inputs, **options):
+    def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         hooked = HookedCall(self, inputs, options) if self.__dict__.get("_hooks") else None
         if hooked:
             inputs, options = hooked.inputs, hooked.options
@@ -49,7 +59,7 @@ class Module(ModuleMethods, HookMethods):
             raise
         return hooked.finish(output) if hooked else output
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if "_parameters" not in self.__dict__:
             raise AttributeError(f"call super().__init__() before setting {name!r}")
         homes = {Parameter: self._parameters, Module: self._modules, Tensor: self._buffers}
@@ -64,13 +74,15 @@ class Module(ModuleMethods, HookMethods):
                 return
         object.__setattr__(self, name, value)
 
-    def __getattr__(self, name):  # called only for what is no ordinary attribute
-        for home in ("_parameters", "_buffers", "_modules"):
-            if name in self.__dict__.get(home, ()):
-                return self.__dict__[home][name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+    if not TYPE_CHECKING:  # to a type checker every name would be there
 
-    def register_parameter(self, name, parameter):
+        def __getattr__(self, name):  # called only for what is no ordinary attribute
+            for home in ("_parameters", "_buffers", "_modules"):
+                if name in self.__dict__.get(home, ()):
+                    return self.__dict__[home][name]
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Add a parameter, or None for one that this module could have and does not.
 
         name: of the attribute.
@@ -82,7 +94,7 @@ class Module(ModuleMethods, HookMethods):
             raise TypeError(f"parameter {name!r} must be a Parameter or None, got {type(parameter).__name__}")
         self._parameters[name] = parameter
 
-    def register_buffer(self, name, value):
+    def register_buffer(self, name: str, value: Tensor | None) -> None:
         """Add a Tensor, or None, that belongs to the state but is not trained.
 
         name: of the attribute.
@@ -94,7 +106,7 @@ class Module(ModuleMethods, HookMethods):
             raise TypeError(f"buffer {name!r} must be a Tensor or None, got {type(value).__name__}")
         self._buffers[name] = value
 
-    def named_modules(self, prefix=""):
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(name, module) of this module and of all below it, in order.
 
         prefix: what every name begins with; this module's own name is the prefix alone.
@@ -103,15 +115,15 @@ class Module(ModuleMethods, HookMethods):
         for name, module in self.named_children():
             yield from module.named_modules(_join(prefix, name))
 
-    def modules(self):
+    def modules(self) -> Iterator[Module]:
         """This module and all below it."""
         return (module for _, module in self.named_modules())
 
-    def children(self):
+    def children(self) -> Iterator[Module]:
         """The modules one level below."""
         return (module for _, module in self.named_children())
 
-    def named_children(self):
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of the modules one level below."""
         return ((name, module) for name, module in self._modules.items() if module is not None)
 
@@ -123,19 +135,19 @@ class Module(ModuleMethods, HookMethods):
                     seen.add(id(value))
                     yield _join(prefix, name), value
 
-    def named_parameters(self):
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(name, Parameter) of this module and all below it."""
         return self._named("_parameters")
 
-    def parameters(self):
+    def parameters(self) -> Iterator[Parameter]:
         """Every Parameter of this module and all below it."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def named_buffers(self):
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """(name, Tensor) of the state that is not trained."""
         return self._named("_buffers")
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Switch to training behaviour (dropout drops), or with False to evaluation; returns self.
 
         mode: whether to train.
@@ -144,11 +156,11 @@ class Module(ModuleMethods, HookMethods):
             object.__setattr__(module, "training", mode)
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Switch to evaluation behaviour; returns self."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad=True):
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Switch the gradients of all parameters on, or off to freeze them; returns self.
 
         requires_grad: on or off.
@@ -157,7 +169,7 @@ class Module(ModuleMethods, HookMethods):
             parameter.requires_grad_(requires_grad)
         return self
 
-    def to(self, target):
+    def to(self, target: Any) -> Self:
         """Move all parameters and buffers to another backend or dtype, in place; returns self.
 
         target: a backend, its name, or a floating-point dtype; counters keep theirs.
@@ -175,11 +187,11 @@ class Module(ModuleMethods, HookMethods):
                 t.bump_version()
         return self
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Array]:
         """Name -> array of every parameter and buffer; the arrays are the module's own, not copies."""
         return {name: t.data for named in (self.named_parameters(), self.named_buffers()) for name, t in named}
 
-    def load_state_dict(self, state, strict=True):
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Any:
         """Copy arrays into the parameters and buffers of the same names.
 
         state: name -> array or Tensor.
@@ -213,11 +225,11 @@ class Module(ModuleMethods, HookMethods):
             own[name].bump_version()
         return missing, unexpected
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """What stands between the parentheses of the representation."""
         return ""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._modules.items()]
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
@@ -238,7 +250,7 @@ class Sequential(SequentialMethods, Module):
     Raises TypeError for what is not a Module.
     """
 
-    def __init__(self, *layers):
+    def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
         super().__init__()
         named = layers[0] if len(layers) == 1 and isinstance(layers[0], dict) else dict(enumerate(layers))
         for name, layer in named.items():
@@ -246,17 +258,21 @@ class Sequential(SequentialMethods, Module):
                 raise TypeError(f"Sequential takes modules, but {name!r} is {type(layer).__name__}")
             self._modules[str(name)] = layer
 
-    def forward(self, x):
+    if TYPE_CHECKING:  # a layer by its name
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def forward(self, x: Tensor) -> Tensor:
         for layer in self._modules.values():
             x = layer(x)
         return x
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         layers = list(self._modules.items())
         return Sequential(dict(layers[index])) if isinstance(index, slice) else layers[index][1]

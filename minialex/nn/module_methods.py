@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from .module import Module
 
 
 class ModuleMethods:
@@ -15,19 +19,19 @@ class ModuleMethods:
     children: Any
     parameters: Any
 
-    def __delattr__(self, name):
+    def __delattr__(self, name: str) -> None:
         for home in (self._parameters, self._buffers, self._modules):
             if name in home:
                 del home[name]
                 return
         object.__delattr__(self, name)
 
-    def __dir__(self):
+    def __dir__(self) -> list[str]:
         """Layers and parameters as well: for completion, and for "did you mean" in messages."""
         names = (*self._modules, *self._parameters, *self._buffers)
         return [*object.__dir__(self), *filter(str.isidentifier, names)]
 
-    def apply(self, fn):
+    def apply(self, fn: Callable[[Any], object]) -> Self:
         """Call a function with every module below this one, and then with this one; returns self.
 
         fn: a function of a module, such as one that sets initial values.
@@ -37,7 +41,7 @@ class ModuleMethods:
         fn(self)
         return self
 
-    def get_submodule(self, target):
+    def get_submodule(self, target: str) -> Any:
         """A module below this one.
 
         target: its name as in named_modules, such as "features.0"; "" for this module itself.
@@ -52,13 +56,13 @@ class ModuleMethods:
             module = module._modules[name]
         return module
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
         for p in self.parameters():
             p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
 
 
-def check_module(module, place):
+def check_module(module: Any, place: str) -> Any:
     """Raise TypeError for what is not a Module; place: where it was to stand, for the message."""
     if not isinstance(module, ModuleMethods):
         raise TypeError(f"{place} takes modules, got {type(module).__name__}")
@@ -76,10 +80,10 @@ class SequentialMethods:
             raise IndexError(f"{type(self).__name__} has {len(names)} layers, none at index {index}")
         return names[index]
 
-    def __setitem__(self, index, layer):
+    def __setitem__(self, index: int, layer: Module) -> None:
         self._modules[self._name(index)] = check_module(layer, type(self).__name__)
 
-    def __delitem__(self, index):
+    def __delitem__(self, index: int | slice) -> None:
         names = list(self._modules)
         for name in names[index] if isinstance(index, slice) else [self._name(index)]:
             del self._modules[name]
@@ -91,17 +95,17 @@ class SequentialMethods:
         self._modules.clear()
         self._modules.update((str(i), layer) for i, layer in enumerate(layers))
 
-    def append(self, layer):
+    def append(self, layer: Module) -> Self:
         """Add a layer at the end; returns self. layer: a Module."""
         return self.insert(len(self._modules), layer)
 
-    def extend(self, layers):
+    def extend(self, layers: Iterable[Module]) -> Self:
         """Add layers at the end; returns self. layers: Modules."""
         for layer in layers:
             self.append(layer)
         return self
 
-    def insert(self, index, layer):
+    def insert(self, index: int, layer: Module) -> Self:
         """Add a layer before another one; returns self.
 
         index: of the other one, as in list.insert; the layers behind it are renamed.

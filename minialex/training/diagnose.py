@@ -123,7 +123,8 @@ def measure(model: nn.Module, optimizer: Optimizer, images: Array, labels: Array
     mode meanwhile, and weights and optimizer are restored: training continues bit for bit as without the measurement.
     """
     rows = {}
-    weights = {name: module.weight for name, module in model.named_modules() if _has_weight(module)}
+    modules: dict[str, Any] = dict(model.named_modules())
+    weights = {name: module.weight for name, module in modules.items() if _has_weight(module)}
 
     def hook(name):
         def look(module, inputs, output):

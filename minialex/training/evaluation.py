@@ -138,8 +138,8 @@ def validate(model: Module, batches: Iterable[tuple[Any, Array]], what: str = "t
             if len(unread) >= backend.sync_every:
                 read(images)
         read()
-    logits, labels = (np.concatenate(arrays) for arrays in zip(*outputs))
-    return Evaluation(**asdict(metrics), logits=logits, labels=labels)
+    all_logits, all_labels = (np.concatenate(arrays) for arrays in zip(*outputs))
+    return Evaluation(**asdict(metrics), logits=all_logits, labels=all_labels)
 
 
 class Predictions(NamedTuple):

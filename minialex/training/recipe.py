@@ -72,7 +72,7 @@ def set_initial_values(model: Module, recipe: Recipe) -> None:
     recipe: a Recipe.
     """
     stds, biases = by_module(model, recipe.init_std), by_module(model, recipe.init_bias)
-    modules = dict(model.named_modules())
+    modules: dict[str, Any] = dict(model.named_modules())
     for name in published_names(model).values():
         std = stds.get(name, recipe.init_std.get("all"))
         bias = biases.get(name, recipe.init_bias.get("all"))

@@ -59,7 +59,8 @@ class Trainer:
         self.epoch, self.batch, self.history = 0, 0, []
         self.running, self.seconds = Metrics(), 0.0
         self._pending: list = []  # (loss, logits, labels) of batches whose losses have not been read yet
-        self.clip_grad_norm, self.grad_norm = clip_grad_norm, None
+        self.clip_grad_norm = clip_grad_norm
+        self.grad_norm: Tensor | None = None
         self.interrupts = Interrupts()
         self.should_stop, self.recording = False, False
         self._rows: list[dict] = []  # of steps, while recording
