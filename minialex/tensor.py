@@ -113,7 +113,7 @@ class Tensor(TensorMethods):
         return self
 
     @property
-    def data(self) -> Any:
+    def data(self) -> Array:
         """The raw array, of `backend.xp`: here the world of arrays begins, torch's `.data` is a Tensor.
 
         Assigning to it counts as a change of the value; writing into it goes unseen.

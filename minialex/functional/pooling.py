@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..support.types import Size
@@ -71,7 +69,7 @@ def avg_pool2d(
     return Tensor.from_operation(backend.avg_pool2d(input.data, scale, window), backward, input, name="avg_pool2d")
 
 
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, int | None]) -> Tensor:
     """Means of windows chosen so that the result has a given size.
 
         y[n, c, i, j] = mean of x[n, c] over rows floor(i H / OH) to ceil((i + 1) H / OH), columns likewise    = R x C^T

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..support.types import Dims
 from ..tensor import Tensor, common_backend
 from .arithmetic import _operands
 from .axes import one_axis
@@ -20,7 +19,7 @@ def _shares(y, x):
     return y is x or (y.base is not None and (y.base is x or y.base is x.base))
 
 
-def reshape(input: Tensor, shape: Dims) -> Tensor:
+def reshape(input: Tensor, shape: int | Sequence[int]) -> Tensor:
     """The same elements, in C order, in another shape.
 
         y = x      gx = gy in x's shape

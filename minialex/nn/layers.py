@@ -228,7 +228,7 @@ class AdaptiveAvgPool2d(Module):
     output_size: OH = OW, or (OH, OW), where None keeps the size of the input.
     """
 
-    def __init__(self, output_size: Any) -> None:
+    def __init__(self, output_size: int | tuple[int | None, int | None]) -> None:
         super().__init__()
         self.output_size = output_size
 

@@ -191,7 +191,7 @@ class Module(ModuleMethods, HookMethods):
         """Name -> array of every parameter and buffer; the arrays are the module's own, not copies."""
         return {name: t.data for named in (self.named_parameters(), self.named_buffers()) for name, t in named}
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Any:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
         """Copy arrays into the parameters and buffers of the same names.
 
         state: name -> array or Tensor.

@@ -113,7 +113,7 @@ class AdaptiveMaxPool2d(Module):
     return_indices: whether to return the places of the maxima as well.
     """
 
-    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+    def __init__(self, output_size: int | tuple[int | None, int | None], return_indices: bool = False) -> None:
         super().__init__()
         self.output_size, self.return_indices = output_size, return_indices
 
