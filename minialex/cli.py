@@ -12,7 +12,9 @@ import sys
 import threading
 
 from . import backends
+from .support import text as texts
 from .support.errors import UserError, as_user_error  # noqa: F401  the commands find them here
+from .support.files import expanded
 
 
 class Interrupted(Exception):
@@ -58,7 +60,7 @@ def _sentence(error):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
         text = f"out of memory ({text or 'no details from the system'}): try a smaller --batch-size, or --limit"
-    return " ".join(text.splitlines())  # a name, or another library's message, may contain a line break
+    return texts.printable(" ".join(text.split("\n")))  # a name, or another library's message, may contain anything
 
 
 _options: dict[str, str] = {}  # name of a Python argument -> option of the current command
@@ -122,7 +124,10 @@ def folder(text):
     """An argparse type: the name of a folder, existing or not."""
     if not text:  # as in --resume "$RUN" where RUN is not set
         raise argparse.ArgumentTypeError("'' is not the name of a folder")
-    return text
+    try:
+        return str(expanded(text))  # a shell leaves the ~ of --data-dir=~/data as it is
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def whole_number(low, high=None):

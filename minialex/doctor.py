@@ -100,9 +100,9 @@ def _pool():
 
 
 def _matplotlib():
-    import matplotlib
+    from .support.headless import import_matplotlib
 
-    return matplotlib.__version__
+    return import_matplotlib().__version__
 
 
 def _cupy():

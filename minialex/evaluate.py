@@ -15,7 +15,7 @@ from . import backends, cli, data, threads
 from .runs import trained
 from .runs.fine_tuning import WithClasses
 from .support import files, progress
-from .support.text import aligned
+from .support.text import aligned, printable
 from .training import evaluation
 
 DESCRIPTION = """\
@@ -62,7 +62,7 @@ def main(argv=None):
     seconds = time.perf_counter() - start
 
     figures = [{name: getattr(verdicts, name) for name in FIGURES} for verdicts in results]
-    print(_errors([*(str(n.path) for n in networks), f"the average of {len(networks)}"], figures))
+    print(_errors([*(printable(str(n.path)) for n in networks), f"the average of {len(networks)}"], figures))
     classes = evaluation.by_class(results[-1], pictures.classes)
     print(_worst_classes(classes, options.classes), end="")
     print(f"\n{seconds:.1f} s, {len(pictures) / seconds:,.1f} images/s")

@@ -12,6 +12,7 @@ from . import backends, cli, threads
 from .data.decode import decode
 from .runs import trained
 from .support.progress import track
+from .support.text import printable
 from .training import evaluation
 
 DESCRIPTION = """\
@@ -63,7 +64,7 @@ def main(argv=None):
     if options.picture and read:
         from . import plotting  # Matplotlib takes a second to import
 
-        names = [Path(path).name for path in read]
+        names = [printable(Path(path).name) for path in read]
         plotting.bars(pictures, names, answers, network.classes, options.picture, top=top)
     if troubles:
         count = f"{len(troubles)} of {len(options.images)} images" if len(options.images) > 1 else "the image"
@@ -94,7 +95,7 @@ def _most_probable(p, classes, top):
 
 def _lines(path, predictions):
     rows = [f"  {100 * row['probability']:6.2f} %  {row['class']}" for row in predictions]
-    return "\n".join([path, *rows])
+    return "\n".join([printable(path), *rows])
 
 
 def _parse(argv):

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
+from .backends.devices import device
 from .support import absent
 from .support.handle import Handle
-from .support.types import Array, Dims
+from .support.types import Array, Dims, DType
 from .tape import Version, is_grad_enabled, no_grad
 
 if TYPE_CHECKING:
@@ -225,6 +226,10 @@ class TensorMethods:
         """Whether each element is other than 0; without a gradient."""
         return functional.to(self, np.bool_)
 
+    def type(self, dtype: DType | None) -> Tensor:
+        """In another dtype. dtype: np.float32, minialex.float64, ...; of this tensor `x.dtype` is it."""
+        return functional.to(self, np.dtype(dtype))
+
     def is_floating_point(self) -> Bool:
         """Whether the elements are floating-point numbers."""
         return self.dtype.kind == "f"
@@ -236,6 +241,142 @@ class TensorMethods:
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers; of a tensor without axes, the number."""
         return self.backend.to_numpy(self._data).tolist()
+
+    # ------------------------------------------------------------------------------ names of operators and indices
+
+    def add(self, other: Operand, *, alpha: Float = 1) -> Tensor:
+        return functional.add(self, other, alpha=alpha)
+
+    def sub(self, other: Operand, *, alpha: Float = 1) -> Tensor:
+        return functional.sub(self, other, alpha=alpha)
+
+    def mul(self, other: Operand) -> Tensor:
+        return functional.mul(self, other)
+
+    def div(self, other: Operand) -> Tensor:
+        return functional.div(self, other)
+
+    def neg(self) -> Tensor:
+        return functional.neg(self)
+
+    def square(self) -> Tensor:
+        return functional.square(self)
+
+    def reciprocal(self) -> Tensor:
+        return functional.reciprocal(self)
+
+    def rsqrt(self) -> Tensor:
+        return functional.rsqrt(self)
+
+    def sin(self) -> Tensor:
+        return functional.sin(self)
+
+    def cos(self) -> Tensor:
+        return functional.cos(self)
+
+    def sign(self) -> Tensor:
+        return functional.sign(self)
+
+    def floor(self) -> Tensor:
+        return functional.floor(self)
+
+    def ceil(self) -> Tensor:
+        return functional.ceil(self)
+
+    def round(self) -> Tensor:
+        return functional.round(self)
+
+    def t(self) -> Tensor:
+        return functional.t(self)
+
+    def isnan(self) -> Tensor:
+        return functional.isnan(self)
+
+    def isinf(self) -> Tensor:
+        return functional.isinf(self)
+
+    def isfinite(self) -> Tensor:
+        return functional.isfinite(self)
+
+    def eq(self, other: Operand) -> Tensor:
+        return functional.eq(self, other)
+
+    def ne(self, other: Operand) -> Tensor:
+        return functional.ne(self, other)
+
+    def lt(self, other: Operand) -> Tensor:
+        return functional.lt(self, other)
+
+    def le(self, other: Operand) -> Tensor:
+        return functional.le(self, other)
+
+    def gt(self, other: Operand) -> Tensor:
+        return functional.gt(self, other)
+
+    def ge(self, other: Operand) -> Tensor:
+        return functional.ge(self, other)
+
+    def equal(self, other: Operand) -> Tensor:
+        return functional.equal(self, other)
+
+    def allclose(self, other: Operand, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False) -> Tensor:
+        return functional.allclose(self, other, rtol, atol, equal_nan)
+
+    def mm(self, mat2: Tensor) -> Tensor:
+        return functional.mm(self, mat2)
+
+    def bmm(self, mat2: Tensor) -> Tensor:
+        return functional.bmm(self, mat2)
+
+    def dot(self, tensor: Tensor) -> Tensor:
+        return functional.dot(self, tensor)
+
+    def outer(self, vec2: Tensor) -> Tensor:
+        return functional.outer(self, vec2)
+
+    def masked_select(self, mask: Tensor | Array) -> Tensor:
+        return functional.masked_select(self, mask)
+
+    def amax(self, dim: Dims = (), keepdim: Bool = False) -> Tensor:
+        return functional.amax(self, dim, keepdim)
+
+    def amin(self, dim: Dims = (), keepdim: Bool = False) -> Tensor:
+        return functional.amin(self, dim, keepdim)
+
+    def bincount(self, weights: Tensor | Array | None = None, minlength: Int = 0) -> Tensor:
+        return functional.bincount(self, weights, minlength)
+
+    def unbind(self, dim: Int = 0) -> tuple[Tensor, ...]:
+        return functional.unbind(self, dim)
+
+    def index_select(self, dim: Int, index: Any) -> Tensor:
+        return functional.index_select(self, dim, index)
+
+    def where(self, condition: Tensor | Array, other: Operand) -> Tensor:
+        """These elements where the condition holds, the other's elsewhere. condition, other: as of functional.where."""
+        return functional.where(condition, self, other)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """view(other.shape). other: a Tensor."""
+        return self.view(other.shape)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """expand(other.shape). other: a Tensor."""
+        return self.expand(other.shape)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """In the other's dtype. other: a Tensor."""
+        return functional.to(self, other.dtype)
+
+    @property
+    def device(self) -> Any:
+        """torch's name of where the tensor is: the name of its backend, which `to` and `device=` take."""
+        return device(self.backend.name)
+
+    @property
+    def grad_fn(self) -> Any:
+        """torch's name of the node on the tape, None for a leaf."""
+        return self.node
 
     # ------------------------------------------------------------------------------ operators and protocols
 
@@ -525,6 +666,12 @@ class TensorMethods:
         return self
 
     # ------------------------------------------------------------------------------ copies and protocols
+
+    def _repr_html_(self):
+        """For notebooks."""
+        from .support import html
+
+        return html.of_tensor(self)
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:

@@ -135,7 +135,7 @@ DAMAGED_DATA = {
     "no names": (META, None, "meta.txt does not exist; .*--download"),
     "names cut short": (META, lambda content: content[:20], "meta.txt lists 2 class names where 10 were .*--download"),
     "names empty": (META, lambda content: b"", "meta.txt lists 0 class names where 10 were .*--download"),
-    "names no text": (META, lambda content: b"\xff\xfe" + content, "meta.txt lists 9 class names where 10 were"),
+    "names no text": (META, lambda content: b"\xff\xfe" + content, "meta.txt lists 0 class names where 10 were"),
     "names twice": (META, lambda content: b"cat " * 10, "meta.txt lists 1 class names where 10 were"),
 }
 

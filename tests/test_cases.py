@@ -13,6 +13,7 @@ from on_request import heavy
 
 from minialex import functional
 from minialex.cases import CASES
+from minialex.functional.more import names
 from minialex.gradcheck import gradcheck
 from minialex.tensor import Tensor, no_grad
 
@@ -252,6 +253,9 @@ def test_nothing_is_recorded_where_no_gradient_is_wanted(case):
 # whole numbers and truth values, which have no gradient, and several tensors at once: tests/test_torch_names.py
 NO_CASE = {"argsort", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "floor_divide", "one_hot"}
 NO_CASE |= {"chunk", "sort", "split", "topk"}
+NO_CASE |= {
+    name for name, f in vars(names).items() if getattr(f, "__module__", "") == names.__name__
+}  # tests/functional/test_more_names.py
 
 
 def test_every_function_has_cases():

@@ -91,20 +91,21 @@ def test_a_deviation_is_a_standard_deviation():
 
 
 PUBLIC = """
+    creation grad_modes saving torch_names
     tape tensor tensor_methods window random threads gradcheck backends
     functional.activation functional.arithmetic functional.axes functional.convolution functional.loss
     functional.normalization functional.pooling functional.reduction functional.selection functional.shaping
     functional.more.activation functional.more.arithmetic functional.more.loss functional.more.ordering
-    functional.more.reduction functional.more.shaping
-    nn.module nn.hooks nn.module_methods nn.layers nn.losses nn.init nn.more nn.utils
+    functional.more.pooling functional.more.resampling functional.more.reduction functional.more.shaping
+    nn.module nn.hooks nn.module_methods nn.layers nn.losses nn.more_layers nn.init nn.more nn.utils
     optim.optimizers optim.lr_scheduler optim.more
     data data.color data.dataloader data.dataset data.loader data.moments data.transforms data.pipeline data.decode
-    training.trainer training.display training.interruption training.evaluation training.diagnose training.overfit
-    training.recipe training.schedule_text
-    runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
+    training.trainer training.display training.interruption training.nonfinite training.range_test
+    training.evaluation training.diagnose training.overfit training.recipe training.schedule_text
+    runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning runs.page
     models models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
-    support.absent support.handle support.progress
+    support.absent support.handle support.progress support.html
 """
 
 

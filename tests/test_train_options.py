@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import re
 import signal
@@ -13,9 +14,12 @@ from on_request import heavy_but
 from PIL import Image
 from tiny_runs import TINY, assert_same_arrays, assert_same_end, metrics, run
 
-from minialex import data, functional, models, random
+from minialex import cli, data, functional, models, random, train
 from minialex.runs import checkpoint
-from minialex.training import diagnose, overfit
+from minialex.runs import folder as run_folder
+from minialex.runs import run as running
+from minialex.runs.folder import RunFolder
+from minialex.training import RangeTest, diagnose, lr_find, overfit
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
@@ -169,6 +173,112 @@ class TestOverfit:
         assert run("--resume", folder) == 0
         assert "memorised 5 of 5 pictures" in capsys.readouterr().out
         assert_same_end(folder, whole)
+
+
+class TestClipping:
+    def test_it_is_in_force_and_goes_on_exactly(self, whole, tmp_path, monkeypatch, capsys):
+        options = (*TINY, "--epochs", 3, "--seed", 5, "--clip-grad-norm", 0.05)
+        assert run(*options, "--out", tmp_path / "clipped") == 0
+        assert "multistep:1,2:0.5, gradients clipped to norm 0.05" in capsys.readouterr().out
+        assert json.loads((tmp_path / "clipped" / "config.json").read_text())["clip_grad_norm"] == 0.05
+        rows = steps(tmp_path / "clipped")
+        assert all(float(row["grad_norm"]) > 0.05 for row in rows), "the norm is that before clipping"
+        assert rows[0]["loss"] == steps(whole)[0]["loss"] and rows[3]["loss"] != steps(whole)[3]["loss"]
+        with monkeypatch.context() as m:
+            interrupt_at_loss(m, 6)
+            assert run(*options, "--out", tmp_path / "parts") == 130
+        assert run("--resume", tmp_path / "parts") == 0
+        assert_same_end(tmp_path / "parts", tmp_path / "clipped")
+
+    def test_of_a_recipe_file_and_off_by_default(self, whole, tmp_path, capsys):
+        assert json.loads((whole / "config.json").read_text())["clip_grad_norm"] is None
+        assert {row["grad_norm"] for row in steps(whole)} == {""}
+        recipe = tmp_path / "mine.toml"
+        recipe.write_text("clip_grad_norm = 2.5\n")
+        assert run(*TINY, "--epochs", 1, "--recipe", recipe, "--out", tmp_path / "r") == 0
+        assert "clipped to norm 2.5" in capsys.readouterr().out
+        for text in ("0", "-1", '"1"', "inf"):
+            recipe.write_text(f"clip_grad_norm = {text}\n")
+            assert run(*TINY, "--recipe", recipe, "--out", tmp_path / "s") == 2
+            assert "clip_grad_norm" in capsys.readouterr().err
+        assert run(*TINY, "--clip-grad-norm", 0, "--out", tmp_path / "s") == 2
+        assert "a clip_grad_norm of 0 would set every gradient to 0" in capsys.readouterr().err
+
+
+def steps(folder):
+    with open(folder / "steps.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class TestSteps:
+    def test_a_row_for_each_step(self, whole):
+        rows = steps(whole)
+        assert [(row["step"], row["epoch"], row["batch"]) for row in rows] == [
+            (str(3 * epoch + batch), str(epoch + 1), str(batch)) for epoch in range(3) for batch in (1, 2, 3)
+        ]
+        assert [row["lr"] for row in rows] == ["0.02"] * 3 + ["0.01"] * 3 + ["0.005"] * 3
+        for number, row in enumerate(metrics(whole)):
+            losses = [float(row["loss"]) for row in rows[3 * number : 3 * number + 3]]
+            assert np.dot(losses, [8, 8, 4]) / 20 == pytest.approx(float(row["train_loss"]), rel=1e-12)
+
+    @pytest.mark.parametrize("cut", [0, 1, 20])
+    def test_rows_after_the_checkpoint_and_half_a_row_are_cut(self, whole, tmp_path, cut):
+        """A run that was killed: it had written more steps than its checkpoint knows, the last of them in part."""
+        text = (whole / "steps.csv").read_text()
+        lines = text.splitlines(keepends=True)
+        folder = RunFolder(tmp_path)
+        (tmp_path / "steps.csv").write_text(text[: len(text) - cut])
+        folder.keep_steps(4)
+        assert (tmp_path / "steps.csv").read_text() == "".join(lines[:5])
+        folder.write_steps([{"step": 5, "epoch": 2, "batch": 2, "loss": 0.5, "lr": 0.01, "grad_norm": None}])
+        assert steps(tmp_path)[-1] == dict(step="5", epoch="2", batch="2", loss="0.5", lr="0.01", grad_norm="")
+
+    def test_a_run_from_before_there_was_such_a_file(self, tmp_path):
+        folder = RunFolder(tmp_path)
+        folder.keep_steps(7)
+        assert (tmp_path / "steps.csv").read_text() == "step,epoch,batch,loss,lr,grad_norm\n"
+
+    def test_rows_are_on_the_disk_while_the_run_goes_on(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(run_folder, "WRITE_STEPS_EVERY", 0)
+        seen, check = [], cli.Interrupt.check
+        monkeypatch.setattr(cli.Interrupt, "check", lambda self: (seen.append(len(steps(tmp_path / "r"))), check(self)))
+        assert run(*TINY, "--epochs", 1, "--out", tmp_path / "r") == 0
+        assert seen[:4] == [0, 1, 2, 3]
+
+
+class TestLrFind:
+    def test_the_suggestion_and_the_command(self, tmp_path, monkeypatch, capsys):
+        found = RangeTest(np.array([1e-3, 1e-2]), np.array([2.0, 1.0]), np.array([2.0, 1.5]), 0.01234, False)
+        monkeypatch.setattr(running, "lr_find", lambda *arguments, **options: found)
+        folder = tmp_path / "new" / "my run"
+        options = (*TINY[:-4], "--lr", 0.5, "--lr-find", "--seed", 5, "--out", folder)
+        assert run(*options) == 0
+        line = capsys.readouterr().out.splitlines()[-1]
+        picture = tmp_path / "new" / "my run.lr-find.png"
+        assert line == (
+            f"suggested learning rate 0.012, where the loss falls fastest; drawn: {picture}; to use it: "
+            f"python -m minialex.train --limit 20 --batch-size 8 --seed 5 --out '{folder}' --lr 0.012"
+        )
+        assert picture.exists() and not folder.exists(), "the folder is free for the run"
+
+    def test_a_real_one_changes_nothing(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(running, "lr_find", functools.partial(lr_find, steps=4))
+        assert run(*TINY, "--lr-find", "--out", tmp_path / "r") == 1
+        assert "no learning rate to suggest: from 1e-05 to 1e+01 the loss never fell noticeably; drawn: " in (
+            capsys.readouterr().out
+        )
+        options = train.parser().parse_args([*map(str, TINY), "--freeze", "conv1", "--accumulate", "2"])
+        made = running.Run(train.configured(options), RunFolder(tmp_path / "s"))
+        before = {name: array.copy() for name, array in made.model.state_dict().items()}
+        tested, trained = made.find_lr(), []
+        assert len(tested.lrs) == 4
+        for name, array in made.model.state_dict().items():
+            assert array.tobytes() == before[name].tobytes()
+        assert made.trainer.epoch == made.trainer.batch == 0 and not trained
+
+    def test_not_of_a_resumed_run(self, whole, capsys):
+        assert run("--resume", whole, "--lr-find") == 2
+        assert "--lr-find cannot be changed when a run is resumed" in capsys.readouterr().err
 
 
 def test_a_loss_that_stays_at_chance_is_pointed_out_once(tmp_path, capsys, monkeypatch):

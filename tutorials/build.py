@@ -81,6 +81,7 @@ def execute(lesson, size):
     except ImportError as error:
         raise cli.UserError(f"{error.name} is not installed: pip install -e '.[tutorials]'") from error
     os.environ["MINIALEX_SIZE"] = size
+    os.environ["MINIALEX_PROGRESS"] = "off"  # how far the work is would remain in the file
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # the kernel's debugger is not used: no warning of it
     notebook = jupytext.read(lesson, fmt="py:percent")
     notebook.metadata = {

@@ -7,8 +7,10 @@ is imported when it is first used: the numba backend's takes half a second.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from ..support import absent
 from .base import BackendUnavailable
 
 _CLASSES = {
@@ -18,6 +20,7 @@ _CLASSES = {
     "emulator": (".cuda.emulator", "EmulatorBackend"),
 }
 _PACKAGES = {"numba": "numba"}  # imported by a backend's module before it can say that one is missing
+_GPU = ("cupy", "cuda", "cuda:0")
 _made: dict = {}
 _default = "numpy"
 
@@ -35,16 +38,30 @@ def fastest() -> str:
         return "numpy"
 
 
+def is_gpu_name(name: str) -> bool:
+    """Whether a name is the cupy backend's, or one that torch has for it. name: any object."""
+    return isinstance(name, str) and name in _GPU
+
+
+def is_name(name: str) -> bool:
+    """Whether get_backend takes a name other than "auto". name: any object."""
+    return isinstance(name, str) and (name in _CLASSES or name in _GPU or name == "cpu")
+
+
 def get_backend(backend: Any = None) -> Any:
     """A backend by its name, made once.
 
-    backend: a name, "auto" for the fastest, None for the default, or a backend, which is returned as it is.
+    backend: a name, "auto" for the fastest, None for the default, or a backend, which is returned as it is. Of torch's
+        names "cuda" is the cupy backend, and "cpu" the default one, or numpy where that is a GPU's.
 
     Raises ValueError for an unknown name, and for a backend that cannot be used here.
     """
     if not isinstance(backend, (str, type(None))):
         return backend
     name = fastest() if backend == "auto" else backend or _default
+    if name == "cpu":
+        name = "numpy" if is_gpu_name(_default) else _default
+    name = "cupy" if is_gpu_name(name) else name
     if name not in _made:
         if name not in _CLASSES:
             raise ValueError(f"unknown backend {name!r}; this version has {', '.join(_CLASSES)}")
@@ -81,3 +98,7 @@ def use_backend(backend: Any) -> Any:
     made.on_selected()
     _default = made.name
     return made
+
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = partial(absent.refuse, "backends")

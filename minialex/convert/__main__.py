@@ -7,6 +7,7 @@ import sys
 from .. import cli, models
 from ..data import Normalize
 from ..runs.checkpoint import Checkpoint
+from ..support import text
 from . import formats
 from .description import NO_NORMALIZATION, describe, guess, torchvision_normalization, with_classes
 from .variants import grouped, in_channel_order, merged
@@ -96,11 +97,7 @@ def _note(text):
 
 
 def _lines(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            return [line.strip() for line in file if line.strip()]
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a text file in UTF-8") from None
+    return [text.printable(line) for line in text.read_lines(path) if line]
 
 
 def _normalization(text):

@@ -26,7 +26,10 @@ PARTS = [
         "training/*.py",
         "support/*.py",
     ),
-    *("data/[a-z]*.py", *(f"backends/{name}.py" for name in ("__init__", "base", "numpy_backend", "raw_images"))),
+    *(
+        "data/[a-z]*.py",
+        *(f"backends/{name}.py" for name in ("__init__", "base", "devices", "numpy_backend", "raw_images")),
+    ),
     *(f"coursework/{name}.py" for name in ("__init__", "declaration", "plugging", "messages")),
 ]
 NATIVE = ("backends/cuda/*.py", "coursework/kernels.py")  # for assignments with kernels

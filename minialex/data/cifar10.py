@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.files import expanded
 from ..support.resources import cache_folder
+from ..support.text import read_text
 from ..support.types import FileName
 from . import download as downloads
 from .dataset import ArrayDataset, Splits
@@ -60,8 +62,8 @@ def find(data_dir: FileName | None = None) -> Path:
     """Path of the folder of the binary files, whether or not it exists; data_dir: as in `load`."""
     if data_dir is None:
         return cache_folder() / FOLDER
-    data_dir = Path(data_dir).expanduser().absolute()
-    return data_dir if data_dir.name == FOLDER else data_dir / FOLDER
+    folder = expanded(data_dir).absolute()
+    return folder if folder.name == FOLDER else folder / FOLDER
 
 
 def _complete(folder):
@@ -102,7 +104,7 @@ def _read_records(path):
 
 
 def _read_names(folder):
-    names = tuple(_existing(folder / NAMES_FILE).read_text(encoding="utf-8", errors="replace").split())
+    names = tuple(read_text(_existing(folder / NAMES_FILE)).split())
     count = len(set(filter(str.isalpha, names)))
     if not len(names) == count == 10:
         raise ValueError(

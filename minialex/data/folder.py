@@ -20,7 +20,9 @@ import numpy as np
 
 from .. import threads
 from ..support import progress
+from ..support.files import expanded
 from ..support.prefetch import prefetched
+from ..support.text import printable
 from ..support.types import Array, FileName, Indices
 from . import listing, packed
 from .cache import cached
@@ -32,7 +34,7 @@ from .splitting import split
 SIZE = 256
 _BLOCK = 32  # files read by a thread at a time
 _NAMED = 10  # damaged files that are named on stderr; the others are only counted
-_VERSION = 2  # of the cache: to be raised whenever decode() returns other pixels
+_VERSION = 3  # of the cache: to be raised whenever decode() returns other pixels
 
 
 def load(
@@ -57,12 +59,13 @@ def load(
     """
     if data_dir is None:
         raise ValueError("the data set folder has no default location: name the folder of train/ with data_dir=...")
-    root = Path(data_dir).expanduser()
+    root = expanded(data_dir)
     if (root / packed.INDEX).is_file():
         if val_labels:
             raise ValueError(f"{root} holds packed pictures, which include their labels: leave out val_labels=...")
         return packed.load(root, size, validation, limit)
     classes, train, val = listing.read(root, val_labels)
+    say_unread(root, listing.unread(root))
 
     def dataset(pictures, indices):
         return FolderDataset(pictures.some(indices), classes, size or SIZE, workers or threads.default_count(), strict)
@@ -191,7 +194,7 @@ def blocks(pictures: listing.Listing, size: int, workers: int, strict: bool = Fa
         images, places, damaged = [], [], []
         for place in range(start, min(start + _BLOCK, len(pictures.names))):
             try:
-                images.append(decode(pictures.path(place), size))
+                images.append(_decode(pictures.path(place), size))
                 places.append(place)
             except Damaged as error:
                 if strict:
@@ -207,15 +210,35 @@ def blocks(pictures: listing.Listing, size: int, workers: int, strict: bool = Fa
             yield block
 
 
+def _decode(path, size):
+    """As decode; a file that may not be read is left out like a damaged one."""
+    try:
+        return decode(path, size)
+    except PermissionError as error:
+        raise Damaged(path, error.strerror) from error
+
+
 def report(pictures: listing.Listing, errors: list[Damaged]) -> None:
     """Report on stderr which files of the Listing `pictures` are left out; errors: a Damaged for each damaged one."""
     for error in errors[:_NAMED]:
-        progress.write(f"left out: {error}", file=sys.stderr)
+        _say(f"left out: {error}")
     if errors:
         count = f"{len(errors):,} of {len(pictures.names):,} pictures"
-        progress.write(f"{pictures.folder}: {count} are damaged and left out", file=sys.stderr)
+        _say(f"{pictures.folder}: {count} are damaged and left out")
     if pictures.ignored:
-        progress.write(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name", file=sys.stderr)
+        _say(f"{pictures.folder}: {pictures.ignored:,} other files are not images by name")
+
+
+def say_unread(root: Path, names: list[str]) -> None:
+    """Report on stderr what the data folder `root` holds that is not read; names: of these folders and pictures."""
+    if names:
+        listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        kind = "entry is" if len(names) == 1 else "entries are"
+        _say(f"{root}: {len(names):,} {kind} not read ({listed}): pictures are those in train and val")
+
+
+def _say(text):
+    progress.write(printable(text), file=sys.stderr)
 
 
 def _with_advice(error):
@@ -226,6 +249,10 @@ def _key(pictures, size):
     """The cache key of the images of a Listing at this size."""
     digest = hashlib.sha256(f"{_VERSION} {size}\n".encode())
     for name in pictures.names:
-        status = os.stat(pictures.folder / name)
-        digest.update(f"{name}\0{status.st_size} {status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+        try:
+            status = os.stat(pictures.folder / name)
+            stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_mode}"
+        except OSError:  # as of a link to a missing file
+            stamp = "missing"
+        digest.update(f"{name}\0{stamp}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

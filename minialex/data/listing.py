@@ -15,10 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..support import text
+from ..support.files import expanded
 from . import val_labels
 from .decode import EXTENSIONS
 
 _NAMES = ("classes.txt", "LOC_synset_mapping.txt")
+_READ = ("train", "val", "ILSVRC2012_devkit_t12")  # folders in the data folder
 
 
 class Listing(NamedTuple):
@@ -84,7 +87,7 @@ def _validation(root, val, folders, labels_file):
         return _of_classes(val, present, folders, len(loose))
     if not names:
         raise ValueError(f"{val} holds no pictures: expected {val}/CLASS/*.jpg or {val}/*.JPEG; add some or remove it")
-    labels_file = Path(labels_file).expanduser() if labels_file else val_labels.find(root)
+    labels_file = expanded(labels_file) if labels_file else val_labels.find(root)
     return Listing(val, names, val_labels.read(labels_file, names, folders), len(loose) - len(names))
 
 
@@ -100,10 +103,16 @@ def _of_classes(folder, present, folders, ignored):
     return Listing(folder, names, np.array(labels, np.int64), ignored)
 
 
+def unread(root):
+    """The sorted names in the folder `root` of folders and pictures that `read` does not look at."""
+    folders, others = _scan(root)
+    return [name for name in folders if name not in _READ] + [name for name in others if _is_picture(name)]
+
+
 def _scan(folder):
     """The sorted names in a folder: (folders that are not hidden, everything else)."""
     with os.scandir(folder) as entries:
-        found = sorted((entry.name, entry.is_dir()) for entry in entries)
+        found = sorted((entry.name, os.path.isdir(entry.path)) for entry in entries)
     folders = [name for name, is_folder in found if is_folder and not name.startswith(".")]
     return folders, [name for name, is_folder in found if not is_folder or name.startswith(".")]
 
@@ -115,10 +124,16 @@ def _is_picture(name):
 def _readable(root, folders):
     """A unique name for each class: its first synonym in the file of class names, else the name of its folder."""
     file = next((root / name for name in _NAMES if (root / name).is_file()), None)
-    if file is None:
-        return tuple(folders)
-    lines = (line.strip().split(maxsplit=1) for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
-    known = {words[0]: words[1].split(",")[0].strip() for words in lines if len(words) == 2}
-    names = [known.get(folder) or folder for folder in folders]
+    known: dict[str, tuple[str, int]] = {}
+    for place, line in enumerate(text.read_lines(file) if file else (), 1):
+        words = line.split(maxsplit=1)
+        if len(words) == 2:
+            said, before = known.setdefault(words[0], (words[1], place))
+            if said != words[1]:
+                raise ValueError(f"{file}, line {place}: another name for {words[0]} than in line {before}: remove one")
+    names = [known[folder][0].split(",")[0].strip() if folder in known else folder for folder in folders]
+    names = [text.printable(name or folder) for name, folder in zip(names, folders)]
     count = Counter(names)  # ImageNet has two classes "crane": a bird and a machine
-    return tuple(name if count[name] == 1 else f"{name} ({folder})" for name, folder in zip(names, folders))
+    return tuple(
+        name if count[name] == 1 else f"{name} ({text.printable(folder)})" for name, folder in zip(names, folders)
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -12,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import cli, threads
-from ..support import files
+from ..support import files, lock
 from . import folder, listing, packed
 from .moments import Sums
 
@@ -31,6 +33,7 @@ examples:
   python -m minialex.train --dataset folder --data-dir /fast/imagenet-256"""
 
 SHARD = 1024
+UNFINISHED = ".minialex-pack"  # in a folder that is not complete: the names of our files
 
 
 def main(argv=None):
@@ -48,8 +51,9 @@ def main(argv=None):
     p.add_argument("--shard", metavar="N", type=count, default=SHARD, help="pictures per file (default: %(default)s)")
     options = p.parse_args(argv)
     with cli.as_user_error():
-        source, out = Path(options.source).expanduser(), Path(options.out).expanduser()
+        source, out = Path(options.source), Path(options.out)
         classes, train, val = listing.read(source, options.val_labels)
+        folder.say_unread(source, listing.unread(source))
         splits = pack(out, classes, {"train": train, "val": val}, options.size, options.workers, options.shard)
     for split, part in splits.items():
         print(f"{split}: {part['pictures']:,} pictures packed, {part['damaged']:,} damaged")
@@ -67,18 +71,25 @@ def pack(out, classes, listings, size=folder.SIZE, workers=1, shard=SHARD):
     shard: images per file.
 
     Returns the "splits" of pack.json: {split: {"pictures": count, "damaged": count, "shards": file names}}.
-    Raises ValueError where the folder holds anything else or the disk is too small, OSError where no file can be read.
+    Raises ValueError where the folder holds anything else, another process packs into it, or the disk is too small,
+    OSError where no file can be read.
     """
     listings = {split: pictures for split, pictures in listings.items() if pictures is not None}
-    _prepare_folder(out, sum(len(pictures.names) for pictures in listings.values()) * 3 * size * size)
-    checks: dict = {}
-    splits = {name: _write(out, name, given, size, workers, shard, checks) for name, given in listings.items()}
-    index = {"format": packed.FORMAT, "size": size, "classes": list(classes), "splits": splits, "files": checks}
-    files.write_text(out / packed.INDEX, json.dumps(index, indent=1) + "\n")
+    if not (out / lock.NAME).exists():
+        _check_is_free(out)  # before anything is written to it
+    with lock.Lock(out, "packing into"):
+        written = _check_is_free(out)
+        written.remove()
+        _check_space(out, sum(len(pictures.names) for pictures in listings.values()) * 3 * size * size)
+        checks: dict = {}
+        splits = {name: _write(written, name, given, size, workers, shard, checks) for name, given in listings.items()}
+        index = {"format": packed.FORMAT, "size": size, "classes": list(classes), "splits": splits, "files": checks}
+        files.write_text(out / packed.INDEX, json.dumps(index, indent=1) + "\n")
+        written.forget()
     return splits
 
 
-def _write(out, split, pictures, size, workers, shard, checks):
+def _write(written, split, pictures, size, workers, shard, checks):
     """Write the files of one split, add their lengths and checksums to `checks`; returns its entry in pack.json."""
     sums, places, damaged, shards = Sums(), [], [], []
 
@@ -90,9 +101,9 @@ def _write(out, split, pictures, size, workers, shard, checks):
             yield block.images
 
     def save(name, write, *array, **arrays):
-        with files.replacing(out / name) as file:
+        with written.file(name) as file:
             write(file, *array, **arrays)
-        content = np.memmap(out / name, np.uint8, "r")
+        content = np.memmap(written.out / name, np.uint8, "r")
         checks[name] = {"bytes": len(content), "crc32": zlib.crc32(content.data)}
 
     for number, some in enumerate(_regrouped(images(), shard)):
@@ -107,19 +118,74 @@ def _write(out, split, pictures, size, workers, shard, checks):
     return {"pictures": len(places), "damaged": len(damaged), "shards": shards}
 
 
-def _prepare_folder(out, needed):
-    """Make the folder, or remove the files that an interrupted packing left in it."""
-    present = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    ours = {packed.labels_name("train"), packed.labels_name("val"), packed.STATISTICS}
-    left = {path.name for path in files.leftovers(out)}
-    foreign = [name for name in present if name not in ours | left and not packed.is_shard(name)]
+class Written:
+    """The files that this command has written to a folder that is not complete yet.
+
+    The file UNFINISHED in it lists them: a line with the inode when a file is begun, another with its length and time
+    of modification when it is complete. A file that does not agree with its last line is not ours.
+
+    out: the folder, a Path.
+    """
+
+    def __init__(self, out):
+        self.out, self.list = out, out / UNFINISHED
+        self._known: dict[str, list[str]] = {}
+        for line in self.list.read_text(encoding="utf-8", errors="replace").splitlines() if self.list.is_file() else ():
+            name, *stamp = line.split() or [""]
+            self._known[name] = stamp
+
+    def __contains__(self, name):
+        """Whether the file `name` in the folder is one of them, and as it was written."""
+        of = name[1:].removesuffix(".partial") if name.endswith(".partial") else name
+        try:
+            status = os.lstat(self.out / name)
+        except FileNotFoundError:
+            return True
+        begun, complete = [str(status.st_ino)], [str(status.st_size), str(status.st_mtime_ns)]
+        return name == UNFINISHED or (packed.is_name(of) and self._known.get(of) in (begun, complete))
+
+    @contextlib.contextmanager
+    def file(self, name):
+        """A context with the new binary file `name`; raises ValueError where there is one already."""
+        path = self.out / name
+        if os.path.lexists(path):
+            raise ValueError(f"{path} was put there while {self.out} was packed: remove it, or choose a new folder")
+        with files.replacing(path) as file:
+            self._note(name, os.fstat(file.fileno()).st_ino)
+            yield file
+        status = os.lstat(path)
+        self._note(name, status.st_size, status.st_mtime_ns)
+
+    def remove(self):
+        """Remove them all."""
+        for name in os.listdir(self.out):
+            if name not in (UNFINISHED, lock.NAME) and name in self:
+                (self.out / name).unlink()
+        self.forget()
+
+    def forget(self):
+        """Remove the list: all files are complete, or gone."""
+        self.list.unlink(missing_ok=True)
+        self._known = {}
+
+    def _note(self, name, *stamp):
+        self._known[name] = [str(number) for number in stamp]
+        with open(self.list, "a", encoding="utf-8") as file:
+            file.write(" ".join([name, *self._known[name]]) + "\n")
+
+
+def _check_is_free(out):
+    """Check that a folder holds nothing but what an interrupted call left there; returns that, a Written."""
+    present = sorted(os.listdir(out)) if out.is_dir() else []
     if packed.INDEX in present:
         raise ValueError(f"{out} holds packed pictures already: choose another folder, or remove this one")
-    if foreign:
+    written = Written(out)
+    if foreign := [name for name in present if name != lock.NAME and name not in written]:
         raise ValueError(f"{out} is not empty (it holds {foreign[0]}): choose a new folder")
-    for name in present:
-        (out / name).unlink()
-    out.mkdir(parents=True, exist_ok=True)
+    return written
+
+
+def _check_space(out, needed):
     free = shutil.disk_usage(out).free
     if free < needed:
         raise ValueError(f"{out} has {free / 1e9:.1f} GB free, but the pictures take {needed / 1e9:.1f} GB")

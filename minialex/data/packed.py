@@ -13,10 +13,16 @@ import functools
 import hashlib
 import json
 import re
+import reprlib
 import zlib
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from ..support import npz, schema
+from ..support.schema import AtLeast, Below
+from ..support.text import printable
 from .cache import cached
 from .dataset import ImageDataset
 from .moments import Sums, sums
@@ -37,29 +43,104 @@ def load(root, size=None, validation=None, limit=None):
     Raises ValueError for another size, and where files are damaged or missing.
     """
     index = read_index(root)
-    if size not in (None, index["size"]):
-        own = index["size"]
+    if size not in (None, index.size):
+        own = index.size
         raise ValueError(f"{root} holds pictures packed at {own} pixels, not {size}: use size={own}, or repack")
-    count = {name: part["pictures"] for name, part in index["splits"].items()}
+    count = {name: part.pictures for name, part in index.splits.items()}
     of_train, of_val = (functools.partial(PackedDataset, root, index, name) for name in ("train", "val"))
     return split(count["train"], count.get("val", 0), of_train, of_val, validation, limit)
 
 
+@dataclass
+class Part:
+    """A split in pack.json.
+
+    pictures: the number of its images.
+    damaged: of the files that were left out.
+    shards: file names, in order.
+    """
+
+    pictures: Annotated[int, AtLeast(1)]
+    damaged: Annotated[int, AtLeast(0)]
+    shards: list[str]
+
+
+@dataclass
+class File:
+    """A file in pack.json: its length in bytes, and its CRC-32."""
+
+    bytes: Annotated[int, AtLeast(0)]
+    crc32: Annotated[int, AtLeast(0), Below(2**32)]
+
+
+@dataclass
+class Index:
+    """The content of pack.json.
+
+    size: pixels per side.
+    classes: the names of the classes.
+    splits: {"train": Part, perhaps "val": Part}.
+    files: {name: File}, of every other file.
+    """
+
+    format: int
+    size: Annotated[int, AtLeast(1)]
+    classes: list[str]
+    splits: dict
+    files: dict
+
+    @classmethod
+    def of(cls, values):
+        """The Index of what was read from JSON; raises ValueError where anything in it is missing or wrong."""
+        index = schema.build(cls, _object(values, "the description"))
+        if not index.classes:
+            raise ValueError("classes is empty")
+        index.classes = [printable(name) for name in index.classes]
+        if not {"train"} <= {*index.splits} <= {"train", "val"}:
+            raise ValueError(f"splits should be train and val, got {reprlib.repr([*index.splits])}")
+        names = {STATISTICS}
+        for name, values in index.splits.items():
+            part = index.splits[name] = _named(name, schema.build, Part, _object(values, name))
+            if part.shards != [shard_name(name, number) for number in range(len(part.shards))]:
+                expected = f"{shard_name(name, 0)}, {shard_name(name, 1)} and so on"
+                raise ValueError(f"{name}: shards should be {expected}, got {reprlib.repr(part.shards)}")
+            names |= {labels_name(name), *part.shards}
+        if odd := sorted(names ^ {*index.files}):
+            which = "does not list" if odd[0] in names else "should not list"
+            raise ValueError(f"files {which} {reprlib.repr(odd[0])}")
+        for name, values in index.files.items():
+            index.files[name] = _named(name, schema.build, File, _object(values, name))
+        return index
+
+
+def _object(values, name):
+    if not isinstance(values, dict):
+        raise ValueError(f"{name} should be an object, got {reprlib.repr(values)}")
+    return values
+
+
+def _named(name, build, *arguments):
+    try:
+        return build(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
 def read_index(root):
-    """The content of root/pack.json, a dict; raises ValueError where it, or a file that it lists, is damaged."""
+    """The Index in root/pack.json; raises ValueError where it, or a file that it lists, is damaged."""
     path = root / INDEX
     try:
-        index = json.loads(path.read_bytes())
-        version = index["format"]
+        values = json.loads(path.read_bytes())
+        version = values.get("format") if isinstance(values, dict) else FORMAT
         if version == FORMAT:
-            for name, expected in index["files"].items():
-                _check(root / name, expected["bytes"], expected["crc32"])
-            index["classes"] = tuple(index["classes"])
-            _ = index["size"], index["splits"]["train"]["shards"]
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            index = Index.of(values)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error}); {_REPACK}") from error
     if version != FORMAT:
-        raise ValueError(f"{path} has format {version}, but this minialex reads format {FORMAT}; {_REPACK}")
+        found = reprlib.repr(version)
+        raise ValueError(f"{path} has format {found}, but this minialex reads format {FORMAT}; {_REPACK}")
+    for name, expected in index.files.items():
+        _check(root / name, expected.bytes, expected.crc32)
     return index
 
 
@@ -90,11 +171,16 @@ def is_shard(name):
     return re.fullmatch(r"(train|val)-\d{5,}\.npy", name) is not None
 
 
+def is_name(name):
+    """Whether a file name is one of those of packed images, but for INDEX."""
+    return is_shard(name) or name in (labels_name("train"), labels_name("val"), STATISTICS)
+
+
 class PackedDataset(ImageDataset):
     """The images of a packed split; only those that are fetched are read.
 
     root: the packed folder, a Path.
-    index: the content of pack.json, see `read_index`.
+    index: its Index.
     split: "train" or "val".
     indices: which of its images, integers (N,); all by default.
 
@@ -102,14 +188,22 @@ class PackedDataset(ImageDataset):
     """
 
     def __init__(self, root, index, split, indices=None):
-        part, self.classes = index["splits"][split], index["classes"]
-        self.image_shape = (3, index["size"], index["size"])
-        self._root, self._is_train, self._files = root, split == "train", index["files"]
-        self._shards = [_open(root / name, np.uint8, self.image_shape) for name in part["shards"]]
+        part, self.classes = index.splits[split], tuple(index.classes)
+        self.image_shape = (3, index.size, index.size)
+        self._root, self._is_train = root, split == "train"
+        self._files = {name: vars(file) for name, file in index.files.items()}
+        self._shards = [_open(root / name, np.uint8, self.image_shape) for name in part.shards]
         self._starts = np.cumsum([0, *map(len, self._shards)])
         labels = _open(root / labels_name(split), np.int64, ())
-        if not len(labels) == self._starts[-1] == part["pictures"] or labels.max(initial=0) >= len(self.classes):
+        if not len(labels) == self._starts[-1] == part.pictures:
             raise ValueError(f"the files of {root} do not belong together; {_REPACK}")
+        outside = np.flatnonzero((labels < 0) | (labels >= len(self.classes)))
+        if len(outside):
+            first, classes = outside[0], len(self.classes)
+            raise ValueError(
+                f"{root / labels_name(split)} is damaged: the label of picture {first} is {labels[first]}, "
+                f"which is not one of the {classes} classes; {_REPACK}"
+            )
         self._rows = np.arange(len(labels)) if indices is None else np.asarray(indices)
         self._is_whole = len(self._rows) == len(labels)
         self.labels = np.array(labels)[self._rows]
@@ -129,19 +223,32 @@ class PackedDataset(ImageDataset):
     def statistics(self):
         """The moments.Statistics: packed with the whole of train, else computed and cached."""
         if self._is_train and self._is_whole:
-            with np.load(self._root / STATISTICS, allow_pickle=False) as arrays:
-                return Sums(**arrays).statistics()
+            return self._packed_sums().statistics()
         content = json.dumps([self._is_train, self._files], sort_keys=True)
         key = hashlib.sha256(content.encode() + self._rows.tobytes())
         return Sums(**cached(key.hexdigest(), Sums.NAMES, lambda: vars(sums(self)))).statistics()
+
+    def _packed_sums(self):
+        path, channels = self._root / STATISTICS, self.image_shape[0]
+        expected = {"count": (), "total": self.image_shape, "products": (channels, channels)}
+        try:
+            arrays = npz.read(path, {name: (np.int64, shape) for name, shape in expected.items()})
+            if arrays["count"] != len(self):
+                raise ValueError(f"they are of {arrays['count']} pictures, not of {len(self)}")
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged ({error}); {_REPACK}") from error
+        return Sums(**arrays)
 
 
 def _open(path, dtype, shape):
     """A memory map of the array (n, *shape) in a file."""
     try:
         array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))  # plain: np.memmap is slow to index
-    except ValueError as error:
+    except OSError:
+        raise
+    except Exception as error:  # NumPy raises many kinds of errors for a damaged header
         raise ValueError(f"{path} is damaged ({error}); {_REPACK}") from error
-    if array.dtype != dtype or array.shape[1:] != shape:
-        raise ValueError(f"{path} holds {array.dtype} {array.shape} where {np.dtype(dtype)} (n, *{shape}) was expected")
+    if array.dtype != dtype or array.ndim != 1 + len(shape) or array.shape[1:] != shape:
+        expected = f"{np.dtype(dtype)} ({', '.join(['n', *map(str, shape)])})"
+        raise ValueError(f"{path} holds {array.dtype} {array.shape} where {expected} was expected")
     return array

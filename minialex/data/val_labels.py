@@ -13,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.text import read_lines
+
+_AMBIGUOUS = -1  # in place of a label: files that differ by their suffix alone have several
 _GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 _CONVENTIONAL = ("val.txt", "LOC_val_solution.csv", _GROUND_TRUTH, f"ILSVRC2012_devkit_t12/data/{_GROUND_TRUTH}")
 
@@ -40,8 +43,7 @@ def read(path, names, folders):
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}, the file of the validation pictures' labels, does not exist")
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    lines = [line.strip() for line in lines]
+    lines = read_lines(path)
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
@@ -50,7 +52,7 @@ def read(path, names, folders):
         stated = _of_development_kit(path, lines, folders)
     else:
         stated = _of_pairs(path, lines, folders)
-    labels = [stated.get(Path(name).stem) for name in names]
+    labels = [_label_of(name, stated, path) for name in names]
     if None in labels:
         first = names[labels.index(None)]
         raise ValueError(f"{path} has no class for {labels.count(None)} of {len(names)} pictures, {first} for example")
@@ -58,8 +60,8 @@ def read(path, names, folders):
 
 
 def _of_pairs(path, lines, folders):
-    """{name without suffix: label} of lines with a name and a class."""
-    number, stated = {name: i for i, name in enumerate(folders)}, {}
+    """{name: label} of lines with a name and a class, also with the names without their suffixes."""
+    number, stated, seen = {name: i for i, name in enumerate(folders)}, {}, {}
     from_kaggle = lines[0].lower().startswith("imageid,")
     for place, line in enumerate(lines, 1):
         if from_kaggle and place == 1:
@@ -72,8 +74,20 @@ def _of_pairs(path, lines, folders):
                 f"{path}, line {place}: {line[:60]!r} does not name one of the {len(folders)} classes; "
                 f"expected a picture and its class, {folders[0]} or 0 for example"
             )
-        stated[Path(name).stem] = label
-    return stated
+        name = Path(name).name
+        if seen.setdefault(name, (label, place))[0] != label:
+            raise ValueError(f"{path}, line {place}: another class for {name} than in line {seen[name][1]}: remove one")
+        stem = Path(name).stem
+        stated[stem] = label if stated.get(stem, label) == label else _AMBIGUOUS
+    return stated | {name: label for name, (label, _) in seen.items()}
+
+
+def _label_of(name, stated, path):
+    """The label of the image `name`, whose suffix need not be that in the file; None where the file has none."""
+    label = stated.get(name, stated.get(Path(name).stem))
+    if label == _AMBIGUOUS:
+        raise ValueError(f"{path} has two classes for files called {Path(name).stem}, but none for {name}")
+    return label
 
 
 def _of_development_kit(path, lines, folders):

@@ -299,7 +299,7 @@ def to(input: Tensor, target: Any) -> Tensor:
     for any other target.
     """
     home, dtype = input.backend, input.dtype
-    if hasattr(target, "asarray") or target in backends.available():
+    if hasattr(target, "asarray") or backends.is_name(target):
         away = backends.get_backend(target)
         moved = away.asarray(home.to_numpy(input.data))
     else:

@@ -40,7 +40,11 @@ def build(name: str, **arguments: Any) -> Sequential:
     name: a key of PRESETS.
     arguments: of the network's function, such as num_classes.
 
-    Returns a Sequential.
+    Returns a Sequential, whose `input_shape` is that of one image, (3, H, W).
     Raises ValueError for an unknown name.
     """
-    return get_preset(name).build(**arguments)
+    preset = get_preset(name)
+    model = preset.build(**arguments)
+    side = arguments.get("input_size") or preset.input_size
+    model.input_shape = (3, side, side)
+    return model

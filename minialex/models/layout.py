@@ -13,6 +13,7 @@ from functools import singledispatch
 from typing import Any
 
 from .. import nn
+from ..support import html
 from ..support.types import Shape
 from ..window import Window, pair
 
@@ -82,6 +83,25 @@ def layout(model: nn.Module, input_shape: Shape) -> list[Row]:
         )
         shape = output
     return rows
+
+
+def known_layout(model: nn.Module) -> Any:
+    """The layers of a Module whose input shape is known, as of `layout`; None where it is not, or does not fit.
+
+    model: a Module; its input shape is its attribute `input_shape`, which models.build sets, or follows from a Linear
+        as its first layer with weights.
+    """
+    shape = getattr(model, "input_shape", None)
+    if shape is None and isinstance(model, nn.Sequential):
+        first = next((layer for _, layer in _flat(model) if not isinstance(layer, (*ELEMENTWISE, nn.Flatten))), None)
+        shape = (first.in_features,) if isinstance(first, nn.Linear) else None
+    try:
+        return layout(model, shape) if shape is not None else None
+    except (TypeError, ValueError):
+        return None
+
+
+html.layout_of = known_layout  # for the modules' representation in notebooks
 
 
 def has_weights(layer: nn.Module) -> bool:

@@ -1,5 +1,7 @@
 """Initialisation of parameters, in place. Names and arguments are those of torch.nn.init.
 
+A tensor may also be a raw array, such as `layer.weight.data`: it is written to, and returned, as a Tensor is.
+
 Random numbers come from `generator`, a random.Generator; by default from `minialex.random.default_generator`, so
 `manual_seed` makes them reproducible.
 """
@@ -11,7 +13,9 @@ import contextvars
 import math
 from collections.abc import Iterator
 
-from .. import random
+import numpy as np
+
+from .. import backends, random
 from ..random import Generator
 from ..tensor import Tensor
 
@@ -34,9 +38,15 @@ def skipped() -> Iterator[None]:
 
 def _fill(tensor, values):
     """tensor = values(), a function that is not called where initialisation is skipped."""
-    if not _skipping.get():
+    if _skipping.get():
+        return tensor
+    if isinstance(tensor, Tensor):
         tensor.data[...] = tensor.backend.asarray(values(), tensor.dtype)
         tensor.bump_version()
+    else:  # an array, of NumPy or CuPy
+        tensor[...] = backends.get_backend("numpy" if isinstance(tensor, np.ndarray) else "cupy").asarray(
+            values(), tensor.dtype
+        )
     return tensor
 
 
@@ -91,6 +101,72 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     Krizhevsky et al. 2012, section 5: biases are 1 in conv2, conv4, conv5 and the hidden linear layers, else 0.
     """
     return _fill(tensor, lambda: val)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill a tensor with 0; returns it. tensor: of any shape."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill a tensor with 1; returns it. tensor: of any shape."""
+    return constant_(tensor, 1.0)
+
+
+def trunc_normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """Fill a tensor with normally distributed numbers, those outside of a ... b drawn again.
+
+        w ~ N(mean, std^2), given that a <= w <= b
+
+    tensor: of any shape.
+    mean, std: of the distribution that is cut off.
+    a, b: the bounds, values of w: they do not scale with std.
+    generator: see the module's docstring.
+
+    Returns the tensor.
+    Raises ValueError where fewer than one number in 1,000 lies within the bounds.
+    """
+    low, high = (math.erf((bound - mean) / (std * math.sqrt(2))) for bound in (a, b))
+    if high - low < 2e-3:
+        raise ValueError(f"trunc_normal_: {a} to {b} holds next to nothing of a distribution of {mean} +- {std}")
+
+    def values():
+        draw = (generator or random.default_generator).numpy()
+        w = draw.standard_normal(tensor.shape) * std + mean
+        while (outside := (w < a) | (w > b)).any():
+            w[outside] = draw.standard_normal(int(outside.sum())) * std + mean
+        return w
+
+    return _fill(tensor, values)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill a tensor with a random orthogonal matrix: its rows, or columns if there are fewer, have the length gain.
+
+        w w^T = gain^2 I, or w^T w = gain^2 I, of the smaller size
+
+    tensor: a weight (out, in, ...), taken as a matrix (out, in ...).
+    gain: see `calculate_gain`.
+    generator: see the module's docstring.
+
+    Returns the tensor.
+    Raises ValueError for a tensor of fewer than two axes.
+    Saxe, McClelland and Ganguli 2014.
+    """
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_ needs a weight of at least two axes (out, in), got shape {tensor.shape}")
+
+    def values():
+        draw = (generator or random.default_generator).numpy()
+        rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+        q, r = np.linalg.qr(draw.standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.where(np.diag(r) < 0, -1, 1)  # as likely as any other orthogonal matrix
+        return gain * (q if rows >= columns else q.T).reshape(tensor.shape)
+
+    return _fill(tensor, values)
 
 
 def kaiming_normal_(

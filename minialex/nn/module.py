@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import ArrayLike
 
 from .. import tape
+from ..support import absent
 from ..support.types import Array, DType
 from ..tensor import Tensor
 from .hooks import HookedCall, HookMethods
-from .module_methods import ModuleMethods, SequentialMethods
+from .module_methods import IncompatibleKeys, ModuleMethods, SequentialMethods
 from .naming import name_layer
 
 
@@ -35,11 +36,10 @@ class Module(ModuleMethods, HookMethods):
     An error raised in a forward names the layer: "layer features.conv2 (Conv2d): ...".
     """
 
-    training: bool
-
     def __init__(self) -> None:
         for name in ("_parameters", "_buffers", "_modules"):
             object.__setattr__(self, name, {})
+        object.__setattr__(self, "_not_in_state", set())
         object.__setattr__(self, "training", True)
         object.__setattr__(self, "_hooks", {})
 
@@ -80,7 +80,7 @@ class Module(ModuleMethods, HookMethods):
             for home in ("_parameters", "_buffers", "_modules"):
                 if name in self.__dict__.get(home, ()):
                     return self.__dict__[home][name]
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            absent.refuse("Module", name, self)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Add a parameter, or None for one that this module could have and does not.
@@ -94,26 +94,36 @@ class Module(ModuleMethods, HookMethods):
             raise TypeError(f"parameter {name!r} must be a Parameter or None, got {type(parameter).__name__}")
         self._parameters[name] = parameter
 
-    def register_buffer(self, name: str, value: Tensor | None) -> None:
+    def register_buffer(self, name: str, value: Tensor | None, persistent: bool = True) -> None:
         """Add a Tensor, or None, that belongs to the state but is not trained.
 
         name: of the attribute.
         value: a Tensor or None.
+        persistent: whether state_dict() has it.
 
         Raises TypeError for anything else.
         """
         if not isinstance(value, Tensor | None):
             raise TypeError(f"buffer {name!r} must be a Tensor or None, got {type(value).__name__}")
         self._buffers[name] = value
+        (self._not_in_state.discard if persistent else self._not_in_state.add)(name)
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
         """(name, module) of this module and of all below it, in order.
 
+        memo: a set of modules that are left out, to which those that are listed are added.
         prefix: what every name begins with; this module's own name is the prefix alone.
+        remove_duplicate: whether a module that stands in two places is listed once, under its first name.
         """
+        memo = set() if memo is None else memo
+        if remove_duplicate and self in memo:
+            return
+        memo.add(self)
         yield prefix, self
         for name, module in self.named_children():
-            yield from module.named_modules(_join(prefix, name))
+            yield from module.named_modules(memo, _join(prefix, name), remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it."""
@@ -127,25 +137,38 @@ class Module(ModuleMethods, HookMethods):
         """(name, module) of the modules one level below."""
         return ((name, module) for name, module in self._modules.items() if module is not None)
 
-    def _named(self, home):
-        seen = set()  # a tensor that two modules share is listed once, under its first name
-        for prefix, module in self.named_modules():
+    def _named(self, home, prefix="", recurse=True, remove_duplicate=True):
+        seen = set()
+        modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+        for prefix, module in modules:
             for name, value in getattr(module, home).items():
-                if value is not None and id(value) not in seen:
+                if value is not None and not (remove_duplicate and id(value) in seen):
                     seen.add(id(value))
                     yield _join(prefix, name), value
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """(name, Parameter) of this module and all below it."""
-        return self._named("_parameters")
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(name, Parameter) of this module and all below it.
 
-    def parameters(self) -> Iterator[Parameter]:
-        """Every Parameter of this module and all below it."""
-        return (parameter for _, parameter in self.named_parameters())
+        prefix: what every name begins with.
+        recurse: whether those of the modules below are listed.
+        remove_duplicate: whether one that two modules share is listed once, under its first name.
+        """
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
 
-    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """(name, Tensor) of the state that is not trained."""
-        return self._named("_buffers")
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every Parameter of this module and, with recurse, all below it; shared ones once."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """(name, Tensor) of the state that is not trained.
+
+        prefix, recurse, remove_duplicate: as of named_parameters.
+        """
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training behaviour (dropout drops), or with False to evaluation; returns self.
@@ -187,9 +210,25 @@ class Module(ModuleMethods, HookMethods):
                 t.bump_version()
         return self
 
-    def state_dict(self) -> dict[str, Array]:
-        """Name -> array of every parameter and buffer; the arrays are the module's own, not copies."""
-        return {name: t.data for named in (self.named_parameters(), self.named_buffers()) for name, t in named}
+    def _state(self, prefix=""):
+        """(name, tensor) of every parameter and buffer, module by module; one that two modules share under both."""
+        for path, module in self.named_modules(None, prefix, remove_duplicate=False):
+            for name, t in (module._parameters | module._buffers).items():
+                if t is not None and name not in module._not_in_state:
+                    yield _join(path, name), t
+
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Array]:
+        """Name -> array of every parameter and buffer; the arrays are the module's own, not copies.
+
+        destination: a dict to which they are added; a new one if None.
+        prefix: what every name begins with, such as "features.".
+        keep_vars: whether the values are the Parameters and Tensors themselves.
+
+        Weights that two modules share are listed under both names.
+        """
+        state = {} if destination is None else destination
+        state.update((name, t if keep_vars else t.data) for name, t in self._state(prefix.removesuffix(".")))
+        return state
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
         """Copy arrays into the parameters and buffers of the same names.
@@ -197,11 +236,13 @@ class Module(ModuleMethods, HookMethods):
         state: name -> array or Tensor.
         strict: whether a missing or an unexpected name is an error.
 
-        Returns (missing names, unexpected names). Raises ValueError, before anything is changed, for shapes that
-        differ, and for missing and unexpected names where strict.
+        Returns (missing_keys, unexpected_keys), a named tuple. Raises ValueError, before anything is changed, for
+        shapes that differ, and for missing and unexpected names where strict.
         """
-        own = dict(self.named_parameters()) | dict(self.named_buffers())
-        missing = [name for name in own if name not in state]
+        own = dict(self._state())
+        given_elsewhere = {id(t) for name, t in own.items() if name in state}  # under the other name of shared weights
+        missing = [name for name, t in own.items() if name not in state and id(t) not in given_elsewhere]
+        missing = [name for name in missing if not name.endswith("num_batches_tracked")]  # of before torch 0.4.1
         unexpected = [name for name in state if name not in own]
         values, faults = {}, []
         for name, t in own.items():
@@ -223,7 +264,7 @@ class Module(ModuleMethods, HookMethods):
         for name, value in values.items():
             own[name].data[...] = value
             own[name].bump_version()
-        return missing, unexpected
+        return IncompatibleKeys(missing, unexpected)
 
     def extra_repr(self) -> str:
         """What stands between the parentheses of the representation."""
@@ -233,6 +274,7 @@ class Module(ModuleMethods, HookMethods):
         lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._modules.items()]
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
+        lines = [*self.extra_repr().splitlines(), *lines]
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 

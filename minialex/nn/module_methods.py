@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict(state, strict=False) found: names of the module alone, names of the state alone."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
 
 if TYPE_CHECKING:
+    from .module import Module
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
     from .module import Module
 
 
@@ -16,8 +30,12 @@ class ModuleMethods:
     _parameters: dict[str, Any]
     _buffers: dict[str, Any]
     _modules: dict[str, Any]
+    _not_in_state: set[str]
+    training: bool
     children: Any
+    named_buffers: Any
     parameters: Any
+    to: Any
 
     def __delattr__(self, name: str) -> None:
         for home in (self._parameters, self._buffers, self._modules):
@@ -25,6 +43,12 @@ class ModuleMethods:
                 del home[name]
                 return
         object.__delattr__(self, name)
+
+    def _repr_html_(self):
+        """For notebooks."""
+        from ..support import html
+
+        return html.of_module(self)
 
     def __dir__(self) -> list[str]:
         """Layers and parameters as well: for completion, and for "did you mean" in messages."""
@@ -55,6 +79,65 @@ class ModuleMethods:
                 raise AttributeError(f"{type(module).__name__} has no module {name!r} ({target}); it has {below}")
             module = module._modules[name]
         return module
+
+    def get_parameter(self, target: str) -> Any:
+        """A parameter of this module or below it; AttributeError where there is none.
+
+        target: its name as in named_parameters, such as "features.0.weight".
+        """
+        return self._member("_parameters", target)
+
+    def get_buffer(self, target: str) -> Any:
+        """A buffer of this module or below it; AttributeError where there is none.
+
+        target: its name as in named_buffers, such as "norm.running_mean".
+        """
+        return self._member("_buffers", target)
+
+    def _member(self, home, target):
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if getattr(module, home).get(name) is None:
+            members = ", ".join(getattr(module, home)) or "none"
+            raise AttributeError(f"{type(module).__name__} has no {home[1:-1]} {name!r} ({target}); it has {members}")
+        return getattr(module, home)[name]
+
+    def add_module(self, name: str, module: Any) -> None:
+        """Add a module under a name, as an assignment to the attribute does.
+
+        name: of the attribute, without a dot.
+        module: a Module, or None.
+
+        Raises TypeError for anything else, KeyError for a name that a module cannot have.
+        """
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"add_module: a name is a text without a dot, got {name!r}")
+        if hasattr(self, name) and name not in self._modules:
+            raise KeyError(f"add_module: {type(self).__name__} has an attribute {name!r} already")
+        self._modules[name] = module if module is None else check_module(module, "add_module")
+
+    register_module = add_module
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Every buffer of this module and, with recurse, all below it."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def float(self) -> Self:
+        """Compute in float32; returns self."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """Compute in float64; returns self."""
+        return self.to(np.float64)
+
+    def type(self, dst_type: Any) -> Self:
+        """Compute in another dtype; returns self. dst_type: np.float32 or np.float64."""
+        return self.to(dst_type)
+
+    def cpu(self) -> Self:
+        """In the CPU's memory: nothing changes, unless the module is on a GPU; returns self."""
+        on_gpu = any(t.backend.xp is not np for t in (*self.parameters(), *self.buffers()))
+        return self.to("numpy") if on_gpu else self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""

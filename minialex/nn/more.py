@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import warnings
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
 from typing import Any
@@ -82,6 +83,17 @@ class ModuleList(SequentialMethods, Module):
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
+
+    def __repr__(self) -> str:
+        """As torch's: modules of one representation that follow each other share a line."""
+        lines, start = [], 0
+        for text, same in itertools.groupby(map(repr, self)):
+            count = len(list(same))
+            name = f"({start}): " if count == 1 else f"({start}-{start + count - 1}): {count} x "
+            lines.append((name + text).replace("\n", "\n  "))
+            start += count
+        name = type(self).__name__
+        return f"{name}(\n  " + "\n  ".join(lines) + "\n)" if lines else f"{name}()"
 
     def __iadd__(self, other: Iterable[Module]) -> ModuleList:
         return self.extend(other)

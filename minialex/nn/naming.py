@@ -25,7 +25,7 @@ def name_layer(error: Exception, module: Any, outermost: bool) -> None:
         return
     del error.__dict__["_left"]
     names: dict[int, list[str]] = {}  # a module that stands in two places has two names
-    for name, part in module.named_modules():
+    for name, part in module.named_modules(remove_duplicate=False):
         names.setdefault(id(part), []).append(name)
     part = next(part for part in path if id(part) in names)
     if part is module:

@@ -5,19 +5,23 @@
 
 from __future__ import annotations
 
-from .architecture import architecture
-from .bars import bars
-from .compare import compare
-from .curves import curves
-from .diagnosis import diagnosis
-from .features import features
-from .filters import filters
-from .graph import graph
-from .lr_range import lr_range
-from .neighbours import neighbours
-from .results import confusion, predictions
-from .saliency import saliency
-from .sheets import mistakes
+from ..support.headless import import_matplotlib
+
+import_matplotlib()  # before the modules below do
+
+from .architecture import architecture  # noqa: E402
+from .bars import bars  # noqa: E402
+from .compare import compare  # noqa: E402
+from .curves import curves  # noqa: E402
+from .diagnosis import diagnosis  # noqa: E402
+from .features import features  # noqa: E402
+from .filters import filters  # noqa: E402
+from .graph import graph  # noqa: E402
+from .lr_range import lr_range  # noqa: E402
+from .neighbours import neighbours  # noqa: E402
+from .results import confusion, predictions  # noqa: E402
+from .saliency import saliency  # noqa: E402
+from .sheets import mistakes  # noqa: E402
 
 __all__ = [
     "architecture",

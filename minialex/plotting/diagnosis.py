@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
+from ..support.text import printable
 from ..support.types import FileName
 from ..training.diagnose import DEAD_LIMIT, HEALTHY_UPDATE
 from .style import BLUE, DPI, INK, PALE, STYLE, WRONG, Figure, tint, write
@@ -28,7 +29,7 @@ def diagnosis(history: Sequence[dict[str, Any]], path: FileName | None = None) -
     Returns the Figure.
     """
     rows = [row for row in history if "layers" in row]
-    names = [layer["layer"] for layer in rows[-1]["layers"]]
+    names = [printable(layer["layer"]) for layer in rows[-1]["layers"]]
     first, end = rows[0]["epoch"] - 0.5, rows[-1]["epoch"] + 0.5
     low, high = HEALTHY_UPDATE
     update, dead = LogNorm(low / 30, high * 30), Normalize(0, 1)

@@ -44,6 +44,7 @@ def filters(
     full_width = max(sheet_width + 2 * margin, 520)
     full_height = gpus * (sheet_height + margin + name) + head
     figure = Figure(figsize=(full_width / DPI, full_height / DPI), dpi=DPI)
+    figure.add_axes((0, 0, 1, 1)).set_axis_off()  # %matplotlib inline takes a figure without axes for an empty one
     for gpu, sheet in enumerate(sheets):
         y = margin + (gpus - 1 - gpu) * (sheet_height + margin + name)
         figure.figimage(sheet, margin, y)

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
-from matplotlib.textpath import TextPath
 
 from .. import tape
 from ..nn import Module
 from ..support.types import FileName
 from ..tensor import Tensor
-from . import layered
+from . import layered, lettering
 from .style import BLUE, DPI, INK, VERMILION, Figure, sheet_of, tint, write
 
 MOST = 400  # boxes in a figure that is still readable
@@ -150,8 +148,7 @@ def _numbers(value, gradient):
 
 def _extent(text, size, *, bold=False):
     """The width of a text in pixels."""
-    font = FontProperties(weight="bold" if bold else "normal")
-    return TextPath((0, 0), text, size=size, prop=font).get_extents().width * DPI / 72 if text else 0.0
+    return lettering.width_of(text, size, "bold" if bold else "normal") * DPI / 72
 
 
 def _size(box):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Polygon, Rectangle
-from matplotlib.textpath import TextPath
 
 from .. import nn
 from ..window import pair
+from . import lettering
 from .style import BLUE, DPI, INK, PURPLE, VERMILION, tint
 
 PICTURE, YELLOW, GREEN, GREY = "#BBBBBB", "#E6C619", "#009E73", "#888888"
@@ -67,7 +66,7 @@ class Scale:
 
 def text_width(text, size=SMALL, weight="normal"):
     """The width of a text in pixels; size: in points; weight: Matplotlib's, "normal" or "bold"."""
-    return TextPath((0, 0), text, size=size, prop=FontProperties(weight=weight)).get_extents().width * DPI / 72
+    return lettering.width_of(text, size, weight) * DPI / 72
 
 
 def sizes(shape):

@@ -15,7 +15,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_rgb
 
 from ..support import files
+from ..support.text import printable
 from ..support.types import FileName
+from . import lettering
 
 # Okabe and Ito's colours, which can be told apart with any kind of colour vision.
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
@@ -28,7 +30,12 @@ STYLE: dict = {"fontsize": 9, "color": INK}
 
 
 class Figure(matplotlib_figure.Figure):
-    """Matplotlib's Figure, which a notebook shows although pyplot does not know it."""
+    """Matplotlib's Figure: its text is never mathematics, and a notebook shows it although pyplot does not know it."""
+
+    def draw(self, renderer):
+        """Draw the figure on a Matplotlib `renderer`."""
+        with lettering.lettered(self):
+            super().draw(renderer)
 
     def _repr_png_(self):
         file = io.BytesIO()
@@ -42,7 +49,8 @@ def tint(color, strength):
 
 
 def short(text, most):
-    """A text cut to at most `most` characters, the last of them an ellipsis where it was longer."""
+    """A name, made printable, cut to at most `most` characters, the last an ellipsis where it was longer."""
+    text = printable(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

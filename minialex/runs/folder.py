@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ import numpy as np
 
 from .. import __version__
 from ..nn import Module
-from ..support import files
+from ..support import files, progress
+from ..support.text import printable
 from ..support.types import FileName
 from ..training.evaluation import Evaluation
 from . import checkpoint
@@ -175,15 +178,16 @@ class RunFolder:
         """
         if not now and time.monotonic() - self._drawn < DRAW_EVERY:
             return
-        from .. import plotting  # Matplotlib takes a second to import
+        with self._drawing():
+            from .. import plotting  # Matplotlib takes a second to import
 
-        if history:
-            plotting.curves(history, self.path / "curves.png")
-        convolutions = [p.numpy() for p in model.parameters() if len(p.shape) == 4]
-        if convolutions:
-            plotting.filters(convolutions[0], self.path / "filters.png")
-        if any("layers" in row for row in history):
-            plotting.diagnosis(history, self.path / "diagnose.png")
+            if history:
+                plotting.curves(history, self.path / "curves.png")
+            convolutions = [p.numpy() for p in model.parameters() if len(p.shape) == 4]
+            if convolutions:
+                plotting.filters(convolutions[0], self.path / "filters.png")
+            if any("layers" in row for row in history):
+                plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()
 
     def draw_lr_range(self, tested: Any) -> Path:
@@ -201,11 +205,23 @@ class RunFolder:
         dataset: the test images.
         evaluation: an Evaluation of all of them, in order.
         """
-        from .. import plotting
+        with self._drawing():
+            from .. import plotting
 
-        predicted = evaluation.logits.argmax(1)
-        plotting.predictions(dataset, evaluation.logits, self.path / "predictions.png")
-        plotting.confusion(evaluation.labels, predicted, dataset.classes, self.path / "confusion.png")
+            predicted = evaluation.logits.argmax(1)
+            plotting.predictions(dataset, evaluation.logits, self.path / "predictions.png")
+            plotting.confusion(evaluation.labels, predicted, dataset.classes, self.path / "confusion.png")
+
+    @contextlib.contextmanager
+    def _drawing(self):
+        """A context for figures: where one cannot be drawn, a line on stderr says so, and the run goes on."""
+        try:
+            yield
+        except OSError:  # as for every other file of the folder
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            progress.write(f"the figures of {self.path} cannot be drawn: {printable(reason)}", file=sys.stderr)
 
 
 def _csv_of(columns, rows, header=False):

@@ -8,6 +8,11 @@ from ..training.recipe import absent_layers, describe_decay
 
 def header(run):
     """The description of a Run that is printed before it starts, one line per topic."""
+    return "\n".join([f"minialex {__version__}", *(f"  {name:9s}  {text}" for name, text in settings(run))])
+
+
+def settings(run):
+    """The settings of a Run as pairs: topic, text."""
     c, r, splits, progress = run.configuration, run.configuration.recipe, run.splits, run.trainer
     shape = f"{splits.train.image_shape[0]}x{run.pictures.size}x{run.pictures.size}"
     parameters = sum(p.numel() for p in run.model.parameters())
@@ -20,7 +25,7 @@ def header(run):
     place = f", continuing at epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun else ""
     tests, batches = len(splits.test), len(progress.loader)
     steps = f", {c.accumulate} batches per step" if c.accumulate > 1 else ""
-    lines = [
+    pairs = [
         ("model", f"{c.model}, {parameters:,} parameters, pictures {shape}, {len(run.classes)} classes"),
         ("weights", _weights(run)),
         ("frozen", _frozen(c)),
@@ -35,7 +40,7 @@ def header(run):
         ("epochs", f"{r.epochs} of {batches:,} batches of {r.batch_size} pictures{steps}, seed {c.seed}{place}"),
         ("folder", str(run.folder.path)),
     ]
-    return "\n".join([f"minialex {__version__}", *(f"  {name:9s}  {text}" for name, text in lines if text)])
+    return [(name, text) for name, text in pairs if text]
 
 
 def _weights(run):

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import backends, data, models, random, threads
 from ..support.errors import UserError, as_user_error
-from ..support.progress import folded
+from ..support.progress import folded, write
 from ..support.types import FileName
 from ..training import diagnose, evaluation, overfit, trainer
 from ..training.display import TrainingProgress
@@ -46,7 +46,7 @@ class Run:
 
     def __init__(
         self, configuration: Configuration, folder: RunFolder, *, start: trained.Trained | None = None,
-        saved: checkpoint.Checkpoint | None = None, download: bool = False, say: Callable[[str], object] = print,
+        saved: checkpoint.Checkpoint | None = None, download: bool = False, say: Callable[[str], object] = write,
     ) -> None:  # fmt: skip
         self.configuration, self.folder, self.say = configuration, folder, say
         self.backend = _use_machine(configuration)
@@ -95,7 +95,7 @@ class Run:
 
     @classmethod
     def resume(
-        cls, path: FileName, *, epochs: int | None = None, say: Callable[[str], object] = print, **changes: Any
+        cls, path: FileName, *, epochs: int | None = None, say: Callable[[str], object] = write, **changes: Any
     ) -> Run:
         """The run in a folder, ready to continue where it stopped, with the same result as without the interruption.
 
@@ -233,12 +233,12 @@ class Run:
         return watch(self.pictures.undistorted(dataset).epoch())
 
     def test(self, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Any:
-        """Evaluate the current weights on the test images, print and draw the result; watch: wraps the batches."""
+        """Evaluate the current weights on the test images, print the result and draw it; watch: wraps the batches."""
         result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
         accuracy = 100 - 100 * result.top1_error
         errors = report.errors(result.top1_error, result.top5_error)
-        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
         self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
+        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
 
     def stop(self) -> None:
         """Save everything needed to resume the run, and print how to."""
@@ -284,6 +284,12 @@ class Run:
     def steps_done(self) -> Any:
         """The number of optimizer steps so far, over all epochs."""
         return self.trainer.step_row(None)["step"]
+
+    def _repr_html_(self):
+        """For notebooks."""
+        from .page import of_run
+
+        return of_run(self)
 
     def header(self) -> str:
         """The description of the run, one line per topic."""

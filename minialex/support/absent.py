@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable
 from typing import NoReturn
 
 _NUMPY = "Tensor(np.{0}(x.numpy())), without a gradient"
 
 TENSOR = {
-    "add": "x + y",
-    "sub": "x - y",
     "subtract": "x - y",
-    "mul": "x * y",
     "multiply": "x * y",
-    "div": "x / y",
     "divide": "x / y",
     "true_divide": "x / y",
     "floor_divide": "x // y",
     "remainder": "x % y",
     "fmod": "x % y, which has the sign of y",
-    "neg": "-x",
     "negative": "-x",
-    "square": "x * x",
-    "reciprocal": "1 / x",
-    "rsqrt": "x ** -0.5",
     "log2": "x.log() / math.log(2)",
     "log10": "x.log() / math.log(10)",
     "log1p": "(1 + x).log()",
     "expm1": "x.exp() - 1",
-    "eq": "x == y",
-    "ne": "x != y",
-    "lt": "x < y",
-    "le": "x <= y",
-    "gt": "x > y",
-    "ge": "x >= y",
-    "equal": "(x == y).all()",
-    "allclose": "np.allclose(x.numpy(), y.numpy())",
     "logical_and": "x.bool() & y.bool()",
     "logical_or": "x.bool() | y.bool()",
     "logical_not": "~x.bool()",
@@ -43,43 +29,26 @@ TENSOR = {
     "bitwise_or": "x | y",
     "bitwise_xor": "x ^ y",
     "bitwise_not": "~x",
-    "isnan": "x != x",
-    "isinf": "x.abs() == np.inf",
-    "isfinite": "x.abs() < np.inf",
-    "mm": "x @ y",
-    "bmm": "x @ y",
     "mv": "x @ y",
-    "dot": "x @ y",
     "inner": "x @ y.T",
-    "outer": "x[:, None] * y",
     "addmm": "a + x @ y",
-    "t": "x.T",
     "mT": "x.transpose(-2, -1)",
     "swapaxes": "x.transpose(dim0, dim1)",
     "swapdims": "x.transpose(dim0, dim1)",
     "movedim": "x.permute(dims)",
     "moveaxis": "x.permute(dims)",
-    "view_as": "x.view(y.shape)",
     "reshape_as": "x.reshape(y.shape)",
-    "expand_as": "x.expand(y.shape)",
-    "type_as": "x.to(y.dtype)",
     "ravel": "x.flatten()",
     "unflatten": "x.reshape(shape)",
     "tile": "x.repeat(repeats)",
-    "unbind": "tuple(x)",
     "select": "x[:, index]",
     "narrow": "x[:, start : start + length]",
-    "index_select": "x[:, index]",
-    "masked_select": "x[mask]",
     "take": "x.flatten()[index]",
     "take_along_dim": "x.gather(dim, index)",
-    "where": "functional.where(condition, x, y)",
     "clip": "x.clamp(min, max)",
     "clip_": "x.clamp_(min, max)",
     "maximum": "functional.maximum(x, y)",
     "minimum": "functional.minimum(x, y)",
-    "amax": "x.max(dim).values",
-    "amin": "x.min(dim).values",
     "prod": "x.log().sum().exp(), of positive numbers",
     "cumprod": "x.log().cumsum(dim).exp(), of positive numbers",
     "nansum": "x.masked_fill(x != x, 0).sum()",
@@ -99,14 +68,12 @@ TENSOR = {
     "new_ones": "Tensor(np.ones(shape, x.dtype), backend=x.backend)",
     "new_full": "Tensor(np.full(shape, value, x.dtype), backend=x.backend)",
     "new_tensor": "Tensor(values, dtype=x.dtype, backend=x.backend)",
-    "type": "x.to(dtype)",
     "half": "x.float(): the types are float32 and float64",
     "bfloat16": "x.float(): the types are float32 and float64",
     "short": "x.to(np.int16)",
     "byte": "x.to(np.uint8)",
     "char": "x.to(np.int8)",
     "cuda": 'x.to("cupy")',
-    "device": "x.backend",
     "get_device": "x.backend",
     "is_cuda": 'x.backend.name == "cupy"',
     "pin_memory": "x: uploading pins what it needs",
@@ -117,16 +84,13 @@ TENSOR = {
     "ndimension": "x.dim()",
     "element_size": "x.dtype.itemsize",
     "nbytes": "x.data.nbytes",
-    "grad_fn": "x.node",
-    **{name: _NUMPY.format(name) for name in ("ceil", "cos", "sin", "tan", "floor", "round", "sign", "trunc")},
+    **{name: _NUMPY.format(name) for name in ("tan", "trunc")},
     **{name: _NUMPY.format(name) for name in ("unique", "median")},
     "nonzero": "Tensor(np.argwhere(x.numpy()))",
-    "bincount": "Tensor(np.bincount(x.numpy()))",
 }
 
 FUNCTIONAL = {
     "kl_div": "(p * (p.log() - log_q)).sum()",
-    "normalize": "x / x.norm(2, dim, True).clamp(min=1e-12)",
     "cosine_similarity": "(x * y).sum(dim) / (x.norm(2, dim) * y.norm(2, dim))",
     "pairwise_distance": "(x - y).norm(2, -1)",
     "scaled_dot_product_attention": "functional.softmax(q @ k.transpose(-2, -1) / d**0.5, -1) @ v",
@@ -150,21 +114,14 @@ FUNCTIONAL = {
     "dropout1d": "functional.dropout2d, which takes (N, C, L) as well",
     "group_norm": "functional.batch_norm of x.reshape(1, n * groups, -1), in training",
     "instance_norm": "functional.batch_norm of x.reshape(1, n * c, -1), in training",
+    "unfold": "x[:, :, i : i + h, j : j + w] for each place of the window, and functional.stack",
+    "grid_sample": "functional.interpolate, or x[:, :, rows, columns]",
     "glu": "a * functional.sigmoid(b) with a, b = x.chunk(2, dim)",
     "layer_norm": "(x - x.mean(-1, True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt()",
     "conv1d": "functional.conv2d with a height of 1",
     "max_pool1d": "functional.max_pool2d with a height of 1",
     "avg_pool1d": "functional.avg_pool2d with a height of 1",
-    "mm": "x @ y",
-    "bmm": "x @ y",
-    "dot": "x @ y",
-    "square": "x * x",
-    "rsqrt": "x ** -0.5",
-    "argmax": "x.argmax(dim)",
-    "argmin": "x.argmin(dim)",
     "numel": "x.numel()",
-    "hstack": "functional.cat(tensors, 1)",
-    "vstack": "functional.cat(tensors, 0)",
     "tile": "functional.repeat(x, repeats)",
     "broadcast_to": "functional.expand(x, shape)",
     "swapaxes": "functional.transpose(x, dim0, dim1)",
@@ -192,12 +149,31 @@ NN = {
     "GroupNorm": "functional.batch_norm of x.reshape(1, n * groups, -1), in training, in a Module of your own",
     "InstanceNorm2d": "functional.batch_norm of x.reshape(1, n * c, -1), in training, in a Module of your own",
     "LayerNorm": "(x - x.mean(-1, True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt()",
+    "PixelShuffle": "x.reshape(n, c, r, r, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c, r * h, r * w)",
+    "ReflectionPad2d": "x[:, :, rows][:, :, :, columns], with the indices of the pixels",
+    "ReplicationPad2d": "x[:, :, rows][:, :, :, columns], with the indices of the pixels",
+    "Threshold": "functional.where(x > threshold, x, value) in a Module of your own",
+    "ParameterDict": "self.register_parameter(name, parameter) for each",
     "ParameterList": "self.register_parameter(name, parameter) for each",
     "DataParallel": "the model itself",
     "Conv1d": "nn.Conv2d with a height of 1",
     "MaxPool1d": "nn.MaxPool2d with a height of 1",
     "AvgPool1d": "nn.AvgPool2d with a height of 1",
     "Unflatten": "x.reshape(shape) in a Module of your own",
+}
+
+MODULE = {
+    "half": "model.float(): the types are float32 and float64",
+    "bfloat16": "model.float(): the types are float32 and float64",
+    "cuda": 'model.to("cupy")',
+    "compile": 'model.to("numba"), the compiled backend',
+    "register_backward_hook": "model.register_full_backward_hook(hook)",
+    "register_state_dict_post_hook": "model.state_dict() in a function of your own",
+    "register_state_dict_pre_hook": "model.state_dict() in a function of your own",
+    "register_load_state_dict_pre_hook": "model.load_state_dict(changed)",
+    "register_load_state_dict_post_hook": "model.load_state_dict(changed)",
+    "share_memory": "model: processes exchange its state_dict()",
+    "to_empty": "model.to(target)",
 }
 
 OPTIM = {
@@ -221,7 +197,59 @@ DATA = {
     "ColorJitter": "data.ColorNoise",
 }
 
-WRITE = {"Tensor": TENSOR, "functional": FUNCTIONAL, "nn": NN, "optim": OPTIM, "data": DATA}
+TOP = {
+    "mps": 'minialex.use_backend("numba")',
+    "float16": "minialex.float32: the types are float32 and float64",
+    "half": "minialex.float32: the types are float32 and float64",
+    "bfloat16": "minialex.float32: the types are float32 and float64",
+    "FloatTensor": "minialex.tensor(values, dtype=minialex.float32)",
+    "DoubleTensor": "minialex.tensor(values, dtype=minialex.float64)",
+    "LongTensor": "minialex.tensor(values, dtype=minialex.int64)",
+    "BoolTensor": "minialex.tensor(values, dtype=minialex.bool)",
+    "set_default_dtype": "dtype=minialex.float64 for each tensor, and model.double()",
+    "get_default_dtype": "minialex.float32, which it is",
+    "set_default_device": "minialex.use_backend(name)",
+    "set_default_tensor_type": "minialex.use_backend(name)",
+    "set_num_threads": "minialex.threads.set_count(number)",
+    "get_num_threads": "minialex.threads.count()",
+    "seed": "minialex.manual_seed(seed)",
+    "initial_seed": "minialex.random.default_generator.seed",
+    "get_rng_state": "minialex.random.default_generator.seed and .call",
+    "set_rng_state": "minialex.random.default_generator.seed and .call",
+    "use_deterministic_algorithms": "nothing, since all of them are deterministic",
+    "set_printoptions": "np.set_printoptions(...)",
+    "finfo": "np.finfo(dtype)",
+    "iinfo": "np.iinfo(dtype)",
+    "normal": "mean + std * minialex.randn(size)",
+    "bernoulli": "minialex.rand_like(p) < p",
+    "randint_like": "minialex.randint(low, high, x.shape)",
+    "logspace": "base ** minialex.linspace(start, end, steps)",
+    "concat": "minialex.cat(tensors, dim)",
+    "meshgrid": "np.meshgrid(...), and minialex.tensor of each",
+    "tril": "minialex.tensor(np.tril(x.numpy())), without a gradient",
+    "triu": "minialex.tensor(np.triu(x.numpy())), without a gradient",
+    "diag": "minialex.tensor(np.diag(x.numpy())), without a gradient",
+    "multinomial": "np.random.default_rng(seed).choice(n, count, p=weights)",
+    "autograd": "loss.backward() and x.grad; minialex.gradcheck checks gradients",
+    "compile": 'model.to("numba"), the compiled backend',
+    "jit": "the model itself; minialex.convert writes ONNX",
+    "onnx": "minialex.convert, which writes ONNX",
+    "hub": "minialex.models.build(name)",
+    "amp": "nothing, since the types are float32 and float64",
+    "autocast": "nothing, since the types are float32 and float64",
+    "distributed": "one process: data parallel training is not here",
+    "multiprocessing": "the multiprocessing of Python",
+    "profiler": "minialex.bench",
+    "version": "minialex.__version__",
+}
+
+BACKENDS = {
+    "cudnn": "nothing, since results are deterministic, and cuDNN is not used",
+    "mps": 'minialex.use_backend("numba")',
+}
+
+WRITE = {"Tensor": TENSOR, "functional": FUNCTIONAL, "nn": NN, "Module": MODULE, "optim": OPTIM, "data": DATA}
+WRITE |= {"backends": BACKENDS}
 
 
 def refuse(place, name, owner=None) -> NoReturn:
@@ -238,3 +266,21 @@ def refuse(place, name, owner=None) -> NoReturn:
     else:
         whose = f"{type(owner).__name__!r} object"
     raise AttributeError(f"{whose} has no attribute {name!r}", name=name, obj=owner)
+
+
+def refuse_at_the_top(name: str, path: Iterable[str]) -> NoReturn:
+    """Raise the AttributeError for a name that is missing in minialex itself.
+
+    name: of the attribute.
+    path: the folders of the package, for its modules that `import minialex` does not import.
+    """
+    package = sys.modules.get("minialex")
+    advice = TOP.get(name) or FUNCTIONAL.get(name) or TENSOR.get(name)
+    if advice:
+        raise AttributeError(f"minialex has no {name}: write {advice}", name=name, obj=None)
+    places = [os.path.join(folder, name) for folder in path]
+    if any(os.path.isfile(f"{place}.py") or os.path.isdir(place) for place in places):
+        raise AttributeError(
+            f"minialex.{name} is imported by itself: write import minialex.{name}", name=name, obj=None
+        )
+    raise AttributeError(f"module 'minialex' has no attribute {name!r}", name=name, obj=package)

@@ -1,10 +1,12 @@
-"""Atomic writing of files."""
+"""Atomic writing of files, and names of files given by the user."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from pathlib import Path
+
+from .types import FileName
 
 
 @contextlib.contextmanager
@@ -32,12 +34,28 @@ def replacing(path):
         raise
 
 
+def expanded(path: FileName) -> Path:
+    """A path given by the user, with ~ and ~name replaced by the folders that they stand for.
+
+    path: a text or a Path.
+
+    Returns a Path.
+    Raises ValueError where there is no such user, or the user's home folder is not known.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        user = Path(path).parts[0]
+        why = f"there is no user {user[1:]}" if user != "~" else "the user has no home folder: set HOME"
+        raise ValueError(f"{path}: {user} cannot be expanded, since {why}; write the whole path") from None
+
+
 def leftovers(folder):
     """Paths of the incomplete files in `folder` that a process left when it was killed within `replacing`."""
     return list(Path(folder).glob(".*.partial"))
 
 
 def write_text(path, text):
-    """Write `text` to `path` as UTF-8, atomically."""
+    """Write `text` to `path` as UTF-8, atomically; bytes of names that are not UTF-8 are escaped."""
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))

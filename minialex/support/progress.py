@@ -5,8 +5,9 @@ with Progress("reading train", total=len(paths), unit="images") as bar:
         ...
         bar.update()
 
-Which of the three it is, is decided here alone. A terminal's bar is on stderr, so that output can be piped; a
-notebook's is on stdout, which notebooks show without a red background; lines of a log go to stderr.
+Which of the three it is, is decided here alone. A terminal's bar and the lines of a log are on stderr, so that output
+can be piped. A notebook's bar is a line of text below the cell that is replaced in place, in its file, too; at the end
+it says how long the work took. The environment variable MINIALEX_PROGRESS=off switches all of them off.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ LOG_EVERY = 30  # seconds of silence before a line of a log
 TICK = {TERMINAL: 0.1, NOTEBOOK: 0.5, LOG: 1.0}  # seconds between two drawings of the bar, or two looks at the clock
 WINDOW = 60  # seconds: the speed is that of the last minute
 NOTEBOOK_COLUMNS = 80
+QUICK = 0.5  # seconds: what takes no longer leaves no line in a notebook
 LONGEST_BAR, SHORTEST_BAR = 30, 6  # characters
 
 _shown: list[Progress] = []  # the bars at work; only the innermost is drawn
 
 
 def form():
-    """How progress is shown now: "terminal", "notebook" or "log"."""
+    """How progress is shown now: "terminal", "notebook" or "log"; None where it is switched off."""
+    if os.environ.get("MINIALEX_PROGRESS") == "off":
+        return None
     if type(sys.stdout).__module__.split(".")[0] == "ipykernel":
         return NOTEBOOK
     stream = sys.stderr
@@ -92,22 +96,29 @@ class Progress:
 
     def __init__(self, description, total=None, unit="items", *, initial=0, delay=0.0, shown=True):
         self.description, self.total, self.unit = description, total, unit
-        self.done, self.note, self.place = initial, "", ""
+        self.done = self._initial = initial
+        self.note, self.place = "", ""
         self._form = form() if shown else None
-        self._stream = sys.stdout if self._form == NOTEBOOK else sys.stderr
+        self._stream, self._handle = sys.stderr, None
         self._delay, self._drawn, self._next, self._spoke = delay, 0, math.inf, 0.0
+        self._start = 0.0
         self._seen: deque[tuple[float, int]] = deque()
 
     def __enter__(self):
         _shown.append(self)
         now = time.monotonic()
         self._seen.append((now, self.done))
-        self._next, self._spoke = now + self._delay if self._form else math.inf, now
+        self._start = now
+        wait = max(self._delay, QUICK if self._form == NOTEBOOK else 0)
+        self._next, self._spoke = now + wait if self._form else math.inf, now
         return self
 
     def __exit__(self, *error):
         self.clear()
         _shown.remove(self)
+        if self._handle is not None:
+            took = f"{_amount(self.done - self._initial, self.unit)} in {_clock(time.monotonic() - self._start)}"
+            self._display(", ".join(filter(None, [f"{self.description}: {took}", self.note])))
 
     def update(self, count=1):
         """Count items as done, and draw if the last drawing is long enough ago; count: how many."""
@@ -134,11 +145,22 @@ class Progress:
                 self._spoke = now
                 print(self.line(), file=self._stream, flush=True)
             return
-        width = columns(self._stream) - 1 if self._form == TERMINAL else NOTEBOOK_COLUMNS
-        text = self.bar(width)
+        if self._form == NOTEBOOK:
+            self._display(self.bar(NOTEBOOK_COLUMNS))
+            return
+        text = self.bar(columns(self._stream) - 1)
         self._stream.write("\r" + text + " " * (self._drawn - len(text)))
         self._stream.flush()
         self._drawn = len(text)
+
+    def _display(self, text):
+        """Show a line below the notebook's cell, in the place of the one before."""
+        from IPython.display import display
+
+        if self._handle is None:
+            self._handle = display({"text/plain": text}, raw=True, display_id=True)
+        else:
+            self._handle.update({"text/plain": text}, raw=True)
 
     def clear(self):
         """Remove the bar from the screen."""

@@ -1,6 +1,9 @@
-"""Formatting text in columns."""
+"""Text: read from files in any Unicode encoding, made printable, and formatted in columns."""
 
 from __future__ import annotations
+
+import codecs
+import re
 
 
 def aligned(rows, *, left=(0,), rules=(), indent=""):
@@ -21,3 +24,59 @@ def aligned(rows, *, left=(0,), rules=(), indent=""):
         if number in rules:
             lines.append("-" * (sum(widths) + 2 * len(widths) - 2))
     return "\n".join(f"{indent}{line}".rstrip() for line in lines)
+
+
+def printable(text):
+    r"""A name as people can read it on one line: what would move the cursor, or is no character at all, is escaped.
+
+    Names of files may hold any bytes. Escaped are control characters (a line break becomes `\n`, an escape sequence's
+    first character `\x1b`), marks that reverse the direction of writing, and bytes that are not UTF-8 (`\xe9`).
+
+    text: a string.
+    """
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+# Control characters, line separators, marks of direction, and surrogates, as which Python has bytes that are not UTF-8.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _escaped(match):
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return match[0].encode("unicode_escape", "surrogatepass").decode() if code < 0xD800 else f"\\u{code:04x}"
+
+
+def decoded(content, name):
+    """The text in a file that was saved as UTF-8 or, with a byte-order mark, as UTF-16.
+
+    content: the bytes of the file; a mark at their beginning is left out.
+    name: of the file, for the message.
+
+    Returns a string.
+    Raises ValueError, with the line, where the content is neither, as Latin-1 or a file that is not text.
+    """
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if utf16 else "utf-8-sig"
+    try:
+        text, wrong = content.decode(encoding), None
+    except UnicodeDecodeError as error:
+        text, wrong = content[: error.start].decode(encoding, "ignore"), content[error.start]
+    if "\0" in text:
+        text, wrong = text[: text.index("\0")], 0
+    if wrong is not None:
+        line, kind = text.count("\n") + 1, "UTF-16" if utf16 else "UTF-8"
+        raise ValueError(f"{name}, line {line}: the byte 0x{wrong:02x} is not text in {kind}; save the file as UTF-8")
+    return text
+
+
+def read_text(path):
+    """The text of a file; see `decoded`. path: of the file. Raises OSError as well where it cannot be read."""
+    with open(path, "rb") as file:
+        return decoded(file.read(), printable(str(path)))
+
+
+def read_lines(path):
+    """The lines of a text file without the spaces around them; path, errors: as in `read_text`."""
+    return [line.strip() for line in re.split("\r\n|\r|\n", read_text(path))]

@@ -135,9 +135,11 @@ def _endless(batches):
 def _steepest(lrs, smoothed, losses, steps):
     """The learning rate at which the smoothed loss falls fastest, over the logarithm of the learning rate."""
     first, end = max(1, round(START * steps)), int(np.argmin(np.where(np.isfinite(smoothed), smoothed, np.inf))) + 1
-    noise = np.std(losses[:first]) * math.sqrt((1 - SMOOTHING) / (1 + SMOOTHING))  # of the smoothed loss
-    start = np.mean(losses[:first])
-    if end <= first or start - smoothed[end - 1] < max(NOTICEABLE * abs(start), 4 * noise):
+    if end <= first or not np.isfinite(losses[:first]).all():
+        return None
+    start, noise = np.mean(losses[:first]), np.std(losses[:first])
+    noise *= math.sqrt((1 - SMOOTHING) / (1 + SMOOTHING))  # of the moving average
+    if start - smoothed[end - 1] < max(NOTICEABLE * abs(start), 4 * noise):
         return None
     reach = max(1, steps // 20)
     falls = [smoothed[min(i + reach, end - 1)] - smoothed[max(i - reach, 0)] for i in range(first, end)]

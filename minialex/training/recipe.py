@@ -30,7 +30,7 @@ def check_recipe(recipe: Recipe) -> Recipe:
     if recipe.crop_padding and recipe.normalization == "mean-image-center":
         raise ValueError("crop_padding cannot be combined with mean-image-center: padded zeros would not be the mean")
     if recipe.clip_grad_norm == 0:
-        raise ValueError("clip_grad_norm=0 would set every gradient to 0: give a norm above 0, or leave it out")
+        raise ValueError("a clip_grad_norm of 0 would set every gradient to 0: give a norm above 0, or leave it out")
     special = [text for text in (recipe.bias_schedule, *recipe.layer_schedules.values()) if text is not None]
     kinds = [schedule_text.parse_schedule(text)[0] for text in (recipe.schedule, *special)]
     if special and "plateau" in kinds:

@@ -107,12 +107,13 @@ def test_keras_arrays_are_those_of_get_weights(saved):
         assert arrays["arr_0"].shape == (5, 5, 3, 32) and arrays["arr_6"].shape == (576, 128)
 
 
-def test_options_change_what_a_checkpoint_says(saved, capsys):
-    with open("names.txt", "w", encoding="utf-8") as file:
-        file.write("\n".join(["çarpı", *"bcdefg"]) + "\n\n")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_options_change_what_a_checkpoint_says(saved, capsys, encoding):
+    with open("names.txt", "w", encoding=encoding) as file:
+        file.write("\n".join(["çarpı", *"bcdef", "\x1b[31mred"]) + "\n\n")
     run("ours.npz", "new.npz", "--classes", "names.txt", "--normalization", "none", "--model", "shapes_net")
     new = checkpoint.load("new.npz")
-    assert new.classes == ["çarpı", *"bcdefg"] and not new.normalization["mean"].any()
+    assert new.classes == ["çarpı", *"bcdef", "\\x1b[31mred"] and not new.normalization["mean"].any()
     assert_same(new.trainer_state, checkpoint.load("ours.npz").trainer_state)
     run("ours.npz", "new.npz", "--channel-order", "bgr")
     new = checkpoint.load("new.npz")
@@ -373,7 +374,7 @@ def test_requests_that_cannot_be_met(saved, capsys):
         ("ours.npz", "new.npz", "--input-size", "40"): "ours.npz is for pictures of 32 pixels, not 40",
         ("ours.npz", "new.npz", "--classes", "two.txt"): "2 class names were given for the network's 7 classes",
         ("ours.npz", "new.npz", "--classes", "nowhere.txt"): "nowhere.txt: No such file",
-        ("ours.npz", "new.npz", "--classes", "ours.npz"): "ours.npz is not a text file in UTF-8",
+        ("ours.npz", "new.npz", "--classes", "ours.npz"): "ours.npz, line 1: the byte 0x",
         ("ours.npz", "new.npz", "--normalization", "1,x,3"): "--normalization: invalid",
         ("ours.npz", "new.npz", "--normalization", "1,2,3/0,1,1"): "--normalization: invalid",
         ("ours.npz", "new.npz", "--merge"): "cannot merge shapes_net",

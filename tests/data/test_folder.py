@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from photographs import damage, pixels, write
 from photographs import folder as photographs
-from PIL import Image
+from PIL import Image, ImageOps
 
 from minialex import data
 from minialex.data import decode, folder
@@ -130,6 +130,74 @@ class TestDecode:
         found = decode.decode(tmp_path / "a.jpg", 48)
         assert np.abs(found.astype(int) - whole).max() <= 3
 
+    @pytest.mark.parametrize("dtype", ["int32", "float32", "int16", "uint16"])
+    def test_grey_levels_of_any_type_are_those_of_pillow(self, tmp_path, dtype, rng):
+        """Pillow's own conversion, but for 16 bits, which it would clip at 255."""
+        grey = rng.integers(0, 256, (16, 16)) * (257 if dtype == "uint16" else 1)
+        grey[0, :2] = 0, 65535 if dtype in ("int32", "uint16", "float32") else 300
+        Image.fromarray(grey.astype(dtype)).save(tmp_path / "a.tiff")
+        with Image.open(tmp_path / "a.tiff") as image:
+            expected = grey >> 8 if dtype == "uint16" else np.asarray(image.convert("L"))
+        np.testing.assert_array_equal(decode.decode(tmp_path / "a.tiff", 16), np.stack([expected] * 3))
+
+    def test_16_bits_in_the_mode_of_32(self, tmp_path, rng):
+        grey = rng.integers(0, 256, (16, 16))
+        (tmp_path / "a.ppm").write_bytes(b"P5 16 16 65535\n" + (grey * 257).astype(">u2").tobytes())
+        np.testing.assert_array_equal(decode.decode(tmp_path / "a.ppm", 16)[1], grey)
+
+    @pytest.mark.parametrize("compression", [None, "tiff_lzw", "jpeg", "tiff_adobe_deflate"])
+    @pytest.mark.parametrize("orientation", [3, 6, 7])
+    def test_turned_like_pillow_whatever_the_compression(self, tmp_path, orientation, compression):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(pixels(3, 16, 16)).save(tmp_path / "a.tif", exif=exif, compression=compression)
+        with Image.open(tmp_path / "a.tif") as image:
+            expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB")).transpose(2, 0, 1)
+        np.testing.assert_array_equal(decode.decode(tmp_path / "a.tif", 16), expected)
+
+    @pytest.mark.parametrize("shape", [(1, 20), (20, 1), (3, 41), (41, 3), (5, 100), (17, 200)])
+    def test_long_pictures(self, tmp_path, rng, shape, monkeypatch):
+        """Only the square is resized; the same as of the resized whole, but for rounding."""
+        Image.fromarray(rng.integers(0, 256, (*shape, 3), np.uint8)).save(tmp_path / "a.png")
+        found = decode.decode(tmp_path / "a.png", 16)
+        monkeypatch.setattr(decode, "_LONGEST", 1000)
+        assert np.abs(found.astype(int) - decode.decode(tmp_path / "a.png", 16)).max() <= 1
+
+    @pytest.mark.parametrize("size", [(2000, 1), (1, 60_000)])
+    def test_a_line_of_pixels_takes_no_more_memory_than_a_square(self, tmp_path, size, monkeypatch):
+        Image.new("RGB", size, (10, 20, 30)).save(tmp_path / "a.png")
+        sizes, original = [], Image.Image.resize
+
+        def resize(image, size, *arguments, **options):
+            sizes.append(size)
+            return original(image, size, *arguments, **options)
+
+        monkeypatch.setattr(Image.Image, "resize", resize)
+        found = decode.decode(tmp_path / "a.png", 256)
+        assert sizes == [(256, 256)] and (found == np.reshape([10, 20, 30], (3, 1, 1))).all()
+
+    @pytest.mark.parametrize("suffix", ["jpg", "tiff"])
+    def test_what_is_no_file_is_not_opened(self, tmp_path, suffix):
+        """Opening a pipe would wait for ever."""
+        path = tmp_path / f"a.{suffix}"
+        path.symlink_to("nowhere")
+        with pytest.raises(Damaged, match="a link to a missing file"):
+            decode.decode(path, 16)
+        if hasattr(os, "mkfifo"):
+            path.unlink()
+            os.mkfifo(path)
+            with pytest.raises(Damaged, match="a pipe or a device"):
+                decode.decode(path, 16)
+
+    def test_libtiff_prints_nothing(self, tmp_path, capfd, rng):
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "a.tif", compression="tiff_lzw")
+        content = bytearray((tmp_path / "a.tif").read_bytes())
+        content[200:260] = bytes(255 - byte for byte in content[200:260])
+        (tmp_path / "a.tif").write_bytes(content)
+        with pytest.raises(Damaged):
+            decode.decode(tmp_path / "a.tif", 16)
+        assert capfd.readouterr().err == ""
+
     def test_a_bomb_is_told_from_a_picture(self, tmp_path, monkeypatch):
         write(tmp_path / "a.png", height=40, width=40)
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 700)
@@ -223,6 +291,49 @@ class TestFinding:
         with pytest.raises(ValueError, match="name the folder .* with data_dir="):
             data.load("folder")
 
+    def test_folders_that_are_not_read_are_said(self, root, capsys):
+        photographs(photographs(root, {"a": 3, "b": 3}), {"a": 1}, "valid")
+        write(root / "test" / "x.jpg")
+        for path in (root / "stray.png", root / ".hidden" / "x.jpg"):
+            write(path)
+        (root / "notes.txt").write_text("no picture")
+        load(root)
+        err = capsys.readouterr().err
+        assert f"{root}: 3 entries are not read (test, valid, stray.png): pictures are those in train and val" in err
+        photographs(root, {"a": 1, "b": 1}, "val")
+        for name in ("test", "valid"):
+            (root / name).rename(root / f".{name}")
+        (root / "stray.png").unlink()
+        load(root)
+        assert "not read" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize("bytes_", [b"caf\xe9", b"\x1b[31mred", b"two\nlines"])
+    def test_folders_may_have_any_name(self, root, bytes_):
+        photographs(root, {"a": 2})
+        try:
+            (root / "train" / "a").rename(root / "train" / os.fsdecode(bytes_))
+        except OSError:
+            pytest.skip("not on this file system")
+        photographs(root, {"z": 2})
+        train = load(root, validation=1).train
+        assert train.classes[0].isprintable() and train.classes[0].encode() and train.classes[1] == "z"
+        assert train.labels.tolist() == [0, 1, 1] and train.fetch([0])[0].shape == (1, 3, 16, 16)
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+    def test_readable_names_in_any_encoding(self, root, encoding):
+        photographs(root, {"n1": 1, "n2": 1})
+        (root / "classes.txt").write_text("n1 café\nn2 猫\x1b[31m\n", encoding=encoding)
+        assert load(root).train.classes == ("café", "猫\\x1b[31m")
+
+    def test_readable_names_that_are_wrong(self, root):
+        photographs(root, {"n1": 1, "n2": 1})
+        (root / "classes.txt").write_bytes("n1 tench\nn2 café\n".encode("latin-1"))
+        with pytest.raises(ValueError, match="classes.txt, line 2: the byte 0xe9 is not text in UTF-8"):
+            load(root)
+        (root / "classes.txt").write_text("n1 tench\nn2 pear\nn1 tench\nn2 apple\n")
+        with pytest.raises(ValueError, match="classes.txt, line 4: another name for n2 than in line 2"):
+            load(root)
+
 
 class TestLabelFiles:
     """val/ with its pictures in one folder; the classes in order are n1, n2, n3."""
@@ -262,6 +373,12 @@ class TestLabelFiles:
         splits = load(flat, val_labels=str(place / name) if given else None)
         assert splits.test.labels.tolist() == [2, 0, 1]
 
+    def test_suffixes_tell_pictures_apart_where_they_must(self, flat):
+        for number, name in enumerate(self.NAMES):
+            (flat / "val" / name).rename(flat / "val" / ("a.jpg", "a.png", "b.png")[number])
+        (flat / "val.txt").write_text("a.jpg 2\na.png 0\nb.jpeg 1\n", encoding="utf-16")
+        assert load(flat).test.labels.tolist() == [2, 0, 1]
+
     def test_the_development_kit_read_by_scipy(self, flat, tmp_path):
         io = pytest.importorskip("scipy.io", reason="scipy is not installed")
         rows = np.array(
@@ -281,6 +398,13 @@ class TestLabelFiles:
             ("{0} 0\n{1} -1\n{2} 0\n", "line 2: .* does not name one of the 3 classes"),
             ("{0} 0\n{1}\n{2} 0\n", "line 2: .* does not name one of the 3 classes"),
             ("{0} 0\n{2} 1\n", "has no class for 1 of 3 pictures, ILSVRC2012_val_00000002"),
+            ("{0} 0\n{1} 1\n{2} 2\n{1} 1\n{0} 2\n", "line 5: another class for ILSVRC.*1.JPEG than in line 1: remove"),
+            ("x/{0} 0\n{1} 1\n{2} 2\n{0} n2\n", "line 4: another class for ILSVRC.*1.JPEG than in line 1"),
+            (
+                "ILSVRC2012_val_00000001.png 0\nILSVRC2012_val_00000001.gif 1\n",
+                "has two classes for files called ILSVRC2012",
+            ),
+            ("{0} 0\n{1} 1\n{2} \0\n", "line 3: the byte 0x00 is not text"),
             ("1\n2\n3\n", "meta.mat, which maps them to names, is missing"),
         ],
     )
@@ -315,6 +439,37 @@ class TestDamage:
         np.testing.assert_array_equal(
             splits.train.fetch([len(splits.train) - 1])[0][0], decode.decode(damaged / "train" / "b" / "2.jpg", 16)
         )
+
+    def test_links_to_nowhere_and_pipes_are_left_out(self, root, capsys):
+        photographs(root, {"a": 4})
+        for name in ("x.jpg", "loop.jpg"):
+            (root / "train" / "a" / name).symlink_to("loop.jpg" if name == "loop.jpg" else "nowhere.jpg")
+        if hasattr(os, "mkfifo"):
+            os.mkfifo(root / "train" / "a" / "pipe.jpg")
+        (root / "train" / "a" / "folder.jpg").mkdir()
+        for _ in range(2):
+            assert len(load(root, validation=1).train) in (3, 4)
+            err = capsys.readouterr().err
+            assert "a/x.jpg is damaged or not an image (a link to a missing file)" in err
+            assert "1 other files are not images" in err
+        write(root / "train" / "a" / "nowhere.jpg")
+        assert "x.jpg" not in (len(load(root).train) and capsys.readouterr().err), "the cache sees it"
+
+    def test_a_file_that_may_not_be_read_is_left_out(self, root, monkeypatch, capsys):
+        photographs(root, {"a": 4})
+
+        def refuse(path, size):
+            if path.name == "2.jpg":
+                raise PermissionError(13, "Permission denied", str(path))
+            return decode.decode(path, size)
+
+        monkeypatch.setattr(folder, "decode", refuse)
+        assert len(load(root, validation=1).train) == 2
+        assert "a/2.jpg is damaged or not an image (Permission denied)" in capsys.readouterr().err
+        (root / "train" / "a" / "2.jpg").chmod(0o600)
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(root.parent / "cache"))
+        assert len(load(root, validation=1).train) == 3
 
     def test_strict_stops_also_by_the_cache(self, damaged):
         for _ in range(2):

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from photographs import damage, write
 from photographs import folder as photographs
 
 from minialex import cli, data
-from minialex.data import decode, folder, pack, packed
+from minialex.data import decode, folder, listing, pack, packed
+from minialex.support import lock
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +127,10 @@ def test_interrupted_and_started_again(source, out, monkeypatch):
     assert (out / "train-00017.npy").exists() and not (out / packed.INDEX).exists()
     with pytest.raises(FileNotFoundError, match="holds no pictures"):
         data.load("folder", data_dir=out)
-    (out / ".train-00018.npy.partial").write_bytes(b"of a process that was killed")
+    killed = out / ".val-00000.npy.partial"
+    killed.write_bytes(b"of a process that was killed")
+    with open(out / pack.UNFINISHED, "a") as file:
+        file.write(f"val-00000.npy {killed.stat().st_ino}\n")
     command(source, out, "--size", 16, "--shard", 40)
     assert sorted(path.name for path in out.iterdir()) == [
         "pack.json",
@@ -151,6 +156,79 @@ def test_a_folder_in_use_is_left_alone(source, out, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
     with pytest.raises(cli.UserError, match=r"has 0.0 GB free, but the pictures take 0.0 GB"):
         command(source, tmp_path / "full", "--size", 16)
+
+
+FOREIGN = ("train-00000.npy", "val-00012.npy", "statistics.npz", "val-labels.npy", ".train-00000.npy.partial", "x y")
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_files_of_others_are_never_replaced(source, out, name):
+    """Also those with the names of ours: only what this command has written, as it has written it, is its own."""
+    out.mkdir()
+    (out / name).write_bytes(b"somebody's")
+    with pytest.raises(cli.UserError, match=f"is not empty .it holds {name}"):
+        command(source, out, "--size", 16)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {name: b"somebody's"}
+
+
+def interrupt(source, out, monkeypatch):
+    """Leave what an interrupted call leaves, with one complete shard."""
+
+    def interrupted(path, size):
+        if path.parts[-2] == "b":
+            raise KeyboardInterrupt
+        return decode.decode(path, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "decode", interrupted)
+        patch.setattr(folder, "_BLOCK", 5)
+        with pytest.raises(KeyboardInterrupt):
+            command(source, out, "--size", 16, "--shard", 5, "--workers", 1)
+    assert (out / "train-00000.npy").is_file()
+
+
+@pytest.mark.parametrize("name", ["train-00000.npy", "train-00077.npy"])
+def test_what_was_put_beside_an_interrupted_packing_stays(source, out, monkeypatch, name):
+    interrupt(source, out, monkeypatch)
+    (out / name).unlink(missing_ok=True)
+    (out / name).write_bytes(b"somebody's")
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(cli.UserError, match=f"is not empty .it holds {name}"):
+        command(source, out, "--size", 16)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    (out / name).unlink()
+    command(source, out, "--size", 16)
+    assert not (out / pack.UNFINISHED).exists() and not (out / lock.NAME).exists()
+
+
+def test_a_list_that_is_damaged_or_forged_gives_no_right_to_other_files(source, out, tmp_path):
+    """Not outside of the folder, and not to names that are not those of packed pictures."""
+    out.mkdir()
+    victim = tmp_path / "mine"
+    for path in (victim, out / "mine"):
+        path.write_bytes(b"somebody's")
+    status = (out / "mine").stat()
+    lines = [f"{name} {status.st_size} {status.st_mtime_ns}" for name in ("mine", "../mine", str(victim), "")]
+    (out / pack.UNFINISHED).write_bytes("\n".join(lines).encode() + b"\xff\n\n\0")
+    with pytest.raises(cli.UserError, match="is not empty .it holds mine"):
+        command(source, out, "--size", 16)
+    assert victim.read_bytes() == (out / "mine").read_bytes() == b"somebody's"
+
+
+def test_a_second_packing_into_the_same_folder_is_refused(source, out, monkeypatch):
+    troubles = []
+
+    def slowly(path, size):
+        if not troubles:
+            with pytest.raises(cli.UserError) as caught:
+                command(source, out, "--size", 20)
+            troubles.append(str(caught.value))
+        return decode.decode(path, size)
+
+    monkeypatch.setattr(folder, "decode", slowly)
+    command(source, out, "--size", 16, "--workers", 1)
+    assert troubles == [f"another process is packing into {out}: wait for it, or choose another folder"]
+    assert data.load("folder", data_dir=out).train.image_shape == (3, 16, 16)
 
 
 def drop(out, name):
@@ -192,6 +270,110 @@ def test_damage_is_said(source, out, harm, name, message):
     harm(out, name)
     with pytest.raises(ValueError, match=message):
         data.load("folder", data_dir=out)
+
+
+def forged(out, name, array):
+    """Replace a file of packed pictures, with its length and checksum in pack.json."""
+    with open(out / name, "wb") as file:
+        np.savez(file, **array) if isinstance(array, dict) else np.save(file, array)
+    content, index = (out / name).read_bytes(), json.loads((out / packed.INDEX).read_text())
+    index["files"][name] = {"bytes": len(content), "crc32": zlib.crc32(content)}
+    (out / packed.INDEX).write_text(json.dumps(index))
+
+
+def changed(keys, value):
+    def change(out):
+        index = json.loads((out / packed.INDEX).read_text())
+        place = index
+        for key in keys[:-1]:
+            place = place[key]
+        place[keys[-1]] = value
+        (out / packed.INDEX).write_text(json.dumps(index))
+
+    return change
+
+
+SUMS = {"count": 3, "total": np.zeros((3, 16, 16), np.int64), "products": np.zeros((3, 3), np.int64)}
+FORGED = {
+    "label -1": (
+        lambda out: forged(out, "train-labels.npy", np.array([0, -1, 1])),
+        "picture 1 is -1, which is not one",
+    ),
+    "label 2": (lambda out: forged(out, "val-labels.npy", np.array([2])), "picture 0 is 2, which is not one of the 2"),
+    "one label": (lambda out: forged(out, "val-labels.npy", np.array(0)), r"holds int64 \(\)"),
+    "labels of objects": (lambda out: forged(out, "val-labels.npy", np.array([None])), "Python objects"),
+    "floats": (lambda out: forged(out, "val-labels.npy", np.array([0.0])), "holds float64"),
+    "too few": (lambda out: forged(out, "train-labels.npy", np.array([0, 1])), "do not belong together"),
+    "another size": (
+        lambda out: forged(out, "val-00000.npy", np.zeros((1, 3, 8, 8), np.uint8)),
+        "16, 16. was expected",
+    ),
+    "size 37.0": (changed(["size"], 37.0), "size should be an integer, got 37.0"),
+    "size 0": (changed(["size"], 0), "size should be at least 1"),
+    "no classes": (changed(["classes"], []), "classes is empty"),
+    "classes of numbers": (changed(["classes"], ["a", 1]), "classes should be a list of strings"),
+    "pictures null": (changed(["splits", "train", "pictures"], None), "train: pictures should be an integer, got None"),
+    "pictures true": (changed(["splits", "train", "pictures"], True), "train: pictures should be an integer, got True"),
+    "shards of numbers": (changed(["splits", "train", "shards"], [1]), "train: shards should be a list of strings"),
+    "shards elsewhere": (
+        changed(["splits", "val", "shards"], ["../x/val-00000.npy"]),
+        "val: shards should be val-00000",
+    ),
+    "a shard twice": (changed(["splits", "val", "shards"], ["val-00000.npy"] * 2), "val: shards should be val-00000"),
+    "train's shard": (changed(["splits", "val", "shards"], ["train-00000.npy"]), "val: shards should be val-00000"),
+    "no shards": (changed(["splits", "val", "shards"], []), "files should not list 'val-00000.npy'"),
+    "no files": (changed(["files"], {}), "files does not list 'statistics.npz'"),
+    "another file": (changed(["files", "/etc/passwd"], {"bytes": 1, "crc32": 1}), "should not list '/etc/passwd'"),
+    "a file null": (changed(["files", "val-labels.npy"], None), "val-labels.npy should be an object, got None"),
+    "bytes -1": (changed(["files", "val-labels.npy", "bytes"], -1), "val-labels.npy: bytes should be at least 0"),
+    "crc text": (changed(["files", "val-labels.npy", "crc32"], "0"), "val-labels.npy: crc32 should be an integer"),
+    "splits null": (changed(["splits"], None), "splits should be a dict"),
+    "a split more": (changed(["splits", "test"], {}), "splits should be train and val"),
+    "split null": (changed(["splits", "val"], None), "val should be an object"),
+    "format null": (changed(["format"], None), "has format None"),
+    "a list": (lambda out: (out / "pack.json").write_text("[1]"), "the description should be an object"),
+    "nested": (lambda out: (out / "pack.json").write_text("[" * 100_000), "pack.json is damaged"),
+}
+
+
+@pytest.fixture(scope="module")
+def small_pack(tmp_path_factory):
+    """Three and one packed pictures."""
+    root = tmp_path_factory.mktemp("small")
+    photographs(photographs(root / "in", {"a": 1, "b": 2}), {"a": 1}, "val")
+    classes, train, val = listing.read(root / "in")
+    pack.pack(root / "out", classes, {"train": train, "val": val}, 16)
+    return root / "out"
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_forged_packs_are_refused(small_pack, tmp_path, case):
+    out = tmp_path / "forged"
+    shutil.copytree(small_pack, out)
+    assert len(data.load("folder", data_dir=out).train) == 3
+    harm, message = FORGED[case]
+    harm(out)
+    with pytest.raises(ValueError, match=message) as caught:
+        data.load("folder", data_dir=out)
+    assert str(out) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"count": 4}, "they are of 4 pictures, not of 3"),
+        ({"count": 3.0}, "count is float64"),
+        ({"total": np.zeros((3, 400, 400), np.int64)}, "total is int64 .3, 400, 400., expected"),
+        ({"products": np.array([None] * 9).reshape(3, 3)}, "products: it holds Python objects"),
+        ({"total": None}, "total: it holds Python objects"),
+    ],
+)
+def test_forged_statistics_are_refused(small_pack, tmp_path, change, message):
+    out = tmp_path / "forged"
+    shutil.copytree(small_pack, out)
+    forged(out, "statistics.npz", SUMS | change)
+    with pytest.raises(ValueError, match=f"statistics.npz is damaged .{message}"):
+        data.load("folder", data_dir=out).train.statistics()
 
 
 def test_what_does_not_fit_is_said(source, out):

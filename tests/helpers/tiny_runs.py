@@ -33,7 +33,7 @@ def after_forwards(monkeypatch, count, act):
 
 def without_figures(monkeypatch):
     """The figures of runs take no time: files without a picture. Drawing takes longer than a tiny run."""
-    for name in ("curves", "filters", "diagnosis", "predictions", "confusion"):
+    for name in ("curves", "filters", "diagnosis", "predictions", "confusion", "lr_range"):
         monkeypatch.setattr(plotting, name, lambda *arguments: arguments[-1].write_text("a figure"))
 
 

@@ -183,7 +183,8 @@ def pair_of(name, dtype):
             array *= math.sqrt(2 / math.prod(array.shape[1:]))
         elif array.ndim:  # biases, and what BatchNorm holds: variances must be positive
             array[...] = draw.uniform(0.05, 0.6, array.shape)
-    arrays = [array for array in ours.to(dtype).state_dict().values() if array.ndim]
+    ours.to(dtype)
+    arrays = [t.data for t in (*ours.parameters(), *ours.buffers()) if t.ndim]
     named = [*twin.named_parameters(), *((n, b) for n, b in twin.named_buffers() if b.ndim)]
     state = {n: torch.from_numpy(array) for (n, _), array in zip(named, arrays, strict=True)}
     counters = {n: torch.tensor(0) for n, b in twin.named_buffers() if not b.ndim}

@@ -118,7 +118,54 @@ def test_values_are_written_in_place_and_count_as_a_change(function):
     assert np.isfinite(array).all() and parameter.version == 1
 
 
+@pytest.mark.parametrize(
+    "function", [init.zeros_, init.uniform_, init.normal_, init.kaiming_normal_, init.trunc_normal_, init.orthogonal_]
+)
+def test_a_raw_array_is_written_to_as_a_tensor_is(function):
+    """As scripts for torch do: nn.init.normal_(layer.weight.data)."""
+    layer, twin = nn.Linear(5, 4), nn.Parameter(np.empty((4, 5), np.float32))
+    random.manual_seed(3)
+    function(twin)
+    random.manual_seed(3)
+    assert function(layer.weight.data) is layer.weight.data
+    assert np.array_equal(layer.weight.data, twin.data)
+
+
+def test_zeros_and_ones():
+    assert init.zeros_(empty(2, 3)).data.tolist() == [[0.0] * 3] * 2
+    assert init.ones_(empty(2, 3)).data.tolist() == [[1.0] * 3] * 2
+
+
+@pytest.mark.parametrize(
+    "bounds, mean, std",
+    [((0.0, 1.0, -2.0, 2.0), 0.0, 0.87962), ((0.0, 1.0, 0.5, 2.0), 1.04299, 0.38766), ((1.0, 0.5, 0, 2), 1.0, 0.43981)],
+)
+def test_truncated_normal(bounds, mean, std):
+    """Mean and std follow from the density and the distribution function at the bounds."""
+    t = init.trunc_normal_(empty(200, 200), *bounds)
+    assert bounds[2] <= t.data.min() < bounds[2] + 0.02 and bounds[3] - 0.02 < t.data.max() <= bounds[3]
+    assert abs(t.data.mean() - mean) < 5 * std / 200
+    assert_std(t.data, std)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (4, 7), (7, 4), (6, 2, 3, 1)], ids=str)
+def test_orthogonal(shape):
+    w = init.orthogonal_(empty(*shape), gain=1.5).data.reshape(shape[0], -1).astype(np.float64)
+    product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    np.testing.assert_allclose(product, 2.25 * np.eye(len(product)), atol=1e-5)
+
+
+def test_orthogonal_matrices_are_as_likely_as_each_other():
+    """The mean of uniformly drawn orthogonal matrices is 0; QR without its signs gives a negative diagonal."""
+    mean = np.mean([np.diag(init.orthogonal_(empty(2, 2)).data) for _ in range(400)], axis=0)
+    assert np.abs(mean).max() < 5 * math.sqrt(1 / 2 / 400)
+
+
 def test_what_cannot_be_is_refused():
+    with pytest.raises(ValueError, match=r"orthogonal_ needs a weight of at least two axes.*\(3,\)"):
+        init.orthogonal_(empty(3))
+    with pytest.raises(ValueError, match="5 to 6 holds next to nothing"):
+        init.trunc_normal_(empty(3), a=5, b=6)
     with pytest.raises(ValueError, match=r"at least two axes.*\(3,\)"):
         init.kaiming_normal_(empty(3))
     with pytest.raises(ValueError, match="fan_in or fan_out, got 'fan_sideways'"):

@@ -23,11 +23,40 @@ TWINS = [
     ("Sigmoid", (), {}),
     ("LeakyReLU", (0.2,), {}),
     ("Identity", (), {}),
+    ("GELU", (), {}),
+    ("GELU", ("tanh",), {}),
+    ("ELU", (), {}),
+    ("ELU", (0.5, True), {}),
+    ("SiLU", (), {}),
+    ("SiLU", (True,), {}),
+    ("Softplus", (2.0, 5.0), {}),
+    ("AvgPool2d", (3, 2, 1, True, False), {}),
+    ("AvgPool2d", ((3, 2), None, (1, 0)), {"divisor_override": 5}),
+    ("AdaptiveMaxPool2d", ((3, None),), {}),
+    ("AdaptiveMaxPool2d", (2,), {}),
+    ("ZeroPad2d", (2,), {}),
+    ("ZeroPad2d", ((1, 0, -2, 3),), {}),
+    ("ConstantPad2d", ((1, 2, 0, 3), 1.5), {}),
+    ("Upsample", (), {"scale_factor": 2}),
+    ("Upsample", ((3, 9),), {"mode": "bilinear", "align_corners": True}),
+    ("Upsample", (), {"scale_factor": (1.5, 2), "mode": "bilinear", "recompute_scale_factor": True}),
+    ("Dropout2d", (0.0,), {}),
+]
+TWINS_OF_FEATURES = [
+    ("BatchNorm1d", (5,), {}),
+    ("BatchNorm1d", (5,), {"momentum": None, "eps": 1e-2}),
+    ("BatchNorm1d", (5,), {"affine": False, "track_running_stats": False}),
 ]
 
 
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
+@pytest.mark.parametrize("name,arguments,options", TWINS_OF_FEATURES)
+def test_features_as_torch(torch, name, arguments, options, shape):
+    test_three_training_passes_and_an_evaluation_equal_torch(torch, name, arguments, options, shape)
+
+
 @pytest.mark.parametrize("name,arguments,options", TWINS)
-def test_three_training_passes_and_an_evaluation_equal_torch(torch, name, arguments, options):
+def test_three_training_passes_and_an_evaluation_equal_torch(torch, name, arguments, options, shape=(4, 5, 6, 7)):
     ours, theirs = getattr(nn, name)(*arguments, **options), getattr(torch.nn, name)(*arguments, **options)
     assert repr(ours) == repr(theirs)
     for (own, p), (other, q) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
@@ -38,9 +67,9 @@ def test_three_training_passes_and_an_evaluation_equal_torch(torch, name, argume
     for step in range(4):
         if step == 3:
             ours.eval(), theirs.eval()
-        x = 2 * values(4, 5, 6, 7, seed=step) + 3
+        x = 2 * values(*shape, seed=step) + (3 if name.startswith("Batch") else 0)
         a, b = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-        y, z = ours(a), theirs(b)
+        y, z = ours(a * 1.0), theirs(b * 1.0)  # computed, so that it may be written to
         cotangent = values(*y.shape, seed=100 + step)
         y.backward(cotangent)
         z.backward(torch.tensor(cotangent))
@@ -51,6 +80,64 @@ def test_three_training_passes_and_an_evaluation_equal_torch(torch, name, argume
         for key, value in ours.state_dict().items():
             assert value.dtype == state[key].dtype
             np.testing.assert_allclose(value, state[key], rtol=1e-5, atol=1e-6, err_msg=key)
+
+
+def test_inputs_of_other_axes_are_refused():
+    for layer, shape in [(nn.BatchNorm1d(3), (2, 3, 4, 4)), (nn.BatchNorm1d(3), (3,)), (nn.BatchNorm2d(3), (2, 3))]:
+        with pytest.raises(ValueError, match=rf"{type(layer).__name__} needs input \(N, C.*, got"):
+            layer(Tensor(np.zeros(shape, np.float32)))
+    with pytest.raises(ValueError, match="ZeroPad2d: padding is a number or four"):
+        nn.ZeroPad2d((1, 2))
+    with pytest.raises(ValueError, match="Dropout2d: p is a probability"):
+        nn.Dropout2d(1.5)
+    with pytest.raises(ValueError, match="BatchNorm1d: num_features must be at least 1"):
+        nn.BatchNorm1d(0)
+
+
+def test_dropout_of_maps():
+    layer = nn.Dropout2d(0.25, generator=minialex.Generator(3))
+    x = Tensor(1 + values(40, 50, 2, 3) ** 2, requires_grad=True)
+    y = layer(x)
+    ratio = y.numpy() / x.numpy()
+    kept = ratio[:, :, :1, :1] > 0
+    np.testing.assert_allclose(ratio, np.broadcast_to(kept / 0.75, ratio.shape), rtol=1e-6)  # whole maps
+    assert 0.70 < kept.mean() < 0.80 and kept.any(0).all() and kept.any(1).all()
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), ratio, rtol=1e-6)
+    assert layer.eval()(x) is x
+    in_place = nn.Dropout2d(0.25, True, generator=minialex.Generator(3))
+    z = x * 1.0
+    assert in_place(z) is z and (z.numpy() == y.numpy()).all()
+
+
+LOSSES = [
+    ("L1Loss", (), {}),
+    ("L1Loss", (), {"reduction": "sum"}),
+    ("SmoothL1Loss", (), {"beta": 0.5}),
+    ("HuberLoss", ("none", 0.3), {}),
+    ("BCELoss", (), {}),
+    ("BCEWithLogitsLoss", (), {"reduction": "none"}),
+]
+
+
+@pytest.mark.parametrize("name,arguments,options", LOSSES)
+def test_losses_equal_torch(torch, name, arguments, options):
+    ours, theirs = getattr(nn, name)(*arguments, **options), getattr(torch.nn, name)(*arguments, **options)
+    assert repr(ours) == repr(theirs)
+    x, t = (1 / (1 + np.exp(-values(4, 5, seed=seed))) for seed in (1, 2))
+    a, b = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    y, z = ours(a, Tensor(t)), theirs(b, torch.tensor(t))
+    np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=1e-6)
+    y.sum().backward()
+    z.sum().backward()
+    np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-5)
+
+
+def test_weights_of_losses_are_buffers(torch):
+    ours = nn.BCEWithLogitsLoss(np.ones(5, np.float32), pos_weight=np.full(5, 2.0, np.float32))
+    theirs = torch.nn.BCEWithLogitsLoss(torch.ones(5), pos_weight=torch.full((5,), 2.0))
+    assert list(ours.state_dict()) == list(theirs.state_dict()) == ["weight", "pos_weight"]
+    assert ours.to(np.float64).pos_weight.dtype == np.float64
 
 
 def test_running_statistics_by_hand():

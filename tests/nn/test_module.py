@@ -48,7 +48,7 @@ def test_a_shared_parameter_is_listed_once_under_its_first_name():
 
 
 def test_unknown_attributes_are_errors():
-    with pytest.raises(AttributeError, match="Branch has no attribute 'lte'"):
+    with pytest.raises(AttributeError, match="'Branch' object has no attribute 'lte'"):
         _ = Branch().lte
     assert not hasattr(Branch(), "bias")
 
@@ -158,7 +158,7 @@ def test_to_a_dtype_changes_parameters_and_buffers_in_place():
 def test_the_state_has_torchs_keys_and_the_modules_own_arrays():
     net = Branch()
     state = net.state_dict()
-    assert list(state) == ["scale", "late.weight", "late.bias", "early.1.weight", "mean"]
+    assert list(state) == ["scale", "mean", "late.weight", "late.bias", "early.1.weight"]
     assert state["late.weight"] is net.late.weight.data and state["mean"] is net.mean.data
 
 
@@ -208,7 +208,8 @@ def test_strict_loading_minds_each_fault_by_itself(fault):
     state = {"weight": np.zeros((1, 2))} if fault == "missing" else layer.state_dict() | {"wieght": np.zeros(1)}
     with pytest.raises(ValueError, match=fault):
         layer.load_state_dict(state)
-    missing, unexpected = layer.load_state_dict(state, strict=False)
+    missing, unexpected = keys = layer.load_state_dict(state, strict=False)
+    assert keys.missing_keys is missing and keys.unexpected_keys is unexpected
     assert (missing, unexpected) == ((["bias"], []) if fault == "missing" else ([], ["wieght"]))
     assert np.array_equal(layer.weight.data, state["weight"])
 

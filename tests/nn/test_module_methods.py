@@ -121,6 +121,120 @@ def test_get_submodule():
         model.get_submodule("features.0.weight")
 
 
+def tied(nn):
+    """A module that stands in two places, and a weight that two modules share."""
+    model = nn.Module()
+    model.body = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm2d(2), nn.Linear(3, 3))
+    model.again = model.body[0]
+    model.head = nn.Linear(3, 3)
+    model.head.weight = model.body[2].weight
+    return model
+
+
+LISTINGS = {
+    "state_dict": lambda m: list(m.state_dict()),
+    "state_dict, prefix": lambda m: list(m.state_dict(prefix="net.")),
+    "named_parameters": lambda m: [n for n, _ in m.named_parameters()],
+    "all": lambda m: [n for n, _ in m.named_parameters(remove_duplicate=False)],
+    "prefix": lambda m: [n for n, _ in m.named_parameters("net")],
+    "own": lambda m: [n for n, _ in m.head.named_parameters(recurse=False)],
+    "own, none": lambda m: [n for n, _ in m.named_parameters("", False)],
+    "parameters": lambda m: [tuple(p.shape) for p in m.parameters()],
+    "own parameters": lambda m: len(list(m.body[0].parameters(recurse=False))),
+    "named_buffers": lambda m: [n for n, _ in m.named_buffers("a", recurse=True)],
+    "buffers": lambda m: [tuple(b.shape) for b in m.buffers()],
+    "own buffers": lambda m: len(list(m.buffers(recurse=False))),
+    "named_modules": lambda m: [n for n, _ in m.named_modules()],
+    "all modules": lambda m: [n for n, _ in m.named_modules(prefix="x", remove_duplicate=False)],
+    "but some": lambda m: [n for n, _ in m.named_modules({m.body}, "y")],
+    "modules": lambda m: [type(x).__name__ for x in m.modules()],
+}
+
+
+@pytest.mark.parametrize("listing", LISTINGS.values(), ids=LISTINGS.keys())
+def test_what_modules_list_is_what_torch_lists(torch, listing):
+    assert listing(tied(nn)) == listing(tied(torch.nn))
+
+
+def test_tied_weights_are_saved_and_loaded():
+    model, other = tied(nn), tied(nn)
+    state = {name: value.copy() for name, value in model.state_dict().items()}
+    assert (state["head.weight"] == state["body.2.weight"]).all() and (
+        state["again.bias"] == state["body.0.bias"]
+    ).all()
+    assert other.load_state_dict(state) == ([], [])
+    assert all((value == state[name]).all() for name, value in other.state_dict().items())
+    assert other.head.weight is other.body[2].weight
+    for name in ("head.weight", "again.weight", "again.bias"):  # as written before both names were listed
+        del state[name]
+    assert tied(nn).load_state_dict(state) == ([], [])
+    del state["body.2.weight"]
+    with pytest.raises(ValueError, match="missing: body.2.weight, head.weight"):
+        other.load_state_dict(state)
+
+
+def test_a_state_of_before_batches_were_counted():
+    norm = nn.BatchNorm2d(2)
+    state = {name: value + 1.0 for name, value in norm.state_dict().items() if name != "num_batches_tracked"}
+    assert norm.load_state_dict(state) == ([], []) and norm.running_mean.tolist() == [1.0, 1.0]
+    del state["running_mean"]
+    with pytest.raises(ValueError, match="missing: running_mean$"):
+        norm.load_state_dict(state)
+
+
+def test_what_state_dict_takes(torch):
+    model = tied(nn)
+    given = {"epoch": 3}
+    assert model.head.state_dict(destination=given, prefix="head.") is given
+    assert list(given) == ["epoch", "head.weight", "head.bias"]
+    assert model.state_dict(keep_vars=True)["head.weight"] is model.head.weight
+
+
+def test_a_buffer_that_is_not_saved(torch):
+    for library, zeros in ((nn, Tensor(np.zeros(2))), (torch.nn, torch.zeros(2))):
+        module = library.Module()
+        module.register_buffer("kept", zeros)
+        module.register_buffer("passing", zeros * 1, persistent=False)
+        assert list(module.state_dict()) == ["kept"] and len(list(module.buffers())) == 2
+        module.register_buffer("passing", zeros * 1)
+        assert list(module.state_dict()) == ["kept", "passing"]
+
+
+def test_members_by_their_names():
+    model = tied(nn)
+    assert model.get_parameter("body.0.weight") is model.body[0].weight
+    assert model.get_buffer("body.1.running_var") is model.body[1].running_var
+    assert model.head.get_parameter("bias") is model.head.bias
+    for wrong in (lambda: model.get_parameter("body.1.running_var"), lambda: model.get_buffer("head.weight")):
+        with pytest.raises(AttributeError, match="it has"):
+            wrong()
+    with pytest.raises(AttributeError, match="no module 'tail'"):
+        model.get_parameter("tail.weight")
+
+
+def test_modules_are_added_by_their_names():
+    model = nn.Module()
+    model.add_module("first", nn.ReLU())
+    model.register_module("second", None)
+    model.width = 3
+    assert [name for name, _ in model.named_children()] == ["first"] and model.second is None
+    model.add_module("first", nn.Tanh())
+    assert isinstance(model.first, nn.Tanh)
+    for wrong, error in [(("a.b", nn.ReLU()), KeyError), (("", nn.ReLU()), KeyError), (("width", nn.ReLU()), KeyError),
+                         (("x", 3), TypeError)]:  # fmt: skip
+        with pytest.raises(error):
+            model.add_module(*wrong)
+
+
+def test_modules_in_another_dtype():
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    assert model.double() is model and model[0].weight.dtype == model[1].running_var.dtype == np.float64
+    assert model[1].num_batches_tracked.dtype == np.int64
+    assert model.float()[0].bias.dtype == np.float32 and model.type(np.float64)[0].bias.dtype == np.float64
+    assert model.cpu() is model and model[0].weight.backend.name == "numpy"
+    assert model.to("numba").cpu()[0].weight.backend.name == "numba"
+
+
 def test_zero_grad():
     model = nn.Linear(2, 2)
     model.weight.grad = np.ones((2, 2), np.float32)
@@ -240,3 +354,36 @@ def test_no_grad_as_a_decorator_with_and_without_parentheses(context):
     with pytest.raises(KeyError):
         fails()
     assert minialex.is_grad_enabled()
+
+
+# ------------------------------------------------------------------------------ representation
+
+
+class Described(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.ReLU(), nn.Sequential(nn.Tanh())
+
+    def extra_repr(self):
+        return "depth=2\nwidth=3"
+
+
+def test_what_a_module_with_children_says_of_itself():
+    assert repr(Described()) == (
+        "Described(\n  depth=2\n  width=3\n  (a): ReLU()\n  (b): Sequential(\n    (0): Tanh()\n  )\n)"
+    )
+
+
+def test_like_modules_of_a_list_share_a_line():
+    blocks = nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh(), *(nn.Sequential(nn.ReLU()) for _ in range(3))])
+    assert repr(blocks) == (
+        "ModuleList(\n  (0-1): 2 x ReLU()\n  (2): Tanh()\n  (3-5): 3 x Sequential(\n    (0): ReLU()\n  )\n)"
+    )
+    assert repr(nn.ModuleList()) == "ModuleList()"
+
+
+def test_representations_are_torchs(torch):
+    def made(nn):
+        return nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh(), *(nn.Sequential(nn.ReLU()) for _ in range(3))])
+
+    assert repr(made(nn)) == repr(made(torch.nn))

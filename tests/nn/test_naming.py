@@ -185,6 +185,6 @@ def test_a_misspelt_layer_is_suggested():
     net = Net()
     assert {"conv1", "mean", "register", "forward"} <= set(dir(net))
     assert "0" not in dir(nn.Sequential(nn.ReLU())) and "weight" in dir(net.conv1)
-    with pytest.raises(AttributeError, match="Net has no attribute 'conv2'") as refusal:
+    with pytest.raises(AttributeError, match="'Net' object has no attribute 'conv2'") as refusal:
         net.conv2(values(1))
     assert refusal.value.name == "conv2" and refusal.value.obj is net  # what Python looks for similar names with

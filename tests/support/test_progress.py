@@ -241,16 +241,41 @@ def test_which_form_is_shown(monkeypatch):
     assert progress.form() == progress.LOG
 
 
-def test_in_a_notebook_it_is_on_stdout(clock, monkeypatch):
+def test_in_a_notebook_one_line_is_replaced(clock, monkeypatch):
+    """By IPython's display, here one that notes what it is given: a line for each place on the screen."""
     kernel = type("OutStream", (Screen,), {"__module__": "ipykernel.iostream"})(tty=False)
     streams(monkeypatch, kernel, None)
-    with Progress("reading", 10) as bar:
+    places = []
+
+    def display(bundle, raw, display_id):
+        assert raw and display_id
+        places.append([bundle["text/plain"]])
+        return SimpleNamespace(update=lambda bundle, raw, place=places[-1]: place.append(bundle["text/plain"]))
+
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    with Progress("reading", 40, "images", initial=10) as bar:
         for _ in range(10):
             clock.now += 0.1
-            bar.update()
-        assert kernel.lines[0].startswith("reading:  60% |") and len(kernel.lines[0]) <= 80
-        assert kernel.getvalue().count("\r") == 2, "at most two drawings a second: the file keeps them all"
-    assert kernel.lines == [""]
+            bar.update(3)
+        progress.write("a line")
+        clock.now += 64
+    (place,) = places
+    assert len(place) == 3, "at most two a second, and the end"
+    assert place[0].startswith("reading:  62% |") and all(len(text) <= 80 for text in place)
+    assert place[2] == "reading: 30 images in 1:05" and kernel.getvalue() == "a line\n"
+    with Progress("quick", 10) as bar:
+        clock.now += 0.4
+        bar.update(10)
+    assert len(places) == 1, "what is done at once leaves nothing"
+
+
+def test_it_can_be_switched_off(clock, terminal, monkeypatch):
+    monkeypatch.setenv("MINIALEX_PROGRESS", "off")
+    with Progress("reading", 10) as bar:
+        clock.now += 5
+        bar.update(5)
+    assert terminal.getvalue() == ""
 
 
 def test_nothing_is_shown_where_nothing_shall_be(clock, terminal):

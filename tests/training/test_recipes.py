@@ -317,6 +317,11 @@ class TestStagesOfARun:
         ('crop_padding = 2\nnormalization = "mean-image-center"', "my.toml: crop_padding cannot be combined with"),
         ("[weight_decay]\nconv = 0.1", "weight_decay has no entry for fc4.weight, only for conv"),
         ("lr 0.1", "my.toml is not a recipe: it is not valid TOML"),
+        ("lr = " + "[" * 3000, "my.toml is not a recipe: its values are nested too deeply|it is not valid TOML"),
+        ("lr = " + "{a = " * 3000, "my.toml is not a recipe: its values are nested too deeply|it is not valid TOML"),
+        ("lr = " + "[" * 300 + "]" * 300, "my.toml: lr should be a number"),
+        ("a" + ".a" * 3000 + " = 1", "my.toml: unknown field a;"),
+        ("[lr" + ".a" * 3000 + "]", "my.toml: lr should be a number"),
     ],
 )
 def test_recipes_that_are_refused(tmp_path, monkeypatch, capsys, text, expected):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ... import models
 from ...support import schema
+from ...support.text import read_text
 from ..recipe import check_recipe
 
 FOLDER = Path(__file__).parent
@@ -32,7 +33,9 @@ def apply(name, recipe):
     if not path.is_file():
         raise FileNotFoundError(f"unknown recipe {name}; choose one of {', '.join(NAMES)}, or give the path of a file")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
+    except RecursionError:
+        raise ValueError(f"{path} is not a recipe: its values are nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"{path} is not a recipe: it is not valid TOML ({error})") from error
     if unknown := [key for key in values if key not in KEYS]:

@@ -1,0 +1,198 @@
+"""torch's names of operators, indices and what NumPy does element by element: by hand, and against torch live."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minialex import Tensor, functional
+from minialex.functional.more import names
+from minialex.gradcheck import gradcheck
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # torch's own
+
+inf, nan = np.inf, np.nan
+SPECIAL = np.array([[-2.5, -1.0, -0.5, 0.0], [0.5, 1.5, 2.5, 3.7], [inf, -inf, nan, -0.0]])
+
+
+@pytest.fixture
+def compare(torch):
+    """A function of (names, *tensors) -> result, and arrays: AssertionError unless minialex does as torch."""
+    import oracle
+
+    return oracle.compare
+
+
+def normal(*shape, dtype=np.float64):
+    return np.random.default_rng([6, *shape]).standard_normal(shape).astype(dtype)
+
+
+def whole(*shape, low=-4, high=5):
+    return np.random.default_rng([7, *shape]).integers(low, high, shape)
+
+
+ELEMENTWISE = ["square", "reciprocal", "rsqrt", "sin", "cos", "sign", "floor", "ceil", "round"]
+ELEMENTWISE += ["isnan", "isinf", "isfinite"]
+COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge"]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_element_by_element(compare, name):
+    values = np.abs(SPECIAL) + 0.5 if name in ("reciprocal", "rsqrt") else SPECIAL
+    values = values[:2] if name in ("sin", "cos") else values
+    for x in (values, values.astype(np.float32), normal(2, 3) ** 2, whole(4, low=1), normal(0, 2), np.float64(0.7)):
+        compare(lambda F, x: getattr(F, name)(x), x)
+        compare(lambda F, x: getattr(x, name)(), x)
+
+
+@pytest.mark.parametrize("function", [functional.sin, functional.cos, functional.square, functional.amax])
+def test_finite_differences(function):
+    assert gradcheck(function, normal(3, 4)).ok
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons(compare, name):
+    for x, y in [(SPECIAL, SPECIAL.T[:1].T), (whole(3, 4), whole(4)), (whole(3), normal(3)), (normal(2), normal(3))]:
+        compare(lambda F, x, y: getattr(F, name)(x, y), x, y)
+        compare(lambda F, x, y: getattr(x, name)(y), x, y)
+    compare(lambda F, x: getattr(x, name)(0.5), SPECIAL)
+    compare(lambda F, x: getattr(F, name)(x, 1), whole(5))
+
+
+def test_equal_and_allclose(torch):
+    a, close = normal(3, 2), normal(3, 2) * (1 + 1e-6)
+    pairs = [(a, a), (a, close), (a, a + 1e-3), (SPECIAL, SPECIAL), (SPECIAL[:2], SPECIAL[:2]), (a, a[:2]), (a[:1], a)]
+    for x, y in pairs:
+        for call in (lambda x, y: x.equal(y), lambda x, y: x.allclose(y), lambda x, y: x.allclose(y, 0, 1e-2, True)):
+            if x.shape == y.shape or call(Tensor(x), Tensor(x)) is None:
+                assert call(Tensor(x), Tensor(y)) is call(torch.tensor(x), torch.tensor(y))
+    assert Tensor(a).equal(Tensor(a[:2])) is False
+
+
+ARITHMETIC = {
+    "add": lambda F, x, y: x.add(y),
+    "add alpha": lambda F, x, y: x.add(y, alpha=3),
+    "sub": lambda F, x, y: x.sub(y),
+    "sub alpha": lambda F, x, y: x.sub(y, alpha=0.5),
+    "mul": lambda F, x, y: x.mul(y),
+    "div": lambda F, x, y: x.div(y),
+    "neg": lambda F, x, y: x.neg(),
+    "where": lambda F, x, y: x.where(x > 0, y),
+    "view_as": lambda F, x, y: x.view_as(y),
+    "expand_as": lambda F, x, y: y[:, :1].expand_as(x),
+    "type_as": lambda F, x, y: x.type_as(y),
+}
+
+
+@pytest.mark.parametrize("call", ARITHMETIC.values(), ids=ARITHMETIC.keys())
+def test_methods_of_two_tensors(compare, call):
+    compare(call, normal(3, 4), normal(4, 3).T)
+    compare(call, normal(3, 4), normal(3, 4, dtype=np.float32).astype(np.float64) * 2)
+
+
+@pytest.mark.parametrize("name, shapes", [
+    ("mm", ((2, 3), (3, 4))), ("mm", ((2, 3), (2, 3))), ("mm", ((2, 3), (3,))), ("mm", ((5, 2, 3), (3, 4))),
+    ("bmm", ((5, 2, 3), (5, 3, 4))), ("bmm", ((1, 2, 3), (5, 3, 4))), ("bmm", ((2, 3), (3, 4))),
+    ("dot", ((4,), (4,))), ("dot", ((4,), (3,))), ("dot", ((2, 4), (4,))),
+    ("outer", ((4,), (3,))), ("outer", ((4,), (0,))), ("outer", ((4, 1), (3,))),
+])  # fmt: skip
+def test_products(compare, name, shapes):
+    compare(lambda F, x, y: getattr(F, name)(x, y), *(normal(*shape) for shape in shapes))
+    compare(lambda F, x, y: getattr(x, name)(y), *(normal(*shape) for shape in shapes))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4)], ids=str)
+def test_t(compare, shape):
+    compare(lambda F, x: x.t(), normal(*shape))
+    compare(lambda F, x: F.t(x) * 2, normal(*shape))
+
+
+def test_t_is_a_view():
+    x = Tensor(np.zeros((2, 3)))
+    x.t()[0, 1] = 5.0
+    assert x[1, 0].item() == 5.0
+
+
+EXTREMES = [(), 0, -1, (0, 2), 1, 3]
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dim", EXTREMES, ids=str)
+@pytest.mark.parametrize("name", ["amax", "amin"])
+def test_amax_and_amin(compare, name, dim, keepdim):
+    for x in (normal(2, 3, 4), np.round(normal(2, 3, 4)), whole(2, 3, 2)):  # with equal ones, too
+        compare(lambda F, x: getattr(F, name)(x, dim, keepdim), x)
+        compare(lambda F, x: getattr(x, name)(dim=dim, keepdim=keepdim), x)
+
+
+def test_equal_ones_share_the_gradient():
+    x = Tensor(np.array([[1.0, 3.0, 3.0]]), requires_grad=True)
+    x.amax(1).backward(np.array([6.0]))
+    assert x.grad.tolist() == [[0.0, 3.0, 3.0]]
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin", "all", "any"])
+def test_functions_of_methods(compare, name):
+    compare(lambda F, x: getattr(F, name)(x), np.round(normal(3, 4)))
+    compare(lambda F, x: getattr(F, name)(x, 1), np.round(normal(3, 4)))
+    compare(lambda F, x: getattr(F, name)(x, 0, True), np.round(normal(3, 4)))
+
+
+PARTS = {
+    "unbind": lambda F, x, i: x.unbind(),
+    "unbind, an axis": lambda F, x, i: F.unbind(x, -1),
+    "unbind, no such axis": lambda F, x, i: F.unbind(x, 2),
+    "index_select": lambda F, x, i: x.index_select(0, i),
+    "index_select, from the end": lambda F, x, i: F.index_select(x, -1, i),
+    "index_select, two axes": lambda F, x, i: F.index_select(x, 0, i.view(-1, 1)),
+    "masked_select": lambda F, x, i: x.masked_select(x > 0),
+    "masked_select, broadcast": lambda F, x, i: F.masked_select(x, x[:1] > 0),
+    "masked_select, larger mask": lambda F, x, i: F.masked_select(x[:1], x > 0),
+    "vstack": lambda F, x, i: F.vstack([x, x[0], x[1:]]),
+    "vstack, vectors": lambda F, x, i: F.vstack((x[0], x[1])),
+    "hstack": lambda F, x, i: F.hstack([x, x[:, :1]]),
+    "hstack, vectors": lambda F, x, i: F.hstack([x[0], x[1]]),
+    "hstack, numbers": lambda F, x, i: F.hstack([x[0, 0], x[1, 1]]),
+    "normalize": lambda F, x, i: F.normalize(x),
+    "normalize, an axis": lambda F, x, i: F.normalize(x, 1.0, dim=0),
+    "normalize, zeros": lambda F, x, i: F.normalize(x * 0.0),
+}
+
+
+@pytest.mark.parametrize("call", PARTS.values(), ids=PARTS.keys())
+def test_parts(compare, call):
+    compare(call, normal(3, 4), np.array([2, 0, 2]))
+
+
+def test_bincount(compare):
+    for x in (np.array([0, 3, 3, 1]), np.zeros(0, np.int64)):
+        compare(lambda F, x: x.bincount(), x)
+        compare(lambda F, x: F.bincount(x, minlength=6), x)
+    compare(lambda F, x, w: F.bincount(x, w.detach()), np.array([0, 3, 3]), np.float32([1.5, 2, 4]))
+    compare(lambda F, x, w: x.bincount(w.detach(), 5), np.array([0, 3, 3]), np.array([1, 2, 4]))
+    compare(lambda F, x, w: F.bincount(x, w), np.array([0, 3, 3]), normal(3))  # no gradient: refused
+    compare(lambda F, x: x.bincount(), normal(3))
+    compare(lambda F, x: x.bincount(), whole(2, 2, low=0))
+
+
+def test_values_by_hand():
+    """What holds without torch, too."""
+    x = Tensor(np.array([[1.0, -2.0], [3.5, 0.0]], np.float32))
+    assert x.square().tolist() == [[1.0, 4.0], [12.25, 0.0]] and x.sign().tolist() == [[1.0, -1.0], [1.0, 0.0]]
+    assert x.floor().tolist() == [[1.0, -2.0], [3.0, 0.0]] and x.round().tolist() == [[1.0, -2.0], [4.0, 0.0]]
+    assert x.t().tolist() == [[1.0, 3.5], [-2.0, 0.0]] and x.mm(x).tolist() == [[-6.0, -2.0], [3.5, -7.0]]
+    assert (
+        x.amin().item() == -2.0
+        and x.amax(0).tolist() == [3.5, 0.0]
+        and x.eq(0).tolist() == [[False] * 2, [False, True]]
+    )
+    assert [part.tolist() for part in x.unbind(1)] == [[1.0, 3.5], [-2.0, 0.0]]
+    assert Tensor(np.array([1, 1, 4])).bincount().tolist() == [0, 2, 0, 0, 1]
+    assert functional.vstack([x, x[0]]).shape == (3, 2) and functional.hstack([x, x]).shape == (2, 4)
+    assert functional.normalize(Tensor([[3.0, 4.0]])).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)]]
+    assert functional.cos(Tensor([0.0])).tolist() == [1.0] and functional.sin(Tensor([0.0])).tolist() == [0.0]
+
+
+def test_every_name_is_published():
+    own = {name for name, f in vars(names).items() if getattr(f, "__module__", "") == names.__name__ and name[0] != "_"}
+    assert own <= set(functional.__all__)
