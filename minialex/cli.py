@@ -11,9 +11,9 @@ import signal
 import sys
 import threading
 
-from . import backends
+from . import backends, models
 from .support import text as texts
-from .support.errors import UserError, as_user_error  # noqa: F401  the commands find them here
+from .support.errors import UserError, as_user_error
 from .support.files import expanded
 
 
@@ -118,6 +118,34 @@ def backend_option(parser):
     """Add the option --backend to the parser of a command that uses trained networks."""
     text = "compute backend (default: auto, the fastest that works here)"
     parser.add_argument("--backend", choices=("auto", *backends.available()), default="auto", help=text)
+
+
+def own_model_option(parser):
+    """Add the option --model to the parser of a command that uses trained networks; see `register`."""
+    text = "the network of the user's own that RUN was trained with; the file is executed (default: a published one)"
+    parser.add_argument("--model", action="append", default=[], metavar="FILE.py:FUNCTION", help=text, type=network)
+
+
+def register(names):
+    """Execute the files of the networks of the user's own; names: the values of --model. Raises UserError."""
+    with as_user_error():
+        return [models.own.register(name) if models.own.is_reference(name) else name for name in names]
+
+
+def network(text):
+    """An argparse type: the name of a published network, or FILE.py:FUNCTION."""
+    if text not in models.PRESETS and not models.own.is_reference(text):
+        if text.endswith(".py"):
+            raise argparse.ArgumentTypeError(f"'{text}' does not say which function of it: write {text}:FUNCTION")
+        known = ", ".join(models.PRESETS)
+        raise argparse.ArgumentTypeError(f"unknown model {text!r}; choose one of {known}, or FILE.py:FUNCTION")
+    return text
+
+
+def note(text):
+    """Print a note on stderr; text: a sentence, or "" for none."""
+    if text:
+        print(f"note: {with_options(text)}", file=sys.stderr)
 
 
 def folder(text):

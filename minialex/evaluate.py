@@ -14,6 +14,7 @@ import numpy as np
 from . import backends, cli, data, threads
 from .runs import trained
 from .runs.fine_tuning import WithClasses
+from .runs.report import cautions
 from .support import files, progress
 from .support.text import aligned, printable
 from .training import evaluation
@@ -42,13 +43,17 @@ def main(argv=None):
         threads.set_count(options.threads)
     with cli.as_user_error():
         backend = backends.use_backend(options.backend)
+        cli.register(options.model)
         networks = [trained.load(path) for path in options.networks]
-        name, pictures = _pictures(options, networks)
+        name, pictures, notes = _pictures(options, networks)
         _check_fit(networks, name, pictures, options.views)
+    for network in networks:
+        cli.note(network.note)
     if options.out:
         Path(options.out).mkdir(parents=True, exist_ok=True)  # fails now rather than after hours of work
     views = f"{options.views} view{'s' if options.views > 1 else ''}"
-    print(f"{len(pictures):,} {options.split} images of {name}, {views}, {backend.name} backend\n", flush=True)
+    print(f"{len(pictures):,} {options.split} images of {name}, {views}, {backend.name} backend")
+    print("\n".join([*(f"note: {text}" for text in notes), ""]), flush=True)
 
     batch_size = max(1, options.batch_size // options.views)
     loader = data.Loader(pictures, batch_size)
@@ -62,9 +67,11 @@ def main(argv=None):
     seconds = time.perf_counter() - start
 
     figures = [{name: getattr(verdicts, name) for name in FIGURES} for verdicts in results]
-    print(_errors([*(printable(str(n.path)) for n in networks), f"the average of {len(networks)}"], figures))
+    top5 = len(pictures.classes) > 5
+    names = [*(printable(str(n.path)) for n in networks), f"the average of {len(networks)}"]
+    print(_errors(names, figures, top5))
     classes = evaluation.by_class(results[-1], pictures.classes)
-    print(_worst_classes(classes, options.classes), end="")
+    print(_worst_classes(classes, options.classes, top5), end="")
     print(f"\n{seconds:.1f} s, {len(pictures) / seconds:,.1f} images/s")
     if options.out:
         summary = {"dataset": name, "split": options.split, "pictures": len(pictures), "views": options.views}
@@ -75,7 +82,7 @@ def main(argv=None):
 
 
 def _pictures(options, networks):
-    """(name of the data set, its images of the split), at the size that the networks expect.
+    """(name of the data set, its images of the split, notes about them), at the size that the networks expect.
 
     Options that are not given are those of the first network's run.
     """
@@ -91,7 +98,13 @@ def _pictures(options, networks):
         raise ValueError(f"{name} has no {options.split} images: choose another --split")
     if list(pictures.classes) == first.classes[: len(pictures.classes)]:  # the network may have spare classes
         pictures = WithClasses(pictures, first.classes)
-    return name, pictures
+    return (
+        name,
+        pictures,
+        [*cautions(splits, options.limit or first.checkpoint.configuration.get("limit"))]
+        if options.split == "test"
+        else [],
+    )
 
 
 def _check_fit(networks, name, pictures, views):
@@ -115,28 +128,33 @@ def _with_progress(batches, total):
             bar.update(len(labels))
 
 
-def _errors(names, figures):
-    """The table of the networks' error rates; the average is left out where there is only one network."""
-    rows = [("network", "top-1 error", "top-5 error", "loss")]
+def _errors(names, figures, top5):
+    """The table of the networks' error rates; the average is left out where there is only one network.
+
+    names, figures: of the networks, and of their average.
+    top5: whether there is a top-5 error.
+    """
+    rows = [("network", "top-1 error", *["top-5 error"] * top5, "loss")]
     for name, row in list(zip(names, figures))[: len(figures) if len(figures) > 2 else 1]:
-        rows.append((name, _percent(row["top1_error"]), _percent(row["top5_error"]), f"{row['loss']:.4f}"))
+        errors = [_percent(row[f"top{k}_error"]) for k in (1, 5)[: 1 + top5]]
+        rows.append((name, *errors, f"{row['loss']:.4f}"))
     return aligned(rows)
 
 
-def _worst_classes(classes, count):
+def _worst_classes(classes, count, top5):
     """The table of the classes with the largest top-1 error; ties are ordered by loss."""
     seen = [row for row in classes if row["pictures"]]
     worst = sorted(seen, key=lambda row: (-row["top1_error"], -row["loss"]))[:count]
     if not worst:
         return ""
-    rows = [("class", "images", "top-1 error", "top-5 error", "loss", "precision", "most often predicted")]
+    rows = [("class", "images", "top-1 error", *["top-5 error"] * top5, "loss", "precision", "most often predicted")]
     for row in worst:
-        errors, precision = (_percent(row[f"top{k}_error"]) for k in (1, 5)), row["precision"]
+        errors, precision = (_percent(row[f"top{k}_error"]) for k in (1, 5)[: 1 + top5]), row["precision"]
         rival = f"{row['mistaken_for']} ({row['times']:,})" if row["times"] else "-"
         shown = "-" if precision is None else _percent(precision)
         rows.append((row["class"], f"{row['pictures']:,}", *errors, f"{row['loss']:.4f}", shown, rival))
     which = "Every class" if len(worst) == len(seen) else f"The {len(worst)} worst of {len(seen):,} classes"
-    return f"\n{which}, worst first:\n\n{aligned(rows, left=(0, 6))}\n"
+    return f"\n{which}, worst first:\n\n{aligned(rows, left=(0, 5 + top5))}\n"
 
 
 def _percent(share):
@@ -167,6 +185,7 @@ def _parse(argv):
     run = "(default: as in the first network's run)"
     networks = "folder of a training run, whose best weights are used, or a checkpoint; several are also averaged"
     option("networks", "RUN", networks, nargs="+")
+    cli.own_model_option(parser)
     option("--dataset", "NAME", f"{', '.join(data.DATASETS)} {run}", choices=tuple(data.DATASETS))
     option("--data-dir", "DIR", f"folder of data sets in files {run}", type=cli.folder)
     parser.add_argument(

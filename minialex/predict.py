@@ -45,7 +45,9 @@ def main(argv=None):
         threads.set_count(options.threads)
     with cli.as_user_error():
         backends.use_backend(options.backend)
+        cli.register(options.model)
         network = trained.load(options.network)
+    cli.note(network.note)
     read, answers, pictures, troubles = [], [], [], []
     try:
         for paths, images in _batches(options.images, network.resize, max(1, AT_ONCE // options.views), troubles):
@@ -114,6 +116,7 @@ def _parse(argv):
     parser.add_argument("--top", type=count, default=5, metavar="N", help="classes to show (default: %(default)s)")
     parser.add_argument("--picture", metavar="FILE", help="draw images and bars to a .png or .svg file (default: no)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text (default: text)")
+    cli.own_model_option(parser)
     cli.backend_option(parser)
     threads_help = "compute threads (default: the usable cores)"
     parser.add_argument("--threads", type=count, metavar="N", help=threads_help)

@@ -21,7 +21,7 @@ from .support.text import aligned
 from .training import recipes, trainer
 from .training.recipe import OPTIMIZERS, describe_decay
 
-ADAM_LR = 0.001  # the recipes' learning rates are for SGD
+ADAM_LR, SGD_LR = 0.001, 0.01  # with --optimizer, where the recipe's learning rate is for the other kind
 # What may change when a run is resumed: its length, the place of its data, and the number of threads.
 RESUMABLE = ("resume", "epochs", "data_dir", "val_labels", "threads", "workers")
 
@@ -36,6 +36,7 @@ examples:
   python -m minialex.train
   python -m minialex.train --epochs 3 --lr 0.02 --out runs/slow
   python -m minialex.train --model cifar_quick --dataset cifar10 --download
+  python -m minialex.train --model my_net.py:build
   python -m minialex.train --limit 500 --batch-size 20 --validation 0
   python -m minialex.train --overfit 20 --diagnose
   python -m minialex.train --lr-find
@@ -47,9 +48,23 @@ examples:
 A recipe is a short file that says how to train, see minialex/training/recipes/paper.toml. Options override the recipe,
 and the recipe overrides the model's defaults. Ctrl-C saves the run and prints how to continue; with --resume it ends
 with the same weights, bit for bit, as a run that was never stopped."""
+_MODEL = (
+    f"{', '.join(models.PRESETS)}; or a network of your own, FILE.py:FUNCTION, where the function returns a Module and "
+    "may take num_classes and input_size; the file is executed, now and whenever a command is given it again "
+    "(default: shapes_net, or that of --weights)"
+)
+_INPUT_SIZE = (
+    "pixels per side of the input (default: the model's; of a network of your own, its function's attribute input_size "
+    f"or the default of its argument, else that of the data, {data.DATASETS['shapes'].side} for shapes and cifar10, "
+    f"{data.DATASETS['folder'].side} for a folder)"
+)
+_DATA_DIR = (
+    "folder D of the data's files; for dataset folder D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, or D/CLASS/*.jpg "
+    f"(default: {cache_folder()})"
+)
 _VALIDATION = (
     "(default: 1000 for shapes; 5000 for cifar10, held out from its training pictures; for a folder its val/, or "
-    "without one a tenth of its training pictures, at most 5000)"
+    "without one a tenth of its training pictures, at most 5000; of D/CLASS a tenth, and another for the test)"
 )
 _SCHEDULES = (
     "constant; step:30, multiply by 0.1 every 30 epochs; multistep:60,80, after 60 and after 80 epochs; plateau:5, "
@@ -84,7 +99,7 @@ _DIAGNOSE = (
 )
 _RESUME = (
     "with its settings; only these options can be added: --epochs, to train longer, --data-dir and --val-labels, if "
-    "the data was moved, --threads and --workers"
+    "the data was moved, --threads and --workers, and --model, which a network of your own needs"
 )
 _THREADS = (
     "threads that compute (default: all that this process may use; the last digits of results may depend on the number)"
@@ -131,20 +146,23 @@ def _find_lr(run, argv):
 def _new(options):
     """A new Run with these options, in a new folder."""
     with as_user_error():
+        options.model = cli.register([options.model])[0] if options.model else None
         start = trained.load(options.weights) if options.weights else None
+        cli.note(start.note if start else "")
         if start and options.model not in (None, start.checkpoint.model):
             raise UserError(f"{start.path} holds the weights of '{start.checkpoint.model}', not of '{options.model}'")
     options.model = start.checkpoint.model if start else options.model
     configuration = configured(options)
-    name = f"{configuration.model}-{configuration.recipe.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = f"{configuration.model.partition('.py:')[0]}-{configuration.recipe.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder = RunFolder.create(options.out or os.path.join("runs", name))
     return Run(configuration, folder, start=start, download=bool(options.download), say=say)
 
 
 def _resumed(options):
     """The Run to resume, with these options."""
+    own = options.model is not None and models.own.is_reference(options.model)
     for name, value in vars(options).items():
-        if value is not None and name not in RESUMABLE:
+        if value is not None and name not in RESUMABLE and not (name == "model" and own):
             allowed = [f"--{other.replace('_', '-')}" for other in RESUMABLE if other != "resume"]
             raise UserError(
                 f"--{name.replace('_', '-')} cannot be changed when a run is resumed; leave it out, or "
@@ -152,7 +170,8 @@ def _resumed(options):
             )
     changes = {name: getattr(options, name) for name in RESUMABLE if name != "resume"}
     changes |= {name: _absolute(changes[name]) for name in ("data_dir", "val_labels")}
-    return Run.resume(options.resume, **{name: value for name, value in changes.items() if value is not None}, say=say)
+    changes = {name: value for name, value in changes.items() if value is not None}
+    return Run.resume(options.resume, model=options.model, say=say, **changes)
 
 
 def configured(options):
@@ -164,7 +183,8 @@ def configured(options):
     Raises UserError where options are invalid or exclude each other.
     """
     model = options.model or "shapes_net"
-    recipe = models.PRESETS[model].recipe
+    preset = models.get_preset(model)
+    recipe = preset.recipe
     if options.recipe:
         with as_user_error():
             recipe = recipes.apply(options.recipe, recipe)
@@ -173,8 +193,9 @@ def configured(options):
         *("clip_grad_norm", "schedule"),
     )
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    if (options.optimizer or "").startswith("adam") and options.lr is None:
-        given["lr"] = ADAM_LR
+    if options.optimizer and options.lr is None:
+        to_adam, from_adam = options.optimizer.startswith("adam"), recipe.optimizer.startswith("adam")
+        given |= {"lr": ADAM_LR} if to_adam else {"lr": SGD_LR} if from_adam else {}
     if options.schedule:  # it is for all layers: the recipe's separate schedules would no longer fit it
         given |= {"bias_schedule": None, "layer_schedules": {}}
     return Configuration(
@@ -199,6 +220,7 @@ def configured(options):
         strict=bool(options.strict),
         val_labels=_absolute(options.val_labels),
         resize=options.resize,
+        model_sha256=getattr(preset, "sha256", None),
     ).check()
 
 
@@ -240,7 +262,7 @@ def parser():
         group.add_argument(name, action="store_true", default=None, help=f"{text} (default: off)")
 
     network = p.add_argument_group("network")
-    choice(network, "--model", models.PRESETS, "(default: shapes_net, or that of --weights)")
+    option(network, "--model", "NAME", _MODEL, type=cli.network)
     option(network, "--weights", "W", _WEIGHTS, type=cli.folder)
     option(
         network,
@@ -249,12 +271,12 @@ def parser():
         "number of classes, at least that of the data (default: that of the data)",
         type=count,
     )
-    option(network, "--input-size", "PIXELS", "pixels per side of the input (default: the model's)", type=count)
+    option(network, "--input-size", "PIXELS", _INPUT_SIZE, type=count)
     option(network, "--freeze", "LAYERS", _FREEZE, type=_names)
 
     pictures = p.add_argument_group("data")
     choice(pictures, "--dataset", data.DATASETS, "(default: the model's)")
-    option(pictures, "--data-dir", "DIR", f"folder D of the data's files (default: {cache_folder()})", type=cli.folder)
+    option(pictures, "--data-dir", "DIR", _DATA_DIR, type=cli.folder)
     switch(pictures, "--download", "download missing files")
     option(pictures, "--limit", "N", "use at most N pictures of each split (default: all)", type=count)
     option(pictures, "--validation", "N", f"pictures for validation, 0 for none {_VALIDATION}", type=natural)
@@ -269,7 +291,10 @@ def parser():
     option(training, "--accumulate", "N", f"batches per step: {_ACCUMULATE} (default: 1)", type=count)
     velocities = "(sgd has the learning rate outside the velocity, sgd_paper inside)"
     choice(training, "--optimizer", OPTIMIZERS, f"{velocities} {own}")
-    rate = f"learning rate (default: from the recipe or the model; {ADAM_LR} with --optimizer adam or adamw)"
+    rate = (
+        f"learning rate (default: from the recipe or the model; {ADAM_LR} with --optimizer adam or adamw, {SGD_LR} "
+        "with --optimizer sgd where the recipe has Adam)"
+    )
     option(training, "--lr", "RATE", rate, type=cli.real_number(0))
     option(training, "--momentum", "M", f"momentum of SGD, from 0 to below 1 {own}", type=cli.real_number(0, 1))
     option(training, "--weight-decay", "DECAY", f"weight decay (L2 penalty) {own}", type=cli.real_number(0))
@@ -301,8 +326,8 @@ def _names(text):
 def _defaults():
     """The models' default recipes as a table."""
     rows = [["model", "dataset", "epochs", "batch-size", "optimizer", "lr", "momentum", "weight-decay", "schedule"]]
-    for name, preset in models.PRESETS.items():
-        r = preset.recipe
+    recipes_of = {name: preset.recipe for name, preset in models.PRESETS.items()}
+    for name, r in (recipes_of | {"FILE.py:FUNCTION": models.own.RECIPE}).items():
         row = name, r.dataset, r.epochs, r.batch_size, r.optimizer, r.lr, r.momentum, describe_decay(r), r.schedule
         rows.append([str(item) for item in row])
     return "the models' defaults:\n" + aligned(rows, left=range(len(rows[0])), indent="  ")

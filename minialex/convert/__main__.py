@@ -45,13 +45,15 @@ def main(argv=None):
     options = _parse(argv)
     with cli.as_user_error():
         formats.writer(options.output)  # raises an error before a large file is read in vain
+        options.model = cli.register([options.model])[0] if options.model else None
         found = formats.read(options.input)
         saved = _with_options(found, options) if isinstance(found, Checkpoint) else _described(found, options)
         changed = merged(saved) if options.merge else grouped(saved) if options.group else saved
         if options.channel_order:
             changed = in_channel_order(changed, options.channel_order.upper())
         if saved.trainer_state and not changed.trainer_state:
-            _note("the optimiser's state no longer fits and is left out: a run cannot be resumed from this file")
+            cli.note("the optimiser's state no longer fits and is left out: a run cannot be resumed from this file")
+        cli.note(models.own.changed(saved.model, saved.configuration.get("model_sha256")))
         formats.write(options.output, changed, options.weights_only)
     count = sum(array.size for array in changed.weights.values())
     print(
@@ -85,15 +87,11 @@ def _described(arrays, options):
     except ValueError as error:
         raise ValueError(f"{options.input}: {error}") from error
     if not options.model:
-        _note(f"the model is {model}, the only one with these names and shapes")
+        cli.note(f"the model is {model}, the only one with these names and shapes")
     if options.normalization is None:
         what = "torchvision's" if model == "alexnet_torchvision" else "none, pixels are used as they are, from 0 to 255"
-        _note(f"normalisation: {what} (--normalization changes it)")
+        cli.note(f"normalisation: {what} (--normalization changes it)")
     return saved
-
-
-def _note(text):
-    print(f"note: {text}", file=sys.stderr)
 
 
 def _lines(path):
@@ -114,10 +112,10 @@ def _parse(argv):
     parser.add_argument("output", metavar="OUT", help="the file to write")
     parser.add_argument(
         "--model",
-        choices=tuple(models.PRESETS),
+        type=cli.network,
         metavar="NAME",
         help="the network, for weights without a description (default: the only one that their shapes fit); "
-        f"one of {', '.join(models.PRESETS)}",
+        f"one of {', '.join(models.PRESETS)}; or FILE.py:FUNCTION, for a network of your own, whose file is executed",
     )
     parser.add_argument(
         "--input-size",

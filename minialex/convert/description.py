@@ -54,7 +54,7 @@ def describe(arrays, model=None, *, input_size=None, classes=None, normalization
         classes=[f"class {number}" for number in range(options["num_classes"])],
         configuration={},
         channel_order=preset.channel_order,
-        resize=_RESIZE if preset.input_size > 200 else None,
+        resize=_RESIZE if (preset.input_size or options["input_size"]) > 200 else None,
     )
     return described if classes is None else with_classes(described, classes)
 
@@ -100,6 +100,8 @@ def guess(arrays, input_size=None):
 def _fit(arrays, model, input_size):
     """(the network with uninitialised weights, the given weights under its names, the arguments that build it)."""
     size = input_size or models.get_preset(model).input_size
+    if size is None:
+        raise ValueError(f"{model} does not say for which input size it is: give input_size=...")
     keras = bool(arrays) and all(re.fullmatch(r"arr_\d+", name) for name in arrays)
     listed = [arrays[name] for name in sorted(arrays, key=lambda name: int(name[4:]))] if keras else []
     with init.skipped():

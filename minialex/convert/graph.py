@@ -6,6 +6,7 @@ Initializers have the names of the state dict. https://onnx.ai/onnx/operators/
 
 from __future__ import annotations
 
+import inspect
 from functools import singledispatch
 
 import numpy as np
@@ -13,17 +14,18 @@ import onnx
 from onnx import helper, numpy_helper
 
 from .. import Tensor, functional, nn
-from ..models.layout import window_of
+from ..models.layout import Value, window_of
 
 OPSET, IR_VERSION = 17, 8  # of 2022, which runtimes on small devices support as well
 _SAME_NAME = {nn.ReLU: "Relu", nn.Sigmoid: "Sigmoid", nn.Tanh: "Tanh"}
 
 
-class Graph:
+class Exported:
     """An ONNX graph under construction: its nodes and initializers, in the order in which they were added."""
 
     def __init__(self):
         self.nodes, self.initializers = [], {}
+        self.shared = {}  # id of a tensor -> the name of its initializer
 
     def add(self, operator, name, *inputs, **attributes):
         """Add a node.
@@ -46,7 +48,13 @@ class Graph:
     def parameters(self, row, *names):
         """Add initializers for those tensors `names` of row.layer that are not None; returns their names."""
         tensors = ((name, getattr(row.layer, name)) for name in names)
-        return [self.array(f"{row.name}.{name}", t.numpy()) for name, t in tensors if t is not None]
+        return [self.tensor(f"{row.name}.{name}", t) for name, t in tensors if t is not None]
+
+    def tensor(self, name, tensor):
+        """Add an initializer for a Tensor, unless an earlier layer has it as well; returns its name."""
+        if id(tensor) not in self.shared:
+            self.shared[id(tensor)] = self.array(name, tensor.numpy())
+        return self.shared[id(tensor)]
 
 
 def to_onnx(rows, metadata):
@@ -58,13 +66,14 @@ def to_onnx(rows, metadata):
     Returns an onnx.ModelProto.
     Raises ValueError, with the layer's name, for a layer without an exact equivalent in ONNX.
     """
-    graph, last = Graph(), "input"
+    graph = Exported()
+    outputs = {name: "input" for row in rows for name in row.sources}  # of layers; what is none is the input
     for row in rows:
         try:
-            last = _emit(row.layer, graph, row, last)
+            outputs[row.name] = _emit(row.layer, graph, row, *(outputs[name] for name in row.sources))
         except ValueError as error:
             raise ValueError(f"layer {row.name} ({type(row.layer).__name__}): {error}") from error
-    graph.add("Identity", "logits", last)
+    graph.add("Identity", "logits", outputs[rows[-1].name])
     ends = [
         [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", *shape])]
         for name, shape in (("input", rows[0].input), ("logits", rows[-1].output))
@@ -77,11 +86,140 @@ def to_onnx(rows, metadata):
 
 
 @singledispatch
-def _emit(layer, graph, row, x):
-    """Add a layer whose input is named x; returns the name of its output."""
+def _emit(layer, graph, row, *inputs):
+    """Add a layer whose inputs have these names; returns the name of its output."""
     if type(layer) not in _SAME_NAME:
         raise ValueError("this type of layer cannot be exported to ONNX")
-    return graph.add(_SAME_NAME[type(layer)], row.name, x)
+    return graph.add(_SAME_NAME[type(layer)], row.name, *inputs)
+
+
+@_emit.register
+def _(layer: Value, graph, row):
+    return graph.tensor(row.name, layer.tensor)
+
+
+@_emit.register(nn.Add)
+@_emit.register(nn.Multiply)
+def _(layer, graph, row, *inputs):
+    """ONNX's operators take two inputs: of n inputs, n - 1 operators."""
+    operator, total = "Add" if isinstance(layer, nn.Add) else "Mul", inputs[0]
+    for number, x in enumerate(inputs[1:], 1):
+        total = graph.add(operator, row.name if number == len(inputs) - 1 else f"{row.name}.{number}", total, x)
+    return total
+
+
+@_emit.register
+def _(layer: nn.Concat, graph, row, *inputs):
+    return graph.add("Concat", row.name, *inputs, axis=layer.dim)
+
+
+@_emit.register
+def _(layer: nn.Reshape, graph, row, x):
+    """0 keeps an axis, the batch, as it is."""
+    return graph.add("Reshape", row.name, x, graph.array(f"{row.name}.shape", (0, *layer.shape), np.int64))
+
+
+@_emit.register(nn.Softmax)
+def _(layer, graph, row, x):
+    if layer.dim is None:
+        raise ValueError("ONNX needs the axis: Softmax(dim=1)")
+    return graph.add("LogSoftmax" if isinstance(layer, nn.LogSoftmax) else "Softmax", row.name, x, axis=layer.dim)
+
+
+@_emit.register
+def _(layer: nn.Call, graph, row, *inputs):
+    """A function: of two operands, of one, of one along axes, or of one with settings."""
+    function, arguments, name = layer.function, layer.arguments, row.name
+    defaults = inspect.signature(getattr(functional, function)).parameters
+    given = {key: arguments.get(key, defaults[key].default) for key in defaults}
+    if function in _TWO and given.get("alpha", 1) == 1:
+        rest = iter(inputs)
+        operands = [key for key in defaults if key != "alpha"]
+        both = [graph.array(f"{name}.{key}", arguments[key]) if key in arguments else next(rest) for key in operands]
+        return graph.add(_TWO[function], name, *both)
+    if function in _ONE and set(arguments) <= {"inplace"}:
+        return graph.add(_ONE[function], name, *inputs)
+    if function == "clone":
+        return inputs[0]
+    if function == "silu":
+        return graph.add("Mul", name, *inputs, graph.add("Sigmoid", f"{name}.sigmoid", *inputs))
+    if function == "gelu" and given["approximate"] == "none":
+        scaled = graph.add("Mul", f"{name}.scaled", *inputs, graph.array(f"{name}.sqrt_half", 0.5**0.5))
+        erf = graph.add("Erf", f"{name}.erf", scaled)
+        share = graph.add("Add", f"{name}.share", erf, graph.array(f"{name}.one", 1))
+        half = graph.add("Mul", f"{name}.half", *inputs, graph.array(f"{name}.one_half", 0.5))
+        return graph.add("Mul", name, half, share)
+    if function == "clamp" and len(inputs) == 1:
+        bounds = (given[key] for key in ("min", "max"))
+        names = ["" if v is None else graph.array(f"{name}.{k}", v) for k, v in zip(("min", "max"), bounds)]
+        return graph.add("Clip", name, *inputs, *names)
+    if function in ("mean", "sum") and given["dim"] is not None:
+        axes = given["dim"] if isinstance(given["dim"], (tuple, list)) else [given["dim"]]
+        if function == "mean":
+            return graph.add("ReduceMean", name, *inputs, axes=axes, keepdims=int(given["keepdim"]))
+        axes = graph.array(f"{name}.axes", axes, np.int64)
+        return graph.add("ReduceSum", name, *inputs, axes, keepdims=int(given["keepdim"]))
+    if function in ("permute", "transpose"):
+        order = list(range(len(row.input) + 1))
+        if function == "permute":
+            order = [axis % len(order) for axis in given["dims"]]
+        else:
+            a, b = given["dim0"], given["dim1"]
+            order[a], order[b] = order[b], order[a]
+        return graph.add("Transpose", name, *inputs, perm=order)
+    if function == "pad":
+        widths = given["pad"]
+        before, after = widths[::2][::-1], widths[1::2][::-1]
+        none = [0] * (len(row.input) + 1 - len(before))
+        pads = graph.array(f"{name}.pads", [*none, *before, *none, *after], np.int64)
+        return graph.add("Pad", name, *inputs, pads, graph.array(f"{name}.value", given["value"] or 0))
+    if function == "getitem":
+        return _slices(graph, row, inputs[0], given["index"])
+    raise ValueError(f"the function {function} cannot be exported to ONNX")
+
+
+@_emit.register
+def _(layer: nn.GELU, graph, row, x):
+    return _emit(nn.Call("gelu", approximate=layer.approximate), graph, row, x)
+
+
+@_emit.register
+def _(layer: nn.SiLU, graph, row, x):
+    return _emit(nn.Call("silu"), graph, row, x)
+
+
+@_emit.register
+def _(layer: nn.ELU, graph, row, x):
+    return graph.add("Elu", row.name, x, alpha=layer.alpha)
+
+
+@_emit.register
+def _(layer: nn.ConstantPad2d, graph, row, x):
+    return _emit(nn.Call("pad", pad=layer.padding, value=layer.value), graph, row, x)
+
+
+@_emit.register
+def _(layer: nn.Dropout2d, graph, row, x):
+    return x
+
+
+_TWO = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "pow": "Pow", "matmul": "MatMul", "maximum": "Max",
+    "minimum": "Min"}  # fmt: skip
+_ONE = {"neg": "Neg", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "abs": "Abs", "sigmoid": "Sigmoid", "tanh": "Tanh"}
+
+
+def _slices(graph, row, x, index):
+    """A slice of axes, each with a step of its own."""
+    index = index if isinstance(index, tuple) else (index,)
+    if not all(isinstance(part, slice) for part in index) or any((part.step or 1) < 1 for part in index):
+        raise ValueError("ONNX can export slices, x[:, 1:3], but no other index")
+    arrays = {
+        "starts": [part.start or 0 for part in index],
+        "ends": [2**31 - 1 if part.stop is None else part.stop for part in index],
+        "axes": list(range(len(index))),
+        "steps": [part.step or 1 for part in index],
+    }
+    return graph.add("Slice", row.name, x, *(graph.array(f"{row.name}.{k}", v, np.int64) for k, v in arrays.items()))
 
 
 @_emit.register

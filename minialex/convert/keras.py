@@ -67,7 +67,9 @@ def from_keras(arrays, rows):
 def _layers(rows):
     """(name, layer, maps) of layers with weights; maps: the shape that Flatten flattened before the layer, or None."""
     maps = None
-    for row in rows:
+    for row, before in zip(rows, [None, *rows]):
+        if row.sources and before and row.sources != (before.name,):
+            raise ValueError(f"layer {row.name}: Keras's list of weights is for a sequence of layers, without branches")
         if isinstance(row.layer, nn.Flatten):
             maps = row.input
         elif isinstance(row.layer, (nn.Conv2d, nn.BatchNorm2d)):

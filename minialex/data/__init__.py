@@ -53,12 +53,14 @@ class Source(NamedTuple):
     options: the names of those arguments.
     summary: one line about the data set.
     in_files: whether every image is a file of its own.
+    side: pixels per side of what a network sees, where neither the network nor the user says another number.
     """
 
     load: Callable[..., Splits]
     options: tuple[str, ...]
     summary: str
     in_files: bool = False
+    side: int = 32
 
 
 DATASETS = {
@@ -74,9 +76,10 @@ DATASETS = {
     ),
     "folder": Source(
         folder.load,
-        ("data_dir", "size", "validation", "limit", "workers", "strict", "val_labels"),
-        "ImageNet, or your own pictures: D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, where D is data_dir",
+        ("data_dir", "size", "validation", "limit", "workers", "strict", "val_labels", "seed"),
+        "ImageNet, or your own pictures: D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, or D/CLASS/*.jpg, D being data_dir",
         in_files=True,
+        side=224,
     ),
 }
 _EVERYWHERE = {"data_dir", "download"}  # accepted for every data set; one without files ignores them
@@ -97,7 +100,7 @@ def load(
     train_count, test_count: images per split ("shapes").
     validation: images in the validation split, 0 for no such split; "cifar10" and "folder" hold them out from training.
     limit: at most so many images per split: the first ones, or of a folder evenly spread ones.
-    seed: which shapes are drawn ("shapes"); independent of the seed of training.
+    seed: which shapes are drawn ("shapes"), how D/CLASS/*.jpg are divided ("folder"); not the seed of training.
     workers, strict, val_labels: see folder.load ("folder").
 
     Returns Splits: train, validation (None if there is none) and test.

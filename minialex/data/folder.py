@@ -29,7 +29,7 @@ from .cache import cached
 from .dataset import ImageDataset, Splits
 from .decode import Damaged, decode
 from .moments import Statistics, Sums
-from .splitting import split
+from .splitting import split, split_by_chance
 
 SIZE = 256
 _BLOCK = 32  # files read by a thread at a time
@@ -39,19 +39,21 @@ _VERSION = 3  # of the cache: to be raised whenever decode() returns other pixel
 
 def load(
     data_dir: FileName | None = None, size: int | None = None, validation: int | None = None, limit: int | None = None,
-    workers: int | None = None, strict: bool = False, val_labels: FileName | None = None,
+    workers: int | None = None, strict: bool = False, val_labels: FileName | None = None, seed: int = 0,
 ) -> Splits:  # fmt: skip
     """Load a folder of images, see listing.py, or one packed by `python -m minialex.data.pack`.
 
     Images are uint8 (n, 3, size, size), see decode.decode.
 
-    data_dir: the folder that holds train/ and, perhaps, val/.
+    data_dir: the folder that holds train/ and, perhaps, val/; or a folder for each class.
     size: pixels per side; 256 by default, or those of the packed images.
     validation: images held out from train/ for validation, spread evenly over the classes, 0 for none. By default val/
-        is both the validation and the test split; without val/, a tenth of train/, at most 5000 images, is both.
+        is both the validation and the test split; without val/, a tenth of train/, at most 5000 images, is both. Class
+        folders without train/ are divided by chance: of every class a tenth for validation, a tenth for the test.
     limit: at most so many files of each split, spread evenly over the classes; no others are read.
     workers: threads that decode, by default one per usable core; results do not depend on it.
     strict: whether to raise Damaged at the first damaged file, instead of leaving it out.
+    seed: how class folders are divided; it does not depend on the seed of training, so that all runs have one test set.
     val_labels: the file with the labels of a val/ that holds all its images in one folder, see val_labels.py.
 
     Returns Splits.
@@ -70,6 +72,8 @@ def load(
     def dataset(pictures, indices):
         return FolderDataset(pictures.some(indices), classes, size or SIZE, workers or threads.default_count(), strict)
 
+    if train.folder == root:
+        return split_by_chance(train.labels, functools.partial(dataset, train), validation, limit, seed)
     of_train, of_val = functools.partial(dataset, train), functools.partial(dataset, val)
     return split(len(train.names), len(val.names) if val else 0, of_train, of_val, validation, limit)
 
@@ -82,7 +86,11 @@ class FolderDataset(ImageDataset):
     size: pixels per side.
     workers: threads that decode.
     strict: as in `load`.
+
+    `division` says how the images were divided into splits, if that was by chance.
     """
+
+    division = ""
 
     def __init__(
         self, pictures: listing.Listing, classes: Sequence[str], size: int, workers: int, strict: bool = False

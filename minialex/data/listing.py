@@ -3,6 +3,7 @@
 D/train/CLASS/*.jpg     a folder for each class; the labels number the sorted folder names
 D/val/CLASS/*.jpg       the same classes, or
 D/val/*.JPEG            all images in one folder, as in ILSVRC, with a file of labels (see val_labels.py)
+D/CLASS/*.jpg           without train and val: all images, which the caller divides, see splitting.py
 D/classes.txt           optional: "FOLDER a readable name" per line, like Kaggle's LOC_synset_mapping.txt
 """
 
@@ -48,22 +49,25 @@ class Listing(NamedTuple):
 
 
 def read(root, labels_file=None):
-    """List the images in root/train and root/val.
+    """List the images in root/train and root/val, or in class folders of root itself.
 
     root: a Path.
     labels_file: the labels of a val/ that holds all its images in one folder; by default found by its usual name.
 
-    Returns the names of the classes, the Listing of train, and the Listing of val, None if there is no val/.
+    Returns the names of the classes, the Listing of train, and the Listing of val, None if there is no val/. Of class
+    folders without train/ the first Listing has all images, and its folder is root.
     Raises FileNotFoundError or ValueError for anything missing or inconsistent.
     """
     train, val = root / "train", root / "val"
+    if root.is_dir() and not train.is_dir() and not val.is_dir():
+        train = root
     folders, loose = _scan(train) if train.is_dir() else ([], [])
-    if not folders:
-        raise FileNotFoundError(
-            f"{root} holds no pictures: expected {train}/CLASS/*.jpg, a folder for each class, "
-            "or a folder written by python -m minialex.data.pack; name it with data_dir=..."
-        )
     training = _of_classes(train, folders, folders, len(loose))
+    if not folders or (train == root and not training.names):
+        raise FileNotFoundError(
+            f"{root} holds no pictures: expected {root}/train/CLASS/*.jpg, a folder for each class, or "
+            f"{root}/CLASS/*.jpg, or a folder written by python -m minialex.data.pack; name it with data_dir=..."
+        )
     empty = set(range(len(folders))) - set(training.labels.tolist())
     if empty:
         raise ValueError(f"{train / folders[min(empty)]} holds no pictures: add some, or remove the folder")

@@ -22,7 +22,8 @@ DESCRIPTION = f"""\
 Decode every picture in the folder D once, as --dataset folder does, and write the pixels to shards in OUT: training
 then maps them into memory and decodes nothing. A picture takes 3 x SIZE x SIZE bytes, ImageNet at 256 pixels 262 GB.
 
-D holds train/CLASS/*.jpg and, optionally, val/CLASS/*.jpg, or val/*.JPEG with a file of labels.
+D holds train/CLASS/*.jpg and, optionally, val/CLASS/*.jpg, or val/*.JPEG with a file of labels. Without train and val,
+D/CLASS/*.jpg are packed as train.
 Damaged files are named, counted and left out. {packed.INDEX} is written last: an incomplete OUT is never mistaken for a
 complete one, and the same command starts over."""
 

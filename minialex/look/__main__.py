@@ -11,12 +11,13 @@ import numpy as np
 
 from .. import backends, cli, data, functional
 from ..models.names import layers_called, published_names
+from ..models.own import Own
 from ..nn import Conv2d
 from ..runs import trained
 from ..support.progress import track
 from ..tensor import Tensor
 from . import feature_maps, hidden_layer, hidden_values, input_gradient, nearest
-from .subject import Subject, read_metrics
+from .subject import CHANNELS, Subject, read_metrics
 
 VIEWS = ("filters", "features", "gradient", "neighbours", "graph", "curves")
 
@@ -24,7 +25,7 @@ DESCRIPTION = """\
 Draw what a trained network has learned. RUN is the folder of a training run, whose best weights are used, or a
 checkpoint. WHAT is one or more of:
 
-  filters     the filters of a convolution, as in the paper's figure 3; one block per GPU for a grouped network
+  filters     the filters of a convolution, as in the paper's figure 3; one block per GPU for AlexNet
   features    the feature maps of every layer for one image
   gradient    saliency: the gradient of a class's logit with respect to the pixels
   neighbours  the nearest training images by the activations of the last hidden layer, as in the paper's figure 4
@@ -53,7 +54,9 @@ def main(argv=None):
         if views != ["curves"]:
             backends.use_backend(options.backend)
             given = {name: getattr(options, name) for name in ("dataset", "data_dir", "limit")}
+            cli.register(options.model)
             subject = Subject(trained.load(runs[0]), given)
+            cli.note(subject.network.note)
         for view in views:
             path = _place(options.out, Path(runs[0]), view, len(views))
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,9 +99,12 @@ def _place(out, run, view, count):
 def _filters(subject, options, path):
     from .. import plotting  # here, since Matplotlib takes a second to import
 
-    model = subject.network.model
-    name = layers_called(model, [options.layer or "conv1"])[0]
+    model = subject.graph
     modules = dict(model.named_modules())
+    first_named = next((n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d)), None)
+    if first_named is None:
+        raise ValueError(f"{subject.network.checkpoint.model} has no convolution, so no filters")
+    name = layers_called(model, [options.layer or first_named])[0]
     if not isinstance(modules[name], Conv2d):
         known = ", ".join(n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d))
         raise ValueError(f"--layer {options.layer} is not a convolution; the convolutions are {known}")
@@ -106,10 +112,16 @@ def _filters(subject, options, path):
     weight, first = modules[name].weight.numpy(), modules[name] is convolutions[0]
     if first and subject.network.pipeline.channel_order == "BGR":
         weight = weight[:, ::-1]
-    called = {its: n for n, its in published_names(model).items()}[name]
+    called = _shown_names(subject)[name]
     title = f"{called} of {subject.network.checkpoint.model}"
-    gpus = max(module.groups for module in convolutions)
+    gpus = subject.network.preset.gpus
     plotting.filters(weight, path, title=title, gpus=gpus, most=None if first else MOST_TILES)
+
+
+def _shown_names(subject):
+    """{name of a module: what it is called in a figure}: a published network's layers have the paper's names."""
+    names = published_names(subject.graph)
+    return {its: its if isinstance(subject.network.preset, Own) else name for name, its in names.items()}
 
 
 def _features(subject, options, path):
@@ -117,9 +129,9 @@ def _features(subject, options, path):
 
     picture = _pictures(subject, options, "features")[0]
     image = picture.image[None]
-    model, name = subject.network.model, subject.network.checkpoint.model
-    maps = feature_maps(model, subject.shown(image))
-    names = {its: published for published, its in published_names(model).items()}
+    name = subject.network.checkpoint.model
+    maps = feature_maps(subject.graph, subject.shown(image))
+    names = _shown_names(subject)
     title = f"Feature maps of {name}: {picture.caption}" + (f", {picture.name}" if picture.name else "")
     plotting.features(maps, path, names=names, picture=subject.cropped(image)[0], title=title)
 
@@ -157,7 +169,7 @@ def _class_number(text, classes):
 def _neighbours(subject, options, path):
     from .. import plotting
 
-    model, train = subject.network.model, subject.splits.train
+    model, train = subject.graph, subject.splits.train
     pictures = _pictures(subject, options, "neighbours")
     queries = hidden_values(model, subject.shown(np.stack([picture.image for picture in pictures])))
     loader = data.Loader(train, options.batch_size, subject.network.pipeline.evaluation_transforms())
@@ -167,7 +179,9 @@ def _neighbours(subject, options, path):
     for row in indices:
         images, labels = train.fetch(row)
         found.append([(image, train.classes[label]) for image, label in zip(images, labels)])
-    title = f"Nearest of {len(train):,} training images in {hidden_layer(model)[1]}"
+    _, name = hidden_layer(model)
+    name = _shown_names(subject).get(published_names(model).get(name), name)
+    title = f"Nearest of {len(train):,} training images in {name}"
     shown = [(picture.image, picture.name) for picture in pictures]
     plotting.neighbours(shown, found, path, distances=distances, title=title)
 
@@ -176,10 +190,9 @@ def _graph(subject, options, path):
     from .. import plotting
 
     model, size = subject.network.model, subject.network.pipeline.input_size
-    channels = next(p.shape[1] for p in model.parameters() if p.ndim == 4)
     name = subject.network.checkpoint.model
     model.train()  # as in a training step, with dropout
-    loss = functional.cross_entropy(model(Tensor(np.zeros((2, channels, size, size), np.float32))), np.zeros(2, int))
+    loss = functional.cross_entropy(model(Tensor(np.zeros((2, CHANNELS, size, size), np.float32))), np.zeros(2, int))
     plotting.graph(loss, path, names={"loss": loss}, model=model, title=f"One training step of {name}, 2 images")
     model.eval()
 
@@ -211,7 +224,7 @@ def _parse(argv):
     count = cli.whole_number(1)
     parser.usage = f"{parser.prog} RUN [RUN ...] [WHAT ...] [--OPTION VALUE ...]"
     option("things", "RUN", argparse.SUPPRESS, nargs="+")
-    option("--layer", "NAME", "for filters: the convolution, conv1, conv2, ... (default: conv1)")
+    option("--layer", "NAME", "for filters: the convolution, conv1, conv2, ... (default: the first)")
     which = "for features, gradient and neighbours: an image file or the number of a test image; repeatable"
     firsts = ", ".join(f"{n} for {view}" for view, n in FIRST.items())
     option(
@@ -224,6 +237,7 @@ def _parse(argv):
     option("--limit", "N", f"for neighbours: search at most N training images {run}", type=count)
     batch = "images per batch (default: %(default)s)"
     option("--batch-size", "N", batch, type=count, default=100)
+    cli.own_model_option(parser)
     cli.backend_option(parser)
     where = "folder for the figures, or a .png or .svg file for one; existing files are replaced"
     option("--out", "PLACE", f"{where} (default: the folder look in RUN, or beside the checkpoint)", type=cli.folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -29,33 +29,32 @@ class Maps(NamedTuple):
 
 
 def feature_maps(model: Module, images: Array) -> list[Maps]:
-    """The feature maps of every layer whose output is 4-D, in the order of computation.
+    """The feature maps of every layer whose output is 4-D, in the order of computation; of a Graph by its names.
 
     model: any Module; it runs in evaluation mode.
     images: float (N, C, H, W), preprocessed.
 
     Returns a list of Maps.
     """
-    found = []
+    found: list[Maps] = []
+    names: dict[Module, list[str]] = {}  # of a module that runs several times, the names in order
 
-    def hook(name):
-        def look(module, inputs, output):
-            if output.ndim == 4:
-                found.append(Maps(name, module, np.array(output.numpy())))  # a copy: an in-place ReLU may overwrite it
+    def look(module, inputs, output):
+        name = names[module].pop(0) if len(names[module]) > 1 else names[module][0]
+        if output.ndim == 4:
+            found.append(Maps(name, module, np.array(output.numpy())))  # a copy: an in-place ReLU may overwrite it
 
-        return look
-
+    for name, module in model.named_modules():
+        if not list(module.children()):
+            names.setdefault(module, []).append(name)
     with contextlib.ExitStack() as stack, no_grad(), evaluating(model):
-        for name, module in model.named_modules():
-            if not list(module.children()):
-                stack.enter_context(module.register_forward_hook(hook(name)))
+        for module in names:
+            stack.enter_context(module.register_forward_hook(look))
         model(Tensor(images))
     return found
 
 
-def input_gradient(
-    model: Module, images: Array, targets: Array | Sequence[int] | None = None
-) -> tuple[Array, Array, Array]:
+def input_gradient(model: Module, images: Array, targets: Array | None = None) -> tuple[Array, Array, Array]:
     """The gradient of one logit per image with respect to the image's pixels.
 
         gradient_n = d logit[n, targets_n] / d images_n
@@ -88,17 +87,18 @@ def input_gradient(
 def hidden_layer(model: Module) -> tuple[Module, str]:
     """The last fully connected layer, and the name of the layer with weights before it, e.g. "fc7".
 
-    model: a classifier.
+    model: a classifier; the order of its layers is that of their definition, which in a Sequential or a Graph is the
+        one in which they run.
 
     Returns (layer, name), the name being "its input" where there is no layer with weights before it.
     Raises ValueError for a network without a fully connected layer.
     """
     modules = dict(model.named_modules())
-    names = list(published_names(model).items())
-    last = next((n for n in reversed(range(len(names))) if isinstance(modules[names[n][1]], Linear)), None)
+    layers = [(modules[own], name) for name, own in published_names(model).items()]
+    last = next((n for n in reversed(range(len(layers))) if isinstance(layers[n][0], Linear)), None)
     if last is None:
         raise ValueError("this network has no fully connected layer, so no last hidden layer")
-    return modules[names[last][1]], names[last - 1][0] if last else "its input"
+    return layers[last][0], layers[last - 1][1] if last else "its input"
 
 
 def hidden_values(model: Module, images: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,12 @@ import numpy as np
 
 from ..data.decode import decode
 from ..data.transforms import CenterCrop
+from ..models.layout import as_graph
+from ..models.own import Own
+from ..nn import Untraceable
 from ..runs.trained import Trained
+
+CHANNELS = 3  # of every image
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,19 @@ class Subject:
     def splits(self):
         """The run's data set, or that of the options; raises ValueError where neither names one."""
         return self.network.splits(**self.options)[1]
+
+    @cached_property
+    def graph(self):
+        """The network with its layers in the order in which they run, and all functions of its own forward as layers.
+
+        A published network, and one that cannot be traced, is left as it is.
+        """
+        network = self.network
+        if isinstance(network.preset, Own):
+            size = network.pipeline.input_size
+            with contextlib.suppress(Untraceable):
+                return as_graph(network.model, (CHANNELS, size, size))
+        return network.model
 
     def pictures(self, wanted):
         """Load images.

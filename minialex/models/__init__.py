@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..nn import Sequential
-from . import alexnet, cifar, dl4j, keras, released, shapes, torchvision
+from . import alexnet, cifar, dl4j, keras, own, released, shapes, torchvision
 from .preset import Preset, Recipe
 
 PRESETS = {
@@ -28,19 +28,28 @@ __all__ = ["PRESETS", "Preset", "Recipe", "build", "get_preset"]
 
 
 def get_preset(name: str) -> Preset:
-    """The Preset of the network `name`, a key of PRESETS; raises ValueError for another name."""
+    """The Preset of a network.
+
+    name: a key of PRESETS, or that of a registered network of the user's own, see own.py.
+
+    Raises ValueError for another name.
+    """
+    if name in own.REGISTERED:
+        return own.REGISTERED[name]
+    if own.is_reference(name):
+        raise own.missing(name)
     if name not in PRESETS:
-        raise ValueError(f"unknown model {name!r}; choose one of {', '.join(PRESETS)}")
+        raise ValueError(f"unknown model {name!r}; choose one of {', '.join(PRESETS)}, or FILE.py:FUNCTION")
     return PRESETS[name]
 
 
 def build(name: str, **arguments: Any) -> Sequential:
     """Build a network with its authors' initial values.
 
-    name: a key of PRESETS.
+    name: as in get_preset.
     arguments: of the network's function, such as num_classes.
 
-    Returns a Sequential, whose `input_shape` is that of one image, (3, H, W).
+    Returns a Sequential, of a network of the user's own any Module; its `input_shape` is that of one image, (3, H, W).
     Raises ValueError for an unknown name.
     """
     preset = get_preset(name)

@@ -90,6 +90,7 @@ ALEXNET = Preset(
     alexnet,
     input_size=227,
     num_classes=1000,
+    gpus=2,
     summary="the paper's network, its two GPUs written as groups",
     recipe=Recipe("shapes", epochs=90, batch_size=128, lr=0.01, schedule="plateau:5", flip=True),
     differs=(
@@ -102,6 +103,7 @@ ALEXNET_CAFFE = Preset(
     alexnet_caffe,
     input_size=227,
     num_classes=1000,
+    gpus=2,
     summary="Caffe's bvlc_alexnet",
     recipe=Recipe(
         "shapes",

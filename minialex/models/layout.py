@@ -1,8 +1,11 @@
-"""Shapes, parameters, operations and receptive fields of a network's layers, without running it.
+"""Shapes, parameters, operations and receptive fields of a network's layers.
 
-Output sizes are computed by window.Window. For each layer in turn, from a receptive field and a jump of 1, a pixel's:
+Output sizes are computed by window.Window, without running a published network; a Module with a forward of its own is
+traced (nn.trace). For each layer in turn, from a receptive field and a jump of 1, a pixel's:
 
     receptive field += (window - 1) jump      jump *= stride
+
+Where branches meet, the largest receptive field counts.
 """
 
 from __future__ import annotations
@@ -12,12 +15,24 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+import numpy as np
+
 from .. import nn
+from ..nn.more import evaluating
+from ..nn.tracing import is_layer
 from ..support import html
 from ..support.types import Shape
+from ..tensor import Tensor, no_grad
 from ..window import Window, pair
 
-ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout)
+ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.ELU, nn.SiLU, nn.Softplus)
+ELEMENTWISE = (*ACTIVATIONS, nn.Identity, nn.Dropout, nn.Dropout2d)
+JOINING = (nn.Add, nn.Multiply, nn.Concat)
+# Functions that work on each pixel by itself.
+PIXEL_BY_PIXEL = [
+    "abs", "add", "clamp", "clone", "div", "exp", "log", "maximum", "minimum", "mul", "neg",
+    "pow", "remainder", "sqrt", "sub",
+]  # fmt: skip
 ONE_PIXEL = (1, 1)  # window and stride of a layer that works on each pixel by itself
 
 
@@ -27,12 +42,13 @@ class Row:
 
     name: dotted in a nested Sequential.
     layer: the module.
-    input, output: shapes, (C, H, W) or (features,).
-    parameters: numbers in the layer, including BatchNorm's running statistics.
+    input, output: shapes, (C, H, W) or (features,); of several inputs, the first.
+    parameters: numbers in the layer, including BatchNorm's running statistics; 0 where an earlier row has them.
     trainable: how many of them are learned.
     macs: multiply-accumulates of the weights for one image, forward.
     receptive_field: height in input pixels of what one output sees.
     jump: input pixels from one output to the next.
+    sources: names of the layers whose outputs it takes, or the network's input.
 
     receptive_field and jump are None after Flatten, and after an adaptive pool whose windows differ in size.
     """
@@ -46,43 +62,104 @@ class Row:
     macs: int
     receptive_field: int | None
     jump: int | None
+    sources: tuple[str, ...] = ()
+
+
+class Value(nn.Module):
+    """A Parameter or buffer that a Graph's layers take, as the layer of a Row.
+
+    tensor: the value.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__()
+        if isinstance(tensor, nn.Parameter):
+            self.tensor = tensor
+        else:
+            self.register_buffer("tensor", tensor)
+
+    def forward(self) -> Tensor:
+        return self.tensor
 
 
 def layout(model: nn.Module, input_shape: Shape) -> list[Row]:
-    """The layers of a Sequential with their shapes and costs.
+    """The layers of a network with their shapes and costs.
 
-    model: a Sequential, which may hold others.
+    model: a Sequential, a Graph, or a Module with a forward of its own, which is traced.
     input_shape: of one image, (C, H, W).
 
     Returns a list of Rows, in order.
-    Raises ValueError, with the layer's name, where shapes do not fit or a type of layer is not supported.
+    Raises ValueError, with the layer's name, where shapes do not fit; and as nn.trace does.
     """
-    if not isinstance(model, nn.Sequential):
-        raise ValueError(f"expected a Sequential, which defines the order of its layers, got {type(model).__name__}")
-    rows, shape, field = [], tuple(input_shape), (1, 1)
-    for name, layer in _flat(model):
+    graph = as_graph(model, input_shape)
+    known: dict = {graph.inputs[0]: tuple(input_shape)}  # name -> shape; of a value, the tensor itself
+    fields: dict = {graph.inputs[0]: ONE_PIXEL}
+    rows, counted = [], set()
+    if not isinstance(graph.output, str) or len(graph.inputs) > 1:
+        raise ValueError(f"expected a network with one input and one output, got {graph.inputs} and {graph.output}")
+    end = list(graph).index(graph.output) + 1  # layers below it are not needed for the output
+    layer: Any
+    for name, layer, sources in graph.layers[:end]:
+        inputs = [known[source] for source in sources]
         try:
-            output, seen = _step(layer, shape)
+            output, seen = _output(layer, inputs)
         except ValueError as error:
             raise ValueError(f"layer {name} ({type(layer).__name__}): {error}") from error
-        field = _wider(field, seen)
-        learned = list(layer.parameters())
-        statistics = [b for _, b in layer.named_buffers() if b.ndim]  # without num_batches_tracked
+        known[name] = layer if isinstance(layer, Tensor) else output
+        layer = Value(layer) if isinstance(layer, Tensor) else layer
+        field = _wider(_joined([fields[source] for source in sources if source in fields]), seen)
+        if sources:
+            fields[name] = field
+        new = [t for t in (*layer.parameters(), *_statistics(layer)) if id(t) not in counted]
+        counted |= {id(t) for t in new}
         rows.append(
             Row(
                 name,
                 layer,
-                shape,
+                next((x for x in inputs if not isinstance(x, Tensor)), output),
                 output,
-                parameters=sum(t.numel() for t in learned + statistics),
-                trainable=sum(p.numel() for p in learned if p.requires_grad),
+                parameters=sum(t.numel() for t in new),
+                trainable=sum(t.numel() for t in new if t.requires_grad),
                 macs=math.prod(output) * math.prod(layer.weight.shape[1:]) if has_weights(layer) else 0,
                 receptive_field=field and field[0],
                 jump=field and field[1],
+                sources=sources,
             )
         )
-        shape = output
     return rows
+
+
+def as_graph(model: nn.Module, input_shape: Shape) -> Any:
+    """A network as a Graph, whose layers are modules of minialex.nn.
+
+    model: a Sequential of such layers, or of Sequentials of them, is taken as it is; any other Module is traced.
+    input_shape: of one image, (C, H, W).
+
+    Raises ValueError for what is not a Module, and as nn.trace does.
+    """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"expected a Module, got {type(model).__name__}")
+    if isinstance(model, nn.Graph) and all(isinstance(x, Tensor) or is_layer(x) for _, x, _ in model.layers):
+        return model
+    layers = list(_flat(model)) if isinstance(model, nn.Sequential) else []
+    if layers and all(is_layer(layer) for _, layer in layers):
+        before = ["input", *(name for name, _ in layers)]
+        return nn.Graph([(name, layer, source) for (name, layer), source in zip(layers, before)], ["input"])
+    first = next(model.parameters(), None)
+    like = {} if first is None else {"dtype": first.dtype, "backend": first.backend}
+    noise = np.random.default_rng(0).standard_normal((2, *input_shape))
+    return nn.trace(model, Tensor(noise, **like) if like else Tensor(noise.astype(np.float32)))
+
+
+def _statistics(layer):
+    return [b for _, b in layer.named_buffers() if b.ndim]  # without num_batches_tracked
+
+
+def _joined(fields):
+    """The (receptive field, jump) where branches meet; None where they do not fit together."""
+    if None in fields or len({jump for _, jump in fields}) != 1:
+        return None
+    return max(fields)
 
 
 def known_layout(model: nn.Module) -> Any:
@@ -140,12 +217,38 @@ def _wider(field, seen):
     return size + (extent - 1) * jump, jump * stride
 
 
+def _output(layer, inputs):
+    """(output shape, (height of the window, stride) or None) of a layer for inputs: shapes, or tensors of values."""
+    if isinstance(layer, Tensor):
+        return layer.shape, None
+    if len(inputs) == 1 and not isinstance(inputs[0], Tensor):
+        return _step(layer, inputs[0])
+    pixelwise = isinstance(layer, JOINING) or getattr(layer, "function", None) in PIXEL_BY_PIXEL
+    return _run(layer, inputs), ONE_PIXEL if pixelwise else None
+
+
+def _run(layer, inputs):
+    """The output shape of a layer, by running it on two images of zeros."""
+    given = [x if isinstance(x, Tensor) else Tensor(np.zeros((2, *x), np.float32)) for x in inputs]
+    first = next((p for p in (*layer.parameters(), *(x for x in inputs if isinstance(x, Tensor)))), None)
+    if first is not None:
+        given = [x.to(first.dtype).to(first.backend) for x in given]
+    try:
+        with no_grad(), evaluating(layer):
+            output = layer(*given)
+    except TypeError as error:
+        raise ValueError(f"the output shape of this type of layer is not known ({error})") from error
+    if output.shape[:1] != (2,):
+        raise ValueError(f"the output {output.shape} for two images does not keep them apart")
+    return output.shape[1:]
+
+
 @singledispatch
 def _step(layer, shape):
     """(output shape, (height of the window, stride) or None) of a layer for one input of `shape`."""
     if isinstance(layer, ELEMENTWISE):
         return shape, ONE_PIXEL
-    raise ValueError("the output shape of this type of layer is not known")
+    return _run(layer, [shape]), ONE_PIXEL if getattr(layer, "function", None) in PIXEL_BY_PIXEL else None
 
 
 @_step.register

@@ -77,6 +77,7 @@ class Preset:
     recipe: the Recipe of its authors.
     channel_order: "RGB" or "BGR", the order of the channels that the first convolution expects.
     differs: sentences about its differences from the paper's network.
+    gpus: GPUs that the halves of its convolutions are named after, in figures: 2 for AlexNet's two towers.
     """
 
     build: Callable[..., Sequential]
@@ -86,3 +87,4 @@ class Preset:
     recipe: Recipe
     channel_order: str = "RGB"
     differs: tuple[str, ...] = ()
+    gpus: int = 1

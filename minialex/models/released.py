@@ -101,6 +101,7 @@ ALEXNET_2012 = Preset(
     alexnet_2012,
     input_size=224,
     num_classes=1000,
+    gpus=2,
     summary="the released source's layers-145, the network that won in 2012",
     recipe=_recipe(91, "multistep:25,51,79"),
     differs=(*_DIFFERS, "Windows of the normalisation stay within the channels of one GPU."),

@@ -17,14 +17,18 @@ from .more import LogSoftmax, ModuleDict, ModuleList, Softmax
 from .more_layers import (
     ELU, GELU, AdaptiveMaxPool2d, BatchNorm1d, ConstantPad2d, Dropout2d, SiLU, Softplus, Upsample, ZeroPad2d,
 )  # fmt: skip
+from .operations import Add, Call, Concat, Multiply, Reshape
+from .graph import Graph
+from .tracing import Untraceable, trace
 from . import functional, init, utils
 
 __all__ = [
-    "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
-    "BatchNorm2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Dropout2d", "ELU", "Flatten", "GELU",
-    "HuberLoss", "Identity", "L1Loss", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSoftmax", "MSELoss",
-    "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "SiLU",
-    "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "Upsample", "ZeroPad2d", "functional", "init", "utils",
+    "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "Add", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
+    "BatchNorm2d", "Call", "Concat", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Dropout2d", "ELU",
+    "Flatten", "GELU", "Graph", "HuberLoss", "Identity", "L1Loss", "LeakyReLU", "Linear", "LocalResponseNorm",
+    "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict", "ModuleList", "Multiply", "NLLLoss", "Parameter",
+    "ReLU", "Reshape", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "Untraceable",
+    "Upsample", "ZeroPad2d", "functional", "init", "trace", "utils",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # to a type checker every name would be there

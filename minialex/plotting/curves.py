@@ -38,6 +38,7 @@ def curves(history: Sequence[dict[str, Any]], path: FileName | None = None) -> F
             ("validation top-1", VALIDATION, [100 * row["val_top1_error"] for row in history]),
             ("validation top-5", VALIDATION_TOP5, [100 * row["val_top5_error"] for row in history]),
         ]
+        lines = lines if any(lines[-1][2]) else lines[:-1]  # there is none among five classes or fewer
     _panel(right, "error (%)", epochs, lines, "{:.1f} %")
     if validated:
         best = best_row(history)

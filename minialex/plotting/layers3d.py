@@ -7,21 +7,24 @@ from dataclasses import dataclass, field
 from matplotlib.patches import Polygon, Rectangle
 
 from .. import nn
+from ..models.layout import ACTIVATIONS, Value
 from ..window import pair
 from . import lettering
 from .style import BLUE, DPI, INK, PURPLE, VERMILION, tint
 
-PICTURE, YELLOW, GREEN, GREY = "#BBBBBB", "#E6C619", "#009E73", "#888888"
+PICTURE, YELLOW, GREEN, GREY, SKY, SAND = "#BBBBBB", "#E6C619", "#009E73", "#888888", "#56B4E9", "#C9A66B"
 KINDS = (  # what a layer is, its colour, its modules
     ("convolution", BLUE, nn.Conv2d),
-    ("activation", YELLOW, (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh)),
+    ("activation", YELLOW, ACTIVATIONS),
     ("normalisation", PURPLE, (nn.LocalResponseNorm, nn.BatchNorm2d)),
-    ("pooling", VERMILION, (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)),
-    ("flattened", PICTURE, (nn.Flatten, nn.Identity)),
+    ("pooling", VERMILION, (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)),
+    ("flattened", PICTURE, (nn.Flatten, nn.Reshape, nn.Identity)),
     ("fully connected", GREEN, nn.Linear),
-    ("dropout", GREY, nn.Dropout),
+    ("dropout", GREY, (nn.Dropout, nn.Dropout2d)),
+    ("joined", SKY, (nn.Add, nn.Multiply, nn.Concat)),
+    ("function", SAND, (nn.Call, nn.Softmax, nn.Upsample, nn.ConstantPad2d)),
 )
-STARTS = ("convolution", "pooling", "flattened", "fully connected")  # kinds with a label of their own
+STARTS = ("convolution", "pooling", "flattened", "fully connected", "joined")  # kinds with a label of their own
 LARGEST = 190  # pixels of the drawing, for the height of the largest map and for the longest bar
 SLANT = (0.40, -0.28)  # pixels to the right and down for each pixel of a map's width
 SLAB, BAR = 6, 12  # pixels: thickness of layers that keep the shape, of flattened layers
@@ -50,8 +53,8 @@ class Scale:
 
     def __init__(self, rows):
         shapes = [rows[0].input, *(row.output for row in rows)]
-        self.side = max(shape[1] for shape in shapes if len(shape) == 3)
-        self.units = max(shape[0] for shape in shapes if len(shape) == 1)
+        self.side = max((shape[1] for shape in shapes if len(shape) == 3), default=1)
+        self.units = max((shape[0] for shape in shapes if len(shape) == 1), default=1)
 
     def face(self, shape):
         """(height, width) of a layer's map in pixels; a flattened layer is a bar. shape: without the batch."""
@@ -115,8 +118,10 @@ def cells_of(rows, scale):
     """The Cells of a network, the input's first. rows: a models.layout.Row for each layer; scale: their Scale."""
     cells = [Cell(rows[0].input, ["input", sizes(rows[0].input)], [(PICTURE, SLAB)])]
     for row in rows:
+        if isinstance(row.layer, Value):
+            continue
         kind, color = kind_of(row.layer)
-        if kind in STARTS:
+        if kind in STARTS or row.output != row.input:
             cells.append(Cell(row.output, [row.name, sizes(row.output), *_window(row.layer)]))
             cells[-1].slabs.append((color, scale.thickness(row.output)))
         else:
@@ -186,7 +191,7 @@ def _legend(axes, x, y, rows):
 
 def _kinds(rows):
     """(kind, colour) of the kinds that occur in a network, in the order of KINDS."""
-    present = {kind_of(row.layer) for row in rows}
+    present = {kind_of(row.layer) for row in rows if not isinstance(row.layer, Value)}
     return [(kind, color) for kind, color, _ in KINDS if (kind, color) in present]
 
 

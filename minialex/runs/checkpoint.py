@@ -28,7 +28,7 @@ FORMAT, VERSION = "minialex checkpoint", 2
 class Checkpoint:
     """A trained network and the state of its training; no other file is needed to use it.
 
-    model: name of the preset.
+    model: name of the preset, or of a network of the user's own (models/own.py).
     arguments: with which it is built.
     weights: the state dict, parameters and buffers.
     input_size: pixels per side of the network's input.
@@ -58,10 +58,17 @@ class Checkpoint:
         return Pipeline(Normalize.from_arrays(self.normalization), self.input_size, self.channel_order)
 
     def build_model(self) -> Sequential:
-        """The model with these weights, in training mode; raises ValueError where they do not fit it."""
+        """The model with these weights, in training mode.
+
+        Raises ValueError where they do not fit it, and for a network of the user's own that is not registered.
+        """
         with init.skipped():
             model = models.build(self.model, **self.arguments)
-        model.load_state_dict(self.weights)
+        try:
+            model.load_state_dict(self.weights)
+        except ValueError as error:
+            change = models.own.changed(self.model, self.configuration.get("model_sha256"))
+            raise ValueError(f"{error}; {change}" if change else str(error)) from error
         return model
 
 

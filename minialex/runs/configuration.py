@@ -15,11 +15,22 @@ from ..training.recipe import check_recipe
 FILES_ONLY = ("workers", "strict", "val_labels", "resize")  # fields that are only for images read from files
 
 
+class KnownModel(OneOf):
+    """A limit: the name of a published network, or FILE.py:FUNCTION."""
+
+    def __init__(self) -> None:
+        super().__init__(*models.PRESETS, "FILE.py:FUNCTION")
+
+    def allows(self, value: Any) -> bool:
+        """Whether `value` is such a name; the file need not exist."""
+        return value in models.PRESETS or models.own.is_reference(value)
+
+
 @dataclass
 class Configuration:
     """All settings of a training run.
 
-    model: a key of models.PRESETS.
+    model: a key of models.PRESETS, or the name of a network of the user's own, see models/own.py.
     recipe: a models.Recipe, how it is trained.
     backend: name of the backend.
     seed: of weights, order, augmentation and dropout.
@@ -34,9 +45,10 @@ class Configuration:
     num_classes, input_size: of the network; None for the data's and the model's.
     freeze: layers that are not trained.
     resize: pixels to which the shorter side of images from files is resized.
+    model_sha256: SHA-256 of the text of the file that the user's own network is from; None for another.
     """
 
-    model: Annotated[str, OneOf(*models.PRESETS)]
+    model: Annotated[str, KnownModel()]
     recipe: models.Recipe
     backend: Annotated[str, OneOf(*backends.available())]
     seed: Annotated[int, AtLeast(0), Below(2**64)]
@@ -57,6 +69,7 @@ class Configuration:
     strict: bool = False
     val_labels: str | None = None
     resize: Annotated[int | None, AtLeast(1)] = None
+    model_sha256: str | None = None
 
     def check(self) -> Configuration:
         """Returns the configuration itself; raises UserError where a field is invalid, or two exclude each other."""

@@ -37,6 +37,14 @@ class WithClasses:
         return getattr(self._dataset, name)
 
 
+def _only_misfit(own, weights):
+    """The layer that alone has other shapes in two state dicts: another number of outputs; None if there is none."""
+    misfits = {name.rpartition(".")[0] for name in own if name in weights and own[name].shape != weights[name].shape}
+    layer = misfits.pop() if len(misfits) == 1 else None
+    name = f"{layer}.weight"
+    return layer if layer and name in own and own[name].shape[1:] == weights[name].shape[1:] else None
+
+
 def transfer(model, weights):
     """Load a state dict into a model; the last layer keeps its own weights if the number of classes differs.
 
@@ -46,7 +54,11 @@ def transfer(model, weights):
     Returns a text that says whether the last layer is kept or new.
     Raises ValueError where any other weight does not fit.
     """
-    own, head = model.state_dict(), [*published_names(model).values()][-1]
+    own, layers = model.state_dict(), [*published_names(model).values()]
+    if not layers:
+        model.load_state_dict(weights)
+        return "all are kept"
+    head = _only_misfit(own, weights) or layers[-1]
     theirs = weights[f"{head}.weight"].shape[0] if f"{head}.weight" in weights else 0
     classes = own[f"{head}.weight"].shape[0]
     if theirs == classes:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..nn import Module
+from ..nn import Conv2d, Module
 from ..support import files, progress
 from ..support.text import printable
 from ..support.types import FileName
@@ -38,6 +38,7 @@ COLUMNS = (
 )
 STEP_COLUMNS = ("step", "epoch", "batch", "loss", "lr", "grad_norm")  # see Trainer.step_row
 WRITE_STEPS_EVERY = 10  # seconds between additions to steps.csv
+CHANNELS = 3  # of every image
 SAVE_EVERY = 300  # seconds between checkpoints within an epoch
 LAYER_COLUMNS = ("epoch", "layer", "activation", "dead", "gradient", "update")  # see diagnose.measure
 DRAW_EVERY = 30  # seconds between drawings of the figures, which takes about one second
@@ -183,9 +184,10 @@ class RunFolder:
 
             if history:
                 plotting.curves(history, self.path / "curves.png")
-            convolutions = [p.numpy() for p in model.parameters() if len(p.shape) == 4]
+            convolutions = [module for module in model.modules() if isinstance(module, Conv2d)]
+            convolutions.sort(key=lambda module: module.in_channels != CHANNELS)  # first the one that sees the images
             if convolutions:
-                plotting.filters(convolutions[0], self.path / "filters.png")
+                plotting.filters(convolutions[0].weight.numpy(), self.path / "filters.png")
             if any("layers" in row for row in history):
                 plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()

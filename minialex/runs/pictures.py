@@ -29,7 +29,8 @@ class Pictures:
 
     def __init__(self, configuration, preset, known=None, resize=None, download=False):
         self.configuration, self.recipe = configuration, configuration.recipe
-        self.size = known.input_size if known else configuration.input_size or preset.input_size
+        of_data = data.DATASETS[configuration.recipe.dataset].side
+        self.size = known.input_size if known else configuration.input_size or preset.input_size or of_data
         self.in_files = configuration.reads_files
         self.resize = self._resize(resize) if self.in_files else None
         self.splits = self._load(download)

@@ -30,6 +30,8 @@ def settings(run):
         ("weights", _weights(run)),
         ("frozen", _frozen(c)),
         ("data", f"{r.dataset}: {len(splits.train):,} training, {validation} and {tests:,} test pictures"),
+        ("split", getattr(splits.train, "division", "")),
+        *(("note", text) for text in cautions(splits, c.limit)),
         ("pictures", run.pictures.describe()),
         ("backend", f"{run.backend.name}, {c.matmul_precision}, {workers}"),
         ("recipe", _recipe(run)),
@@ -41,6 +43,23 @@ def settings(run):
         ("folder", str(run.folder.path)),
     ]
     return [(name, text) for name, text in pairs if text]
+
+
+FEW = 50  # images: in a smaller test, one image changes the error by more than 2 %
+
+
+def cautions(splits, limit=None):
+    """Sentences about a test that says little: few images, or those of the validation.
+
+    splits: data.Splits.
+    limit: at most so many images of each, if the user has said so: then there are few on purpose.
+    """
+    count = len(splits.test)
+    images = f"{count:,} picture{'s' if count != 1 else ''}"
+    if splits.validation is splits.test:
+        yield f"validation and test are the same {images}: what validation chooses, this test cannot judge"
+    if count < FEW and not limit:
+        yield f"the test has only {images}, each of them {100 / max(count, 1):.3g} % of the test error"
 
 
 def _weights(run):
@@ -64,20 +83,27 @@ def _recipe(run):
     return f"{name}{schedules}" + (f"; this network has no {', '.join(absent)}" if absent else "")
 
 
-def epoch_line(row, epochs):
+def epoch_line(row, epochs, classes):
     """The line with an epoch's metrics.
 
     row: of Trainer.history.
     epochs: of the whole run.
+    classes: how many there are.
     """
     result = f"training error {100 * row['train_error']:.1f} %, no validation pictures"
     if "val_loss" in row:
-        result = f"validation loss {row['val_loss']:.4f}, {errors(row['val_top1_error'], row['val_top5_error'])}"
+        result = (
+            f"validation loss {row['val_loss']:.4f}, {errors(row['val_top1_error'], row['val_top5_error'], classes)}"
+        )
     number = str(row["epoch"]).rjust(len(str(epochs)))
     speed = f"{row['images_per_second']:,.0f} images/s, {row['seconds']:.1f} s"
     return f"epoch {number}/{epochs}: training loss {row['train_loss']:.4f}, {result}, {speed}"
 
 
-def errors(top1, top5):
-    """Both error rates in percent, as text; top1, top5: shares from 0 to 1."""
-    return f"top-1 error {100 * top1:.1f} %, top-5 error {100 * top5:.1f} %"
+def errors(top1, top5, classes):
+    """Both error rates in percent, as text.
+
+    top1, top5: shares from 0 to 1.
+    classes: how many there are; among five or fewer there is no top-5 error.
+    """
+    return f"top-1 error {100 * top1:.1f} %" + (f", top-5 error {100 * top5:.1f} %" if classes > 5 else "")

@@ -52,7 +52,8 @@ class Run:
         self.backend = _use_machine(configuration)
         origin = saved or (start and start.checkpoint)
         path = folder.last if saved else start and start.path
-        preset = models.PRESETS[configuration.model]
+        with as_user_error():
+            preset = models.get_preset(configuration.model)
 
         with _blame(path) if origin else contextlib.nullcontext():
             pipeline = origin.pipeline() if origin else None
@@ -70,6 +71,10 @@ class Run:
         self.arguments = self._arguments(origin)
         with _blame(path) if origin else as_user_error():
             self.model = models.build(configuration.model, **self.arguments)
+        if isinstance(preset, models.own.Own):
+            with as_user_error():
+                shape = (self.splits.train.image_shape[0], self.pictures.size, self.pictures.size)
+                preset.check(self.model, shape, len(self.classes))
         recipe = configuration.recipe
         set_initial_values(self.model, recipe)
         self.transferred = ""
@@ -95,12 +100,14 @@ class Run:
 
     @classmethod
     def resume(
-        cls, path: FileName, *, epochs: int | None = None, say: Callable[[str], object] = write, **changes: Any
-    ) -> Run:
+        cls, path: FileName, *, epochs: int | None = None, model: Any=None, say: Callable[[str], object] = write,
+        **changes: Any,
+    ) -> Run:  # fmt: skip
         """The run in a folder, ready to continue where it stopped, with the same result as without the interruption.
 
         path: of the run folder.
         epochs: a new number of epochs; None to keep it.
+        model: "FILE.py:FUNCTION" where the run has a network of the user's own: the file is executed.
         say: as in Run.
         changes: new values of data_dir, val_labels, threads and workers.
 
@@ -110,6 +117,9 @@ class Run:
         folder = RunFolder.open(path)
         with as_user_error():
             configuration = folder.read_configuration()
+            if model and models.own.register(model) != configuration.model:
+                raise UserError(f"{path} is a run of {configuration.model}, not of {model}")
+            models.get_preset(configuration.model)
             saved = checkpoint.load(folder.last, model=configuration.model) if folder.last.exists() else None
             start = trained.load(configuration.weights) if configuration.weights and not saved else None
         if saved and not saved.trainer_state:
@@ -121,14 +131,17 @@ class Run:
                     f"the run has finished {finished} epochs already: epochs=... must be at least {finished}"
                 )
             changes["recipe"] = dataclasses.replace(configuration.recipe, epochs=epochs)
+        if change := models.own.changed(configuration.model, configuration.model_sha256):
+            say(f"note: {change}")
+            changes["model_sha256"] = models.own.REGISTERED[configuration.model].sha256
         configuration = dataclasses.replace(configuration, **changes).check()
         return cls(configuration, folder, start=start, saved=saved, say=say)
 
     def _arguments(self, origin):
         """The model's arguments: those of the checkpoint, changed by the configuration and the data."""
         arguments = dict(origin.arguments) if origin else {}
-        if self.configuration.input_size:
-            arguments["input_size"] = self.configuration.input_size
+        if self.configuration.input_size or self.configuration.model not in models.PRESETS:
+            arguments["input_size"] = self.pictures.size
         return arguments | {"num_classes": len(self.classes)}
 
     @property
@@ -201,7 +214,7 @@ class Run:
                         self.folder.write_steps(t.recorded_steps())
                 layers = self.measure_layers() if self.configuration.diagnose else None
                 row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
-                self.say(folded(report.epoch_line(row, epochs)))
+                self.say(folded(report.epoch_line(row, epochs, len(self.classes))))
                 if layers:
                     row["layers"] = layers
                     self.say(diagnose.table(layers))
@@ -235,8 +248,8 @@ class Run:
     def test(self, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Any:
         """Evaluate the current weights on the test images, print the result and draw it; watch: wraps the batches."""
         result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
-        accuracy = 100 - 100 * result.top1_error
-        errors = report.errors(result.top1_error, result.top5_error)
+        accuracy = 100 * (result.pictures - result.top1_errors) / result.pictures  # rounded as in confusion.png
+        errors = report.errors(result.top1_error, result.top5_error, len(self.classes))
         self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
         self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
 
@@ -279,7 +292,10 @@ class Run:
 
     def command(self) -> str:
         """The command line that continues this run."""
-        return f"python -m minialex.train --resume {shlex.quote(str(self.folder.path))}"
+        own = models.own.REGISTERED.get(self.configuration.model)
+        model = own and f"{own.path}:{self.configuration.model.rpartition(':')[2]}"
+        words = ["--resume", str(self.folder.path), *(["--model", model] if model else [])]
+        return f"python -m minialex.train {shlex.join(words)}"
 
     def steps_done(self) -> Any:
         """The number of optimizer steps so far, over all epochs."""

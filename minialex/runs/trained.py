@@ -28,6 +28,7 @@ class Trained:
     pipeline: the Pipeline of its input.
     classes: a name for each of its logits.
     resize: pixels to which the shorter side of images from files is resized before cropping.
+    note: a sentence where the file of the user's own network has changed since, else "".
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Trained:
     pipeline: Pipeline
     classes: list[str]
     resize: int
+    note: str = ""
 
     @property
     def preset(self) -> models.Preset:
@@ -93,13 +95,16 @@ def _some(names, most=3):
     return f"{len(names):,} class{'es' if len(names) != 1 else ''} ({listed})"
 
 
-def load(path: FileName) -> Trained:
+def load(path: FileName, model: Any = None) -> Trained:
     """Load a trained network.
 
     path: of a checkpoint, or of a run folder for its best.npz (last.npz, if it had no validation).
+    model: of a network of the user's own, "FILE.py:FUNCTION", whose file is executed; or a Module of the same form,
+        into which the weights are loaded. Not needed where models.own.register was called, and for published networks.
 
     Returns a Trained.
-    Raises FileNotFoundError where there is none, ValueError where the file is damaged or not a minialex checkpoint.
+    Raises FileNotFoundError where there is none, ValueError where the file is damaged or not a minialex checkpoint, or
+    of a network of the user's own that is not given.
     """
     file = Path(path)
     if file.is_dir():
@@ -112,6 +117,12 @@ def load(path: FileName) -> Trained:
         raise ValueError(
             f"{path} is not a minialex checkpoint: convert it with python -m minialex.convert {path} NEW.npz"
         )
-    saved = checkpoint.load(file)
-    model = saved.build_model().eval()
-    return Trained(file, saved, model, saved.pipeline(), saved.classes, saved.resize or saved.input_size)
+    name = models.own.register(model) if isinstance(model, str) and models.own.is_reference(model) else model
+    saved = checkpoint.load(file, model=name if isinstance(name, str) else None)
+    if isinstance(model, Module):
+        model.load_state_dict(saved.weights)
+    else:
+        model = saved.build_model()
+    note = models.own.changed(saved.model, saved.configuration.get("model_sha256"))
+    size = saved.resize or saved.input_size
+    return Trained(file, saved, model.eval(), saved.pipeline(), saved.classes, size, note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ STYLES = ("costs", "keras", "torch", "table", "mermaid")
 
 DESCRIPTION = """\
 Print a network's layers: shapes, parameters, multiply-accumulates (MACs), memory, receptive fields.
-No weights are initialised, so this is fast for the largest network, too."""
+No weights of published networks are initialised, so this is fast for the largest one, too."""
 
 EXAMPLES = """\
 styles:
@@ -32,9 +33,11 @@ examples:
   python -m minialex.summary alexnet
   python -m minialex.summary alexnet --num-classes 10 --style keras --counters fresh
   python -m minialex.summary alexnet --explain
-  python -m minialex.summary alexnet --picture alexnet.svg"""
+  python -m minialex.summary alexnet --picture alexnet.svg
+  python -m minialex.summary my_net.py:build --input-size 32"""
 
 PICTURES = (".png", ".svg")
+CLASSES = 10  # of a network of the user's own that takes num_classes
 
 
 def main(argv=None):
@@ -42,10 +45,16 @@ def main(argv=None):
     options = _parse(argv)
     arguments = {"num_classes": options.num_classes, "input_size": options.input_size}
     with cli.as_user_error():
+        (options.model,) = cli.register([options.model])
         preset = models.get_preset(options.model)
-        with init.skipped():
-            model = preset.build(**{name: value for name, value in arguments.items() if value is not None})
         size = options.input_size or preset.input_size
+        own = isinstance(preset, models.own.Own)
+        if own:
+            arguments = {"num_classes": options.num_classes or preset.num_classes or CLASSES, "input_size": size}
+            if size is None:
+                raise ValueError(f"{options.model} does not say for which input size it is: give input_size=...")
+        with contextlib.nullcontext() if own else init.skipped():  # an own forward may have to run
+            model = preset.build(**{name: value for name, value in arguments.items() if value is not None})
         rows = layout(model, (3, size, size))
     if options.picture:
         from ..plotting import architecture  # matplotlib takes longer to import than everything else
@@ -70,9 +79,10 @@ def main(argv=None):
 
 def _parse(argv):
     parser = cli.Parser("summary", DESCRIPTION, EXAMPLES)
-    parser.add_argument("model", metavar="MODEL", help=f"one of: {', '.join(models.PRESETS)}")
+    known = f"one of: {', '.join(models.PRESETS)}; or a network of your own, FILE.py:FUNCTION, whose file is executed"
+    parser.add_argument("model", metavar="MODEL", help=known, type=cli.network)
     parser.add_argument(
-        "--num-classes", type=cli.whole_number(1), metavar="C", help="number of classes (default: as published)"
+        "--num-classes", type=cli.whole_number(1), metavar="C", help="number of classes (default: as published, or 10)"
     )
     parser.add_argument(
         "--input-size",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .. import nn
 from ..models.layout import has_weights
 from .tables import by
@@ -37,6 +39,7 @@ def class_diagram(name, rows):
     """
     weighted = [row for row in rows if has_weights(row.layer)]
     kinds = {row.name: "ConvLayer" if isinstance(row.layer, nn.Conv2d) else "FullyConnectedLayer" for row in weighted}
+    name = re.sub(r"\W+", "_", name)
     lines = ["classDiagram", f"    class {name} {{"]
     lines += [f"        +{kinds[row.name]} {row.name} : {by(row.input)} to {by(row.output)}" for row in weighted]
     lines += ["        +forward(x) logits", "    }", CLASSES]

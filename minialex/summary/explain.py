@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import nn
 from ..models.layout import has_weights, window_of
-from .tables import by
+from .tables import by, kind_of
 
 FORMULA = """\
   output = floor((input + before + after - dilation * (kernel - 1) - 1) / stride) + 1
@@ -27,7 +27,7 @@ def explain(name, preset, rows):
         lines += ["Compared with the paper's network:", *(f"  * {text}" for text in preset.differs), ""]
     lines += ["How sizes are calculated:", FORMULA, ""]
     for row in rows:
-        kind = type(row.layer).__name__
+        kind = kind_of(row.layer)
         if row.output == row.input and not has_weights(row.layer):
             lines.append(f"{row.name}, {kind}: {by(row.output)}, unchanged")
         else:

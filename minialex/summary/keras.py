@@ -27,6 +27,12 @@ KINDS = {
     nn.Sigmoid: "Activation",
     nn.Dropout: "Dropout",
     nn.Flatten: "Flatten",
+    nn.Reshape: "Reshape",
+    nn.Add: "Add",
+    nn.Multiply: "Multiply",
+    nn.Concat: "Concatenate",
+    nn.Softmax: "Activation",
+    nn.Call: "Lambda",
     nn.Identity: "Identity",
 }
 # How many layers of each kind had been made before: Keras numbers all layers of a session. The published output is
@@ -81,7 +87,7 @@ def padding_word(window):
 def _layers(rows):
     """(kind, output shape, parameters) of each layer in Keras."""
     for before, row in zip([None, *rows], rows):
-        kind = next(name for layer, name in KINDS.items() if isinstance(row.layer, layer))
+        kind = next((name for layer, name in KINDS.items() if isinstance(row.layer, layer)), type(row.layer).__name__)
         if kind == "Activation" and before is not None and has_weights(before.layer):
             continue
         if isinstance(row.layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):

@@ -2,22 +2,75 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from .. import nn
-from ..models.layout import has_weights, window_of
+from ..models.layout import ACTIVATIONS, Value, has_weights, layout, window_of
 from ..support.text import aligned
 from .keras import padding_word
 
 FLOAT = 4  # bytes
 MEGABYTE = 10**6
-ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid)
+JOINING = {nn.Add: "Sum", nn.Multiply: "Product", nn.Concat: "Concatenation"}
 NONE = "-"
 
 
 def by(shape):
     """A shape as text: 96 x 55 x 55."""
     return " x ".join(f"{n:,}" for n in shape)
+
+
+class Table:
+    """The costs of a network's layers; `print` shows them as a table.
+
+    rows: a models.layout.Row for each layer: name, layer, input, output, parameters, trainable, macs, ...
+    batch_size: images in the batch that the memory is for.
+    """
+
+    def __init__(self, rows, batch_size):
+        self.rows, self.batch_size = rows, batch_size
+
+    @property
+    def parameters(self):
+        """Numbers in all layers, including BatchNorm's running statistics."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def trainable(self):
+        """How many of them are learned."""
+        return sum(row.trainable for row in self.rows)
+
+    @property
+    def macs(self):
+        """Multiply-accumulates of the weights for one image, forward."""
+        return sum(row.macs for row in self.rows)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        return iter(self.rows)
+
+    def __getitem__(self, name):
+        """The Row of a layer, by its name or its number."""
+        return self.rows[name] if isinstance(name, (int, slice)) else {row.name: row for row in self.rows}[name]
+
+    def __repr__(self):
+        return cost_table(self.rows, self.batch_size)
+
+
+def table(model, shape, batch_size=128):
+    """The layers of a network with their shapes, parameters, MACs, memory and receptive fields.
+
+    model: a Sequential, a Graph, or a Module with a forward of its own, which is traced.
+    shape: of one image, (C, H, W).
+    batch_size: images in the batch that the memory is for.
+
+    Returns a Table.
+    Raises ValueError as models.layout.layout does.
+    """
+    return Table(layout(model, shape), batch_size)
 
 
 def cost_table(rows, batch_size):
@@ -28,22 +81,25 @@ def cost_table(rows, batch_size):
 
     Returns the text.
     """
-    header = ("layer", "type", "output", "parameters", "MACs", "activations", "columns", "field")
+    branches = has_branches(rows)
+    header: tuple[str, ...] = ("layer", "type", "output", "parameters", "MACs", "activations", "columns", "field")
+    header += ("inputs",) * branches
     costs = [
         (row.parameters, row.macs, activation_bytes(row) * batch_size, column_bytes(row) * batch_size) for row in rows
     ]
     totals = tuple(map(sum, zip(*costs)))
     lines = [
-        (row.name, type(row.layer).__name__, by(row.output), *_cost_cells(*cost), str(row.receptive_field or NONE))
+        (row.name, kind_of(row.layer), by(row.output), *_cost_cells(*cost), str(row.receptive_field or NONE))
+        + (", ".join(row.sources),) * branches
         for row, cost in zip(rows, costs)
     ]
-    total = ("total", "", "", *_cost_cells(*totals), "")
+    total = ("total", "", "", *_cost_cells(*totals), "") + ("",) * branches
     trainable = sum(row.trainable for row in rows)
     return "\n".join(
         [
             f"input {by(rows[0].input)}, memory in MB for a batch of {batch_size}",
             "",
-            aligned([header, *lines, total], left=range(3), rules=(0, len(rows))),
+            aligned([header, *lines, total], left=(0, 1, 2, 8), rules=(0, len(rows))),
             "",
             f"parameters: {totals[0]:,}, {FLOAT * totals[0] / MEGABYTE:,.1f} MB; trainable {trainable:,}, "
             f"non-trainable {totals[0] - trainable:,}",
@@ -55,6 +111,16 @@ def cost_table(rows, batch_size):
     )
 
 
+def has_branches(rows):
+    """Whether any layer takes another input than the output of the layer above it. rows: models.layout.layout's."""
+    return any(row.sources != (above.name,) for above, row in itertools.pairwise(rows))
+
+
+def kind_of(layer):
+    """What a layer is called in a table: its class, or the function that it calls. layer: a Module."""
+    return layer.function if isinstance(layer, nn.Call) else type(layer).__name__
+
+
 def _cost_cells(parameters, macs, activations, columns):
     memory = (f"{n / MEGABYTE:,.1f}" if n else NONE for n in (activations, columns))
     return (*(f"{n:,}" if n else NONE for n in (parameters, macs)), *memory)
@@ -62,7 +128,7 @@ def _cost_cells(parameters, macs, activations, columns):
 
 def activation_bytes(row):
     """Bytes of a layer's output for one image, 0 where it shares the memory of its input; row: of its layout."""
-    shared = isinstance(row.layer, (nn.Flatten, nn.Identity)) or getattr(row.layer, "inplace", False)
+    shared = isinstance(row.layer, (nn.Flatten, nn.Reshape, nn.Identity, Value)) or getattr(row.layer, "inplace", False)
     return 0 if shared else FLOAT * math.prod(row.output)
 
 
@@ -76,7 +142,8 @@ def column_bytes(row):
 def layer_table(rows):
     """A table of Layer, Type, Maps, Size, Kernel size, Stride, Padding, Activation, from Out to In.
 
-    Convolutions are C, pools S, fully connected layers F, numbered together; normalisation and dropout have no row.
+    Convolutions are C, pools S, fully connected layers F, joined branches J, numbered together; normalisation, dropout
+    and other functions have no row.
 
     rows: the models.layout.layout of a network.
 
@@ -86,7 +153,10 @@ def layer_table(rows):
     lines = [("In", "Input", *_maps(rows[0].input), NONE, NONE, NONE, NONE)]
     for row in rows:
         layer = row.layer
-        if isinstance(layer, ACTIVATIONS):
+        kind = next((name for join, name in JOINING.items() if isinstance(layer, join)), None)
+        if kind:
+            lines.append((f"J{len(lines)}", kind, *_maps(row.output), NONE, NONE, NONE, NONE))
+        elif isinstance(layer, ACTIVATIONS):
             lines[-1] = (*lines[-1][:-1], type(layer).__name__)
         elif isinstance(layer, nn.Conv2d):
             lines.append((f"C{len(lines)}", "Convolution", *_maps(row.output), *_window(row), NONE))

@@ -162,4 +162,4 @@ def test_options_that_do_not_fit(tmp_path, monkeypatch, capsys, extra):
 def test_a_folder_without_pictures(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     sentence = must_refuse(capsys, "--loader", "temporary", "--quick", "--backend", "numpy", main=bench.main)
-    assert "temporary holds no pictures: expected temporary/train/CLASS" in sentence
+    assert "temporary holds no pictures: expected temporary/train/CLASS/*.jpg, a folder for each class, or" in sentence

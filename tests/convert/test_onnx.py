@@ -8,7 +8,7 @@ import converting
 import numpy as np
 import pytest
 
-from minialex import Tensor, cli, models, nn, no_grad
+from minialex import Tensor, cli, functional, models, nn, no_grad
 from minialex.runs import checkpoint
 
 pytest.importorskip("onnx", reason="onnx is not installed")
@@ -77,6 +77,62 @@ LAYERS = {
 def test_layers_in_all_their_forms(kind):
     model = converting.filled(nn.Sequential({"layer": LAYERS[kind]}))
     assert difference(model, layout(model, (4, 10, 9))) < 1e-5
+
+
+class Residual(nn.Module):
+    """Two branches that are added and joined, a layer used twice, a parameter of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.conv = nn.Conv2d(4, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.norm, self.fc = nn.BatchNorm2d(6), nn.Linear(12, 3)
+        self.gain = nn.Parameter(np.ones((6, 1, 1), np.float32))
+
+    def forward(self, x):
+        x = functional.relu(self.stem(x)) * self.gain
+        y = self.norm(self.conv(self.conv(x)))
+        y += x
+        y = functional.cat([y, x.clamp(-1, 50)], 1)
+        return self.fc(y.mean((2, 3)))
+
+
+def test_a_residual_network():
+    model = converting.filled(Residual())
+    rows = layout(model, (4, 10, 9))
+    assert difference(model, rows) < 1e-5
+    arrays = {tensor.name for tensor in to_onnx(rows, {}).graph.initializer}
+    assert (
+        set(model.state_dict()) - {"norm.num_batches_tracked"} <= arrays
+    )  # under their own names, the shared ones once
+    assert not any("conv_2" in name for name in arrays)
+
+
+FUNCTIONS = {
+    "arithmetic": lambda self, x: (1 - x) * 2 / (x * x + 3) - (0.5 * x) ** 2 + -x.abs(),
+    "three sums": lambda self, x: (x + x) + (x * x),
+    "slices": lambda self, x: x[:, 1:, ::2, -3:],
+    "chunks": lambda self, x: functional.cat(x.chunk(2, 1)[::-1], 1),
+    "reshape": lambda self, x: x.reshape(len(x), 2, -1).transpose(1, 2),
+    "permute": lambda self, x: x.permute(0, 2, 3, -3) @ x.permute(0, 2, 1, 3),
+    "mean": lambda self, x: x.mean((2, 3), keepdim=True) + x.mean(1, True) - x.sum((-1,), True),
+    "activations": lambda self, x: functional.gelu(x) + functional.silu(x) + functional.elu(x, 0.7) * x.tanh().exp(),
+    "softmax": lambda self, x: functional.softmax(0.01 * x, 1) + functional.log_softmax(0.01 * x, -1),
+    "bounds": lambda self, x: functional.clamp(x, max=0.5) + functional.maximum(x, 0.1) - functional.minimum(x, 2 * x),
+    "pad": lambda self, x: functional.pad(x, (1, 2, 0, 3), value=0.5),
+    "root": lambda self, x: (x * x + 1).sqrt().log(),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_an_own_forward(name):
+    model = type("Own", (nn.Module,), {"forward": FUNCTIONS[name]})()
+    assert difference(model, layout(model, (4, 10, 9))) < 1e-5
+
+
+def test_a_function_that_onnx_has_not_is_named():
+    model = type("Own", (nn.Module,), {"forward": lambda self, x: x.cumsum(1)})()
+    with pytest.raises(ValueError, match=r"^layer cumsum \(Call\): the function cumsum cannot be exported"):
+        to_onnx(layout(model, (4, 6, 6)), {})
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ def elements_are_picked():
     rows, labels = torch.arange(4), torch.tensor([0, 3, 1, 4])
     return [
         x[0], x[-1], x[1, 2], x[1:3], x[:, 1], x[:, -2:], x[::2], x[..., 0], x[None].shape, x[:, None].shape,
-        x[x > 0.5], x[[0, 2]], x[rows, labels], x[torch.tensor([3, 3, 0])], x[:, [1, 1]], x[labels == 3], x[0, 0].item(),
+        x[x > 0.5], x[[0, 2]], x[rows, labels], x[torch.tensor([3, 3, 0])], x[:, [1, 1]], x[labels == 3],
+        x[0, 0].item(),
         x[2].tolist(), x[1:, 1:][0, 0], x.index_select(1, labels), x.gather(1, labels.view(-1, 1)),
         torch.masked_select(x, x > 0),
     ]  # fmt: skip
@@ -672,7 +673,8 @@ def errors_are_of_the_same_kind():
     return [
         kind(lambda: leaf.add_(1)), kind(lambda: leaf.backward()), kind(lambda: torch.ones(2).sum().backward()),
         kind(lambda: network().no_such_layer), kind(lambda: torch.ones(3)[5]), kind(lambda: optim.SGD([], lr=0.1)),
-        kind(lambda: torch.full((2,), 3) / None), kind(lambda: len(torch.tensor(1.0))), kind(lambda: iter(torch.tensor(1.0))),
+        kind(lambda: torch.full((2,), 3) / None), kind(lambda: len(torch.tensor(1.0))),
+        kind(lambda: iter(torch.tensor(1.0))),
     ]  # fmt: skip
 
 

@@ -133,6 +133,45 @@ def test_receptive_fields_are_what_the_gradient_reaches(layers):
         assert (row.receptive_field, row.jump) == (last - first + 1, following - first)
 
 
+class Branches(nn.Module):
+    """Two paths of different length that are added, and a parameter of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.short, self.long = nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Conv2d(3, 4, 5, stride=2, padding=2)
+        self.twice, self.gain = nn.Conv2d(4, 4, 3, padding=1), nn.Parameter(np.ones((4, 1, 1), np.float32))
+
+    def forward(self, x):
+        return (self.short(x) + self.twice(self.twice(self.long(x)))) * self.gain
+
+
+def test_branches_of_an_own_module():
+    model = Branches()
+    rows = {row.name: row for row in layout(model, (3, 48, 48))}
+    assert list(rows) == ["short", "long", "twice", "twice_2", "add", "gain", "mul"]
+    assert rows["add"].sources == ("short", "twice_2") and rows["short"].sources == ("x",)
+    assert sum(row.parameters for row in rows.values()) == sum(p.numel() for p in model.parameters())
+    assert (rows["twice"].parameters, rows["twice_2"].parameters) == (148, 0)  # the same layer
+    assert rows["twice"].macs == rows["twice_2"].macs == 4 * 24 * 24 * 4 * 9
+    assert {name: rows[name].output for name in ("short", "add", "mul")} == dict.fromkeys(
+        ["short", "add", "mul"], (4, 24, 24)
+    )
+    (first, last), (following, _) = footprint(model, 48, 12), footprint(model, 48, 13)
+    assert (rows["mul"].receptive_field, rows["mul"].jump) == (last - first + 1, following - first) == (13, 2)
+
+
+def test_branches_with_other_jumps_have_no_field():
+    pooled = nn.Graph([("a", nn.MaxPool2d(2), "x"), ("b", nn.AdaptiveAvgPool2d(4), "x"), ("sum", nn.Add(), ["a", "b"])])
+    assert [(row.receptive_field, row.jump) for row in layout(pooled, (3, 8, 8))] == [(2, 2), (2, 2), (2, 2)]
+    pooled = nn.Graph([("a", nn.MaxPool2d(3, 1), "x"), ("b", nn.MaxPool2d(2), "x"), ("sum", nn.Add(), ["a", "b"])])
+    assert layout(pooled, (3, 4, 4))[-1].receptive_field is None
+
+
+def test_layers_behind_the_output_are_not_in_the_layout():
+    graph = nn.Graph([("a", nn.ReLU(), "x"), ("b", nn.Tanh(), "a")], output="a")
+    assert [row.name for row in layout(graph, (3, 4, 4))] == ["a"]
+
+
 def test_alexnets_receptive_fields():
     """Well known: 11, 19, 51, 67, 99, 131, 163, 195 pixels; 16, then 32, from one output to the next."""
     with init.skipped():
@@ -168,7 +207,9 @@ REFUSED = [
     ),
     (nn.Sequential(nn.Flatten(3)), (3,), r"cannot join axes 3 to -1"),
     (nn.Sequential(nn.CrossEntropyLoss()), (3,), r"^layer 0 \(CrossEntropyLoss\): the output shape of this type"),
-    (nn.ReLU(), (3,), r"expected a Sequential, .* got ReLU"),
+    (nn.Graph([("a", nn.ReLU(), "x"), ("b", nn.ReLU(), "y")], ["x", "y"]), (3,), "one input and one output"),
+    (nn.Graph([("a", nn.ReLU(), "x"), ("s", nn.Call("sum"), "a")]), (3,), r"^layer s \(Call\): .*not keep them apart"),
+    ("alexnet", (3,), r"expected a Module, got str"),
 ]
 
 

@@ -1,0 +1,202 @@
+"""Networks of the user's own: `my_net.py:build` names a function in a file, which returns a Module.
+
+A file is executed only where the user names it, with `register`; from then on `models.build` and `get_preset` know the
+network by its name, the file's and the function's. Checkpoints hold that name and the SHA-256 of the file's text, and
+no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+import traceback
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..nn import Module
+from ..nn.more import evaluating
+from ..tensor import Tensor, no_grad
+from .preset import Preset, Recipe
+
+# For networks that nobody has tuned: Adam forgives a learning rate that does not suit the initial weights.
+RECIPE = Recipe("shapes", epochs=10, batch_size=64, lr=0.001, schedule="cosine", optimizer="adam", weight_decay=0.0)
+REGISTERED: dict[str, Own] = {}
+
+
+@dataclass(frozen=True)
+class Own(Preset):
+    """A network of the user's own, as a Preset.
+
+    input_size: the function's attribute input_size, or its argument's default; None for that of the data.
+    num_classes: the default of the function's argument; None for the number of classes in the data.
+    path: of the file, as the user wrote it.
+    sha256: of its text, in hexadecimal.
+    """
+
+    input_size: int | None  # type: ignore[assignment]
+    num_classes: int | None  # type: ignore[assignment]
+    path: str = ""
+    sha256: str = ""
+
+    def check(self, model: Any, shape: Any, classes: Any) -> Any:
+        """Raise ValueError unless a network takes images of the data and has an output for each class.
+
+        model: what `build` has returned.
+        shape: of one image, (C, H, W).
+        classes: how many there are.
+        """
+        size = "x".join(map(str, shape))
+        try:
+            with no_grad(), evaluating(model):
+                output = model(Tensor(np.zeros((2, *shape), np.float32)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.path}: this network does not take pictures of {size} ({error}); input_size=... changes that"
+            ) from error
+        found = getattr(output, "shape", None)
+        if found != (2, classes):
+            what = f"shape {found}" if found else f"type {type(output).__name__}"
+            raise ValueError(
+                f"{self.path}: for 2 pictures and {classes} classes a network returns logits of shape (2, {classes}), "
+                f"this one something of {what}; let the function take num_classes"
+            )
+
+
+def is_reference(text: Any) -> bool:
+    """Whether a text is of the form FILE.py:FUNCTION, as opposed to the name of a published network."""
+    return name_of(text) is not None
+
+
+def name_of(reference: str) -> str:
+    """The name of the network in FILE.py:FUNCTION, without the file's folder; None for another text."""
+    path, colon, function = reference.rpartition(":")
+    return f"{Path(path).name}:{function}" if colon and path.endswith(".py") and function.isidentifier() else None
+
+
+def register(reference: str) -> str:
+    """Execute a file, and make the network in it known to `models.build`.
+
+    reference: "FILE.py:FUNCTION"; the function takes num_classes, input_size, both or neither, and returns a Module. A
+        subclass of Module will do.
+
+    Returns the network's name, "my_net.py:build".
+    Raises ValueError, in one sentence, for a file that does not exist or fails, and where there is no such function.
+    """
+    path, _, function = reference.rpartition(":")
+    name = name_of(reference)
+    if name is None:
+        raise ValueError(f"{reference!r} does not name a network: write FILE.py:FUNCTION, such as my_net.py:build")
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"there is no file {path} that could define a network ({error.strerror})") from None
+    sha256 = hashlib.sha256(text).hexdigest()
+    if name in REGISTERED and Path(REGISTERED[name].path).resolve() != Path(path).resolve():
+        raise ValueError(f"{REGISTERED[name].path} and {path} have the same name: rename one of them")
+    module = _executed(path, text)
+    make = getattr(module, function, None)
+    if not callable(make) or isinstance(make, Module):
+        known = [n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__ and callable(v)]
+        what = f"is a {type(make).__name__}" if make is not None else "is not there"
+        has = f"; it has {', '.join(known)}" if known else ""
+        raise ValueError(f"{path}: {function} {what}, but must be a function that returns a Module{has}")
+    REGISTERED[name] = _described(make, function, path, sha256)
+    return name
+
+
+def changed(name: str, sha256: str | None) -> Any:
+    """A sentence where a file has changed since a network was trained, else "".
+
+    name: of the network, which is registered if it is the user's own.
+    sha256: of the file's text then; None if unknown.
+    """
+    own = REGISTERED.get(name)
+    if own is None or sha256 in (None, own.sha256):
+        return ""
+    return (
+        f"{own.path} has changed since these weights were trained (its SHA-256 was {sha256[:12]}..., "
+        f"it is {own.sha256[:12]}...)"
+    )
+
+
+def missing(name: str) -> Any:
+    """The ValueError for a network of the user's own that is not registered; name: "my_net.py:build"."""
+    return ValueError(
+        f"{name} is a network of your own, and a file of weights holds no code: name it again, with "
+        f"model=PATH/{name}, as when it was trained"
+    )
+
+
+def _executed(path, text):
+    """The module that a file's text defines."""
+    module = types.ModuleType(f"own_{Path(path).stem}")
+    module.__file__ = path
+    sys.modules[module.__name__] = module
+    folder = str(Path(path).resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # for the imports in the file, as for a script
+    with _one_sentence(path):
+        exec(compile(text, path, "exec"), vars(module))
+    return module
+
+
+class _one_sentence:
+    """A context that turns any error of the user's code into a ValueError that names its file and line.
+
+    path: of the file.
+    """
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if not isinstance(error, Exception):
+            return
+        lines = [frame.lineno for frame in traceback.extract_tb(trace) if frame.filename == self.path]
+        line = error.lineno if isinstance(error, SyntaxError) and error.filename == self.path else (lines or [None])[-1]
+        what = error.msg if isinstance(error, SyntaxError) else str(error)
+        place = f"{self.path}:{line}" if line else self.path
+        raise ValueError(f"{place}: {kind.__name__}: {' '.join(what.split())}") from error
+
+
+def _described(make, function, path, sha256):
+    """The Own of a function."""
+    with _one_sentence(path):
+        parameters = inspect.signature(make).parameters
+    needed = [
+        name
+        for name, p in parameters.items()
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if unknown := [name for name in needed if name not in ("num_classes", "input_size")]:
+        raise ValueError(f"{path}: {function} needs {unknown[0]}, but only num_classes and input_size are given")
+
+    def default(name):
+        value = parameters[name].default if name in parameters else None
+        return value if isinstance(value, int) else None
+
+    def build(**arguments):
+        given = {name: value for name, value in arguments.items() if name in parameters}
+        with _one_sentence(path):
+            model = make(**given)
+        if not isinstance(model, Module):
+            raise ValueError(f"{path}: {function} must return a Module, it returned {type(model).__name__}")
+        return model
+
+    return Own(
+        build,
+        input_size=getattr(make, "input_size", None) or default("input_size"),
+        num_classes=default("num_classes"),
+        summary=f"a network of your own, from {path}",
+        recipe=RECIPE,
+        path=path,
+        sha256=sha256,
+    )
