@@ -72,13 +72,13 @@ def is_reference(text: Any) -> bool:
     return name_of(text) is not None
 
 
-def name_of(reference: str) -> str:
+def name_of(reference: str) -> str | None:
     """The name of the network in FILE.py:FUNCTION, without the file's folder; None for another text."""
     path, colon, function = reference.rpartition(":")
     return f"{Path(path).name}:{function}" if colon and path.endswith(".py") and function.isidentifier() else None
 
 
-def register(reference: str) -> str:
+def register(reference: str) -> Any:
     """Execute a file, and make the network in it known to `models.build`.
 
     reference: "FILE.py:FUNCTION"; the function takes num_classes, input_size, both or neither, and returns a Module. A

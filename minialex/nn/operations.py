@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 from .. import functional
+from ..tensor import Tensor
 from .module import Module
 
 
@@ -74,7 +74,7 @@ class Call(Module):
     Raises ValueError for an unknown function, and for an argument that it does not have.
     """
 
-    def __init__(self, function: Callable[..., Any], **arguments: Any) -> None:
+    def __init__(self, function: str, **arguments: Any) -> None:
         super().__init__()
         if function not in functional.__all__:
             raise ValueError(f"Call: minialex.functional has no function {function!r}")
