@@ -123,7 +123,7 @@ def backend_option(parser):
 def own_model_option(parser):
     """Add the option --model to the parser of a command that uses trained networks; see `register`."""
     text = "the network of the user's own that RUN was trained with; the file is executed (default: a published one)"
-    parser.add_argument("--model", action="append", default=[], metavar="FILE.py:FUNCTION", help=text, type=network)
+    parser.add_argument("--model", action="append", default=[], metavar="FILE.py:FUNCTION", help=text, type=own_network)
 
 
 def register(names):
@@ -139,6 +139,13 @@ def network(text):
             raise argparse.ArgumentTypeError(f"'{text}' does not say which function of it: write {text}:FUNCTION")
         known = ", ".join(models.PRESETS)
         raise argparse.ArgumentTypeError(f"unknown model {text!r}; choose one of {known}, or FILE.py:FUNCTION")
+    return text
+
+
+def own_network(text):
+    """An argparse type: FILE.py:FUNCTION."""
+    if network(text) in models.PRESETS:
+        raise argparse.ArgumentTypeError(f"{text} is a published network, which weights name themselves: leave it out")
     return text
 
 

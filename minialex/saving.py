@@ -291,7 +291,7 @@ class _Reader:
                 shape, _, dtype = read(member)
                 size = int(np.prod(shape, dtype=object)) * dtype.itemsize
                 self._left -= size
-                if dtype.hasobject or size > info.file_size or self._left < 0:
+                if dtype.hasobject or self._left < 0:
                     raise _Damaged(f"the array {name} does not fit into it")
             with self._members.open(info) as member:
                 return np.lib.format.read_array(member, allow_pickle=False)

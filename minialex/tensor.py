@@ -13,7 +13,7 @@ from . import backends, tape
 from .support import mistakes
 from .support.types import Array, Dims, DType, Shape
 from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the tensor, a reader finds it here
-from .tensor_methods import TensorMethods
+from .tensor_methods import TensorMethods, sequence
 
 Operand: TypeAlias = "Tensor | Array | float"  # what arithmetic takes
 
@@ -153,7 +153,7 @@ class Tensor(TensorMethods):
         return self.node or self
 
     def backward(
-        self, gradient: Operand | None = None, retain_graph: Any = False, create_graph: bool = False, inputs: Any = None
+        self, gradient: Operand | None = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
         """Add d(self)/d(leaf) to `.grad` of every leaf that requires a gradient.
 
@@ -177,7 +177,7 @@ class Tensor(TensorMethods):
                 "backward() computes first derivatives, for every leaf: create_graph and inputs are torch's alone; "
                 "requires_grad_(False) takes a leaf out"
             )
-        with tape.retaining_graph(retain_graph):
+        with tape.retaining_graph(bool(retain_graph)):
             tape.backward(self.edge, self._first_gradient(gradient))
 
     def _first_gradient(self, gradient):
@@ -238,13 +238,6 @@ class Tensor(TensorMethods):
         """The array of `.grad`, or None: what optimisers and backends compute with."""
         return None if self._grad_tensor is None else self._grad_tensor._data
 
-    def to(self, target: Any) -> Tensor:
-        """The same values in another dtype or on another backend; differentiable.
-
-        target: a dtype (`np.float64`), a backend, or the name of one (`"cupy"`).
-        """
-        return functional.to(self, target)
-
     @property
     def shape(self) -> Shape:
         return self._data.shape
@@ -269,8 +262,8 @@ class Tensor(TensorMethods):
         """The number of elements."""
         return self._data.size
 
-    def numpy(self) -> Array:
-        """The values as a NumPy array; shares memory on a CPU backend."""
+    def numpy(self, *, force: bool = False) -> Array:
+        """The values as a NumPy array; shares memory on a CPU backend. force: torch's, of no effect."""
         return self.backend.to_numpy(self._data)
 
     def __array__(self, dtype: DType | None = None, copy: bool | None = None) -> Array:
@@ -406,14 +399,16 @@ class Tensor(TensorMethods):
     def matmul(self, other: Operand) -> Tensor:
         return functional.matmul(self, other)
 
-    def sum(self, dim: Dims | None = None, keepdim: bool = False) -> Tensor:
-        return functional.sum(self, dim, keepdim)
+    def sum(self, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+        return functional.sum(self, dim, keepdim, dtype=dtype)
 
-    def mean(self, dim: Dims | None = None, keepdim: bool = False) -> Tensor:
-        return functional.mean(self, dim, keepdim)
+    def mean(self, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+        return functional.mean(self, dim, keepdim, dtype=dtype)
 
-    def var(self, dim: Dims | None = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
-        return functional.var(self, dim, correction=correction, keepdim=keepdim)
+    def var(
+        self, dim: Dims | None = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
+    ) -> Tensor:
+        return functional.var(self, dim, unbiased, keepdim, correction=correction)
 
     def max(self, dim: Dims | None = None, keepdim: bool = False) -> Any:
         return functional.max(self, dim, keepdim)
@@ -424,14 +419,14 @@ class Tensor(TensorMethods):
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:
         return functional.logsumexp(self, dim, keepdim)
 
-    def softmax(self, dim: int | None) -> Tensor:
-        return functional.softmax(self, dim)
+    def softmax(self, dim: int | None, dtype: DType | None = None) -> Tensor:
+        return functional.softmax(self, dim, dtype)
 
-    def log_softmax(self, dim: int | None) -> Tensor:
-        return functional.log_softmax(self, dim)
+    def log_softmax(self, dim: int | None, dtype: DType | None = None) -> Tensor:
+        return functional.log_softmax(self, dim, dtype)
 
-    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
-        return functional.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)  # type: ignore[arg-type]
+    def reshape(self, *shape: int | Sequence[int], **named: Sequence[int]) -> Tensor:
+        return functional.reshape(self, sequence("reshape", "shape", shape, named))
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return functional.flatten(self, start_dim, end_dim)
@@ -439,8 +434,8 @@ class Tensor(TensorMethods):
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         return functional.transpose(self, dim0, dim1)
 
-    def permute(self, *dims: int | Sequence[int]) -> Tensor:
-        return functional.permute(self, dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims)  # type: ignore[arg-type]
+    def permute(self, *dims: int | Sequence[int], **named: Sequence[int]) -> Tensor:
+        return functional.permute(self, sequence("permute", "dims", dims, named))
 
 
 def common_backend(*tensors: Any) -> Any:

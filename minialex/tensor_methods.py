@@ -106,16 +106,41 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ torch's names
 
-    def view(self, *shape: Int | Sequence[Int]) -> Tensor:
+    def to(
+        self, target: Any = None, dtype: DType | None = None, non_blocking: Bool = False, copy: Bool = False, *,
+        device: Any = None, memory_format: Any = None,
+    ) -> Tensor:  # fmt: skip
+        """The same values in another dtype or on another backend; differentiable.
+
+        target: a dtype (`np.float64`), a backend, the name of one (`"cupy"`), "cpu", or a Tensor to be like.
+        dtype: a dtype, where the target is a backend. The next two may stand in its place, as in torch.
+        non_blocking: torch's; a transfer is complete when it returns.
+        copy: whether to make a copy where nothing changes.
+        device: a backend, in the place of the target.
+        memory_format: as of functional.clone.
+        """
+        if isinstance(dtype, (bool, np.bool_)):
+            dtype, non_blocking, copy = None, bool(dtype), non_blocking or copy
+        like = isinstance(target, TensorMethods)
+        y: Any = self
+        for wanted in (target.backend, target.dtype) if like else (target, device, dtype):
+            if wanted is not None:
+                y = y.cpu() if isinstance(wanted, str) and wanted == "cpu" else functional.to(y, wanted)
+        if functional.more.shaping.channels_last(memory_format, len(y.shape)) or (copy and y is self):
+            return functional.clone(y, memory_format=memory_format)
+        return y
+
+    def view(self, *shape: Int | Sequence[Int], **named: Sequence[Int]) -> Tensor:
         """The same elements in another shape, without a copy.
 
         shape: ints, of which one may be -1, or a tuple of them.
+        named: size=(...), torch's name of the shape.
 
         Raises RuntimeError where the elements would have to be copied: reshape does that.
         """
         if len(shape) == 1 and isinstance(shape[0], (type, np.dtype, str)):
             raise TypeError(f"view takes a shape, got {shape[0]!r}: .to(dtype) converts the values")
-        y = functional.reshape(self, _sequence(shape))
+        y = functional.reshape(self, sequence("view", "size", shape, named))
         if y._version is not self._version:
             raise RuntimeError(f"view cannot give {self.shape} the shape {y.shape} without a copy: use reshape")
         return y
@@ -126,14 +151,14 @@ class TensorMethods:
     def unsqueeze(self, dim: Int) -> Tensor:
         return functional.unsqueeze(self, dim)
 
-    def expand(self, *sizes: Int | Sequence[Int]) -> Tensor:
-        return functional.expand(self, _sequence(sizes))
+    def expand(self, *sizes: Int | Sequence[Int], **named: Sequence[Int]) -> Tensor:
+        return functional.expand(self, sequence("expand", "size", sizes, named))
 
-    def repeat(self, *repeats: Int | Sequence[Int]) -> Tensor:
-        return functional.repeat(self, _sequence(repeats))
+    def repeat(self, *repeats: Int | Sequence[Int], **named: Sequence[Int]) -> Tensor:
+        return functional.repeat(self, sequence("repeat", "repeats", repeats, named))
 
-    def flip(self, *dims: Int | Sequence[Int]) -> Tensor:
-        return functional.flip(self, _sequence(dims))
+    def flip(self, *dims: Int | Sequence[Int], **named: Sequence[Int]) -> Tensor:
+        return functional.flip(self, sequence("flip", "dims", dims, named))
 
     def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Tensor, ...]:
         return functional.split(self, split_size, dim)
@@ -141,8 +166,8 @@ class TensorMethods:
     def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Tensor, ...]:
         return functional.chunk(self, chunks, dim)
 
-    def gather(self, dim: Int, index: Tensor | Array) -> Tensor:
-        return functional.gather(self, dim, index)
+    def gather(self, dim: Int, index: Tensor | Array, *, sparse_grad: Bool = False) -> Tensor:
+        return functional.gather(self, dim, index, sparse_grad=sparse_grad)
 
     def masked_fill(self, mask: Tensor | Array, value: Any) -> Tensor:
         return functional.masked_fill(self, mask, value)
@@ -169,6 +194,7 @@ class TensorMethods:
         return self._index_of(functional.min, dim, keepdim)
 
     def _index_of(self, extreme: Any, dim: Int | None, keepdim: Bool) -> Tensor:
+        functional.axes.check_keepdim(keepdim)
         x = self.detach()  # type: ignore[attr-defined]
         if dim is not None:
             return extreme(x, dim, keepdim).indices
@@ -176,55 +202,68 @@ class TensorMethods:
         return index.reshape([1] * x.ndim) if keepdim else index
 
     def all(self, dim: Dims | None = None, keepdim: Bool = False) -> Tensor:
-        """Whether all elements are true, or not 0, of the tensor or along an axis. dim, keepdim: as of sum."""
-        return functional.sum(~self.bool(), dim, keepdim) == 0
+        """Whether all elements are true, or not 0, of the tensor or along axes; uint8 of uint8, as in torch, else bool.
+
+        dim, keepdim: as of sum.
+        """
+        return self._truth(lambda true: functional.sum(~true, dim, keepdim) == 0, dim)
 
     def any(self, dim: Dims | None = None, keepdim: Bool = False) -> Tensor:
-        """Whether any element is true, or not 0, of the tensor or along an axis. dim, keepdim: as of sum."""
-        return functional.sum(self.bool(), dim, keepdim) > 0
+        """Whether any element is true, or not 0, of the tensor or along axes; as all. dim, keepdim: as of sum."""
+        return self._truth(lambda true: functional.sum(true, dim, keepdim) > 0, dim)
 
-    def norm(self, p: Float | str = "fro", dim: Dims | None = None, keepdim: Bool = False) -> Tensor:
-        return functional.norm(self, p, dim, keepdim)
+    def _truth(self, reduce, dim):
+        true = self.bool()
+        result = true if dim in ((), []) else reduce(true)  # no axis here, all of them in sum: torch's rules
+        return functional.to(result, np.uint8) if self.dtype == np.uint8 else result
+
+    def norm(
+        self, p: Float | str = "fro", dim: Dims | None = None, keepdim: Bool = False, dtype: DType | None = None
+    ) -> Tensor:
+        return functional.norm(self, p, dim, keepdim, dtype=dtype)
 
     def std(
         self, dim: Dims | None = None, unbiased: Bool | None = None, keepdim: Bool = False, *, correction: Float = 1
     ) -> Tensor:
         return functional.std(self, dim, unbiased, keepdim, correction=correction)
 
-    def cumsum(self, dim: Int) -> Tensor:
-        return functional.cumsum(self, dim)
+    def cumsum(self, dim: Int, *, dtype: DType | None = None) -> Tensor:
+        return functional.cumsum(self, dim, dtype=dtype)
 
-    def clone(self) -> Tensor:
-        """A copy, through which the gradient passes."""
-        return functional.clone(self)
+    def clone(self, *, memory_format: Any = None) -> Tensor:
+        """A copy, through which the gradient passes. memory_format: as of to."""
+        return functional.clone(self, memory_format=memory_format)
 
-    def contiguous(self) -> Self:
-        """The tensor itself where its array is in C order, else a copy that is."""
-        return self if self._data.flags.c_contiguous else functional.clone(self)
+    def contiguous(self, memory_format: Any = None) -> Tensor:
+        """The tensor itself where its array is in C order, else a copy that is. memory_format: as of to."""
+        in_order = self._data.flags.c_contiguous and not functional.more.shaping.channels_last(
+            memory_format, len(self.shape)
+        )
+        return self if in_order else functional.clone(self, memory_format=memory_format)  # type: ignore[return-value]
 
-    def cpu(self) -> Self:
-        """In the CPU's memory: the tensor itself, unless it is on a GPU."""
-        return self if self.backend.xp is np else functional.to(self, "numpy")
+    def cpu(self, memory_format: Any = None) -> Tensor:
+        """In the CPU's memory: the tensor itself, unless it is on a GPU. memory_format: as of to."""
+        return self.to(self.backend if self.backend.xp is np else "numpy", memory_format=memory_format)
 
-    def float(self) -> Tensor:
-        """As float32."""
-        return functional.to(self, np.float32)
+    def float(self, memory_format: Any = None) -> Tensor:
+        """As float32. memory_format: as of to."""
+        return self.to(np.float32, memory_format=memory_format)
 
-    def double(self) -> Tensor:
-        """As float64."""
-        return functional.to(self, np.float64)
+    def double(self, memory_format: Any = None) -> Tensor:
+        """As float64. memory_format: as of to."""
+        return self.to(np.float64, memory_format=memory_format)
 
-    def int(self) -> Tensor:
-        """As int32: fractions are cut off; without a gradient."""
-        return functional.to(self, np.int32)
+    def int(self, memory_format: Any = None) -> Tensor:
+        """As int32: fractions are cut off; without a gradient. memory_format: as of to."""
+        return self.to(np.int32, memory_format=memory_format)
 
-    def long(self) -> Tensor:
-        """As int64: fractions are cut off; without a gradient."""
-        return functional.to(self, np.int64)
+    def long(self, memory_format: Any = None) -> Tensor:
+        """As int64: fractions are cut off; without a gradient. memory_format: as of to."""
+        return self.to(np.int64, memory_format=memory_format)
 
-    def bool(self) -> Tensor:
-        """Whether each element is other than 0; without a gradient."""
-        return functional.to(self, np.bool_)
+    def bool(self, memory_format: Any = None) -> Tensor:
+        """Whether each element is other than 0; without a gradient. memory_format: as of to."""
+        return self.to(np.bool_, memory_format=memory_format)
 
     def type(self, dtype: DType | None) -> Tensor:
         """In another dtype. dtype: np.float32, minialex.float64, ...; of this tensor `x.dtype` is it."""
@@ -316,10 +355,10 @@ class TensorMethods:
     def ge(self, other: Operand) -> Tensor:
         return functional.ge(self, other)
 
-    def equal(self, other: Operand) -> Tensor:
+    def equal(self, other: Tensor) -> Bool:
         return functional.equal(self, other)
 
-    def allclose(self, other: Operand, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False) -> Tensor:
+    def allclose(self, other: Tensor, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False) -> Bool:
         return functional.allclose(self, other, rtol, atol, equal_nan)
 
     def mm(self, mat2: Tensor) -> Tensor:
@@ -532,9 +571,9 @@ class TensorMethods:
         """x = x y, in place; as add_. other: as of add_."""
         return self._computed_in_place("mul_", lambda f, x: f.mul(x, other))
 
-    def div_(self, other: Operand) -> Self:
-        """x = x / y, in place; as add_. other: as of add_."""
-        return self._computed_in_place("div_", lambda f, x: f.div(x, other))
+    def div_(self, other: Operand, *, rounding_mode: str | None = None) -> Self:
+        """x = x / y, in place; as add_. other: as of add_. rounding_mode: as of functional.div."""
+        return self._computed_in_place("div_", lambda f, x: f.div(x, other, rounding_mode=rounding_mode))
 
     def pow_(self, exponent: Operand) -> Self:
         """x = x ** exponent, in place; as add_. exponent: as other of add_."""
@@ -626,16 +665,28 @@ class TensorMethods:
 
     def fill_(self, value: Any) -> Self:
         """Set every element, in place; returns the tensor itself. value: a number. Raises as add_."""
-        return self._written("fill_", ..., value)
+        return self._filled("fill_", value)
 
     def zero_(self) -> Self:
         """Set every element to 0, in place; returns the tensor itself. Raises as add_."""
-        return self._written("zero_", ..., 0)
+        return self._filled("zero_", self.dtype.type(0))
 
-    def copy_(self, src: Tensor | Array) -> Self:
+    def _filled(self, name, value):
+        if not self.records_grad or getattr(value, "requires_grad", False):
+            return self._written(name, ..., value)
+        from .tape import no_grad
+
+        self.check_in_place(name)  # type: ignore[attr-defined]
+        with no_grad():
+            self._written(name, ..., value)
+        xp = self.backend.xp
+        return self.rewritten_by(lambda gy: (xp.zeros_like(gy),), name=name)  # type: ignore[attr-defined]
+
+    def copy_(self, src: Tensor | Array, non_blocking: Bool = False) -> Self:
         """Set the elements to another tensor's, in place; returns the tensor itself.
 
         src: a Tensor or array that broadcasts to this shape; of another dtype, or on another backend, it is converted.
+        non_blocking: torch's; the copy is complete when it returns.
 
         Raises as add_.
         """
@@ -692,9 +743,23 @@ class TensorMethods:
             self.grad = self.backend.asarray(state["grad"])
 
 
-def _sequence(numbers):
-    """Numbers that were given one by one, or as one tuple or list."""
-    return tuple(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)) else numbers
+def sequence(method, name, numbers, named):
+    """Numbers that a method was given one by one, as one tuple or list, or under torch's name of them.
+
+    method: its name, for the message.
+    name: torch's of the numbers.
+    numbers, named: what the method was given.
+
+    Raises TypeError for none, and for another name.
+    """
+    if named:
+        if numbers or [*named] != [name]:
+            unknown = " and ".join(set(named) - {name}) or f"numbers as well as {name}"
+            raise TypeError(f"{method} takes numbers, one tuple of them, or {name}=(...), got {unknown}")
+        numbers = (named[name],)
+    if not numbers:
+        raise TypeError(f"{method} takes numbers, or one tuple of them, and got nothing")
+    return tuple(numbers[0]) if len(numbers) == 1 and hasattr(numbers[0], "__iter__") else numbers
 
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from .runs.folder import RunFolder
 from .runs.run import Run
 from .support import progress
 from .support.errors import UserError, as_user_error
-from .support.resources import cache_folder
+from .support.resources import cache_text
 from .support.text import aligned
 from .training import recipes, trainer
 from .training.recipe import OPTIMIZERS, describe_decay
@@ -60,7 +60,7 @@ _INPUT_SIZE = (
 )
 _DATA_DIR = (
     "folder D of the data's files; for dataset folder D/train/CLASS/*.jpg and D/val/CLASS/*.jpg, or D/CLASS/*.jpg "
-    f"(default: {cache_folder()})"
+    f"(default: {cache_text()})"
 )
 _VALIDATION = (
     "(default: 1000 for shapes; 5000 for cifar10, held out from its training pictures; for a folder its val/, or "

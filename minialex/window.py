@@ -15,7 +15,7 @@ from .support.types import Array, Padding, Shape, Size
 def pair(value: Any, name: str) -> tuple[int, int]:
     """(vertical, horizontal) of a number or a pair.
 
-    value: an int or two.
+    value: an int, in a tuple or alone, or two.
     name: of the argument, for the message.
 
     Raises TypeError for anything else.
@@ -23,6 +23,7 @@ def pair(value: Any, name: str) -> tuple[int, int]:
     if type(value) is tuple and [type(v) for v in value] == [int, int]:
         return value
     values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value) if np.iterable(value) else ()
+    values = 2 * values if len(values) == 1 else values
     if len(values) != 2 or not all(isinstance(v, (int, np.integer)) for v in values):
         raise TypeError(f"{name} is a whole number or a pair (vertical, horizontal), got {value!r}")
     return int(values[0]), int(values[1])
@@ -77,7 +78,7 @@ class Window:
 
         shape: (N, C, H, W).
         kernel_size, padding, dilation: pixels, an int or a pair; padding is at most half the window.
-        stride: likewise, kernel_size if None.
+        stride: likewise, kernel_size if None or ().
         ceil_mode: whether the output size is rounded up.
 
         Raises ValueError for other shapes, too much padding, and as Window.over.
@@ -88,7 +89,8 @@ class Window:
         extents = [d * (k - 1) + 1 for k, d in zip(kernel, pair(dilation, "dilation"), strict=True)]
         if any(2 * p > extent for p, extent in zip(padding, extents, strict=True)):
             raise ValueError(f"pooling needs padding of at most half the window, got {padding} for kernel {kernel}")
-        return cls.over(shape, kernel, kernel if stride is None else stride, padding, dilation, ceil_mode)
+        stride = kernel if stride is None or (isinstance(stride, (tuple, list)) and not stride) else stride
+        return cls.over(shape, kernel, stride, padding, dilation, ceil_mode)
 
     @property
     def padded(self) -> Shape:

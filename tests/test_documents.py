@@ -14,7 +14,8 @@ from minialex.coursework import tree
 ROOT = Path(__file__).resolve().parents[1]
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 FOLDERS = ("minialex", "kernels", "tests", "tutorials")
-DOCUMENTS = [ROOT / "README.md", CONTRIBUTING, *(p for f in FOLDERS for p in sorted((ROOT / f).rglob("README.md")))]
+PAGES = [CONTRIBUTING, ROOT / "tutorials" / "coming_from_torch.md"]
+DOCUMENTS = [ROOT / "README.md", *PAGES, *(p for f in FOLDERS for p in sorted((ROOT / f).rglob("README.md")))]
 SUFFIXES = "py|cu|cuh|h|md|toml|ipynb|yml"
 # Files of data sets, and those that a student's folder has.
 ELSEWHERE = {
@@ -92,7 +93,7 @@ def test_what_is_not_there_is_found(tmp_path):
 def test_every_folder_that_readme_sends_readers_to_has_a_readme():
     links = re.findall(r"\]\(([^)]+/README\.md)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     linked = {(ROOT / link).resolve() for link in links}
-    assert set(DOCUMENTS) - linked - {ROOT / "README.md", CONTRIBUTING} == set(
+    assert set(DOCUMENTS) - linked - {ROOT / "README.md", *PAGES} == set(
         (ROOT / "tutorials" / "assignments").glob("a?/README.md")
     )
 

@@ -10,7 +10,7 @@ import pytest
 import usable
 from on_request import heavy
 
-from minialex import Tensor, functional, nn, no_grad
+from minialex import Tensor, functional, nn, no_grad, tape
 from minialex.cases import CASES
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # torch's own
@@ -159,6 +159,10 @@ def test_the_graph_is_freed_by_the_last_pass_and_by_an_error():
         y.backward(np.ones(2), retain_graph=True)
     y.backward(np.ones(3))
     assert saved() is None
+    z = x.exp()
+    z.sum().backward(retain_graph=True)
+    tape.backward(z.node, np.ones(3))  # as a graph is passed without asking for it to be retained
+    assert z.node.backward is None
 
 
 def test_arguments_of_backward_that_only_torch_has():
@@ -295,6 +299,18 @@ def test_what_a_hook_was_given_stays(as_torch):
     seen[0].zero_()
     assert [g.tolist() for g in seen] == [[0.0] * 3, [1.0] * 3, [5.0] * 3] and np.asarray(x.grad).tolist() == [6.0] * 3
     assert gradient.tolist() == [1.0] * 3
+
+
+def test_what_a_hook_keeps_is_not_what_a_leaf_adds_to():
+    """Whether the gradient passes as it is, or is replaced by a tensor that somebody holds."""
+    x, z, mine, seen = leaf(3), leaf(3), Tensor(np.full(3, 2.0)), []
+    h, k = x + 0.0, z + 0.0
+    h.register_hook(seen.append)
+    k.register_hook(lambda g: mine)
+    (h + k).sum().backward()
+    (x * 5 + z * 5).sum().backward()
+    assert seen[0].tolist() == [1.0] * 3 and mine.tolist() == [2.0] * 3
+    assert x.grad.tolist() == [6.0] * 3 and z.grad.tolist() == [7.0] * 3
 
 
 @pytest.mark.parametrize("backend", usable.EVERY)
@@ -470,6 +486,37 @@ def test_an_input_that_has_no_effect():
     module(a, b).sum().backward()
     assert seen[0][0].tolist() == [2.0, 2.0] and seen[0][1] is None
     assert np.asarray(a.grad).tolist() == [2.0, 2.0] and np.asarray(b.grad).tolist() == [0.0, 0.0]
+
+
+def test_what_module_hooks_keep_and_change():
+    """What they were given and what they return is not what leaves add to; a change of what they were given counts."""
+    kept, mine = [], Tensor(np.full(3, 7.0))
+    layers = nn.Identity(), nn.Identity(), nn.Identity()
+    layers[0].register_full_backward_hook(lambda m, gi, go: kept.append(gi[0]))
+    layers[1].register_full_backward_hook(lambda m, gi, go: (mine,))
+    layers[2].register_full_backward_hook(lambda m, gi, go: (gi[0].mul_(3.0),))
+    leaves = [leaf(3) for _ in layers]
+    for layer, x in zip(layers, leaves):
+        layer(x).sum().backward()
+        x.sum().backward()
+    assert [x.grad.tolist() for x in leaves] == [[2.0] * 3, [8.0] * 3, [4.0] * 3]
+    assert kept[0].tolist() == [1.0] * 3 and mine.tolist() == [7.0] * 3
+
+
+def test_outputs_that_are_used_one_after_the_other():
+    """The second pass has no gradient of the first output, rather than that of before."""
+
+    class Two(nn.Module):
+        def forward(self, x):
+            return x * 2, x * 3
+
+    module, seen, x = Two(), [], leaf(2)
+    module.register_full_backward_hook(lambda m, gi, go: seen.append(go))
+    a, b = module(x)
+    a.sum().backward(retain_graph=True)
+    b.sum().backward()
+    assert [g is None for go in seen for g in go] == [False, True, True, False]
+    assert x.grad.tolist() == [5.0, 5.0]
 
 
 def test_mistakes_of_module_hooks():

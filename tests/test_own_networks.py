@@ -177,6 +177,7 @@ def test_a_changed_file_is_said(saved, file, capsys):
 
 def test_evaluate_predict_and_look(saved, capsys, monkeypatch):
     assert "name it again" in must_refuse(capsys, saved, main=evaluate.main)
+    assert "a published network" in must_refuse(capsys, saved, "--model", "alexnet", main=evaluate.main)
     Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8)).save("a.png")
     assert "name it again" in must_refuse(capsys, saved, "a.png", main=predict.main)
     assert command(predict.main, saved, "a.png", "--json", *OWN, "--backend", "numpy") == 0
@@ -248,6 +249,7 @@ def test_the_input_size(model, options, size, capsys):
     assert best.input_size == size and best.build_model().state_dict().keys() == best.weights.keys()
 
 
+@pytest.mark.heavy
 def test_the_default_recipe_and_options(capsys):
     assert run(*OWN, *TINY, "--epochs", 1, "--out", "run") == 0
     out = capsys.readouterr().out
@@ -261,6 +263,11 @@ def test_the_default_recipe_and_options(capsys):
     assert "fc is new, for 12 classes instead of 10" in capsys.readouterr().out
     start, end = checkpoint.load("run/best.npz").weights, checkpoint.load("fine/last.npz").weights
     assert (start["stem.weight"] == end["stem.weight"]).all() and (start["conv.weight"] != end["conv.weight"]).any()
+    assert (start["norm.running_mean"] != end["norm.running_mean"]).any(), "norm follows conv, wherever it is defined"
+    assert run(*TINY, "--weights", "run", *OWN, "--freeze", "conv2", "--epochs", 1, "--out", "other") == 0
+    end = checkpoint.load("other/last.npz").weights
+    assert all((start[name] == end[name]).all() for name in ("conv.weight", "norm.running_mean", "norm.weight"))
+    assert (start["stem.weight"] != end["stem.weight"]).any()
 
 
 @pytest.mark.heavy

@@ -611,6 +611,113 @@ def test_binary_cross_entropy_by_hand():
         functional.binary_cross_entropy_with_logits(x, np.ones(2), size_average=True)
 
 
+PROBABILITIES = np.array([[0.0, 1.0, 0.5], [1e-30, 1 - 1e-9, 0.3]])
+DIFFERENCES = np.array([[0.0, 0.5, -0.5], [1.0, -1.0, 2.5], [-30.0, 0.3, -0.3]])
+PAIRS = {
+    "l1": lambda F, x, t: F.l1_loss(x, t),
+    "l1, sum": lambda F, x, t: F.l1_loss(x, t, reduction="sum"),
+    "l1, weights": lambda F, x, t: F.l1_loss(x, t, weight=t * t + 1, reduction="mean"),
+    "l1, weights of another shape": lambda F, x, t: F.l1_loss(x, t, weight=t[0]),
+    "l1, another reduction": lambda F, x, t: F.l1_loss(x, t, reduction="average"),
+    "l1, broadcast": lambda F, x, t: F.l1_loss(x, t[:1]),
+    "smooth l1": lambda F, x, t: F.smooth_l1_loss(x, t, reduction="none"),
+    "smooth l1, beta": lambda F, x, t: F.smooth_l1_loss(x, t, beta=0.5),
+    "smooth l1, 0": lambda F, x, t: F.smooth_l1_loss(x, t, beta=0.0),
+    "smooth l1, negative": lambda F, x, t: F.smooth_l1_loss(x, t, beta=-1.0),
+    "huber": lambda F, x, t: F.huber_loss(x, t),
+    "huber, none": lambda F, x, t: F.huber_loss(x, t, "none", 0.5),
+    "huber, weights": lambda F, x, t: F.huber_loss(x, t, "mean", 0.3, t * t),
+    "huber, 0": lambda F, x, t: F.huber_loss(x, t, delta=0.0),
+}
+
+
+@given(PAIRS)
+def test_losses_of_differences(compare, call):
+    """At the ends of the parabola and at 0, too."""
+    for x in (DIFFERENCES, normal(3, 3)):
+        compare(call, x, np.zeros((3, 3)) if x is DIFFERENCES else normal(3, 3)[::-1].copy())
+        compare(call, x.astype(np.float32), np.ones((3, 3), np.float32))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "average"])
+@pytest.mark.parametrize("weight", [None, [0.5, 2.0, 0.0], [[1.0], [3.0]], [1.0, 2.0]], ids=str)
+def test_binary_cross_entropy(compare, weight, reduction):
+    """At 0 and 1, where the logarithm is cut off; what is no probability is refused."""
+    import oracle
+
+    def call(F, x, t):
+        make = oracle.torch.tensor if isinstance(F, oracle.Names) else Tensor
+        w = None if weight is None else make(np.array(weight, x_dtype))
+        t = t.detach()  # its gradient is that of the loss here, infinite in torch, where x is 0 or 1
+        return F.binary_cross_entropy(x, t, w, reduction=reduction)
+
+    for x_dtype in (np.float64, np.float32):
+        for t in (np.round(PROBABILITIES), 1 - np.round(PROBABILITIES), PROBABILITIES[::-1].copy()):
+            compare(call, PROBABILITIES.astype(x_dtype), t.astype(x_dtype))
+    x_dtype = np.float64
+    compare(call, np.array([[0.5, 1.1, 0.2], [0.1, 0.2, 0.3]]), np.ones((2, 3)))
+    compare(call, np.full((2, 3), 0.5), np.ones((2, 1)))
+
+
+INTERPOLATED = {
+    "a factor that changes nothing": {"scale_factor": 1.1},
+    "a factor that doubles one": {"scale_factor": (2.3, 2.0)},
+    "a half": {"scale_factor": 0.5},
+    "as it is": {"size": (3, 4)},
+    "one pixel": {"size": 1},
+    "large": {"size": (7, 13)},
+    "recomputed": {"scale_factor": 1.7, "recompute_scale_factor": True},
+    "neither": {},
+    "both": {"size": 2, "scale_factor": 2.0},
+    "recomputed from sizes": {"size": 2, "recompute_scale_factor": True},
+    "nothing": {"size": (0, 2)},
+    "negative": {"size": (2, -1)},
+    "too many": {"size": (2, 2, 2)},
+}
+MODES = ["nearest", "nearest-exact", "bilinear", "bicubic", "area", "linear", "lanczos"]
+
+
+@pytest.mark.parametrize("align", [None, True])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("options", INTERPOLATED.values(), ids=INTERPOLATED.keys())
+def test_interpolate(compare, options, mode, align):
+    given = options | {"mode": mode, "align_corners": align}
+    values_alone = mode == "bicubic" and options == {"scale_factor": 1.1}  # whose gradient torch takes for gy itself
+    for dtype in (np.float64, np.float32):
+        compare(lambda F, x: F.interpolate(x.detach() if values_alone else x, **given), normal(2, 1, 3, 4, dtype=dtype))
+
+
+def test_interpolate_of_other_axes(compare):
+    for shape in [(2, 3), (1, 2, 5), (1, 1, 3, 2, 4), (0, 2, 3, 3), (1, 2, 0, 3)]:
+        for mode in ("nearest", "linear", "bilinear", "trilinear"):
+            if shape[0]:  # torch refuses a batch of nothing for some modes only
+                compare(lambda F, x: F.interpolate(x, size=6, mode=mode), normal(*shape))  # noqa: B023
+    with pytest.raises(ValueError, match="no antialias"):
+        functional.interpolate(Tensor(normal(1, 1, 2, 2)), 4, mode="bilinear", antialias=True)
+
+
+def test_interpolate_by_hand():
+    x = Tensor(np.array([[[[1.0, 3.0]]]]), requires_grad=True)
+    assert functional.interpolate(x, (1, 4)).tolist() == [[[[1.0, 1.0, 3.0, 3.0]]]]
+    y = functional.interpolate(x, (1, 4), mode="bilinear")
+    assert y.tolist() == [[[[1.0, 1.5, 2.5, 3.0]]]]
+    y.backward(np.array([[[[1.0, 10.0, 100.0, 1000.0]]]]))
+    assert x.grad.tolist() == [[[[1 + 7.5 + 25, 2.5 + 75 + 1000]]]]
+    spread = functional.interpolate(Tensor(np.array([[[[inf, 1.0, 2.0]]]])), (1, 6))
+    assert spread.tolist() == [[[[inf, inf, 1.0, 1.0, 2.0, 2.0]]]]
+
+
+ADAPTIVE = [1, (3, 2), (None, 3), (7, 9), (5, 4), (-1, 2), (1, 2, 3)]
+
+
+@pytest.mark.parametrize("size", ADAPTIVE, ids=str)
+def test_adaptive_max_pool2d(compare, size):
+    tied = np.array([[[[1.0, 1.0, 0.0], [nan, 2.0, 2.0], [0.0, -inf, 2.0]]]])
+    for x in (normal(2, 3, 5, 4), normal(3, 5, 4, dtype=np.float32), tied, normal(1, 2, 0, 3), normal(2, 3)):
+        compare(lambda F, x: F.adaptive_max_pool2d(x, size), x)
+        compare(lambda F, x: F.adaptive_max_pool2d(x, size, return_indices=True), x)
+
+
 @pytest.mark.parametrize("classes", [-1, 5, 4, 3, 0])
 @pytest.mark.parametrize("labels", [[0, 3, 1], [[3, 0]], 2, [], [-1, 2]], ids=str)
 def test_one_hot(compare, labels, classes):

@@ -195,8 +195,10 @@ class TestClipping:
         assert {row["grad_norm"] for row in steps(whole)} == {""}
         recipe = tmp_path / "mine.toml"
         recipe.write_text("clip_grad_norm = 2.5\n")
-        assert run(*TINY, "--epochs", 1, "--recipe", recipe, "--out", tmp_path / "r") == 0
-        assert "clipped to norm 2.5" in capsys.readouterr().out
+        options = train.parser().parse_args(["--recipe", str(recipe)])
+        assert train.configured(options).recipe.clip_grad_norm == 2.5
+        with_option = train.parser().parse_args(["--recipe", str(recipe), "--clip-grad-norm", "3"])
+        assert train.configured(with_option).recipe.clip_grad_norm == 3
         for text in ("0", "-1", '"1"', "inf"):
             recipe.write_text(f"clip_grad_norm = {text}\n")
             assert run(*TINY, "--recipe", recipe, "--out", tmp_path / "s") == 2

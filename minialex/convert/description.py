@@ -17,13 +17,32 @@ from .keras import from_keras
 # mean and std of torchvision's transforms, for pixels from 0 to 1: https://docs.pytorch.org/vision/stable/models.html
 _TORCHVISION = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 _RESIZE = 256  # pixels to which networks for ImageNet resize the shorter side of an image
+_WRAPPERS = ("module.", "_orig_mod.")
 NO_NORMALIZATION = Normalize(np.zeros((3, 1, 1)))
 
 
 def state_dict(arrays):
-    """`arrays`, {name: array}, without the prefix "module." that torch's DataParallel adds to every name."""
-    wrapped = all(name.startswith("module.") for name in arrays)
-    return {name.removeprefix("module."): array for name, array in arrays.items()} if wrapped else arrays
+    """A state dict without the names that torch's wrappers put before every other name.
+
+    arrays: {name: array}.
+
+    Removed are "module." of DataParallel and AveragedModel, with the latter's counter, and "_orig_mod." of compile.
+    """
+    while True:
+        named = {name: array for name, array in arrays.items() if name != "n_averaged"}
+        prefix = next((p for p in _WRAPPERS if named and all(name.startswith(p) for name in named)), None)
+        if prefix is None:
+            return arrays
+        arrays = {name.removeprefix(prefix): array for name, array in named.items()}
+
+
+def _unwrapped(arrays):
+    """Yield a state dict, then without the first word of its names while it is the same for all, as "model." is."""
+    arrays = state_dict(arrays)
+    yield arrays
+    while len({name.partition(".")[0] for name in arrays}) == 1 and all(name.partition(".")[2] for name in arrays):
+        arrays = {name.partition(".")[2]: array for name, array in arrays.items()}
+        yield arrays
 
 
 def describe(arrays, model=None, *, input_size=None, classes=None, normalization=None):
@@ -38,10 +57,8 @@ def describe(arrays, model=None, *, input_size=None, classes=None, normalization
     Returns a Checkpoint.
     Raises ValueError where no preset fits, several do, or the given one does not.
     """
-    arrays = state_dict(arrays)
     model = model or guess(arrays, input_size)
-    network, weights, options = _fit(arrays, model, input_size)
-    network.load_state_dict(weights)
+    network, options = _loaded(arrays, model, input_size)
     preset = models.get_preset(model)
     if normalization is None:
         normalization = torchvision_normalization() if model == "alexnet_torchvision" else NO_NORMALIZATION
@@ -80,14 +97,9 @@ def guess(arrays, input_size=None):
     Returns a key of models.PRESETS.
     Raises ValueError where none fits, or several do.
     """
-    fitting = []
-    for name in models.PRESETS:
-        try:
-            network, weights, _ = _fit(arrays, name, input_size)
-        except ValueError:
-            continue
-        if {n: a.shape for n, a in weights.items()} == {n: a.shape for n, a in network.state_dict().items()}:
-            fitting.append(name)
+    fitting: list[str] = []
+    for unwrapped in _unwrapped(arrays):
+        fitting = fitting or [name for name in models.PRESETS if _fits(unwrapped, name, input_size)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -95,6 +107,28 @@ def guess(arrays, input_size=None):
             f"these weights fit {', '.join(fitting)}, which have the same names and shapes: choose one with model=..."
         )
     raise ValueError("these weights do not fit any network by name and shape: give model=... to see what does not fit")
+
+
+def _fits(arrays, model, input_size):
+    """Whether weights have the names and shapes of a preset."""
+    try:
+        network, weights, _ = _fit(arrays, model, input_size)
+    except ValueError:
+        return False
+    return {n: a.shape for n, a in weights.items()} == {n: a.shape for n, a in network.state_dict().items()}
+
+
+def _loaded(arrays, model, input_size):
+    """(the network with these weights, the arguments that build it); raises ValueError where they do not fit."""
+    failures: list[ValueError] = []
+    for unwrapped in _unwrapped(arrays):
+        try:
+            network, weights, options = _fit(unwrapped, model, input_size)
+            network.load_state_dict(weights)
+            return network, options
+        except ValueError as error:
+            failures.append(error)
+    raise failures[0]  # with the names as they are in the file
 
 
 def _fit(arrays, model, input_size):

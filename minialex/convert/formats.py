@@ -17,7 +17,6 @@ import json
 import os
 import pickle
 import warnings
-import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -26,32 +25,50 @@ import numpy as np
 
 from ..models.layout import layout
 from ..runs import checkpoint
-from ..support import files
+from ..support import files, npz
+from . import safetensors_file
 from .keras import to_keras
 
 DESCRIPTION = "checkpoint"  # the name of the description in checkpoint.to_arrays, and in the metadata of other formats
 _WEIGHTS = "weights/"  # the prefix of weights in checkpoint.to_arrays
+_TORCH = (".pth", ".pt", ".pth.tar", ".pt.tar", ".ckpt", ".bin")  # torch.save writes one format
+_FLOATS = ("torch.float16", "torch.float32", "torch.float64")
+_NESTED = (  # under which training scripts save a state dict beside others, the likeliest first
+    *(
+        "state_dict",
+        "model_state_dict",
+        "model",
+        "model_state",
+        "net",
+        "network",
+        "net_state_dict",
+        "weights",
+        "params",
+    ),
+    *("module", "ema", "state_dict_ema", "model_ema"),
+)
 _EXTRAS = {"safetensors": "convert", "onnx": "convert", "torch": "torch"}
 
 
 def read(path):
     """Read a file of weights.
 
-    path: of a .npz, .safetensors, .pth or .pt file.
+    path: of the file: .npz, .safetensors, or one of torch.save: .pth, .pt, .pth.tar, .pt.tar, .ckpt or .bin.
 
     Returns a Checkpoint, or {name: array} where the file holds no description.
     Raises FileNotFoundError where there is no such file; ValueError for a damaged file, an unknown format, or a file
     that could only be read by running code in it.
     """
-    reader = {".npz": _read_npz, ".safetensors": _read_safetensors, ".pth": _read_torch, ".pt": _read_torch}
-    suffix = Path(path).suffix
-    if suffix == ".onnx":
+    readers = {".npz": _read_npz, ".safetensors": _read_safetensors} | dict.fromkeys(_TORCH, _read_torch)
+    name = Path(path).name.lower()
+    if name.endswith(".onnx"):
         raise ValueError(f"{path}: .onnx files can be written, not read; convert the file it was made from")
-    if suffix not in reader:
-        raise ValueError(f"{path}: the suffix must give the format, one of {', '.join(reader)}")
+    reader = next((read for suffix, read in readers.items() if name.endswith(suffix)), None)
+    if reader is None:
+        raise ValueError(f"{path}: the suffix must give the format, one of {', '.join(readers)}")
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
-    return reader[suffix](path)
+    return reader(path)
 
 
 def writer(path):
@@ -121,22 +138,14 @@ def _described(path, weights, rest, text):
 
 def _read_npz(path):
     try:
-        with zipfile.ZipFile(path) as archive:
-            bare = f"{DESCRIPTION}.npy" not in archive.namelist()
-    except Exception:  # damaged: checkpoint.load reports how
-        bare = False
-    return _read_bare_npz(path) if bare else checkpoint.load(path)
-
-
-def _read_bare_npz(path):
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # zlib, zipfile and NumPy raise many kinds of errors for a damaged file
-        raise ValueError(f"{path} is cut short or damaged, or holds Python objects ({error})") from error
-    if not arrays or not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise ValueError(f"{path} is not an .npz file of arrays")
-    return arrays
+        with npz.Archive(path) as archive:
+            if DESCRIPTION not in archive:
+                if not len(archive):
+                    raise ValueError("it holds no arrays")
+                return dict(archive)
+    except ValueError as error:
+        raise ValueError(f"{path} is cut short or damaged, or not an .npz file of arrays ({error})") from error
+    return checkpoint.load(path)
 
 
 def _write_npz(path, saved, weights_only):
@@ -156,14 +165,11 @@ def _write_keras(path, saved, weights_only):
 
 
 def _read_safetensors(path):
-    safetensors = library("safetensors")
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
-            text = (file.metadata() or {}).get(DESCRIPTION)
-    except (safetensors.SafetensorError, TypeError, ValueError) as error:
+        tensors, metadata = safetensors_file.read(path)
+    except ValueError as error:
         raise ValueError(f"{path} is damaged, or not a .safetensors file that NumPy can read ({error})") from None
-    prefix = f"{DESCRIPTION}/"
+    prefix, text = f"{DESCRIPTION}/", metadata.get(DESCRIPTION)
     rest = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
     return _described(path, {n: array for n, array in tensors.items() if not n.startswith(prefix)}, rest, text)
 
@@ -190,21 +196,44 @@ def _read_torch(path):
         ) from None
     except Exception as error:  # torch raises many kinds of errors for a damaged file
         raise ValueError(f"{path} is cut short or damaged, or not a PyTorch file ({_first_line(error)})") from error
-    for key in ("state_dict", "model"):  # training scripts often nest it
-        state = state[key] if isinstance(state, dict) and key in state else state
+    state = _state_dict_in(path, state)
     try:
         ours = getattr(state, "_metadata", {}).get(DESCRIPTION, {"text": None, "arrays": {}})
         weights, rest = ({str(n): _numpy(t) for n, t in tensors.items()} for tensors in (state, ours["arrays"]))
         text = None if ours["text"] is None else str(ours["text"])
-    except (AttributeError, KeyError, RuntimeError, TypeError):
-        raise ValueError(f"{path} holds no state dict, neither at the top nor under 'state_dict' or 'model'") from None
+    except (AttributeError, KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{path} holds a state dict that NumPy cannot hold ({_first_line(error)})") from None
     return _described(path, weights, rest, text)
 
 
+def _state_dict_in(path, found):
+    """The dict of tensors in what torch.load returned: itself, or nested in it, as training scripts save it."""
+    if _is_state_dict(found):
+        return found
+    level, names = [found], []
+    for _ in range(3):
+        inner = {str(key): value for one in level if isinstance(one, dict) for key, value in one.items()}
+        names += inner
+        states = {name: value for name, value in inner.items() if _is_state_dict(value)}
+        chosen = next((name for name in _NESTED if name in states), None)
+        if chosen or len(states) == 1:
+            return states[chosen or next(iter(states))]
+        if states:
+            raise ValueError(f"{path} holds several state dicts, {', '.join(states)}: save one of them alone")
+        level = list(inner.values())
+    there = f"; it holds {', '.join([*dict.fromkeys(names)][:5])}" if names else ""
+    raise ValueError(f"{path} holds no state dict, neither at the top nor under 'state_dict' or another name{there}")
+
+
+def _is_state_dict(value):
+    return isinstance(value, dict) and bool(value) and all(hasattr(tensor, "detach") for tensor in value.values())
+
+
 def _numpy(tensor):
-    """A tensor as an array; bfloat16, which NumPy lacks, becomes float32 without loss."""
+    """A tensor as an array; types that NumPy lacks, bfloat16 and float8, become float32 without loss."""
     tensor = tensor.detach()
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    lacking = tensor.dtype.is_floating_point and str(tensor.dtype) not in _FLOATS
+    return (tensor.float() if lacking else tensor).numpy()
 
 
 def _write_torch(path, saved, weights_only):

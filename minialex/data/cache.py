@@ -9,6 +9,7 @@ import numpy as np
 
 from ..support.files import replacing
 from ..support.resources import cache_folder
+from ..support.text import printable
 
 
 def cached(key, names, compute):
@@ -20,7 +21,10 @@ def cached(key, names, compute):
 
     Returns {name: array}. A damaged cache file is replaced; failing to write one is only reported on stderr.
     """
-    path = cache_folder() / "statistics" / f"{key}.npz"
+    try:
+        path = cache_folder() / "statistics" / f"{key}.npz"
+    except OSError as error:
+        return _without_cache(compute(), error)
     kept = _read(path)
     if kept.keys() == set(names):
         return kept
@@ -30,7 +34,12 @@ def cached(key, names, compute):
         with replacing(path) as file:
             np.savez(file, **arrays)
     except OSError as error:
-        print(f"the result could not be cached: {error}", file=sys.stderr)
+        return _without_cache(arrays, error)
+    return arrays
+
+
+def _without_cache(arrays, error):
+    print(f"the result could not be cached: {printable(str(error))}", file=sys.stderr)
     return arrays
 
 

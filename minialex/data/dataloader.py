@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import functional, random
 from ..backends import get_backend
+from ..support.arguments import refuse
 from ..support.prefetch import prefetched
 from ..support.types import Array, Indices, Shape
 from ..tensor import Tensor
@@ -131,13 +132,17 @@ class DataLoader(Generic[Batch]):
     dataset: a data set: anything with `len()` and `[index]`.
     batch_size: samples in a batch.
     shuffle: whether each iteration has a new random order.
+    sampler, batch_sampler: torch's, refused: a Subset chooses samples, and orders them.
     num_workers: threads that call the data set ahead of the batch in use; 0 for none. The batches do not depend on it,
         unless samples are drawn from a random generator that is shared.
     collate_fn: a function of a list of samples that makes a batch of them; `default_collate` if None.
-    pin_memory, persistent_workers, prefetch_factor: accepted, without effect.
+    pin_memory, timeout, multiprocessing_context, prefetch_factor, persistent_workers, pin_memory_device: torch's; they
+        say how its processes work, not what comes of it, and change nothing here.
     drop_last: whether to leave out a last batch that is not full.
+    worker_init_fn: torch's, refused: threads share what the data set holds.
     generator: a random.Generator; random.default_generator if None. The order of an iteration is a function of its
         seed and the number of the iteration: `epoch`, which counts them and can be set.
+    in_order: torch's, True only.
 
     To a type checker a batch is a list of Tensors; of other samples annotate the loader, such as
     `loader: DataLoader[dict[str, Tensor]] = DataLoader(dataset)`.
@@ -146,10 +151,18 @@ class DataLoader(Generic[Batch]):
     """
 
     def __init__(
-        self, dataset: Samples, batch_size: int = 1, shuffle: bool = False, *, num_workers: int = 0,
-        collate_fn: Callable[[list[Any]], Any] | None = None, pin_memory: bool = False, drop_last: bool = False,
-        generator: random.Generator | None = None, persistent_workers: bool = False, prefetch_factor: int | None = None,
+        self, dataset: Samples, batch_size: int = 1, shuffle: bool | None = None, sampler: None = None,
+        batch_sampler: None = None, num_workers: int = 0, collate_fn: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False, drop_last: bool = False, timeout: float = 0, worker_init_fn: None = None,
+        multiprocessing_context: Any = None, generator: random.Generator | None = None, *,
+        prefetch_factor: int | None = None, persistent_workers: bool = False, pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:  # fmt: skip
+        advice = "DataLoader(Subset(dataset, indices), ...) chooses samples and orders them"
+        refuse("DataLoader", advice, sampler=(sampler, None), batch_sampler=(batch_sampler, None))
+        advice = "workers are threads, which share what the data set holds"
+        refuse("DataLoader", advice, worker_init_fn=(worker_init_fn, None))
+        refuse("DataLoader", in_order=(in_order, True))
         if batch_size is None or batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if num_workers < 0:

@@ -108,7 +108,9 @@ def _of_classes(folder, present, folders, ignored):
 
 
 def unread(root):
-    """The sorted names in the folder `root` of folders and pictures that `read` does not look at."""
+    """The sorted names in the folder `root` of folders and pictures that `read` does not look at, beside train/."""
+    if not (root / "train").is_dir():
+        return []
     folders, others = _scan(root)
     return [name for name in folders if name not in _READ] + [name for name in others if _is_picture(name)]
 

@@ -51,8 +51,9 @@ def tanh(input: Tensor) -> Tensor:
 
 
 def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, *, inverted: bool = True, generator: Any = None
-) -> Tensor:
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, inverted: bool = True,
+    generator: Any = None,
+) -> Tensor:  # fmt: skip
     """Zero each element with probability p, in training.
 
                        in training          in evaluation
@@ -64,6 +65,7 @@ def dropout(
     input: any shape.
     p: probability from 0 to 1 that an element is dropped.
     training: whether to drop; False computes what evaluation uses.
+    inplace: write the result into the input's array, as `relu` does.
     inverted: whether to scale in training rather than in evaluation.
     generator: a random.Generator that the mask comes from; random.default_generator if None.
 
@@ -73,6 +75,8 @@ def dropout(
     if not 0 <= p <= 1:
         raise ValueError(f"dropout's p is a probability from 0 to 1, got {p}")
     backend, keep = common_backend(input), 1 - p
+    if inverted and not training:
+        return input
     check_dtypes("dropout", input)
     if training and p > 0:
         generator = generator or random.default_generator
@@ -81,7 +85,7 @@ def dropout(
 
         def masked(x):
             return backend.dropout(x, keep, scale, seed, call)
-    elif inverted or p == 0:
+    elif p == 0:
         return input
     else:
 
@@ -91,7 +95,16 @@ def dropout(
     def backward(gy):
         return (masked(gy),)
 
-    return Tensor.from_operation(masked(input.data), backward, input, name="dropout")
+    return _result(masked(input.data), backward, input, inplace, "dropout")
+
+
+def _result(y, backward, input, inplace, name):
+    """The result of an operation of one input, as a Tensor of its own or in the place of the input."""
+    if inplace:
+        input.check_in_place(name)
+        input.data[...] = y
+        return input.rewritten_by(backward, name=name)
+    return Tensor.from_operation(y, backward, input, name=name)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -127,8 +140,6 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     x, xp = input.data, input.backend.xp
     if inplace and negative_slope < 0:
         raise ValueError(f"leaky_relu in place needs a slope of at least 0, got {negative_slope}")
-    if inplace:
-        input.check_in_place("leaky_relu")
     positive = x > 0
     slope = x.dtype.type(negative_slope)
     y = xp.where(positive, x, slope * x)
@@ -136,7 +147,4 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     def backward(gy):
         return (xp.where(positive, gy, slope * gy),)
 
-    if inplace:
-        x[...] = y
-        return input.rewritten_by(backward, name="leaky_relu")
-    return Tensor.from_operation(y, backward, input, name="leaky_relu")
+    return _result(y, backward, input, inplace, "leaky_relu")

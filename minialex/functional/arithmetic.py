@@ -8,8 +8,9 @@ import numpy as np
 
 from .. import backends
 from ..support.mistakes import broadcast, check_broadcast
-from ..support.types import Shape
+from ..support.types import DType, Shape
 from ..tensor import Operand, Tensor, common_backend
+from . import unusual
 
 
 def unbroadcast(gradient: Any, shape: Shape) -> Any:
@@ -78,6 +79,20 @@ def floating(input: Tensor) -> Tensor:
     return input if input.dtype.kind == "f" else to(input, np.float32)
 
 
+def converted(input: Tensor, dtype: DType | None) -> Tensor:
+    """The tensor as it is, or converted to a dtype: the `dtype=` of other functions.
+
+    input: any shape.
+    dtype: a dtype, or None to leave it.
+
+    Raises TypeError where a gradient would be lost in integers.
+    """
+    y = input if dtype is None else to(input, dtype)
+    if y.dtype.kind != "f" and input.records_grad:
+        raise TypeError(f"dtype={y.dtype} has no gradient: detach() the tensor first, if that is meant")
+    return y
+
+
 def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """Sum.
 
@@ -88,12 +103,27 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """
     a, b = _operands(input, other, name="add")
     shape_a, shape_b = a.shape, b.shape
+    alpha = alpha if alpha == 1 else _alpha(alpha, b.dtype)
     y = a.data + b.data if alpha == 1 else a.data + alpha * b.data
 
     def backward(gy):
         return unbroadcast(gy, shape_a), unbroadcast(gy if alpha == 1 else alpha * gy, shape_b)
 
     return Tensor.from_operation(y, backward, a, b, name="add")
+
+
+def _alpha(alpha, dtype):
+    """alpha as a factor for an array: of whole numbers a whole number, which wraps around as they do."""
+    if dtype.kind == "f":
+        return alpha
+    if not isinstance(alpha, (int, np.integer)):
+        raise TypeError(f"alpha={alpha} goes with floating-point numbers, these are {dtype}: convert with .float()")
+    return np.array(alpha).astype(dtype)[()]
+
+
+def _check_no_truth(sign, x):
+    if x.dtype.kind == "b":
+        raise TypeError(f"{sign} of truth values: ~x is the opposite, x ^ y where they differ, x.long() are numbers")
 
 
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
@@ -106,6 +136,8 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """
     a, b = _operands(input, other, name="sub")
     shape_a, shape_b = a.shape, b.shape
+    alpha = alpha if alpha == 1 else _alpha(alpha, b.dtype)
+    _check_no_truth("-", a)
     y = a.data - b.data if alpha == 1 else a.data - alpha * b.data
 
     def backward(gy):
@@ -134,21 +166,24 @@ def mul(input: Operand, other: Operand) -> Tensor:
     return Tensor.from_operation(left.data * right.data, backward, left, right, name="mul")
 
 
-def div(input: Operand, other: Operand) -> Tensor:
+def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
     """Quotient.
 
         y = a / b      ga = gy / b, gb = -gy a / b^2
 
     input, other: Tensors, arrays or numbers that broadcast together; integers become float32.
+    rounding_mode: "floor" rounds down, "trunc" towards 0: integers stay integers then, and the gradient is 0.
     """
+    if rounding_mode is not None:
+        return unusual.div(input, other, rounding_mode)
     left, right = _operands(input, other, name="div", fractions=True)
-    a, b = left.data, right.data
+    a, b, shape_a = left.data, right.data, left.shape
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         y = a / b
 
     def backward(gy):
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            return unbroadcast(gy / b, a.shape), unbroadcast(-gy * y / b, b.shape)
+            return unbroadcast(gy / b, shape_a), unbroadcast(-gy * y / b, b.shape)
 
     return Tensor.from_operation(y, backward, left, right, name="div")
 
@@ -160,6 +195,7 @@ def neg(input: Tensor) -> Tensor:
 
     input: any shape.
     """
+    _check_no_truth("-", input)
 
     def backward(gy):
         return (-gy,)
@@ -177,6 +213,8 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     As in torch, ga is 0 where b = 0, and gb is 0 where a = 0 and b >= 0.
     """
     left, right = _operands(input, exponent, name="pow")
+    if left.dtype.kind != "f":
+        return unusual.pow(left, right, not hasattr(exponent, "dtype"))
     a, b, xp = left.data, right.data, left.backend.xp
     needs_a, needs_b = left.requires_grad, right.requires_grad
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -304,7 +342,8 @@ def to(input: Tensor, target: Any) -> Tensor:
         moved = away.asarray(home.to_numpy(input.data))
     else:
         try:
-            wanted = np.dtype(target)
+            named = str(target).startswith("torch.")  # one of torch's own means NumPy's of the same name
+            wanted = np.dtype(str(target).removeprefix("torch.") if named else target)
         except TypeError:
             known = ", ".join(backends.available())
             raise ValueError(f"cannot move to {target!r}: it is no dtype, and the backends are {known}") from None

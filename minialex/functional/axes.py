@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from typing import Any
+
+import numpy as np
 
 from ..support.types import Shape
 
@@ -27,14 +30,17 @@ def one_axis(dim: Any, ndim: int) -> int:
     return axis % max(ndim, 1)
 
 
-def all_axes(dim: Any, ndim: int) -> Shape:
+def all_axes(dim: Any, ndim: int, keepdim: bool = False) -> Shape:
     """The axes that `dim` names, counted from 0.
 
     dim: an int or several; None and () stand for all axes.
     ndim: axes of the tensor.
+    keepdim: of the function, which is checked.
 
-    Returns a tuple of ints. Raises IndexError as one_axis, ValueError where an axis is named twice.
+    Returns a tuple of ints. Raises IndexError as one_axis, ValueError where an axis is named twice, TypeError where
+    keepdim is another number, as in sum(0, 1).
     """
+    check_keepdim(keepdim)
     if dim is None or dim == ():
         return tuple(range(ndim))
     dims = tuple(dim) if hasattr(dim, "__iter__") else (dim,)
@@ -42,6 +48,23 @@ def all_axes(dim: Any, ndim: int) -> Shape:
     if len(set(axes)) != len(axes):
         raise ValueError(f"dim {dim} names an axis twice")
     return axes if ndim else ()
+
+
+def check_keepdim(keepdim: Any) -> None:
+    """Raise TypeError unless keepdim, of any function, is True or False."""
+    if keepdim is not True and keepdim is not False and type(keepdim) is not np.bool_:
+        raise TypeError(f"keepdim is True or False, got {keepdim!r}: several axes are a tuple, such as dim=(0, 1)")
+
+
+def implicit_axis(name: str, ndim: int) -> int:
+    """The axis of a softmax that is given none, with a warning, as in torch: 0 for one or three axes, else 1.
+
+    name: of the function, for the warning.
+    ndim: axes of the tensor.
+    """
+    axis = 0 if ndim in (0, 1, 3) else 1
+    warnings.warn(f"{name}: give the axis, dim={axis} for {ndim} axes", stacklevel=4)
+    return axis
 
 
 def keepdims_shape(shape: Shape, axes: Shape) -> Shape:

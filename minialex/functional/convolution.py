@@ -6,6 +6,7 @@ from ..support import mistakes
 from ..support.types import Padding, Size
 from ..tensor import Tensor, check_dtypes, common_backend, records_grad
 from ..window import Window
+from . import unusual
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -28,6 +29,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: bias of shape {bias.shape} for weight {weight.shape}, expected {weight.shape[:1]}")
+    if input.dtype.kind != "f":
+        return unusual.linear(input, weight, bias)
     check_dtypes("linear", input, weight, bias)
     x, w, b = input.data, weight.data, bias.data if bias is not None else None
     needs = records_grad(input, weight, bias)
@@ -54,18 +57,19 @@ def conv2d(
 
         OH = floor((H + p_top + p_bottom - d (KH - 1) - 1) / s) + 1
 
-    input: (N, C, H, W).
+    input: (N, C, H, W), or one image (C, H, W).
     weight: (O, C / groups, KH, KW).
     bias: (O,), or None.
     stride, dilation: pixels, an int or (vertical, horizontal).
     padding: pixels of zeros: an int, a pair, ((top, bottom), (left, right)), "valid" (none) or "same" (TensorFlow's
-        rule:
-        OH = ceil(H / s), the odd pixel at the bottom and right).
+        rule: OH = ceil(H / s), the odd pixel at the bottom and right).
     groups: equal blocks of channels; the filters of a group see its channels only.
 
     Returns (N, O, OH, OW). Raises ValueError where shapes, groups and window do not fit, TypeError where dtypes differ.
     """
     backend = common_backend(input, weight, bias)
+    if input.ndim == 3 and weight.ndim == 4 and input.shape[0] == groups * weight.shape[1]:
+        return unusual.conv2d(input, weight, bias, stride, padding, dilation, groups)
     if input.ndim != 4 or weight.ndim != 4:
         raise ValueError(
             f"conv2d needs input (N, C, H, W) and weight (O, C/groups, KH, KW), got {input.shape} and {weight.shape}"
@@ -82,6 +86,8 @@ def conv2d(
         raise ValueError(f"conv2d: groups={groups} must divide the {filters} filters of weight {weight.shape}")
     if bias is not None and bias.shape != (filters,):
         raise ValueError(f"conv2d: bias of shape {bias.shape} for {filters} filters, expected ({filters},)")
+    if input.dtype.kind != "f":
+        return unusual.conv2d(input, weight, bias, stride, padding, dilation, groups)
     check_dtypes("conv2d", input, weight, bias)
     window = Window.over(input.shape, weight.shape[2:], stride, padding, dilation)
     x, w, b = input.data, weight.data, bias.data if bias is not None else None

@@ -9,6 +9,7 @@ import numpy as np
 from ..support import mistakes
 from ..support.types import Array
 from ..tensor import Tensor, common_backend
+from . import unusual
 
 
 def cross_entropy(
@@ -21,23 +22,28 @@ def cross_entropy(
         gx_nc  = gy_n (p_nc sum over c' of q_nc' - q_nc)
         q_nc   = w_c ((1 - s) [c = target_n] + s / C),   s = label_smoothing
 
-    input: logits (N, C) or (N, C, d1, ...).
-    target: class labels, integers (N,) or (N, d1, ...).
+    input: logits (N, C) or (N, C, d1, ...), or (C,) of one sample.
+    target: class labels, integers (N,) or (N, d1, ...); or class probabilities q, of the input's shape, which are then
+        smoothed and multiplied by w_c.
     weight: w_c, a Tensor or array (C); 1 if None.
     size_average, reduce: torch's old arguments, refused.
     ignore_index: the label of rows that do not count.
-    reduction: "mean" (divided by the sum of the targets' weights), "sum" or "none".
+    reduction: "mean" (divided by the sum of the labels' weights; of probabilities by N), "sum" or "none".
     label_smoothing: s, a share from 0 to 1.
 
     Returns the loss in nats: a Tensor without axes, or of the target's shape for "none". Raises ValueError for shapes
         that do not fit and for labels that are no class.
     """
+    backend = common_backend(input)
+    target = target if hasattr(target, "shape") else np.asarray(target)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is a share from 0 to 1, got {label_smoothing}")
+    if input.ndim < 2 or target.shape == input.shape:
+        _check_reduction(size_average, reduce, reduction, "cross_entropy")
+        return unusual.cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
     setup = _rows(input, target, weight, size_average, ignore_index, reduce, reduction, "cross_entropy")
     xp, rows, labels, valid, w, scale = setup
     inner, shape = (input.shape[0], *input.shape[2:], input.shape[1]), (input.shape[0], *input.shape[2:])
-    backend = common_backend(input)
     smoothing = float(label_smoothing)  # a NumPy number would widen float32
     losses, saved = backend.cross_entropy(rows, labels, w, valid, smoothing)
 
@@ -57,7 +63,7 @@ def nll_loss(
 
         loss_n = -w_c x_nc,   c = target_n        gx_nc = -gy_n w_c [c = target_n]
 
-    input: log-probabilities (N, C) or (N, C, d1, ...).
+    input: log-probabilities (N, C) or (N, C, d1, ...), or (C,) of one sample.
     target: class labels, integers (N,) or (N, d1, ...).
     weight: w_c, a Tensor or array (C); 1 if None.
     size_average, reduce: torch's old arguments, refused.
@@ -66,6 +72,11 @@ def nll_loss(
 
     Returns the loss and raises as cross_entropy does.
     """
+    common_backend(input)
+    if input.ndim < 2:
+        _check_reduction(size_average, reduce, reduction, "nll_loss")
+        target = target if hasattr(target, "shape") else np.asarray(target)
+        return unusual.nll_loss(input, target, weight, ignore_index, reduction)
     setup = _rows(input, target, weight, size_average, ignore_index, reduce, reduction, "nll_loss")
     xp, rows, labels, valid, w, scale = setup
     inner, shape = (input.shape[0], *input.shape[2:], input.shape[1]), (input.shape[0], *input.shape[2:])
@@ -83,17 +94,18 @@ def nll_loss(
 
 def mse_loss(
     input: Tensor, target: Tensor | Array, size_average: bool | None = None, reduce: bool | None = None,
-    reduction: str = "mean",
+    reduction: str = "mean", weight: Tensor | Array | None = None,
 ) -> Tensor:  # fmt: skip
     """Mean squared error.
 
-        loss = (x - t)^2, its mean, its sum or element by element      gx = 2 (x - t) gy / n, gt = -gx
+        loss = w (x - t)^2, its mean, its sum or element by element      gx = 2 w (x - t) gy / sum w, gt = -gx
 
     input, target: Tensors that broadcast together.
     size_average, reduce: torch's old arguments, refused.
     reduction: "mean", "sum" or "none".
+    weight: w, a Tensor of the input's shape; 1 if None.
 
-    Raises ValueError for another reduction.
+    Raises ValueError for another reduction, and weights of another shape.
     """
     _check_reduction(size_average, reduce, reduction, "mse_loss")
     if np.shape(input) != np.shape(target):
@@ -102,6 +114,11 @@ def mse_loss(
         warnings.warn(f"mse_loss of {shapes} broadcasts them, rarely what is meant: reshape the target", stacklevel=2)
     difference = input - target
     squares = difference * difference
+    if weight is not None:
+        if np.shape(weight) != input.shape:
+            raise ValueError(f"mse_loss: weights of shape {np.shape(weight)} for input {input.shape}")
+        squares = squares * weight
+        return squares if reduction == "none" else squares.sum() / (weight.sum() if reduction == "mean" else 1)
     return squares.mean() if reduction == "mean" else squares.sum() if reduction == "sum" else squares
 
 
@@ -119,9 +136,7 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
     """
     _check_reduction(size_average, reduce, reduction, name)
     backend = common_backend(input)
-    if input.dtype.kind != "f":
-        got = f"got {input.dtype} scores: give the scores of all classes first, and then the labels"
-        raise TypeError(f"{name} computes with floating-point numbers, {got}")
+    _check_scores(name, input)
     xp = backend.xp
     target = target.data if isinstance(target, Tensor) else target
     target = target if isinstance(target, xp.ndarray) else np.asarray(target)
@@ -140,6 +155,12 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
         with np.errstate(divide="ignore", invalid="ignore"):  # no row that counts: 0 / 0 is NaN, as in torch
             scale = (1 / total) * (total / total)
     return xp, xp.moveaxis(input.data, 1, -1).reshape(-1, classes), labels, valid, w, scale
+
+
+def _check_scores(name, input):
+    if input.dtype.kind != "f":
+        got = f"got {input.dtype} scores: give the scores of all classes first, and then the labels"
+        raise TypeError(f"{name} computes with floating-point numbers, {got}")
 
 
 def _per_row(xp, gy, scale, shape):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..support import mistakes
 from ..tensor import Tensor, check_dtypes, common_backend
+from . import unusual
 
 
 def local_response_norm(
@@ -17,7 +18,7 @@ def local_response_norm(
 
         window(i): the n channels from i - n//2 to i - n//2 + n - 1 at the same pixel, as far as they exist
 
-    input: (N, C, H, W).
+    input: (N, C, H, W), or (N, C, ...) across channels.
     size: n, in channels; within_channel, in pixels.
     alpha: the weight of the squares. a = alpha / n for alpha_over="window" (torch, Caffe, cuda-convnet), alpha for
         "element" (the paper).
@@ -30,10 +31,7 @@ def local_response_norm(
     Krizhevsky et al. 2012, section 3.3.
     """
     backend = common_backend(input)
-    check_dtypes("local_response_norm", input)
-    if input.ndim != 4:
-        raise ValueError(f"local_response_norm needs input (N, C, H, W), got {input.shape}")
-    if size < 1 or groups < 1 or input.shape[1] % groups:
+    if input.ndim < 2 or size < 1 or groups < 1 or input.shape[1] % groups:
         raise ValueError(
             f"local_response_norm: size={size} must be at least 1, and groups={groups} divide {input.shape[1]} channels"
         )
@@ -41,6 +39,8 @@ def local_response_norm(
         raise ValueError(f'alpha_over is "window" or "element", got {alpha_over!r}')
     divisor = 1 if alpha_over == "element" else size * size if within_channel else size
     settings = (size, alpha / divisor, beta, k, within_channel, groups)
+    if input.ndim != 4 or input.dtype.kind != "f":
+        return unusual.local_response_norm(input, size, alpha, beta, k, alpha_over, within_channel, groups)
     y, saved = backend.local_response_norm(input.data, *settings, input.records_grad)
 
     def backward(gy):
@@ -75,7 +75,7 @@ def batch_norm(
     backend = common_backend(input, running_mean, running_var, weight, bias)
     check_dtypes("batch_norm", input, weight, bias)
     if input.ndim < 2:
-        raise ValueError(f"batch_norm needs input (N, C, ...), got {input.shape}")
+        return unusual.batch_norm(input)
     channels = input.shape[1]
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
         if t is not None and t.shape != (channels,):

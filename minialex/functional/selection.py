@@ -10,7 +10,7 @@ from ..support.mistakes import check_broadcast
 from ..support.types import Array
 from ..tensor import Operand, Tensor
 from .arithmetic import _operands, unbroadcast
-from .axes import keepdims_shape, one_axis
+from .axes import check_keepdim, keepdims_shape, one_axis
 
 
 class ValuesAndIndices(NamedTuple):
@@ -155,6 +155,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def _extreme(input, dim, keepdim, name):
+    check_keepdim(keepdim)
     if isinstance(dim, Tensor):
         return maximum(input, dim) if name == "max" else minimum(input, dim)
     if dim is None:

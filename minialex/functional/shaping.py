@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor, common_backend
+from . import unusual
 from .arithmetic import _operands
 from .axes import one_axis
 
@@ -147,17 +149,18 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
     input: any shape.
     pad: (before, after) of the last axis, then of the last but one, and so on: (left, right, top, bottom), in elements.
-        A
-        negative number cuts off as many.
-    mode: "constant" only.
-    value: of the margin, 0 if None.
+        A negative number cuts off as many.
+    mode: "constant"; or a margin of the input itself: "reflect" mirrors it, without the outermost elements, "replicate"
+        repeats those, "circular" continues it at the other end.
+    value: of a constant margin, 0 if None.
 
-    Raises ValueError for an odd or too long list, another mode, and where more is cut off than there is.
+    Raises ValueError for an odd or too long list, another mode, and where more is cut off, or mirrored, than there is.
     """
-    if mode != "constant":
-        raise ValueError(f'pad has mode="constant" only, got {mode!r}')
     if not isinstance(pad, (tuple, list)) or len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(f"pad needs two numbers for each of the last axes of {input.ndim}, got {pad}")
+    pad = [operator.index(n) for n in pad]
+    if mode != "constant":
+        return unusual.pad(input, pad, mode, value)
     widths = [(0, 0)] * (input.ndim - len(pad) // 2) + [tuple(pad[i : i + 2]) for i in range(len(pad) - 2, -1, -2)]
     shape = tuple(n + before + after for n, (before, after) in zip(input.shape, widths, strict=True))
     if any(n + min(before, 0) + min(after, 0) < 0 for n, (before, after) in zip(input.shape, widths, strict=True)):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..models.names import published_names
-from ..nn import Linear, Module
+from ..nn import Graph, Linear, Module
 from ..nn.more import evaluating
 from ..support.types import Array
 from ..tensor import Tensor, no_grad
@@ -44,8 +44,9 @@ def feature_maps(model: Module, images: Array) -> list[Maps]:
         if output.ndim == 4:
             found.append(Maps(name, module, np.array(output.numpy())))  # a copy: an in-place ReLU may overwrite it
 
-    for name, module in model.named_modules():
-        if not list(module.children()):
+    layers = model.layers if isinstance(model, Graph) else [(*pair, ()) for pair in model.named_modules()]
+    for name, module, _ in layers:
+        if isinstance(module, Module) and not list(module.children()):
             names.setdefault(module, []).append(name)
     with contextlib.ExitStack() as stack, no_grad(), evaluating(model):
         for module in names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +11,8 @@ import numpy as np
 
 from ..data.decode import decode
 from ..data.transforms import CenterCrop
-from ..models.layout import as_graph
+from ..models.layout import in_order
 from ..models.own import Own
-from ..nn import Untraceable
 from ..runs.trained import Trained
 
 CHANNELS = 3  # of every image
@@ -58,8 +56,7 @@ class Subject:
         network = self.network
         if isinstance(network.preset, Own):
             size = network.pipeline.input_size
-            with contextlib.suppress(Untraceable):
-                return as_graph(network.model, (CHANNELS, size, size))
+            return in_order(network.model, (CHANNELS, size, size))
         return network.model
 
     def pictures(self, wanted):

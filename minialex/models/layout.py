@@ -151,6 +151,19 @@ def as_graph(model: nn.Module, input_shape: Shape) -> Any:
     return nn.trace(model, Tensor(noise, **like) if like else Tensor(noise.astype(np.float32)))
 
 
+def in_order(model: nn.Module, input_shape: Shape) -> Any:
+    """A network as a Graph, so that its layers, and their published names, have the order in which they run.
+
+    model, input_shape: as of as_graph.
+
+    Returns the model itself where it cannot be traced: then the order is that of definition.
+    """
+    try:
+        return as_graph(model, input_shape)
+    except nn.Untraceable:
+        return model
+
+
 def _statistics(layer):
     return [b for _, b in layer.named_buffers() if b.ndim]  # without num_batches_tracked
 

@@ -37,7 +37,7 @@ class Graph(Module):
     inputs: names of what forward takes, in order.
     output: name of the layer whose output forward returns, the last one if None; or a list of names, for a tuple.
 
-    A module may stand under several names, which then share its parameters. Names may have dots. `state_dict` has the
+    A module may stand under several names; its parameters have the first. Names may have dots. `state_dict` has the
     parameters under the layers' names, "conv1.weight"; a value's own name is that of its parameter or buffer.
     `graph.layers` are the entries again. Without gradients, an output is released after the last layer that takes it.
     Raises ValueError, with the layer's name, for a name that is unknown, defined later or used twice, TypeError for
@@ -52,9 +52,12 @@ class Graph(Module):
             raise ValueError("Graph: there are no layers")
         self.output = output if isinstance(output, str) else layers[-1].name if output is None else _names(output)
         self._check(layers)
+        kinds = {Parameter: self._parameters, Tensor: self._buffers, Module: self._modules}
+        self._first = {}  # name of a layer -> the first name of its module, under which it has its parameters
         for name, layer, _ in layers:
-            kinds = {Parameter: self._parameters, Tensor: self._buffers, Module: self._modules}
-            next(home for kind, home in kinds.items() if isinstance(layer, kind))[name] = layer
+            home = next(home for kind, home in kinds.items() if isinstance(layer, kind))
+            self._first[name] = next((other for other, known in home.items() if known is layer), name)
+            home[self._first[name]] = layer
         self._sources = {layer.name: layer.inputs for layer in layers}
         self._released = self._last_uses()
 
@@ -103,7 +106,7 @@ class Graph(Module):
         """The entries, a list of (name, module or tensor, names of its inputs): what a Graph is made of."""
         homes = (self._modules, self._parameters, self._buffers)
         return [
-            Layer(name, next(home[name] for home in homes if name in home), sources)
+            Layer(name, next(home[first] for home in homes if (first := self._first[name]) in home), sources)
             for name, sources in self._sources.items()
         ]
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import functional
 from ..random import Generator
-from ..support.types import Padding, Size
+from ..support.arguments import refuse
+from ..support.types import DType, Padding, Size
 from ..tensor import Tensor
 from ..window import check_padding, pair
 from . import init
@@ -23,6 +24,7 @@ class Linear(Module):
 
     in_features, out_features: sizes of the last axis of the input and of the result.
     bias: whether there is a b.
+    device, dtype: what Module.to takes: a backend and a floating-point dtype, the default one and float32 if None.
 
     weight is (out_features, in_features). Initially weight and bias ~ U(-1/sqrt(in), 1/sqrt(in)), as in torch. Raises
     ValueError for sizes below 1.
@@ -30,16 +32,19 @@ class Linear(Module):
 
     bias: Parameter | Any  # None without one
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: None = None, dtype: DType | None = None
+    ) -> None:
         super().__init__()
         _at_least_one("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(np.empty((out_features, in_features), np.float32))
         self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
         _torch_initial_values(self)
+        _place(self, device, dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -52,6 +57,8 @@ class Conv2d(Module):
     kernel_size, stride, padding, dilation: pixels, an int or (vertical, horizontal); padding in all forms of conv2d.
     groups: equal blocks of channels that are convolved apart.
     bias: whether there is one.
+    padding_mode: "zeros" only: functional.pad has torch's other margins.
+    device, dtype: as of Linear.
 
     weight is (out_channels, in_channels / groups, KH, KW). Initially weight and bias ~ U(-1/sqrt(fan_in),
     1/sqrt(fan_in)), as in torch. Raises ValueError for sizes below 1 and groups that do not divide the channels.
@@ -61,9 +68,12 @@ class Conv2d(Module):
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Size, stride: Size = 1, padding: Padding = 0,
-        dilation: Size = 1, groups: int = 1, bias: bool = True,
+        dilation: Size = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: None = None,
+        dtype: DType | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
+        instead = "functional.pad(x, (left, right, top, bottom), mode) before it"
+        refuse("Conv2d", instead, padding_mode=(padding_mode, "zeros"))
         _at_least_one("Conv2d", in_channels=in_channels, out_channels=out_channels)
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(f"Conv2d: groups={groups} must divide both {in_channels} and {out_channels} channels")
@@ -75,9 +85,10 @@ class Conv2d(Module):
         self.weight = Parameter(np.empty((out_channels, in_channels // groups, *self.kernel_size), np.float32))
         self.register_parameter("bias", Parameter(np.empty(out_channels, np.float32)) if bias else None)
         _torch_initial_values(self)
+        _place(self, device, dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
@@ -91,6 +102,12 @@ def _at_least_one(name, **numbers):
     for setting, value in numbers.items():
         if np.min(value) < 1:
             raise ValueError(f"{name}: {setting} must be at least 1, got {value}")
+
+
+def _place(layer, device, dtype):
+    for target in (device, dtype):
+        if target is not None:
+            layer.to(target)
 
 
 def _torch_initial_values(layer):
@@ -110,8 +127,8 @@ class ReLU(Module):
         super().__init__()
         self.inplace = inplace
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x, self.inplace)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.relu(input, self.inplace)
 
     def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""
@@ -128,8 +145,8 @@ class LeakyReLU(Module):
         super().__init__()
         self.negative_slope, self.inplace = negative_slope, inplace
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.leaky_relu(x, self.negative_slope, self.inplace)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
@@ -138,8 +155,8 @@ class LeakyReLU(Module):
 class Sigmoid(Module):
     """Logistic function, y = 1 / (1 + e^-x)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.sigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.sigmoid(input)
 
 
 class Identity(Module):
@@ -148,22 +165,22 @@ class Identity(Module):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x
+    def forward(self, input: Tensor) -> Tensor:
+        return input
 
 
 class Tanh(Module):
     """Hyperbolic tangent, y = tanh(x)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.tanh(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.tanh(input)
 
 
 class MaxPool2d(Module):
     """Largest value in every window; see functional.max_pool2d.
 
     kernel_size, stride, padding, dilation: pixels, an int or (vertical, horizontal); stride is kernel_size if None.
-    return_indices: torch's, refused.
+    return_indices: also return the pixels where the maxima stood.
     ceil_mode: round the output size up.
     """
 
@@ -172,14 +189,14 @@ class MaxPool2d(Module):
         return_indices: bool = False, ceil_mode: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        if return_indices:
-            raise ValueError("max-pooling returns no indices here: leave return_indices out (ceil_mode comes after it)")
         pair(kernel_size, "kernel_size")
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
+        self.return_indices = return_indices
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+    def forward(self, input: Tensor) -> Tensor:
+        settings = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
+        return functional.max_pool2d(input, *settings)
 
     def extra_repr(self) -> str:
         return (
@@ -207,9 +224,9 @@ class AvgPool2d(Module):
         self.padding, self.ceil_mode = padding, ceil_mode
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         return functional.avg_pool2d(
-            x,
+            input,
             self.kernel_size,
             self.stride,
             self.padding,
@@ -232,8 +249,8 @@ class AdaptiveAvgPool2d(Module):
         super().__init__()
         self.output_size = output_size
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.adaptive_avg_pool2d(x, self.output_size)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool2d(input, self.output_size)
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
@@ -249,6 +266,7 @@ class BatchNorm2d(Module):
     momentum: how far the running statistics move in a batch; None averages all batches alike.
     affine: whether there are a weight and a bias (C).
     track_running_stats: whether there are running statistics; without them evaluation uses the batch's too.
+    device, dtype: as of Linear.
     bias: whether there is a bias.
 
     Buffers: running_mean and running_var (C), num_batches_tracked. Raises ValueError for an input that is not (N, C, H,
@@ -265,7 +283,7 @@ class BatchNorm2d(Module):
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-        track_running_stats: bool = True, *, bias: bool = True,
+        track_running_stats: bool = True, device: None = None, dtype: DType | None = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
         _at_least_one(type(self).__name__, num_features=num_features)
@@ -277,16 +295,17 @@ class BatchNorm2d(Module):
         self.register_buffer("running_mean", Tensor(zeros.copy()) if track_running_stats else None)
         self.register_buffer("running_var", Tensor(ones.copy()) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", Tensor(np.array(0)) if track_running_stats else None)
+        _place(self, device, dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if np.ndim(x) not in self._takes[1]:
-            raise ValueError(f"{type(self).__name__} needs input {self._takes[0]}, got {x.shape}")
+    def forward(self, input: Tensor) -> Tensor:
+        if np.ndim(input) not in self._takes[1]:
+            raise ValueError(f"{type(self).__name__} needs input {self._takes[0]}, got {input.shape}")
         momentum, by_batch = self.momentum, self.training or not self.track_running_stats
         if self.training and self.track_running_stats:
             self.num_batches_tracked.data += 1
             momentum = 1 / self.num_batches_tracked.item() if momentum is None else momentum
         statistics = (self.running_mean, self.running_var)
-        return functional.batch_norm(x, *statistics, self.weight, self.bias, by_batch, momentum, self.eps)
+        return functional.batch_norm(input, *statistics, self.weight, self.bias, by_batch, momentum, self.eps)
 
     def extra_repr(self) -> str:
         return (
@@ -313,9 +332,9 @@ class LocalResponseNorm(Module):
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
         self.alpha_over, self.within_channel, self.groups = alpha_over, within_channel, groups
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         return functional.local_response_norm(
-            x,
+            input,
             self.size,
             self.alpha,
             self.beta,
@@ -336,23 +355,27 @@ class Dropout(Module):
     """Zero activations at random in training; see functional.dropout.
 
     p: probability from 0 to 1 that an activation is dropped.
+    inplace: write the result into the input's array.
     inverted: scale in training, as torch does; False scales in evaluation, as the paper does.
     generator: a random.Generator for the masks; the default one if None.
 
     Raises ValueError where p is not a probability.
     """
 
-    def __init__(self, p: float = 0.5, *, inverted: bool = True, generator: Generator | None = None) -> None:
+    def __init__(
+        self, p: float = 0.5, inplace: bool = False, *, inverted: bool = True, generator: Generator | None = None
+    ) -> None:
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p is a probability from 0 to 1, got {p}")
-        self.p, self.inverted, self.generator = p, inverted, generator
+        self.p, self.inplace, self.inverted, self.generator = p, inplace, inverted, generator
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.dropout(x, self.p, self.training, inverted=self.inverted, generator=self.generator)
+    def forward(self, input: Tensor) -> Tensor:
+        ours: dict[str, Any] = {"inverted": self.inverted, "generator": self.generator}
+        return functional.dropout(input, self.p, self.training, self.inplace, **ours)
 
     def extra_repr(self) -> str:
-        return f"p={self.p}, inplace=False" + ("" if self.inverted else ", inverted=False")
+        return f"p={self.p}, inplace={self.inplace}" + ("" if self.inverted else ", inverted=False")
 
 
 class Flatten(Module):
@@ -365,8 +388,8 @@ class Flatten(Module):
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.flatten(x, self.start_dim, self.end_dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

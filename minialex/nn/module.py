@@ -12,7 +12,7 @@ from ..support import absent
 from ..support.types import Array, DType
 from ..tensor import Tensor
 from .hooks import HookedCall, HookMethods
-from .module_methods import IncompatibleKeys, ModuleMethods, SequentialMethods
+from .module_methods import IncompatibleKeys, ModuleMethods, SequentialMethods, loaded
 from .naming import name_layer
 
 
@@ -248,10 +248,7 @@ class Module(ModuleMethods, HookMethods):
         for name, t in own.items():
             if name in state:
                 given = state[name].data if isinstance(state[name], Tensor) else state[name]
-                try:
-                    values[name] = t.backend.asarray(given, t.dtype)
-                except (TypeError, ValueError) as error:
-                    raise ValueError(f"{name} of this state is not numbers: {error}") from None
+                values[name] = loaded(name, given, t)
         misshapen = [n for n, value in values.items() if value.shape != own[n].shape]
         if misshapen:
             described = (f"{n} (is {values[n].shape}, expected {own[n].shape})" for n in misshapen)
@@ -304,10 +301,10 @@ class Sequential(SequentialMethods, Module):
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         for layer in self._modules.values():
-            x = layer(x)
-        return x
+            input = layer(input)
+        return input
 
     def __len__(self) -> int:
         return len(self._modules)

@@ -209,3 +209,31 @@ class SequentialMethods:
         layers.insert(index, layer)
         self._renumber(layers)
         return self
+
+
+def loaded(name: str, given: Any, tensor: Any) -> Any:
+    """A value of a state dict as an array of the backend and the dtype of the tensor that it is for.
+
+    name: of the value, for the message.
+    given: an array of any type of numbers and byte order, a number or a nested list.
+    tensor: the Parameter or buffer.
+
+    Raises ValueError for what is not numbers, and for a number that the dtype cannot hold.
+    """
+    try:
+        if hasattr(given, "get"):  # an array on a GPU
+            return tensor.backend.asarray(given, tensor.dtype)
+        array = np.asarray(given)
+        if array.dtype.kind not in "biuf" and array.dtype.name.startswith(("bfloat16", "float8")):  # of ml_dtypes
+            array = array.astype(np.float32)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"it holds {array.dtype}")
+        with np.errstate(over="ignore"):
+            cast = array.astype(tensor.dtype, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} of this state is not numbers: {error}") from None
+    if array.dtype.kind == "f" and array.dtype.itemsize > cast.dtype.itemsize:
+        beyond = np.isinf(cast) & np.isfinite(array)
+        if beyond.any():
+            raise ValueError(f"{name} of this state holds {array[beyond].flat[0]:g}, which {cast.dtype} cannot hold")
+    return tensor.backend.asarray(cast)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import warnings
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
 from typing import Any
 
@@ -36,15 +35,8 @@ class Softmax(Module):
         super().__init__()
         self.dim = dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.softmax(x, self._axis(x))
-
-    def _axis(self, x):
-        if self.dim is not None:
-            return self.dim
-        axis = 0 if x.ndim in (0, 1, 3) else 1
-        warnings.warn(f"{type(self).__name__}: give the axis, dim={axis} for {x.ndim} axes", stacklevel=4)
-        return axis
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -56,8 +48,8 @@ class LogSoftmax(Softmax):
     dim: as of Softmax.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.log_softmax(x, self._axis(x))
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.log_softmax(input, self.dim)
 
 
 class ModuleList(SequentialMethods, Module):

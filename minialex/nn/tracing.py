@@ -44,7 +44,7 @@ def trace(module: Module, *examples: Any) -> Graph:
     with .data, .numpy() or .item(), and operations of the user's own. The graph is then compared with the module on
     another input, with another batch size.
 
-    Returns a Graph.
+    Returns a Graph, in the module's mode.
     Raises ValueError, with the line of forward, for what cannot be traced.
     """
     inputs = [x if isinstance(x, Tensor) else Tensor(x) for x in examples]
@@ -55,6 +55,8 @@ def trace(module: Module, *examples: Any) -> Graph:
         raise Untraceable(tracer.trouble)
     graph = tracer.graph(output)
     _compare(module, graph, inputs)
+    for layer in {*graph.modules()} - {*module.modules()}:
+        layer.training = module.training
     return graph
 
 
@@ -162,14 +164,16 @@ class _Tracer:
         """A layer, or a function, has returned."""
         try:
             if frame.f_code is Module.__call__.__code__:
-                self._add_module(frame, frame.f_locals["self"], frame.f_locals["inputs"], output)
+                self._add_module(frame, frame.f_locals["self"], output)
             else:
                 self._add_function(frame, self.functions[frame.f_code], self.made, output)
         except Untraceable as error:
             self.trouble = str(error)
 
-    def _add_module(self, frame, module, inputs, output):
-        kind = type(module).__name__
+    def _add_module(self, frame, module, output):
+        kind, inputs = type(module).__name__, frame.f_locals["inputs"]
+        if frame.f_locals["options"]:
+            raise Untraceable(f"{_line(frame)}: {kind} takes its input without a keyword in a graph")
         name = self.modules.get(id(module))
         if name is None and (any(True for _ in module.parameters()) or any(True for _ in module.named_buffers())):
             raise Untraceable(

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..support.arguments import refuse
 from ..tensor import Tensor
 from .optimizers import Optimizer
 
@@ -27,10 +28,15 @@ class _State:
         """The scheduler's state, a dict without the optimiser."""
         return {name: value for name, value in vars(self).items() if name != "optimizer"}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state`, a dict from `state_dict`."""
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a saved state; state_dict: what the method `state_dict` returned."""
         self._last_lr = _lrs(self.optimizer)
-        vars(self).update(state)
+        vars(self).update(state_dict)
+
+
+def _check_epoch(scheduler: _State, epoch: int | None) -> None:
+    name = type(scheduler).__name__
+    refuse(f"{name}.step", "each call counts one epoch, load_state_dict() continues a schedule", epoch=(epoch, None))
 
 
 def _lrs(optimizer: Optimizer) -> list[float]:
@@ -48,13 +54,15 @@ class LRScheduler(_State):
     """Base class of schedulers whose learning rate is a function of the number of epochs done.
 
     optimizer: whose param_groups' "lr" is set; the rates before any scheduler was made are the initial ones.
+    last_epoch: torch's, -1 only: load_state_dict continues a schedule.
 
     A subclass defines `rate(base, epoch)`. While nothing else changes a learning rate it is exactly that. Where
     something else has changed it, another scheduler or the user, a step changes it in the proportion in which `rate`
     changes: the factors of several schedulers multiply, as in torch.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        refuse(type(self).__name__, "load_state_dict() continues a schedule", last_epoch=(last_epoch, -1))
         super().__init__(optimizer)
         self._own_lrs = list(self.base_lrs)  # rates of this schedule alone, for the epoch that the groups' follow
 
@@ -95,8 +103,9 @@ class LRScheduler(_State):
         self._own_lrs = _lrs(self.optimizer)
         self.set_rates()
 
-    def step(self) -> None:
-        """Count an epoch and set the learning rates; to be called after every epoch."""
+    def step(self, epoch: int | None = None) -> None:
+        """Count an epoch and set the learning rates; to be called after every epoch. epoch: torch's, refused."""
+        _check_epoch(self, epoch)
         self.last_epoch += 1
         if self._restarts(self.last_epoch):
             self._replace_rates()
@@ -112,15 +121,15 @@ class LRScheduler(_State):
             "group_lrs": _lrs(self.optimizer),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a saved state, also one saved by a scheduler with other arguments, with this scheduler's rates.
 
-        state: a dict from `state_dict`; of several schedulers each loads its own, before or after the optimiser.
+        state_dict: a dict from `state_dict`; of several schedulers each loads its own, before or after the optimiser.
 
         What another scheduler, or the user, had made of the learning rates is kept. Raises ValueError for a state of
         another number of parameter groups.
         """
-        state, before, now = dict(state), self.last_epoch, _lrs(self.optimizer)
+        state, before, now = dict(state_dict), self.last_epoch, _lrs(self.optimizer)
         initial = vars(self.optimizer)["_initial_lrs"]
         if len(state["base_lrs"]) != len(now):
             count = len(state["base_lrs"])
@@ -154,15 +163,15 @@ class StepLR(LRScheduler):
 
         lr = initial lr * gamma^floor(epoch / step_size)
 
-    optimizer: see LRScheduler.
+    optimizer, last_epoch: see LRScheduler.
     step_size: epochs between changes.
     gamma: the factor.
 
     Raises ValueError for a step_size below 1.
     """
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        super().__init__(optimizer)
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, last_epoch)
         if step_size < 1:
             raise ValueError(f"StepLR: step_size must be at least 1 epoch, got {step_size}")
         self.step_size, self.gamma = step_size, gamma
@@ -177,13 +186,15 @@ class MultiStepLR(LRScheduler):
 
         lr = initial lr * gamma^(number of milestones reached)
 
-    optimizer: see LRScheduler.
+    optimizer, last_epoch: see LRScheduler.
     milestones: numbers of epochs.
     gamma: the factor.
     """
 
-    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
-        super().__init__(optimizer)
+    def __init__(
+        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
+        super().__init__(optimizer, last_epoch)
         self.milestones, self.gamma = sorted(milestones), gamma
         if 0 in self.milestones:
             self.set_rates()
@@ -198,7 +209,7 @@ class CosineAnnealingLR(LRScheduler):
 
         lr = eta_min + (initial lr - eta_min) (1 + cos(pi epoch / T_max)) / 2
 
-    optimizer: see LRScheduler.
+    optimizer, last_epoch: see LRScheduler.
     T_max: epochs until eta_min is reached.
     eta_min: the last learning rate.
 
@@ -206,8 +217,8 @@ class CosineAnnealingLR(LRScheduler):
     Loshchilov and Hutter 2017.
     """
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        super().__init__(optimizer)
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, last_epoch)
         if T_max < 1:
             raise ValueError(f"CosineAnnealingLR: T_max must be at least 1 epoch, got {T_max}")
         self.T_max, self.eta_min = T_max, eta_min
@@ -225,7 +236,7 @@ class LinearLR(LRScheduler):
 
         lr = initial lr * (start_factor + (end_factor - start_factor) min(epoch / total_iters, 1))
 
-    optimizer: see LRScheduler.
+    optimizer, last_epoch: see LRScheduler.
     start_factor, end_factor: of the first and of the last epoch, from 0 to 1; start_factor is not 0.
     total_iters: epochs until end_factor is reached.
 
@@ -233,9 +244,14 @@ class LinearLR(LRScheduler):
     """
 
     def __init__(
-        self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
     ) -> None:
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
         if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
             raise ValueError(f"LinearLR: factors must be from 0 to 1, got {start_factor} and {end_factor}")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
@@ -252,12 +268,12 @@ class ExponentialLR(LRScheduler):
 
         lr = initial lr * gamma^epoch
 
-    optimizer: see LRScheduler.
+    optimizer, last_epoch: see LRScheduler.
     gamma: the factor.
     """
 
-    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        super().__init__(optimizer)
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, last_epoch)
         self.gamma = gamma
 
     def rate(self, base: float, epoch: int) -> float:
@@ -270,7 +286,7 @@ class LambdaLR(LRScheduler):
 
         lr = initial lr * lr_lambda(epoch)
 
-    optimizer: see LRScheduler.
+    optimizer, last_epoch: see LRScheduler.
     lr_lambda: a function of the number of epochs, or a list of one for each group; not part of the state.
 
     As in torch it replaces whatever else has changed the learning rates. Raises ValueError unless there are as many
@@ -278,9 +294,12 @@ class LambdaLR(LRScheduler):
     """
 
     def __init__(
-        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
+        self,
+        optimizer: Optimizer,
+        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+        last_epoch: int = -1,
     ) -> None:
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
         self.lr_lambdas = _for_each_group("lr_lambda", optimizer, lr_lambda)
         self._replace_rates()
 
@@ -306,7 +325,7 @@ class OneCycleLR(LRScheduler):
 
         lr: max_lr / div_factor  ->  max_lr  ->  max_lr / (div_factor * final_div_factor)
 
-    optimizer: see LRScheduler; the learning rates that it had are not used.
+    optimizer, last_epoch: see LRScheduler; the learning rates that the optimiser had are not used.
     max_lr: the highest learning rate, a number or one for each group.
     total_steps: steps of the cycle; epochs * steps_per_epoch if None.
     epochs, steps_per_epoch: instead of total_steps.
@@ -328,7 +347,7 @@ class OneCycleLR(LRScheduler):
         epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
         anneal_strategy: str = "cos", cycle_momentum: bool = True, base_momentum: float | Sequence[float] = 0.85,
         max_momentum: float | Sequence[float] = 0.95, div_factor: float = 25.0, final_div_factor: float = 1e4,
-        three_phase: bool = False,
+        three_phase: bool = False, last_epoch: int = -1,
     ) -> None:  # fmt: skip
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
@@ -355,7 +374,7 @@ class OneCycleLR(LRScheduler):
         # (a phase's last step, and where it leads: 0 to the initial learning rate, 1 to the highest, 2 to the lowest)
         self.phases = [(rise, 1), (2 * rise, 0), (last, 2)] if three_phase else [(rise, 1), (last, 2)]
         initial = [highest / div_factor for highest in _for_each_group("max_lr", optimizer, max_lr)]
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
         self.base_lrs = initial
         vars(optimizer)["_initial_lrs"] = list(initial)
         self._replace_rates()
@@ -394,7 +413,7 @@ class OneCycleLR(LRScheduler):
 class SequentialLR(LRScheduler):
     """Several schedulers one after another.
 
-    optimizer: see LRScheduler.
+    optimizer, last_epoch: see LRScheduler.
     schedulers: LRSchedulers of the same optimiser.
     milestones: numbers of epochs; from milestones[i - 1] on, schedulers[i] sets the rates and counts its epochs.
 
@@ -404,8 +423,10 @@ class SequentialLR(LRScheduler):
     Warm-up, then a cosine: SequentialLR(o, [LinearLR(o, 0.1, total_iters=5), CosineAnnealingLR(o, 85)], [5]).
     """
 
-    def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
-        super().__init__(optimizer)
+    def __init__(
+        self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1
+    ) -> None:
+        super().__init__(optimizer, last_epoch)
         if len(schedulers) != len(milestones) + 1:
             count = len(schedulers)
             raise ValueError(f"SequentialLR: {count} schedulers need {count - 1} milestones, got {len(milestones)}")
@@ -481,11 +502,17 @@ class ReduceLROnPlateau(_State):
         self.best: float | None = None
         self.bad_epochs, self.cooling = 0, 0
 
-    def step(self, metric: float | Tensor) -> None:
-        """Count an epoch and, if need be, lower the learning rates; metric: the number that should improve."""
+    def step(self, metrics: float | Tensor, epoch: int | None = None) -> None:
+        """Count an epoch and, if need be, lower the learning rates.
+
+        metrics: the number that should improve.
+        epoch: torch's, refused.
+        """
+        _check_epoch(self, epoch)
+        metric = float(metrics)
         self.last_epoch += 1
-        if self._better(float(metric)):
-            self.best, self.bad_epochs = float(metric), 0
+        if self._better(metric):
+            self.best, self.bad_epochs = metric, 0
         else:
             self.bad_epochs += 1
         if self.cooling > 0:

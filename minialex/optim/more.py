@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..support.arguments import refuse
 from ..tensor import Tensor
 from .optimizers import Optimizer, Params
 
@@ -23,6 +24,8 @@ class RMSprop(Optimizer):
     weight_decay: L2 penalty.
     momentum: share of b that a step keeps.
     centered: whether to divide by the standard deviation of the gradient rather than by its root mean square.
+    capturable, maximize, differentiable: torch's, False only.
+    foreach: as of SGD.
 
     Raises as Optimizer does.
     Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning".
@@ -30,8 +33,11 @@ class RMSprop(Optimizer):
 
     def __init__(
         self, params: Params, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
-        momentum: float = 0, centered: bool = False,
+        momentum: float = 0, centered: bool = False, capturable: bool = False, foreach: bool | None = None,
+        maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
+        torchs = {"capturable": capturable, "maximize": maximize, "differentiable": differentiable}
+        refuse("RMSprop", **{name: (value, False) for name, value in torchs.items()})
         settings = {"alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
         super().__init__(params, {"lr": lr, **settings, "centered": centered})
 

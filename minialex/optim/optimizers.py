@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from ..support.arguments import refuse
 from ..tensor import Tensor
 
 Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]  # parameters, or groups of them with settings
@@ -84,8 +85,14 @@ class Optimizer:
         for p in self._parameters:
             p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient, in place."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient, in place.
+
+        closure: a function that computes the gradients anew and returns the loss, which is called first.
+
+        Returns what closure returned, or None.
+        """
+        loss = None if closure is None else closure()
         index = -1
         for group in self.param_groups:
             for p in group["params"]:
@@ -93,6 +100,7 @@ class Optimizer:
                 if p.grad is not None:
                     self.update(p, group, self.state.setdefault(index, {}))
                     p.bump_version()
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """{"state": {index: {name: array or number}}, "param_groups": [settings with parameter indices]}."""
@@ -103,14 +111,14 @@ class Optimizer:
             start += len(indices)
         return {"state": {i: dict(s) for i, s in self.state.items() if s}, "param_groups": groups}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over arrays (copied) and settings.
 
-        state: what state_dict returned.
+        state_dict: what the method state_dict returned.
 
         Raises ValueError where groups or shapes differ.
         """
-        sizes = [len(g["params"]) for g in self.param_groups]
+        state, sizes = state_dict, [len(g["params"]) for g in self.param_groups]
         if [len(g["params"]) for g in state["param_groups"]] != sizes:
             raise ValueError(f"this optimiser state is of other parameters: the groups should hold {sizes} of them")
         loaded = {}
@@ -151,6 +159,8 @@ class SGD(Optimizer):
     dampening: share of the gradient that does not enter the velocity.
     weight_decay: L2 penalty.
     nesterov: w moves by g + momentum v (torch) or lr g + momentum v (paper) instead of v.
+    maximize, differentiable: torch's, False only.
+    foreach, fused: torch's; they choose how it computes, not what, and change nothing here.
     velocity: "torch" or "paper".
 
     Raises as Optimizer does, and ValueError for nesterov without momentum or with dampening.
@@ -159,8 +169,10 @@ class SGD(Optimizer):
 
     def __init__(
         self, params: Params, lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
-        nesterov: bool = False, *, velocity: str = "torch",
+        nesterov: bool = False, *, maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
+        fused: bool | None = None, velocity: str = "torch",
     ) -> None:  # fmt: skip
+        refuse("SGD", maximize=(maximize, False), differentiable=(differentiable, False))
         if velocity not in ("torch", "paper"):
             raise ValueError(f'velocity is "torch" or "paper", got {velocity!r}')
         self.velocity = velocity
@@ -207,6 +219,8 @@ class Adam(Optimizer):
     betas: (b1, b2), each at least 0 and below 1.
     eps: keeps the divisor above 0.
     weight_decay: L2 penalty.
+    amsgrad, maximize, capturable, differentiable, decoupled_weight_decay: torch's, False only.
+    foreach, fused: as of SGD.
 
     Raises as Optimizer does.
     Kingma and Ba 2015, algorithm 1.
@@ -216,8 +230,15 @@ class Adam(Optimizer):
 
     def __init__(
         self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        weight_decay: float = 0.0, amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False,
+        capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:  # fmt: skip
+        refuse("Adam", "AdamW has it", decoupled_weight_decay=(decoupled_weight_decay, False))
+        refuse(
+            type(self).__name__, amsgrad=(amsgrad, False), maximize=(maximize, False),
+            capturable=(capturable, False), differentiable=(differentiable, False),
+        )  # fmt: skip
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def check(self, group: dict[str, Any]) -> None:
@@ -242,7 +263,7 @@ class AdamW(Adam):
 
         w = w - lr weight_decay w, then Adam's step with g = gradient
 
-    params, lr, betas, eps, weight_decay: as of Adam.
+    params, lr, betas, eps, weight_decay, amsgrad, maximize, foreach, capturable, differentiable, fused: as of Adam.
 
     Loshchilov and Hutter 2019, algorithm 2.
     """
@@ -251,6 +272,8 @@ class AdamW(Adam):
 
     def __init__(
         self, params: Params, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-        weight_decay: float = 1e-2,
+        weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False, foreach: bool | None = None,
+        capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(params, lr, betas, eps, weight_decay)
+        torchs = {"maximize": maximize, "capturable": capturable, "differentiable": differentiable}
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, **torchs)

@@ -9,7 +9,7 @@ from matplotlib.patches import Polygon, Rectangle
 from .. import nn
 from ..models.layout import ACTIVATIONS, Value
 from ..window import pair
-from . import lettering
+from . import branches, lettering
 from .style import BLUE, DPI, INK, PURPLE, VERMILION, tint
 
 PICTURE, YELLOW, GREEN, GREY, SKY, SAND = "#BBBBBB", "#E6C619", "#009E73", "#888888", "#56B4E9", "#C9A66B"
@@ -38,11 +38,13 @@ class Cell:
     shape: of their output, without the batch.
     label: lines of text.
     slabs: (colour, thickness in pixels) for each layer.
+    layers: their names.
     """
 
     shape: tuple[int, ...]
     label: list[str]
     slabs: list[tuple[str, float]] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
 
 
 class Scale:
@@ -121,11 +123,13 @@ def cells_of(rows, scale):
         if isinstance(row.layer, Value):
             continue
         kind, color = kind_of(row.layer)
-        if kind in STARTS or row.output != row.input:
+        follows = cells[-1].layers[-1:] == list(row.sources) or len(cells) == 1
+        if kind in STARTS or row.output != row.input or not follows:
             cells.append(Cell(row.output, [row.name, sizes(row.output), *_window(row.layer)]))
             cells[-1].slabs.append((color, scale.thickness(row.output)))
         else:
             cells[-1].slabs.append((color, SLAB))
+        cells[-1].layers.append(row.name)
     return cells
 
 
@@ -150,16 +154,18 @@ def layers3d(rows):
         drawn = sum(thickness for _, thickness in cell.slabs) + slanted(scale.face(cell.shape)[1])[0]
         widths.append(max(drawn, *map(text_width, cell.label[1:]), text_width(cell.label[0], SMALL, "bold")) + GAP)
     extents = [scale.face(cell.shape)[0] - slanted(scale.face(cell.shape)[1])[1] for cell in cells]
-    above = max(extents) / 2
+    arrows = branches.connections(cells, rows)
+    above = max(extents) / 2 + branches.height(arrows)
     below = max(extent / 2 + len(cell.label) * LINE for extent, cell in zip(extents, cells))
     height = above + below + 3 * LINE
 
     def draw(axes, left, top):
-        x, middle = left, top + above
+        x, middle, places = left, top + above, []
         for cell, width, extent in zip(cells, widths, extents):
             face = scale.face(cell.shape)
             drawn = sum(thickness for _, thickness in cell.slabs) + slanted(face[1])[0]
             at = x + (width - drawn) / 2
+            places.append((at + drawn / 2, middle - extent / 2))
             for color, thickness in cell.slabs:
                 box(axes, at, middle, thickness, face, color)
                 at += thickness
@@ -177,6 +183,7 @@ def layers3d(rows):
                     fontweight=weight,
                 )
             x += width
+        branches.draw(axes, arrows, places, middle - max(extents) / 2)
         _legend(axes, left + GAP / 2, top + height - 10, rows)
 
     return max(sum(widths), sum(_entry(kind) for kind, _ in _kinds(rows))), height, draw

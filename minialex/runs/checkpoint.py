@@ -7,8 +7,10 @@ source runs no code.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from .. import models
 from ..data import Normalize
 from ..data.pipeline import Pipeline
 from ..nn import Sequential, init
-from ..support import files, schema
+from ..support import files, npz, schema
+from ..support.text import printable
 from ..support.types import Array, FileName
 from .configuration import upgraded as configuration_upgraded
 
@@ -98,7 +101,8 @@ def load(path: FileName, *, model: str | None = None) -> Checkpoint:
     Raises FileNotFoundError where there is no such file; ValueError where it is not a minialex checkpoint, is damaged,
     was written by a newer version, or is of another model.
     """
-    checkpoint = from_arrays(path, _read(path))
+    with _opened(path) as archive:
+        checkpoint = from_arrays(path, archive)
     if model is not None and checkpoint.model != model:
         raise ValueError(f"{path} holds the weights of '{checkpoint.model}', not of '{model}'")
     return checkpoint
@@ -108,14 +112,14 @@ def from_arrays(path: FileName, arrays: dict[str, Array]) -> Checkpoint:
     """The inverse of `to_arrays`.
 
     path: of the file that the arrays are from, for error messages.
-    arrays: {name: array}.
+    arrays: {name: array}, or an npz.Archive: only arrays that the description names are read.
 
     Returns a Checkpoint.
     Raises ValueError as `load` does.
     """
-    arrays = dict(arrays)
+    text = arrays["checkpoint"].tobytes()
     try:
-        tree = json.loads(arrays.pop("checkpoint").tobytes())
+        tree = json.loads(text)
     except (ValueError, RecursionError):
         raise ValueError(f"{path} is not a minialex checkpoint: its description is not JSON") from None
     if not isinstance(tree, dict) or tree.pop("format", None) != FORMAT:
@@ -129,7 +133,11 @@ def from_arrays(path: FileName, arrays: dict[str, Array]) -> Checkpoint:
             f"up to {VERSION}; update minialex"
         )
     try:
-        return schema.build(Checkpoint, _unpack(_upgraded(tree, version), arrays))
+        checkpoint = schema.build(Checkpoint, _unpack(_upgraded(tree, version), arrays))
+        checkpoint.classes = [printable(name) for name in checkpoint.classes]
+        return checkpoint
+    except npz.Damaged:
+        raise
     except KeyError as error:
         raise ValueError(f"{path} is damaged: the array {error} is missing") from None
     except ValueError as error:
@@ -146,28 +154,21 @@ def _upgraded(tree, version):
     return tree
 
 
-def _read(path):
-    """All arrays of the .npz file; reading a member to its end also verifies its checksum."""
-    try:
-        with open(path, "rb") as file:
-            if file.read(4) != b"PK\3\4":
-                raise ValueError(f"{path} is not a minialex checkpoint: it is not an .npz file")
-            file.seek(0)
-            return _members(path, file)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no checkpoint {path}") from None
-
-
-def _members(path, file):
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            if "checkpoint" in archive.files:
-                arrays = {name: archive[name] for name in archive.files}
-                if others := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-                    raise ValueError(f"{others[0]} is not an array")
-                return arrays
-    except Exception as error:  # zlib, zipfile and NumPy raise many kinds of errors for a damaged file
-        raise ValueError(f"{path} is cut short or damaged ({error})") from error
+@contextlib.contextmanager
+def _opened(path):
+    """A context with the arrays of the .npz file, see npz.Archive; its errors say which file is damaged."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    with open(path, "rb") as file:
+        if file.read(4) != b"PK\3\4":
+            raise ValueError(f"{path} is not a minialex checkpoint: it is not an .npz file")
+        try:
+            with npz.Archive(file) as archive:
+                if "checkpoint" in archive:
+                    yield archive
+                    return
+        except npz.Damaged as error:
+            raise ValueError(f"{path} is cut short or damaged ({error})") from error
     raise ValueError(f"{path} is not a minialex checkpoint: it has no description")
 
 

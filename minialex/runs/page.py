@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..support import html
 from .report import settings
 
+LAST = 5  # epochs in the table
+
 
 def of_run(run):
     """A Run as HTML.
@@ -16,7 +18,9 @@ def of_run(run):
     t, epochs = run.trainer, run.configuration.recipe.epochs
     heading = f"Run of {run.configuration.model}: {t.epoch} of {epochs} epochs done"
     heading += f", and {t.batch} of {len(t.loader)} batches" if t.batch else ""
-    return html.block(heading, _last(t.history), _curves(t.history), html.table(None, settings(run), left=(0, 1)))
+    return html.block(
+        heading, _last(t.history), _curves(t.history), html.table(None, settings(run, place=False), left=(0, 1))
+    )
 
 
 def _last(history):
@@ -25,16 +29,15 @@ def _last(history):
         "epoch": ("epoch", "{}"),
         "train_loss": ("training loss", "{:.4f}"),
         "val_loss": ("validation loss", "{:.4f}"),
-        "val_top1_error": ("top-1 error", "{:.1%}"),
+        "val_top1_error": ("top-1 error in %", "{:.1f}"),
         "lr": ("learning rate", "{:.3g}"),
         "seconds": ("seconds", "{:.1f}"),
     }
     if not history:
         return ""
     shown = {name: column for name, column in columns.items() if name in history[-1]}
-    rows = [
-        [form.format(row[name]) if name in row else "" for name, (_, form) in shown.items()] for row in history[-5:]
-    ]
+    rows = [row | {"val_top1_error": 100 * row.get("val_top1_error", 0)} for row in history[-LAST:]]
+    rows = [[form.format(row[name]) if name in row else "" for name, (_, form) in shown.items()] for row in rows]
     return html.table([title for title, _ in shown.values()], rows, left=())
 
 

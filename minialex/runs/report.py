@@ -11,8 +11,12 @@ def header(run):
     return "\n".join([f"minialex {__version__}", *(f"  {name:9s}  {text}" for name, text in settings(run))])
 
 
-def settings(run):
-    """The settings of a Run as pairs: topic, text."""
+def settings(run, *, place=True):
+    """The settings of a Run as pairs: topic, text.
+
+    run: a Run.
+    place: whether to say at which epoch and batch it continues.
+    """
     c, r, splits, progress = run.configuration, run.configuration.recipe, run.splits, run.trainer
     shape = f"{splits.train.image_shape[0]}x{run.pictures.size}x{run.pictures.size}"
     parameters = sum(p.numel() for p in run.model.parameters())
@@ -22,7 +26,7 @@ def settings(run):
     momentum = f", momentum {r.momentum:g}" if r.optimizer.startswith("sgd") else ""
     decay = describe_decay(r) + ("" if r.bias_decay else " (none for biases)")
     clip = "" if r.clip_grad_norm is None else f", gradients clipped to norm {r.clip_grad_norm:g}"
-    place = f", continuing at epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun else ""
+    at = f", continuing at epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun and place else ""
     tests, batches = len(splits.test), len(progress.loader)
     steps = f", {c.accumulate} batches per step" if c.accumulate > 1 else ""
     pairs = [
@@ -39,7 +43,7 @@ def settings(run):
             "optimizer",
             f"{r.optimizer}, lr {r.lr:g}{biases}{momentum}, weight decay {decay}, schedule {r.schedule}{clip}",
         ),
-        ("epochs", f"{r.epochs} of {batches:,} batches of {r.batch_size} pictures{steps}, seed {c.seed}{place}"),
+        ("epochs", f"{r.epochs} of {batches:,} batches of {r.batch_size} pictures{steps}, seed {c.seed}{at}"),
         ("folder", str(run.folder.path)),
     ]
     return [(name, text) for name, text in pairs if text]

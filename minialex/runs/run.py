@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import backends, data, models, random, threads
+from ..models.layout import in_order
 from ..support.errors import UserError, as_user_error
 from ..support.progress import folded, write
 from ..support.types import FileName
@@ -73,17 +74,16 @@ class Run:
             self.model = models.build(configuration.model, **self.arguments)
         if isinstance(preset, models.own.Own):
             with as_user_error():
-                shape = (self.splits.train.image_shape[0], self.pictures.size, self.pictures.size)
-                preset.check(self.model, shape, len(self.classes))
-        recipe = configuration.recipe
-        set_initial_values(self.model, recipe)
+                preset.check(self.model, self._shape(), len(self.classes))
+        recipe, ordered = configuration.recipe, self._in_order(self.model)
+        set_initial_values(ordered, recipe)
         self.transferred = ""
         if start:
             with _blame(path):
                 self.transferred = fine_tuning.transfer(self.model, start.checkpoint.weights)
         with as_user_error():
             optimizer = make_optimizer(self.model, recipe)
-            frozen = frozen_modules(self.model, recipe, configuration.freeze)
+            frozen = frozen_modules(ordered, recipe, configuration.freeze)
         schedule = make_schedule(self.model, recipe, optimizer)
 
         self.pictures.read()  # last, after everything that can raise a UserError: reading an image folder takes long
@@ -144,6 +144,14 @@ class Run:
             arguments["input_size"] = self.pictures.size
         return arguments | {"num_classes": len(self.classes)}
 
+    def _shape(self):
+        """(C, H, W) of the network's input."""
+        return self.splits.train.image_shape[0], self.pictures.size, self.pictures.size
+
+    def _in_order(self, model):
+        """The network for what depends on the order in which its layers run; a published one is in order already."""
+        return model if self.configuration.model in models.PRESETS else in_order(model, self._shape())
+
     @property
     def has_begun(self) -> bool:
         """Whether any batch has been trained on."""
@@ -163,7 +171,8 @@ class Run:
         network = overfit.without_dropout(models.build(c.model, **self.arguments))
         random.default_generator.call = call
         network.load_state_dict(self.model.state_dict())
-        frozen = [modules for epoch, modules in frozen_modules(network, recipe, c.freeze) if epoch == 0]
+        freezing = frozen_modules(self._in_order(network), recipe, c.freeze)
+        frozen = [modules for epoch, modules in freezing if epoch == 0]
         for module in (module for modules in frozen for module in modules):
             module.requires_grad_(False)
         images, labels = self.some_pictures(wanted)

@@ -64,15 +64,16 @@ def block(heading, *parts):
     return f'<div style="line-height:1.4"><div><b>{text(heading)}</b></div>{inner}</div>'
 
 
-def inline(png, width, alt):
+def inline(png, width, alt, *, pixelated=False):
     """A PNG file as an <img> that holds it.
 
     png: bytes of the file.
     width: on the screen, in pixels.
     alt: text for those who cannot see it.
+    pixelated: whether an enlarged pixel is a square.
     """
     data = base64.b64encode(png).decode()
-    style = f"width:{width}px;max-width:100%;image-rendering:pixelated;margin:4px 0"
+    style = f"width:{width}px;max-width:100%;margin:4px 0" + ";image-rendering:pixelated" * pixelated
     return f'<img alt="{text(alt)}" style="{style}" src="data:image/png;base64,{data}">'
 
 
@@ -161,7 +162,10 @@ def _images(tensor):
     note = f"{number} {what}" if total > 1 else "1 image"
     lost = "" if finite.all() else "; orange: NaN or infinite"
     caption = f"{note}, {scale}" + (f", every {step}th pixel is a mean of {step}x{step}" if step > 1 else "") + lost
-    return inline(png(sheet), sheet.shape[1], caption) + f'<div style="font-size:90%">{text(caption)}</div>'
+    return (
+        inline(png(sheet), sheet.shape[1], caption, pixelated=True)
+        + f'<div style="font-size:90%">{text(caption)}</div>'
+    )
 
 
 def _shrunk(tiles, step):

@@ -12,15 +12,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
+_AT_LEAST, _TIMES = 2**26, 16  # bytes of memory: of any file, and for each byte of its length
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
+class Damaged(ValueError):
+    """A file, or an array in one, that cannot be read."""
+
+
 class Archive(Mapping):
-    """The arrays of an .npz file, {name: array}; each is read when it is asked for. A context that closes the file.
+    """The arrays of an .npz file, {name: array}; each is read when it is first asked for. A context that closes it.
 
     file: a path, or a binary file open for reading.
 
-    Raises OSError where there is no such file, and ValueError, here or where an array is read, where it is damaged.
+    All arrays that are read take at most 64 MiB, or 16 times the length of the file: np.savez does not compress, and
+    trained weights cannot be compressed by much.
+
+    Raises OSError where there is no such file, and Damaged, here or where an array is read.
     """
 
     def __init__(self, file):
@@ -29,7 +37,9 @@ class Archive(Mapping):
         except OSError:
             raise
         except Exception as error:  # zipfile raises many kinds of errors for a damaged file
-            raise ValueError(str(error) or type(error).__name__) from error
+            raise Damaged(str(error) or type(error).__name__) from error
+        self._arrays: dict[str, np.ndarray] = {}
+        self._left = max(_AT_LEAST, _TIMES * sum(member.compress_size for member in self._zip.infolist()))
         self._members = {member.filename.removesuffix(".npy"): member for member in self._zip.infolist()}
 
     def __iter__(self):
@@ -51,8 +61,14 @@ class Archive(Mapping):
         return dtype.itemsize * math.prod(shape)
 
     def __getitem__(self, name):
-        """The array `name`; raises KeyError where there is none, ValueError where it is damaged or holds objects."""
-        return self._read(name, whole=True)
+        """The array `name`; raises KeyError where there is none, Damaged where it cannot be read, or holds objects."""
+        if name not in self._arrays:
+            needed = self.nbytes(name)
+            if needed > self._left:
+                raise Damaged(f"{name} would take {needed:,} bytes of memory, far more than the file is long")
+            self._left -= needed
+            self._arrays[name] = self._read(name, whole=True)
+        return self._arrays[name]
 
     def _read(self, name, whole):
         member = self._members[name]
@@ -74,7 +90,7 @@ class Archive(Mapping):
         except MemoryError:
             raise
         except Exception as error:  # zlib, zipfile and NumPy raise many kinds of errors for a damaged file
-            raise ValueError(f"{name}: {error}") from error
+            raise Damaged(f"{name}: {error}") from error
 
     def close(self):
         """Close the file; arrays that were read stay."""

@@ -12,10 +12,27 @@ _FOLDERS = {  # name: (inside the package, beside it)
 
 
 def cache_folder():
-    """Path of the folder for everything that can be recreated: downloads, statistics, compiled kernels."""
+    """Path of the folder for everything that can be recreated: downloads, statistics, compiled kernels.
+
+    Raises FileNotFoundError where the user has no home folder.
+    """
     import platformdirs  # here, so that computing needs nothing but NumPy
 
-    return platformdirs.user_cache_path("minialex")
+    try:
+        path = platformdirs.user_cache_path("minialex")
+    except RuntimeError:
+        path = Path("~")
+    if not path.is_absolute():
+        raise FileNotFoundError("the user has no home folder for a cache: set HOME or XDG_CACHE_HOME to a folder")
+    return path
+
+
+def cache_text():
+    """The cache folder's path as a text for help, or why there is none."""
+    try:
+        return str(cache_folder())
+    except FileNotFoundError:
+        return "none, since the user has no home folder"
 
 
 def folder(name):

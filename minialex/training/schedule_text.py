@@ -91,12 +91,12 @@ class Plateau(optim.ReduceLROnPlateau):
         super().__init__(optimizer, factor=factor, patience=patience)
         self.times, self.acted = times, 0
 
-    def step(self, metric: float | Tensor) -> None:
-        """As in ReduceLROnPlateau, while the limit is not reached; metric: the number that should fall."""
+    def step(self, metrics: float | Tensor, epoch: int | None = None) -> None:
+        """As in ReduceLROnPlateau, while the limit is not reached. metrics, epoch: as there."""
         if self.times is not None and self.acted >= self.times:
             return
         before = [group["lr"] for group in self.optimizer.param_groups]
-        super().step(metric)
+        super().step(metrics, epoch)
         self.acted += before != [group["lr"] for group in self.optimizer.param_groups]
 
 

@@ -309,7 +309,7 @@ def test_pth_files_that_hold_something_else(saved, torch, capsys):
     for number, value in enumerate([circle, [1, 2], {"a": 3}, torch.ones(3), {"model": 5}]):
         torch.save(value, f"{number}.pth")
         said = must_refuse(capsys, f"{number}.pth", "new.npz", main=command.main)
-        assert "holds no state dict, neither at the top nor under 'state_dict' or 'model'" in said
+        assert "holds no state dict, neither at the top nor under 'state_dict' or another" in said
 
 
 @pytest.mark.parametrize("suffix", FULL)
@@ -329,10 +329,7 @@ def test_truncated_files(saved, capsys, suffix, options):
 
 def test_a_state_dict_of_nothing(saved, torch, capsys):
     torch.save({}, "empty.pth")
-    assert "do not fit any network" in must_refuse(capsys, "empty.pth", "new.npz", main=command.main)
-    assert "not the weights of alexnet" in must_refuse(
-        capsys, "empty.pth", "new.npz", "--model", "alexnet", main=command.main
-    )
+    assert "empty.pth holds no state dict" in must_refuse(capsys, "empty.pth", "new.npz", main=command.main)
 
 
 def test_a_description_that_does_not_fit_its_arrays(saved, torch):

@@ -413,7 +413,9 @@ def test_small_integers_and_negative_numbers():
     """A byte has no -1: the quotient is a fraction, and the sum of many bytes does not run over."""
     bytes_ = Tensor(np.full(300, 255, np.uint8))
     assert (bytes_ / -1).data[0] == -255 and (bytes_ * 0.5).data[0] == 127.5
-    assert bytes_.sum().item() == 76500 and bytes_.mean().item() == 255 and bytes_.sum().dtype == np.int64
+    assert (
+        bytes_.sum().item() == 76500 and bytes_.mean(dtype=np.float32).item() == 255 and bytes_.sum().dtype == np.int64
+    )
     assert (Tensor(np.array([True, False])) + 1).data.tolist() == [2, 1]
 
 
@@ -421,7 +423,7 @@ def test_powers_at_the_edges():
     x = leaf([0.0, 0.0, -2.0])
     assert gradient(x ** np.array([0.0, 2.0, 3.0]), x) == [[0, 0, 1200]]
     assert (2 ** Tensor([3, 4])).data.tolist() == [8, 16]
-    with pytest.raises(ValueError, match="negative integer powers"):
+    with pytest.raises(ValueError, match="to the power of -1 are fractions"):
         Tensor([1, 2]) ** -1
 
 

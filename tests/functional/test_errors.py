@@ -19,7 +19,9 @@ def zeros(*shape, dtype=np.float64):
 MAPS, FILTERS = zeros(2, 3, 5, 4), zeros(4, 3, 3, 2)
 
 WRONG = [
-    ("conv2d", (zeros(3, 5, 4), FILTERS), {}, ValueError, r"needs input \(N, C, H, W\) and weight .*got \(3, 5, 4\)"),
+    ("conv2d", (zeros(5, 4), FILTERS), {}, ValueError, r"needs input \(N, C, H, W\) and weight .*got \(5, 4\)"),
+    ("conv2d", (zeros(1, 2, 3, 5, 4), FILTERS), {}, ValueError, r"needs input .*got \(1, 2, 3, 5, 4\)"),
+    ("conv2d", (zeros(3, 5, 4), zeros(4, 3)), {}, ValueError, r"weight .*got \(3, 5, 4\) and \(4, 3\)"),
     ("conv2d", (MAPS, zeros(4, 3)), {}, ValueError, r"got \(2, 3, 5, 4\) and \(4, 3\)"),
     ("conv2d", (MAPS, zeros(4, 2, 3, 3)), {}, ValueError, r"has 3 channels.* \(4, 2, 3, 3\) needs 2"),
     ("conv2d", (zeros(2, 6, 5, 4), FILTERS), {"groups": 3}, ValueError, "has 6 channels, .* needs 9 with groups=3"),
@@ -44,7 +46,10 @@ WRONG = [
     ("linear", (zeros(2, 3), zeros(4, 3), zeros(1)), {}, ValueError, r"bias.*\(1,\)"),
     ("linear", (zeros(2, 3), zeros(4, 3), zeros(2, 4)), {}, ValueError, r"bias.*\(2, 4\)"),
     ("linear", (zeros(2, 3), zeros(4, 3, dtype=np.float32)), {}, (TypeError, ValueError), "float64.*float32"),
-    ("max_pool2d", (zeros(3, 5, 4), 2), {}, ValueError, r"needs input \(N, C, H, W\), got \(3, 5, 4\)"),
+    ("max_pool2d", (zeros(5, 4), 2), {}, ValueError, r"needs input \(N, C, H, W\), got \(5, 4\)"),
+    ("max_pool2d", (zeros(1, 2, 3, 5, 4), 2, None, 0, 1, False, True), {}, ValueError, "needs input .*got"),
+    ("adaptive_avg_pool2d", (zeros(5, 4), 2), {}, ValueError, r"needs input \(N, C, H, W\), got \(5, 4\)"),
+    ("adaptive_avg_pool2d", (MAPS, (2,)), {}, TypeError, r"a number or a pair, got \(2,\)"),
     ("max_pool2d", (MAPS, 6), {}, ValueError, "6x6 does not fit into pictures of 5x4"),
     ("max_pool2d", (MAPS, 2), {"padding": 2}, ValueError, "padding of at most half the window"),
     ("max_pool2d", (MAPS, 0), {}, ValueError, r"kernel_size \(0, 0\)"),
@@ -53,7 +58,8 @@ WRONG = [
     ("avg_pool2d", (MAPS, (2, 2, 2)), {}, TypeError, "kernel_size is a whole number or a pair"),
     ("avg_pool2d", (MAPS, 2), {"padding": 2}, ValueError, "padding of at most half the window"),
     ("avg_pool2d", (MAPS, 2), {"divisor_override": 0}, ValueError, "divisor_override must not be 0"),
-    ("local_response_norm", (zeros(3, 5, 4), 3), {}, ValueError, r"\(N, C, H, W\), got \(3, 5, 4\)"),
+    ("local_response_norm", (zeros(3, 5), 3), {}, ValueError, r"\(N, C, ...\), .*got \(3, 5\)"),
+    ("local_response_norm", (zeros(3, 5, 4), 3), {"within_channel": True}, ValueError, r"W\) within a channel, got"),
     ("local_response_norm", (MAPS, 0), {}, ValueError, "size=0"),
     ("local_response_norm", (MAPS, 3), {"groups": 2}, ValueError, "groups=2 .*3 channels"),
     ("local_response_norm", (MAPS, 3), {"alpha_over": "sum"}, ValueError, '"window" or "element", got \'sum\''),
@@ -92,12 +98,13 @@ def test_wrong_arguments(op, arguments, options, error, message):
 def test_an_argument_we_lack_raises(op):
     """None is ignored: torch's `out` and `memory_format` as little as a typing mistake."""
     needed = [p for p in inspect.signature(getattr(functional, op)).parameters.values() if p.default is p.empty]
-    for name in ("out", "memory_format", "kernal_size"):
+    here = inspect.signature(getattr(functional, op)).parameters
+    for name in {"out", "memory_format", "kernal_size"} - set(here):
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
             getattr(functional, op)(*[zeros(1)] * len(needed), **{name: None})
 
 
-@pytest.mark.parametrize("op,first", [("local_response_norm", 5), ("dropout", 3), ("add", 2), ("sub", 2)])
+@pytest.mark.parametrize("op,first", [("local_response_norm", 5), ("dropout", 4), ("add", 2), ("sub", 2)])
 def test_what_is_ours_is_keyword_only(op, first):
     with pytest.raises(TypeError, match="positional argument"):
         getattr(functional, op)(*[zeros(1)] * (first + 1))
@@ -106,11 +113,11 @@ def test_what_is_ours_is_keyword_only(op, first):
 SIGNATURES = {  # as torch 2.13 documents them
     "conv2d": "input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
     "linear": "input, weight, bias=None",
-    "max_pool2d": "input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False",
+    "max_pool2d": "input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False",
     "avg_pool2d": "input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, "
     "divisor_override=None",
     "local_response_norm": "input, size, alpha=0.0001, beta=0.75, k=1.0",
-    "dropout": "input, p=0.5, training=True",
+    "dropout": "input, p=0.5, training=True, inplace=False",
     "relu": "input, inplace=False",
     "cross_entropy": "input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean', "
     "label_smoothing=0.0",

@@ -1,6 +1,6 @@
-"""Write torch.npz beside this file: torch's output and gradients of every case of minialex.cases.
+"""Write torch.npz and ports.json: what torch makes of every case of minialex.cases, every script of tutorials/porting.
 
-    python tests/golden/make.py
+    python tests/golden/make.py            (--ports for the scripts alone)
 
 Run it from anywhere, with torch 2.13 installed, after cases were added or changed. An array a case for y, one for each
 gradient, and a fingerprint that tells tests/test_cases.py whether the case is still the one that torch was asked about.
@@ -17,6 +17,18 @@ import numpy as np
 TESTS = Path(__file__).resolve().parents[1]
 # the checkout, installed or not, and the modules that tests share
 sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "helpers")]
+
+
+def ports():
+    """What each script of tutorials/porting gives under torch, from minialex's initial weights and random numbers."""
+    import json
+
+    import porting
+
+    numbers = {name: porting.run_torch(name, porting.run_minialex(name)[0])[0] for name in porting.SCRIPTS}
+    lines = [f'"{name}": {json.dumps([float(f"{n:.8g}") for n in found])}' for name, found in numbers.items()]
+    porting.STORED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    print(f"{porting.STORED.name}: {len(lines)} scripts")
 
 
 def main():
@@ -38,4 +50,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    ports()
+    if "--ports" not in sys.argv:
+        main()

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tutorials" / "porting"
 PAGE = ROOT / "tutorials" / "coming_from_torch.md"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
+SNIPPETS = Path(__file__).with_name("snippets.py")
+STORED = ROOT / "tests" / "golden" / "ports.json"  # what torch makes of each script: {name: numbers}
 
 
 def import_lines():
@@ -61,6 +63,23 @@ def flat(outcome):
     return np.array(outcome, np.float64)
 
 
+def assert_same(ours, theirs, place=""):
+    """AssertionError unless results are equal: values to 1e-5, and types, shapes and dtypes."""
+    if isinstance(theirs, (list, tuple)):
+        assert len(ours) == len(theirs), place
+        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            assert_same(a, b, f"{place}[{i}]")
+    elif hasattr(theirs, "detach") or isinstance(theirs, np.ndarray):
+        a, b = as_numpy(ours), as_numpy(theirs)
+        assert (a.dtype, a.shape) == (b.dtype, b.shape), f"{place}: {a.dtype}{a.shape}, torch's {b.dtype}{b.shape}"
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=place)
+    elif isinstance(theirs, float):
+        assert isinstance(ours, float), f"{place}: {ours!r}, torch's {theirs!r}"
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6, err_msg=place)
+    else:
+        assert type(ours) is type(theirs) and ours == theirs, f"{place}: {ours!r}, torch's {theirs!r}"
+
+
 def run_minialex(name):
     """(initial weights, what train returned, final weights) of a script under minialex, on the default backend."""
     minialex.manual_seed(0)
@@ -89,9 +108,10 @@ def arrays(model):
 
 
 def as_numpy(value):
+    """An array of either library, or a tensor, as a NumPy array."""
     if hasattr(value, "detach"):
         return value.detach().cpu().numpy()
-    return minialex.get_backend().to_numpy(value)
+    return value if isinstance(value, np.ndarray) else minialex.get_backend().to_numpy(value)
 
 
 @contextlib.contextmanager
@@ -104,6 +124,9 @@ def drawing_as_minialex(torch):
             return torch.from_numpy(np.array(as_numpy(getattr(minialex, name)(*arguments, **options))))
 
         return draw
+
+    def like(name):
+        return lambda input: drawn(name)(tuple(input.shape))
 
     def dropout(input, p=0.5, training=True, inplace=False):
         ones = minialex.Tensor(np.ones(input.shape, np.float32))
@@ -118,9 +141,10 @@ def drawing_as_minialex(torch):
         return [data.Subset(dataset, part.indices) for part in minialex.data.random_split(dataset, lengths)]
 
     with contextlib.ExitStack() as patches:
-        for name in ("randn", "rand", "randint", "randperm", "manual_seed"):
-            value = minialex.manual_seed if name == "manual_seed" else drawn(name)
-            patches.enter_context(mock.patch.object(torch, name, value))
+        changed = {name: drawn(name) for name in ("randn", "rand", "randint", "randperm")}
+        changed |= {"randn_like": like("randn"), "rand_like": like("rand"), "manual_seed": minialex.manual_seed}
+        for name, function in changed.items():
+            patches.enter_context(mock.patch.object(torch, name, function))
         patches.enter_context(mock.patch.object(functional, "dropout", dropout))
         patches.enter_context(mock.patch.object(data.RandomSampler, "__iter__", order))
         patches.enter_context(mock.patch.object(data, "random_split", split))

@@ -54,11 +54,10 @@ class Residual(nn.Module):
 
 def same(module, graph, *inputs):
     """Whether both have the same output and the same gradients of the parameters, in evaluation mode."""
-    module.eval()
     results = []
     for network in (module, graph):
         module.zero_grad()
-        y = network(*map(Tensor, inputs))
+        y = network.eval()(*map(Tensor, inputs))
         y.backward(np.random.default_rng(1).standard_normal(y.shape).astype(np.float32))
         results.append([y.numpy(), *(np.array(p.grad) for p in module.parameters() if p.grad is not None)])
     return len(results[0]) == len(results[1]) and all(np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(*results))
@@ -113,6 +112,10 @@ def test_tracing_changes_nothing():
     assert all((before[name] == a).all() for name, a in net.state_dict().items())
     assert random.default_generator.call == call and sys.getprofile() is profile
     assert all(module.training and not any(module._hooks.values()) for module in net.modules())
+    net.blocks[0].bn1.eval()
+    graph = nn.trace(net, images())
+    assert [name for name, module in graph.named_modules() if not module.training] == ["blocks.0.bn1"]
+    assert not any(module.training for module in nn.trace(net.eval(), images()).modules())
 
 
 def made(forward, *layers):
@@ -238,6 +241,10 @@ def _cut(self, x):
     return self.a(x.detach())
 
 
+def _keyword(self, x):
+    return self.a(x=x)
+
+
 def _unregistered(self, x):
     return LOOSE[0](x)
 
@@ -257,6 +264,7 @@ REFUSED = {
     _unclear: (1, "use the layer nn.Dropout"),
     _statistics: (1, "use nn.BatchNorm2d"),
     _cut: (1, "detach cannot become a layer"),
+    _keyword: (1, "Conv2d takes its input without a keyword"),
     _unregistered: (1, "this Conv2d is not a part of the network"),
 }
 

@@ -14,7 +14,7 @@ from PIL import Image
 from minialex import cli, models, nn, plotting
 from minialex.models.layout import layout
 from minialex.nn import init
-from minialex.plotting import layers3d, style, towers
+from minialex.plotting import branches, layers3d, style, towers
 from minialex.summary import __main__ as summary
 
 
@@ -137,3 +137,37 @@ def test_the_command_draws(tmp_path, capsys, file, start):
 def test_a_layer_without_a_box_is_named():
     with pytest.raises(ValueError, match="cannot draw a layer of type CrossEntropyLoss"):
         layers3d.kind_of(nn.CrossEntropyLoss())
+
+
+def test_branches_are_arrows_above_the_boxes():
+    """A shortcut around two layers, and one that begins within the first's: two levels; chains have no arrows."""
+    graph = nn.Graph(
+        [
+            ("a", nn.Conv2d(3, 4, 3, padding=1), "x"),
+            ("relu", nn.ReLU(), "a"),
+            ("b", nn.Conv2d(4, 4, 3, padding=1), "relu"),
+            ("norm", nn.BatchNorm2d(4), "b"),
+            ("c", nn.Conv2d(4, 4, 3, padding=1), "norm"),
+            ("gain", nn.Parameter(np.ones((4, 1, 1), np.float32)), []),
+            ("scaled", nn.Multiply(), ["c", "gain"]),
+            ("sum", nn.Add(), ["scaled", "relu"]),
+            ("d", nn.Conv2d(4, 4, 1), "norm"),
+            ("tanh", nn.Tanh(), "c"),
+            ("last", nn.Concat(), ["d", "tanh", "sum"]),
+        ]
+    )
+    rows = layout(graph, (3, 6, 6))
+    cells = layers3d.cells_of(rows, layers3d.Scale(rows))
+    assert [cell.layers for cell in cells] == [
+        [], ["a", "relu"], ["b", "norm"], ["c"], ["scaled"], ["sum"], ["d"], ["tanh"], ["last"],
+    ]  # fmt: skip
+    arrows = branches.connections(cells, rows)
+    assert [arrow[:2] for arrow in arrows] == [(1, 5), (2, 6), (3, 7), (5, 8), (6, 8)]
+    for (a, b, level), (c, d, other) in itertools.combinations(arrows, 2):
+        assert level != other or b <= c or d <= a
+    axes, texts = drawn(layers3d.layers3d(rows))
+    assert len(axes.lines) == 5 and "gain" not in [text for text, _ in texts]
+    assert all(0 <= y <= axes.get_ylim()[0] for line in axes.lines for y in line.get_ydata())
+    assert_no_text_touches_another(axes, [(text, place) for text, place in texts if text])
+    chain = rows_of("shapes_net")
+    assert not branches.connections(layers3d.cells_of(chain, layers3d.Scale(chain)), chain)

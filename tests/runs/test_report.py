@@ -49,16 +49,16 @@ def test_one_accuracy_on_the_terminal_and_in_the_figure(tmp_path, monkeypatch):
 
     written = []
     monkeypatch.setattr("matplotlib.figure.Figure.text", lambda self, x, y, text, **style: written.append(text))
-    for right in (787, 1943, 1):
-        labels, predicted = np.zeros(2000, int), (np.arange(2000) >= right).astype(int)
-        plotting.confusion(labels, predicted, ["a", "b"], tmp_path / "c.png")
-        result = Evaluation(2000, 0.0, 2000 - right, 0, logits=np.eye(2)[predicted], labels=labels)
-        run, said = Run.__new__(Run), []
-        run.model, run.splits, run.say, run.classes = None, data.Splits(None, None, None), said.append, ["a", "b"]
-        monkeypatch.setattr(run, "batches", lambda *arguments: None, raising=False)
-        monkeypatch.setattr("minialex.training.evaluation.validate", lambda *arguments, result=result: result)
-        run.folder = type("Folder", (), {"draw_test": lambda *arguments: None})()
-        run.test()
-        (terminal,) = re.findall(r"test accuracy ([\d.]+) %", said[-1])
-        (figure,) = re.findall(r"([\d.]+) % of 2,000 correct", written[-1])
-        assert terminal == figure == f"{100 * right / 2000:.1f}"
+    right = 787
+    labels, predicted = np.zeros(2000, int), (np.arange(2000) >= right).astype(int)
+    plotting.confusion(labels, predicted, ["a", "b"], tmp_path / "c.png")
+    result = Evaluation(2000, 0.0, 2000 - right, 0, logits=np.eye(2)[predicted], labels=labels)
+    run, said = Run.__new__(Run), []
+    run.model, run.splits, run.say, run.classes = None, data.Splits(None, None, None), said.append, ["a", "b"]
+    monkeypatch.setattr(run, "batches", lambda *arguments: None, raising=False)
+    monkeypatch.setattr("minialex.training.evaluation.validate", lambda *arguments, result=result: result)
+    run.folder = type("Folder", (), {"draw_test": lambda *arguments: None})()
+    run.test()
+    (terminal,) = re.findall(r"test accuracy ([\d.]+) %", said[-1])
+    (figure,) = re.findall(r"([\d.]+) % of 2,000 correct", written[-1])
+    assert terminal == figure == f"{100 * right / 2000:.1f}"

@@ -164,8 +164,7 @@ class TestClipping:
 class TestRecordedSteps:
     """Rows for steps.csv; on a GPU losses are read rarely, and yet every row has its own."""
 
-    @pytest.mark.parametrize("accumulate", [1, 2])
-    @pytest.mark.parametrize("every", [1, 3, 100])
+    @pytest.mark.parametrize(("accumulate", "every"), [(1, 1), (2, 3), (2, 100)])
     def test_every_step_once_with_its_loss(self, monkeypatch, accumulate, every):
         losses = by_hand(prepared(accumulate), 2)
         monkeypatch.setattr(backends.get_backend(), "sync_every", every)

@@ -1,23 +1,64 @@
 """How the numba backend's kernels are compiled, and how a command hears of it.
 
-A kernel is a plain function with loops. Numba compiles it at its first call for the types it is called with, and
-keeps the result on disk beside the source. It runs without Python's global lock, so that `threads.parallel` can run
-it in several threads at once. With NUMBA_DISABLE_JIT=1 it stays plain Python: slow, but a debugger steps through it.
+A kernel is a plain function with loops. Numba compiles it at its first call for the types it is called with, and keeps
+the result on disk, beside the source or in the user's cache, if it can. It runs without Python's global lock, so that
+`threads.parallel` can run it in several threads at once. With NUMBA_DISABLE_JIT=1 it stays plain Python: slow, but a
+debugger steps through it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import partial
 from typing import Any
 
 import numba
 from numba.core import event
+from numba.core.caching import FunctionCache
 
-kernel: Any = partial(numba.njit, nogil=True, cache=True, error_model="numpy")
+
+class _Cache(FunctionCache):
+    """Numba's cache on disk. Its errors do not matter: what cannot be read is compiled, what cannot be kept is not."""
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a file that is damaged, as by a disk that was full
+            return None
+
+    def save_overload(self, sig, data):
+        with contextlib.suppress(Exception):
+            super().save_overload(sig, data)
+
+
+def kernel(function: Any, **options: Any) -> Any:
+    """Compile a function when it is first called, and keep the result on disk if there is a place for it.
+
+    function: with loops, of numbers and NumPy arrays.
+    options: further ones of numba.njit.
+    """
+    compiled: Any = numba.njit(function, nogil=True, error_model="numpy", **options)
+    if hasattr(compiled, "enable_caching") and _has_place(function):
+        with contextlib.suppress(RuntimeError):  # no place can be written to
+            compiled._cache = _Cache(compiled.py_func)
+            _kept.add(function)
+    return compiled
+
+
 # Sums may be taken in another order, so that they use the processor's vectors. Never told: that there is no NaN or
 # infinity, which max-pooling's -inf and a diverging network would turn into nonsense.
 reordering_kernel: Any = partial(kernel, fastmath={"reassoc", "contract", "nsz"})
+
+_kept: set = set()  # functions whose compiled code is kept on disk
+
+
+def _has_place(function):
+    """Whether Numba may look for a place on disk: without a home folder, it would make one called "~" right here."""
+    beside = os.path.dirname(function.__code__.co_filename)
+    return (
+        os.path.isabs(os.path.expanduser("~")) or bool(os.environ.get("NUMBA_CACHE_DIR")) or os.access(beside, os.W_OK)
+    )
 
 
 class _Announcement(event.Listener):
@@ -27,7 +68,12 @@ class _Announcement(event.Listener):
     def on_start(self, event):
         if not self.said:
             self.said = True
-            self.say("compiling the kernels: once, about ten seconds, then they are on disk")
+            once = "compiling the kernels: once, about ten seconds, then they are on disk"
+            always = (
+                "compiling the kernels: about ten seconds at every start, since no folder can be written to that would "
+                "keep them; name one with NUMBA_CACHE_DIR"
+            )
+            self.say(once if _kept else always)
 
     def on_end(self, event):
         pass

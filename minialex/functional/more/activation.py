@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...tensor import Tensor, check_dtypes
-from ..activation import sigmoid
+from ..activation import _result, sigmoid
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -118,8 +118,4 @@ def _activated(input, y, slope, inplace, name):
     def backward(gy):
         return (gy * slope,)
 
-    if inplace:
-        input.check_in_place(name)
-        input.data[...] = y
-        return input.rewritten_by(backward, name=name)
-    return Tensor.from_operation(y, backward, input, name=name)
+    return _result(y, backward, input, inplace, name)

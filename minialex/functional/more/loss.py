@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 
 import numpy as np
@@ -28,7 +29,7 @@ def one_hot(tensor: Tensor | Array, num_classes: int = -1) -> Tensor:
     if num_classes == -1 and not labels.numel():
         raise ValueError("one_hot of no labels: give num_classes")
     low, high = (int(labels.data.min()), int(labels.data.max())) if labels.numel() else (0, -1)
-    classes = high + 1 if num_classes == -1 else num_classes
+    classes = high + 1 if num_classes == -1 else operator.index(num_classes)
     if low < 0 or high >= classes or classes < 1:
         raise ValueError(f"one_hot: labels from {low} to {high} for {classes} classes, 0 to {classes - 1}")
     y = labels.data[..., None] == labels.backend.xp.arange(classes)
@@ -93,7 +94,7 @@ def binary_cross_entropy(
 
         loss = -w (t log x + (1 - t) log(1 - x)),   each logarithm at least -100
         gx   = gy w (x - t) / (x (1 - x)),   the divisor at least 1e-12
-        gt   = gy w (log(1 - x) - log x)
+        gt   = gy w (log(1 - x) - log x),   each logarithm as above
 
     input: probabilities x from 0 to 1, any shape.
     target: t, the probability of yes: a Tensor or array of the input's shape.

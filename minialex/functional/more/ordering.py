@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 from ...tensor import Tensor
 from ..axes import one_axis
 from ..selection import ValuesAndIndices
@@ -50,7 +52,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
     Returns ValuesAndIndices. Raises ValueError where the axis is shorter than k.
     """
-    axis, shape = one_axis(dim, input.ndim), input.shape or (1,)
+    axis, shape, k = one_axis(dim, input.ndim), input.shape or (1,), operator.index(k)
     if not 0 <= k <= shape[axis]:
         raise ValueError(f"topk: there are no {k} values along axis {dim} of shape {input.shape}")
     order = argsort(input, dim, largest)

@@ -6,23 +6,26 @@ import math
 
 import numpy as np
 
-from ...support.types import Dims
+from ...support.types import Dims, DType
 from ...tensor import Tensor, check_dtypes
-from ..arithmetic import floating
+from ..arithmetic import converted
 from ..axes import all_axes, keepdims_shape, one_axis
+from ..reduction import _correction
 
 
-def cumsum(input: Tensor, dim: int) -> Tensor:
+def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     """Running sum along an axis.
 
         y_i = x_0 + ... + x_i      gx_i = gy_i + ... + gy_n, the running sum from the end
 
     input: any shape; integers are summed as int64.
     dim: the axis.
+    dtype: what to convert the input to first.
     """
+    input = converted(input, dtype)
     xp, axis, old = input.backend.xp, one_axis(dim, input.ndim), input.shape
     shape = old or (1,)
-    dtype = None if input.dtype.kind == "f" else np.int64
+    dtype = input.dtype if dtype is not None else None if input.dtype.kind == "f" else np.int64
 
     def backward(gy):
         from_the_end = xp.cumsum(xp.flip(gy.reshape(shape), axis), axis=axis)
@@ -41,23 +44,18 @@ def std(
         y = sqrt(1 / (n - correction) sum_i (x_i - mean)^2)
         gx_i = gy (x_i - mean) / ((n - correction) y), 0 where y = 0, as in torch
 
-    input: any shape; integers become float32.
+    input: any shape of floating-point numbers.
     dim: an axis, several, or None for all; True or False in its place, as in torch.std(x, unbiased), is `unbiased`.
     unbiased: True or False for a correction of 1 or 0.
     keepdim: whether reduced axes stay, with length 1.
-    correction: 1 for the unbiased estimate, 0 for the standard deviation of these very values.
+    correction: 1, or None, for the unbiased estimate, 0 for the standard deviation of these very values.
 
     Where n <= correction the divisor is 0: NaN for a single value, else infinity.
     Raises TypeError where both unbiased and correction are given.
     """
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if unbiased is not None:
-        if correction != 1:
-            raise TypeError("std takes unbiased or correction, not both")
-        correction = int(unbiased)
-    input = floating(input)
-    x, axes, xp = input.data, all_axes(dim, input.ndim), input.backend.xp
+    dim, correction = _correction("std", dim, unbiased, correction)
+    check_dtypes("std", input)
+    x, axes, xp = input.data, all_axes(dim, input.ndim, keepdim), input.backend.xp
     full_shape = keepdims_shape(x.shape, axes)
     n = math.prod(x.shape[a] for a in axes)
     divisor = x.dtype.type(max(n - correction, 0))
@@ -74,7 +72,10 @@ def std(
     return Tensor.from_operation(y.reshape(shape), backward, input, name="std")
 
 
-def norm(input: Tensor, p: float | str = "fro", dim: Dims | None = None, keepdim: bool = False) -> Tensor:
+def norm(
+    input: Tensor, p: float | str = "fro", dim: Dims | None = None, keepdim: bool = False, out: None = None,
+    dtype: DType | None = None,
+) -> Tensor:  # fmt: skip
     """Norm of all elements, or along axes.
 
         y = (sum_i |x_i|^p)^(1/p)      gx_i = gy sign(x_i) (|x_i| / y)^(p - 1), 0 where y = 0, as in torch
@@ -86,14 +87,20 @@ def norm(input: Tensor, p: float | str = "fro", dim: Dims | None = None, keepdim
     p: a number; "fro" is 2.
     dim: an axis, several, or None for all.
     keepdim: whether reduced axes stay, with length 1.
+    out: torch's, refused.
+    dtype: what to convert the input to first.
 
     Raises ValueError for another word than "fro", and for no elements where p is infinite or negative.
     """
+    if out is not None:
+        raise ValueError("norm writes into no tensor: leave out= out, and write out.copy_(norm(x)) instead")
+    check_dtypes("norm", input)
+    input = converted(input, dtype)
     check_dtypes("norm", input)
     if isinstance(p, str) and p != "fro":
         raise ValueError(f'norm takes a number or "fro" as p, got {p!r}')
     p = 2.0 if p in ("fro", None) else float(p)
-    x, axes, xp = input.data, all_axes(dim, input.ndim), input.backend.xp
+    x, axes, xp = input.data, all_axes(dim, input.ndim, keepdim), input.backend.xp
     full_shape, zero = keepdims_shape(x.shape, axes), x.dtype.type(0)
     size = xp.abs(x)
     if (math.isinf(p) or p < 0) and not all(x.shape[a] for a in axes):

@@ -42,18 +42,45 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return reshape(input, (*input.shape[:axis], 1, *input.shape[axis:]))
 
 
-def clone(input: Tensor) -> Tensor:
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy, in C order.
 
         y = x      gx = gy
 
     input: any shape.
+    memory_format: torch's channels_last, by its name or the object, for images that lie in memory as (N, H, W, C); its
+        contiguous_format and preserve_format, and None, for C order.
+
+    Raises ValueError for another format, and for channels_last of other than (N, C, H, W).
     """
+    y, xp = input.data, input.backend.xp
+    if channels_last(memory_format, input.ndim):
+        y = xp.moveaxis(xp.moveaxis(y, 1, -1).copy(), -1, 1)
+    else:
+        y = y.copy()
 
     def backward(gy):
         return (gy,)
 
-    return Tensor.from_operation(input.data.copy(), backward, input, name="clone")
+    return Tensor.from_operation(y, backward, input, name="clone")
+
+
+def channels_last(memory_format: Any, ndim: int) -> bool:
+    """Whether a memory_format asks for channels last.
+
+    memory_format: as of clone.
+    ndim: axes of the tensor.
+
+    Raises ValueError as clone does.
+    """
+    name = str(memory_format).removeprefix("torch.")
+    if name in ("None", "contiguous_format", "preserve_format"):
+        return False
+    if name != "channels_last" or ndim != 4:
+        raise ValueError(
+            f"memory_format={memory_format} of {ndim} axes: there are contiguous_format and, of 4 axes, channels_last"
+        )
+    return True
 
 
 def expand(input: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -151,13 +178,13 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
     Returns a tuple of views. Raises ValueError for fewer than one part.
     """
-    if chunks < 1:
+    if operator.index(chunks) < 1:
         raise ValueError(f"chunk makes one part or more, got chunks={chunks}")
     n = input.shape[one_axis(dim, input.ndim)] if input.ndim else 0
     return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
 
-def gather(input: Tensor, dim: int, index: Tensor | Array) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor | Array, *, sparse_grad: bool = False) -> Tensor:
     """Elements picked along an axis, for dim = 1 of three axes:
 
         y[i, j, k] = x[i, index[i, j, k], k]      gx = gy added there
@@ -165,23 +192,26 @@ def gather(input: Tensor, dim: int, index: Tensor | Array) -> Tensor:
     input: any shape.
     dim: the axis.
     index: whole numbers, a Tensor or array with as many axes, none but `dim` longer than the input's.
+    sparse_grad: torch's, False only: gradients are dense.
 
     Returns a Tensor of the index's shape. Raises IndexError where there is no such element; the cupy backend does not
     check this.
     """
+    if sparse_grad:
+        raise ValueError("gather: gradients are dense, leave sparse_grad=True out")
     axis, xp = one_axis(dim, input.ndim), input.backend.xp
     index = index if isinstance(index, Tensor) else Tensor(index, backend=input.backend)
     common_backend(input, index)
     if index.dtype.kind not in "iu":
         raise TypeError(f"gather needs an index of whole numbers, got {index.dtype}")
-    if index.ndim != input.ndim or any(
-        n > m for i, (n, m) in enumerate(zip(index.shape, input.shape)) if i != axis and index.numel()
-    ):
+    if not index.numel():
+        return reshape(getitem(reshape(input, (-1,)), slice(0, 0)), index.shape)
+    if not (index.ndim and input.ndim) and index.ndim + input.ndim < 2:  # a number counts as an axis of length 1
+        return reshape(gather(reshape(input, (-1,)), 0, reshape(index, (-1,))), index.shape)
+    if index.ndim != input.ndim or any(n > m for i, (n, m) in enumerate(zip(index.shape, input.shape)) if i != axis):
         raise ValueError(f"gather along axis {dim}: an index of shape {index.shape} does not fit into {input.shape}")
-    if xp is np and index.numel() and index.data.min() < 0:
+    if xp is np and index.data.min() < 0:
         raise IndexError(f"gather takes indices from 0 on, got {index.data.min()}")
-    if not input.ndim:
-        return reshape(getitem(reshape(input, (1,)), index.data.reshape(1)), ())
     places = [xp.arange(n).reshape(-1, *[1] * (input.ndim - 1 - i)) for i, n in enumerate(index.shape)]
     places[axis] = index.data
     return getitem(input, tuple(places))
