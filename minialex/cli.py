@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import threading
+import warnings
 
 from . import backends, models
 from .support import text as texts
@@ -39,6 +40,7 @@ def run(main, argv=None):
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show must not stop the command
         sys.stdout.reconfigure(errors="backslashreplace")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about images, of which the command says what is wrong itself
     try:
         code = main(argv) or 0
         sys.stdout.flush()  # here, since a broken pipe could not be handled at exit

@@ -10,21 +10,33 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self, TypeVar, overload
+from typing import overload
 
 import numpy as np
 
 from .backends.base import Backend
 from .support.reachable import Opaque, reachable
+from .support.types import Any, Function, Iterator, Self, Sequence
 
-F = TypeVar("F", bound=Callable[..., Any])
-_thread = threading.local()  # per thread, so that evaluating in one does not switch off training in another
+
+class _OfThread(threading.local):
+    """Per thread, so that evaluating in one does not switch off training in another.
+
+    before: what grad_enabled was outside of each `with no_grad()`.
+    module: the innermost nn.Module that is running.
+    retain_graph: whether backward() keeps what the operations saved.
+    """
+
+    def __init__(self):
+        self.grad_enabled, self.before, self.module, self.retain_graph = True, [], None, False
+
+
+_thread = _OfThread()
 
 
 def is_grad_enabled() -> bool:
     """Whether operations of this thread are recorded on the tape."""
-    return getattr(_thread, "grad_enabled", True)
+    return _thread.grad_enabled
 
 
 class no_grad(contextlib.ContextDecorator):
@@ -33,32 +45,35 @@ class no_grad(contextlib.ContextDecorator):
     @overload
     def __new__(cls) -> Self: ...
     @overload
-    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
+    def __new__(cls, function: Function) -> Function: ...  # type: ignore[misc]
     def __new__(cls, function: Any = None) -> Any:
         context = super().__new__(cls)
         return context if function is None else context(function)
 
     def __enter__(self) -> None:
         # a stack, of each thread's own: a decorated function may recurse, and run in two threads at once
-        _thread.before = [*getattr(_thread, "before", ()), is_grad_enabled()]
+        _thread.before = [*_thread.before, is_grad_enabled()]
         _thread.grad_enabled = False
 
     def __exit__(self, *exception: object) -> None:
         _thread.grad_enabled = _thread.before.pop()
 
 
-@contextlib.contextmanager
-def recording_module(module: Any) -> Iterator[Any]:
+class recording_module:
     """Operations recorded within this context are marked with a module; gives the module around it, or None.
 
     module: the nn.Module that is running.
     """
-    before = getattr(_thread, "module", None)
-    _thread.module = module
-    try:
-        yield before
-    finally:
-        _thread.module = before
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+
+    def __enter__(self) -> Any:
+        self.before, _thread.module = _thread.module, self.module
+        return self.before
+
+    def __exit__(self, *exception: object) -> None:
+        _thread.module = self.before
 
 
 @contextlib.contextmanager
@@ -67,8 +82,7 @@ def retaining_graph(retain: bool) -> Iterator[None]:
 
     retain: whether it does.
     """
-    before = getattr(_thread, "retain_graph", False)
-    _thread.retain_graph = bool(retain)
+    before, _thread.retain_graph = _thread.retain_graph, bool(retain)
     try:
         yield
     finally:
@@ -105,10 +119,15 @@ class Node:
 
     def __init__(self, name: str, backward: Any, parents: Sequence[Any], result: Any, saves: Any = None) -> None:
         self.name, self.backward, self._hooks = name, backward, None
-        self.parents = tuple(p.edge if p is not None and p.requires_grad else None for p in parents)
-        tensors = [t for t in (*parents, result) if t is not None]
-        self.watched = [(t._version, t.version) for t in _saved_by(name, backward, tensors, saves)]
-        self.module = getattr(_thread, "module", None)
+        self.parents, self.watched, tensors = [], [], []
+        for p in parents:
+            self.parents.append(p.edge if p is not None and p._requires_grad else None)
+            if p is not None:
+                tensors.append(p)
+        tensors.append(result)
+        for t in _saved_by(name, backward, tensors, saves):
+            self.watched.append((t._version, t._version.count))
+        self.module = _thread.module
         self.shape, self.dtype, self.array_type = result.shape, result.dtype, type(result.data)
 
     def check(self) -> None:
@@ -127,27 +146,27 @@ class Node:
 
     def run(self, gy: Any) -> list[tuple[Any, Any]]:
         """The gradients of the parents, checked; then everything saved is released, unless the graph is retained."""
-        gradients = self.backward(after_hooks(self, gy) if self._hooks else gy)
+        gradients, parents = self.backward(after_hooks(self, gy) if self._hooks else gy), self.parents
         if not isinstance(gradients, (tuple, list)):
             raise TypeError(
                 f"backward of {self.name} returned {_kind(gradients)}: return a tuple with a gradient for each input"
             )
-        if len(gradients) != len(self.parents):
+        if len(gradients) != len(parents):
             raise ValueError(
-                f"backward of {self.name} returned {len(gradients)} gradients for {len(self.parents)} inputs: "
+                f"backward of {self.name} returned {len(gradients)} gradients for {len(parents)} inputs: "
                 "return one for each, None where an input needs none"
             )
-        edges = self.parents
-        for number, (gradient, edge) in enumerate(zip(gradients, edges, strict=True), 1):
+        wanted = []
+        for number, edge in enumerate(parents):
             if edge is not None:
-                self._check_gradient(number, gradient, edge)
-        arrived = [(edge, g) for edge, g in zip(edges, gradients, strict=True) if edge is not None]
-        retain = getattr(_thread, "retain_graph", False)
+                self._check_gradient(number + 1, gradients[number], edge)
+                wanted.append((edge, gradients[number]))
+        retain = _thread.retain_graph
         if not retain:
-            self.backward, self.parents, self.watched = None, (), []
+            self.backward, self.parents, self.watched = None, [], []
         if retain or self._hooks:  # backward, or a hook, may keep the array that a leaf would take for its own
-            arrived = [(edge, g if isinstance(edge, Node) else g.copy()) for edge, g in arrived]
-        return arrived
+            wanted = [(edge, g if isinstance(edge, Node) else g.copy()) for edge, g in wanted]
+        return wanted
 
     def _check_gradient(self, number, gradient, edge):
         """What a hand-written backward gives is added to other gradients: a wrong shape would broadcast unseen."""
@@ -191,10 +210,19 @@ def _saved_by(name, backward, tensors, saves):
             "or declare those it keeps, from_operation(..., saves=[...])"
         ) from None
     held += saves or ()
-    arrays = [thing for thing in held if isinstance(thing, array_type)]
+    arrays, saved = [], []
+    for thing in held:
+        if isinstance(thing, array_type):
+            arrays.append(thing)
+        elif isinstance(thing, Tensor):
+            saved.append(thing)
     overlap = tensors[-1].backend.xp.may_share_memory
-    saved = [t for t in tensors if any(array is t.data or overlap(array, t.data) for array in arrays)]
-    return [*saved, *(thing for thing in held if isinstance(thing, Tensor))]
+    for t in tensors:
+        for array in arrays:
+            if array is t._data or overlap(array, t._data):
+                saved.append(t)
+                break
+    return saved
 
 
 def sorted_nodes(root: Any) -> list[Any]:
@@ -212,8 +240,9 @@ def sorted_nodes(root: Any) -> list[Any]:
         elif id(node) not in seen:
             seen.add(id(node))
             stack.append((node, True))
-            if isinstance(node, Node):
-                stack.extend((parent, False) for parent in node.parents if parent is not None)
+            for parent in node.parents if isinstance(node, Node) else ():
+                if parent is not None:
+                    stack.append((parent, False))
     return order[::-1]
 
 
@@ -254,7 +283,7 @@ class Arrival:
             self.gradient, self.aliased = after_hooks(leaf, self.gradient), True
         if leaf.grad is None:
             gradient = self.gradient.copy() if self.aliased else self.gradient
-            leaf.grad = leaf.backend.xp.asarray(gradient)  # NumPy makes scalars of arrays without axes
+            leaf._grad_tensor = leaf._holding(gradient, leaf.backend, Version())  # checked already, by Node.run
         else:
             leaf.grad.data += self.gradient
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from . import backends, tape
 from .support import mistakes
-from .support.types import Array, Dims, DType, Shape
+from .support.types import Any, Array, ArrayLike, Callable, Dims, DType, Iterable, Self, Sequence, Shape, TypeAlias
 from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the tensor, a reader finds it here
 from .tensor_methods import TensorMethods, sequence
 
@@ -463,7 +460,8 @@ def records_grad(*tensors: Any) -> list[bool]:
 
     tensors: Tensors, or None for an argument that was left out, which needs no gradient.
     """
-    return [t is not None and t.records_grad for t in tensors]
+    enabled = is_grad_enabled()
+    return [t is not None and t.requires_grad and enabled for t in tensors]
 
 
 def check_dtypes(name: str, *tensors: Any) -> None:
@@ -473,8 +471,9 @@ def check_dtypes(name: str, *tensors: Any) -> None:
     tensors: the operation's input, and the weight and the bias if it has some: Tensors, or None.
     """
     first = tensors[0].dtype
-    if any(t is not None and t.dtype != first for t in tensors):
-        raise TypeError(mistakes.about_dtypes(name, [t if t is None else t.dtype for t in tensors]))
+    for t in tensors:
+        if t is not None and t.dtype != first:
+            raise TypeError(mistakes.about_dtypes(name, [t if t is None else t.dtype for t in tensors]))
     if first.kind != "f":
         raise TypeError(f"{name} computes with floating-point numbers, got {first}: convert with .to(np.float32)")
 

@@ -292,8 +292,8 @@ class TensorMethods:
     def mul(self, other: Operand) -> Tensor:
         return functional.mul(self, other)
 
-    def div(self, other: Operand) -> Tensor:
-        return functional.div(self, other)
+    def div(self, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
+        return functional.div(self, other, rounding_mode=rounding_mode)
 
     def neg(self) -> Tensor:
         return functional.neg(self)
@@ -322,8 +322,8 @@ class TensorMethods:
     def ceil(self) -> Tensor:
         return functional.ceil(self)
 
-    def round(self) -> Tensor:
-        return functional.round(self)
+    def round(self, *, decimals: Int = 0) -> Tensor:
+        return functional.round(self, decimals=decimals)
 
     def t(self) -> Tensor:
         return functional.t(self)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from .support.types import Array, Padding, Shape, Size
+from .support.types import Any, Array, Iterator, Padding, Shape, Size
 
 
 def pair(value: Any, name: str) -> tuple[int, int]:
@@ -20,7 +18,9 @@ def pair(value: Any, name: str) -> tuple[int, int]:
 
     Raises TypeError for anything else.
     """
-    if type(value) is tuple and [type(v) for v in value] == [int, int]:
+    if type(value) is int:
+        return value, value
+    if type(value) is tuple and len(value) == 2 and type(value[0]) is type(value[1]) is int:
         return value
     values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value) if np.iterable(value) else ()
     values = 2 * values if len(values) == 1 else values
@@ -86,8 +86,8 @@ class Window:
         if len(shape) != 4:
             raise ValueError(f"pooling needs input (N, C, H, W), got {shape}")
         kernel, padding = pair(kernel_size, "kernel_size"), pair(padding, "padding")
-        extents = [d * (k - 1) + 1 for k, d in zip(kernel, pair(dilation, "dilation"), strict=True)]
-        if any(2 * p > extent for p, extent in zip(padding, extents, strict=True)):
+        (kh, kw), (dh, dw) = kernel, pair(dilation, "dilation")
+        if 2 * padding[0] > dh * (kh - 1) + 1 or 2 * padding[1] > dw * (kw - 1) + 1:
             raise ValueError(f"pooling needs padding of at most half the window, got {padding} for kernel {kernel}")
         stride = kernel if stride is None or (isinstance(stride, (tuple, list)) and not stride) else stride
         return cls.over(shape, kernel, stride, padding, dilation, ceil_mode)
@@ -164,8 +164,8 @@ def check_padding(padding: Any) -> Any:
         if padding not in ("valid", "same"):
             raise ValueError(f'padding as a word is "valid" or "same", got {padding!r}')
         return padding
-    sides = tuple(padding) if np.iterable(padding) else ()
-    if len(sides) == 2 and all(np.iterable(p) for p in sides):
+    sides = () if isinstance(padding, int) or not np.iterable(padding) else tuple(padding)
+    if len(sides) == 2 and not isinstance(sides[0], int) and all(np.iterable(p) for p in sides):
         checked: Any = tuple(pair(p, "each side's padding") for p in sides)
         least = min(map(min, checked))
     else:

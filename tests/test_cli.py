@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
 
@@ -172,3 +173,16 @@ def test_a_reader_that_leaves_is_no_error():
     done = subprocess.run([sys.executable, "-m", "minialex"], stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert done.stderr == "" and done.returncode == 1
+
+
+def test_pillow_s_warnings_are_not_printed():
+    """The command itself says which image is damaged, and how."""
+
+    def main(argv):
+        warnings.warn_explicit("Corrupt EXIF data", UserWarning, "TiffImagePlugin.py", 1, "PIL.TiffImagePlugin")
+        with pytest.raises(UserWarning):
+            warnings.warn_explicit("ours", UserWarning, "module.py", 1, "minialex.module")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cli.run(main) == 0

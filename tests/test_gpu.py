@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import usable
@@ -248,6 +251,94 @@ def test_views_that_begin_one_element_on(gpu, op, dtype):
         ends[backend.name] = [y.numpy()] + [t.grad.numpy() for t in used]
     for ours, expected in zip(ends[gpu.name], ends["numpy"], strict=True):
         assert_close(ours, expected, 3e-6 if dtype == np.float32 else 1e-13)
+
+
+# ---------------------------------------------------------------------------------------------- prepared launches
+
+
+def relu_of(gpu, values):
+    x, y = gpu.xp.array(values), gpu.empty(values.shape, values.dtype)
+    gpu.launch.elements("relu", x.size, x, y, x.size)
+    return gpu.to_numpy(y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_later_launches_are_prepared(gpu, monkeypatch, rng, dtype):
+    """They do not go through CuPy's RawKernel, and compute the same; in either type, whatever came before."""
+    values = rng.standard_normal((2, 3, 700)).astype(dtype)
+    for real in (np.float32, np.float64):
+        relu_of(gpu, values.astype(real))
+    monkeypatch.setattr(gpu.launch, "launch", None)
+    for part in values:
+        np.testing.assert_array_equal(relu_of(gpu, part), np.maximum(part, 0))
+
+
+def test_what_is_prepared_still_refuses(gpu):
+    """And converts what every launcher converts."""
+    x = gpu.xp.arange(-8, 8, dtype=np.float32)
+    y, n, launch = gpu.xp.zeros_like(x), 16, gpu.launch.elements
+    launch("relu", n, x, y, n)
+    with pytest.raises(TypeError, match=r"relu takes 3 arguments \(x, y, n\), got 2"):
+        launch("relu", n, x, y)
+    with pytest.raises(TypeError, match="relu: y must be of float32, got float64"):
+        launch("relu", n, x, y.astype(np.float64), n)
+    with pytest.raises(ValueError, match="relu: x must be contiguous"):
+        launch("relu", n, x[::2], y, 8)
+    with pytest.raises(TypeError, match="relu: x must be an array of cupy, got ndarray"):
+        launch("relu", n, x.get(), y, n)
+    with pytest.raises(TypeError, match="relu: n must be a number of int64, got 16.0"):
+        launch("relu", n, x, y, 16.0)
+    with pytest.raises(ValueError, match="relu: n does not fit into int64"):
+        launch("relu", n, x, y, 2**63)
+    y.fill(-1)
+    launch("relu", 0, x, y, n)
+    assert (y == -1).all()
+    launch("relu", np.int64(n), x, y, np.int64(n))
+    np.testing.assert_array_equal(y.get(), np.maximum(x.get(), 0))
+
+
+def test_what_is_prepared_stays_on_its_device(gpu, monkeypatch, rng):
+    values = rng.standard_normal(50).astype(np.float32)
+    relu_of(gpu, values)
+    monkeypatch.setattr(gpu.launch, "_several", True)
+    relu_of(gpu, values)
+    monkeypatch.setattr(gpu.launch, "launch", None)
+    np.testing.assert_array_equal(relu_of(gpu, values), np.maximum(values, 0))
+    monkeypatch.setattr(gpu.launch, "_current_device", lambda: 1)
+    with pytest.raises(ValueError, match="relu: x is on device 0, the launch would be on 1"):
+        relu_of(gpu, values)
+
+
+def test_each_thread_has_memory_of_its_own_for_arguments(gpu, rng):
+    """Two write theirs before either launches: between the two, any other thread may run."""
+    values, written = rng.standard_normal((2, 300)).astype(np.float32), threading.Barrier(2, timeout=20)
+
+    def late(launch_kernel):
+        def launch(*given):
+            written.wait()
+            launch_kernel(*given)
+
+        return launch
+
+    def compute(part):
+        relu_of(gpu, part)
+        [kernel] = gpu.launch._thread.prepared[gpu.launch.device()]["relu"]
+        names = kernel.launch.__globals__
+        names["launch_kernel"] = late(names["launch_kernel"])
+        return relu_of(gpu, part)
+
+    with ThreadPoolExecutor(2) as pool:
+        np.testing.assert_array_equal(list(pool.map(compute, values)), np.maximum(values, 0))
+
+
+def test_the_current_stream_is_launched_in(gpu, rng):
+    values, other = rng.standard_normal(300).astype(np.float32), gpu.xp.cuda.Stream(non_blocking=True)
+    relu_of(gpu, values)
+    with other:
+        x, y = gpu.xp.array(values), gpu.empty(300, np.float32)
+        gpu.launch.elements("relu", 300, x, y, 300)
+        other.synchronize()  # waits for this stream's work alone
+        np.testing.assert_array_equal(y.get(stream=other), np.maximum(values, 0))
 
 
 # ---------------------------------------------------------------------------------------------- matrix products

@@ -43,6 +43,28 @@ def test_only_import_lines_change(name):
     assert changed and all(re.match("(import|from) torch", a) and "minialex" in b for a, b in changed)
 
 
+IMPORTED = {  # what stands for `...` in the lines of the page's table
+    "torch": "nn, optim, Tensor",
+    "torch.nn": "functional as F, init, Module, Parameter",
+    "torch.nn.utils": "clip_grad_norm_",
+    "torch.optim": "SGD, AdamW, lr_scheduler",
+    "torch.optim.lr_scheduler": "StepLR, CosineAnnealingLR",
+    "torch.utils": "data",
+    "torch.utils.data": "DataLoader, Dataset",
+}
+
+
+@pytest.mark.parametrize("line, instead", porting.import_lines(), ids=[line for line, _ in porting.import_lines()])
+def test_the_import_lines_of_the_page(line, instead):
+    package = re.match(r"(?:from|import) (\S+)", line)[1]
+    line = line.replace("...", IMPORTED.get(package, ""))
+    names = re.findall(r"(\w+)(?:,|$)", line.partition("import ")[2])
+    made = porting.module(porting.ported(line), "imports")
+    assert porting.ported(line) == instead.replace("...", IMPORTED.get(package, "")) + "\n"
+    found = [getattr(made, name) for name in names]
+    assert found and all(getattr(x, "__module__", x.__name__).startswith("minialex") for x in found)
+
+
 def test_an_import_that_the_page_does_not_have_is_found():
     with pytest.raises(AssertionError, match="does not say what becomes of 'import torch.fft'"):
         porting.ported("import torch\nimport torch.fft\n")

@@ -16,7 +16,22 @@ from minialex import Tensor, data, functional, nn, optim
 
 OUT = "*, out=None"
 BUILT_IN = {  # functions of torch and torch.nn.functional; memory_format=None is torch's preserve_format
-    "abs exp log neg sqrt sigmoid tanh bitwise_not": f"input, {OUT}",
+    "abs exp log neg sqrt sigmoid tanh bitwise_not ceil cos floor reciprocal rsqrt sign sin square": f"input, {OUT}",
+    "eq ge gt le lt ne": f"input, other, {OUT}",
+    "equal": "input, other",
+    "isfinite isinf isnan t": "input",
+    "round": "input, *, decimals=0, out=None",
+    "all any argmax argmin": f"input, dim=None, keepdim=False, {OUT}",
+    "amax amin": f"input, dim=(), keepdim=False, {OUT}",
+    "allclose": "input, other, rtol=1e-05, atol=1e-08, equal_nan=False",
+    "bincount": "input, weights=None, minlength=0",
+    "bmm mm": f"input, mat2, {OUT}",
+    "dot": f"input, tensor, {OUT}",
+    "outer": f"input, vec2, {OUT}",
+    "hstack vstack": f"tensors, {OUT}",
+    "index_select": f"input, dim, index, {OUT}",
+    "masked_select": f"input, mask, {OUT}",
+    "unbind": "input, dim=0",
     "bitwise_and bitwise_or bitwise_xor floor_divide matmul maximum minimum mul remainder": f"input, other, {OUT}",
     "adaptive_max_pool2d": "input, output_size, return_indices=False",
     "add sub": "input, other, *, alpha=1, out=None",
@@ -56,7 +71,8 @@ BUILT_IN = {  # functions of torch and torch.nn.functional; memory_format=None i
 }
 METHODS = {  # those of Tensor that are not the function of the same name
     "add_ sub_": "other, *, alpha=1",
-    "all any argmax argmin": "dim=None, keepdim=False",
+    "expand_as type_as view_as": "other",
+    "type": "dtype",
     "backward": "gradient=None, retain_graph=None, create_graph=False, inputs=None",
     "bool contiguous cpu double float int long": "memory_format=None",
     "clamp_": "min=None, max=None",
@@ -70,6 +86,7 @@ METHODS = {  # those of Tensor that are not the function of the same name
     "pow_": "exponent",
     "register_hook": "hook",
     "requires_grad_": "requires_grad=True",
+    "where": "condition, other",
     "size": "dim=None",
     "split": "split_size, dim=0",
     "expand": "*sizes, **named",
@@ -292,7 +309,7 @@ REFUSED = {  # argument: calls that give it
     "in_order": [lambda o: data.DataLoader(SAMPLES, **dict.fromkeys(o, False))],
     "memory_format": [lambda o: leaf().clone(**o), lambda o: leaf().to(np.float64, **o), lambda o: leaf().float(**o)],
     "out": [lambda o: functional.norm(leaf(), **o), lambda o: functional.add(leaf(), 1, **o)],
-    "device": [lambda o: nn.Linear(2, 2, **dict.fromkeys(o, "cuda")), lambda o: leaf().to(**dict.fromkeys(o, "mps"))],
+    "device": [lambda o: nn.Linear(2, 2, **dict.fromkeys(o, "tpu")), lambda o: leaf().to(**dict.fromkeys(o, "mps"))],
 }
 
 
@@ -300,7 +317,7 @@ REFUSED = {  # argument: calls that give it
 def test_what_torch_has_and_we_lack_raises_a_sentence(names):
     """Never silently ignored; the message names the argument, or what was given."""
     for name, call in itertools.product(names.split(), REFUSED[names]):
-        with pytest.raises((ValueError, TypeError), match=f"{name}|'cuda'|'mps'") as error:
+        with pytest.raises((ValueError, TypeError), match=f"{name}|'tpu'|'mps'") as error:
             call({name: True})
         assert len(str(error.value)) > 20 and "\n" not in str(error.value)
 

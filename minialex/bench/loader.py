@@ -76,7 +76,7 @@ class LoaderBench:
         """{"files": {threads: data set}, "packed": ...} of the same images; only "packed" of a packed folder."""
         if (self.root / packed.INDEX).is_file():
             index = packed.read_index(self.root)
-            chosen = spread(index["splits"]["train"]["pictures"], self.pictures)
+            chosen = spread(index.splits["train"].pictures, self.pictures)
             dataset = packed.PackedDataset(self.root, index, "train", chosen)
             self.pictures = len(dataset)
             return {"packed": dict.fromkeys(self.counts, dataset)}

@@ -17,8 +17,9 @@ Convert the weights of a network from one file format to another. The suffix of 
 
   .npz            a minialex checkpoint, or the arrays of a state dict
   .keras.npz      np.savez(file, *model.get_weights()) of a Keras model; for model.set_weights
-  .safetensors    a state dict; needs pip install 'minialex[convert]'
-  .pth, .pt       a PyTorch state dict; needs pip install 'minialex[torch]'
+  .safetensors    a state dict; writing it needs pip install 'minialex[convert]'
+  .pth, .pt       a PyTorch state dict; needs pip install 'minialex[torch]'; read also where a training script has
+                  nested it, from .pth.tar, .ckpt and .bin, with the names of DataParallel or Lightning
   .onnx           the whole network; can only be written; needs pip install 'minialex[convert]'
 
 All formats but Keras's and ONNX also hold minialex's description (model, classes, normalisation, training state), so

@@ -199,6 +199,32 @@ def _(layer: nn.ConstantPad2d, graph, row, x):
 
 
 @_emit.register
+def _(layer: nn.Upsample, graph, row, x):
+    """ONNX computes places by the ratio of the sizes, as a scale factor does only where it gives whole sizes."""
+    modes = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
+    if layer.mode not in modes:
+        raise ValueError(f"mode={layer.mode!r} cannot be exported to ONNX")
+    ratios = [new / old for old, new in zip(row.input[1:], row.output[1:])]
+    if (
+        layer.scale_factor is not None
+        and not layer.recompute_scale_factor
+        and set(ratios) != {*np.ravel(layer.scale_factor)}
+    ):
+        raise ValueError(f"scale_factor={layer.scale_factor} of {row.input[1:]} pixels cannot be exported to ONNX")
+    mode = modes[layer.mode]
+    attributes: dict = {}
+    if mode == "cubic":
+        attributes["cubic_coeff_a"] = -0.75
+    if mode == "nearest":
+        attributes["nearest_mode"] = "floor"
+    places = "asymmetric" if mode == "nearest" else "align_corners" if layer.align_corners else "half_pixel"
+    shape, name = graph.add("Shape", f"{row.name}.shape", x, start=0, end=1), row.name
+    sizes = graph.add("Concat", f"{name}.sizes", shape, graph.array(f"{name}.size", row.output, np.int64), axis=0)
+    attributes |= {"mode": mode, "coordinate_transformation_mode": places}
+    return graph.add("Resize", name, x, "", "", sizes, **attributes)
+
+
+@_emit.register
 def _(layer: nn.Dropout2d, graph, row, x):
     return x
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import random
+from ..support.types import Any
 from ..tensor import Tensor, check_dtypes, common_backend
 from .arithmetic import floating
 

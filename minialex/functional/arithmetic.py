@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .. import backends
 from ..support.mistakes import broadcast, check_broadcast
-from ..support.types import DType, Shape
+from ..support.types import Any, DType, Shape
 from ..tensor import Operand, Tensor, common_backend
 from . import unusual
 

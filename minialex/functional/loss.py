@@ -50,7 +50,7 @@ def cross_entropy(
     def backward(gy):
         per_row = _per_row(xp, gy, scale, shape)
         gx = backend.cross_entropy_backward(per_row, saved, labels, w, valid, smoothing)
-        return (xp.moveaxis(gx.reshape(inner), -1, 1),)
+        return (gx if len(inner) == 2 else xp.moveaxis(gx.reshape(inner), -1, 1),)
 
     return Tensor.from_operation(_reduced(losses, scale, shape), backward, input, name="cross_entropy")
 
@@ -154,7 +154,8 @@ def _rows(input, target, weight, size_average, ignore_index, reduce, reduction, 
         total = counted.sum(dtype=input.dtype)  # without weights and of NumPy's labels in NumPy: on a GPU, no launch
         with np.errstate(divide="ignore", invalid="ignore"):  # no row that counts: 0 / 0 is NaN, as in torch
             scale = (1 / total) * (total / total)
-    return xp, xp.moveaxis(input.data, 1, -1).reshape(-1, classes), labels, valid, w, scale
+    rows = input.data if input.ndim == 2 else xp.moveaxis(input.data, 1, -1).reshape(-1, classes)
+    return xp, rows, labels, valid, w, scale
 
 
 def _check_scores(name, input):
@@ -165,7 +166,8 @@ def _check_scores(name, input):
 
 def _per_row(xp, gy, scale, shape):
     """The gradient of every row's loss."""
-    return xp.broadcast_to(gy if scale is None else gy * scale, shape).reshape(-1)
+    per_row = xp.broadcast_to(gy, shape)
+    return (per_row if scale is None else per_row * scale).reshape(-1)
 
 
 def _reduced(losses, scale, shape):

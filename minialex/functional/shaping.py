@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from ..support.types import Any, Sequence
 from ..tensor import Tensor, common_backend
 from . import unusual
 from .arithmetic import _operands

@@ -187,7 +187,7 @@ def known_layout(model: nn.Module) -> Any:
         shape = (first.in_features,) if isinstance(first, nn.Linear) else None
     try:
         return layout(model, shape) if shape is not None else None
-    except (TypeError, ValueError):
+    except Exception:  # whatever a forward raises while it is traced: a representation must not fail
         return None
 
 

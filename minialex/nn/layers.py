@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from .. import functional
 from ..random import Generator
 from ..support.arguments import refuse
-from ..support.types import DType, Padding, Size
+from ..support.types import Any, DType, Padding, Size
 from ..tensor import Tensor
 from ..window import check_padding, pair
 from . import init
 from .module import Module, Parameter
+from .module_methods import BatchNormMethods
 
 
-class Linear(Module):
+class _Initialised(Module):
+    """A layer that begins with torch's initial values."""
+
+    weight: Parameter
+    bias: Parameter | Any  # None without one
+
+    def reset_parameters(self):
+        """Draw the initial weight and bias anew, from the default generator."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
+            init.uniform_(self.bias, -bound, bound)
+
+
+class Linear(_Initialised):
     """Fully connected layer.
 
         y = x W^T + b
@@ -30,8 +44,6 @@ class Linear(Module):
     ValueError for sizes below 1.
     """
 
-    bias: Parameter | Any  # None without one
-
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: None = None, dtype: DType | None = None
     ) -> None:
@@ -40,7 +52,7 @@ class Linear(Module):
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(np.empty((out_features, in_features), np.float32))
         self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
-        _torch_initial_values(self)
+        self.reset_parameters()
         _place(self, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -50,7 +62,7 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Conv2d(Module):
+class Conv2d(_Initialised):
     """Convolution of images; see functional.conv2d.
 
     in_channels, out_channels: of the input and of the result.
@@ -63,8 +75,6 @@ class Conv2d(Module):
     weight is (out_channels, in_channels / groups, KH, KW). Initially weight and bias ~ U(-1/sqrt(fan_in),
     1/sqrt(fan_in)), as in torch. Raises ValueError for sizes below 1 and groups that do not divide the channels.
     """
-
-    bias: Parameter | Any  # None without one
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Size, stride: Size = 1, padding: Padding = 0,
@@ -84,7 +94,7 @@ class Conv2d(Module):
         self.padding = check_padding(padding)
         self.weight = Parameter(np.empty((out_channels, in_channels // groups, *self.kernel_size), np.float32))
         self.register_parameter("bias", Parameter(np.empty(out_channels, np.float32)) if bias else None)
-        _torch_initial_values(self)
+        self.reset_parameters()
         _place(self, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -108,13 +118,6 @@ def _place(layer, device, dtype):
     for target in (device, dtype):
         if target is not None:
             layer.to(target)
-
-
-def _torch_initial_values(layer):
-    init.kaiming_uniform_(layer.weight, a=math.sqrt(5))
-    if layer.bias is not None:
-        bound = 1 / math.sqrt(math.prod(layer.weight.shape[1:]))
-        init.uniform_(layer.bias, -bound, bound)
 
 
 class ReLU(Module):
@@ -256,7 +259,7 @@ class AdaptiveAvgPool2d(Module):
         return f"output_size={self.output_size}"
 
 
-class BatchNorm2d(Module):
+class BatchNorm2d(BatchNormMethods, Module):
     """Normalise every channel over the batch, then scale and shift it by learned weights; see functional.batch_norm.
 
         running = (1 - momentum) running + momentum batch
@@ -274,12 +277,6 @@ class BatchNorm2d(Module):
     """
 
     _takes: tuple[str, tuple[int, ...]] = ("(N, C, H, W)", (4,))
-
-    weight: Parameter | Any  # None where there is none, as the next four
-    bias: Parameter | Any
-    running_mean: Tensor | Any
-    running_var: Tensor | Any
-    num_batches_tracked: Tensor | Any
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
-
-from numpy.typing import ArrayLike
-
 from .. import tape
 from ..support import absent
-from ..support.types import Array, DType
+from ..support.types import TYPE_CHECKING, Any, Array, ArrayLike, DType, Iterator, Mapping, Self
 from ..tensor import Tensor
 from .hooks import HookedCall, HookMethods
 from .module_methods import IncompatibleKeys, ModuleMethods, SequentialMethods, loaded

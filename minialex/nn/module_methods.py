@@ -16,9 +16,6 @@ class IncompatibleKeys(NamedTuple):
 
 
 if TYPE_CHECKING:
-    from .module import Module
-
-if TYPE_CHECKING:
     from ..tensor import Tensor
     from .module import Module
 
@@ -102,7 +99,7 @@ class ModuleMethods:
             raise AttributeError(f"{type(module).__name__} has no {home[1:-1]} {name!r} ({target}); it has {members}")
         return getattr(module, home)[name]
 
-    def add_module(self, name: str, module: Any) -> None:
+    def add_module(self, name: str, module: Module | None) -> None:
         """Add a module under a name, as an assignment to the attribute does.
 
         name: of the attribute, without a dot.
@@ -143,6 +140,30 @@ class ModuleMethods:
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
         for p in self.parameters():
             p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
+
+
+class BatchNormMethods:
+    """Methods of BatchNorm2d: back to what a new one has."""
+
+    weight: Any
+    bias: Any
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
+
+    def reset_running_stats(self) -> None:
+        """Set the running mean to 0, the running variance to 1, the number of batches to 0, where there are any."""
+        if self.running_mean is not None:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        """Set the running statistics, weight and bias to their initial values."""
+        self.reset_running_stats()
+        for parameter, value in ((self.weight, 1), (self.bias, 0)):
+            if parameter is not None:
+                parameter.detach().fill_(value)
 
 
 def check_module(module: Any, place: str) -> Any:

@@ -354,6 +354,7 @@ SIMPLE = {
     "avg_pool2d": lambda o: layers.AvgPool2d(**o),
     "adaptive_avg_pool2d": lambda o: layers.AdaptiveAvgPool2d(o["output_size"]),
     "local_response_norm": lambda o: layers.LocalResponseNorm(**o),
+    "interpolate": lambda o: more_layers.Upsample(**{name: o[name] for name in o if name != "antialias"}),
     "gelu": lambda o: more_layers.GELU(**o),
     "elu": lambda o: more_layers.ELU(**o),
     "silu": lambda o: more_layers.SiLU(**o),

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -157,8 +157,10 @@ def _upgraded(tree, version):
 @contextlib.contextmanager
 def _opened(path):
     """A context with the arrays of the .npz file, see npz.Archive; its errors say which file is damaged."""
-    if not Path(path).is_file():
+    if not os.path.exists(path):
         raise FileNotFoundError(f"there is no checkpoint {path}")
+    if not os.path.isfile(path) and not os.path.isdir(path):
+        raise ValueError(f"{path} is not a minialex checkpoint: it is a pipe or a device")
     with open(path, "rb") as file:
         if file.read(4) != b"PK\3\4":
             raise ValueError(f"{path} is not a minialex checkpoint: it is not an .npz file")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import functools
 import gc
 import sys
 import types
@@ -11,10 +10,13 @@ import weakref
 
 import numpy as np
 
+from ..window import Window
+
 _MOST = 100_000  # objects; a function that leads to more refers to the whole program
 _HAS_REFERENCES = 1 << 14  # Py_TPFLAGS_HAVE_GC: objects of such a type report to the garbage collector what they hold
 _LEAVES = (type, np.generic, np.dtype, np.ufunc, type(np.sum), np.flatiter)
 _PLAIN = {type(None), bool, int, float, str, bytes, types.ModuleType, types.CodeType}
+_PLAIN |= {np.bool_, np.int32, np.int64, np.float32, np.float64, Window}  # a Window's fields are whole numbers
 
 
 class Opaque(TypeError):
@@ -37,27 +39,31 @@ def reachable(function, stop=(), *, opaque=False):
     """
     seen: dict[int, object] = {}
     stack = [function]
-    while stack:
+    while stack:  # every operation of a training step is searched: the usual kinds come first
         thing = stack.pop()
-        kind = type(thing)
-        if kind in _PLAIN or id(thing) in seen:
+        kind, key = type(thing), id(thing)
+        if kind in _PLAIN or key in seen:
             continue
-        seen[id(thing)] = thing
-        if len(seen) > _MOST:
-            raise Opaque(f"more than {_MOST:,} objects")
-        if kind is np.ndarray:
+        seen[key] = thing
+        if kind is tuple or kind is list:
+            stack += thing
+            if len(seen) > _MOST:
+                raise Opaque(f"more than {_MOST:,} objects")
+        elif kind is types.FunctionType:
+            if thing.__closure__:
+                stack += gc.get_referents(*thing.__closure__)  # the contents of its cells
+            if names := _global_names(thing.__code__):
+                stack += [thing.__globals__.get(name) for name in names]
+            stack += thing.__defaults__, thing.__kwdefaults__
+            if thing.__dict__:
+                stack += thing.__dict__.values()
+        elif kind is np.ndarray:
             if thing.dtype.hasobject:
                 stack += thing.ravel().tolist()
-        elif isinstance(thing, stop):
-            continue
-        elif kind is types.FunctionType:
-            stack += gc.get_referents(*thing.__closure__ or ())  # the contents of its cells
-            stack += [thing.__globals__.get(name) for name in _global_names(thing.__code__)]
-            stack += [thing.__defaults__, thing.__kwdefaults__, *thing.__dict__.values()]
-        elif kind is tuple or kind is list:
-            stack += thing
-        elif not (opaque and _is_opaque(thing)):
+        elif not isinstance(thing, stop) and not (opaque and _is_opaque(thing)):
             stack += _referents(thing)
+            if len(seen) > _MOST:
+                raise Opaque(f"more than {_MOST:,} objects")
     return list(seen.values())
 
 
@@ -84,8 +90,16 @@ def _is_opaque(thing):
     return hasattr(thing, "__dlpack__") or not (shows or ours or isinstance(thing, _LEAVES))
 
 
-@functools.lru_cache(maxsize=4096)
+_names: dict[int, tuple[types.CodeType, frozenset[str]]] = {}  # by id: the hash of code goes through all its constants
+
+
 def _global_names(code):
     """The global variables that a function's code, or the code of functions inside it, may read."""
+    known = _names.get(id(code))
+    if known is not None:  # the entry keeps its code: nothing else can have this id
+        return known[1]
     names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    return names.union(*(_global_names(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)))
+    names = names.union(*(_global_names(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)))
+    if len(_names) >= 4096:
+        _names.clear()
+    return _names.setdefault(id(code), (code, frozenset(names)))[1]

@@ -69,6 +69,14 @@ LAYERS = {
     "nothing": nn.Identity(),
     "dropout of the paper": nn.Dropout(0.3, inverted=False),
     "inverted dropout": nn.Dropout(0.3),
+    "dropout of maps": nn.Dropout2d(0.3),
+    "exponential": nn.Sequential(nn.ELU(0.6), nn.SiLU(), nn.GELU()),
+    "margin": nn.ConstantPad2d((1, 2, 0, 3), 0.5),
+    "nearest": nn.Upsample(scale_factor=2),
+    "nearest, to a size": nn.Upsample((13, 5)),
+    "bilinear": nn.Upsample((14, 21), mode="bilinear"),
+    "bilinear, corners": nn.Upsample((14, 21), mode="bilinear", align_corners=True),
+    "bicubic": nn.Upsample((15, 11), mode="bicubic"),
     "no bias": nn.Sequential(nn.Flatten(), nn.Linear(4 * 10 * 9, 3, bias=False)),
 }
 
@@ -142,6 +150,9 @@ def test_a_function_that_onnx_has_not_is_named():
         (nn.BatchNorm2d(4, track_running_stats=False), "needs running statistics"),
         (nn.BatchNorm2d(4, affine=False), "needs a weight and a bias"),
         (nn.Flatten(2), "all axes but the batch's"),
+        (nn.Upsample(scale_factor=1.7), "scale_factor=1.7 of"),
+        (nn.Upsample(4, mode="area"), "mode='area' cannot be exported"),
+        (nn.Call("cumsum", dim=1), "the function cumsum cannot be exported"),
     ],
 )
 def test_layers_that_onnx_has_not(layer, reason):

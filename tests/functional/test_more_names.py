@@ -45,6 +45,13 @@ def test_element_by_element(compare, name):
         compare(lambda F, x: getattr(x, name)(), x)
 
 
+@pytest.mark.parametrize("decimals", [0, 1, 3, -1])
+def test_rounding_to_decimals(compare, decimals):
+    for x in (normal(3, 4) * 30, np.array([0.25, 0.35, 2.5, 15.0, 25.0]), normal(5, dtype=np.float32)):
+        compare(lambda F, x: x.round(decimals=decimals), x)
+        compare(lambda F, x: F.round(x, decimals=decimals), x)
+
+
 @pytest.mark.parametrize("function", [functional.sin, functional.cos, functional.square, functional.amax])
 def test_finite_differences(function):
     assert gradcheck(function, normal(3, 4)).ok

@@ -4,13 +4,15 @@
     python tests/helpers/host_time.py --beside ../before    # and another, a step of each in turn
     python tests/helpers/host_time.py --profile tottime     # where the time goes
 
-Process time: what other programs take does not count, but they slow the caches down, so that only steps taken in turn
-can be compared. On a fake GPU its counters are shown too; it should compute nothing (FAKE_DRY=1).
+Time of the process: what other programs take does not count, but they slow the caches and the clock down, so that only
+steps taken in turn can be compared. Calls, of Python's functions and of C's, do not depend on any of that. On a fake
+GPU its counters are shown too; it should compute nothing (FAKE_DRY=1).
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import cProfile
 import json
 import os
@@ -24,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-SHOWN = "launches", "getDevice", "iinfo", "memset", "copies:H2D"
+SHOWN = "launches", "cublas:calls", "cudaGetDevice", "memset", "copies:H2D", "iinfo", "calls of Python", "of C"
 
 
 def counters():
@@ -54,23 +56,28 @@ def make_step(network, batch_size):
 
 
 def counted(step):
-    """The counters of a step, and its calls of np.iinfo."""
+    """The counters of a step, its calls of np.iinfo, and of all functions of Python and of C."""
     before, iinfo, calls = counters(), np.iinfo, []
     np.iinfo = lambda dtype: calls.append(dtype) or iinfo(dtype)
     step()
     np.iinfo = iinfo
-    return {name: value - before.get(name, 0) for name, value in counters().items()} | {"iinfo": len(calls)}
+    found = {name: value - before.get(name, 0) for name, value in counters().items()} | {"iinfo": len(calls)}
+    events: collections.Counter = collections.Counter()
+    sys.setprofile(lambda frame, event, function: events.update([event]))
+    step()
+    sys.setprofile(None)
+    return found | {"calls of Python": events["call"], "of C": events["c_call"]}
 
 
 def serve(step):
-    """Write the counters of a step, then the milliseconds of one for every line that is read."""
+    """Write the counters of a step, then for every line read the milliseconds of one: [its own, the clock's]."""
     for _ in range(3):
         step()
     print(json.dumps(counted(step)), flush=True)
     for _ in sys.stdin:
-        start = time.process_time()
+        own, clock = time.process_time(), time.perf_counter()
         step()
-        print(1e3 * (time.process_time() - start), flush=True)
+        print(json.dumps([1e3 * (time.process_time() - own), 1e3 * (time.perf_counter() - clock)]), flush=True)
 
 
 def start(checkout, options):
@@ -82,10 +89,10 @@ def start(checkout, options):
 
 
 def ask(process):
-    """The milliseconds of one more step."""
+    """[the process's, the wall clock's] milliseconds of one more step."""
     process.stdin.write("\n")
     process.stdin.flush()
-    return float(process.stdout.readline())
+    return json.loads(process.stdout.readline())
 
 
 def main():
@@ -111,7 +118,9 @@ def main():
         times = [[ask(process) for process in processes] for _ in range(options.steps)]
         for checkout, of, taken in zip(checkouts, counts, zip(*times, strict=True), strict=True):
             shown = ", ".join(f"{name} {of[name]:,}" for name in SHOWN if name in of)
-            print(f"{checkout}: median {statistics.median(taken):.2f} ms, fastest {min(taken):.2f}; a step: {shown}")
+            print(f"{checkout}: a step: {shown}")
+            for clock, milliseconds in zip(("process", "wall"), zip(*taken, strict=True), strict=True):
+                print(f"    {clock:7} median {statistics.median(milliseconds):.2f} ms, fastest {min(milliseconds):.2f}")
         for process in processes:
             process.stdin.close()
             process.wait()

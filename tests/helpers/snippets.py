@@ -372,6 +372,14 @@ def initial_values():
     return [model(table(1, 1, 4, 4)), gains, nn.init.xavier_uniform_(torch.empty(3, 5)).shape]
 
 
+def layers_begin_anew():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Conv2d(1, 2, 3))
+    model[:2](table(5, 3))
+    reset = [hasattr(layer, "reset_parameters") for layer in model.children()]
+    model[1].reset_parameters()
+    return [reset, model[1].state_dict()["running_mean"], model[1].num_batches_tracked]
+
+
 def a_moving_average_of_weights():
     model, decay = network(), 0.9
     ema = copy.deepcopy(model)

@@ -182,3 +182,26 @@ def test_xavier_std_and_bound_by_hand():
     bound = (6 / 450) ** 0.5
     assert 0.99 * bound < np.abs(values).max() <= bound
     assert values.std() == pytest.approx((2 / 450) ** 0.5, rel=0.03)
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(5, 4), lambda: nn.Conv2d(4, 6, 3, groups=2, bias=False)])
+def test_reset_parameters_draws_what_a_new_layer_has(make):
+    random.manual_seed(5)
+    first, second = make().state_dict(), make().state_dict()
+    layer = make()
+    version = layer.weight.version
+    random.manual_seed(5)
+    for expected in (first, second):
+        layer.reset_parameters()
+        assert all(np.array_equal(array, expected[name]) for name, array in layer.state_dict().items())
+    assert layer.weight.version == version + 2
+
+
+@pytest.mark.parametrize("options", [{}, {"affine": False}, {"track_running_stats": False}], ids=str)
+def test_reset_parameters_of_batch_norm(options, rng):
+    layer, new = nn.BatchNorm2d(3, **options), nn.BatchNorm2d(3, **options).state_dict()
+    for t in (*layer.parameters(), *layer.buffers()):
+        t.detach().fill_(7)
+    layer.reset_parameters()
+    assert new.keys() == layer.state_dict().keys()
+    assert all(np.array_equal(array, new[name]) for name, array in layer.state_dict().items())

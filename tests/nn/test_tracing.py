@@ -87,6 +87,54 @@ def test_a_residual_network():
     assert [name for name, _, _ in graph.layers][-4:] == ["mean", "dropout", "flatten", "fc"]
 
 
+def test_a_traced_network_against_torch(torch):
+    """The same forward in torch, with the graph's state dict: outputs, gradients and running statistics in training."""
+
+    class Theirs(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.stem = torch.nn.Linear(16, 5), torch.nn.Conv2d(3, 8, 3, padding=1)
+            self.gain = torch.nn.Parameter(torch.ones(8, 1, 1))
+            self.blocks = torch.nn.Sequential(self.block(8, 8, 1), self.block(8, 16, 2))
+
+        @staticmethod
+        def block(inputs, outputs, stride):
+            parts = {
+                "conv1": torch.nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+                "bn1": torch.nn.BatchNorm2d(outputs),
+                "conv2": torch.nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+                "bn2": torch.nn.BatchNorm2d(outputs),
+            }
+            return torch.nn.ModuleDict(
+                parts | ({"shortcut": torch.nn.Conv2d(inputs, outputs, 1, stride)} if stride > 1 else {})
+            )
+
+        def forward(self, x):
+            x = torch.relu(self.stem(x)) * self.gain
+            for b in self.blocks:
+                y = b["bn2"](b["conv2"](torch.relu(b["bn1"](b["conv1"](x)))))
+                x = torch.relu(y + (b["shortcut"](x) if "shortcut" in b else x))
+            return self.fc(x.mean((2, 3)))
+
+    random.manual_seed(0)
+    net = Residual()
+    graph = nn.trace(net, images())
+    graph.get_submodule("dropout").p = 0.0
+    theirs, x, gy = Theirs(), images(4), RNG.standard_normal((4, 5)).astype(np.float32)
+    theirs.load_state_dict({name: torch.tensor(np.array(a)) for name, a in graph.state_dict().items()})
+    ours, expected = graph(Tensor(x)), theirs(torch.tensor(x))
+    ours.backward(gy)
+    expected.backward(torch.tensor(gy))
+    np.testing.assert_allclose(ours.numpy(), expected.detach().numpy(), rtol=1e-4, atol=1e-5)
+    gradients = {name: p.grad.numpy() for name, p in theirs.named_parameters()}
+    for name, p in graph.named_parameters():
+        scale = np.abs(gradients[name]).max()
+        np.testing.assert_allclose(np.array(p.grad), gradients[name], rtol=1e-3, atol=1e-4 * scale)
+    statistics = dict(theirs.named_buffers())
+    for name, b in graph.named_buffers():
+        np.testing.assert_allclose(b.numpy(), statistics[name].numpy(), rtol=1e-4, atol=1e-6)
+
+
 def test_the_graph_trains_as_the_module_does():
     """In training mode, with dropout and batch statistics, from the same seed."""
     random.manual_seed(0)
@@ -157,6 +205,7 @@ FORWARDS = {
     "loop": lambda self, x: [x := layer(x) for layer in (self.a, self.c)][-1],
     "two outputs": lambda self, x: (self.a(x), x),
     "to its own dtype": lambda self, x: x.float().contiguous() + 1,
+    "enlarged": lambda self, x: F.interpolate(x, scale_factor=2) + F.interpolate(x, size=(16, 16), mode="bilinear"),
     "matmul": lambda self, x: x @ x.transpose(2, 3),
     "std": lambda self, x: (x - x.mean(1, True)) / (x.var(1, correction=0, keepdim=True) + 1e-5).sqrt(),
 }
@@ -242,7 +291,7 @@ def _cut(self, x):
 
 
 def _keyword(self, x):
-    return self.a(x=x)
+    return self.a(input=x)
 
 
 def _unregistered(self, x):

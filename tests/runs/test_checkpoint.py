@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -137,6 +138,19 @@ def test_files_that_are_none_of_ours(tmp_path, kind):
     (tmp_path / "c.npz").write_bytes(content)
     with pytest.raises(ValueError, match=f"c.npz is not a minialex checkpoint: {reason}"):
         checkpoint.load(tmp_path / "c.npz")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_opened(tmp_path):
+    """It would wait for its writer."""
+    os.mkfifo(tmp_path / "c.npz")
+    with pytest.raises(ValueError, match="is not a minialex checkpoint: it is a pipe"):
+        checkpoint.load(tmp_path / "c.npz")
+
+
+def test_names_of_classes_are_printable(tmp_path):
+    checkpoint.save(tmp_path / "c.npz", example(classes=["a", "\x1b[31mred", "\udce9"]))
+    assert checkpoint.load(tmp_path / "c.npz").classes == ["a", "\\x1b[31mred", "\\xe9"]
 
 
 class Bomb:

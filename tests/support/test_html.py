@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minialex import Tensor, models, nn
+from minialex import Tensor, models, nn, random
 from minialex.support import html
 
 
@@ -197,6 +197,24 @@ class TestModules:
             ("total", "245"),
         ]
         assert page(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())).cells[0] == ["layer", "type", "parameters"]
+
+    def test_an_own_network_that_says_its_input(self):
+        class Own(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv, self.fc = nn.Conv2d(3, 8, 3), nn.Linear(8, 2)
+
+            def forward(self, x):
+                return self.fc(self.conv(x).relu().mean((2, 3)))
+
+        model = Own()
+        model.input_shape = (3, 10, 10)
+        call = random.default_generator.call
+        outputs = {row[0]: row[2] for row in page(model).cells}
+        assert (outputs["conv"], outputs["fc"]) == ("8 × 8 × 8", "2")
+        assert model.training and random.default_generator.call == call
+        model.input_shape = (4, 10, 10)  # wrong: the layers without shapes
+        assert page(model).cells[0] == ["layer", "type", "parameters"]
 
     def test_a_network_that_was_changed_since(self):
         model = models.build("shapes_net")

@@ -31,7 +31,7 @@ class CudaBackend(NumPyBackend):
     in_registers: tuple[int, ...] = (2, 3, 4, 5)
 
     def __init__(self, xp, launcher):
-        self.xp, self.launch, self.empty = xp, launcher, launcher.empty
+        self.xp, self.launch, self.empty, self._solid = xp, launcher, launcher.empty, launcher.solid
         self.preprocess = Preprocessor(self)
 
     def upload(self, batches):
@@ -55,7 +55,8 @@ class CudaBackend(NumPyBackend):
         return gx
 
     def dropout(self, x, keep, scale, seed, call):
-        x = self._solid(x, aligned=True)
+        x = self._solid(x)
+        x = x if self.launch.aligned(x) else x.copy()
         y = self.empty(x.shape, x.dtype)
         below = round(keep * 2**32)
         self.launch.elements("dropout", -(-x.size // 4), x, y, below, scale, seed, call, x.size)
@@ -64,28 +65,26 @@ class CudaBackend(NumPyBackend):
     # ------------------------------------------------------------------------------ layers with weights
 
     def linear(self, x, w, b):
-        rows = self._solid(x).reshape(1, math.prod(x.shape[:-1]), x.shape[-1])
-        y = self.empty((1, rows.shape[1], len(w)), x.dtype)
-        self.launch.gemm(rows, self._solid(w)[None], y, transpose_b=True)
+        x = self._solid(x)
+        rows, outputs = _rows(x), len(w)
+        y = self.empty((*x.shape[:-1], outputs), x.dtype)
+        self.launch.gemm(rows, self._solid(w), _rows(y), transpose_b=True)
         if b is not None:
-            self.launch.planes("add_bias", len(w), rows.shape[1], y, self._solid(b), rows.shape[1], len(w))
-        return y.reshape(*x.shape[:-1], len(w))
+            count = len(rows)
+            self.launch.planes("add_bias", outputs, count, y, self._solid(b), count, outputs)
+        return y
 
     def linear_backward(self, gy, x, w, needs):
         gy = self._solid(gy)
-        rows = gy.reshape(1, math.prod(gy.shape[:-1]), gy.shape[-1])
-        gx = gw = gb = None
+        rows, gx, gw, gb = _rows(gy), None, None, None
         if needs[0]:
-            gx = self.empty((1, rows.shape[1], w.shape[1]), gy.dtype)
-            self.launch.gemm(rows, self._solid(w)[None], gx)
-            gx = gx.reshape(*gy.shape[:-1], w.shape[1])
+            gx = self.empty((*gy.shape[:-1], w.shape[1]), gy.dtype)
+            self.launch.gemm(rows, self._solid(w), _rows(gx))
         if needs[1]:
-            inputs = self._solid(x).reshape(1, rows.shape[1], x.shape[-1])
-            gw = self.empty((1, rows.shape[2], x.shape[-1]), gy.dtype)
-            self.launch.gemm(rows, inputs, gw, transpose_a=True)
-            gw = gw[0]
+            gw = self.empty((gy.shape[-1], x.shape[-1]), gy.dtype)
+            self.launch.gemm(rows, _rows(self._solid(x)), gw, transpose_a=True)
         if needs[2]:
-            gb = self._channel_sums(rows[0])
+            gb = self._channel_sums(rows)
         return gx, gw, gb
 
     def conv2d(self, x, w, b, window, groups, needs):
@@ -95,7 +94,8 @@ class CudaBackend(NumPyBackend):
         y = self.empty((len(x), filters, *window.output), x.dtype)
         weights, bias = w.reshape(groups, filters // groups, -1), w if b is None else self._solid(b)
         for first, pictures in self._chunks(x, window):
-            columns = self._im2col(x, window, groups, first, pictures)
+            columns = self.empty((groups, math.prod(w.shape[1:]), pictures * places), x.dtype)
+            self._im2col(x, columns, window, first, pictures)
             product = self.empty((groups, filters // groups, pictures * places), x.dtype)
             self.launch.gemm(weights, columns, product)
             given = product, bias, int(b is not None), y, filters, places, first, pictures
@@ -107,16 +107,18 @@ class CudaBackend(NumPyBackend):
         (x_shape, w_shape, x, w), gy = saved, self._solid(gy)
         filters, places, depth = w_shape[0], math.prod(window.output), math.prod(w_shape[1:])
         gx = self.empty(x_shape, gy.dtype) if needs[0] else None
-        gw = self.xp.zeros((groups, filters // groups, depth), gy.dtype) if needs[1] else None
+        # the first product writes there, later ones add
+        new = self.empty if len(gy) else self.xp.zeros
+        gw = new((groups, filters // groups, depth), gy.dtype) if needs[1] else None
         for first, pictures in self._chunks(gx if x is None else x, window) if needs[0] or needs[1] else ():
             gradient = self.empty((groups, filters // groups, pictures * places), gy.dtype)
+            columns = self.empty((groups, depth, pictures * places), gy.dtype)  # of x first, then of gx
             extent = filters, places, first, pictures
             self.launch.planes("from_pictures", places, pictures * filters, gy, gradient, *extent)
             if gw is not None:
-                columns = self._im2col(x, window, groups, first, pictures)
-                self.launch.gemm(gradient, columns, gw, transpose_b=True, add=True)
+                self._im2col(x, columns, window, first, pictures)
+                self.launch.gemm(gradient, columns, gw, transpose_b=True, add=first > 0)
             if gx is not None:
-                columns = self.empty((groups, depth, pictures * places), gy.dtype)
                 self.launch.gemm(w.reshape(groups, filters // groups, depth), gradient, columns, transpose_a=True)
                 channels, given = x_shape[1], (window, first, pictures)
                 self.launch.planes("col2im", math.prod(window.size), pictures * channels, columns, gx, channels, *given)
@@ -127,14 +129,15 @@ class CudaBackend(NumPyBackend):
         """(first picture, how many) of the parts whose columns fit into the buffer."""
         one = x.shape[1] * math.prod(window.kernel) * math.prod(window.output) * x.dtype.itemsize
         most = max(1, self.columns // max(1, one))
+        if 0 < len(x) <= most:
+            return ((0, len(x)),)
         return [(first, min(most, len(x) - first)) for first in range(0, len(x), most)]
 
-    def _im2col(self, x, window, groups, first, pictures):
-        channels, taps, places = x.shape[1], math.prod(window.kernel), math.prod(window.output)
-        columns = self.empty((groups, channels // groups * taps, pictures * places), x.dtype)
-        rows = _pieces(channels, _pieces(_ENTRIES, taps))
-        self.launch.planes("im2col", pictures * places, rows, x, columns, channels, window, first, pictures)
-        return columns
+    def _im2col(self, x, columns, window, first, pictures):
+        channels = x.shape[1]
+        rows = _pieces(channels, _pieces(_ENTRIES, math.prod(window.kernel)))
+        places = pictures * math.prod(window.output)
+        self.launch.planes("im2col", places, rows, x, columns, channels, window, first, pictures)
 
     def _channel_sums(self, gy):
         (pictures, channels), places = gy.shape[:2], math.prod(gy.shape[2:])
@@ -273,29 +276,25 @@ class CudaBackend(NumPyBackend):
 
     def sgd(self, p, g, v, lr, momentum, dampening, weight_decay, nesterov, rate_inside):
         g = self._solid(g)
-        fast = all(_address(array) % 16 == 0 for array in (p, g, p if v is None else v))
-        numbers = lr, momentum, 1 - dampening, weight_decay
+        size, fast = p.size, self.launch.aligned(p, g, p if v is None else v)
+        numbers = float(lr), float(momentum), float(1 - dampening), float(weight_decay)
         velocity = (self.empty(0, p.dtype), 0) if v is None else (v, 1)
         flags = int(nesterov), int(rate_inside), int(fast)
-        self.launch.elements("sgd", -(-p.size // 4), p, g, *velocity, *map(float, numbers), *flags, p.size)
+        self.launch.elements("sgd", -(-size // 4), p, g, *velocity, *numbers, *flags, size)
 
     def adam(self, p, g, m, v, t, lr, b1, b2, eps, weight_decay, decoupled):
         shrink, added = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
         numbers = lr / (1 - b1**t), b1, b2, 1 - b2**t, eps, shrink, added
         self.launch.elements("adam", p.size, p, self._solid(g), m, v, *map(float, numbers), p.size)
 
-    def _solid(self, array, aligned=False):
-        """Contiguous, as kernels want it; usually it is already. aligned: to 16 bytes, too."""
-        array = self.xp.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
-        return array.copy() if aligned and _address(array) % 16 else array
+
+def _rows(x):
+    """A matrix, with all axes but the last as one."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _pieces(n, size):
     return -(-n // size)
-
-
-def _address(array):
-    return array.data.ptr if hasattr(array.data, "ptr") else array.ctypes.data
 
 
 def _into(out, y):

@@ -6,15 +6,19 @@ headers into the text.
 
 from __future__ import annotations
 
+import collections
 import ctypes
+import operator
 import re
 import sys
+import threading
 
 import numpy as np
 
 from ..base import BackendUnavailable
 from . import launch as cuda_launch
 from .backend import CudaBackend
+from .prepared import Prepared, contiguous
 from .upload import upload
 
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
@@ -23,55 +27,121 @@ _NO_DEVICE = "the driver shows no device to this process (see nvidia-smi, and th
 
 
 class CupyLauncher(cuda_launch.Launcher):
-    """Runs kernels on CuPy arrays, in the current stream. Nothing here waits for the GPU."""
+    """Runs kernels on CuPy arrays, in the current stream. Nothing here waits for the GPU.
+
+    A thread's first launch of a kernel is CuPy's, which compiles the kernel and binds the thread to the GPU; from then
+    on the kernel is prepared (see prepared.py).
+    """
 
     def __init__(self, cupy):
         from cupy.cuda import cublas, device
 
-        self.xp, self.cublas, self.tf32 = cupy, cublas, False
+        self.xp, self.tf32 = cupy, False
+        self.empty = cupy.ndarray  # type: ignore[method-assign] # (shape, dtype), as the method, in less time
         self._cublas_handle, self._current_device = device.get_cublas_handle, cupy.cuda.runtime.getDevice
+        self._is_contiguous = operator.attrgetter(contiguous(cupy.ndarray))
         self._several = cupy.cuda.runtime.getDeviceCount() > 1
         self._kernels: dict = {}
-        self._one_zero = {dtype: np.array([1, 0]).astype(dtype) for dtype in cuda_launch.REALS}
-        self._addresses = {dtype: array.ctypes.data for dtype, array in self._one_zero.items()}
+        self._thread = _OfThread()
+        self._multiply, self._cublas_types = cublas.gemmStridedBatchedEx, _cublas_types(cublas)
+
+    def __call__(self, name, grid, block, *arguments):
+        """As of Launcher."""
+        (gx, gy, gz), (bx, by, bz) = cuda_launch.three(grid, "grid"), cuda_launch.three(block, "block")
+        if not self._launched(name, gx, gy, gz, bx, by, bz, arguments):
+            super().__call__(name, grid, block, *arguments)
+
+    def elements(self, name, count, *arguments, block=256):
+        """As of Launcher."""
+        blocks = min(-(-count // block), cuda_launch.MOST_BLOCKS)
+        if not self._launched(name, blocks, 1, 1, block, 1, 1, arguments):
+            super().__call__(name, blocks, block, *arguments)
+
+    def planes(self, name, places, planes, *arguments):
+        """As of Launcher."""
+        (gx, gy), block = cuda_launch.grid_of_planes(places, planes)
+        if not self._launched(name, gx, gy, 1, block, 1, 1, arguments):
+            super().__call__(name, (gx, gy), block, *arguments)
+
+    def _launched(self, name, gx, gy, gz, bx, by, bz, arguments):
+        """Launch a kernel that is prepared; returns whether there is one that takes exactly these arguments."""
+        here = self._current_device() if self._several else 0
+        if self._several and any(isinstance(a, self.xp.ndarray) and a.data.device_id != here for a in arguments):
+            return False
+        for kernel in self._thread.prepared[here].get(name, ()):
+            if kernel.launch(gx, gy, gz, bx, by, bz, arguments):
+                return True
+        return False
 
     def launch(self, kernel, real, grid, block, values):
         key = kernel, real
         if key not in self._kernels:  # RawKernels: each holds what was compiled for every device
             self._kernels[key] = module(self.xp, kernel.file, real).get_function(kernel.name)
         self._kernels[key](grid, block, tuple(values))
-
-    def empty(self, shape, dtype):
-        return self.xp.ndarray(shape, dtype)
+        prepared = self._thread.prepared[self.device()].setdefault(kernel.name, [])
+        if all(known.real != real for known in prepared):
+            prepared.append(Prepared(kernel, real, self.xp, self._kernels[key].kernel.ptr))
 
     def device(self, array=None):
         if not self._several:
             return 0  # nothing can be on another one
         return self._current_device() if array is None else array.data.device_id
 
+    def solid(self, array):
+        """As of Launcher."""
+        if type(array) is self.xp.ndarray and self._is_contiguous(array):
+            return array
+        return super().solid(array)
+
+    def aligned(self, *arrays):
+        """As of Launcher."""
+        addresses = 0
+        for array in arrays:
+            addresses |= array.data.ptr
+        return addresses % 16 == 0
+
     def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
         """out = a @ b, or out += a @ b, stack by stack, by cuBLAS; transposes are not copied."""
-        (count, m, n), (_, *of_a), (_, *of_b) = out.shape, a.shape, b.shape
-        if not out.size:
+        shape, of_a = out.shape, a.shape
+        count, m, n = shape if len(shape) == 3 else (1, *shape)
+        k = of_a[-2] if transpose_a else of_a[-1]
+        if not (count and m and n):
             return
-        if not a.size:
+        if not k:
             if not add:
                 out.fill(0)
             return
-        cublas, single, k = self.cublas, out.dtype == np.float32, of_a[not transpose_a]
-        one = self._addresses[out.dtype]
-        plus = one if add else one + out.itemsize
-        kind = 0 if single else 1  # CUDA_R_32F, CUDA_R_64F
-        compute = cublas.CUBLAS_COMPUTE_64F
-        if single:
-            compute = cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if self.tf32 else cublas.CUBLAS_COMPUTE_32F
+        kind, one, zero, compute = self._cublas_types[out.dtype, self.tf32]
         # cuBLAS counts down columns: to it each of our matrices is its transpose, and out^T = b^T @ a^T
-        cublas.gemmStridedBatchedEx(
+        self._multiply(
             self._cublas_handle(), int(transpose_b), int(transpose_a), n, m, k,
-            one, b.data.ptr, kind, of_b[1], of_b[0] * of_b[1],
-            a.data.ptr, kind, of_a[1], of_a[0] * of_a[1],
-            plus, out.data.ptr, kind, n, m * n, count, compute, -1,
+            one, b.data.ptr, kind, k if transpose_b else n, k * n,
+            a.data.ptr, kind, m if transpose_a else k, m * k,
+            one if add else zero, out.data.ptr, kind, n, m * n, count, compute, -1,
         )  # fmt: skip
+
+
+class _OfThread(threading.local):
+    """prepared: {device: {name of a kernel: its Prepared kernels, one for each type of REAL}}."""
+
+    def __init__(self):
+        self.prepared: collections.defaultdict = collections.defaultdict(dict)
+
+
+_ONE_ZERO = {dtype: np.array([1, 0]).astype(dtype) for dtype in cuda_launch.REALS}  # kept, since cuBLAS has addresses
+
+
+def _cublas_types(cublas):
+    """{(dtype, whether in TF32): (cuBLAS's number of the type, the addresses of 1 and 0, its number of the sums')}."""
+    (single, double), found = cuda_launch.REALS, {}
+    for tf32 in (False, True):
+        for dtype, kind, compute in (
+            (single, 0, cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if tf32 else cublas.CUBLAS_COMPUTE_32F),  # CUDA_R_32F
+            (double, 1, cublas.CUBLAS_COMPUTE_64F),  # CUDA_R_64F
+        ):
+            one = _ONE_ZERO[dtype].ctypes.data
+            found[dtype, tf32] = kind, one, one + dtype.itemsize, compute
+    return found
 
 
 def module(cupy, file, real):

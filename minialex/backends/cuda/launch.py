@@ -6,8 +6,9 @@ compared with the kernel's own parameter list, as its source declares it:
 
     extern "C" __global__ void relu(global<const REAL> x, global<REAL> y, long long n)
 
-A step launches a hundred kernels, and the GPU waits if that takes the host longer than it takes the GPU. So what is
-known before the arguments are (types, ranges, the text of messages) is prepared once for each kernel, by `_prepared`.
+What is known before the arguments are (types, ranges, the text of messages) is prepared once for each kernel, by
+`_prepared`. On a GPU, which waits if launching takes the host longer than computing takes the GPU, most launches do not
+come this way at all: prepared.py.
 """
 
 from __future__ import annotations
@@ -195,8 +196,7 @@ class Launcher:
         planes: maps.
         arguments: of the kernel.
         """
-        block = min(256, -(-places // 32) * 32)
-        self(name, (-(-places // block) if block else 0, min(planes, MOST_ROWS)), block or 1, *arguments)
+        self(name, *grid_of_planes(places, planes), *arguments)
 
     def launch(self, kernel, real, grid, block, values):
         """Run a kernel whose arguments have been checked.
@@ -215,16 +215,30 @@ class Launcher:
         """
         return self.xp.empty(shape, dtype)
 
+    def solid(self, array):
+        """The array, contiguous: itself, as it usually is, or a copy.
+
+        array: any.
+        """
+        return self.xp.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
+
+    def aligned(self, *arrays):
+        """Whether arrays begin where 16 bytes can be read at once.
+
+        arrays: of the launcher's module.
+        """
+        return not any(array.ctypes.data % 16 for array in arrays)
+
     def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
         """Matrix products, stack by stack.
 
             out = a @ b      or, with add,      out = out + a @ b
 
-        a, b, out: (G, m, k), (G, k, n), (G, m, n).
+        a, b, out: (G, m, k), (G, k, n), (G, m, n), or without G for one product.
         transpose_a, transpose_b: whether a matrix is stored transposed.
         add: whether to add to what is in out.
         """
-        a, b = a.swapaxes(1, 2) if transpose_a else a, b.swapaxes(1, 2) if transpose_b else b
+        a, b = a.swapaxes(-2, -1) if transpose_a else a, b.swapaxes(-2, -1) if transpose_b else b
         if add:
             out += a @ b
         else:
@@ -347,15 +361,30 @@ class _Window(_Parameter):
     def __call__(self, window, launcher, here):
         if not isinstance(window, Window):
             raise TypeError(f"{self.where} must be a Window, got {type(window).__name__}")
-        return _struct(window)
+        return struct(window)
 
 
 @lru_cache(maxsize=1024)
-def _struct(window):
-    """The struct that kernels take for a Window, as bytes: CuPy would walk through fields at each launch."""
+def struct(window):
+    """The struct that kernels take for a Window, as bytes: CuPy would walk through fields at each launch.
+
+    window: the Window.
+    """
     before = tuple(side[0] for side in window.padding)
     fields = window.size, window.kernel, window.stride, before, window.dilation, window.output
     return np.array([fields], WINDOW).view(f"V{WINDOW.itemsize}")[0]
+
+
+def grid_of_planes(places, planes):
+    """(grid, block) for maps, each a row of the grid, with a thread for each of their places.
+
+    places: pixels of a map.
+    planes: maps.
+    """
+    if not places:
+        return (0, min(planes, MOST_ROWS)), 1
+    block = min(256, -(-places // 32) * 32)
+    return (-(-places // block), min(planes, MOST_ROWS)), block
 
 
 def three(value, name):

@@ -13,6 +13,8 @@ from ...tensor import Tensor, check_dtypes, common_backend
 from ..arithmetic import _operands, to, unbroadcast
 from ..loss import _check_reduction
 
+_LEAST_DIVISOR = np.float32(1e-12)  # of binary_cross_entropy: rounded as torch has it, also for float64
+
 
 def one_hot(tensor: Tensor | Array, num_classes: int = -1) -> Tensor:
     """1 at the place that a label names, 0 elsewhere.
@@ -128,7 +130,7 @@ def binary_cross_entropy(
 
     def backward(gy):
         gy = gy * scale * w
-        return gy * (x - t) / xp.maximum(x * (one - x), dtype.type(1e-12)), gy * (log_no - log_yes)
+        return gy * (x - t) / xp.maximum(x * (one - x), dtype.type(_LEAST_DIVISOR)), gy * (log_no - log_yes)
 
     y = losses if reduction == "none" else losses.sum() * scale
     return Tensor.from_operation(y, backward, input, target, name="binary_cross_entropy")

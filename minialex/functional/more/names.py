@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ...support.types import Dims
 from ...tensor import Operand, Tensor
-from ..arithmetic import floating, matmul
+from ..arithmetic import div, floating, matmul, mul
 from ..axes import all_axes, keepdims_shape, one_axis
 from ..selection import clamp
-from ..shaping import cat, flatten, getitem, permute
+from ..shaping import cat, flatten, getitem, permute, reshape
 from .reduction import norm
 from .shaping import expand, unsqueeze
 
@@ -135,6 +136,8 @@ def cos(input: Tensor) -> Tensor:
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1, in the type of the input, 0 of NaN; without a gradient. input: any shape of numbers."""
     x = input.data
+    if x.dtype.kind == "b":
+        return Tensor(x.copy(), backend=input.backend)
     return Tensor((x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), backend=input.backend)
 
 
@@ -148,9 +151,17 @@ def ceil(input: Tensor) -> Tensor:
     return _rounded("ceil", input)
 
 
-def round(input: Tensor) -> Tensor:
-    """The nearest whole number, of two the even one; without a gradient. input: any shape of numbers."""
-    return _rounded("rint", input)
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """The nearest number of so many decimals, of two the even one; without a gradient.
+
+    input: any shape of numbers.
+    decimals: 0 for whole numbers, below 0 for tens, hundreds ...
+    """
+    if not decimals or input.dtype.kind != "f":
+        return _rounded("rint", input)
+    scale = 10.0 ** abs(decimals)
+    larger, back = (mul, div) if decimals > 0 else (div, mul)
+    return back(_rounded("rint", larger(input.detach(), scale)), scale)
 
 
 def _rounded(name, input):
@@ -264,7 +275,7 @@ def any(input: Tensor, dim: Dims | None = None, keepdim: bool = False) -> Tensor
     return input.any(dim, keepdim)
 
 
-def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each whole number from 0 on occurs.
 
     input: (n,), whole numbers from 0 on.
@@ -302,7 +313,10 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     if index.ndim > 1 or index.dtype.kind not in "iu":
         raise TypeError(f"index_select takes a vector of whole numbers, got {index.dtype} of shape {index.shape}")
-    return getitem(input, (*[slice(None)] * one_axis(dim, input.ndim), index))
+    axis = one_axis(dim, input.ndim)
+    if not input.ndim:  # counts as an axis of length 1
+        return reshape(getitem(reshape(input, (1,)), index), ())
+    return getitem(input, (*[slice(None)] * axis, index))
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:

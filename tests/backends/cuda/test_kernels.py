@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import usable
@@ -113,7 +115,9 @@ def test_columns(checked, monkeypatch, name, dtype):
         padded = np.pad(x[first : first + pictures], ((0, 0), (0, 0), *window.padding))
         taps = [padded[:, :, rows, columns] for (_, _, rows, columns) in every_tap(window)]
         wanted = np.stack(taps, 1).reshape(pictures, -1, shape[1], np.prod(window.output)).transpose(2, 1, 0, 3)
-        columns = checked._im2col(x, window, groups, first, pictures)
+        depth = shape[1] // groups * math.prod(window.kernel)
+        columns = checked.empty((groups, depth, pictures * math.prod(window.output)), dtype)
+        checked._im2col(x, columns, window, first, pictures)
         assert columns.dtype == dtype
         np.testing.assert_array_equal(columns, wanted.reshape(columns.shape))
 
@@ -212,7 +216,8 @@ def test_indices_beyond_two_to_the_31(tmp_path):
     backend, side = CudaBackend(np, LastBlock(tmp_path)), 2**15
     x = backend.empty((1, 3, side, side), np.float32)
     x[0, :, -1, -3:] = [[1, 2, 4], [8, 16, 32], [64, 128, 256]]
-    columns = backend._im2col(x, Window.over(x.shape, 1), 1, 0, 1)
+    columns = backend.empty((1, 3, side * side), np.float32)
+    backend._im2col(x, columns, Window.over(x.shape, 1), 0, 1)
     np.testing.assert_array_equal(columns[0, :, -3:], x[0, :, -1, -3:])
     options = 3, 0.5, 0.75, 1.0, False, 1
     few = np.ascontiguousarray(x[:, :, -1:, -3:])
