@@ -150,8 +150,9 @@ class Tensor(TensorMethods):
         return self.node or self
 
     def backward(
-        self, gradient: Operand | None = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None
-    ) -> None:
+        self, gradient: Operand | None = None, retain_graph: bool | None = None, create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:  # fmt: skip
         """Add d(self)/d(leaf) to `.grad` of every leaf that requires a gradient.
 
             gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
@@ -407,10 +408,10 @@ class Tensor(TensorMethods):
     ) -> Tensor:
         return functional.var(self, dim, unbiased, keepdim, correction=correction)
 
-    def max(self, dim: Dims | None = None, keepdim: bool = False) -> Any:
+    def max(self, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
         return functional.max(self, dim, keepdim)
 
-    def min(self, dim: Dims | None = None, keepdim: bool = False) -> Any:
+    def min(self, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
         return functional.min(self, dim, keepdim)
 
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:

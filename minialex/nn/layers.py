@@ -45,7 +45,7 @@ class Linear(_Initialised):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, device: None = None, dtype: DType | None = None
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: DType | None = None
     ) -> None:
         super().__init__()
         _at_least_one("Linear", in_features=in_features, out_features=out_features)
@@ -78,7 +78,7 @@ class Conv2d(_Initialised):
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Size, stride: Size = 1, padding: Padding = 0,
-        dilation: Size = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: None = None,
+        dilation: Size = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
         dtype: DType | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -280,7 +280,7 @@ class BatchNorm2d(BatchNormMethods, Module):
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-        track_running_stats: bool = True, device: None = None, dtype: DType | None = None, *, bias: bool = True,
+        track_running_stats: bool = True, device: Any = None, dtype: DType | None = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
         _at_least_one(type(self).__name__, num_features=num_features)

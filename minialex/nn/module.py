@@ -225,7 +225,7 @@ class Module(ModuleMethods, HookMethods):
         state.update((name, t if keep_vars else t.data) for name, t in self._state(prefix.removesuffix(".")))
         return state
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy arrays into the parameters and buffers of the same names.
 
         state: name -> array or Tensor.
