@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ..nn import Conv2d, Linear
+from collections.abc import Iterable
+
+from ..nn import Conv2d, Linear, Module
 
 
-def published_names(model):
+def published_names(model: Module) -> dict[str, str]:
     """Names for the layers with weights, numbered together in order, as the paper numbers them.
 
     model: a Module.
@@ -17,7 +19,7 @@ def published_names(model):
     return {f"{kind}{number}": name for number, (kind, (name, _)) in enumerate(zip(kinds, weighted), 1)}
 
 
-def layers_called(model, wanted):
+def layers_called(model: Module, wanted: Iterable[str]) -> list[str]:
     """The names of the modules that are meant by published names, or by their own.
 
     model: a Module.

@@ -14,6 +14,7 @@ import traceback
 import types
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Own(Preset):
     path: str = ""
     sha256: str = ""
 
-    def check(self, model, shape, classes):
+    def check(self, model: Any, shape: Any, classes: Any) -> Any:
         """Raise ValueError unless a network takes images of the data and has an output for each class.
 
         model: what `build` has returned.
@@ -68,18 +69,18 @@ class Own(Preset):
             )
 
 
-def is_reference(text):
+def is_reference(text: Any) -> bool:
     """Whether a text is of the form FILE.py:FUNCTION, as opposed to the name of a published network."""
     return name_of(text) is not None
 
 
-def name_of(reference):
+def name_of(reference: str) -> str | None:
     """The name of the network in FILE.py:FUNCTION, without the file's folder; None for another text."""
     path, colon, function = reference.rpartition(":")
     return f"{Path(path).name}:{function}" if colon and path.endswith(".py") and function.isidentifier() else None
 
 
-def register(reference):
+def register(reference: str) -> Any:
     """Execute a file, and make the network in it known to `models.build`.
 
     reference: "FILE.py:FUNCTION"; the function takes num_classes, input_size, both or neither, and returns a Module. A
@@ -110,7 +111,7 @@ def register(reference):
     return name
 
 
-def changed(name, sha256):
+def changed(name: str, sha256: str | None) -> Any:
     """A sentence where a file has changed since a network was trained, else "".
 
     name: of the network, which is registered if it is the user's own.
@@ -125,7 +126,7 @@ def changed(name, sha256):
     )
 
 
-def missing(name):
+def missing(name: str) -> Any:
     """The ValueError for a network of the user's own that is not registered; name: "my_net.py:build"."""
     return ValueError(
         f"{name} is a network of your own, and a file of weights holds no code: name it again, with "

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 
+from ...support.types import Size
 from ...tensor import Tensor, check_dtypes, common_backend
 from ..arithmetic import matmul
 from ..pooling import _averaging, adaptive_avg_pool2d
@@ -16,14 +18,9 @@ _LINEAR = {"linear": 3, "bilinear": 4, "trilinear": 5, "bicubic": 4}  # axes of 
 
 
 def interpolate(
-    input,
-    size=None,
-    scale_factor=None,
-    mode="nearest",
-    align_corners=None,
-    recompute_scale_factor=None,
-    antialias=False,
-):
+    input: Tensor, size: Size | None = None, scale_factor: Any = None, mode: str = "nearest",
+    align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False,
+) -> Tensor:  # fmt: skip
     """Enlarge or reduce images, one direction after the other:
 
         y_i  = sum over the taps k of  w_k(i) x_j,  j = j_k(i)
