@@ -75,6 +75,11 @@ def unfit(num_classes):
 
 
 ready = plain()
+
+
+class Slip(nn.Module):
+    def forward(self, x):
+        return x.flatten(1) @ wieghts
 '''
 TINY = ("--limit", 20, "--batch-size", 8, "--backend", "numpy", "--threads", 1)
 
@@ -288,6 +293,7 @@ REFUSED = {
     "my_net.py:nothing": "nothing must return a Module, it returned str",
     "my_net.py:plain": "logits of shape (2, 10), this one something of shape (2, 7); let the function take num_classes",
     "my_net.py:unfit": "this network does not take pictures of 3x32x32 (layer 1 (Linear):",
+    "my_net.py:Slip": "my_net.py:60: NameError: name 'wieghts' is not defined",
     "syntax.py:build": "syntax.py:2: SyntaxError: ",
     "raises.py:build": "raises.py:2: ZeroDivisionError: ",
     "folder.py:build": "there is no file folder.py",

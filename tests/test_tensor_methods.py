@@ -114,8 +114,7 @@ def test_its_own_old_value_is_missed_too():
 LOSING = {
     "a leaf": lambda leaf, h: leaf.__iadd__(1.0),
     "zero_ of a leaf": lambda leaf, h: leaf.zero_(),
-    "zero_ of a computed tensor": lambda leaf, h: h.zero_(),
-    "fill_": lambda leaf, h: h.fill_(1),
+    "fill_ of a leaf": lambda leaf, h: leaf.fill_(1),
     "an element": lambda leaf, h: h.__setitem__(0, 1.0),
     "a value with a gradient": lambda leaf, h: tensor([0.0, 0.0]).__setitem__(0, leaf[0]),
     "copy_ of a value with a gradient": lambda leaf, h: tensor([0.0, 0.0]).copy_(h),

@@ -52,8 +52,10 @@ class Own(Preset):
         """
         size = "x".join(map(str, shape))
         try:
-            with no_grad(), evaluating(model):
+            with no_grad(), evaluating(model), _one_sentence(self.path, but=(TypeError, ValueError)):
                 output = model(Tensor(np.zeros((2, *shape), np.float32)))
+        except OwnError:
+            raise
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{self.path}: this network does not take pictures of {size} ({error}); input_size=... changes that"
@@ -145,26 +147,31 @@ def _executed(path, text):
     return module
 
 
+class OwnError(ValueError):
+    """An error in the user's file; the message names the line."""
+
+
 class _one_sentence:
-    """A context that turns any error of the user's code into a ValueError that names its file and line.
+    """A context that turns any error of the user's code into an OwnError that names its file and line.
 
     path: of the file.
+    but: kinds of errors that are left as they are.
     """
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, but=()):
+        self.path, self.but = path, but
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, error, trace):
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception) or isinstance(error, self.but):
             return
         lines = [frame.lineno for frame in traceback.extract_tb(trace) if frame.filename == self.path]
         line = error.lineno if isinstance(error, SyntaxError) and error.filename == self.path else (lines or [None])[-1]
         what = error.msg if isinstance(error, SyntaxError) else str(error)
         place = f"{self.path}:{line}" if line else self.path
-        raise ValueError(f"{place}: {kind.__name__}: {' '.join(what.split())}") from error
+        raise OwnError(f"{place}: {kind.__name__}: {' '.join(what.split())}") from error
 
 
 def _described(make, function, path, sha256):

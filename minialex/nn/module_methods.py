@@ -249,6 +249,8 @@ def loaded(name: str, given: Any, tensor: Any) -> Any:
             array = array.astype(np.float32)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"it holds {array.dtype}")
+        if array.shape != tensor.shape:
+            return array  # of which load_state_dict says only the shape: it may be far too large to be converted
         with np.errstate(over="ignore"):
             cast = array.astype(tensor.dtype, copy=False)
     except (TypeError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import zipfile
 
@@ -16,6 +17,8 @@ from minialex.convert import safetensors_file
 from minialex.convert.description import state_dict
 from minialex.runs import checkpoint
 from minialex.support import npz
+
+HEAVY = pytest.mark.heavy
 
 
 @pytest.fixture
@@ -38,7 +41,9 @@ def halves(weights, dtype):
     return rounded, {name: array.astype(np.float32) for name, array in rounded.items()}
 
 
-@pytest.mark.parametrize("dtype", ["float16", ">f4", ">f2", ">f8", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["float16", ">f4", *(pytest.param(kind, marks=HEAVY) for kind in (">f2", ">f8", "float64"))]
+)
 def test_npz_of_every_type(saved, dtype):
     rounded, expected = halves(saved.weights, dtype)
     np.savez("other.npz", **rounded)
@@ -47,8 +52,17 @@ def test_npz_of_every_type(saved, dtype):
         assert array.dtype == np.float32 and np.array_equal(array, expected[name]), name
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2"])
-@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+TYPES = ("float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2")
+QUICK = [("safetensors", "bfloat16"), ("safetensors", "float8_e4m3fn"), ("pth", "float8_e5m2")]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype"),
+    [
+        pytest.param(*pair, marks=() if pair in QUICK else HEAVY)
+        for pair in itertools.product(("safetensors", "pth"), TYPES)
+    ],
+)
 def test_torch_s_types(saved, torch, suffix, dtype):
     tensors = {name: torch.from_numpy(array).to(getattr(torch, dtype)) for name, array in saved.weights.items()}
     if suffix == "pth":
@@ -216,9 +230,6 @@ def test_two_state_dicts_are_not_chosen_from(saved, torch, capsys):
 # ------------------------------------------------------------------------------------------------------------- memory
 
 
-HEAVY = pytest.mark.heavy
-
-
 def add_zeros(path, name, count):
     """Add, or replace, a member of so many zeros, which takes a thousandth of its size on disk."""
     with zipfile.ZipFile(path) as archive:
@@ -264,6 +275,25 @@ def test_bare_arrays_far_larger_than_the_file_are_refused(saved, capsys):
     assert run("bare.npz", "new.npz") == 2
     err = capsys.readouterr().err
     assert "fc9.weight would take 83,886,080 bytes of memory, far more than the file is long" in err
+
+
+@pytest.mark.parametrize("kind", ["compressed", "expanded"])
+def test_torch_files_that_take_far_more_memory_than_they_are_long(saved, torch, capsys, kind):
+    if kind == "compressed":
+        torch.save({"w": torch.zeros(20 * 2**20)}, "stored.pth")
+        with zipfile.ZipFile("stored.pth") as old, zipfile.ZipFile("a.pth", "w", zipfile.ZIP_DEFLATED) as new:
+            for member in old.infolist():
+                new.writestr(member.filename, old.read(member), compresslevel=1)
+    else:
+        torch.save({"w": torch.ones(1, dtype=torch.bfloat16).expand(10**10)}, "a.pth")
+    assert run("a.pth", "new.npz") == 2
+    assert "bytes of memory, far more than the file is long" in capsys.readouterr().err
+
+
+def test_a_wrong_shape_is_not_converted_first():
+    state = {"weight": np.broadcast_to(np.float64(1), (10**7, 10**7)), "bias": [0.0]}
+    with pytest.raises(ValueError, match="weight .is .10000000, 10000000., expected .1, 2"):
+        nn.Linear(2, 1).load_state_dict(state)
 
 
 def test_archives(tmp_path):

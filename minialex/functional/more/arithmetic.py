@@ -17,7 +17,7 @@ def remainder(input: Operand, other: Operand) -> Tensor:
 
     input, other: Tensors, arrays or numbers that broadcast together.
 
-    Raises ZeroDivisionError where whole numbers are divided by 0.
+    Raises ValueError where whole numbers are divided by 0.
     """
     left, right = _dividable("remainder", input, other)
     a, b, xp = left.data, right.data, left.backend.xp
@@ -36,7 +36,7 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
 
     input, other: Tensors, arrays or numbers that broadcast together.
 
-    Raises ZeroDivisionError where whole numbers are divided by 0.
+    Raises ValueError where whole numbers are divided by 0.
     """
     a, b = _dividable("floor_divide", input, other)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -48,7 +48,7 @@ def _dividable(name, input, other):
     if a.dtype == bool:
         raise TypeError("truth values cannot be divided: convert with .long() first")
     if a.dtype.kind != "f" and bool((b.data == 0).any()):
-        raise ZeroDivisionError("a whole number was divided by 0: convert with .float() first, which gives infinity")
+        raise ValueError("a whole number was divided by 0: convert with .float() first, which gives infinity")
     return a, b
 
 

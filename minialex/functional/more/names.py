@@ -9,7 +9,7 @@ import numpy as np
 
 from ...support.types import Dims
 from ...tensor import Operand, Tensor
-from ..arithmetic import div, floating, matmul, mul
+from ..arithmetic import div, floating, matmul, mul, to
 from ..axes import all_axes, keepdims_shape, one_axis
 from ..selection import clamp
 from ..shaping import cat, flatten, getitem, permute, reshape
@@ -87,8 +87,8 @@ def _tested(name, input):
 
 
 def square(input: Tensor) -> Tensor:
-    """x * x. input: any shape."""
-    return input * input
+    """x * x. input: any shape; truth values become int64."""
+    return input * input if input.dtype != bool else to(input, np.int64)
 
 
 def reciprocal(input: Tensor) -> Tensor:
@@ -134,25 +134,25 @@ def cos(input: Tensor) -> Tensor:
 
 
 def sign(input: Tensor) -> Tensor:
-    """-1, 0 or 1, in the type of the input, 0 of NaN; without a gradient. input: any shape of numbers."""
+    """-1, 0 or 1, in the type of the input, 0 of NaN; its gradient is 0. input: any shape of numbers."""
     x = input.data
     if x.dtype.kind == "b":
-        return Tensor(x.copy(), backend=input.backend)
-    return Tensor((x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), backend=input.backend)
+        return _step(x.copy(), input, "sign")
+    return _step((x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), input, "sign")
 
 
 def floor(input: Tensor) -> Tensor:
-    """The next whole number below; without a gradient. input: any shape of numbers."""
+    """The next whole number below; its gradient is 0. input: any shape of numbers."""
     return _rounded("floor", input)
 
 
 def ceil(input: Tensor) -> Tensor:
-    """The next whole number above; without a gradient. input: any shape of numbers."""
+    """The next whole number above; its gradient is 0. input: any shape of numbers."""
     return _rounded("ceil", input)
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
-    """The nearest number of so many decimals, of two the even one; without a gradient.
+    """The nearest number of so many decimals, of two the even one; its gradient is 0.
 
     input: any shape of numbers.
     decimals: 0 for whole numbers, below 0 for tens, hundreds ...
@@ -161,12 +161,18 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
         return _rounded("rint", input)
     scale = 10.0 ** abs(decimals)
     larger, back = (mul, div) if decimals > 0 else (div, mul)
-    return back(_rounded("rint", larger(input.detach(), scale)), scale)
+    return back(_rounded("rint", larger(input, scale)), scale)
 
 
 def _rounded(name, input):
     x = input.data
-    return Tensor(getattr(input.backend.xp, name)(x) if x.dtype.kind == "f" else x.copy(), backend=input.backend)
+    return _step(getattr(input.backend.xp, name)(x) if x.dtype.kind == "f" else x.copy(), input, name)
+
+
+def _step(y, input, name):
+    """A function that is constant in pieces: it passes 0 on, as torch's does, rather than no gradient."""
+    zeros_like = input.backend.xp.zeros_like
+    return Tensor.from_operation(y, lambda gy: (zeros_like(gy),), input, name=name)
 
 
 # ------------------------------------------------------------------------------------------ matrices
