@@ -130,6 +130,7 @@ def parameters(net: Net) -> int:
 def main(folder: Path) -> None:
     minialex.manual_seed(0)
     minialex.use_backend("numpy")
+    print(minialex.tensor([1.0, 2.0]).shape, minialex.relu(minialex.randn(2, 3)).mean().item(), minialex.zeros(3).sum())
     net = Net().to(np.float32).train()
     dataset = Squares(100)
     kept, held = data.random_split(dataset, [0.9, 0.1], generator=minialex.Generator(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import minialex
 from minialex import data, functional, nn, optim, plotting
 from minialex.tensor import Tensor
 
@@ -43,3 +44,5 @@ net.load_state_dict(net.parameters())  # arg-type
 net.eval().forwards(x)  # attr-defined
 plotting.curves("history", 3)  # arg-type
 (x + "1").mean()  # operator
+minialex.tensor([1.0]).sum().backwards()  # attr-defined
+minialex.zeros(3).shape.append(4)  # attr-defined
