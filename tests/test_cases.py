@@ -269,7 +269,7 @@ def test_every_function_has_cases():
 DIFFERENTIABLE = {"batch_norm": ["input", "weight", "bias"], "where": ["input", "other"]}
 
 
-NO_CASE = {  # compared with torch in functional/test_unusual.py
+TESTED_ELSEWHERE = {  # in functional/test_unusual.py
     "clone": {"memory_format"}, "div": {"rounding_mode"}, "gather": {"sparse_grad"}, "interpolate": {"antialias"},
     "mse_loss": {"weight"}, "norm": {"out"}, "pad": {"mode"}, "var": {"unbiased"},
 }  # fmt: skip
@@ -283,7 +283,7 @@ def test_every_argument_is_given_in_some_case():
         differentiable = DIFFERENTIABLE.get(op, arguments)
         cases = [case for case in CASES if case.op == op]
         given = {name for case in cases for name in (*differentiable[: len(case.inputs)], *case.options)}
-        assert set(arguments) - given - NO_CASE.get(op, set()) <= elsewhere, op
+        assert set(arguments) - given - TESTED_ELSEWHERE.get(op, set()) <= elsewhere, op
 
 
 def test_case_names_are_unique():
