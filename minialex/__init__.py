@@ -40,6 +40,7 @@ int8, int16, int32, int64, uint8 = _np.int8, _np.int16, _np.int32, _np.int64, _n
 short, int, long, bool = int16, int32, int64, _np.bool_
 
 if TYPE_CHECKING:
+    from .creation import tensor as tensor
     from .functional import *  # noqa: F403
 else:  # relu, softmax, cat ...: looked up when they are asked for, so that a function that was replaced is found
     __getattr__, __dir__ = torch_names.getattr_of(globals())

@@ -72,7 +72,7 @@ class Case:
         tensors = [Tensor(x.copy(), requires_grad=True, backend=backend) for x in arrays]
         y = self.run(*tensors)
         y.backward(self.cotangent(y.shape, y.dtype, seed))
-        return y.numpy(), [t.grad.numpy() for t in tensors]
+        return y.numpy(), [t.grad.numpy() for t in tensors]  # type: ignore[union-attr]
 
     def cotangent(self, shape, dtype=np.float64, seed=1):
         """A random gradient for the result, since with ones a softmax whose backward returns zeros would pass.

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -261,7 +262,7 @@ def _convolution_error(backend):
         y += np.einsum("nchw,oc->nohw", x[under], w[:, :, u, v])
         gx[under] += np.einsum("nohw,oc->nchw", gy, w[:, :, u, v])
         gw[:, :, u, v] = np.einsum("nohw,nchw->oc", gy, x[under])
-    tensors = [Tensor(a, requires_grad=True, dtype=np.float32, backend=backend) for a in (x, w, b)]
+    tensors: list[Any] = [Tensor(a, requires_grad=True, dtype=np.float32, backend=backend) for a in (x, w, b)]
     output = conv2d(*tensors)
     output.backward(gy)
     found = [output.numpy(), *(t.grad.numpy() for t in tensors)]

@@ -13,9 +13,12 @@ gradient has an error of about 2e-8, a wrong one of about 1.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import backends, cli, random
 from .tensor import Tensor
@@ -44,17 +47,19 @@ class Result:
     skipped: int
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether the gradients agree, with few enough entries skipped."""
         return self.error < TOLERANCE and self.skipped <= MOST_SKIPPED * self.entries
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = f"error {self.error:.1e} in input {self.input} at {self.index}: backward says {self.analytic:.10g}, "
         text += f"finite differences {self.numeric:.10g}"
         return text + (f"; {self.skipped} of {self.entries} entries skipped at kinks" if self.skipped else "")
 
 
-def gradcheck(function, *arrays, backend="numpy", h=1e-5, seed=0):
+def gradcheck(
+    function: Callable[..., Tensor], *arrays: ArrayLike, backend: Any = "numpy", h: float = 1e-5, seed: int = 0
+) -> Result:
     """Compare a function's backward with central finite differences.
 
     function: takes Tensors and returns a Tensor, the same at every call; the default generator is reset before each.
@@ -106,7 +111,7 @@ def gradcheck(function, *arrays, backend="numpy", h=1e-5, seed=0):
     return Result(worst.error, worst.input, worst.index, worst.analytic, worst.numeric, entries, skipped)
 
 
-def check_all(operations=None, backend="numpy"):
+def check_all(operations: Iterable[str] | None = None, backend: Any = "numpy") -> Iterator[tuple[Any, Result]]:
     """Check every case of cases.CASES.
 
     operations: names of the operations to check; all if empty or None.

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from .support.types import Any
+
 _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _WEYL = 0x9E3779B9, 0xBB67AE85
 _LOW = 0xFFFFFFFF
 
 
-def philox(counter, key, xp=np):
+def philox(counter: Any, key: Any, xp: Any = np) -> Any:
     """Four random 32-bit words for every counter.
 
         ten rounds of   c0, c1, c2, c3 = high(M1 c2) ^ c1 ^ k0, low(M1 c2), high(M0 c0) ^ c3 ^ k1, low(M0 c0)
@@ -40,7 +42,7 @@ def philox(counter, key, xp=np):
     return xp.stack([c0, c1, c2, c3]).astype(xp.uint32)
 
 
-def words(count, seed, call, xp=np):
+def words(count: int, seed: int, call: int, xp: Any = np) -> Any:
     """Random 32-bit words: word i is number i % 4 of counter (i // 4, call) under the key `seed`.
 
     count: how many.
@@ -62,10 +64,10 @@ class Generator:
     Saving and restoring (seed, call) is all that an exact resume needs. Raises ValueError for another seed.
     """
 
-    def __init__(self, seed=0):
+    def __init__(self, seed: int = 0) -> None:
         self.manual_seed(seed)
 
-    def manual_seed(self, seed):
+    def manual_seed(self, seed: int) -> Generator:
         """Begin again with call 0 of a seed; returns self.
 
         seed: an int below 2^64.
@@ -75,23 +77,23 @@ class Generator:
         self.seed, self.call = int(seed), 0
         return self
 
-    def next_call(self):
+    def next_call(self) -> int:
         """The number of this draw: 0, 1, 2, ..."""
         call, self.call = self.call, self.call + 1
         return call
 
-    def numpy(self):
+    def numpy(self) -> np.random.Generator:
         """A NumPy generator for the next call, from which initial values are drawn."""
         return np.random.Generator(np.random.Philox(key=np.array([self.seed, self.next_call()], np.uint64)))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Generator(seed={self.seed}, call={self.call})"
 
 
 default_generator = Generator(0)
 
 
-def manual_seed(seed):
+def manual_seed(seed: int) -> Generator:
     """Seed the default generator, from which dropout and initial values are drawn; returns it.
 
     seed: an int below 2^64.

@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from typing import overload
 
 import numpy as np
 
 from .backends.base import Backend
 from .support.reachable import Opaque, reachable
+from .support.types import Any, Function, Iterator, Self, Sequence
 
 
 class _OfThread(threading.local):
@@ -32,7 +34,7 @@ class _OfThread(threading.local):
 _thread = _OfThread()
 
 
-def is_grad_enabled():
+def is_grad_enabled() -> bool:
     """Whether operations of this thread are recorded on the tape."""
     return _thread.grad_enabled
 
@@ -40,16 +42,20 @@ def is_grad_enabled():
 class no_grad(contextlib.ContextDecorator):
     """Within `with no_grad():`, or a function decorated with `@no_grad` or `@no_grad()`, nothing is recorded."""
 
-    def __new__(cls, function=None):
+    @overload
+    def __new__(cls) -> Self: ...
+    @overload
+    def __new__(cls, function: Function) -> Function: ...  # type: ignore[misc]
+    def __new__(cls, function: Any = None) -> Any:
         context = super().__new__(cls)
         return context if function is None else context(function)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         # a stack, of each thread's own: a decorated function may recurse, and run in two threads at once
         _thread.before = [*_thread.before, is_grad_enabled()]
         _thread.grad_enabled = False
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         _thread.grad_enabled = _thread.before.pop()
 
 
@@ -59,19 +65,19 @@ class recording_module:
     module: the nn.Module that is running.
     """
 
-    def __init__(self, module):
+    def __init__(self, module: Any) -> None:
         self.module = module
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self.before, _thread.module = _thread.module, self.module
         return self.before
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         _thread.module = self.before
 
 
 @contextlib.contextmanager
-def retaining_graph(retain):
+def retaining_graph(retain: bool) -> Iterator[None]:
     """Within this context backward() keeps what the operations saved, so that it can pass through them again.
 
     retain: whether it does.
@@ -83,7 +89,7 @@ def retaining_graph(retain):
         _thread.retain_graph = before
 
 
-def after_hooks(target, gradient):
+def after_hooks(target: Any, gradient: Any) -> Any:
     """A gradient as the hooks of what it arrives at leave it; they get a copy, which they may keep.
 
     target: a Node or a leaf Tensor.
@@ -111,7 +117,7 @@ class Node:
 
     __slots__ = ("_hooks", "array_type", "backward", "dtype", "module", "name", "parents", "shape", "watched")
 
-    def __init__(self, name, backward, parents, result, saves=None):
+    def __init__(self, name: str, backward: Any, parents: Sequence[Any], result: Any, saves: Any = None) -> None:
         self.name, self.backward, self._hooks = name, backward, None
         self.parents, self.watched, tensors = [], [], []
         for p in parents:
@@ -124,7 +130,7 @@ class Node:
         self.module = _thread.module
         self.shape, self.dtype, self.array_type = result.shape, result.dtype, type(result.data)
 
-    def check(self):
+    def check(self) -> None:
         """Raise RuntimeError unless everything that backward needs is still as the forward pass left it."""
         if self.backward is None:
             raise RuntimeError(
@@ -138,7 +144,7 @@ class Node:
                     f"(version {then}, now {version.count}): call backward() before the change, or change a copy"
                 )
 
-    def run(self, gy):
+    def run(self, gy: Any) -> list[tuple[Any, Any]]:
         """The gradients of the parents, checked; then everything saved is released, unless the graph is retained."""
         gradients, parents = self.backward(after_hooks(self, gy) if self._hooks else gy), self.parents
         if not isinstance(gradients, (tuple, list)):
@@ -219,7 +225,7 @@ def _saved_by(name, backward, tensors, saves):
     return saved
 
 
-def sorted_nodes(root):
+def sorted_nodes(root: Any) -> list[Any]:
     """Every node that `root` depends on, each before the nodes of its inputs.
 
     root: a Node or a leaf.
@@ -245,7 +251,7 @@ class Version:
 
     __slots__ = ("count", "viewed")
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count, self.viewed = 0, False
 
 
@@ -259,16 +265,16 @@ class Arrival:
 
     __slots__ = ("aliased", "gradient", "owned")
 
-    def __init__(self, gradient, aliased):
+    def __init__(self, gradient: Any, aliased: bool) -> None:
         self.gradient, self.aliased, self.owned = gradient, aliased, False
 
-    def add(self, gradient):
+    def add(self, gradient: Any) -> None:
         if self.owned:
             self.gradient += gradient
         else:
             self.gradient, self.owned, self.aliased = self.gradient + gradient, True, False
 
-    def deliver(self, leaf):
+    def deliver(self, leaf: Any) -> None:
         """Add the gradient to `leaf.grad`: in place where there is one; an array that nobody else holds is handed over.
 
         leaf: the Tensor.
@@ -301,7 +307,7 @@ def _is_shared_view(array):
     return not (whole and array.flags.c_contiguous)
 
 
-def backward(root, gradient):
+def backward(root: Any, gradient: Any) -> None:
     """Carry a gradient from `root` to every leaf that it depends on, and add it to their `.grad`.
 
     root: a Node, or a leaf.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
 
 import numpy as np
 
 from . import backends, tape
 from .support import mistakes
+from .support.types import Any, Array, ArrayLike, Callable, Dims, DType, Iterable, Self, Sequence, Shape, TypeAlias
 from .tape import is_grad_enabled, no_grad  # noqa: F401  no_grad belongs to the tensor, a reader finds it here
 from .tensor_methods import TensorMethods, sequence
+
+Operand: TypeAlias = "Tensor | Array | float"  # what arithmetic takes
 
 
 class Tensor(TensorMethods):
@@ -26,7 +28,9 @@ class Tensor(TensorMethods):
 
     __slots__ = ("__weakref__", "_data", "_grad_tensor", "_hooks", "_requires_grad", "_version", "backend", "node")
 
-    def __init__(self, data, requires_grad=False, dtype=None, backend=None):
+    def __init__(
+        self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DType | None = None, backend: Any = None
+    ) -> None:
         source: Tensor | None = data if isinstance(data, Tensor) else None
         if source is not None:
             backend, data = backend or source.backend, source.data
@@ -41,7 +45,10 @@ class Tensor(TensorMethods):
         self.requires_grad_(bool(requires_grad))
 
     @classmethod
-    def from_operation(cls, data, backward, *parents, name="operation", saves=None, view=False, backend=None):
+    def from_operation(
+        cls, data: Any, backward: Callable[[Any], Sequence[Any]], *parents: Any, name: str = "operation",
+        saves: Iterable[Any] | None = None, view: bool = False, backend: Any = None,
+    ) -> Tensor:  # fmt: skip
         """The result of an operation, recorded on the tape.
 
         data: the result, an array.
@@ -75,7 +82,7 @@ class Tensor(TensorMethods):
         result._grad_tensor, result.node, result._requires_grad = None, None, False
         return result
 
-    def check_in_place(self, name):
+    def check_in_place(self, name: str) -> None:
         """Raise RuntimeError where overwriting this tensor's array would lose a gradient.
 
         name: of the operation that is about to do so.
@@ -91,7 +98,7 @@ class Tensor(TensorMethods):
                 "make a new tensor (inplace=False)"
             )
 
-    def rewritten_by(self, backward, name):
+    def rewritten_by(self, backward: Callable[[Any], Sequence[Any]], name: str) -> Tensor:
         """Record that an operation has overwritten this tensor's array; returns self.
 
         backward, name: as of from_operation. What the tensor was computed from becomes the operation's input.
@@ -103,7 +110,7 @@ class Tensor(TensorMethods):
         return self
 
     @property
-    def data(self):
+    def data(self) -> Array:
         """The raw array, of `backend.xp`: here the world of arrays begins, torch's `.data` is a Tensor.
 
         Assigning to it counts as a change of the value; writing into it goes unseen.
@@ -111,7 +118,7 @@ class Tensor(TensorMethods):
         return self._data
 
     @data.setter
-    def data(self, value):
+    def data(self, value: Any) -> None:
         value = self.backend.asarray(value._data if isinstance(value, Tensor) else value, self.dtype)
         if value.shape != self.shape:
             raise ValueError(f"this tensor has shape {self.shape}, the new data {value.shape}")
@@ -119,30 +126,33 @@ class Tensor(TensorMethods):
         self.bump_version()
 
     @property
-    def version(self):
+    def version(self) -> int:
         """How often the value was changed in place; views share it."""
         return self._version.count
 
-    def bump_version(self):
+    def bump_version(self) -> None:
         """Count a change, to be called after writing into `.data`: backward then refuses to use the old value."""
         self._version.count += 1
 
     @property
-    def records_grad(self):
+    def records_grad(self) -> bool:
         """Whether an operation on this tensor must record its backward now."""
         return self.requires_grad and is_grad_enabled()
 
     @property
-    def is_leaf(self):
+    def is_leaf(self) -> bool:
         """Whether the user made this tensor, rather than an operation that was recorded."""
         return self.node is None
 
     @property
-    def edge(self):
+    def edge(self) -> Any:
         """Where a gradient of this tensor goes: to the node that made it, or into `.grad` of a leaf."""
         return self.node or self
 
-    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    def backward(
+        self, gradient: Operand | None = None, retain_graph: bool | None = None, create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:  # fmt: skip
         """Add d(self)/d(leaf) to `.grad` of every leaf that requires a gradient.
 
             gradient of a leaf = sum over all paths of the product of local derivatives, contracted with `gradient`
@@ -182,11 +192,11 @@ class Tensor(TensorMethods):
             raise ValueError(f"backward() needs a gradient of the tensor's shape {self.shape}, got {gradient.shape}")
         return gradient
 
-    def detach(self):
+    def detach(self) -> Tensor:
         """A Tensor of the same array and version that is not connected to the tape."""
         return Tensor._holding(self._data, self.backend, self._version)
 
-    def requires_grad_(self, requires_grad=True):
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Switch the gradient of a leaf on or off, in place; returns self.
 
         requires_grad: on or off.
@@ -201,16 +211,16 @@ class Tensor(TensorMethods):
         return self
 
     @property
-    def requires_grad(self):
+    def requires_grad(self) -> bool:
         """Whether backward() is to leave a gradient in `.grad`, or passes through here. Assigning: requires_grad_."""
         return self._requires_grad
 
     @requires_grad.setter
-    def requires_grad(self, value):
+    def requires_grad(self, value: bool) -> None:
         self.requires_grad_(bool(value))
 
     @property
-    def grad(self):
+    def grad(self) -> Tensor | None:
         """The gradient that backward() left, a Tensor, or None; the same one until it is replaced.
 
         Assigning takes None, or a Tensor or array of this tensor's backend, shape and dtype, which is not copied.
@@ -218,7 +228,7 @@ class Tensor(TensorMethods):
         return self._grad_tensor
 
     @grad.setter
-    def grad(self, value):
+    def grad(self, value: Tensor | Array | None) -> None:
         self._grad_tensor = None if value is None else self._checked_grad(value)
 
     @property
@@ -227,96 +237,96 @@ class Tensor(TensorMethods):
         return None if self._grad_tensor is None else self._grad_tensor._data
 
     @property
-    def shape(self):
+    def shape(self) -> Shape:
         return self._data.shape
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         return self._data.dtype
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         return self._data.ndim
 
     @property
-    def T(self):
+    def T(self) -> Tensor:
         """The axes in the opposite order: of a matrix, the transpose."""
         return functional.permute(self, range(self.ndim)[::-1])
 
-    def size(self, dim=None):
+    def size(self, dim: int | None = None) -> Any:
         return self.shape if dim is None else self.shape[dim]
 
-    def numel(self):
+    def numel(self) -> int:
         """The number of elements."""
         return self._data.size
 
-    def numpy(self, *, force=False):
+    def numpy(self, *, force: bool = False) -> Array:
         """The values as a NumPy array; shares memory on a CPU backend. force: torch's, of no effect."""
         return self.backend.to_numpy(self._data)
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DType | None = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype, copy=copy)
 
-    def item(self):
+    def item(self) -> Any:
         """The only element, as a Python number; ValueError where there are more."""
         if self.numel() != 1:
             raise ValueError(f"item() needs a tensor of one element, this one has shape {self.shape}")
         return self.numpy().reshape(()).item()
 
-    def __float__(self):
+    def __float__(self) -> float:
         return float(self.item())
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         if self.numel() != 1:
             raise ValueError(f"a tensor of shape {self.shape} is neither true nor false: .any() or .all() of it is")
         return bool(self.item())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._data)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         text = np.array2string(self.numpy(), separator=", ", prefix="Tensor(", precision=4)
         dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
         grad = f", made_by={self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({text}{dtype}{grad})"
 
-    def __add__(self, other):
+    def __add__(self, other: Operand) -> Tensor:
         return functional.add(self, other)
 
-    def __sub__(self, other):
+    def __sub__(self, other: Operand) -> Tensor:
         return functional.sub(self, other)
 
-    def __mul__(self, other):
+    def __mul__(self, other: Operand) -> Tensor:
         return functional.mul(self, other)
 
-    def __truediv__(self, other):
+    def __truediv__(self, other: Operand) -> Tensor:
         return functional.div(self, other)
 
-    def __pow__(self, exponent):
+    def __pow__(self, exponent: Operand) -> Tensor:
         return functional.pow(self, exponent)
 
-    def __matmul__(self, other):
+    def __matmul__(self, other: Operand) -> Tensor:
         return functional.matmul(self, other)
 
-    def __radd__(self, other):
+    def __radd__(self, other: Operand) -> Tensor:
         return functional.add(other, self)
 
-    def __rsub__(self, other):
+    def __rsub__(self, other: Operand) -> Tensor:
         return functional.sub(other, self)
 
-    def __rmul__(self, other):
+    def __rmul__(self, other: Operand) -> Tensor:
         return functional.mul(other, self)
 
-    def __rtruediv__(self, other):
+    def __rtruediv__(self, other: Operand) -> Tensor:
         return functional.div(other, self)
 
-    def __rpow__(self, base):
+    def __rpow__(self, base: Operand) -> Tensor:
         return functional.pow(base, self)
 
-    def __rmatmul__(self, other):
+    def __rmatmul__(self, other: Operand) -> Tensor:
         return functional.matmul(other, self)
 
-    def __neg__(self):
+    def __neg__(self) -> Tensor:
         return functional.neg(self)
 
     def _compared(self, other, compare):
@@ -331,100 +341,102 @@ class Tensor(TensorMethods):
         mistakes.check_broadcast(compare.__name__, self.shape, np.shape(other))
         return Tensor(compare(self._data, other), backend=self.backend)
 
-    def __lt__(self, other):
+    def __lt__(self, other: Any) -> Tensor:
         return self._compared(other, operator.lt)
 
-    def __le__(self, other):
+    def __le__(self, other: Any) -> Tensor:
         return self._compared(other, operator.le)
 
-    def __gt__(self, other):
+    def __gt__(self, other: Any) -> Tensor:
         return self._compared(other, operator.gt)
 
-    def __ge__(self, other):
+    def __ge__(self, other: Any) -> Tensor:
         return self._compared(other, operator.ge)
 
-    def __eq__(self, other):
+    def __eq__(self, other: Operand) -> Tensor:  # type: ignore[override]
         return self._compared(other, operator.eq)
 
-    def __ne__(self, other):
+    def __ne__(self, other: Operand) -> Tensor:  # type: ignore[override]
         return self._compared(other, operator.ne)
 
     __hash__ = object.__hash__  # a tensor is itself, whatever it is equal to
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Tensor:
         return functional.getitem(self, index)
 
-    def __abs__(self):
+    def __abs__(self) -> Tensor:
         return functional.abs(self)
 
-    def exp(self):
+    def exp(self) -> Tensor:
         return functional.exp(self)
 
-    def log(self):
+    def log(self) -> Tensor:
         return functional.log(self)
 
-    def sqrt(self):
+    def sqrt(self) -> Tensor:
         return functional.sqrt(self)
 
-    def tanh(self):
+    def tanh(self) -> Tensor:
         return functional.tanh(self)
 
-    def sigmoid(self):
+    def sigmoid(self) -> Tensor:
         return functional.sigmoid(self)
 
-    def abs(self):
+    def abs(self) -> Tensor:
         return functional.abs(self)
 
-    def pow(self, exponent):
+    def pow(self, exponent: Operand) -> Tensor:
         return functional.pow(self, exponent)
 
-    def clamp(self, min=None, max=None):
+    def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
         return functional.clamp(self, min, max)
 
-    def relu(self):
+    def relu(self) -> Tensor:
         return functional.relu(self)
 
-    def matmul(self, other):
+    def matmul(self, other: Operand) -> Tensor:
         return functional.matmul(self, other)
 
-    def sum(self, dim=None, keepdim=False, *, dtype=None):
+    def sum(self, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
         return functional.sum(self, dim, keepdim, dtype=dtype)
 
-    def mean(self, dim=None, keepdim=False, *, dtype=None):
+    def mean(self, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
         return functional.mean(self, dim, keepdim, dtype=dtype)
 
-    def var(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+    def var(
+        self, dim: Dims | None = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
+    ) -> Tensor:
         return functional.var(self, dim, unbiased, keepdim, correction=correction)
 
-    def max(self, dim=None, keepdim=False):
+    def max(self, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
         return functional.max(self, dim, keepdim)
 
-    def min(self, dim=None, keepdim=False):
+    def min(self, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
         return functional.min(self, dim, keepdim)
 
-    def logsumexp(self, dim, keepdim=False):
+    def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:
         return functional.logsumexp(self, dim, keepdim)
 
-    def softmax(self, dim, dtype=None):
+    def softmax(self, dim: int | None, dtype: DType | None = None) -> Tensor:
         return functional.softmax(self, dim, dtype)
 
-    def log_softmax(self, dim, dtype=None):
+    def log_softmax(self, dim: int | None, dtype: DType | None = None) -> Tensor:
         return functional.log_softmax(self, dim, dtype)
 
-    def reshape(self, *shape, **named):
+    def reshape(self, *shape: int | Sequence[int], **named: Sequence[int]) -> Tensor:
         return functional.reshape(self, sequence("reshape", "shape", shape, named))
 
-    def flatten(self, start_dim=0, end_dim=-1):
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return functional.flatten(self, start_dim, end_dim)
 
-    def transpose(self, dim0, dim1):
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
         return functional.transpose(self, dim0, dim1)
 
-    def permute(self, *dims, **named):
+    def permute(self, *dims: int | Sequence[int], **named: Sequence[int]) -> Tensor:
         return functional.permute(self, sequence("permute", "dims", dims, named))
 
 
-def common_backend(*tensors):
+def common_backend(*tensors: Any) -> Any:
     """The backend that all tensors are on.
 
     tensors: Tensors, or None for an argument, other than the first, that was left out.
@@ -444,7 +456,7 @@ def common_backend(*tensors):
     return backend
 
 
-def records_grad(*tensors):
+def records_grad(*tensors: Any) -> list[bool]:
     """For each tensor, whether an operation must record its backward now.
 
     tensors: Tensors, or None for an argument that was left out, which needs no gradient.
@@ -453,7 +465,7 @@ def records_grad(*tensors):
     return [t is not None and t.requires_grad and enabled for t in tensors]
 
 
-def check_dtypes(name, *tensors):
+def check_dtypes(name: str, *tensors: Any) -> None:
     """Raise TypeError unless all tensors have one dtype, of floating-point numbers; only arithmetic converts.
 
     name: of the operation.

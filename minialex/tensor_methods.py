@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import operator
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
 from .backends.devices import device
 from .support import absent
 from .support.handle import Handle
+from .support.types import Array, Dims, DType
 from .tape import Version, is_grad_enabled, no_grad
+
+if TYPE_CHECKING:
+    from .functional.selection import ValuesAndIndices
+    from .support.handle import Handle
+    from .tensor import Operand, Tensor
+
+    Bool: TypeAlias = bool  # within the class these three names are methods
+    Float: TypeAlias = float
+    Int: TypeAlias = int
 
 _KINDS = "biuf"  # a value is stored in an array of its own or of a later kind
 _IN_GRAPH = (
@@ -95,7 +106,10 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ torch's names
 
-    def to(self, target=None, dtype=None, non_blocking=False, copy=False, *, device=None, memory_format=None):
+    def to(
+        self, target: Any = None, dtype: DType | None = None, non_blocking: Bool = False, copy: Bool = False, *,
+        device: Any = None, memory_format: Any = None,
+    ) -> Tensor:  # fmt: skip
         """The same values in another dtype or on another backend; differentiable.
 
         target: a dtype (`np.float64`), a backend, the name of one (`"cupy"`), "cpu", or a Tensor to be like.
@@ -106,9 +120,9 @@ class TensorMethods:
         memory_format: as of functional.clone.
         """
         if isinstance(dtype, (bool, np.bool_)):
-            dtype, non_blocking, copy = None, dtype, non_blocking or copy
+            dtype, non_blocking, copy = None, bool(dtype), non_blocking or copy
         like = isinstance(target, TensorMethods)
-        y = self
+        y: Any = self
         for wanted in (target.backend, target.dtype) if like else (target, device, dtype):
             if wanted is not None:
                 y = y.cpu() if isinstance(wanted, str) and wanted == "cpu" else functional.to(y, wanted)
@@ -116,7 +130,7 @@ class TensorMethods:
             return functional.clone(y, memory_format=memory_format)
         return y
 
-    def view(self, *shape, **named):
+    def view(self, *shape: Int | Sequence[Int], **named: Sequence[Int]) -> Tensor:
         """The same elements in another shape, without a copy.
 
         shape: ints, of which one may be -1, or a tuple of them.
@@ -131,43 +145,43 @@ class TensorMethods:
             raise RuntimeError(f"view cannot give {self.shape} the shape {y.shape} without a copy: use reshape")
         return y
 
-    def squeeze(self, dim=None):
+    def squeeze(self, dim: Dims | None = None) -> Tensor:
         return functional.squeeze(self, dim)
 
-    def unsqueeze(self, dim):
+    def unsqueeze(self, dim: Int) -> Tensor:
         return functional.unsqueeze(self, dim)
 
-    def expand(self, *sizes, **named):
+    def expand(self, *sizes: Int | Sequence[Int], **named: Sequence[Int]) -> Tensor:
         return functional.expand(self, sequence("expand", "size", sizes, named))
 
-    def repeat(self, *repeats, **named):
+    def repeat(self, *repeats: Int | Sequence[Int], **named: Sequence[Int]) -> Tensor:
         return functional.repeat(self, sequence("repeat", "repeats", repeats, named))
 
-    def flip(self, *dims, **named):
+    def flip(self, *dims: Int | Sequence[Int], **named: Sequence[Int]) -> Tensor:
         return functional.flip(self, sequence("flip", "dims", dims, named))
 
-    def split(self, split_size, dim=0):
+    def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Tensor, ...]:
         return functional.split(self, split_size, dim)
 
-    def chunk(self, chunks, dim=0):
+    def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Tensor, ...]:
         return functional.chunk(self, chunks, dim)
 
-    def gather(self, dim, index, *, sparse_grad=False):
+    def gather(self, dim: Int, index: Tensor | Array, *, sparse_grad: Bool = False) -> Tensor:
         return functional.gather(self, dim, index, sparse_grad=sparse_grad)
 
-    def masked_fill(self, mask, value):
+    def masked_fill(self, mask: Tensor | Array, value: Any) -> Tensor:
         return functional.masked_fill(self, mask, value)
 
-    def sort(self, dim=-1, descending=False, *, stable=False):
+    def sort(self, dim: Int = -1, descending: Bool = False, *, stable: Bool = False) -> ValuesAndIndices:
         return functional.sort(self, dim, descending, stable=stable)
 
-    def argsort(self, dim=-1, descending=False, *, stable=False):
+    def argsort(self, dim: Int = -1, descending: Bool = False, *, stable: Bool = False) -> Tensor:
         return functional.argsort(self, dim, descending, stable=stable)
 
-    def topk(self, k, dim=-1, largest=True, sorted=True):
+    def topk(self, k: Int, dim: Int = -1, largest: Bool = True, sorted: Bool = True) -> ValuesAndIndices:
         return functional.topk(self, k, dim, largest, sorted)
 
-    def argmax(self, dim=None, keepdim=False):
+    def argmax(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
         """Index of the largest value, the first of equal ones; without a gradient.
 
         dim: the axis, or None for the index in the flattened tensor.
@@ -175,11 +189,11 @@ class TensorMethods:
         """
         return self._index_of(functional.max, dim, keepdim)
 
-    def argmin(self, dim=None, keepdim=False):
+    def argmin(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
         """Index of the smallest value; otherwise as argmax. dim, keepdim: as of argmax."""
         return self._index_of(functional.min, dim, keepdim)
 
-    def _index_of(self, extreme, dim, keepdim):
+    def _index_of(self, extreme: Any, dim: Int | None, keepdim: Bool) -> Tensor:
         functional.axes.check_keepdim(keepdim)
         x = self.detach()  # type: ignore[attr-defined]
         if dim is not None:
@@ -187,14 +201,14 @@ class TensorMethods:
         index = extreme(x.reshape(-1), 0).indices
         return index.reshape([1] * x.ndim) if keepdim else index
 
-    def all(self, dim=None, keepdim=False):
+    def all(self, dim: Dims | None = None, keepdim: Bool = False) -> Tensor:
         """Whether all elements are true, or not 0, of the tensor or along axes; uint8 of uint8, as in torch, else bool.
 
         dim, keepdim: as of sum.
         """
         return self._truth(lambda true: functional.sum(~true, dim, keepdim) == 0, dim)
 
-    def any(self, dim=None, keepdim=False):
+    def any(self, dim: Dims | None = None, keepdim: Bool = False) -> Tensor:
         """Whether any element is true, or not 0, of the tensor or along axes; as all. dim, keepdim: as of sum."""
         return self._truth(lambda true: functional.sum(true, dim, keepdim) > 0, dim)
 
@@ -203,247 +217,251 @@ class TensorMethods:
         result = true if dim in ((), []) else reduce(true)  # no axis here, all of them in sum: torch's rules
         return functional.to(result, np.uint8) if self.dtype == np.uint8 else result
 
-    def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
+    def norm(
+        self, p: Float | str = "fro", dim: Dims | None = None, keepdim: Bool = False, dtype: DType | None = None
+    ) -> Tensor:
         return functional.norm(self, p, dim, keepdim, dtype=dtype)
 
-    def std(self, dim=None, unbiased=None, keepdim=False, *, correction=1):
+    def std(
+        self, dim: Dims | None = None, unbiased: Bool | None = None, keepdim: Bool = False, *, correction: Float = 1
+    ) -> Tensor:
         return functional.std(self, dim, unbiased, keepdim, correction=correction)
 
-    def cumsum(self, dim, *, dtype=None):
+    def cumsum(self, dim: Int, *, dtype: DType | None = None) -> Tensor:
         return functional.cumsum(self, dim, dtype=dtype)
 
-    def clone(self, *, memory_format=None):
+    def clone(self, *, memory_format: Any = None) -> Tensor:
         """A copy, through which the gradient passes. memory_format: as of to."""
         return functional.clone(self, memory_format=memory_format)
 
-    def contiguous(self, memory_format=None):
+    def contiguous(self, memory_format: Any = None) -> Tensor:
         """The tensor itself where its array is in C order, else a copy that is. memory_format: as of to."""
         in_order = self._data.flags.c_contiguous and not functional.more.shaping.channels_last(
             memory_format, len(self.shape)
         )
-        return self if in_order else functional.clone(self, memory_format=memory_format)
+        return self if in_order else functional.clone(self, memory_format=memory_format)  # type: ignore[return-value]
 
-    def cpu(self, memory_format=None):
+    def cpu(self, memory_format: Any = None) -> Tensor:
         """In the CPU's memory: the tensor itself, unless it is on a GPU. memory_format: as of to."""
         return self.to(self.backend if self.backend.xp is np else "numpy", memory_format=memory_format)
 
-    def float(self, memory_format=None):
+    def float(self, memory_format: Any = None) -> Tensor:
         """As float32. memory_format: as of to."""
         return self.to(np.float32, memory_format=memory_format)
 
-    def double(self, memory_format=None):
+    def double(self, memory_format: Any = None) -> Tensor:
         """As float64. memory_format: as of to."""
         return self.to(np.float64, memory_format=memory_format)
 
-    def int(self, memory_format=None):
+    def int(self, memory_format: Any = None) -> Tensor:
         """As int32: fractions are cut off; without a gradient. memory_format: as of to."""
         return self.to(np.int32, memory_format=memory_format)
 
-    def long(self, memory_format=None):
+    def long(self, memory_format: Any = None) -> Tensor:
         """As int64: fractions are cut off; without a gradient. memory_format: as of to."""
         return self.to(np.int64, memory_format=memory_format)
 
-    def bool(self, memory_format=None):
+    def bool(self, memory_format: Any = None) -> Tensor:
         """Whether each element is other than 0; without a gradient. memory_format: as of to."""
         return self.to(np.bool_, memory_format=memory_format)
 
-    def type(self, dtype):
+    def type(self, dtype: DType | None) -> Tensor:
         """In another dtype. dtype: np.float32, minialex.float64, ...; of this tensor `x.dtype` is it."""
         return functional.to(self, np.dtype(dtype))
 
-    def is_floating_point(self):
+    def is_floating_point(self) -> Bool:
         """Whether the elements are floating-point numbers."""
         return self.dtype.kind == "f"
 
-    def dim(self):
+    def dim(self) -> Int:
         """The number of axes."""
         return self._data.ndim
 
-    def tolist(self):
+    def tolist(self) -> Any:
         """The values as nested lists of Python numbers; of a tensor without axes, the number."""
         return self.backend.to_numpy(self._data).tolist()
 
     # ------------------------------------------------------------------------------ names of operators and indices
 
-    def add(self, other, *, alpha=1):
+    def add(self, other: Operand, *, alpha: Float = 1) -> Tensor:
         return functional.add(self, other, alpha=alpha)
 
-    def sub(self, other, *, alpha=1):
+    def sub(self, other: Operand, *, alpha: Float = 1) -> Tensor:
         return functional.sub(self, other, alpha=alpha)
 
-    def mul(self, other):
+    def mul(self, other: Operand) -> Tensor:
         return functional.mul(self, other)
 
-    def div(self, other, *, rounding_mode=None):
+    def div(self, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
         return functional.div(self, other, rounding_mode=rounding_mode)
 
-    def neg(self):
+    def neg(self) -> Tensor:
         return functional.neg(self)
 
-    def square(self):
+    def square(self) -> Tensor:
         return functional.square(self)
 
-    def reciprocal(self):
+    def reciprocal(self) -> Tensor:
         return functional.reciprocal(self)
 
-    def rsqrt(self):
+    def rsqrt(self) -> Tensor:
         return functional.rsqrt(self)
 
-    def sin(self):
+    def sin(self) -> Tensor:
         return functional.sin(self)
 
-    def cos(self):
+    def cos(self) -> Tensor:
         return functional.cos(self)
 
-    def sign(self):
+    def sign(self) -> Tensor:
         return functional.sign(self)
 
-    def floor(self):
+    def floor(self) -> Tensor:
         return functional.floor(self)
 
-    def ceil(self):
+    def ceil(self) -> Tensor:
         return functional.ceil(self)
 
-    def round(self, *, decimals=0):
+    def round(self, *, decimals: Int = 0) -> Tensor:
         return functional.round(self, decimals=decimals)
 
-    def t(self):
+    def t(self) -> Tensor:
         return functional.t(self)
 
-    def isnan(self):
+    def isnan(self) -> Tensor:
         return functional.isnan(self)
 
-    def isinf(self):
+    def isinf(self) -> Tensor:
         return functional.isinf(self)
 
-    def isfinite(self):
+    def isfinite(self) -> Tensor:
         return functional.isfinite(self)
 
-    def eq(self, other):
+    def eq(self, other: Operand) -> Tensor:
         return functional.eq(self, other)
 
-    def ne(self, other):
+    def ne(self, other: Operand) -> Tensor:
         return functional.ne(self, other)
 
-    def lt(self, other):
+    def lt(self, other: Operand) -> Tensor:
         return functional.lt(self, other)
 
-    def le(self, other):
+    def le(self, other: Operand) -> Tensor:
         return functional.le(self, other)
 
-    def gt(self, other):
+    def gt(self, other: Operand) -> Tensor:
         return functional.gt(self, other)
 
-    def ge(self, other):
+    def ge(self, other: Operand) -> Tensor:
         return functional.ge(self, other)
 
-    def equal(self, other):
+    def equal(self, other: Tensor) -> Bool:
         return functional.equal(self, other)
 
-    def allclose(self, other, rtol=1e-5, atol=1e-8, equal_nan=False):
+    def allclose(self, other: Tensor, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False) -> Bool:
         return functional.allclose(self, other, rtol, atol, equal_nan)
 
-    def mm(self, mat2):
+    def mm(self, mat2: Tensor) -> Tensor:
         return functional.mm(self, mat2)
 
-    def bmm(self, mat2):
+    def bmm(self, mat2: Tensor) -> Tensor:
         return functional.bmm(self, mat2)
 
-    def dot(self, tensor):
+    def dot(self, tensor: Tensor) -> Tensor:
         return functional.dot(self, tensor)
 
-    def outer(self, vec2):
+    def outer(self, vec2: Tensor) -> Tensor:
         return functional.outer(self, vec2)
 
-    def masked_select(self, mask):
+    def masked_select(self, mask: Tensor | Array) -> Tensor:
         return functional.masked_select(self, mask)
 
-    def amax(self, dim=(), keepdim=False):
+    def amax(self, dim: Dims = (), keepdim: Bool = False) -> Tensor:
         return functional.amax(self, dim, keepdim)
 
-    def amin(self, dim=(), keepdim=False):
+    def amin(self, dim: Dims = (), keepdim: Bool = False) -> Tensor:
         return functional.amin(self, dim, keepdim)
 
-    def bincount(self, weights=None, minlength=0):
+    def bincount(self, weights: Tensor | Array | None = None, minlength: Int = 0) -> Tensor:
         return functional.bincount(self, weights, minlength)
 
-    def unbind(self, dim=0):
+    def unbind(self, dim: Int = 0) -> tuple[Tensor, ...]:
         return functional.unbind(self, dim)
 
-    def index_select(self, dim, index):
+    def index_select(self, dim: Int, index: Any) -> Tensor:
         return functional.index_select(self, dim, index)
 
-    def where(self, condition, other):
+    def where(self, condition: Tensor | Array, other: Operand) -> Tensor:
         """These elements where the condition holds, the other's elsewhere. condition, other: as of functional.where."""
         return functional.where(condition, self, other)
 
-    def view_as(self, other):
+    def view_as(self, other: Tensor) -> Tensor:
         """view(other.shape). other: a Tensor."""
         return self.view(other.shape)
 
-    def expand_as(self, other):
+    def expand_as(self, other: Tensor) -> Tensor:
         """expand(other.shape). other: a Tensor."""
         return self.expand(other.shape)
 
-    def type_as(self, other):
+    def type_as(self, other: Tensor) -> Tensor:
         """In the other's dtype. other: a Tensor."""
         return functional.to(self, other.dtype)
 
     @property
-    def device(self):
+    def device(self) -> Any:
         """torch's name of where the tensor is: the name of its backend, which `to` and `device=` take."""
         return device(self.backend.name)
 
     @property
-    def grad_fn(self):
+    def grad_fn(self) -> Any:
         """torch's name of the node on the tape, None for a leaf."""
         return self.node
 
     # ------------------------------------------------------------------------------ operators and protocols
 
-    def __and__(self, other):
+    def __and__(self, other: Operand) -> Tensor:
         return functional.bitwise_and(self, other)
 
-    def __or__(self, other):
+    def __or__(self, other: Operand) -> Tensor:
         return functional.bitwise_or(self, other)
 
-    def __xor__(self, other):
+    def __xor__(self, other: Operand) -> Tensor:
         return functional.bitwise_xor(self, other)
 
-    def __invert__(self):
+    def __invert__(self) -> Tensor:
         return functional.bitwise_not(self)
 
-    def __floordiv__(self, other):
+    def __floordiv__(self, other: Operand) -> Tensor:
         return functional.floor_divide(self, other)
 
-    def __mod__(self, other):
+    def __mod__(self, other: Operand) -> Tensor:
         return functional.remainder(self, other)
 
-    def __rand__(self, other):
+    def __rand__(self, other: Operand) -> Tensor:
         return functional.bitwise_and(other, self)
 
-    def __ror__(self, other):
+    def __ror__(self, other: Operand) -> Tensor:
         return functional.bitwise_or(other, self)
 
-    def __rxor__(self, other):
+    def __rxor__(self, other: Operand) -> Tensor:
         return functional.bitwise_xor(other, self)
 
-    def __rfloordiv__(self, other):
+    def __rfloordiv__(self, other: Operand) -> Tensor:
         return functional.floor_divide(other, self)
 
-    def __rmod__(self, other):
+    def __rmod__(self, other: Operand) -> Tensor:
         return functional.remainder(other, self)
 
-    def __int__(self):
+    def __int__(self) -> Int:
         return int(self.item())  # type: ignore[attr-defined]
 
-    def __index__(self):
+    def __index__(self) -> Int:
         """For list[t] and range(t): the only element, a whole number."""
         if self._data.size != 1 or self.dtype.kind == "f":
             raise TypeError(f"an index is one whole number, got a tensor of {self.dtype} and shape {self.shape}")
         return operator.index(int(self))
 
-    def __format__(self, spec):
+    def __format__(self, spec: str) -> str:
         """f"{loss:.3f}": the only element; without a format, too, where there are no axes, as in torch."""
         if spec and self._data.size != 1:
             raise TypeError(f"{spec!r} formats one number, this tensor has shape {self.shape}: format its elements")
@@ -457,7 +475,7 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ gradients on their way
 
-    def register_hook(self, hook):
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
         """Call hook(gradient) in every backward(), with the gradient of this tensor; its result replaces the gradient.
 
         hook: a function of a Tensor, summed over all paths; it returns a Tensor or array of the same shape, or None,
@@ -468,7 +486,7 @@ class TensorMethods:
         """
         return Handle(self._gradient_hooks("register_hook"), self._checked_hook(hook))
 
-    def retain_grad(self):
+    def retain_grad(self) -> None:
         """Have backward() leave the gradient of a computed tensor in `.grad`, too; after all hooks, as in torch."""
         hooks = self._gradient_hooks("retain_grad")
         if self.node is None or _RETAIN in hooks:
@@ -485,7 +503,7 @@ class TensorMethods:
         hooks[_RETAIN] = retain
 
     @property
-    def retains_grad(self):
+    def retains_grad(self) -> Bool:
         """Whether retain_grad() was called on this computed tensor."""
         return self.node is not None and _RETAIN in (self.node._hooks or ())
 
@@ -526,7 +544,7 @@ class TensorMethods:
             self.retain_grad()
 
     @property
-    def __cuda_array_interface__(self):
+    def __cuda_array_interface__(self) -> Any:
         """For `cupy_array *= tensor` and other libraries on the GPU; AttributeError for a tensor on the CPU."""
         if self.backend.name != "cupy":
             raise AttributeError(f"a tensor on {self.backend.name} is not on a GPU")
@@ -534,7 +552,7 @@ class TensorMethods:
 
     # ------------------------------------------------------------------------------ arithmetic in place
 
-    def add_(self, other, *, alpha=1):
+    def add_(self, other: Operand, *, alpha: Float = 1) -> Self:
         """x = x + alpha y, in place; returns the tensor itself.
 
         other: a Tensor, array or number that broadcasts to this shape.
@@ -545,57 +563,57 @@ class TensorMethods:
         """
         return self._computed_in_place("add_", lambda f, x: f.add(x, other, alpha=alpha))
 
-    def sub_(self, other, *, alpha=1):
+    def sub_(self, other: Operand, *, alpha: Float = 1) -> Self:
         """x = x - alpha y, in place; as add_. other, alpha: as of add_."""
         return self._computed_in_place("sub_", lambda f, x: f.sub(x, other, alpha=alpha))
 
-    def mul_(self, other):
+    def mul_(self, other: Operand) -> Self:
         """x = x y, in place; as add_. other: as of add_."""
         return self._computed_in_place("mul_", lambda f, x: f.mul(x, other))
 
-    def div_(self, other, *, rounding_mode=None):
+    def div_(self, other: Operand, *, rounding_mode: str | None = None) -> Self:
         """x = x / y, in place; as add_. other: as of add_. rounding_mode: as of functional.div."""
         return self._computed_in_place("div_", lambda f, x: f.div(x, other, rounding_mode=rounding_mode))
 
-    def pow_(self, exponent):
+    def pow_(self, exponent: Operand) -> Self:
         """x = x ** exponent, in place; as add_. exponent: as other of add_."""
         return self._computed_in_place("pow_", lambda f, x: f.pow(x, exponent))
 
-    def clamp_(self, min=None, max=None):
+    def clamp_(self, min: Operand | None = None, max: Operand | None = None) -> Self:
         """x = min(max(x, min), max), in place; as add_. min, max: numbers, Tensors or None."""
         return self._computed_in_place("clamp_", lambda f, x: f.clamp(x, min, max))
 
-    def __iand__(self, other):
+    def __iand__(self, other: Operand) -> Self:
         return self._computed_in_place("&=", lambda f, x: f.bitwise_and(x, other))
 
-    def __ior__(self, other):
+    def __ior__(self, other: Operand) -> Self:
         return self._computed_in_place("|=", lambda f, x: f.bitwise_or(x, other))
 
-    def __ixor__(self, other):
+    def __ixor__(self, other: Operand) -> Self:
         return self._computed_in_place("^=", lambda f, x: f.bitwise_xor(x, other))
 
-    def __ifloordiv__(self, other):
+    def __ifloordiv__(self, other: Operand) -> Self:
         return self._computed_in_place("//=", lambda f, x: f.floor_divide(x, other))
 
-    def __imod__(self, other):
+    def __imod__(self, other: Operand) -> Self:
         return self._computed_in_place("%=", lambda f, x: f.remainder(x, other))
 
-    def __iadd__(self, other):
+    def __iadd__(self, other: Operand) -> Self:
         return self.add_(other)
 
-    def __isub__(self, other):
+    def __isub__(self, other: Operand) -> Self:
         return self.sub_(other)
 
-    def __imul__(self, other):
+    def __imul__(self, other: Operand) -> Self:
         return self.mul_(other)
 
-    def __itruediv__(self, other):
+    def __itruediv__(self, other: Operand) -> Self:
         return self.div_(other)
 
-    def __ipow__(self, exponent):
+    def __ipow__(self, exponent: Operand) -> Self:
         return self.pow_(exponent)
 
-    def _computed_in_place(self, name, compute):
+    def _computed_in_place(self, name: str, compute: Callable[[Any, Any], Any]) -> Self:
         """Write what compute(functional, this tensor as it was) gives, and continue the tape from there."""
         self.check_in_place(name)  # type: ignore[attr-defined]
         self._check_writable(name)
@@ -639,17 +657,17 @@ class TensorMethods:
             raise ValueError("a gradient that requires a gradient itself is not supported: assign value.detach()")
         return value if tensor else self._holding(value, self.backend, type(self._version)())  # type: ignore[attr-defined]
 
-    def __setitem__(self, index, value):
+    def __setitem__(self, index: Any, value: Any) -> None:
         parts = index if isinstance(index, tuple) else (index,)
         raw = tuple(i._data if isinstance(i, TensorMethods) else i for i in parts)
         self.backend.getitem(self._data, raw)  # IndexError where the index does not fit
         self._written("t[index] = value", raw, value)
 
-    def fill_(self, value):
+    def fill_(self, value: Any) -> Self:
         """Set every element, in place; returns the tensor itself. value: a number. Raises as add_."""
         return self._filled("fill_", value)
 
-    def zero_(self):
+    def zero_(self) -> Self:
         """Set every element to 0, in place; returns the tensor itself. Raises as add_."""
         return self._filled("zero_", self.dtype.type(0))
 
@@ -664,7 +682,7 @@ class TensorMethods:
         xp = self.backend.xp
         return self.rewritten_by(lambda gy: (xp.zeros_like(gy),), name=name)  # type: ignore[attr-defined]
 
-    def copy_(self, src, non_blocking=False):
+    def copy_(self, src: Tensor | Array, non_blocking: Bool = False) -> Self:
         """Set the elements to another tensor's, in place; returns the tensor itself.
 
         src: a Tensor or array that broadcasts to this shape; of another dtype, or on another backend, it is converted.
@@ -675,14 +693,14 @@ class TensorMethods:
         if isinstance(src, TensorMethods):
             if src.records_grad:
                 raise RuntimeError(_IN_GRAPH.format(name="copy_"))
-            src = self.backend.asarray(src.data if src.backend is self.backend else src.numpy(), self.dtype)  # type: ignore[attr-defined]
+            src = self.backend.asarray(src.data if src.backend is self.backend else src.numpy(), self.dtype)
         return self._written("copy_", ..., self.backend.asarray(src, self.dtype))
 
     def _check_writable(self, name):
         if not getattr(self._data.flags, "writeable", True):
             raise RuntimeError(f"{name} cannot write into an expanded tensor, whose elements share memory: clone() it")
 
-    def _written(self, name, index, value):
+    def _written(self, name: str, index: Any, value: Any) -> Self:
         self._check_writable(name)
         if is_grad_enabled() and (self._requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError(_IN_GRAPH.format(name=name))
@@ -706,12 +724,12 @@ class TensorMethods:
 
         return html.of_tensor(self)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
             raise TypeError("a tensor without axes cannot be iterated over: item() is its value")
         return (self[i] for i in range(self.shape[0]))  # type: ignore[index]
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         """For copy.deepcopy and pickle: values as NumPy arrays, the backend by its name. Only of leaves, as torch."""
         if self.node is not None:
             raise RuntimeError("only leaf tensors can be pickled or copied deeply: call detach() on a computed one")
@@ -719,7 +737,7 @@ class TensorMethods:
         data = np.array(self.backend.to_numpy(self._data))
         return {"data": data, "backend": self.backend.name, "requires_grad": self._requires_grad, "grad": grad}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["data"], state["requires_grad"], backend=state["backend"])  # type: ignore[misc]
         if state["grad"] is not None:
             self.grad = self.backend.asarray(state["grad"])
@@ -744,4 +762,7 @@ def sequence(method, name, numbers, named):
     return tuple(numbers[0]) if len(numbers) == 1 and hasattr(numbers[0], "__iter__") else numbers
 
 
-from . import functional  # noqa: E402  the functions need Tensor, and its methods are the functions
+if TYPE_CHECKING:
+    functional: Any  # takes Tensors, and what these methods have is their base class
+else:
+    from . import functional  # the functions need Tensor, and its methods are the functions

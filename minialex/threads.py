@@ -13,6 +13,7 @@ import contextlib
 import math
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _pool: ThreadPoolExecutor | None = None
 _blas: list | None = None
 
 
-def default_count():
+def default_count() -> int:
     """The number of usable cores: those that this process is bound to, or the container's limit if that is less."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(cores, _container_limit())))
@@ -41,7 +42,7 @@ def _container_limit(root="/sys/fs/cgroup"):
     return math.inf
 
 
-def count():
+def count() -> int:
     """The number of compute threads: set_count's, else that of BLAS's environment variables, else default_count's."""
     global _count
     if _count:
@@ -51,7 +52,7 @@ def count():
     return _count
 
 
-def set_count(number):
+def set_count(number: int) -> None:
     """Set the number of compute threads, of NumPy's BLAS and of the numba backend's pool.
 
     number: of threads.
@@ -68,14 +69,14 @@ def set_count(number):
     release()
 
 
-def release():
+def release() -> None:
     """Let NumPy's BLAS use its threads again, until the next call of `parallel`."""
     with _owner:
         for library in _libraries():
             library.set_num_threads(count())
 
 
-def parallel(function, total, at_least=1, pieces=None):
+def parallel(function: Callable[[int, int], object], total: int, at_least: int = 1, pieces: int | None = None) -> None:
     """Call function(start, stop) for pieces of range(total) in several threads, and wait for all of them.
 
     The pieces run in any order and on any thread, so they must be independent of each other. A call within a piece

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .support.types import Any, Array, Iterator, Padding, Shape, Size
 
-def pair(value, name):
+
+def pair(value: Any, name: str) -> tuple[int, int]:
     """(vertical, horizontal) of a number or a pair.
 
     value: an int, in a tuple or alone, or two.
@@ -24,7 +26,7 @@ def pair(value, name):
     values = 2 * values if len(values) == 1 else values
     if len(values) != 2 or not all(isinstance(v, (int, np.integer)) for v in values):
         raise TypeError(f"{name} is a whole number or a pair (vertical, horizontal), got {value!r}")
-    return tuple(int(v) for v in values)
+    return int(values[0]), int(values[1])
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ class Window:
     output: tuple[int, int]
 
     @classmethod
-    def over(cls, shape, kernel_size, stride=1, padding=0, dilation=1, ceil_mode=False):
+    def over(
+        cls, shape: Shape, kernel_size: Size | Shape, stride: Size = 1, padding: Padding = 0, dilation: Size = 1,
+        ceil_mode: bool = False,
+    ) -> Window:  # fmt: skip
         """The window over images of a shape.
 
         shape: (..., H, W).
@@ -65,7 +70,10 @@ class Window:
         return _window(size, kernel, stride, check_padding(padding), dilation, bool(ceil_mode))
 
     @classmethod
-    def over_pool(cls, shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    def over_pool(
+        cls, shape: Shape, kernel_size: Size | Shape, stride: Size | None = None, padding: Size = 0, dilation: Size = 1,
+        ceil_mode: bool = False,
+    ) -> Window:  # fmt: skip
         """The window of a pooling layer.
 
         shape: (N, C, H, W).
@@ -85,7 +93,7 @@ class Window:
         return cls.over(shape, kernel, stride, padding, dilation, ceil_mode)
 
     @property
-    def padded(self):
+    def padded(self) -> Shape:
         """(height, width) of an image with its margins, large enough for every window."""
         return tuple(
             max(before + n, s * (out - 1) + d * (k - 1) + 1)
@@ -95,11 +103,11 @@ class Window:
         )
 
     @property
-    def inside(self):
+    def inside(self) -> tuple[slice, ...]:
         """The place of the image in the padded one: two slices."""
         return tuple(slice(before, before + n) for (before, _), n in zip(self.padding, self.size, strict=True))
 
-    def taps(self):
+    def taps(self) -> Iterator[tuple[slice, slice]]:
         """For each place of the kernel, in C order, the slices of the padded image under it: one pixel per output."""
         (kh, kw), (sh, sw), (dh, dw), (oh, ow) = self.kernel, self.stride, self.dilation, self.output
         for u in range(kh):
@@ -108,7 +116,7 @@ class Window:
                 columns = slice(v * dw, v * dw + sw * (ow - 1) + 1, sw)
                 yield rows, columns
 
-    def first_inside(self):
+    def first_inside(self) -> Array:
         """For each output pixel the number of the first kernel place that lies on the image, (OH, OW)."""
         skipped = [
             np.maximum(-((s * np.arange(out) - before) // d), 0)
@@ -116,7 +124,7 @@ class Window:
         ]
         return skipped[0][:, None] * self.kernel[1] + skipped[1]
 
-    def counts(self, include_padding):
+    def counts(self, include_padding: bool) -> Array:
         """Pixels in each window, (OH, OW).
 
         include_padding: whether padding counts, as in torch, or the image only.
@@ -144,7 +152,7 @@ def _window(size, kernel, stride, padding, dilation, ceil_mode):
     return Window(size, kernel, stride, padding, dilation, output)
 
 
-def check_padding(padding):
+def check_padding(padding: Any) -> Any:
     """Padding in one of its forms, checked.
 
     padding: "valid", "same", an int, a pair, or ((top, bottom), (left, right)), in pixels.
@@ -158,7 +166,7 @@ def check_padding(padding):
         return padding
     sides = () if isinstance(padding, int) or not np.iterable(padding) else tuple(padding)
     if len(sides) == 2 and not isinstance(sides[0], int) and all(np.iterable(p) for p in sides):
-        checked = tuple(pair(p, "each side's padding") for p in sides)
+        checked: Any = tuple(pair(p, "each side's padding") for p in sides)
         least = min(map(min, checked))
     else:
         checked = pair(padding, "padding")

@@ -141,7 +141,7 @@ def test_the_command_fails_where_a_gradient_is_wrong(capsys):
 @pytest.mark.parametrize(
     "arguments,message",
     [
-        (["conv3d"], "error: unknown operation 'conv3d'; choose from abs, adaptive_avg_pool2d, add"),
+        (["conv3d"], "error: unknown operation 'conv3d'; choose from abs, adaptive_avg_pool2d, ada"),
         (["relu", "--backend", "tpu"], "error: unknown backend 'tpu'; choose from numpy"),
     ],
 )

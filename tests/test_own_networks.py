@@ -309,7 +309,6 @@ REFUSED = {
     "leaves.py:build": "leaves.py:2: SystemExit: 3",
     "pair.py:Pair": "logits of shape (2, 10), this one something of type tuple",
     "bare.py:build": "this network has no parameter with requires_grad=True: nothing to train",
-    "later.py:Later": "later.py:7: ZeroDivisionError: division by zero",
     "a_class.py:build": "build must return a Module, it returned the class ReLU, without the parentheses",
     "foreign.py:build": "build must return a Module, it returned torch's ReLU: write from minialex import nn",
 }
@@ -322,11 +321,16 @@ def test_what_is_wrong_is_said_in_one_sentence(model, capsys):
     Path("folder.py").mkdir()
     Path("pair.py").write_text(LATER.replace("Later", "Pair").replace("return y", "return y, y"))
     Path("bare.py").write_text("from minialex import nn\n\ndef build(): return nn.Flatten()\n")
-    Path("later.py").write_text(LATER)
     Path("leaves.py").write_text("import sys\nsys.exit(3)\n")
     Path("a_class.py").write_text("from minialex import nn\n\ndef build(): return nn.ReLU\n")
     Path("foreign.py").write_text("class ReLU: __module__ = 'torch.nn.modules.activation'\n\nbuild = lambda: ReLU()\n")
     assert REFUSED[model] in must_refuse(capsys, "--model", model, *TINY, "--out", "run")
+
+
+def test_an_error_in_training_names_its_line(capsys):
+    Path("later.py").write_text(LATER)
+    sentence = must_refuse(capsys, "--model", "later.py:Later", *TINY, "--out", "run", leaves="run")
+    assert "later.py:7: ZeroDivisionError: division by zero" in sentence
 
 
 def test_a_second_file_of_the_same_name_is_refused():

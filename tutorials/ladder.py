@@ -143,7 +143,10 @@ def _im2col_naive(launch, x, window):
 
 def _im2col_windows(launch, x, window):
     """One thread a place of the output, for all pixels of its windows."""
-    return CudaBackend(launch.xp, launch)._im2col(x, window, 1, 0, len(x))[0]
+    rows, places = x.shape[1] * math.prod(window.kernel), len(x) * math.prod(window.output)
+    columns = launch.empty((rows, places), x.dtype)
+    CudaBackend(launch.xp, launch)._im2col(x, columns, window, 0, len(x))
+    return columns
 
 
 IM2COL = {"naive": _im2col_naive, "windows": _im2col_windows}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..support import absent
 from .base import BackendUnavailable
@@ -25,12 +25,12 @@ _made: dict = {}
 _default = "numpy"
 
 
-def available():
+def available() -> tuple[str, ...]:
     """Names of the backends that this version has."""
     return tuple(_CLASSES)
 
 
-def fastest():
+def fastest() -> str:
     """The name of the fastest backend that this machine can use: what "auto" stands for."""
     try:
         return get_backend("numba").name
@@ -38,17 +38,17 @@ def fastest():
         return "numpy"
 
 
-def is_gpu_name(name):
+def is_gpu_name(name: str) -> bool:
     """Whether a name is the cupy backend's, or one that torch has for it. name: any object."""
     return isinstance(name, str) and name in _GPU
 
 
-def is_name(name):
+def is_name(name: str) -> bool:
     """Whether get_backend takes a name other than "auto". name: any object."""
     return isinstance(name, str) and (name in _CLASSES or name in _GPU or name == "cpu")
 
 
-def get_backend(backend=None):
+def get_backend(backend: Any = None) -> Any:
     """A backend by its name, made once.
 
     backend: a name, "auto" for the fastest, None for the default, or a backend, which is returned as it is. Of torch's
@@ -86,7 +86,7 @@ def _import(package):
         raise BackendUnavailable(f"{why}; compatible versions: pip install --upgrade {package} numpy") from error
 
 
-def use_backend(backend):
+def use_backend(backend: Any) -> Any:
     """Make a backend the default for new tensors; returns it.
 
     backend: a name, or "auto" for the fastest.

@@ -17,6 +17,7 @@ import json
 import os
 import pickle
 import warnings
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,7 @@ def _write_safetensors(path, saved, weights_only):
 
 def _read_torch(path):
     torch = library("torch")
+    _check_memory(path, _unpacked(path))
     try:
         with warnings.catch_warnings(action="ignore"):  # about files that it then refuses
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -198,12 +200,28 @@ def _read_torch(path):
         raise ValueError(f"{path} is cut short or damaged, or not a PyTorch file ({_first_line(error)})") from error
     state = _state_dict_in(path, state)
     try:
+        _check_memory(path, sum(tensor.numel() * tensor.element_size() for tensor in state.values()))
         ours = getattr(state, "_metadata", {}).get(DESCRIPTION, {"text": None, "arrays": {}})
         weights, rest = ({str(n): _numpy(t) for n, t in tensors.items()} for tensors in (state, ours["arrays"]))
         text = None if ours["text"] is None else str(ours["text"])
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(f"{path} holds a state dict that NumPy cannot hold ({_first_line(error)})") from None
     return _described(path, weights, rest, text)
+
+
+def _check_memory(path, needed):
+    """Raise ValueError where tensors take far more bytes of memory than the file is long: compressed, or expanded."""
+    if needed > npz.allowance(os.path.getsize(path)):
+        raise ValueError(f"{path} would take {needed:,} bytes of memory, far more than the file is long")
+
+
+def _unpacked(path):
+    """The bytes in the members of a .zip file, which torch.save writes without compression; 0 for another file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except Exception:  # zipfile raises many kinds of errors; torch.load says what is damaged
+        return 0
 
 
 def _state_dict_in(path, found):

@@ -132,9 +132,9 @@ def _(layer: nn.Call, graph, row, *inputs):
     function, arguments, name = layer.function, layer.arguments, row.name
     defaults = inspect.signature(getattr(functional, function)).parameters
     given = {key: arguments.get(key, defaults[key].default) for key in defaults}
-    if function in _TWO and given.get("alpha", 1) == 1:
+    if function in _TWO and given.get("alpha", 1) == 1 and given.get("rounding_mode") is None:
         rest = iter(inputs)
-        operands = [key for key in defaults if key != "alpha"]
+        operands = list(defaults)[:2]
         both = [graph.array(f"{name}.{key}", arguments[key]) if key in arguments else next(rest) for key in operands]
         return graph.add(_TWO[function], name, *both)
     if function in _ONE and set(arguments) <= {"inplace"}:

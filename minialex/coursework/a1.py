@@ -120,32 +120,32 @@ def _shared_run(x, gy):
     b = _join(x, x)
     c = _join(b, _scale(b, 2.0))
     c.backward(gy)
-    return {"gx": x.grad.data}
+    return {"gx": x._grad}
 
 
 def _graph_run(links, x, gy):
     leaf = Tensor(x, requires_grad=True)
     _grown(leaf, links).backward(gy)
-    return {"gx": leaf.grad.data}
+    return {"gx": leaf._grad}
 
 
 def _twice_run(x, gy):
     """Gradients of two losses accumulate; the given gradient stays unchanged; a freed graph is refused."""
     x, given = Tensor(x, requires_grad=True), gy.copy()
     _scale(x, 3.0).backward(given)
-    first = x.grad.data.copy()
+    first = x._grad.copy()
     y = _scale(x, 5.0)
     y.backward(given)
     leaf = Tensor(np.array(x.data), requires_grad=True)
     leaf.backward(given)
-    handed_over: Any = leaf.grad.data
+    handed_over: Any = leaf._grad
     handed_over += 1
     refused = False
     try:
         y.backward(given)
     except RuntimeError:
         refused = True
-    return {"first": first, "both": x.grad.data, "given": given, "refused": refused}
+    return {"first": first, "both": x._grad, "given": given, "refused": refused}
 
 
 def _deep_run(x):
@@ -155,7 +155,7 @@ def _deep_run(x):
     for _ in range(3000):
         y = _scale(y, 1.0)
     y.backward(np.ones_like(x))
-    return {"gx": leaf.grad.data}
+    return {"gx": leaf._grad}
 
 
 def _kept_run(a, b, gy):

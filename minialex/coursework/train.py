@@ -46,7 +46,8 @@ class InOperators(nn.Module):
     def forward(self, images):
         """Logits (N, C) for images (N, ...)."""
         x = Tensor(images.data.reshape(len(images), -1))
-        return (x @ self.W + self.a).tanh() @ self.V * self.s + self.b
+        p = self._parameters
+        return (x @ p["W"] + p["a"]).tanh() @ p["V"] * p["s"] + p["b"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def _prepared(splits, epochs, in_operators):
     """(model, Trainer) with the same initial weights every time."""
     random.manual_seed(0)
     recipe, classes = replace(models.PRESETS[NETWORK].recipe, epochs=epochs), len(splits.train.classes)
+    model: nn.Module
     if in_operators:
         model = InOperators(math.prod(splits.train.image_shape), classes)
     else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .. import random
+from ..support.types import Any
 from ..tensor import Tensor, check_dtypes, common_backend
 from .arithmetic import floating
 
 
-def relu(input, inplace=False):
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """Rectified linear unit.
 
         y = max(x, 0)      gx = gy where y > 0, else 0
@@ -32,7 +33,7 @@ def relu(input, inplace=False):
     return Tensor.from_operation(y, backward, input, name="relu")
 
 
-def tanh(input):
+def tanh(input: Tensor) -> Tensor:
     """Hyperbolic tangent.
 
         y = tanh(x)      gx = gy (1 - y^2)
@@ -48,7 +49,10 @@ def tanh(input):
     return Tensor.from_operation(y, backward, input, name="tanh")
 
 
-def dropout(input, p=0.5, training=True, inplace=False, *, inverted=True, generator=None):
+def dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, inverted: bool = True,
+    generator: Any = None,
+) -> Tensor:  # fmt: skip
     """Zero each element with probability p, in training.
 
                        in training          in evaluation
@@ -102,7 +106,7 @@ def _result(y, backward, input, inplace, name):
     return Tensor.from_operation(y, backward, input, name=name)
 
 
-def sigmoid(input):
+def sigmoid(input: Tensor) -> Tensor:
     """Logistic function.
 
         y = 1 / (1 + e^-x)      gx = gy y (1 - y)
@@ -120,7 +124,7 @@ def sigmoid(input):
     return Tensor.from_operation(y, backward, input, name="sigmoid")
 
 
-def leaky_relu(input, negative_slope=0.01, inplace=False):
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """ReLU with a small slope for negative values.
 
         y = x where x > 0, else negative_slope x      gx = gy where x > 0, else negative_slope gy

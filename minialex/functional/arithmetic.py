@@ -6,11 +6,12 @@ import numpy as np
 
 from .. import backends
 from ..support.mistakes import broadcast, check_broadcast
-from ..tensor import Tensor, common_backend
+from ..support.types import Any, DType, Shape
+from ..tensor import Operand, Tensor, common_backend
 from . import unusual
 
 
-def unbroadcast(gradient, shape):
+def unbroadcast(gradient: Any, shape: Shape) -> Any:
     """Sum a gradient over the axes that broadcasting had repeated, so that it has its operand's shape again.
 
     Broadcasting copies a value along new and stretched axes; the gradient of a copied value is the sum over its copies.
@@ -67,7 +68,7 @@ def _common_dtype(backend, operands):
     return dtype
 
 
-def floating(input):
+def floating(input: Tensor) -> Tensor:
     """The tensor itself, or converted to float32 where it holds integers, as torch does before an exponential.
 
     input: any shape.
@@ -76,7 +77,7 @@ def floating(input):
     return input if input.dtype.kind == "f" else to(input, np.float32)
 
 
-def converted(input, dtype):
+def converted(input: Tensor, dtype: DType | None) -> Tensor:
     """The tensor as it is, or converted to a dtype: the `dtype=` of other functions.
 
     input: any shape.
@@ -90,7 +91,7 @@ def converted(input, dtype):
     return y
 
 
-def add(input, other, *, alpha=1):
+def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """Sum.
 
         y = a + alpha b      ga = gy, gb = alpha gy
@@ -123,7 +124,7 @@ def _check_no_truth(sign, x):
         raise TypeError(f"{sign} of truth values: ~x is the opposite, x ^ y where they differ, x.long() are numbers")
 
 
-def sub(input, other, *, alpha=1):
+def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
     """Difference.
 
         y = a - alpha b      ga = gy, gb = -alpha gy
@@ -143,7 +144,7 @@ def sub(input, other, *, alpha=1):
     return Tensor.from_operation(y, backward, a, b, name="sub")
 
 
-def mul(input, other):
+def mul(input: Operand, other: Operand) -> Tensor:
     """Product.
 
         y = a b      ga = gy b, gb = gy a
@@ -163,7 +164,7 @@ def mul(input, other):
     return Tensor.from_operation(left.data * right.data, backward, left, right, name="mul")
 
 
-def div(input, other, *, rounding_mode=None):
+def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
     """Quotient.
 
         y = a / b      ga = gy / b, gb = -gy a / b^2
@@ -185,7 +186,7 @@ def div(input, other, *, rounding_mode=None):
     return Tensor.from_operation(y, backward, left, right, name="div")
 
 
-def neg(input):
+def neg(input: Tensor) -> Tensor:
     """Negative.
 
         y = -x      gx = -gy
@@ -200,7 +201,7 @@ def neg(input):
     return Tensor.from_operation(-input.data, backward, input, name="neg")
 
 
-def pow(input, exponent):
+def pow(input: Operand, exponent: Operand) -> Tensor:
     """Power.
 
         y = a^b      ga = gy b a^(b-1), gb = gy a^b ln(a)
@@ -229,7 +230,7 @@ def pow(input, exponent):
     return Tensor.from_operation(y, backward, left, right, name="pow")
 
 
-def exp(input):
+def exp(input: Tensor) -> Tensor:
     """Exponential.
 
         y = e^x      gx = gy y
@@ -246,7 +247,7 @@ def exp(input):
     return Tensor.from_operation(y, backward, input, name="exp")
 
 
-def log(input):
+def log(input: Tensor) -> Tensor:
     """Natural logarithm: -inf at 0 and NaN below, as in torch.
 
         y = ln(x)      gx = gy / x
@@ -265,7 +266,7 @@ def log(input):
     return Tensor.from_operation(y, backward, input, name="log")
 
 
-def sqrt(input):
+def sqrt(input: Tensor) -> Tensor:
     """Square root: NaN below 0, as in torch.
 
         y = x^(1/2)      gx = gy / (2 y)
@@ -283,7 +284,7 @@ def sqrt(input):
     return Tensor.from_operation(y, backward, input, name="sqrt")
 
 
-def matmul(input, other):
+def matmul(input: Operand, other: Operand) -> Tensor:
     """Matrix product.
 
         Y = A B      gA = gY B^T, gB = A^T gY
@@ -322,7 +323,7 @@ def matmul(input, other):
     return Tensor.from_operation(a @ b, backward, left, right, name="matmul")
 
 
-def to(input, target):
+def to(input: Tensor, target: Any) -> Tensor:
     """The same values in another dtype or on another backend.
 
         y = x      gx = gy, moved back

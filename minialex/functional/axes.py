@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import operator
 import warnings
+from typing import Any
 
 import numpy as np
 
+from ..support.types import Shape
 
-def one_axis(dim, ndim):
+
+def one_axis(dim: Any, ndim: int) -> int:
     """The axis `dim`, counted from 0.
 
     dim: an int, negative from the end.
@@ -27,7 +30,7 @@ def one_axis(dim, ndim):
     return axis % max(ndim, 1)
 
 
-def all_axes(dim, ndim, keepdim=False):
+def all_axes(dim: Any, ndim: int, keepdim: bool = False) -> Shape:
     """The axes that `dim` names, counted from 0.
 
     dim: an int or several; None and () stand for all axes.
@@ -47,13 +50,13 @@ def all_axes(dim, ndim, keepdim=False):
     return axes if ndim else ()
 
 
-def check_keepdim(keepdim):
+def check_keepdim(keepdim: Any) -> None:
     """Raise TypeError unless keepdim, of any function, is True or False."""
     if keepdim is not True and keepdim is not False and type(keepdim) is not np.bool_:
         raise TypeError(f"keepdim is True or False, got {keepdim!r}: several axes are a tuple, such as dim=(0, 1)")
 
 
-def implicit_axis(name, ndim):
+def implicit_axis(name: str, ndim: int) -> int:
     """The axis of a softmax that is given none, with a warning, as in torch: 0 for one or three axes, else 1.
 
     name: of the function, for the warning.
@@ -64,6 +67,6 @@ def implicit_axis(name, ndim):
     return axis
 
 
-def keepdims_shape(shape, axes):
+def keepdims_shape(shape: Shape, axes: Shape) -> Shape:
     """The shape with every reduced axis of length 1: what broadcasts back against x."""
     return tuple(1 if i in axes else n for i, n in enumerate(shape))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ..support import mistakes
+from ..support.types import Padding, Size
 from ..tensor import Tensor, check_dtypes, common_backend, records_grad
 from ..window import Window
 from . import unusual
 
 
-def linear(input, weight, bias=None):
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Fully connected layer.
 
         y = x W^T + b
@@ -41,7 +42,10 @@ def linear(input, weight, bias=None):
     return Tensor.from_operation(backend.linear(x, w, b), backward, input, weight, bias, name="linear")
 
 
-def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def conv2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
     """Convolution, which as everywhere in deep learning is cross-correlation.
 
         y[n, o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[n, c, i s + u d - p, j s + v d - p]

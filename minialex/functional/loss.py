@@ -7,13 +7,15 @@ import warnings
 import numpy as np
 
 from ..support import mistakes
+from ..support.types import Array
 from ..tensor import Tensor, common_backend
 from . import unusual
 
 
 def cross_entropy(
-    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
-):
+    input: Tensor, target: Tensor | Array, weight: Tensor | Array | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Tensor:  # fmt: skip
     """Softmax and negative log-likelihood in one, exact for logits of +-1e4 too.
 
         loss_n = -sum over c of  q_nc log p_nc        p = softmax(x)
@@ -53,7 +55,10 @@ def cross_entropy(
     return Tensor.from_operation(_reduced(losses, scale, shape), backward, input, name="cross_entropy")
 
 
-def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+def nll_loss(
+    input: Tensor, target: Tensor | Array, weight: Tensor | Array | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """Negative log-likelihood of log-probabilities, as log_softmax gives them.
 
         loss_n = -w_c x_nc,   c = target_n        gx_nc = -gy_n w_c [c = target_n]
@@ -87,7 +92,10 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     return Tensor.from_operation(_reduced(losses, scale, shape), backward, input, name="nll_loss")
 
 
-def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
+def mse_loss(
+    input: Tensor, target: Tensor | Array, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", weight: Tensor | Array | None = None,
+) -> Tensor:  # fmt: skip
     """Mean squared error.
 
         loss = w (x - t)^2, its mean, its sum or element by element      gx = 2 w (x - t) gy / sum w, gt = -gx

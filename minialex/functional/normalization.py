@@ -8,8 +8,9 @@ from . import unusual
 
 
 def local_response_norm(
-    input, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False, groups=1
-):
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0, *, alpha_over: str = "window",
+    within_channel: bool = False, groups: int = 1,
+) -> Tensor:  # fmt: skip
     """Divide each activation by a power of the energy of its neighbours: lateral inhibition.
 
         y_i  = x_i d_i^-beta        d_i = k + a sum over j in window(i) of x_j^2
@@ -48,7 +49,10 @@ def local_response_norm(
     return Tensor.from_operation(y, backward, input, name="local_response_norm")
 
 
-def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+def batch_norm(
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+    bias: Tensor | None = None, training: bool = False, momentum: float | None = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
     """Normalise every channel over the batch, then scale and shift it by learned weights.
 
         y = w z + b,   z = (x - mean) / sqrt(var + eps),   mean and var over all axes but the channels'
@@ -85,13 +89,13 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         raise ValueError("batch_norm in evaluation needs running_mean and running_var")
     if training and count == 1:
         raise ValueError(f"batch_norm in training needs more than one value for every channel, got input {input.shape}")
-    statistics = None if training else (running_mean.data, running_var.data)
+    statistics = None if training else (running_mean.data, running_var.data)  # type: ignore[union-attr]
     w, b = (None if t is None else t.data for t in (weight, bias))
     y, mean, variance, saved = backend.batch_norm(input.data, statistics, w, b, eps)
     if training and running_mean is not None:
         unbiased = variance * (count / (count - 1))
         for running, batch in ((running_mean, mean), (running_var, unbiased)):
-            running.data += momentum * (batch - running.data)
+            running.data += momentum * (batch - running.data)  # type: ignore[union-attr]
 
     def backward(gy):
         return backend.batch_norm_backward(gy, saved, w, training)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..support.types import Size
 from ..tensor import Tensor, check_dtypes, common_backend
 from ..window import Window, pair
 from . import unusual
 
 
-def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+def max_pool2d(
+    input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Tensor:  # fmt: skip
     """Largest value in every window.
 
         y[n, c, i, j] = max over u, v of  x[n, c, i s + u d - p, j s + v d - p]
@@ -39,8 +43,9 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 
 
 def avg_pool2d(
-    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
-):
+    input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Tensor:  # fmt: skip
     """Mean of every window.
 
         y[n, c, i, j] = 1/D sum over u, v of  x[n, c, i s + u - p, j s + v - p]
@@ -69,7 +74,7 @@ def avg_pool2d(
     return Tensor.from_operation(backend.avg_pool2d(input.data, scale, window), backward, input, name="avg_pool2d")
 
 
-def adaptive_avg_pool2d(input, output_size):
+def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, int | None]) -> Tensor:
     """Means of windows chosen so that the result has a given size.
 
         y[n, c, i, j] = mean of x[n, c] over rows floor(i H / OH) to ceil((i + 1) H / OH), columns likewise    = R x C^T

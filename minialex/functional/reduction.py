@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
+from ..support.types import Dims, DType
 from ..tensor import Tensor, check_dtypes, common_backend
 from .arithmetic import converted, floating
 from .axes import all_axes, implicit_axis, keepdims_shape, one_axis
 
 
-def sum(input, dim=None, keepdim=False, *, dtype=None):
+def sum(input: Tensor, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """Sum over axes.
 
         y = sum_i x_i      gx_i = gy
@@ -31,7 +32,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     return Tensor.from_operation(input.data.sum(axis=axes, dtype=dtype, keepdims=keepdim), backward, input, name="sum")
 
 
-def mean(input, dim=None, keepdim=False, *, dtype=None):
+def mean(input: Tensor, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """Mean over axes.
 
         y = 1/n sum_i x_i      gx_i = gy / n
@@ -53,7 +54,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
     return Tensor.from_operation(total / count if count else total * math.nan, backward, input, name="mean")
 
 
-def log_softmax(input, dim=None, dtype=None):
+def log_softmax(input: Tensor, dim: int | None = None, dtype: DType | None = None) -> Tensor:
     """Logarithm of the softmax along an axis.
 
         y_i = x_i - log sum_j exp(x_j)      gx = gy - softmax(x) sum_j gy_j
@@ -81,7 +82,7 @@ def _softmax_input(name, input, dim, dtype):
     return axis, input
 
 
-def softmax(input, dim=None, dtype=None):
+def softmax(input: Tensor, dim: int | None = None, dtype: DType | None = None) -> Tensor:
     """Probabilities along an axis.
 
         y_i = exp(x_i) / sum_j exp(x_j)      gx = y (gy - sum_j gy_j y_j)
@@ -100,7 +101,7 @@ def softmax(input, dim=None, dtype=None):
     return Tensor.from_operation(y, backward, input, name="softmax")
 
 
-def logsumexp(input, dim, keepdim=False):
+def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """Logarithm of a sum of exponentials over axes.
 
         y = log sum_i exp(x_i)      gx_i = gy softmax(x)_i
@@ -145,7 +146,10 @@ def _correction(name, dim, unbiased, correction):
     return dim, int(unbiased)
 
 
-def var(input, dim=None, unbiased=None, keepdim=False, *, correction=1):
+def var(
+    input: Tensor, dim: Dims | None = None, unbiased: bool | None = None, keepdim: bool = False, *,
+    correction: float = 1,
+) -> Tensor:  # fmt: skip
     """Variance over axes.
 
         y = 1 / (n - correction) sum_i (x_i - mean)^2      gx_i = gy 2 (x_i - mean) / (n - correction)

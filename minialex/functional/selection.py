@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..support.mistakes import check_broadcast
-from ..tensor import Tensor
+from ..support.types import Array
+from ..tensor import Operand, Tensor
 from .arithmetic import _operands, unbroadcast
 from .axes import check_keepdim, keepdims_shape, one_axis
 
@@ -19,7 +20,7 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-def abs(input):
+def abs(input: Tensor) -> Tensor:
     """Absolute value.
 
         y = |x|      gx = gy sign(x), 0 at 0
@@ -34,7 +35,7 @@ def abs(input):
     return Tensor.from_operation(xp.abs(x), backward, input, name="abs")
 
 
-def maximum(input, other):
+def maximum(input: Operand, other: Operand) -> Tensor:
     """The larger of each pair of elements.
 
         y = max(a, b)      ga = gy where a > b, half of it where they are equal; gb likewise
@@ -44,7 +45,7 @@ def maximum(input, other):
     return _larger(input, other, 1, "maximum")
 
 
-def minimum(input, other):
+def minimum(input: Operand, other: Operand) -> Tensor:
     """The smaller of each pair of elements.
 
         y = min(a, b)      ga = gy where a < b, half of it where they are equal; gb likewise
@@ -67,7 +68,7 @@ def _larger(input, other, sign, name):
     return Tensor.from_operation(getattr(xp, name)(a, b), backward, left, right, name=name)
 
 
-def where(condition, input, other):
+def where(condition: Tensor | Array, input: Operand, other: Operand) -> Tensor:
     """Elements of `input` where the condition holds, of `other` elsewhere.
 
         y = a or b      ga = gy where the condition holds, gb = gy elsewhere
@@ -91,7 +92,7 @@ def where(condition, input, other):
     return Tensor.from_operation(xp.where(chosen, a, b), backward, left, right, name="where")
 
 
-def clamp(input, min=None, max=None):
+def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Values limited to the range from `min` to `max`.
 
         y = min(max(x, low), high)      gx = gy where low <= x <= high, else 0
@@ -131,7 +132,7 @@ def clamp(input, min=None, max=None):
 clip = clamp
 
 
-def max(input, dim=None, keepdim=False):
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """Largest value: of all elements, along an axis, or of two tensors.
 
         y = max_i x_i      gx = gy at the largest: shared by equal ones for dim=None, the first of them along an axis
@@ -145,7 +146,7 @@ def max(input, dim=None, keepdim=False):
     return _extreme(input, dim, keepdim, "max")
 
 
-def min(input, dim=None, keepdim=False):
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """Smallest value: of all elements, along an axis, or of two tensors; otherwise as `max`.
 
     input, dim, keepdim: as of `max`.

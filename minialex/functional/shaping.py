@@ -8,6 +8,7 @@ import operator
 
 import numpy as np
 
+from ..support.types import Any, Sequence
 from ..tensor import Tensor, common_backend
 from . import unusual
 from .arithmetic import _operands
@@ -19,7 +20,7 @@ def _shares(y, x):
     return y is x or (y.base is not None and (y.base is x or y.base is x.base))
 
 
-def reshape(input, shape):
+def reshape(input: Tensor, shape: int | Sequence[int]) -> Tensor:
     """The same elements, in C order, in another shape.
 
         y = x      gx = gy in x's shape
@@ -44,7 +45,7 @@ def reshape(input, shape):
     return Tensor.from_operation(y, backward, input, view=_shares(y, input.data), name="reshape")
 
 
-def flatten(input, start_dim=0, end_dim=-1):
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Join the axes from start_dim to end_dim into one, in C order.
 
         y = x      gx = gy in x's shape
@@ -62,7 +63,7 @@ def flatten(input, start_dim=0, end_dim=-1):
     return reshape(input, (*old[:start], math.prod(old[start : end + 1]), *old[end + 1 :]))
 
 
-def permute(input, dims):
+def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
     """Axes in another order.
 
         axis i of y is axis dims[i] of x      gx = gy with the axes in the old order
@@ -83,7 +84,7 @@ def permute(input, dims):
     return Tensor.from_operation(input.data.transpose(axes), backward, input, view=True, name="permute")
 
 
-def transpose(input, dim0, dim1):
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged.
 
         y = x      gx = gy, with the same two axes exchanged
@@ -104,7 +105,7 @@ def transpose(input, dim0, dim1):
     return Tensor.from_operation(input.data.transpose(axes), backward, input, view=True, name="transpose")
 
 
-def getitem(input, index):
+def getitem(input: Tensor, index: Any) -> Tensor:
     """The elements selected by an index, as in NumPy.
 
         y = x[index]      gx = 0, with gy added at [index]: an element selected twice receives both gradients
@@ -140,7 +141,7 @@ def _raw(index):
     return index.data if isinstance(index, Tensor) else index
 
 
-def pad(input, pad, mode="constant", value=None):
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """A margin around the last axes.
 
         y = x inside, value in the margin      gx = gy without the margin
@@ -178,7 +179,7 @@ def pad(input, pad, mode="constant", value=None):
     return Tensor.from_operation(y, backward, input, name="pad")
 
 
-def concatenate(tensors, dim=0):
+def concatenate(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an existing axis; each receives its part of gy.
 
     tensors: a sequence of Tensors that agree in all other axes; a tensor of shape (0,) goes with any, as in torch.
@@ -208,7 +209,7 @@ def concatenate(tensors, dim=0):
 cat = concatenate
 
 
-def stack(tensors, dim=0):
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis; each receives its slice of gy.
 
     tensors: a sequence of Tensors of one shape.

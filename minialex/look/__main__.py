@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -141,7 +142,7 @@ def _gradient(subject, options, path):
     pictures = _pictures(subject, options, "gradient")
     images = np.stack([picture.image for picture in pictures])
     classes = subject.network.classes
-    targets = None if options.target is None else [_class_number(options.target, classes)] * len(pictures)
+    targets: Any = None if options.target is None else [_class_number(options.target, classes)] * len(pictures)
     of = "the predicted class" if targets is None else classes[targets[0]]
     gradients, logits, targets = input_gradient(subject.network.model, subject.shown(images), targets)
     plotting.saliency(

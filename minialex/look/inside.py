@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..models.names import published_names
 from ..nn import Graph, Linear, Module
 from ..nn.more import evaluating
+from ..support.types import Array
 from ..tensor import Tensor, no_grad
 
 
@@ -26,7 +28,7 @@ class Maps(NamedTuple):
     maps: np.ndarray
 
 
-def feature_maps(model, images):
+def feature_maps(model: Module, images: Array) -> list[Maps]:
     """The feature maps of every layer whose output is 4-D, in the order of computation; of a Graph by its names.
 
     model: any Module; it runs in evaluation mode.
@@ -53,7 +55,7 @@ def feature_maps(model, images):
     return found
 
 
-def input_gradient(model, images, targets=None):
+def input_gradient(model: Module, images: Array, targets: Array | None = None) -> tuple[Array, Array, Array]:
     """The gradient of one logit per image with respect to the image's pixels.
 
         gradient_n = d logit[n, targets_n] / d images_n
@@ -80,10 +82,10 @@ def input_gradient(model, images, targets=None):
             f"targets must be {len(values)} classes from 0 to {values.shape[1] - 1}, got {targets.tolist()}"
         )
     logits.backward((np.arange(values.shape[1]) == targets[:, None]).astype(values.dtype))
-    return x.grad.numpy(), values, targets
+    return x.grad.numpy(), values, targets  # type: ignore[union-attr]
 
 
-def hidden_layer(model):
+def hidden_layer(model: Module) -> tuple[Module, str]:
     """The last fully connected layer, and the name of the layer with weights before it, e.g. "fc7".
 
     model: a classifier; the order of its layers is that of their definition, which in a Sequential or a Graph is the
@@ -100,7 +102,7 @@ def hidden_layer(model):
     return layers[last][0], layers[last - 1][1] if last else "its input"
 
 
-def hidden_values(model, images):
+def hidden_values(model: Module, images: Array) -> Array:
     """The activations of the last hidden layer, which are the input of the last fully connected layer.
 
     model: a classifier; it runs in evaluation mode.
@@ -117,7 +119,7 @@ def hidden_values(model, images):
     return np.array(seen[0])
 
 
-def nearest(queries, batches, count):
+def nearest(queries: Array, batches: Iterable[Array], count: int) -> tuple[Array, Array]:
     """The k nearest neighbours of each query by Euclidean distance, nearest first; ties go to the lower index.
 
     queries: (Q, D).

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..nn import Sequential
 from . import alexnet, cifar, dl4j, keras, own, released, shapes, torchvision
 from .preset import Preset, Recipe
 
@@ -24,7 +27,7 @@ PRESETS = {
 __all__ = ["PRESETS", "Preset", "Recipe", "build", "get_preset"]
 
 
-def get_preset(name):
+def get_preset(name: str) -> Preset:
     """The Preset of a network.
 
     name: a key of PRESETS, or that of a registered network of the user's own, see own.py.
@@ -40,7 +43,7 @@ def get_preset(name):
     return PRESETS[name]
 
 
-def build(name, **arguments):
+def build(name: str, **arguments: Any) -> Sequential:
     """Build a network with its authors' initial values.
 
     name: as in get_preset.

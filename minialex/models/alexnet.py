@@ -5,12 +5,14 @@ The network of the paper, and Caffe's widely used version of it. The one that ra
 
 from __future__ import annotations
 
-from ..nn import Conv2d, LocalResponseNorm, MaxPool2d, ReLU
+from ..nn import Conv2d, LocalResponseNorm, MaxPool2d, ReLU, Sequential
 from .preset import Preset, Recipe
 from .table import dropout_at, from_table, fully_connected, norm_layer, paper_lrn
 
 
-def alexnet(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", inverted=False):
+def alexnet(
+    num_classes: int = 1000, input_size: int = 227, *, norm: str = "lrn", dropout: str = "after", inverted: bool = False
+) -> Sequential:
     """The network of the paper, its two GPUs written as groups: (N, 3, 227, 227) -> logits (N, num_classes).
 
     num_classes: the number of logits.
@@ -44,7 +46,9 @@ def alexnet(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", in
     return from_table(maps + fully_connected(maps, input_size, num_classes, drop, hidden=(0.01, 1), last=(0.01, 0)))
 
 
-def alexnet_caffe(num_classes=1000, input_size=227, *, norm="lrn", dropout="after", inverted=True):
+def alexnet_caffe(
+    num_classes: int = 1000, input_size: int = 227, *, norm: str = "lrn", dropout: str = "after", inverted: bool = True
+) -> Sequential:
     """Caffe's `models/bvlc_alexnet/train_val.prototxt`: (N, 3, 227, 227), channels BGR -> logits (N, num_classes).
 
     num_classes, input_size, norm, dropout, inverted: as in `alexnet`.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..nn import AvgPool2d, Conv2d, Flatten, Linear, LocalResponseNorm, MaxPool2d, ReLU
+from ..nn import AvgPool2d, Conv2d, Flatten, Linear, LocalResponseNorm, MaxPool2d, ReLU, Sequential
 from .preset import Preset, Recipe
 from .table import features, from_table
 
 
-def cifar_quick(num_classes=10, input_size=32):
+def cifar_quick(num_classes: int = 10, input_size: int = 32) -> Sequential:
     """cuda-convnet's `layers-80sec.cfg`, "26 % error in 80 seconds": (N, 3, 32, 32) -> logits (N, num_classes).
 
     num_classes: the number of logits.
@@ -40,7 +40,7 @@ def cifar_quick(num_classes=10, input_size=32):
     )
 
 
-def cifar_18pct(num_classes=10, input_size=32):
+def cifar_18pct(num_classes: int = 10, input_size: int = 32) -> Sequential:
     """cuda-convnet's `layers-18pct.cfg`, "18 % error in 20 minutes": (N, 3, 32, 32) -> logits (N, num_classes).
 
     num_classes, input_size: as in `cifar_quick`, as are the pools.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from ..nn import Conv2d, MaxPool2d, ReLU, init
+from ..nn import Conv2d, MaxPool2d, ReLU, Sequential, init
 from .preset import Preset, Recipe
 from .table import dropout_at, from_table, fully_connected, norm_layer, paper_lrn
 
 
-def alexnet_dl4j(num_classes=1000, input_size=227, *, norm="none", dropout="before", inverted=True):
+def alexnet_dl4j(
+    num_classes: int = 1000, input_size: int = 227, *, norm: str = "none", dropout: str = "before",
+    inverted: bool = True,
+) -> Sequential:  # fmt: skip
     """The paper's widths, but no convolution is padded: (N, 3, 227, 227) -> logits (N, num_classes).
 
     num_classes, input_size, norm, dropout, inverted: as in alexnet.alexnet.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ..nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, init
+from ..nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, init
 from .preset import Preset, Recipe
 from .table import dropout_at, features, from_table, fully_connected, norm_layer, paper_lrn
 
 
-def alexnet_merged(num_classes=1000, input_size=227, *, norm="none", dropout="after", inverted=True):
+def alexnet_merged(
+    num_classes: int = 1000, input_size: int = 227, *, norm: str = "none", dropout: str = "after", inverted: bool = True
+) -> Sequential:
     """The paper's widths without groups and normalisation, "62.3 million parameters": (N, 3, 227, 227) -> logits.
 
     num_classes, input_size, norm, dropout, inverted: as in alexnet.alexnet.
@@ -17,7 +19,9 @@ def alexnet_merged(num_classes=1000, input_size=227, *, norm="none", dropout="af
     return _three_linear(_maps("valid", norm, (1, 2)), input_size, num_classes, dropout, inverted)
 
 
-def alexnet_keras_bn(num_classes=1000, input_size=227, *, norm="bn", dropout="after", inverted=True):
+def alexnet_keras_bn(
+    num_classes: int = 1000, input_size: int = 227, *, norm: str = "bn", dropout: str = "after", inverted: bool = True
+) -> Sequential:
     """conv1 with padding="same", batch normalisation after the ReLU of conv1 and conv2: (N, 3, 227, 227) -> logits.
 
     num_classes, input_size, norm, dropout, inverted: as in alexnet.alexnet.
@@ -28,7 +32,9 @@ def alexnet_keras_bn(num_classes=1000, input_size=227, *, norm="bn", dropout="af
     return _three_linear(_maps("same", norm, (1, 2)), input_size, num_classes, dropout, inverted)
 
 
-def alexnet_keras_bn10(num_classes=10, input_size=227, *, norm="bn", dropout="after", inverted=True):
+def alexnet_keras_bn10(
+    num_classes: int = 10, input_size: int = 227, *, norm: str = "bn", dropout: str = "after", inverted: bool = True
+) -> Sequential:
     """Batch normalisation after the ReLU of all convolutions, one hidden linear layer: (N, 3, 227, 227) -> logits.
 
     num_classes, input_size, norm, dropout, inverted: as in alexnet.alexnet.

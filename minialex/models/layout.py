@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from .. import nn
 from ..nn.more import evaluating
 from ..nn.tracing import is_layer
 from ..support import html
+from ..support.types import Shape
 from ..tensor import Tensor, no_grad
 from ..window import Window, pair
 
@@ -69,18 +71,18 @@ class Value(nn.Module):
     tensor: the value.
     """
 
-    def __init__(self, tensor):
+    def __init__(self, tensor: Tensor) -> None:
         super().__init__()
         if isinstance(tensor, nn.Parameter):
             self.tensor = tensor
         else:
             self.register_buffer("tensor", tensor)
 
-    def forward(self):
+    def forward(self) -> Tensor:
         return self.tensor
 
 
-def layout(model, input_shape):
+def layout(model: nn.Module, input_shape: Shape) -> list[Row]:
     """The layers of a network with their shapes and costs.
 
     model: a Sequential, a Graph, or a Module with a forward of its own, which is traced.
@@ -98,6 +100,7 @@ def layout(model, input_shape):
     if not isinstance(graph.output, str) or len(graph.inputs) > 1:
         raise ValueError(f"expected a network with one input and one output, got {graph.inputs} and {graph.output}")
     end = list(graph).index(graph.output) + 1  # layers below it are not needed for the output
+    layer: Any
     for name, layer, sources in graph.layers[:end]:
         inputs = [known[source] for source in sources]
         try:
@@ -128,7 +131,7 @@ def layout(model, input_shape):
     return rows
 
 
-def as_graph(model, input_shape):
+def as_graph(model: nn.Module, input_shape: Shape) -> Any:
     """A network as a Graph, whose layers are modules of minialex.nn.
 
     model: a Sequential of such layers, or of Sequentials of them, is taken as it is; any other Module is traced.
@@ -150,7 +153,7 @@ def as_graph(model, input_shape):
     return nn.trace(model, Tensor(noise, **like) if like else Tensor(noise.astype(np.float32)))
 
 
-def in_order(model, input_shape):
+def in_order(model: nn.Module, input_shape: Shape) -> Any:
     """A network as a Graph, so that its layers, and their published names, have the order in which they run.
 
     model, input_shape: as of as_graph.
@@ -174,7 +177,7 @@ def _joined(fields):
     return max(fields)
 
 
-def known_layout(model):
+def known_layout(model: nn.Module) -> Any:
     """The layers of a Module whose input shape is known, as of `layout`; None where it is not, or does not fit.
 
     model: a Module; its input shape is its attribute `input_shape`, which models.build sets, or follows from a Linear
@@ -193,12 +196,12 @@ def known_layout(model):
 html.layout_of = known_layout  # for the modules' representation in notebooks
 
 
-def has_weights(layer):
+def has_weights(layer: nn.Module) -> bool:
     """Whether a layer is a convolution or a fully connected layer, those that papers count."""
     return isinstance(layer, (nn.Conv2d, nn.Linear))
 
 
-def window_of(layer, shape):
+def window_of(layer: Any, shape: Shape) -> Window:
     """The Window of a convolution or pool over an input.
 
     layer: a Conv2d, MaxPool2d or AvgPool2d.

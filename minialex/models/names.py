@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ..nn import Conv2d, Linear
+from collections.abc import Iterable
+
+from ..nn import Conv2d, Linear, Module
 
 
-def published_names(model):
+def published_names(model: Module) -> dict[str, str]:
     """Names for the layers with weights, numbered together in order, as the paper numbers them.
 
     model: a Module.
@@ -20,7 +22,7 @@ def published_names(model):
     return own if any(own.get(name, its) != its for name, its in names.items()) else names
 
 
-def layers_called(model, wanted):
+def layers_called(model: Module, wanted: Iterable[str]) -> list[str]:
     """The names of the modules that are meant by published names, or by their own.
 
     model: a Module.

@@ -14,6 +14,7 @@ import traceback
 import types
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Own(Preset):
     path: str = ""
     sha256: str = ""
 
-    def check(self, model, shape, classes):
+    def check(self, model: Any, shape: Any, classes: Any) -> Any:
         """Raise ValueError unless a network can be trained: it takes the images, and has an output for each class.
 
         model: what `build` has returned.
@@ -70,18 +71,18 @@ class Own(Preset):
             )
 
 
-def is_reference(text):
+def is_reference(text: Any) -> bool:
     """Whether a text is of the form FILE.py:FUNCTION, as opposed to the name of a published network."""
     return name_of(text) is not None
 
 
-def name_of(reference):
+def name_of(reference: str) -> str | None:
     """The name of the network in FILE.py:FUNCTION, without the file's folder; None for another text."""
     path, colon, function = reference.rpartition(":")
     return f"{Path(path).name}:{function}" if colon and path.endswith(".py") and function.isidentifier() else None
 
 
-def register(reference):
+def register(reference: str) -> Any:
     """Execute a file, and make the network in it known to `models.build`.
 
     reference: "FILE.py:FUNCTION"; the function takes num_classes, input_size, both or neither, and returns a Module. A
@@ -112,7 +113,7 @@ def register(reference):
     return name
 
 
-def changed(name, sha256):
+def changed(name: str, sha256: str | None) -> Any:
     """A sentence where a file has changed since a network was trained, else "".
 
     name: of the network, which is registered if it is the user's own.
@@ -127,7 +128,7 @@ def changed(name, sha256):
     )
 
 
-def missing(name):
+def missing(name: str) -> Any:
     """The ValueError for a network of the user's own that is not registered; name: "my_net.py:build"."""
     return ValueError(
         f"{name} is a network of your own, and a file of weights holds no code: name it again, with "
@@ -170,7 +171,7 @@ class _one_sentence:
             raise OwnError(_sentence(error, self.path, _last_line(error, self.path))) from error
 
 
-def blamed(error):
+def blamed(error: BaseException) -> str:
     """A sentence for an error that came out of a registered file, as from a forward in training; "" for another error.
 
     error: the exception, as caught.
@@ -179,18 +180,18 @@ def blamed(error):
     return next((_sentence(error, path, line) for path, line in lines if line), "")
 
 
-def _last_line(error, path):
+def _last_line(error: BaseException, path: str) -> int | None:
     """The line of a file in which an error came up; None if that file took no part."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     return error.lineno if isinstance(error, SyntaxError) and error.filename == path else (lines or [None])[-1]
 
 
-def _sentence(error, path, line):
+def _sentence(error: BaseException, path: str, line: int | None) -> str:
     what = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {' '.join(what.split())}"
 
 
-def _kind(thing):
+def _kind(thing: Any) -> str:
     """What a function has returned instead of a Module, in words."""
     if isinstance(thing, type) and issubclass(thing, Module):
         return f"the class {thing.__name__}, without the parentheses that make one"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ..nn import Module
+from ..nn import Sequential
 from ..support.schema import AtLeast, Below, Finite, OneOf
 
 
@@ -70,7 +70,7 @@ class Recipe:
 class Preset:
     """A published network.
 
-    build: a function of num_classes, input_size and other options that returns a Module.
+    build: a function of num_classes, input_size and other options that returns a Sequential.
     input_size: pixels per side of the input, by default.
     num_classes: the number of logits, by default.
     summary: one line about the network.
@@ -80,7 +80,7 @@ class Preset:
     gpus: GPUs that the halves of its convolutions are named after, in figures: 2 for AlexNet's two towers.
     """
 
-    build: Callable[..., Module]
+    build: Callable[..., Sequential]
     input_size: int
     num_classes: int
     summary: str

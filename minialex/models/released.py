@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ..nn import Conv2d, LocalResponseNorm, MaxPool2d, ReLU
+from ..nn import Conv2d, LocalResponseNorm, MaxPool2d, ReLU, Sequential
 from .preset import Preset, Recipe
 from .table import check_side, dropout_at, from_table, fully_connected
 
 
-def alexnet_2012(num_classes=1000, input_size=224, *, norm="lrn", dropout="after", inverted=False):
+def alexnet_2012(
+    num_classes: int = 1000, input_size: int = 224, *, norm: str = "lrn", dropout: str = "after", inverted: bool = False
+) -> Sequential:
     """`layers-145.cfg`, the network behind the paper's figures: (N, 3, 224, 224) -> logits (N, num_classes).
 
     num_classes, input_size, dropout, inverted: as in alexnet.alexnet.
@@ -18,7 +20,9 @@ def alexnet_2012(num_classes=1000, input_size=224, *, norm="lrn", dropout="after
     return _released((96, 256, 384, 384, 256), 2, num_classes, input_size, norm, dropout, inverted)
 
 
-def alexnet_2012_one_gpu(num_classes=1000, input_size=224, *, norm="lrn", dropout="after", inverted=False):
+def alexnet_2012_one_gpu(
+    num_classes: int = 1000, input_size: int = 224, *, norm: str = "lrn", dropout: str = "after", inverted: bool = False
+) -> Sequential:
     """`layers-145-half.cfg`, the paper's network for one GPU (section 3.2): (N, 3, 224, 224) -> (N, num_classes).
 
     num_classes, input_size, norm, dropout, inverted: as in `alexnet_2012`.

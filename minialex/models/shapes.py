@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from .preset import Preset, Recipe
 from .table import features, from_table, paper_lrn
 
 
-def shapes_net(num_classes=10, input_size=32):
+def shapes_net(num_classes: int = 10, input_size: int = 32) -> Sequential:
     """A small AlexNet: (N, 3, 32, 32) -> logits (N, num_classes).
 
     A strided first convolution, a second in two groups, both normalised; overlapping pools; dropout before the last

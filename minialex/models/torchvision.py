@@ -7,7 +7,10 @@ from .preset import Preset, Recipe
 from .table import dropout_at, features, norm_layer
 
 
-def alexnet_torchvision(num_classes=1000, input_size=224, *, norm="none", dropout="before", inverted=True):
+def alexnet_torchvision(
+    num_classes: int = 1000, input_size: int = 224, *, norm: str = "none", dropout: str = "before",
+    inverted: bool = True,
+) -> Sequential:  # fmt: skip
     """torchvision's `alexnet`: (N, 3, 224, 224) -> logits (N, num_classes).
 
     num_classes, dropout, inverted: as in alexnet.alexnet.
@@ -29,7 +32,10 @@ def alexnet_torchvision(num_classes=1000, input_size=224, *, norm="none", dropou
     )
 
 
-def alexnet_pad2(num_classes=1000, input_size=224, *, norm="none", dropout="before", inverted=True):
+def alexnet_pad2(
+    num_classes: int = 1000, input_size: int = 224, *, norm: str = "none", dropout: str = "before",
+    inverted: bool = True,
+) -> Sequential:  # fmt: skip
     """The paper's widths without groups, `Conv2d(3, 96, 11, 4, padding=2)`: (N, 3, 224, 224) -> (N, num_classes).
 
     num_classes, input_size, dropout, inverted: as in alexnet.alexnet.

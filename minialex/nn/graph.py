@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from ..tensor import Tensor
 from .module import Module, Parameter
@@ -43,7 +44,7 @@ class Graph(Module):
     what is not a Module.
     """
 
-    def __init__(self, layers, inputs=("x",), output=None):
+    def __init__(self, layers: Any, inputs: Sequence[str] = ("x",), output: Any = None) -> None:
         super().__init__()
         self.inputs = _names(inputs)
         layers = [_entry(entry) for entry in layers]
@@ -94,14 +95,14 @@ class Graph(Module):
         return released
 
     @classmethod
-    def from_module(cls, module, *examples):
+    def from_module(cls, module: Module, *examples: Any) -> Graph:
         """The Graph of what a Module computes, see nn.trace. module, examples: as there."""
         from .tracing import trace
 
         return trace(module, *examples)
 
     @property
-    def layers(self):
+    def layers(self) -> Any:
         """The entries, a list of (name, module or tensor, names of its inputs): what a Graph is made of."""
         homes = (self._modules, self._parameters, self._buffers)
         return [
@@ -109,7 +110,7 @@ class Graph(Module):
             for name, sources in self._sources.items()
         ]
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any) -> Any:
         if len(inputs) != len(self.inputs):
             raise ValueError(f"this Graph takes {', '.join(self.inputs)}, got {len(inputs)} inputs")
         values = dict(zip(self.inputs, inputs))
@@ -122,20 +123,20 @@ class Graph(Module):
                 del values[source]
         return values[self.output] if isinstance(self.output, str) else tuple(values[name] for name in self.output)
 
-    def get_submodule(self, target):
+    def get_submodule(self, target: str) -> Any:
         """A module below this one; see Module.get_submodule. target: its name, in which a layer's may have dots."""
         for name, module in self._modules.items():
             if target == name or target.startswith(f"{name}."):
                 return module.get_submodule(target[len(name) + 1 :])
         return super().get_submodule(target)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._sources)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._sources)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [f"inputs: {', '.join(self.inputs)}"]
         for name, layer, sources in self.layers:
             is_value = isinstance(layer, Tensor)

@@ -6,6 +6,7 @@ gradients of all of them have arrived, and hands these to the hooks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..support.handle import Handle
@@ -18,7 +19,9 @@ class HookMethods:
 
     _hooks: dict[str, dict[int, Any]]
 
-    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
         """Call hook(module, inputs) before every forward; a result that is not None replaces the inputs.
 
         hook: a function of the module and the tuple of its inputs; it returns None, a tuple of all inputs, or the one.
@@ -29,7 +32,9 @@ class HookMethods:
         """
         return self._add_hook("forward pre", (hook, with_kwargs), prepend)
 
-    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False):
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
         """Call hook(module, inputs, output) after every forward; a result that is not None replaces the output.
 
         hook: a function of the module, the tuple of its inputs and its output.
@@ -40,7 +45,7 @@ class HookMethods:
         """
         return self._add_hook("forward", (hook, with_kwargs), prepend)
 
-    def register_full_backward_hook(self, hook, prepend=False):
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
         """Call hook(module, grad_input, grad_output) when backward() has the gradients of the module's inputs.
 
         hook: a function of the module and two tuples of Tensors, the gradients of its inputs and of its outputs, with
@@ -53,7 +58,7 @@ class HookMethods:
         """
         return self._add_hook("backward", hook, prepend)
 
-    def register_full_backward_pre_hook(self, hook, prepend=False):
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
         """Call hook(module, grad_output) when backward() arrives at the module.
 
         hook: a function of the module and a tuple of Tensors, the gradients of its outputs, with None where there is
@@ -78,7 +83,7 @@ class HookedCall:
     inputs, options: of the call.
     """
 
-    def __init__(self, module, inputs, options):
+    def __init__(self, module: Any, inputs: Any, options: Any) -> None:
         for hook, with_kwargs in module._hooks_of("forward pre"):
             given = hook(module, inputs, options) if with_kwargs else hook(module, inputs)
             if given is None:
@@ -96,7 +101,7 @@ class HookedCall:
         if self.watches_gradients:
             self.inputs, self.waits = _together(inputs, self._inputs_arrived)
 
-    def finish(self, output):
+    def finish(self, output: Any) -> Any:
         """The output as the hooks leave it. output: what forward returned."""
         for hook, with_kwargs in self.module._hooks_of("forward"):
             arguments = (self.inputs, self.options) if with_kwargs else (self.inputs,)

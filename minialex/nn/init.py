@@ -11,17 +11,19 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from .. import backends, random
+from ..random import Generator
 from ..tensor import Tensor
 
 _skipping = contextvars.ContextVar("_skipping", default=False)
 
 
 @contextlib.contextmanager
-def skipped():
+def skipped() -> Iterator[None]:
     """A context in which the functions below do nothing: `with init.skipped():`.
 
     For networks whose weights are not read, such as for counting parameters. Layers allocate their arrays with
@@ -48,7 +50,7 @@ def _fill(tensor, values):
     return tensor
 
 
-def normal_(tensor, mean=0.0, std=1.0, generator=None):
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill a tensor with normally distributed numbers.
 
         w ~ N(mean, std^2)
@@ -68,7 +70,7 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
     return _fill(tensor, values)
 
 
-def uniform_(tensor, a=0.0, b=1.0, generator=None):
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill a tensor with uniformly distributed numbers.
 
         w ~ U(a, b)
@@ -87,7 +89,7 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
     return _fill(tensor, values)
 
 
-def constant_(tensor, val):
+def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill a tensor with a number.
 
         w = val
@@ -101,17 +103,20 @@ def constant_(tensor, val):
     return _fill(tensor, lambda: val)
 
 
-def zeros_(tensor):
+def zeros_(tensor: Tensor) -> Tensor:
     """Fill a tensor with 0; returns it. tensor: of any shape."""
     return constant_(tensor, 0.0)
 
 
-def ones_(tensor):
+def ones_(tensor: Tensor) -> Tensor:
     """Fill a tensor with 1; returns it. tensor: of any shape."""
     return constant_(tensor, 1.0)
 
 
-def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
+def trunc_normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
     """Fill a tensor with normally distributed numbers, those outside of a ... b drawn again.
 
         w ~ N(mean, std^2), given that a <= w <= b
@@ -138,7 +143,7 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     return _fill(tensor, values)
 
 
-def orthogonal_(tensor, gain=1.0, generator=None):
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill a tensor with a random orthogonal matrix: its rows, or columns if there are fewer, have the length gain.
 
         w w^T = gain^2 I, or w^T w = gain^2 I, of the smaller size
@@ -164,7 +169,10 @@ def orthogonal_(tensor, gain=1.0, generator=None):
     return _fill(tensor, values)
 
 
-def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+def kaiming_normal_(
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
     """He's normal initialisation: keeps the std of activations, or of gradients, from layer to layer.
 
         w ~ N(0, gain^2 / fan)
@@ -183,7 +191,10 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
     return normal_(tensor, 0.0, std, generator)
 
 
-def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+def kaiming_uniform_(
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
     """He's uniform initialisation: the std of `kaiming_normal_`, without its tails.
 
         w ~ U(-b, b), b = gain sqrt(3 / fan)
@@ -197,7 +208,7 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
     return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor, gain=1.0, generator=None):
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Glorot's normal initialisation: a compromise between keeping the std of activations and that of gradients.
 
         w ~ N(0, gain^2 2 / (fan_in + fan_out))
@@ -213,7 +224,7 @@ def xavier_normal_(tensor, gain=1.0, generator=None):
     return normal_(tensor, 0.0, gain * math.sqrt(2 / (_fan(tensor, "fan_in") + _fan(tensor, "fan_out"))), generator)
 
 
-def xavier_uniform_(tensor, gain=1.0, generator=None):
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Glorot's uniform initialisation: the std of `xavier_normal_`, without its tails.
 
         w ~ U(-b, b), b = gain sqrt(6 / (fan_in + fan_out))
@@ -227,7 +238,7 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
     return uniform_(tensor, -bound, bound, generator)
 
 
-def calculate_gain(nonlinearity, param=None):
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor on the std of weights that makes up for a non-linearity.
 
         linear, conv2d, sigmoid: 1    tanh: 5/3    relu: sqrt 2    leaky_relu: sqrt(2 / (1 + a^2))

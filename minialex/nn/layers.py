@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from .. import functional
+from ..random import Generator
 from ..support.arguments import refuse
+from ..support.types import Any, DType, Padding, Size
 from ..tensor import Tensor
 from ..window import check_padding, pair
 from . import init
@@ -17,6 +19,9 @@ from .module_methods import BatchNormMethods
 
 class _Initialised(Module):
     """A layer that begins with torch's initial values."""
+
+    weight: Parameter
+    bias: Parameter | Any  # None without one
 
     def reset_parameters(self):
         """Draw the initial weight and bias anew, from the default generator."""
@@ -39,7 +44,9 @@ class Linear(_Initialised):
     ValueError for sizes below 1.
     """
 
-    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: DType | None = None
+    ) -> None:
         super().__init__()
         _at_least_one("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
@@ -48,10 +55,10 @@ class Linear(_Initialised):
         self.reset_parameters()
         _place(self, device, dtype)
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.linear(input, self.weight, self.bias)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
@@ -70,9 +77,10 @@ class Conv2d(_Initialised):
     """
 
     def __init__(
-        self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
-        padding_mode="zeros", device=None, dtype=None,
-    ):  # fmt: skip
+        self, in_channels: int, out_channels: int, kernel_size: Size, stride: Size = 1, padding: Padding = 0,
+        dilation: Size = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         instead = "functional.pad(x, (left, right, top, bottom), mode) before it"
         refuse("Conv2d", instead, padding_mode=(padding_mode, "zeros"))
@@ -89,10 +97,10 @@ class Conv2d(_Initialised):
         self.reset_parameters()
         _place(self, device, dtype)
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         text += f", padding={self.padding}" if self.padding != (0, 0) else ""
         text += f", dilation={self.dilation}" if self.dilation != (1, 1) else ""
@@ -118,14 +126,14 @@ class ReLU(Module):
     inplace: write the result into the input's array.
     """
 
-    def __init__(self, inplace=False):
+    def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.relu(input, self.inplace)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""
 
 
@@ -136,38 +144,38 @@ class LeakyReLU(Module):
     inplace: write the result into the input's array.
     """
 
-    def __init__(self, negative_slope=0.01, inplace=False):
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
         self.negative_slope, self.inplace = negative_slope, inplace
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.leaky_relu(input, self.negative_slope, self.inplace)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
 
 class Sigmoid(Module):
     """Logistic function, y = 1 / (1 + e^-x)."""
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.sigmoid(input)
 
 
 class Identity(Module):
     """y = x, whatever arguments it was made with: stands in the place of a layer that was removed."""
 
-    def __init__(self, *arguments, **options):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__()
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return input
 
 
 class Tanh(Module):
     """Hyperbolic tangent, y = tanh(x)."""
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.tanh(input)
 
 
@@ -179,18 +187,21 @@ class MaxPool2d(Module):
     ceil_mode: round the output size up.
     """
 
-    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False):
+    def __init__(
+        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1,
+        return_indices: bool = False, ceil_mode: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         pair(kernel_size, "kernel_size")
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
         self.return_indices = return_indices
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         settings = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
         return functional.max_pool2d(input, *settings)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return (
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
             f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
@@ -207,15 +218,16 @@ class AvgPool2d(Module):
     """
 
     def __init__(
-        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
-    ):
+        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False,
+        count_include_pad: bool = True, divisor_override: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         pair(kernel_size, "kernel_size")
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.ceil_mode = padding, ceil_mode
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.avg_pool2d(
             input,
             self.kernel_size,
@@ -226,7 +238,7 @@ class AvgPool2d(Module):
             self.divisor_override,
         )
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
@@ -236,14 +248,14 @@ class AdaptiveAvgPool2d(Module):
     output_size: OH = OW, or (OH, OW), where None keeps the size of the input.
     """
 
-    def __init__(self, output_size):
+    def __init__(self, output_size: int | tuple[int | None, int | None]) -> None:
         super().__init__()
         self.output_size = output_size
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.adaptive_avg_pool2d(input, self.output_size)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
 
 
@@ -267,9 +279,9 @@ class BatchNorm2d(BatchNormMethods, Module):
     _takes: tuple[str, tuple[int, ...]] = ("(N, C, H, W)", (4,))
 
     def __init__(
-        self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None,
-        *, bias=True,
-    ):  # fmt: skip
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True, device: Any = None, dtype: DType | None = None, *, bias: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__()
         _at_least_one(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
@@ -282,7 +294,7 @@ class BatchNorm2d(BatchNormMethods, Module):
         self.register_buffer("num_batches_tracked", Tensor(np.array(0)) if track_running_stats else None)
         _place(self, device, dtype)
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         if np.ndim(input) not in self._takes[1]:
             raise ValueError(f"{type(self).__name__} needs input {self._takes[0]}, got {input.shape}")
         momentum, by_batch = self.momentum, self.training or not self.track_running_stats
@@ -292,7 +304,7 @@ class BatchNorm2d(BatchNormMethods, Module):
         statistics = (self.running_mean, self.running_var)
         return functional.batch_norm(input, *statistics, self.weight, self.bias, by_batch, momentum, self.eps)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
@@ -307,14 +319,17 @@ class LocalResponseNorm(Module):
     size, alpha, beta, k, alpha_over, within_channel, groups: as of functional.local_response_norm.
     """
 
-    def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0, *, alpha_over="window", within_channel=False, groups=1):
+    def __init__(
+        self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0, *, alpha_over: str = "window",
+        within_channel: bool = False, groups: int = 1,
+    ) -> None:  # fmt: skip
         super().__init__()
         if alpha_over not in ("window", "element"):
             raise ValueError(f'LocalResponseNorm: alpha_over is "window" or "element", got {alpha_over!r}')
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
         self.alpha_over, self.within_channel, self.groups = alpha_over, within_channel, groups
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.local_response_norm(
             input,
             self.size,
@@ -326,7 +341,7 @@ class LocalResponseNorm(Module):
             groups=self.groups,
         )
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         text = f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
         text += f", alpha_over={self.alpha_over}" if self.alpha_over != "window" else ""
         text += f", within_channel={self.within_channel}" if self.within_channel else ""
@@ -344,17 +359,19 @@ class Dropout(Module):
     Raises ValueError where p is not a probability.
     """
 
-    def __init__(self, p=0.5, inplace=False, *, inverted=True, generator=None):
+    def __init__(
+        self, p: float = 0.5, inplace: bool = False, *, inverted: bool = True, generator: Generator | None = None
+    ) -> None:
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p is a probability from 0 to 1, got {p}")
         self.p, self.inplace, self.inverted, self.generator = p, inplace, inverted, generator
 
-    def forward(self, input):
-        ours = {"inverted": self.inverted, "generator": self.generator}
+    def forward(self, input: Tensor) -> Tensor:
+        ours: dict[str, Any] = {"inverted": self.inverted, "generator": self.generator}
         return functional.dropout(input, self.p, self.training, self.inplace, **ours)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}" + ("" if self.inverted else ", inverted=False")
 
 
@@ -364,12 +381,12 @@ class Flatten(Module):
     start_dim, end_dim: the first and the last axis to join, both included.
     """
 
-    def __init__(self, start_dim=1, end_dim=-1):
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.flatten(input, self.start_dim, self.end_dim)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import functional
+from ..support.types import Array
 from ..tensor import Tensor
 from .module import Module
 
@@ -13,14 +14,17 @@ class CrossEntropyLoss(Module):
     weight, size_average, ignore_index, reduce, reduction, label_smoothing: as in functional.cross_entropy.
     """
 
+    weight: Tensor | None
+
     def __init__(
-        self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
-    ):
+        self, weight: Tensor | Array | None = None, size_average: bool | None = None, ignore_index: int = -100,
+        reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.register_buffer("weight", None if weight is None else Tensor(weight))
         self.options = (size_average, ignore_index, reduce, reduction, label_smoothing)
 
-    def forward(self, input, target):
+    def forward(self, input: Tensor, target: Tensor | Array) -> Tensor:
         """The loss of logits `input` (N, C) for the classes `target` (N,)."""
         return functional.cross_entropy(input, target, self.weight, *self.options)
 
@@ -31,12 +35,17 @@ class NLLLoss(Module):
     weight, size_average, ignore_index, reduce, reduction: as in functional.nll_loss.
     """
 
-    def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+    weight: Tensor | None
+
+    def __init__(
+        self, weight: Tensor | Array | None = None, size_average: bool | None = None, ignore_index: int = -100,
+        reduce: bool | None = None, reduction: str = "mean",
+    ) -> None:  # fmt: skip
         super().__init__()
         self.register_buffer("weight", None if weight is None else Tensor(weight))
         self.options = (size_average, ignore_index, reduce, reduction)
 
-    def forward(self, input, target):
+    def forward(self, input: Tensor, target: Tensor | Array) -> Tensor:
         """The loss of log-probabilities `input` (N, C) for the classes `target` (N,)."""
         return functional.nll_loss(input, target, self.weight, *self.options)
 
@@ -47,11 +56,11 @@ class MSELoss(Module):
     size_average, reduce, reduction: as in functional.mse_loss.
     """
 
-    def __init__(self, size_average=None, reduce=None, reduction="mean"):
+    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
         self.options = (size_average, reduce, reduction)
 
-    def forward(self, input, target):
+    def forward(self, input: Tensor, target: Tensor | Array) -> Tensor:
         """The loss of `input` for a `target` that broadcasts with it."""
         return functional.mse_loss(input, target, *self.options)
 
@@ -62,11 +71,11 @@ class L1Loss(Module):
     size_average, reduce, reduction: as in functional.l1_loss.
     """
 
-    def __init__(self, size_average=None, reduce=None, reduction="mean"):
+    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
         self.options = (size_average, reduce, reduction)
 
-    def forward(self, input, target):
+    def forward(self, input: Tensor, target: Tensor | Array) -> Tensor:
         """The loss of `input` for a `target` that broadcasts with it."""
         return functional.l1_loss(input, target, *self.options)
 
@@ -77,11 +86,13 @@ class SmoothL1Loss(Module):
     size_average, reduce, reduction, beta: as in functional.smooth_l1_loss.
     """
 
-    def __init__(self, size_average=None, reduce=None, reduction="mean", beta=1.0):
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
+    ) -> None:
         super().__init__()
         self.options = (size_average, reduce, reduction, beta)
 
-    def forward(self, input, target):
+    def forward(self, input: Tensor, target: Tensor | Array) -> Tensor:
         """The loss of `input` for a `target` that broadcasts with it."""
         return functional.smooth_l1_loss(input, target, *self.options)
 
@@ -92,11 +103,11 @@ class HuberLoss(Module):
     reduction, delta: as in functional.huber_loss.
     """
 
-    def __init__(self, reduction="mean", delta=1.0):
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__()
         self.options = (reduction, delta)
 
-    def forward(self, input, target):
+    def forward(self, input: Tensor, target: Tensor | Array) -> Tensor:
         """The loss of `input` for a `target` that broadcasts with it."""
         return functional.huber_loss(input, target, *self.options)
 
@@ -107,12 +118,17 @@ class BCELoss(Module):
     weight, size_average, reduce, reduction: as in functional.binary_cross_entropy.
     """
 
-    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean"):
+    weight: Tensor | None
+
+    def __init__(
+        self, weight: Tensor | Array | None = None, size_average: bool | None = None, reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:  # fmt: skip
         super().__init__()
         self.register_buffer("weight", None if weight is None else Tensor(weight))
         self.options = (size_average, reduce, reduction)
 
-    def forward(self, input, target):
+    def forward(self, input: Tensor, target: Tensor | Array) -> Tensor:
         """The loss of probabilities `input` for a `target` of the same shape."""
         return functional.binary_cross_entropy(input, target, self.weight, *self.options)
 
@@ -123,13 +139,19 @@ class BCEWithLogitsLoss(Module):
     weight, size_average, reduce, reduction, pos_weight: as in functional.binary_cross_entropy_with_logits.
     """
 
-    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
+    weight: Tensor | None
+    pos_weight: Tensor | None
+
+    def __init__(
+        self, weight: Tensor | Array | None = None, size_average: bool | None = None, reduce: bool | None = None,
+        reduction: str = "mean", pos_weight: Tensor | Array | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.register_buffer("weight", None if weight is None else Tensor(weight))
         self.register_buffer("pos_weight", None if pos_weight is None else Tensor(pos_weight))
         self.options = (size_average, reduce, reduction)
 
-    def forward(self, input, target):
+    def forward(self, input: Tensor, target: Tensor | Array) -> Tensor:
         """The loss of logits `input` for a `target` of the same shape."""
         return functional.binary_cross_entropy_with_logits(
             input, target, self.weight, *self.options, pos_weight=self.pos_weight

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import tape
 from ..support import absent
+from ..support.types import TYPE_CHECKING, Any, Array, ArrayLike, DType, Iterator, Mapping, Self
 from ..tensor import Tensor
 from .hooks import HookedCall, HookMethods
 from .module_methods import IncompatibleKeys, ModuleMethods, SequentialMethods, loaded
@@ -18,7 +19,9 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data, requires_grad=True, dtype=None, backend=None):
+    def __init__(
+        self, data: ArrayLike | Tensor, requires_grad: bool = True, dtype: DType | None = None, backend: Any = None
+    ) -> None:
         super().__init__(data, requires_grad, dtype, backend)
 
 
@@ -28,18 +31,18 @@ class Module(ModuleMethods, HookMethods):
     An error raised in a forward names the layer: "layer features.conv2 (Conv2d): ...".
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         for name in ("_parameters", "_buffers", "_modules"):
             object.__setattr__(self, name, {})
         object.__setattr__(self, "_not_in_state", set())
         object.__setattr__(self, "training", True)
         object.__setattr__(self, "_hooks", {})
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the module computes; every subclass defines its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
-    def __call__(self, *inputs, **options):
+    def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         hooked = HookedCall(self, inputs, options) if self.__dict__.get("_hooks") else None
         if hooked:
             inputs, options = hooked.inputs, hooked.options
@@ -51,7 +54,7 @@ class Module(ModuleMethods, HookMethods):
             raise
         return hooked.finish(output) if hooked else output
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if "_parameters" not in self.__dict__:
             raise AttributeError(f"call super().__init__() before setting {name!r}")
         homes = {Parameter: self._parameters, Module: self._modules, Tensor: self._buffers}
@@ -66,13 +69,15 @@ class Module(ModuleMethods, HookMethods):
                 return
         object.__setattr__(self, name, value)
 
-    def __getattr__(self, name):  # called only for what is no ordinary attribute
-        for home in ("_parameters", "_buffers", "_modules"):
-            if name in self.__dict__.get(home, ()):
-                return self.__dict__[home][name]
-        absent.refuse("Module", name, self)
+    if not TYPE_CHECKING:  # to a type checker every name would be there
 
-    def register_parameter(self, name, parameter):
+        def __getattr__(self, name):  # called only for what is no ordinary attribute
+            for home in ("_parameters", "_buffers", "_modules"):
+                if name in self.__dict__.get(home, ()):
+                    return self.__dict__[home][name]
+            absent.refuse("Module", name, self)
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Add a parameter, or None for one that this module could have and does not.
 
         name: of the attribute.
@@ -84,7 +89,7 @@ class Module(ModuleMethods, HookMethods):
             raise TypeError(f"parameter {name!r} must be a Parameter or None, got {type(parameter).__name__}")
         self._parameters[name] = parameter
 
-    def register_buffer(self, name, value, persistent=True):
+    def register_buffer(self, name: str, value: Tensor | None, persistent: bool = True) -> None:
         """Add a Tensor, or None, that belongs to the state but is not trained.
 
         name: of the attribute.
@@ -98,7 +103,9 @@ class Module(ModuleMethods, HookMethods):
         self._buffers[name] = value
         (self._not_in_state.discard if persistent else self._not_in_state.add)(name)
 
-    def named_modules(self, memo=None, prefix="", remove_duplicate=True):
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
         """(name, module) of this module and of all below it, in order.
 
         memo: a set of modules that are left out, to which those that are listed are added.
@@ -113,15 +120,15 @@ class Module(ModuleMethods, HookMethods):
         for name, module in self.named_children():
             yield from module.named_modules(memo, _join(prefix, name), remove_duplicate)
 
-    def modules(self):
+    def modules(self) -> Iterator[Module]:
         """This module and all below it."""
         return (module for _, module in self.named_modules())
 
-    def children(self):
+    def children(self) -> Iterator[Module]:
         """The modules one level below."""
         return (module for _, module in self.named_children())
 
-    def named_children(self):
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of the modules one level below."""
         return ((name, module) for name, module in self._modules.items() if module is not None)
 
@@ -134,7 +141,9 @@ class Module(ModuleMethods, HookMethods):
                     seen.add(id(value))
                     yield _join(prefix, name), value
 
-    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """(name, Parameter) of this module and all below it.
 
         prefix: what every name begins with.
@@ -143,18 +152,20 @@ class Module(ModuleMethods, HookMethods):
         """
         return self._named("_parameters", prefix, recurse, remove_duplicate)
 
-    def parameters(self, recurse=True):
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every Parameter of this module and, with recurse, all below it; shared ones once."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """(name, Tensor) of the state that is not trained.
 
         prefix, recurse, remove_duplicate: as of named_parameters.
         """
         return self._named("_buffers", prefix, recurse, remove_duplicate)
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Switch to training behaviour (dropout drops), or with False to evaluation; returns self.
 
         mode: whether to train.
@@ -163,11 +174,11 @@ class Module(ModuleMethods, HookMethods):
             object.__setattr__(module, "training", mode)
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Switch to evaluation behaviour; returns self."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad=True):
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Switch the gradients of all parameters on, or off to freeze them; returns self.
 
         requires_grad: on or off.
@@ -176,7 +187,7 @@ class Module(ModuleMethods, HookMethods):
             parameter.requires_grad_(requires_grad)
         return self
 
-    def to(self, target):
+    def to(self, target: Any) -> Self:
         """Move all parameters and buffers to another backend or dtype, in place; returns self.
 
         target: a backend, its name, or a floating-point dtype; counters keep theirs.
@@ -201,7 +212,7 @@ class Module(ModuleMethods, HookMethods):
                 if t is not None and name not in module._not_in_state:
                     yield _join(path, name), t
 
-    def state_dict(self, *, destination=None, prefix="", keep_vars=False):
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Array]:
         """Name -> array of every parameter and buffer; the arrays are the module's own, not copies.
 
         destination: a dict to which they are added; a new one if None.
@@ -214,7 +225,7 @@ class Module(ModuleMethods, HookMethods):
         state.update((name, t if keep_vars else t.data) for name, t in self._state(prefix.removesuffix(".")))
         return state
 
-    def load_state_dict(self, state, strict=True):
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy arrays into the parameters and buffers of the same names.
 
         state: name -> array or Tensor.
@@ -247,11 +258,11 @@ class Module(ModuleMethods, HookMethods):
             own[name].bump_version()
         return IncompatibleKeys(missing, unexpected)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """What stands between the parentheses of the representation."""
         return ""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self._modules.items()]
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
@@ -273,7 +284,7 @@ class Sequential(SequentialMethods, Module):
     Raises TypeError for what is not a Module.
     """
 
-    def __init__(self, *layers):
+    def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
         super().__init__()
         named = layers[0] if len(layers) == 1 and isinstance(layers[0], dict) else dict(enumerate(layers))
         for name, layer in named.items():
@@ -281,17 +292,21 @@ class Sequential(SequentialMethods, Module):
                 raise TypeError(f"Sequential takes modules, but {name!r} is {type(layer).__name__}")
             self._modules[str(name)] = layer
 
-    def forward(self, input):
+    if TYPE_CHECKING:  # a layer by its name
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def forward(self, input: Tensor) -> Tensor:
         for layer in self._modules.values():
             input = layer(input)
         return input
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         layers = list(self._modules.items())
         return Sequential(dict(layers[index])) if isinstance(index, slice) else layers[index][1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -14,6 +15,11 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+    from .module import Module
+
+
 class ModuleMethods:
     """The base class of Module that holds them; it has no attributes of its own."""
 
@@ -21,12 +27,14 @@ class ModuleMethods:
     _parameters: dict[str, Any]
     _buffers: dict[str, Any]
     _modules: dict[str, Any]
+    _not_in_state: set[str]
+    training: bool
     children: Any
     named_buffers: Any
     parameters: Any
     to: Any
 
-    def __delattr__(self, name):
+    def __delattr__(self, name: str) -> None:
         for home in (self._parameters, self._buffers, self._modules):
             if name in home:
                 del home[name]
@@ -39,12 +47,12 @@ class ModuleMethods:
 
         return html.of_module(self)
 
-    def __dir__(self):
+    def __dir__(self) -> list[str]:
         """Layers and parameters as well: for completion, and for "did you mean" in messages."""
         names = (*self._modules, *self._parameters, *self._buffers)
         return [*object.__dir__(self), *filter(str.isidentifier, names)]
 
-    def apply(self, fn):
+    def apply(self, fn: Callable[[Any], object]) -> Self:
         """Call a function with every module below this one, and then with this one; returns self.
 
         fn: a function of a module, such as one that sets initial values.
@@ -54,7 +62,7 @@ class ModuleMethods:
         fn(self)
         return self
 
-    def get_submodule(self, target):
+    def get_submodule(self, target: str) -> Any:
         """A module below this one.
 
         target: its name as in named_modules, such as "features.0"; "" for this module itself.
@@ -69,14 +77,14 @@ class ModuleMethods:
             module = module._modules[name]
         return module
 
-    def get_parameter(self, target):
+    def get_parameter(self, target: str) -> Any:
         """A parameter of this module or below it; AttributeError where there is none.
 
         target: its name as in named_parameters, such as "features.0.weight".
         """
         return self._member("_parameters", target)
 
-    def get_buffer(self, target):
+    def get_buffer(self, target: str) -> Any:
         """A buffer of this module or below it; AttributeError where there is none.
 
         target: its name as in named_buffers, such as "norm.running_mean".
@@ -91,7 +99,7 @@ class ModuleMethods:
             raise AttributeError(f"{type(module).__name__} has no {home[1:-1]} {name!r} ({target}); it has {members}")
         return getattr(module, home)[name]
 
-    def add_module(self, name, module):
+    def add_module(self, name: str, module: Module | None) -> None:
         """Add a module under a name, as an assignment to the attribute does.
 
         name: of the attribute, without a dot.
@@ -107,28 +115,28 @@ class ModuleMethods:
 
     register_module = add_module
 
-    def buffers(self, recurse=True):
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Every buffer of this module and, with recurse, all below it."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
-    def float(self):
+    def float(self) -> Self:
         """Compute in float32; returns self."""
         return self.to(np.float32)
 
-    def double(self):
+    def double(self) -> Self:
         """Compute in float64; returns self."""
         return self.to(np.float64)
 
-    def type(self, dst_type):
+    def type(self, dst_type: Any) -> Self:
         """Compute in another dtype; returns self. dst_type: np.float32 or np.float64."""
         return self.to(dst_type)
 
-    def cpu(self):
+    def cpu(self) -> Self:
         """In the CPU's memory: nothing changes, unless the module is on a GPU; returns self."""
         on_gpu = any(t.backend.xp is not np for t in (*self.parameters(), *self.buffers()))
         return self.to("numpy") if on_gpu else self
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients of all parameters to None, or, with set_to_none=False, those that are there to 0."""
         for p in self.parameters():
             p.grad = None if set_to_none or p.grad is None else p.grad.zero_()
@@ -143,14 +151,14 @@ class BatchNormMethods:
     running_var: Any
     num_batches_tracked: Any
 
-    def reset_running_stats(self):
+    def reset_running_stats(self) -> None:
         """Set the running mean to 0, the running variance to 1, the number of batches to 0, where there are any."""
         if self.running_mean is not None:
             self.running_mean.zero_()
             self.running_var.fill_(1)
             self.num_batches_tracked.zero_()
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         """Set the running statistics, weight and bias to their initial values."""
         self.reset_running_stats()
         for parameter, value in ((self.weight, 1), (self.bias, 0)):
@@ -158,7 +166,7 @@ class BatchNormMethods:
                 parameter.detach().fill_(value)
 
 
-def check_module(module, place):
+def check_module(module: Any, place: str) -> Any:
     """Raise TypeError for what is not a Module; place: where it was to stand, for the message."""
     if not isinstance(module, ModuleMethods):
         raise TypeError(f"{place} takes modules, got {type(module).__name__}")
@@ -176,10 +184,10 @@ class SequentialMethods:
             raise IndexError(f"{type(self).__name__} has {len(names)} layers, none at index {index}")
         return names[index]
 
-    def __setitem__(self, index, layer):
+    def __setitem__(self, index: int, layer: Module) -> None:
         self._modules[self._name(index)] = check_module(layer, type(self).__name__)
 
-    def __delitem__(self, index):
+    def __delitem__(self, index: int | slice) -> None:
         names = list(self._modules)
         for name in names[index] if isinstance(index, slice) else [self._name(index)]:
             del self._modules[name]
@@ -191,17 +199,17 @@ class SequentialMethods:
         self._modules.clear()
         self._modules.update((str(i), layer) for i, layer in enumerate(layers))
 
-    def append(self, layer):
+    def append(self, layer: Module) -> Self:
         """Add a layer at the end; returns self. layer: a Module."""
         return self.insert(len(self._modules), layer)
 
-    def extend(self, layers):
+    def extend(self, layers: Iterable[Module]) -> Self:
         """Add layers at the end; returns self. layers: Modules."""
         for layer in layers:
             self.append(layer)
         return self
 
-    def insert(self, index, layer):
+    def insert(self, index: int, layer: Module) -> Self:
         """Add a layer before another one; returns self.
 
         index: of the other one, as in list.insert; the layers behind it are renamed.
@@ -224,7 +232,7 @@ class SequentialMethods:
         return self
 
 
-def loaded(name, given, tensor):
+def loaded(name: str, given: Any, tensor: Any) -> Any:
     """A value of a state dict as an array of the backend and the dtype of the tensor that it is for.
 
     name: of the value, for the message.
@@ -241,6 +249,8 @@ def loaded(name, given, tensor):
             array = array.astype(np.float32)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"it holds {array.dtype}")
+        if array.shape != tensor.shape:
+            return array  # of which load_state_dict says only the shape: it may be far too large to be converted
         with np.errstate(over="ignore"):
             cast = array.astype(tensor.dtype, copy=False)
     except (TypeError, ValueError) as error:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
+from typing import Any
 
 from .. import functional
+from ..tensor import Tensor
 from .module import Module
 from .module_methods import SequentialMethods, check_module
 
 
 @contextlib.contextmanager
-def evaluating(model):
+def evaluating(model: Module) -> Iterator[Module]:
     """Within `with evaluating(model):` it is in evaluation mode; afterwards each module is in the mode it was in."""
     before = [(module, module.training) for _, module in model.named_modules()]
     model.eval()
@@ -28,14 +31,14 @@ class Softmax(Module):
     dim: the axis. None for torch's old choice, with a warning: 0 for one or three axes, else 1.
     """
 
-    def __init__(self, dim=None):
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.softmax(input, self.dim)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
@@ -45,7 +48,7 @@ class LogSoftmax(Softmax):
     dim: as of Softmax.
     """
 
-    def forward(self, input):
+    def forward(self, input: Tensor) -> Tensor:
         return functional.log_softmax(input, self.dim)
 
 
@@ -57,23 +60,23 @@ class ModuleList(SequentialMethods, Module):
     Raises TypeError for what is not a Module.
     """
 
-    def __init__(self, modules=()):
+    def __init__(self, modules: Iterable[Module] | None = ()) -> None:
         super().__init__()
         self.extend(modules or ())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         return ModuleList(list(self)[index]) if isinstance(index, slice) else self._modules[self._name(index)]
 
-    def __add__(self, other):
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """As torch's: modules of one representation that follow each other share a line."""
         lines, start = [], 0
         for text, same in itertools.groupby(map(repr, self)):
@@ -84,10 +87,10 @@ class ModuleList(SequentialMethods, Module):
         name = type(self).__name__
         return f"{name}(\n  " + "\n  ".join(lines) + "\n)" if lines else f"{name}()"
 
-    def __iadd__(self, other):
+    def __iadd__(self, other: Iterable[Module]) -> ModuleList:
         return self.extend(other)
 
-    def pop(self, index=-1):
+    def pop(self, index: int = -1) -> Module:
         """Remove a module and return it; index: which, the last one by default."""
         module = self[index]
         del self[index]
@@ -102,51 +105,51 @@ class ModuleDict(Module):
     Raises TypeError for what is not a Module, KeyError for names that a module cannot have.
     """
 
-    def __init__(self, modules=()):
+    def __init__(self, modules: Any = ()) -> None:
         super().__init__()
         self.update(modules or ())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
 
-    def __contains__(self, name):
+    def __contains__(self, name: str) -> bool:
         return name in self._modules
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         return self._modules[name]
 
-    def __setitem__(self, name, module):
+    def __setitem__(self, name: str, module: Module) -> None:
         if not isinstance(name, str) or not name or "." in name:
             raise KeyError(f"ModuleDict: a name is a text without a dot, got {name!r}")
         self._modules[name] = check_module(module, "ModuleDict")
 
-    def __delitem__(self, name):
+    def __delitem__(self, name: str) -> None:
         del self._modules[name]
 
-    def keys(self):
+    def keys(self) -> KeysView[str]:
         """The names."""
         return self._modules.keys()
 
-    def values(self):
+    def values(self) -> ValuesView[Any]:
         """The modules."""
         return self._modules.values()
 
-    def items(self):
+    def items(self) -> ItemsView[str, Any]:
         """(name, module) of each."""
         return self._modules.items()
 
-    def update(self, modules):
+    def update(self, modules: Any) -> None:
         """Add modules, or replace those of the same names; modules: a dict, or an iterable of (name, module)."""
         for name, module in modules.items() if hasattr(modules, "items") else modules:
             self[name] = module
 
-    def pop(self, name):
+    def pop(self, name: str) -> Module:
         """Remove a module and return it; name: of the module."""
         return self._modules.pop(name)
 
-    def clear(self):
+    def clear(self) -> None:
         """Remove all modules."""
         self._modules.clear()

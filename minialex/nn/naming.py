@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 REWORDED = (ValueError, TypeError, RuntimeError, IndexError)  # what shapes, dtypes and devices that do not fit raise
 
 
-def name_layer(error, module, outermost):
+def name_layer(error: Exception, module: Any, outermost: bool) -> None:
     """Note that an error leaves a module's forward; the outermost one writes the innermost one's path into it.
 
         ValueError("conv2d: ...")  ->  ValueError("layer features.conv2 (Conv2d): conv2d: ...")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 from .. import functional
+from ..tensor import Tensor
 from .module import Module
 
 
 class Add(Module):
     """Sum of its inputs, which broadcast together: y = x1 + x2 + ..."""
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any) -> Tensor:
         total = inputs[0]
         for x in inputs[1:]:
             total = functional.add(total, x)
@@ -21,7 +23,7 @@ class Add(Module):
 class Multiply(Module):
     """Product of its inputs, element by element; they broadcast together: y = x1 x2 ..."""
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any) -> Tensor:
         product = inputs[0]
         for x in inputs[1:]:
             product = functional.mul(product, x)
@@ -34,14 +36,14 @@ class Concat(Module):
     dim: the axis; 1, the channels, by default.
     """
 
-    def __init__(self, dim=1):
+    def __init__(self, dim: int = 1) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any) -> Tensor:
         return functional.concatenate(inputs, self.dim)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
@@ -51,14 +53,14 @@ class Reshape(Module):
     shape: without the batch; one of the numbers may be -1.
     """
 
-    def __init__(self, *shape):
+    def __init__(self, *shape: int) -> None:
         super().__init__()
         self.shape = tuple(shape)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return functional.reshape(x, (x.shape[0], *self.shape))
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return ", ".join(map(str, self.shape))
 
 
@@ -72,7 +74,7 @@ class Call(Module):
     Raises ValueError for an unknown function, and for an argument that it does not have.
     """
 
-    def __init__(self, function, **arguments):
+    def __init__(self, function: str, **arguments: Any) -> None:
         super().__init__()
         if function not in functional.__all__:
             raise ValueError(f"Call: minialex.functional has no function {function!r}")
@@ -82,12 +84,12 @@ class Call(Module):
             raise ValueError(f"Call: {function} has no argument {unknown[0]!r}; it has {', '.join(known)}")
         self._free = [name for name in known if name not in arguments]
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any) -> Any:
         if len(inputs) > len(self._free):
             raise ValueError(f"{self.function} takes {len(self._free)} inputs beside its arguments, got {len(inputs)}")
         return getattr(functional, self.function)(**dict(zip(self._free, inputs)), **self.arguments)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return ", ".join([f'"{self.function}"', *(f"{name}={_short(v)}" for name, v in self.arguments.items())])
 
 

@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Untraceable(ValueError):
     """A forward that cannot become a Graph; the message names the line of it."""
 
 
-def trace(module, *examples):
+def trace(module: Module, *examples: Any) -> Graph:
     """The Graph of what a Module computes, found by running its forward once, in evaluation mode.
 
     module: a Module. Layers of minialex.nn become layers of the graph, which share their parameters and keep their
@@ -377,7 +378,7 @@ def _reshaping(function, options, output):
     return operations.Reshape(*(shape[1:] if free else output.shape[1:]))
 
 
-def is_layer(module):
+def is_layer(module: Any) -> bool:
     """Whether a module is one layer of a graph: its forward is minialex's own, and it does not just run other modules.
 
     module: any Module.

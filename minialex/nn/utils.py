@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from ..tensor import Tensor
 
 
-def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:  # fmt: skip
     """Scale all gradients by one factor, so that together they are no longer than max_norm.
 
         g = g min(1, max_norm / (|g| + 1e-6)),    |g|: the norm of all gradients as one vector
@@ -24,13 +28,13 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     before anything is changed.
     Pascanu, Mikolov and Bengio 2013, algorithm 1.
     """
-    parameters, norm_type = _with_gradient(parameters), float(norm_type)
-    if not parameters:
+    found, norm_type = _with_gradient(parameters), float(norm_type)
+    if not found:
         return Tensor(0.0)
-    backend = parameters[0].backend
-    xp, norms = backend.xp, [_norm(p.backend.xp, p.grad.data, norm_type) for p in parameters]
-    if any(p.backend is not backend for p in parameters):
-        xp, norms = np, [p.backend.to_numpy(norm) for p, norm in zip(parameters, norms, strict=True)]
+    backend = found[0].backend
+    xp, norms = backend.xp, [_norm(p.backend.xp, p.grad.data, norm_type) for p in found]
+    if any(p.backend is not backend for p in found):
+        xp, norms = np, [p.backend.to_numpy(norm) for p, norm in zip(found, norms, strict=True)]
     with np.errstate(over="ignore", invalid="ignore"):
         total = _norm(xp, xp.stack([xp.asarray(norm, np.float64) for norm in norms]), norm_type)
         if error_if_nonfinite and not math.isfinite(total):
@@ -42,12 +46,12 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
         if xp is np:
             factor = float(factor)
         # A GPU multiplies by 1 rather than have the host wait for the factor.
-        for p in parameters if xp is not np or factor != 1 else ():
+        for p in found if xp is not np or factor != 1 else ():
             p.grad.data *= p.dtype.type(factor) if xp is np else factor.astype(p.dtype)
-    return Tensor(backend.asarray(total, parameters[0].dtype), backend=backend)
+    return Tensor(backend.asarray(total, found[0].dtype), backend=backend)
 
 
-def clip_grad_value_(parameters, clip_value, foreach=None):
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Clip every element of the gradients to -clip_value ... clip_value.
 
     parameters: Tensors, or one.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
 
 from ..support.arguments import refuse
+from ..support.types import Any, Callable, Iterable, TypeAlias
 from ..tensor import Tensor
 
 Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]  # parameters, or groups of them with settings

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..models.layout import Row
+from ..support.types import FileName
 from .layers3d import layers3d, text_width
-from .style import INK, sheet_of, write
+from .style import INK, Figure, sheet_of, write
 from .towers import are_two, towers
 
 MARGIN, HEAD, BETWEEN = 16, 36, 24  # pixels
 
 
-def architecture(rows, path=None, *, title):
+def architecture(rows: Sequence[Row], path: FileName | None = None, *, title: str) -> Figure:
     """Draw a network's layers as boxes, and a network with two groups as two towers as well.
 
     rows: a models.layout.Row for each layer.

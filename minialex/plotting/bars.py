@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from ..support.types import Array, FileName
 from .sheets import percent, tile
-from .style import INK, PALE, RIGHT, sheet_of, short, tint, write
+from .style import INK, PALE, RIGHT, Figure, sheet_of, short, tint, write
 
 
-def bars(images, names, probabilities, classes, path=None, *, top=5, columns=4):
+def bars(
+    images: Sequence[Array] | Array, names: Sequence[str], probabilities: Sequence[Array] | Array,
+    classes: Sequence[str], path: FileName | None = None, *, top: int = 5, columns: int = 4,
+) -> Figure:  # fmt: skip
     """Draw each image with its name and, below it, a bar for each of its most probable classes.
 
     images: uint8 (3, H, W) each.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from matplotlib.lines import Line2D
 
+from ..support.types import FileName
 from .curves import draw_lines, name_ends
 from .style import BLUE, DPI, INK, PURPLE, VERMILION, Figure, short, write
 
 COLORS = (BLUE, VERMILION, "#009E73", PURPLE, "#E69F00", "#56B4E9", INK)  # Okabe and Ito's
 
 
-def compare(histories, path=None):
+def compare(histories: Mapping[str, Sequence[dict[str, Any]]], path: FileName | None = None) -> Figure:
     """Draw the loss (left) and top-1 error (right) of several runs, one colour per run.
 
     Solid lines are validation, dashed lines training; a run without validation has dashed lines only.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from matplotlib.ticker import MaxNLocator
 
+from ..support.types import FileName
 from ..training.trainer import best_row
 from .layered import spread
 from .style import DPI, GRID, INK, STYLE, TRAIN, VALIDATION, VALIDATION_TOP5, Figure, write
 
 
-def curves(history, path=None):
+def curves(history: Sequence[dict[str, Any]], path: FileName | None = None) -> Figure:
     """Draw the loss (left) and error (right) of a run, epoch by epoch; a circle marks the epoch saved as best.npz.
 
     history: the rows of Trainer.history; without validation only the training curves are drawn.
@@ -50,7 +54,7 @@ def _panel(axes, title, epochs, lines, form):
     name_ends(axes, ends)
 
 
-def draw_lines(axes, title, lines, last):
+def draw_lines(axes: Any, title: str, lines: Any, last: int) -> None:
     """Draw lines over the epochs into axes.
 
     axes: Matplotlib's.
@@ -80,7 +84,7 @@ def draw_lines(axes, title, lines, last):
     axes.spines[:].set_visible(False)
 
 
-def name_ends(axes, names):
+def name_ends(axes: Any, names: Any) -> None:
     """Label the right ends of lines, moving labels apart where they would overlap.
 
     axes: Matplotlib's, with its limits set.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
 from ..support.text import printable
+from ..support.types import FileName
 from ..training.diagnose import DEAD_LIMIT, HEALTHY_UPDATE
 from .style import BLUE, DPI, INK, PALE, STYLE, WRONG, Figure, tint, write
 
 
-def diagnosis(history, path=None):
+def diagnosis(history: Sequence[dict[str, Any]], path: FileName | None = None) -> Figure:
     """Draw the statistics of diagnose.measure as heat maps, one row per layer and one column per epoch.
 
     The last value of each layer is written at the end of its row. A healthy range, where one is known, is pale: blue

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from ..nn import Conv2d, Dropout, Identity
+from ..nn import Conv2d, Dropout, Identity, Module
+from ..support.types import Array, FileName
 from .sheets import tile
-from .style import BLUE, GRID, INK, VERMILION, sheet_of, short, write
+from .style import BLUE, GRID, INK, VERMILION, Figure, sheet_of, short, write
 
 SIGNED = LinearSegmentedColormap.from_list("", [BLUE, "white", VERMILION])
 ACTIVE = LinearSegmentedColormap.from_list("", ["white", INK])
 
 
-def features(maps, path=None, *, names=None, picture=None, most=12, title="feature maps"):
+def features(
+    maps: Sequence[tuple[str, Module, Array]], path: FileName | None = None, *, names: Mapping[str, str] | None = None,
+    picture: Array | None = None, most: int = 12, title: str = "feature maps",
+) -> Figure:  # fmt: skip
     """Draw the feature maps of one image, one row per layer; dropout and identity layers are left out.
 
     Each row has its own scale: white is 0, black the largest value; in a row with negative values, these are blue and

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..support.types import Array, FileName
 from .style import DPI, STYLE, Figure, write
 
 
-def filters(weight, path=None, *, title="filters of the first convolution", gpus=1, most=None):
+def filters(
+    weight: Array, path: FileName | None = None, *, title: str = "filters of the first convolution", gpus: int = 1,
+    most: int | None = None,
+) -> Figure:  # fmt: skip
     """Draw the weights of a convolution as tiles: the paper's figure 3.
 
     A filter of three channels is one tile in red, green and blue; with any other number of channels, each channel is

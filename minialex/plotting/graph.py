@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,9 +11,11 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
 
 from .. import tape
+from ..nn import Module
+from ..support.types import FileName
 from ..tensor import Tensor
 from . import layered, lettering
-from .style import BLUE, DPI, INK, VERMILION, sheet_of, tint, write
+from .style import BLUE, DPI, INK, VERMILION, Figure, sheet_of, tint, write
 
 MOST = 400  # boxes in a figure that is still readable
 MARGIN, PADDING, LINE = 14, 8, 15  # pixels: around the figure, within a box, from line to line
@@ -32,7 +35,10 @@ class Box:
     kind: str
 
 
-def graph(tensor, path=None, *, names=None, model=None, title=""):
+def graph(
+    tensor: Tensor, path: FileName | None = None, *, names: Mapping[str, Tensor] | None = None,
+    model: Module | None = None, title: str = "",
+) -> Figure:  # fmt: skip
     """Draw the autograd graph of `tensor`; the graph itself is left as it is, ready for backward.
 
     Where every tensor holds a single number, the boxes show gradients and, for leaves and named tensors, values;
@@ -72,7 +78,9 @@ def _placed(boxes, edges, sizes):
     return layered.Placed(turned.centres[:, ::-1], lines, turned.size[::-1]), True
 
 
-def boxes_and_edges(tensor, *, names=None, model=None):
+def boxes_and_edges(
+    tensor: Tensor, *, names: Mapping[str, Tensor] | None = None, model: Module | None = None
+) -> tuple[list[Box], list[tuple[int, int]]]:
     """The autograd graph of `tensor` as boxes and edges.
 
     tensor, names, model: as for `graph`.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..support.types import FileName
+from ..training import RangeTest
 from .style import BLUE, DPI, GRID, INK, STYLE, VERMILION, Figure, write
 
 
-def lr_range(tested, path=None):
+def lr_range(tested: RangeTest, path: FileName | None = None) -> Figure:
     """Draw the losses of a learning-rate range test, single and smoothed, and mark the suggestion.
 
     tested: the training.RangeTest that training.lr_find returns.

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..support.types import Array, FileName
 from .sheets import tile
-from .style import INK, RIGHT, WRONG, sheet_of, short, write
+from .style import INK, RIGHT, WRONG, Figure, sheet_of, short, write
 
 
-def neighbours(queries, found, path=None, *, distances=None, title="nearest training images"):
+def neighbours(
+    queries: Sequence[tuple[Array, str | None]], found: Sequence[Sequence[tuple[Array, str | None]]],
+    path: FileName | None = None, *, distances: Sequence[Sequence[float]] | Array | None = None,
+    title: str = "nearest training images",
+) -> Figure:  # fmt: skip
     """Draw one row per query image: the image, then its neighbours, nearest first.
 
     A neighbour of another class has a frame of another colour; the title counts those of the same class.

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
+from ..support.types import Array, FileName
 from .sheets import tile
 from .style import DPI, GRID, INK, PALE, RIGHT, STYLE, WRONG, Figure, sheet_of, short, softmax, tint, write
 
 MANY = 300  # classes: above it, a cell of the confusion matrix is only a pixel or two
 
 
-def predictions(dataset, logits, path=None, *, columns=4, rows=3, bars=4):
+def predictions(
+    dataset: Any, logits: Array, path: FileName | None = None, *, columns: int = 4, rows: int = 3, bars: int = 4
+) -> Figure:
     """Draw test images with bars for the most probable classes and the true one.
 
     Mistakes come first and fill half of the cells, or more where there are not enough correct images: the most
@@ -90,7 +95,9 @@ def _prediction(axes, x, y, image, probabilities, label, classes, bars, size=96,
         axes.text(left + width - 3, middle, percent, va="center", ha="right", fontsize=8, color=INK)
 
 
-def confusion(labels, predicted, classes, path=None, *, title="Test"):
+def confusion(
+    labels: Array, predicted: Array, classes: Sequence[str], path: FileName | None = None, *, title: str = "Test"
+) -> Figure:
     """Draw the confusion matrix: true classes are rows, predicted classes columns.
 
     A cell's colour is its share of the row, blue where correct, orange where wrong. With up to 20 classes, cells show

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
+from ..support.types import Array, FileName
 from .sheets import percent, tile
-from .style import INK, PALE, RIGHT, WRONG, sheet_of, short, softmax, write
+from .style import INK, PALE, RIGHT, WRONG, Figure, sheet_of, short, softmax, write
 
 GLOW = LinearSegmentedColormap.from_list("", ["black", "#7A2E00", "#D55E00", "#F0C060", "white"])
 BRIGHTEST = 99.5  # the percentile drawn white: a few pixels are far stronger than all the others
 
 
-def saliency(gradients, logits, targets, pictures, path=None, *, classes, names=None, columns=2, title="gradient"):
+def saliency(
+    gradients: Array, logits: Array, targets: Array, pictures: Array, path: FileName | None = None, *,
+    classes: Sequence[str], names: Sequence[str | None] | None = None, columns: int = 2, title: str = "gradient",
+) -> Figure:  # fmt: skip
     """Draw each image, the saliency map of one class, and the image where the map is strong.
 
         map[i, j] = max over c of |gradient[c, i, j]|      gradient = d logit[target] / d image

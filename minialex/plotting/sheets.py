@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from .style import INK, RIGHT, WRONG, sheet_of, short, write
+from ..support.types import Array, FileName
+from ..training.evaluation import Predictions
+from .style import INK, RIGHT, WRONG, Figure, sheet_of, short, write
 
 
-def tile(axes, image, x, y, size, edge=None):
+def tile(axes: Any, image: Array, x: float, y: float, size: float, edge: Any = None) -> None:
     """Draw one image as a square.
 
     axes: of a sheet, in pixels, y down.
@@ -23,12 +27,14 @@ def tile(axes, image, x, y, size, edge=None):
         axes.add_patch(Rectangle((x, y), size, size, fill=False, edgecolor=edge, linewidth=2))
 
 
-def percent(p):
+def percent(p: float) -> str:
     """A probability p from 0 to 1 as a short percentage: 97 %, 3.1 %, 0.04 %."""
     return f"{100 * p:.0f} %" if p >= 0.0995 else f"{100 * p:.1f} %" if p >= 0.00095 else f"{100 * p:.1g} %"
 
 
-def mistakes(dataset, verdicts, path=None, *, columns=6, rows=4):
+def mistakes(
+    dataset: Any, verdicts: Predictions, path: FileName | None = None, *, columns: int = 6, rows: int = 4
+) -> Figure:
     """Draw the misclassified images with the largest loss, each with its true and its predicted class.
 
     The probability of either class is written beside its name.

@@ -16,6 +16,7 @@ from matplotlib.colors import to_rgb
 
 from ..support import files
 from ..support.text import printable
+from ..support.types import FileName
 from . import lettering
 
 # Okabe and Ito's colours, which can be told apart with any kind of colour vision.
@@ -70,7 +71,7 @@ def sheet_of(width, height):
     return figure, axes
 
 
-def write(figure, path=None):
+def write(figure: Figure, path: FileName | None = None) -> Figure:
     """Write a figure to the file `path`, if given: SVG if it ends in .svg, else PNG; returns the figure.
 
     An interrupted write leaves no file.

@@ -11,15 +11,17 @@ import contextlib
 import json
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from .. import models
 from ..data import Normalize
 from ..data.pipeline import Pipeline
-from ..nn import init
+from ..nn import Sequential, init
 from ..support import files, npz, schema
 from ..support.text import printable
+from ..support.types import Array, FileName
 from .configuration import upgraded as configuration_upgraded
 
 FORMAT, VERSION = "minialex checkpoint", 2
@@ -54,11 +56,11 @@ class Checkpoint:
     channel_order: str = "RGB"
     resize: int | None = None
 
-    def pipeline(self):
+    def pipeline(self) -> Pipeline:
         """The Pipeline of the network's input; raises ValueError for invalid normalisation arrays."""
         return Pipeline(Normalize.from_arrays(self.normalization), self.input_size, self.channel_order)
 
-    def build_model(self):
+    def build_model(self) -> Sequential:
         """The model with these weights, in training mode.
 
         Raises ValueError where they do not fit it, and for a network of the user's own that is not registered.
@@ -73,14 +75,14 @@ class Checkpoint:
         return model
 
 
-def save(path, checkpoint):
+def save(path: FileName, checkpoint: Checkpoint) -> None:
     """Write `checkpoint`, a Checkpoint, to `path` atomically; raises OSError where it cannot be written."""
     arrays = to_arrays(checkpoint)
     with files.replacing(path) as file:
         np.savez(file, **arrays)
 
 
-def to_arrays(checkpoint):
+def to_arrays(checkpoint: Checkpoint) -> dict[str, Any]:
     """The members of the file of `checkpoint`: {"checkpoint": JSON as uint8, "weights/conv1.weight": ..., ...}."""
     arrays = {}
     tree = {"format": FORMAT, "version": VERSION}
@@ -89,7 +91,7 @@ def to_arrays(checkpoint):
     return {"checkpoint": text, **arrays}
 
 
-def load(path, *, model=None):
+def load(path: FileName, *, model: str | None = None) -> Checkpoint:
     """Read a checkpoint.
 
     path: of the file.
@@ -106,7 +108,7 @@ def load(path, *, model=None):
     return checkpoint
 
 
-def from_arrays(path, arrays):
+def from_arrays(path: FileName, arrays: dict[str, Array]) -> Checkpoint:
     """The inverse of `to_arrays`.
 
     path: of the file that the arrays are from, for error messages.

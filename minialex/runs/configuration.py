@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import asdict, dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from .. import backends, data, models
 from ..support import schema
@@ -18,10 +18,10 @@ FILES_ONLY = ("workers", "strict", "val_labels", "resize")  # fields that are on
 class KnownModel(OneOf):
     """A limit: the name of a published network, or FILE.py:FUNCTION."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(*models.PRESETS, "FILE.py:FUNCTION")
 
-    def allows(self, value):
+    def allows(self, value: Any) -> bool:
         """Whether `value` is such a name; the file need not exist."""
         return value in models.PRESETS or models.own.is_reference(value)
 
@@ -71,7 +71,7 @@ class Configuration:
     resize: Annotated[int | None, AtLeast(1)] = None
     model_sha256: str | None = None
 
-    def check(self):
+    def check(self) -> Configuration:
         """Returns the configuration itself; raises UserError where a field is invalid, or two exclude each other."""
         try:
             schema.check(self)
@@ -94,17 +94,17 @@ class Configuration:
         return self
 
     @property
-    def reads_files(self):
+    def reads_files(self) -> bool:
         """Whether every image is read from a file of its own, as in image folders."""
         return data.DATASETS[self.recipe.dataset].in_files
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """A flat dict for JSON, with the recipe's fields among the others."""
         values = asdict(self)
         return values | values.pop("recipe")
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, Any]) -> Configuration:
         """The inverse of `to_dict`, also for dicts from earlier versions; raises ValueError for invalid `values`."""
         values = upgraded(values)
         names = {field.name for field in dataclasses.fields(models.Recipe)}
@@ -113,7 +113,7 @@ class Configuration:
         return schema.build(cls, own | {"recipe": recipe}).check()
 
 
-def upgraded(values):
+def upgraded(values: dict[str, Any]) -> dict[str, Any]:
     """A configuration's dict `values`, of this or an earlier version, converted to this version's form."""
     values = dict(values)
     if "recipe" in values:  # the recipe's name, before the first format of checkpoints

@@ -12,13 +12,16 @@ import platform
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
-from ..nn import Conv2d
+from ..nn import Conv2d, Module
 from ..support import files, progress
 from ..support.text import printable
+from ..support.types import FileName
+from ..training.evaluation import Evaluation
 from . import checkpoint
 from .configuration import Configuration
 
@@ -50,13 +53,13 @@ class RunFolder:
     only to steps.csv.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: FileName) -> None:
         self.path = Path(path)
         self.last, self.best = self.path / "last.npz", self.path / "best.npz"
         self._saved = self._drawn = self._stepped = time.monotonic()
 
     @classmethod
-    def create(cls, path):
+    def create(cls, path: FileName) -> RunFolder:
         """The RunFolder of a new run; the folder is made when the first file is written.
 
         path: a folder that is empty or does not exist.
@@ -72,7 +75,7 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path):
+    def open(cls, path: FileName) -> RunFolder:
         """The RunFolder of an earlier run; raises FileNotFoundError where there is none at `path`."""
         folder = cls(path)
         if not folder.path.is_dir():
@@ -83,14 +86,14 @@ class RunFolder:
             leftover.unlink()
         return folder
 
-    def write_configuration(self, configuration):
+    def write_configuration(self, configuration: Configuration) -> None:
         """Write `configuration`, a Configuration, to config.json, with the versions of Python, NumPy and minialex."""
         versions = {"python": platform.python_version(), "numpy": np.__version__, "minialex": __version__}
         text = json.dumps(configuration.to_dict() | {"versions": versions}, indent=2)
         self.path.mkdir(parents=True, exist_ok=True)
         files.write_text(self.path / "config.json", text + "\n")
 
-    def read_configuration(self):
+    def read_configuration(self) -> Configuration:
         """The Configuration in config.json; raises ValueError where the file is damaged."""
         path = self.path / "config.json"
         try:
@@ -105,20 +108,20 @@ class RunFolder:
         except ValueError as error:
             raise ValueError(f"{path} is damaged ({error})") from error
 
-    def save(self, snapshot):
+    def save(self, snapshot: checkpoint.Checkpoint) -> None:
         """Write `snapshot`, a Checkpoint, to last.npz."""
         checkpoint.save(self.last, snapshot)
         self._saved = time.monotonic()
 
-    def save_is_due(self):
+    def save_is_due(self) -> bool:
         """Whether the last save is SAVE_EVERY seconds ago."""
         return time.monotonic() - self._saved >= SAVE_EVERY
 
-    def save_best(self, snapshot):
+    def save_best(self, snapshot: checkpoint.Checkpoint) -> None:
         """Write `snapshot`, a Checkpoint, to best.npz, without the state of training, which it is not needed for."""
         checkpoint.save(self.best, dataclasses.replace(snapshot, trainer_state={}))
 
-    def write_metrics(self, history):
+    def write_metrics(self, history: list[dict[str, Any]]) -> None:
         """Write metrics.csv, one line per epoch, and diagnose.csv, one line per epoch and layer.
 
         history: see Trainer.history; diagnose.csv is written where a row has "layers", from diagnose.measure.
@@ -129,7 +132,7 @@ class RunFolder:
         if layers := [{"epoch": row["epoch"]} | layer for row in history for layer in row.get("layers", ())]:
             self._write_table("diagnose.csv", LAYER_COLUMNS, layers)
 
-    def keep_steps(self, count):
+    def keep_steps(self, count: int) -> None:
         """Prepare steps.csv for the steps that follow, without the rows of any that are repeated.
 
         count: the steps done so far. Where a run was killed, those since its last checkpoint are repeated, and the last
@@ -145,11 +148,11 @@ class RunFolder:
         if (text := header + "".join(kept)) != before:
             files.write_text(path, text)
 
-    def steps_are_due(self):
+    def steps_are_due(self) -> bool:
         """Whether rows were last added to steps.csv WRITE_STEPS_EVERY seconds ago."""
         return time.monotonic() - self._stepped >= WRITE_STEPS_EVERY
 
-    def write_steps(self, rows):
+    def write_steps(self, rows: list[dict[str, Any]]) -> None:
         """Add rows to steps.csv, and wait until they are on the disk.
 
         rows: see Trainer.recorded_steps.
@@ -167,7 +170,7 @@ class RunFolder:
     def _write_table(self, name, columns, rows):
         files.write_text(self.path / name, _csv_of(columns, rows, header=True))
 
-    def draw(self, history, model, *, now=False):
+    def draw(self, history: list[dict[str, Any]], model: Module, *, now: bool = False) -> None:
         """Draw the figures, at most every DRAW_EVERY seconds.
 
         history: see Trainer.history.
@@ -189,7 +192,7 @@ class RunFolder:
                 plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()
 
-    def draw_lr_range(self, tested):
+    def draw_lr_range(self, tested: Any) -> Path:
         """Write a RangeTest beside the folder, which stays free for a run; returns the path of the figure."""
         from .. import plotting
 
@@ -198,7 +201,7 @@ class RunFolder:
         plotting.lr_range(tested, path)
         return path
 
-    def draw_test(self, dataset, evaluation):
+    def draw_test(self, dataset: Any, evaluation: Evaluation) -> None:
         """Draw the figures of the test.
 
         dataset: the test images.

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shlex
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from .. import backends, data, models, random, threads
 from ..models.layout import in_order
 from ..support.errors import UserError, as_user_error
 from ..support.progress import folded, write
+from ..support.types import FileName
 from ..training import diagnose, evaluation, overfit, trainer
 from ..training.display import TrainingProgress
 from ..training.range_test import lr_find
 from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set_initial_values
 from . import checkpoint, fine_tuning, report, trained
+from .configuration import Configuration
 from .folder import RunFolder
 from .pictures import Pictures
 
@@ -41,7 +45,10 @@ class Run:
     Raises UserError where configuration, data and weights do not fit together, before any image file is read.
     """
 
-    def __init__(self, configuration, folder, *, start=None, saved=None, download=False, say=write):
+    def __init__(
+        self, configuration: Configuration, folder: RunFolder, *, start: trained.Trained | None = None,
+        saved: checkpoint.Checkpoint | None = None, download: bool = False, say: Callable[[str], object] = write,
+    ) -> None:  # fmt: skip
         self.configuration, self.folder, self.say = configuration, folder, say
         self.backend = _use_machine(configuration)
         origin = saved or (start and start.checkpoint)
@@ -92,7 +99,10 @@ class Run:
             self.trainer.history = saved.history
 
     @classmethod
-    def resume(cls, path, *, epochs=None, model=None, say=write, **changes):
+    def resume(
+        cls, path: FileName, *, epochs: int | None = None, model: Any=None, say: Callable[[str], object] = write,
+        **changes: Any,
+    ) -> Run:  # fmt: skip
         """The run in a folder, ready to continue where it stopped, with the same result as without the interruption.
 
         path: of the run folder.
@@ -143,18 +153,18 @@ class Run:
         return model if self.configuration.model in models.PRESETS else in_order(model, self._shape())
 
     @property
-    def has_begun(self):
+    def has_begun(self) -> bool:
         """Whether any batch has been trained on."""
         return self.trainer.epoch > 0 or self.trainer.batch > 0
 
-    def passes_overfit_check(self, watch=iter):
+    def passes_overfit_check(self, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> bool:
         """Whether a copy of the network can memorise `configuration.overfit` training images; prints the result.
 
         watch: a function that wraps the iterator of batches, such as cli.Interrupt.watch.
 
         The run itself is not changed. Raises UserError where there are too few images, or the loss diverges.
         """
-        c, recipe, wanted = self.configuration, self.configuration.recipe, self.configuration.overfit
+        c, recipe, wanted = self.configuration, self.configuration.recipe, self.configuration.overfit or 0
         if wanted > len(self.splits.train):
             raise UserError(f"overfit={wanted}: there are only {len(self.splits.train)} training pictures")
         call = random.default_generator.call
@@ -176,18 +186,18 @@ class Run:
             self.say(OVERFIT_ADVICE)
         return result.knows
 
-    def find_lr(self):
+    def find_lr(self) -> Any:
         """Make a learning-rate range test, see training.lr_find; the run itself is not changed. Returns a RangeTest."""
         t = self.trainer
         frozen = [module for epoch, modules in t.freezing if epoch == 0 for module in modules]
-        options = {"accumulate": t.accumulate, "clip_grad_norm": t.clip_grad_norm, "frozen": frozen}
+        options: dict[str, Any] = {"accumulate": t.accumulate, "clip_grad_norm": t.clip_grad_norm, "frozen": frozen}
         return lr_find(t.model, t.optimizer, t.loader, **options)
 
-    def some_pictures(self, count):
+    def some_pictures(self, count: int) -> Any:
         """The first `count` images of the first epoch, not augmented: uint8 (n, C, H, W), and their labels."""
         return self.splits.train.fetch(self.trainer.loader.order(0)[:count])
 
-    def train(self, interrupt=None):
+    def train(self, interrupt: Any = None) -> None:
         """Train until all epochs are done, printing and saving the results.
 
         interrupt: a cli.Interrupt, whose check() and watch() can stop the run where it is safe to save; or None.
@@ -226,25 +236,25 @@ class Run:
                 if interrupt:
                     interrupt.check()
 
-    def measure_layers(self):
+    def measure_layers(self) -> Any:
         """Statistics of each layer, see diagnose.measure."""
         images, labels = self.some_pictures(self.configuration.recipe.batch_size)
         shown = self.pictures.pipeline.views(images, 1)[0]
         return diagnose.measure(self.model, self.trainer.optimizer, shown, labels)
 
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> int:
         """The number of optimizer steps in an epoch."""
         return -(-len(self.trainer.loader) // self.configuration.accumulate)
 
-    def validation_batches(self, watch=iter):
+    def validation_batches(self, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Any:
         """Batches of the validation images, or None where there are none; watch: wraps the iterator."""
         return self.batches(self.splits.validation, watch) if self.splits.validation else None
 
-    def batches(self, dataset, watch=iter):
+    def batches(self, dataset: Any, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Any:
         """Batches of `dataset` in its own order, without augmentation; watch: wraps the iterator."""
         return watch(self.pictures.undistorted(dataset).epoch())
 
-    def test(self, watch=iter):
+    def test(self, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Any:
         """Evaluate the current weights on the test images, print the result and draw it; watch: wraps the batches."""
         result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
         accuracy = 100 * (result.pictures - result.top1_errors) / result.pictures  # rounded as in confusion.png
@@ -252,7 +262,7 @@ class Run:
         self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
         self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
 
-    def stop(self):
+    def stop(self) -> None:
         """Save everything needed to resume the run, and print how to."""
         t = self.trainer
         self.folder.write_configuration(self.configuration)
@@ -261,7 +271,7 @@ class Run:
         self.say(f"stopped after {t.epoch} epochs and {t.batch} batches; everything is saved, continue with:")
         self.say(f"  {self.command()}")
 
-    def snapshot(self):
+    def snapshot(self) -> checkpoint.Checkpoint:
         """A Checkpoint of the current state; raises Diverged where weights are NaN or infinite."""
         self.trainer.check_weights()
         return checkpoint.Checkpoint(
@@ -278,25 +288,25 @@ class Run:
             resize=self.pictures.resize,
         )
 
-    def save(self):
+    def save(self) -> None:
         """Write steps.csv, last.npz and metrics.csv; the steps first, so that none is missing when the run resumes."""
         snapshot = self.snapshot()
         self.folder.write_steps(self.trainer.recorded_steps())
         self.folder.save(snapshot)
         self.folder.write_metrics(self.trainer.history)
 
-    def draw(self, *, now=False):
+    def draw(self, *, now: bool = False) -> None:
         """Draw the figures; now: whether to do so in any case, see RunFolder.draw."""
         self.folder.draw(self.trainer.history, self.model, now=now)
 
-    def command(self):
+    def command(self) -> str:
         """The command line that continues this run."""
         own = models.own.REGISTERED.get(self.configuration.model)
         model = own and f"{own.path}:{self.configuration.model.rpartition(':')[2]}"
         words = ["--resume", str(self.folder.path), *(["--model", model] if model else [])]
         return f"python -m minialex.train {shlex.join(words)}"
 
-    def steps_done(self):
+    def steps_done(self) -> Any:
         """The number of optimizer steps so far, over all epochs."""
         return self.trainer.step_row(None)["step"]
 
@@ -306,7 +316,7 @@ class Run:
 
         return of_run(self)
 
-    def header(self):
+    def header(self) -> str:
         """The description of the run, one line per topic."""
         return report.header(self)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import data, models
 from ..data.pipeline import Pipeline
 from ..nn import Module
+from ..support.types import FileName
 from . import checkpoint
 
 CARRIED = ("data_dir", "limit", "validation", "val_labels")  # a run's settings that determine its data
@@ -37,11 +40,11 @@ class Trained:
     note: str = ""
 
     @property
-    def preset(self):
+    def preset(self) -> models.Preset:
         """The Preset of the network."""
         return models.get_preset(self.checkpoint.model)
 
-    def splits(self, dataset=None, **choices):
+    def splits(self, dataset: str | None = None, **choices: Any) -> tuple[str, data.Splits]:
         """Load the data that it was trained on, or another data set, with images of a suitable size.
 
         dataset: name of the data set; None for the run's own.
@@ -62,11 +65,11 @@ class Trained:
             chosen["size"] = self.size_of(name)
         return name, data.load(name, **{key: value for key, value in chosen.items() if value is not None})
 
-    def size_of(self, dataset):
+    def size_of(self, dataset: str) -> int:
         """The size, pixels per side, for images of `dataset`, a name, if that data set has images of any size."""
         return self.resize if dataset == "folder" else self.pipeline.input_size
 
-    def columns(self, classes):
+    def columns(self, classes: Sequence[str]) -> Any:
         """The index of its logit for each of a data set's classes.
 
         classes: the names of the data set's classes, in any order.
@@ -92,7 +95,7 @@ def _some(names, most=3):
     return f"{len(names):,} class{'es' if len(names) != 1 else ''} ({listed})"
 
 
-def load(path, model=None):
+def load(path: FileName, model: Any = None) -> Trained:
     """Load a trained network.
 
     path: of a checkpoint, or of a run folder for its best.npz (last.npz, if it had no validation).
@@ -103,22 +106,23 @@ def load(path, model=None):
     Raises FileNotFoundError where there is none, ValueError where the file is damaged or not a minialex checkpoint, or
     of a network of the user's own that is not given.
     """
-    path = Path(path)
-    if path.is_dir():
-        candidates = [path / "best.npz", path / "last.npz"]
-        path = next((file for file in candidates if file.is_file()), None)
-        if path is None:
+    file = Path(path)
+    if file.is_dir():
+        candidates = [file / "best.npz", file / "last.npz"]
+        found = next((candidate for candidate in candidates if candidate.is_file()), None)
+        if found is None:
             raise FileNotFoundError(f"{candidates[0].parent} holds no checkpoint: neither best.npz nor last.npz")
-    elif path.suffix in (".pth", ".pt", ".safetensors"):
+        file = found
+    elif file.suffix in (".pth", ".pt", ".safetensors"):
         raise ValueError(
             f"{path} is not a minialex checkpoint: convert it with python -m minialex.convert {path} NEW.npz"
         )
     name = models.own.register(model) if isinstance(model, str) and models.own.is_reference(model) else model
-    saved = checkpoint.load(path, model=name if isinstance(name, str) else None)
+    saved = checkpoint.load(file, model=name if isinstance(name, str) else None)
     if isinstance(model, Module):
         model.load_state_dict(saved.weights)
     else:
         model = saved.build_model()
     note = models.own.changed(saved.model, saved.configuration.get("model_sha256"))
     size = saved.resize or saved.input_size
-    return Trained(path, saved, model.eval(), saved.pipeline(), saved.classes, size, note)
+    return Trained(file, saved, model.eval(), saved.pipeline(), saved.classes, size, note)

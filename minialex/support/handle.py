@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 
 class Handle:
@@ -15,7 +16,7 @@ class Handle:
 
     _numbers = itertools.count()
 
-    def __init__(self, hooks, hook, prepend=False):
+    def __init__(self, hooks: dict[int, Any], hook: Any, prepend: bool = False) -> None:
         self._hooks, self._number = hooks, next(self._numbers)
         others = dict(hooks) if prepend else {}
         for number in others:
@@ -23,12 +24,12 @@ class Handle:
         hooks[self._number] = hook
         hooks.update(others)
 
-    def remove(self):
+    def remove(self) -> None:
         """Remove the hook; a second time does nothing."""
         self._hooks.pop(self._number, None)
 
-    def __enter__(self):
+    def __enter__(self) -> Handle:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.remove()

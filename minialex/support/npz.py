@@ -16,6 +16,11 @@ _AT_LEAST, _TIMES = 2**26, 16  # bytes of memory: of any file, and for each byte
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
+def allowance(length):
+    """The bytes of memory that the arrays of a file may take: 64 MiB, or 16 times its `length` if that is more."""
+    return max(_AT_LEAST, _TIMES * length)
+
+
 class Damaged(ValueError):
     """A file, or an array in one, that cannot be read."""
 
@@ -25,8 +30,8 @@ class Archive(Mapping):
 
     file: a path, or a binary file open for reading.
 
-    All arrays that are read take at most 64 MiB, or 16 times the length of the file: np.savez does not compress, and
-    trained weights cannot be compressed by much.
+    The arrays that are read take at most the `allowance` together: np.savez does not compress, and trained weights
+    cannot be compressed by much.
 
     Raises OSError where there is no such file, and Damaged, here or where an array is read.
     """
@@ -39,7 +44,7 @@ class Archive(Mapping):
         except Exception as error:  # zipfile raises many kinds of errors for a damaged file
             raise Damaged(str(error) or type(error).__name__) from error
         self._arrays: dict[str, np.ndarray] = {}
-        self._left = max(_AT_LEAST, _TIMES * sum(member.compress_size for member in self._zip.infolist()))
+        self._left = allowance(sum(member.compress_size for member in self._zip.infolist()))
         self._members = {member.filename.removesuffix(".npy"): member for member in self._zip.infolist()}
 
     def __iter__(self):

@@ -1,14 +1,20 @@
-"""Names for the types in annotations that have a long spelling."""
+"""What annotations name, in one place: the types that have a long spelling, and those of the standard library."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
+__all__ = [
+    "TYPE_CHECKING", "Any", "Array", "ArrayLike", "Callable", "DType", "Dims", "FileName", "Function", "Indices",
+    "Iterable", "Iterator", "Mapping", "Padding", "Self", "Sequence", "Shape", "Size", "Transform", "TypeAlias",
+]  # fmt: skip
+
+Function = TypeVar("Function", bound=Callable[..., Any])  # what a decorator takes and returns
 Array: TypeAlias = np.ndarray[Any, Any]  # NumPy's; to a type checker CuPy's as well
 Shape: TypeAlias = tuple[int, ...]
 Indices: TypeAlias = Sequence[int] | Array

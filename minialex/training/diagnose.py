@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+from typing import Any
 
 import numpy as np
 
 from .. import functional, nn
 from ..nn.more import evaluating
+from ..optim import Optimizer
+from ..support.types import Array
 from ..tensor import Tensor, no_grad
 
 HEALTHY_UPDATE = 3e-5, 3e-2  # of |step| / |weight|: within a factor of 30 of 1e-3, the rule of thumb
@@ -21,12 +24,12 @@ DEAD_LIMIT = 0.5  # a larger share of dead ReLUs is too many
 CHANCE_STEPS = 100  # steps for which a loss may stay at chance level without a hint
 
 
-def quiet():
+def quiet() -> np.errstate:
     """A context without NumPy's warnings of overflow: diverging training is reported as an error instead."""
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-def first_fault(model, images):
+def first_fault(model: nn.Module, images: Array) -> str:
     """Where a NaN or infinite loss comes from, found by another forward pass.
 
     model: a Module. Dropout draws the same masks if its generator has been reset.
@@ -57,7 +60,7 @@ def first_fault(model, images):
     return f"{output}; {lost} became NaN or inf in an earlier step" if lost else f"{output}; all weights still are"
 
 
-def nonfinite_tensors(model):
+def nonfinite_tensors(model: nn.Module) -> str:
     """Names the parameters and buffers of `model` with NaN or inf: "conv1.weight and 3 others", or ""."""
     named = [*model.named_parameters(), *model.named_buffers()]
     lost = [name for name, t in named if not _is_finite(t)]
@@ -69,7 +72,7 @@ def _is_finite(tensor):
     return bool(tensor.backend.xp.isfinite(tensor.data).all())
 
 
-def chance_hint(history, classes, steps_per_epoch):
+def chance_hint(history: list[dict[str, Any]], classes: int, steps_per_epoch: int) -> str | None:
     """A hint if the loss stays at ln(classes), that of guessing.
 
     history: the rows of metrics of all epochs so far, see Trainer.history.
@@ -100,7 +103,7 @@ def chance_hint(history, classes, steps_per_epoch):
     )
 
 
-def measure(model, optimizer, images, labels):
+def measure(model: nn.Module, optimizer: Optimizer, images: Array, labels: Array) -> list[dict[str, Any]]:
     """Statistics of each layer with weights, for one batch.
 
     model: a Module.
@@ -120,7 +123,8 @@ def measure(model, optimizer, images, labels):
     mode meanwhile, and weights and optimizer are restored: training continues bit for bit as without the measurement.
     """
     rows = {}
-    weights = {name: module.weight for name, module in model.named_modules() if _has_weight(module)}
+    modules: dict[str, Any] = dict(model.named_modules())
+    weights = {name: module.weight for name, module in modules.items() if _has_weight(module)}
 
     def hook(name):
         def look(module, inputs, output):
@@ -173,7 +177,7 @@ def _relative_steps(model, optimizer, weights):
     return shares
 
 
-def table(rows):
+def table(rows: list[dict[str, Any]]) -> str:
     """The rows of `measure` as a table, with a remark where a value is outside its healthy range; returns the text."""
     width = max(len("layer"), *(len(row["layer"]) for row in rows))
     lines = [f"  {'layer':{width}}  activation  dead ReLUs  gradient  update/weight"]

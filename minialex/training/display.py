@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..support import progress
 
 
@@ -13,7 +15,7 @@ class TrainingProgress(progress.Progress):
     shown: whether to show anything.
     """
 
-    def __init__(self, trainer, epochs, *, shown=True):
+    def __init__(self, trainer: Any, epochs: int, *, shown: bool = True) -> None:
         self.trainer, self.epochs = trainer, epochs
         loader = trainer.loader
         most = len(loader) * loader.batch_size
@@ -25,7 +27,7 @@ class TrainingProgress(progress.Progress):
         t = self.trainer
         return t.epoch * self._per_epoch + min(t.batch * t.loader.batch_size, self._per_epoch)
 
-    def show(self):
+    def show(self) -> None:
         """Show where the Trainer is now."""
         t = self.trainer
         self.description = f"epoch {t.epoch + 1}/{self.epochs}"
@@ -33,12 +35,12 @@ class TrainingProgress(progress.Progress):
         self.note = f"loss {t.running.loss:.3f}" if t.running.pictures else ""
         self.update(self._images() - self.done)
 
-    def write(self, text):
+    def write(self, text: str) -> None:
         """Print a line above the bar. text: the line, folded where the terminal is too narrow."""
         progress.write(progress.folded(text))
 
 
-def epoch_text(row, epochs):
+def epoch_text(row: dict[str, Any], epochs: int) -> str:
     """The line that Trainer.fit prints after an epoch.
 
     row: of Trainer.history.

@@ -9,13 +9,16 @@ a class with a probability of e^-800 has a loss of 800, although the probability
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import backends, functional
+from ..nn import Module
 from ..nn.more import evaluating
+from ..support.types import Array
 from ..tensor import Tensor, no_grad
 from . import diagnose
 
@@ -23,7 +26,7 @@ from . import diagnose
 class Diverged(ArithmeticError):
     """The loss or a weight became NaN or infinite, so training cannot continue; what: a sentence that says which."""
 
-    def __init__(self, what):
+    def __init__(self, what: str) -> None:
         super().__init__(f"{what}; try a lower learning rate (lr=...), smaller initial weights or normalised pictures")
 
 
@@ -45,7 +48,7 @@ class Metrics:
     top1_errors: int = 0
     top5_errors: int = 0
 
-    def add(self, loss, logits, labels):
+    def add(self, loss: float, logits: Array, labels: Array) -> None:
         """Add a batch.
 
         loss: its mean loss, in nats.
@@ -59,22 +62,22 @@ class Metrics:
         self.top5_errors += int((rank >= 5).sum())
 
     @property
-    def loss(self):
+    def loss(self) -> float:
         """Mean loss, in nats."""
         return self.loss_sum / max(self.pictures, 1)
 
     @property
-    def top1_error(self):
+    def top1_error(self) -> float:
         """Share of the images whose class is not the first choice."""
         return self.top1_errors / max(self.pictures, 1)
 
     @property
-    def top5_error(self):
+    def top5_error(self) -> float:
         """Share of the images whose class is not among the first five."""
         return self.top5_errors / max(self.pictures, 1)
 
 
-def rank_of_label(logits, labels):
+def rank_of_label(logits: Array, labels: Array) -> Array:
     """The rank of the true class: how many classes have a larger logit; 0 where the network is right.
 
     logits: (N, C).
@@ -99,7 +102,7 @@ class Evaluation(Metrics):
 
 
 @no_grad()
-def validate(model, batches, what="the loss"):
+def validate(model: Module, batches: Iterable[tuple[Any, Array]], what: str = "the loss") -> Evaluation:
     """Evaluate a model on labelled batches, in evaluation mode.
 
     model: a Module.
@@ -135,8 +138,8 @@ def validate(model, batches, what="the loss"):
             if len(unread) >= backend.sync_every:
                 read(images)
         read()
-    logits, labels = (np.concatenate(arrays) for arrays in zip(*outputs))
-    return Evaluation(**asdict(metrics), logits=logits, labels=labels)
+    all_logits, all_labels = (np.concatenate(arrays) for arrays in zip(*outputs))
+    return Evaluation(**asdict(metrics), logits=all_logits, labels=all_labels)
 
 
 class Predictions(NamedTuple):
@@ -155,34 +158,34 @@ class Predictions(NamedTuple):
     log_predicted: np.ndarray
 
     @classmethod
-    def of(cls, log_p, labels):
+    def of(cls, log_p: Array, labels: Array) -> Predictions:
         """The Predictions from log-probabilities `log_p` (n, C) and `labels` (n,)."""
         rows, predicted = np.arange(len(labels)), log_p.argmax(1)
         return cls(labels, predicted, rank_of_label(log_p, labels), log_p[rows, labels], log_p[rows, predicted])
 
     @property
-    def loss(self):
+    def loss(self) -> float:
         """Mean of -ln p(true class), in nats."""
         return float(-self.log_true.mean())
 
     @property
-    def top1_error(self):
+    def top1_error(self) -> float:
         """Share of the images whose class is not the first choice."""
         return float((self.rank >= 1).mean())
 
     @property
-    def top5_error(self):
+    def top5_error(self) -> float:
         """Share of the images whose class is not among the first five."""
         return float((self.rank >= 5).mean())
 
-    def mistakes(self):
+    def mistakes(self) -> Array:
         """Indices of the misclassified images, the largest loss first."""
         wrong = np.flatnonzero(self.rank >= 1)
         return wrong[np.argsort(self.log_true[wrong], kind="stable")]
 
 
 @no_grad()
-def log_probabilities(trained, images, views=1):
+def log_probabilities(trained: Any, images: Array, views: int = 1) -> Array:
     """Log-probabilities of all classes, for a batch of images.
 
     trained: a runs.trained.Trained.
@@ -216,7 +219,7 @@ def _inputs(pipeline, images, views):
     return shown.reshape(-1, *shown.shape[2:])
 
 
-def log_mean(log_p):
+def log_mean(log_p: Array) -> Array:
     """Log of the mean of probabilities over the first axis: `log_p` (K, n, C) -> (n, C)."""
     return (_log_sum_exp(log_p, axis=0) - np.log(len(log_p)))[0]
 
@@ -226,7 +229,9 @@ def _log_sum_exp(x, axis):
     return peak + np.log(np.exp(x - peak).sum(axis, keepdims=True))
 
 
-def evaluate(networks, batches, classes, views=1):
+def evaluate(
+    networks: Sequence[Any], batches: Iterable[tuple[Any, Array]], classes: Sequence[str], views: int = 1
+) -> list[Predictions]:
     """Evaluate trained networks, and the average of their probabilities, on labelled batches.
 
     networks: a list of runs.trained.Trained.
@@ -246,7 +251,7 @@ def evaluate(networks, batches, classes, views=1):
     return [Predictions(*map(np.concatenate, zip(*of_one))) for of_one in zip(*parts)]
 
 
-def by_class(verdicts, classes):
+def by_class(verdicts: Predictions, classes: Sequence[str]) -> list[dict[str, Any]]:
     """Errors and precision of each class.
 
     verdicts: Predictions.

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import random
@@ -22,15 +23,16 @@ class Interrupts:
     Elsewhere than in the main thread, which alone receives signals, the context does nothing.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._previous: Any = None
-        self._holding, self._waiting = False, None
+        self._waiting: Any = None
+        self._holding = False
 
-    def hold(self):
+    def hold(self) -> None:
         """From now on, let a signal wait until the end of the block."""
         self._holding = self._previous is not None
 
-    def __enter__(self):
+    def __enter__(self) -> Interrupts:
         self._holding, self._waiting, self._previous = False, None, None
         if threading.current_thread() is threading.main_thread():
             previous = signal.getsignal(signal.SIGINT)
@@ -39,7 +41,7 @@ class Interrupts:
                 signal.signal(signal.SIGINT, self._handle)
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self._previous is None:
             return
         signal.signal(signal.SIGINT, self._previous)
@@ -54,7 +56,7 @@ class Interrupts:
             self._previous(number, frame)
 
 
-def whole_steps(steps):
+def whole_steps(steps: Callable[[Any], Any]) -> Callable[[Any], Iterator[float | None]]:
     """A decorator for Trainer.steps: a step that Ctrl-C stops half-way is undone, and the error says where it stopped.
 
     steps: a generator method that yields after each step; it calls `self.interrupts.hold()` before the weights change.
@@ -92,7 +94,7 @@ def whole_steps(steps):
     return guarded
 
 
-def where(trainer):
+def where(trainer: Any) -> str:
     """The sentence that says where the training of a Trainer has stopped."""
     return (
         f"training stopped in epoch {trainer.epoch + 1} after {trainer.batch} of {len(trainer.loader)} batches; the "
@@ -106,13 +108,13 @@ class Mark:
     trainer: a Trainer, between two steps.
     """
 
-    def __init__(self, trainer):
+    def __init__(self, trainer: Any) -> None:
         self.trainer, self.batch, self.pending = trainer, trainer.batch, list(trainer._pending)
         self.running, self.losses = dataclasses.replace(trainer.running), len(trainer._batch_losses)
         self.call = random.default_generator.call
         self.buffers = [(buffer, buffer.data.copy()) for _, buffer in trainer.model.named_buffers()]
 
-    def restore(self):
+    def restore(self) -> None:
         """Undo what has changed since."""
         trainer = self.trainer
         trainer.batch, trainer.running, trainer._pending = self.batch, self.running, self.pending
@@ -125,7 +127,7 @@ class Mark:
 
 
 @contextlib.contextmanager
-def keeping_modes(model):
+def keeping_modes(model: Any) -> Iterator[None]:
     """A context after which every module of `model` is in the mode, training or evaluation, in which it was before."""
     before = [(module, module.training) for _, module in model.named_modules()]
     try:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Iterator
 
 from .. import tape
+from ..nn import Module
 from ..tensor import Tensor
 from . import diagnose
 
@@ -26,7 +28,7 @@ _originals = {name: vars(Tensor)[name] for name in ("from_operation", "rewritten
 
 
 @contextlib.contextmanager
-def find_nonfinite(model=None, *, infinite=True):
+def find_nonfinite(model: Module | None = None, *, infinite: bool = True) -> Iterator[None]:
     """A context in which the first operation with a NaN or infinite result raises, in forward and in backward.
 
     model: the Module by whose names modules and parameters are called; None for their types alone.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from .. import nn
+from ..optim import Optimizer
 from ..support.progress import Progress
 from .trainer import Trainer
 
@@ -27,7 +29,7 @@ class Overfit(NamedTuple):
     loss: float
 
 
-def without_dropout(model):
+def without_dropout(model: nn.Module) -> nn.Module:
     """Set p to 0 in all Dropout modules of `model`, in place; returns the model."""
     for _, module in model.named_modules():
         if isinstance(module, nn.Dropout):
@@ -35,7 +37,10 @@ def without_dropout(model):
     return model
 
 
-def overfit_batch(model, optimizer, loader, accumulate=1, watch=iter):
+def overfit_batch(
+    model: nn.Module, optimizer: Optimizer, loader: Any, accumulate: int = 1,
+    watch: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> Overfit:  # fmt: skip
     """Train on a few images until all are classified correctly with a mean loss below TARGET_LOSS, or for MOST_STEPS.
 
     model, optimizer, loader, accumulate: as in Trainer.

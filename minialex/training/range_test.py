@@ -6,12 +6,16 @@ import contextlib
 import copy
 import itertools
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import backends, functional, random
+from ..nn import Module
 from ..nn.utils import clip_grad_norm_
+from ..optim import Optimizer
 from ..support.progress import Progress
 from ..tensor import Tensor
 from . import diagnose
@@ -42,18 +46,10 @@ class RangeTest:
 
 
 def lr_find(
-    model,
-    optimizer,
-    batches,
-    loss=None,
-    *,
-    lowest=1e-5,
-    highest=10.0,
-    steps=200,
-    accumulate=1,
-    clip_grad_norm=None,
-    frozen=(),
-):
+    model: Module, optimizer: Optimizer, batches: Iterable[Any], loss: Callable[..., Any] | None = None, *,
+    lowest: float = 1e-5, highest: float = 10.0, steps: int = 200, accumulate: int = 1,
+    clip_grad_norm: float | None = None, frozen: Sequence[Module] = (),
+) -> RangeTest:  # fmt: skip
     """Train for a few steps while the learning rate grows, and suggest one; afterwards all is as it was before.
 
         lr of step i = lowest (highest / lowest)^(i / (steps - 1))

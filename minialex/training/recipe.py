@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..models import Recipe
 from ..models.names import layers_called, published_names
-from ..nn import init
-from ..optim import SGD, Adam, AdamW
+from ..nn import Module, init
+from ..optim import SGD, Adam, AdamW, LRScheduler, Optimizer, ReduceLROnPlateau
 from . import schedule_text
 
 OPTIMIZERS = {
@@ -15,7 +19,7 @@ OPTIMIZERS = {
 }
 
 
-def check_recipe(recipe):
+def check_recipe(recipe: Recipe) -> Recipe:
     """Check that the fields of a Recipe fit together; schema.check checks them one by one.
 
     recipe: a Recipe.
@@ -27,14 +31,14 @@ def check_recipe(recipe):
         raise ValueError("crop_padding cannot be combined with mean-image-center: padded zeros would not be the mean")
     if recipe.clip_grad_norm == 0:
         raise ValueError("a clip_grad_norm of 0 would set every gradient to 0: give a norm above 0, or leave it out")
-    special = [recipe.bias_schedule] * (recipe.bias_schedule is not None) + [*recipe.layer_schedules.values()]
+    special = [text for text in (recipe.bias_schedule, *recipe.layer_schedules.values()) if text is not None]
     kinds = [schedule_text.parse_schedule(text)[0] for text in (recipe.schedule, *special)]
     if special and "plateau" in kinds:
         raise ValueError("a plateau schedule must be the only one: it applies to all layers, weights and biases alike")
     return recipe
 
 
-def by_module(model, table):
+def by_module(model: Module, table: Mapping[str, Any]) -> dict[str, Any]:
     """The values that a recipe's table gives to the layers of a network.
 
     model: a Module.
@@ -47,7 +51,7 @@ def by_module(model, table):
     return {published.get(name, name): value for name, value in table.items() if name in published or name in own}
 
 
-def absent_layers(model, recipe):
+def absent_layers(model: Module, recipe: Recipe) -> list[str]:
     """The layers named in a recipe's tables that a network lacks.
 
     model: a Module.
@@ -61,14 +65,14 @@ def absent_layers(model, recipe):
     return [name for name in names if name not in known and name not in known.values()]
 
 
-def set_initial_values(model, recipe):
+def set_initial_values(model: Module, recipe: Recipe) -> None:
     """Initialise the weights and biases for which a recipe has initial values; the others are left unchanged.
 
     model: a Module, changed in place.
     recipe: a Recipe.
     """
     stds, biases = by_module(model, recipe.init_std), by_module(model, recipe.init_bias)
-    modules = dict(model.named_modules())
+    modules: dict[str, Any] = dict(model.named_modules())
     for name in published_names(model).values():
         std = stds.get(name, recipe.init_std.get("all"))
         bias = biases.get(name, recipe.init_bias.get("all"))
@@ -78,7 +82,7 @@ def set_initial_values(model, recipe):
             init.constant_(modules[name].bias, bias)
 
 
-def parameter_groups(model, lr, recipe):
+def parameter_groups(model: Module, lr: float, recipe: Recipe) -> list[dict[str, Any]]:
     """Parameter groups for an optimizer: each parameter with its learning rate and weight decay.
 
     model: a Module.
@@ -119,7 +123,7 @@ def _decay_of(name, weight_decay):
     return weight_decay[layers[0]]
 
 
-def make_optimizer(model, recipe, lr=None):
+def make_optimizer(model: Module, recipe: Recipe, lr: float | None = None) -> Optimizer:
     """The optimizer of a recipe.
 
     model: a Module.
@@ -135,7 +139,7 @@ def make_optimizer(model, recipe, lr=None):
     return OPTIMIZERS[recipe.optimizer](groups, recipe)
 
 
-def make_schedule(model, recipe, optimizer):
+def make_schedule(model: Module, recipe: Recipe, optimizer: Optimizer) -> LRScheduler | ReduceLROnPlateau:
     """The learning rate schedule of a recipe.
 
     model: a Module.
@@ -150,7 +154,7 @@ def make_schedule(model, recipe, optimizer):
     return schedule_text.ByGroup(optimizer, texts, recipe.epochs)
 
 
-def frozen_modules(model, recipe, names=()):
+def frozen_modules(model: Module, recipe: Recipe, names: Sequence[str] = ()) -> list[tuple[int, list[Module]]]:
     """Which modules are frozen, and when.
 
     model: a Module.
@@ -166,7 +170,7 @@ def frozen_modules(model, recipe, names=()):
     return [(epoch, modules_frozen_with(model, layer)) for layer, epoch in epochs.items()]
 
 
-def modules_frozen_with(model, layer):
+def modules_frozen_with(model: Module, layer: str) -> list[Module]:
     """The modules that are frozen with a layer: itself, and its batch normalisation.
 
     model: a Module.
@@ -185,7 +189,7 @@ def modules_frozen_with(model, layer):
     return part
 
 
-def describe_decay(recipe):
+def describe_decay(recipe: Recipe) -> str:
     """The weight decay of a recipe as text: a number, or one for each kind of layer."""
     decay = recipe.weight_decay
     return ", ".join(f"{prefix} {value}" for prefix, value in decay.items()) if isinstance(decay, dict) else str(decay)

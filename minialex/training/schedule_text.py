@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import optim
+from ..tensor import Tensor
 
 
-def parse_schedule(text):
+def parse_schedule(text: str) -> tuple[str, list[int], float, int, int | None]:
     """Parse a schedule.
 
     text: one of
@@ -51,7 +54,7 @@ def parse_schedule(text):
     )
 
 
-def make_schedule(text, optimizer, epochs):
+def make_schedule(text: str, optimizer: optim.Optimizer, epochs: int) -> optim.LRScheduler | Plateau:
     """Make a scheduler from a text.
 
     text: see `parse_schedule`.
@@ -84,11 +87,11 @@ class Plateau(optim.ReduceLROnPlateau):
     times: the limit; None for no limit.
     """
 
-    def __init__(self, optimizer, factor, patience, times=None):
+    def __init__(self, optimizer: optim.Optimizer, factor: float, patience: int, times: int | None = None) -> None:
         super().__init__(optimizer, factor=factor, patience=patience)
         self.times, self.acted = times, 0
 
-    def step(self, metrics, epoch=None):
+    def step(self, metrics: float | Tensor, epoch: int | None = None) -> None:
         """As in ReduceLROnPlateau, while the limit is not reached. metrics, epoch: as there."""
         if self.times is not None and self.acted >= self.times:
             return
@@ -107,7 +110,7 @@ class ByGroup(optim.LRScheduler):
     Raises ValueError for a plateau schedule, which is not a function of the epoch.
     """
 
-    def __init__(self, optimizer, texts, epochs):
+    def __init__(self, optimizer: optim.Optimizer, texts: Sequence[str], epochs: int) -> None:
         super().__init__(optimizer)
         self.schedules = []
         for text in texts:
@@ -119,6 +122,6 @@ class ByGroup(optim.LRScheduler):
                 group["lr"] = base  # making a warm-up has lowered all of them
         self.set_rates()
 
-    def rates(self, bases, epoch):
+    def rates(self, bases: list[float], epoch: int) -> list[float]:
         """Each group's learning rate by its own schedule, after `epoch` epochs; bases: the initial learning rates."""
         return [schedule.rate(base, epoch) for base, schedule in zip(bases, self.schedules, strict=True)]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from .. import backends, functional, optim, random
+from ..nn import Module
 from ..nn.utils import clip_grad_norm_
+from ..support.types import Array
 from ..tensor import Tensor
 from . import diagnose
 from .display import TrainingProgress, epoch_text
@@ -15,7 +19,7 @@ from .evaluation import Diverged, Metrics, validate
 from .interruption import Interrupts, keeping_modes, where, whole_steps
 
 
-def best_row(history):
+def best_row(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The row of `history` with the lowest validation top-1 error; among equal ones, the lowest validation loss."""
     return min(history, key=lambda row: (row["val_top1_error"], row["val_loss"]))
 
@@ -45,19 +49,28 @@ class Trainer:
     arguments, continues bit for bit as without the interruption.
     """
 
-    def __init__(self, model, optimizer, schedule, loader, accumulate=1, freezing=(), clip_grad_norm=None):
+    def __init__(
+        self, model: Module, optimizer: optim.Optimizer, schedule: optim.LRScheduler | optim.ReduceLROnPlateau | None,
+        loader: Any, accumulate: int = 1, freezing: Sequence[tuple[int, Sequence[Module]]] = (),
+        clip_grad_norm: float | None = None,
+    ) -> None:  # fmt: skip
         self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
         self.accumulate, self.freezing = accumulate, freezing
         self.epoch, self.batch, self.history = 0, 0, []
         self.running, self.seconds = Metrics(), 0.0
         self._pending: list = []  # (loss, logits, labels) of batches whose losses have not been read yet
-        self.clip_grad_norm, self.grad_norm = clip_grad_norm, None
+        self.clip_grad_norm = clip_grad_norm
+        self.grad_norm: Tensor | None = None
         self.interrupts = Interrupts()
         self.should_stop, self.recording = False, False
         self._rows: list[dict] = []  # of steps, while recording
         self._batch_losses: list = []  # (epoch, batch, images, loss) of their batches, as they are read
 
-    def fit(self, epochs, validation=None, *, on_step=None, on_epoch=None, progress=True):
+    def fit(
+        self, epochs: int, validation: Any = None, *,
+        on_step: Callable[[Trainer, dict[str, Any]], object] | None = None,
+        on_epoch: Callable[[Trainer, dict[str, Any]], object] | None = None, progress: bool = True,
+    ) -> list[dict[str, Any]]:  # fmt: skip
         """Train until `epochs` epochs are finished, those of earlier calls and of a loaded state included.
 
             trainer.fit(10, validation, on_epoch=lambda trainer, row: print(row["val_loss"]))
@@ -96,7 +109,7 @@ class Trainer:
         return self.history
 
     @whole_steps
-    def steps(self):
+    def steps(self) -> Iterator[float | None]:
         """Train on the rest of the current epoch, step by step.
 
         Returns an iterator over the mean loss of each step. On a GPU, which computes asynchronously, losses are only
@@ -138,7 +151,7 @@ class Trainer:
             self.grad_norm = clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
         self.interrupts.hold()
 
-    def step_row(self, loss):
+    def step_row(self, loss: float | None) -> dict[str, Any]:
         """What can be said of the last step, a dict.
 
         loss: as `steps` has yielded it.
@@ -158,12 +171,12 @@ class Trainer:
     def _norm(self):
         return None if self.grad_norm is None else self.grad_norm.item()
 
-    def record(self, loss):
+    def record(self, loss: float | None) -> None:
         """Keep the row of the step just done for `recorded_steps`, if `recording`; loss: as in `step_row`."""
         if self.recording:
             self._rows.append(self._unread_row(loss) | {"grad_norm": self.grad_norm})
 
-    def recorded_steps(self):
+    def recorded_steps(self) -> list[dict[str, Any]]:
         """The rows of all steps since the last call, see `step_row`, with their losses on a GPU, too.
 
         Set `recording = True` first. Raises Diverged where a loss is NaN or infinite.
@@ -209,12 +222,12 @@ class Trainer:
                 self._batch_losses.append((self.epoch + 1, number, len(labels), value))
         return value
 
-    def check_weights(self):
+    def check_weights(self) -> None:
         """Raises Diverged where a weight is NaN or infinite, so that the last good checkpoint is not replaced."""
         if lost := diagnose.nonfinite_tensors(self.model):
             raise Diverged(f"after {self.epoch} epochs and {self.batch} batches, {lost} became NaN or inf")
 
-    def finish_epoch(self, validation=None):
+    def finish_epoch(self, validation: Iterable[tuple[Any, Array]] | None = None) -> dict[str, Any]:
         """Validate, step the schedule, and add the epoch's metrics to `history`.
 
         validation: an iterable of (images, labels), or None.
@@ -247,7 +260,7 @@ class Trainer:
             self.epoch, self.batch, self.running, self.seconds = self.epoch + 1, 0, Metrics(), 0.0
         return row
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The state without the weights and the history, a dict of numbers, lists, dicts and arrays."""
         self._read_losses()
         generator = random.default_generator
@@ -261,7 +274,7 @@ class Trainer:
             "schedule": self.schedule.state_dict() if self.schedule else None,
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a saved state; also sets the default generator.
 
         state: a dict from `state_dict`.

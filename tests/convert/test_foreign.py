@@ -277,6 +277,25 @@ def test_bare_arrays_far_larger_than_the_file_are_refused(saved, capsys):
     assert "fc9.weight would take 83,886,080 bytes of memory, far more than the file is long" in err
 
 
+@pytest.mark.parametrize("kind", ["compressed", "expanded"])
+def test_torch_files_that_take_far_more_memory_than_they_are_long(saved, torch, capsys, kind):
+    if kind == "compressed":
+        torch.save({"w": torch.zeros(20 * 2**20)}, "stored.pth")
+        with zipfile.ZipFile("stored.pth") as old, zipfile.ZipFile("a.pth", "w", zipfile.ZIP_DEFLATED) as new:
+            for member in old.infolist():
+                new.writestr(member.filename, old.read(member), compresslevel=1)
+    else:
+        torch.save({"w": torch.ones(1, dtype=torch.bfloat16).expand(10**10)}, "a.pth")
+    assert run("a.pth", "new.npz") == 2
+    assert "bytes of memory, far more than the file is long" in capsys.readouterr().err
+
+
+def test_a_wrong_shape_is_not_converted_first():
+    state = {"weight": np.broadcast_to(np.float64(1), (10**7, 10**7)), "bias": [0.0]}
+    with pytest.raises(ValueError, match="weight .is .10000000, 10000000., expected .1, 2"):
+        nn.Linear(2, 1).load_state_dict(state)
+
+
 def test_archives(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, a=np.arange(6).reshape(2, 3), f=np.asfortranarray(np.ones((2, 3))), s=np.array(2.5))

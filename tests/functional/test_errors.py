@@ -130,4 +130,5 @@ SIGNATURES = {  # as torch 2.13 documents them
 @pytest.mark.parametrize("op", SIGNATURES)
 def test_positional_arguments_are_torchs_in_torchs_order(op):
     ours = inspect.signature(getattr(functional, op)).parameters.values()
-    assert ", ".join(str(p) for p in ours if p.kind is p.POSITIONAL_OR_KEYWORD) == SIGNATURES[op]
+    ours = (p.replace(annotation=p.empty) for p in ours if p.kind is p.POSITIONAL_OR_KEYWORD)
+    assert ", ".join(map(str, ours)) == SIGNATURES[op]

@@ -8,6 +8,7 @@ NumPy does.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,8 @@ class NumbaBackend(NumPyBackend):
     def linear_backward(self, gy, x, w, needs):
         count = math.prod(gy.shape[:-1])
         rows = gy.reshape(count, gy.shape[-1])
-        gx = gw = None
+        gx: Any = None
+        gw = None
         if needs[0]:
             gx = np.empty((count, w.shape[1]), gy.dtype)
             threads.parallel(lambda i, j: np.matmul(rows, w[:, i:j], out=gx[:, i:j]), w.shape[1], at_least=64)

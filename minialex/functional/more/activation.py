@@ -10,7 +10,7 @@ from ...tensor import Tensor, check_dtypes
 from ..activation import _result, sigmoid
 
 
-def gelu(input, approximate="none"):
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """Gaussian error linear unit.
 
         y = x P(x)      gx = gy (P(x) + x P'(x))
@@ -65,7 +65,7 @@ def _erfc(xp, x):
     return xp.where(x < 0, 2 - y, y)
 
 
-def elu(input, alpha=1.0, inplace=False):
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Exponential linear unit.
 
         y = x where x > 0, else alpha (e^x - 1)      gx = gy where x > 0, else gy alpha e^x
@@ -82,7 +82,7 @@ def elu(input, alpha=1.0, inplace=False):
     return _activated(input, y, slope, inplace, "elu")
 
 
-def silu(input, inplace=False):
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Sigmoid linear unit, also called swish.
 
         y = x s(x)      gx = gy (s + x s (1 - s)),   s(x) = 1 / (1 + e^-x)
@@ -95,7 +95,7 @@ def silu(input, inplace=False):
     return _activated(input, x * s, s * (1 + x * (1 - s)), inplace, "silu")
 
 
-def softplus(input, beta=1.0, threshold=20.0):
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """A smooth relu.
 
         y = log(1 + e^(beta x)) / beta      gx = gy / (1 + e^(-beta x))

@@ -6,11 +6,11 @@ import operator
 
 import numpy as np
 
-from ...tensor import Tensor
+from ...tensor import Operand, Tensor
 from ..arithmetic import _operands, unbroadcast
 
 
-def remainder(input, other):
+def remainder(input: Operand, other: Operand) -> Tensor:
     """Remainder of a division, with the divisor's sign, as Python's %.
 
         y = a - b floor(a / b)      ga = gy, gb = -gy floor(a / b)
@@ -31,7 +31,7 @@ def remainder(input, other):
     return Tensor.from_operation(y, backward, left, right, name="remainder")
 
 
-def floor_divide(input, other):
+def floor_divide(input: Operand, other: Operand) -> Tensor:
     """Quotient, rounded towards -infinity, as Python's //; without a gradient.
 
     input, other: Tensors, arrays or numbers that broadcast together.
@@ -52,7 +52,7 @@ def _dividable(name, input, other):
     return a, b
 
 
-def bitwise_and(input, other):
+def bitwise_and(input: Operand, other: Operand) -> Tensor:
     """Both of two truth values, or the common bits of whole numbers.
 
     input, other: Tensors, arrays or numbers that broadcast together.
@@ -60,7 +60,7 @@ def bitwise_and(input, other):
     return _bitwise(operator.and_, "&", input, other)
 
 
-def bitwise_or(input, other):
+def bitwise_or(input: Operand, other: Operand) -> Tensor:
     """Either of two truth values, or the bits of either of whole numbers.
 
     input, other: Tensors, arrays or numbers that broadcast together.
@@ -68,7 +68,7 @@ def bitwise_or(input, other):
     return _bitwise(operator.or_, "|", input, other)
 
 
-def bitwise_xor(input, other):
+def bitwise_xor(input: Operand, other: Operand) -> Tensor:
     """One of two truth values, or the bits of one of whole numbers.
 
     input, other: Tensors, arrays or numbers that broadcast together.
@@ -76,7 +76,7 @@ def bitwise_xor(input, other):
     return _bitwise(operator.xor, "^", input, other)
 
 
-def bitwise_not(input):
+def bitwise_not(input: Tensor) -> Tensor:
     """The opposite of truth values, or of every bit of whole numbers.
 
     input: any shape.

@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 
+from ...support.types import Array
 from ...tensor import Tensor, check_dtypes, common_backend
 from ..arithmetic import _operands, to, unbroadcast
 from ..loss import _check_reduction
@@ -15,7 +16,7 @@ from ..loss import _check_reduction
 _LEAST_DIVISOR = np.float32(1e-12)  # of binary_cross_entropy: rounded as torch has it, also for float64
 
 
-def one_hot(tensor, num_classes=-1):
+def one_hot(tensor: Tensor | Array, num_classes: int = -1) -> Tensor:
     """1 at the place that a label names, 0 elsewhere.
 
     tensor: labels, whole numbers of any shape: a Tensor or an array.
@@ -38,8 +39,9 @@ def one_hot(tensor, num_classes=-1):
 
 
 def binary_cross_entropy_with_logits(
-    input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
-):
+    input: Tensor, target: Tensor | Array, weight: Tensor | Array | None = None, size_average: bool | None = None,
+    reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | Array | None = None,
+) -> Tensor:  # fmt: skip
     """Sigmoid and the cross-entropy of yes-or-no questions in one, exact for logits of +-1e4 too.
 
         loss = w ((1 - t) x + l log(1 + e^-x)),   l = 1 + (pos_weight - 1) t
@@ -86,7 +88,10 @@ def binary_cross_entropy_with_logits(
     return Tensor.from_operation(y, backward, input, target, name="binary_cross_entropy_with_logits")
 
 
-def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
+def binary_cross_entropy(
+    input: Tensor, target: Tensor | Array, weight: Tensor | Array | None = None, size_average: bool | None = None,
+    reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """Cross-entropy of yes-or-no questions, of probabilities; of logits binary_cross_entropy_with_logits is exact.
 
         loss = -w (t log x + (1 - t) log(1 - x)),   each logarithm at least -100
@@ -131,7 +136,10 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     return Tensor.from_operation(y, backward, input, target, name="binary_cross_entropy")
 
 
-def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
+def l1_loss(
+    input: Tensor, target: Tensor | Array, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", weight: Tensor | Array | None = None,
+) -> Tensor:  # fmt: skip
     """Mean absolute error.
 
         loss = |x - t|, its mean, its sum or element by element      gx = gy sign(x - t), gt = -gx
@@ -156,7 +164,10 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     return total / weight.sum() if reduction == "mean" else total
 
 
-def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
+def smooth_l1_loss(
+    input: Tensor, target: Tensor | Array, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", beta: float = 1.0,
+) -> Tensor:  # fmt: skip
     """Absolute error, with a parabola in the place of the kink.
 
         loss = d^2 / (2 beta) where |d| < beta, else |d| - beta / 2,   d = x - t
@@ -185,7 +196,10 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     return _reduced(_of_difference(input, target, distance, "smooth_l1_loss"), reduction)
 
 
-def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
+def huber_loss(
+    input: Tensor, target: Tensor | Array, reduction: str = "mean", delta: float = 1.0,
+    weight: Tensor | Array | None = None,
+) -> Tensor:  # fmt: skip
     """Squared error of small differences, absolute error of large ones.
 
         loss = d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2),   d = x - t

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from ...tensor import Tensor
-from ..arithmetic import div, floating, matmul, mul
+from ...support.types import Dims
+from ...tensor import Operand, Tensor
+from ..arithmetic import div, floating, matmul, mul, to
 from ..axes import all_axes, keepdims_shape, one_axis
 from ..selection import clamp
 from ..shaping import cat, flatten, getitem, permute, reshape
@@ -15,42 +19,42 @@ from .shaping import expand, unsqueeze
 # ------------------------------------------------------------------------------------------ comparisons
 
 
-def eq(input, other):
+def eq(input: Tensor, other: Operand) -> Tensor:
     """input == other, element by element; without a gradient. input, other: a Tensor, and what broadcasts with it."""
     return input == other
 
 
-def ne(input, other):
+def ne(input: Tensor, other: Operand) -> Tensor:
     """input != other, element by element; without a gradient. input, other: as of eq."""
     return input != other
 
 
-def lt(input, other):
+def lt(input: Tensor, other: Operand) -> Tensor:
     """input < other, element by element; without a gradient. input, other: as of eq."""
     return input < other
 
 
-def le(input, other):
+def le(input: Tensor, other: Operand) -> Tensor:
     """input <= other, element by element; without a gradient. input, other: as of eq."""
     return input <= other
 
 
-def gt(input, other):
+def gt(input: Tensor, other: Operand) -> Tensor:
     """input > other, element by element; without a gradient. input, other: as of eq."""
     return input > other
 
 
-def ge(input, other):
+def ge(input: Tensor, other: Operand) -> Tensor:
     """input >= other, element by element; without a gradient. input, other: as of eq."""
     return input >= other
 
 
-def equal(input, other):
+def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two Tensors have one shape and equal elements: True or False. input, other: Tensors."""
     return input.shape == other.shape and bool((input == other).all())
 
 
-def allclose(input, other, rtol=1e-5, atol=1e-8, equal_nan=False):
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements are equal to rounding: |a - b| <= atol + rtol |b|; True or False.
 
     input, other: Tensors that broadcast together.
@@ -60,17 +64,17 @@ def allclose(input, other, rtol=1e-5, atol=1e-8, equal_nan=False):
     return bool(np.allclose(input.numpy(), other.numpy(), rtol, atol, equal_nan))
 
 
-def isnan(input):
+def isnan(input: Tensor) -> Tensor:
     """Whether each element is NaN. input: any shape."""
     return _tested("isnan", input)
 
 
-def isinf(input):
+def isinf(input: Tensor) -> Tensor:
     """Whether each element is infinite. input: any shape."""
     return _tested("isinf", input)
 
 
-def isfinite(input):
+def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither NaN nor infinite. input: any shape."""
     return _tested("isfinite", input)
 
@@ -82,22 +86,22 @@ def _tested(name, input):
 # ------------------------------------------------------------------------------------------ element by element
 
 
-def square(input):
-    """x * x. input: any shape."""
-    return input * input
+def square(input: Tensor) -> Tensor:
+    """x * x. input: any shape; truth values become int64."""
+    return input * input if input.dtype != bool else to(input, np.int64)
 
 
-def reciprocal(input):
+def reciprocal(input: Tensor) -> Tensor:
     """1 / x. input: any shape; integers become float32."""
     return 1 / floating(input)
 
 
-def rsqrt(input):
+def rsqrt(input: Tensor) -> Tensor:
     """1 / sqrt(x). input: any shape; integers become float32."""
     return floating(input) ** -0.5
 
 
-def sin(input):
+def sin(input: Tensor) -> Tensor:
     """Sine.
 
         y = sin(x)      gx = gy cos(x)
@@ -113,7 +117,7 @@ def sin(input):
     return Tensor.from_operation(xp.sin(x), backward, input, name="sin")
 
 
-def cos(input):
+def cos(input: Tensor) -> Tensor:
     """Cosine.
 
         y = cos(x)      gx = -gy sin(x)
@@ -129,7 +133,7 @@ def cos(input):
     return Tensor.from_operation(xp.cos(x), backward, input, name="cos")
 
 
-def sign(input):
+def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1, in the type of the input, 0 of NaN; its gradient is 0. input: any shape of numbers."""
     x = input.data
     if x.dtype.kind == "b":
@@ -137,17 +141,17 @@ def sign(input):
     return _step((x > 0).astype(x.dtype) - (x < 0).astype(x.dtype), input, "sign")
 
 
-def floor(input):
+def floor(input: Tensor) -> Tensor:
     """The next whole number below; its gradient is 0. input: any shape of numbers."""
     return _rounded("floor", input)
 
 
-def ceil(input):
+def ceil(input: Tensor) -> Tensor:
     """The next whole number above; its gradient is 0. input: any shape of numbers."""
     return _rounded("ceil", input)
 
 
-def round(input, *, decimals=0):
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest number of so many decimals, of two the even one; its gradient is 0.
 
     input: any shape of numbers.
@@ -174,26 +178,26 @@ def _step(y, input, name):
 # ------------------------------------------------------------------------------------------ matrices
 
 
-def t(input):
+def t(input: Tensor) -> Tensor:
     """A matrix transposed; a vector or number as it is. input: at most two axes. Returns a view."""
     if input.ndim > 2:
         raise ValueError(f"t takes a matrix, got {input.ndim} axes: use transpose or permute")
     return permute(input, range(input.ndim)[::-1])
 
 
-def mm(input, mat2):
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices. input, mat2: (n, m) and (m, p)."""
     return _product("mm", input, mat2, 2)
 
 
-def bmm(input, mat2):
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of many pairs of matrices. input, mat2: (b, n, m) and (b, m, p)."""
     if input.shape[:1] != mat2.shape[:1]:
         raise ValueError(f"bmm takes as many matrices as matrices, got {input.shape} and {mat2.shape}")
     return _product("bmm", input, mat2, 3)
 
 
-def dot(input, tensor):
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The scalar product of two vectors. input, tensor: of one length, one axis each."""
     return _product("dot", input, tensor, 1)
 
@@ -204,14 +208,14 @@ def _product(name, a, b, axes):
     return matmul(a, b)
 
 
-def outer(input, vec2):
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Every product of an element of one vector and one of the other. input, vec2: (n,) and (m,). Returns (n, m)."""
     if (input.ndim, vec2.ndim) != (1, 1):
         raise ValueError(f"outer takes two vectors, got {input.shape} and {vec2.shape}")
     return unsqueeze(input, 1) * vec2
 
 
-def normalize(input, p=2.0, dim=1, eps=1e-12):
+def normalize(input: Tensor, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12) -> Tensor:
     """Vectors along an axis divided by their norm.
 
         y = x / max(|x|_p, eps)
@@ -227,7 +231,7 @@ def normalize(input, p=2.0, dim=1, eps=1e-12):
 # ------------------------------------------------------------------------------------------ along axes
 
 
-def amax(input, dim=(), keepdim=False):
+def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """Largest value over axes; equal ones share the gradient, where max gives it to the first.
 
         y = max_i x_i      gx_i = gy / n where x_i = y, of which there are n; else 0
@@ -239,7 +243,7 @@ def amax(input, dim=(), keepdim=False):
     return _extreme("amax", input, dim, keepdim)
 
 
-def amin(input, dim=(), keepdim=False):
+def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """Smallest value over axes; otherwise as amax. input, dim, keepdim: as of amax."""
     return _extreme("amin", input, dim, keepdim)
 
@@ -257,27 +261,27 @@ def _extreme(name, input, dim, keepdim):
     return Tensor.from_operation(y.reshape(shape), backward, input, name=name)
 
 
-def argmax(input, dim=None, keepdim=False):
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index of the largest value; see Tensor.argmax. input: a Tensor. dim, keepdim: as there."""
     return input.argmax(dim, keepdim)
 
 
-def argmin(input, dim=None, keepdim=False):
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index of the smallest value; see Tensor.argmax. input: a Tensor. dim, keepdim: as there."""
     return input.argmin(dim, keepdim)
 
 
-def all(input, dim=None, keepdim=False):
+def all(input: Tensor, dim: Dims | None = None, keepdim: bool = False) -> Tensor:
     """Whether all elements are true, or not 0; see Tensor.all. input: a Tensor. dim, keepdim: as there."""
     return input.all(dim, keepdim)
 
 
-def any(input, dim=None, keepdim=False):
+def any(input: Tensor, dim: Dims | None = None, keepdim: bool = False) -> Tensor:
     """Whether any element is true, or not 0; see Tensor.any. input: a Tensor. dim, keepdim: as there."""
     return input.any(dim, keepdim)
 
 
-def bincount(input, weights=None, minlength=0):
+def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each whole number from 0 on occurs.
 
     input: (n,), whole numbers from 0 on.
@@ -300,13 +304,13 @@ def bincount(input, weights=None, minlength=0):
 # ------------------------------------------------------------------------------------------ parts
 
 
-def unbind(input, dim=0):
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The tuple of the parts input[:, i], without the axis. input: a Tensor. dim: the axis. Returns views."""
     axis = one_axis(dim, input.ndim)
     return tuple(getitem(input, (*[slice(None)] * axis, i)) for i in range(input.shape[axis]))
 
 
-def index_select(input, dim, index):
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The parts of an axis that an index names.
 
     input: one or more axes.
@@ -321,18 +325,18 @@ def index_select(input, dim, index):
     return getitem(input, (*[slice(None)] * axis, index))
 
 
-def masked_select(input, mask):
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where a mask is true, one after another. input, mask: Tensors that broadcast together."""
     shape = np.broadcast_shapes(input.shape, mask.shape)
     return getitem(expand(input, shape), expand(mask, shape))
 
 
-def hstack(tensors):
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors side by side: along axis 1, vectors along axis 0. tensors: Tensors."""
     tensors = [flatten(x) if x.ndim == 0 else x for x in tensors]
     return cat(tensors, 0 if tensors[0].ndim == 1 else 1)
 
 
-def vstack(tensors):
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors one below the other: along axis 0, a vector as a row. tensors: Tensors."""
     return cat([unsqueeze(flatten(x), 0) if x.ndim < 2 else x for x in tensors], 0)

@@ -11,7 +11,7 @@ from ..shaping import getitem
 from .shaping import gather
 
 
-def argsort(input, dim=-1, descending=False, *, stable=False):
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Tensor:
     """Indices that sort along an axis. NaN counts as the largest, as in torch.
 
     input: any shape.
@@ -30,7 +30,7 @@ def argsort(input, dim=-1, descending=False, *, stable=False):
     return Tensor(order.reshape(input.shape), backend=input.backend)
 
 
-def sort(input, dim=-1, descending=False, *, stable=False):
+def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> ValuesAndIndices:
     """Values in ascending order along an axis, and their indices; the gradient goes back to where they were.
 
     input, dim, descending, stable: as of argsort.
@@ -41,7 +41,7 @@ def sort(input, dim=-1, descending=False, *, stable=False):
     return ValuesAndIndices(gather(input, dim, order), order)
 
 
-def topk(input, k, dim=-1, largest=True, sorted=True):
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
     """The k largest values along an axis, the largest first, and their indices.
 
     input: any shape.

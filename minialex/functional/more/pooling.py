@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...tensor import Tensor, check_dtypes, common_backend
@@ -11,7 +13,9 @@ from ..shaping import reshape
 from .shaping import gather
 
 
-def adaptive_max_pool2d(input, output_size, return_indices=False):
+def adaptive_max_pool2d(
+    input: Tensor, output_size: int | tuple[int | None, int | None], return_indices: bool = False
+) -> Any:
     """Largest value of windows chosen so that the result has a given size.
 
         y[n, c, i, j] = max of x[n, c] over rows floor(i H / OH) to ceil((i + 1) H / OH), columns likewise
@@ -49,7 +53,9 @@ def _windows(old, new):
     return [slice(i * old // new, -(-(i + 1) * old // new)) for i in range(new)]
 
 
-def dropout2d(input, p=0.5, training=True, inplace=False, *, generator=None):
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
+) -> Tensor:
     """Zero each map with probability p, in training, and scale the others by 1 / (1 - p).
 
         y[n, c] = x[n, c] m[n, c] / (1 - p)      m[n, c] = 1 with probability 1 - p, else 0;   gx likewise

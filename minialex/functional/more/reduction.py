@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 
+from ...support.types import Dims, DType
 from ...tensor import Tensor, check_dtypes
 from ..arithmetic import converted
 from ..axes import all_axes, keepdims_shape, one_axis
 from ..reduction import _correction
 
 
-def cumsum(input, dim, *, dtype=None):
+def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     """Running sum along an axis.
 
         y_i = x_0 + ... + x_i      gx_i = gy_i + ... + gy_n, the running sum from the end
@@ -34,7 +35,10 @@ def cumsum(input, dim, *, dtype=None):
     return Tensor.from_operation(y, backward, input, name="cumsum")
 
 
-def std(input, dim=None, unbiased=None, keepdim=False, *, correction=1):
+def std(
+    input: Tensor, dim: Dims | None = None, unbiased: bool | None = None, keepdim: bool = False, *,
+    correction: float = 1,
+) -> Tensor:  # fmt: skip
     """Standard deviation over axes.
 
         y = sqrt(1 / (n - correction) sum_i (x_i - mean)^2)
@@ -68,7 +72,10 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=1):
     return Tensor.from_operation(y.reshape(shape), backward, input, name="std")
 
 
-def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
+def norm(
+    input: Tensor, p: float | str = "fro", dim: Dims | None = None, keepdim: bool = False, out: None = None,
+    dtype: DType | None = None,
+) -> Tensor:  # fmt: skip
     """Norm of all elements, or along axes.
 
         y = (sum_i |x_i|^p)^(1/p)      gx_i = gy sign(x_i) (|x_i| / y)^(p - 1), 0 where y = 0, as in torch

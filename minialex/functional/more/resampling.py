@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 
-from ...tensor import Tensor, check_dtypes
-from ..pooling import adaptive_avg_pool2d
+from ...support.types import Size
+from ...tensor import Tensor, check_dtypes, common_backend
+from ..arithmetic import matmul
+from ..pooling import _averaging, adaptive_avg_pool2d
+from ..shaping import transpose
 
 _LINEAR = {"linear": 3, "bilinear": 4, "trilinear": 5, "bicubic": 4}  # axes of the input
 
 
 def interpolate(
-    input,
-    size=None,
-    scale_factor=None,
-    mode="nearest",
-    align_corners=None,
-    recompute_scale_factor=None,
-    antialias=False,
-):
+    input: Tensor, size: Size | None = None, scale_factor: Any = None, mode: str = "nearest",
+    align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False,
+) -> Tensor:  # fmt: skip
     """Enlarge or reduce images, one direction after the other:
 
         y_i  = sum over the taps k of  w_k(i) x_j,  j = j_k(i)
@@ -35,7 +34,8 @@ def interpolate(
         bicubic         the four beside p, Keys' weights with a = -3/4
         area            means, as adaptive_avg_pool2d
 
-    input: (N, C, H, W); for nearest, nearest-exact, "linear" and "trilinear" one or three directions as well.
+    input: (N, C, H, W); for all but bilinear and bicubic one or three directions as well ("linear", "trilinear"); for
+        nearest and nearest-exact whole numbers, too.
     size: OH = OW, or (OH, OW), in pixels.
     scale_factor: instead of size: a number or one for each direction; the size is rounded down.
     mode: one of the above.
@@ -46,12 +46,14 @@ def interpolate(
     Returns (N, C, OH, OW). Raises ValueError for another mode, size and scale_factor both or neither, an input of
     other axes, and a size below 1.
     """
-    check_dtypes("interpolate", input)
+    common_backend(input)
+    if not str(mode).startswith("nearest"):
+        check_dtypes("interpolate", input)
     if antialias:
         raise ValueError("interpolate has no antialias: avg_pool2d first, or mode='area', averages what is left out")
     if mode not in ("nearest", "nearest-exact", "area", *_LINEAR):
         raise ValueError(f"interpolate: mode is nearest, nearest-exact, bilinear, bicubic or area, got {mode!r}")
-    if not 3 <= input.ndim <= 5 or input.ndim != _LINEAR.get(mode, 4 if mode == "area" else input.ndim):
+    if not 3 <= input.ndim <= 5 or input.ndim != _LINEAR.get(mode, input.ndim):
         raise ValueError(f"interpolate with mode={mode!r} cannot take an input of shape {input.shape}")
     if align_corners is not None and mode not in _LINEAR:
         raise ValueError(f"interpolate: align_corners is for bilinear and bicubic, not for {mode}")
@@ -60,8 +62,13 @@ def interpolate(
     if min(*new, *old) < 1:
         raise ValueError(f"interpolate needs images and sizes of at least one pixel, got {old} and {new}")
     if mode == "area":
-        return adaptive_avg_pool2d(input, new)
-    xp, dtype = input.backend.xp, input.dtype.type
+        if input.ndim == 4:
+            return adaptive_avg_pool2d(input, new)
+        for axis, (m, n) in enumerate(zip(old, new), 2):
+            means = Tensor(_averaging(m, n).T.astype(input.dtype), backend=input.backend)
+            input = transpose(matmul(transpose(input, axis, -1), means), axis, -1)
+        return input
+    xp, dtype = input.backend.xp, input.dtype.type if input.dtype.kind == "f" else np.float32
     directions = [_taps(m, n, factor, dtype, mode, align_corners) for m, n, factor in zip(old, new, factors)]
     y = input.data
     for axis, taps in enumerate(directions, 2):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ...support.mistakes import check_broadcast
+from ...support.types import Array, Dims
 from ...tensor import Tensor, common_backend
 from ..arithmetic import to, unbroadcast
 from ..axes import all_axes, one_axis
@@ -15,7 +18,7 @@ from ..selection import where
 from ..shaping import getitem, reshape
 
 
-def squeeze(input, dim=None):
+def squeeze(input: Tensor, dim: Dims | None = None) -> Tensor:
     """Without axes of length 1.
 
     input: any shape.
@@ -27,7 +30,7 @@ def squeeze(input, dim=None):
     return reshape(input, [n for i, n in enumerate(input.shape) if n != 1 or i not in axes])
 
 
-def unsqueeze(input, dim):
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new axis of length 1.
 
     input: any shape.
@@ -39,7 +42,7 @@ def unsqueeze(input, dim):
     return reshape(input, (*input.shape[:axis], 1, *input.shape[axis:]))
 
 
-def clone(input, *, memory_format=None):
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy, in C order.
 
         y = x      gx = gy
@@ -62,7 +65,7 @@ def clone(input, *, memory_format=None):
     return Tensor.from_operation(y, backward, input, name="clone")
 
 
-def channels_last(memory_format, ndim):
+def channels_last(memory_format: Any, ndim: int) -> bool:
     """Whether a memory_format asks for channels last.
 
     memory_format: as of clone.
@@ -80,7 +83,7 @@ def channels_last(memory_format, ndim):
     return True
 
 
-def expand(input, sizes):
+def expand(input: Tensor, sizes: Sequence[int]) -> Tensor:
     """Axes of length 1 stretched, and new ones in front, without a copy.
 
         y = x, repeated      gx = the sum of gy over what was repeated
@@ -103,7 +106,7 @@ def expand(input, sizes):
     return Tensor.from_operation(y, backward, input, view=True, name="expand")
 
 
-def repeat(input, repeats):
+def repeat(input: Tensor, repeats: Sequence[int]) -> Tensor:
     """Copies of a tensor side by side, as numpy.tile.
 
         y = x, repeated      gx = the sum of gy over the copies
@@ -126,7 +129,7 @@ def repeat(input, repeats):
     return Tensor.from_operation(input.backend.xp.tile(input.data, repeats), backward, input, name="repeat")
 
 
-def flip(input, dims):
+def flip(input: Tensor, dims: Dims) -> Tensor:
     """The elements in the opposite order along axes, copied.
 
         y = x, flipped      gx = gy, flipped
@@ -142,7 +145,7 @@ def flip(input, dims):
     return Tensor.from_operation(xp.flip(input.data, axes).copy(), backward, input, name="flip")
 
 
-def split(tensor, split_size_or_sections, dim=0):
+def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Parts along an axis.
 
     tensor: one or more axes.
@@ -156,7 +159,7 @@ def split(tensor, split_size_or_sections, dim=0):
     axis = one_axis(dim, tensor.ndim)
     n, sizes = tensor.shape[axis], split_size_or_sections
     if not isinstance(sizes, (tuple, list)):
-        size = operator.index(sizes)
+        size = operator.index(sizes)  # type: ignore[arg-type]
         if size < 0 or (n and not size):
             raise ValueError(f"split along axis {dim} of {tensor.shape} needs a length of at least 1, got {sizes}")
         sizes = [min(size, n - start) for start in range(0, n, max(size, 1))] or [0]
@@ -166,7 +169,7 @@ def split(tensor, split_size_or_sections, dim=0):
     return tuple(getitem(tensor, (*[slice(None)] * axis, slice(e - s, e))) for s, e in zip(sizes, ends))
 
 
-def chunk(input, chunks, dim=0):
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most so many parts along an axis, all of one length but the last.
 
     input: one or more axes.
@@ -181,7 +184,7 @@ def chunk(input, chunks, dim=0):
     return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
 
-def gather(input, dim, index, *, sparse_grad=False):
+def gather(input: Tensor, dim: int, index: Tensor | Array, *, sparse_grad: bool = False) -> Tensor:
     """Elements picked along an axis, for dim = 1 of three axes:
 
         y[i, j, k] = x[i, index[i, j, k], k]      gx = gy added there
@@ -214,7 +217,7 @@ def gather(input, dim, index, *, sparse_grad=False):
     return getitem(input, tuple(places))
 
 
-def masked_fill(input, mask, value):
+def masked_fill(input: Tensor, mask: Tensor | Array, value: Any) -> Tensor:
     """A number in the place of the elements where a mask is true.
 
         y = value where mask, else x      gx = 0 where mask, else gy

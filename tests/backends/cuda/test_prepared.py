@@ -111,7 +111,7 @@ DROPOUT = [X, Y, 1, 0.5, 2, 3, 4]  # x, y, unsigned long long below, REAL scale,
         (0, np.zeros(4, np.float32)), (2, True), (2, 1.0), (2, np.uint64(1)), (2, -1), (2, 2**64), (3, 1), (3, True),
         (3, "0.5"), (3, 1 + 0j), (3, np.float32(1)), (3, np.float64(1)), (4, X), (6, 2**63), (6, np.array(1)),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, Array) else str(value),
 )  # fmt: skip
 def test_an_argument_that_is_not_exactly_as_declared_launches_nothing(make, calls, position, value):
     ready, given = make("dropout"), [*DROPOUT]

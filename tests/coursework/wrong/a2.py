@@ -102,9 +102,10 @@ WRONG = (
          "scale = 1 / keep if keep > 0 else 1.0", {"dropout of 2012"}),
     edit("division by zero", "activation.py", "scale = 1 / keep if inverted and keep > 0 else 1.0",
          "scale = 1 / keep if inverted else 1.0", {"dropout nothing and all"}),
-    edit("drops in evaluation too", "activation.py", "if training and p > 0:", "if p > 0:",
+    edit("drops in evaluation too", "activation.py", "    if inverted and not training:\n        return input\n"
+         "    check_dtypes(\"dropout\", input)\n    if training and p > 0:\n", "    if p > 0:\n",
          {"dropout evaluation", "dropout evaluation of 2012"}),
-    edit("the paper's evaluation not scaled", "activation.py", "elif inverted or p == 0:", "elif True:",
+    edit("the paper's evaluation not scaled", "activation.py", "    elif p == 0:\n", "    elif True:\n",
          {"dropout evaluation of 2012"}),
     # softmax and loss
     rewrite("overflow in the softmax", BACKEND, "NumPyBackend.log_softmax", NAIVE_SOFTMAX, {"log softmax far out"}),
