@@ -166,7 +166,8 @@ def _resumed(options):
             allowed = [f"--{other.replace('_', '-')}" for other in RESUMABLE if other != "resume"]
             raise UserError(
                 f"--{name.replace('_', '-')} cannot be changed when a run is resumed; leave it out, or "
-                f"start a new run (only {', '.join(allowed[:-1])} and {allowed[-1]} are allowed with --resume)"
+                f"start a new run (only {', '.join(allowed)} and, for a network of your own, --model are allowed "
+                "with --resume)"
             )
     changes = {name: getattr(options, name) for name in RESUMABLE if name != "resume"}
     changes |= {name: _absolute(changes[name]) for name in ("data_dir", "val_labels")}
