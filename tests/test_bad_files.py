@@ -163,7 +163,8 @@ OTHERS = [
 
 @pytest.mark.parametrize("option", OTHERS)
 def test_other_options_with_resume(refused, folder, option):
-    expected = f"{option.split()[0]} cannot be changed when a run is resumed; .*start a new run .*--threads, --workers and, .*--model are allowed"
+    allowed = "--threads, --workers and, for a network of your own, --model are allowed"
+    expected = f"{option.split()[0]} cannot be changed when a run is resumed; .*start a new run .*{allowed}"
     assert re.search(expected, refused("--resume", "r", *option.split()))
 
 
