@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import zlib
@@ -20,6 +21,7 @@ from minialex import backends, random, threads
 
 # Markers whose tests run only on request, and how they are requested.
 ON_REQUEST = {"heavy": "python -m pytest --heavy", "coursework": "python -m pytest -m coursework -n 2"}
+COMPARED = "torch"  # the fixture; without the package, skipping four thousand tests one by one would take half a minute
 LEFT_OUT = pytest.StashKey[dict]()  # marker -> number of tests left out
 
 
@@ -42,10 +44,14 @@ def is_named(item):
 @pytest.hookimpl(trylast=True)  # after -k and -m, so that only tests that would have run are counted
 def pytest_collection_modifyitems(config, items):
     """Leave out the tests that run on request only; pytest_terminal_summary says how many."""
-    left_out, kept, deselected = dict.fromkeys(ON_REQUEST, 0), [], []
+    left_out, kept, deselected = dict.fromkeys((*ON_REQUEST, COMPARED), 0), [], []
+    without_torch = importlib.util.find_spec("torch") is None
     for item in items:
         markers = [marker for marker in ON_REQUEST if item.get_closest_marker(marker)]
-        if not markers or requested(config).intersection(markers) or is_named(item):
+        if without_torch and COMPARED in item.fixturenames and not is_named(item):
+            left_out[COMPARED] += 1
+            deselected.append(item)
+        elif not markers or requested(config).intersection(markers) or is_named(item):
             kept.append(item)
         else:
             left_out[markers[0]] += 1
@@ -70,7 +76,9 @@ def pytest_testnodedown(node):
 def pytest_terminal_summary(terminalreporter, config):
     for marker, count in config.stash.get(LEFT_OUT, {}).items():
         if count:
-            terminalreporter.write_line(f"LEFT OUT {count} tests marked {marker}: {ON_REQUEST[marker]} runs them")
+            what = "comparing with torch" if marker == COMPARED else f"marked {marker}"
+            how = ON_REQUEST.get(marker, "pip install torch==2.13.0")
+            terminalreporter.write_line(f"LEFT OUT {count} tests {what}: {how} runs them")
 
 
 def is_whole(option):

@@ -54,7 +54,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("error", ["OSError", "AttributeError"])
+@pytest.mark.parametrize("error", [pytest.param("OSError", marks=pytest.mark.heavy), "AttributeError"])
 def test_a_machine_where_everything_is_broken(tmp_path, error):
     for name, text in BROKEN.items():
         (tmp_path / name).write_text(text.format(error=error))

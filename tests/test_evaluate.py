@@ -225,6 +225,7 @@ def test_options_go_before_what_the_run_had(run, capsys):
     assert capsys.readouterr().out.startswith("20 train images of shapes")
 
 
+@pytest.mark.heavy
 def test_a_network_with_spare_classes_is_judged_among_all_of_them(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert train(*TINY, "--num-classes", 12, "--epochs", 1, "--backend", "numpy", "--out", "spare") == 0

@@ -142,6 +142,7 @@ def test_killed_again_and_again(whole, tmp_path):
     assert {path.name for path in folder.iterdir()} == {path.name for path in reference.iterdir()}
 
 
+@pytest.mark.heavy
 def test_what_a_kill_left_is_cleared_away(whole, tmp_path, monkeypatch):
     """Half a file of any name, and a run that was killed before its first file was complete."""
     for name in ("draw", "draw_test"):

@@ -287,7 +287,9 @@ class TestErrors:
         assert "no checkpoint was saved yet" in error and not recwarn.list
         assert not list((tmp_path / "r").glob("*.npz"))
 
-    @pytest.mark.parametrize(("step", "validation"), [(5, 0), (6, 0), (6, 20)])
+    @pytest.mark.parametrize(
+        ("step", "validation"), [(5, 0), *(pytest.param(6, n, marks=pytest.mark.heavy) for n in (0, 20))]
+    )
     def test_a_good_checkpoint_outlives_what_comes_after(self, tmp_path, capsys, monkeypatch, step, validation):
         """Lost in the second epoch's second step, or in its last, when nothing is left that would show it."""
         folder, steps, good = tmp_path / "r", [], {}

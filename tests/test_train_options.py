@@ -69,6 +69,7 @@ class TestDiagnose:
         with open(folder / "diagnose.csv", newline="") as file:
             return list(csv.DictReader(file))
 
+    @pytest.mark.heavy
     def test_it_leaves_training_alone(self, whole, diagnosed):
         a, b = (checkpoint.load(folder / "last.npz") for folder in (whole, diagnosed))
         assert_same_arrays(a.weights, b.weights)

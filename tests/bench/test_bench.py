@@ -271,6 +271,7 @@ def test_what_was_measured_before_ctrl_c_is_kept(tmp_path, monkeypatch, capsys):
     assert [n["batch_size"] for n in json.loads((tmp_path / "b.json").read_text())["networks"]] == [2]
 
 
+@pytest.mark.heavy
 def test_memory_is_of_the_child_alone():
     ballast = np.ones(400 << 20, np.uint8)  # which a child seems to have, too, if one asks for its ru_maxrss
     figures = memory.in_a_child("numpy", "cifar_quick", 64, 1)

@@ -93,6 +93,7 @@ def test_the_machine(device, monkeypatch):
 # ---------------------------------------------------------------------------------------------- memory
 
 
+@pytest.mark.heavy
 def test_memory_is_the_most_that_was_in_use(device):
     pool = device.cupy.pool
     pool.change(100 * gpu.MIB)
@@ -197,6 +198,7 @@ def test_both_sides_compute_in_the_precision_of_the_table(monkeypatch, torch, sw
     assert "torch " + torch.__version__ in capsys.readouterr().out
 
 
+@pytest.mark.heavy
 def test_a_batch_too_large_is_left_out(monkeypatch, tmp_path, capsys):
     fake_gpu.install()
 

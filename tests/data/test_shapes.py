@@ -81,6 +81,7 @@ def test_edges_are_smooth_and_half_way_at_the_outline():
     np.testing.assert_allclose(shapes._coverage(distance, 20), [1, 1, 0.5, 0.25, 0], atol=1e-6)
 
 
+@pytest.mark.heavy
 def test_a_linear_classifier_learns_something_but_not_much():
     splits = data.load("shapes", train_count=2000, test_count=1000, validation=0)
     normalize = data.Normalize.channels(splits.train)

@@ -74,7 +74,7 @@ def raw(index):
     return index.data if isinstance(index, Tensor) else index
 
 
-@draws(600)
+@draws(300)
 @given(st.data(), st.lists(st.integers(0, 4), max_size=3).map(tuple), st.booleans(), seeds)
 def test_getitem(data, shape, turned, seed):
     """Forward as NumPy, backward by putting every gradient back where its element came from; of a view as well."""

@@ -118,6 +118,7 @@ def test_no_run_and_a_folder_that_is_none(tmp_path, capsys):
     assert "has no metrics.csv" in said(capsys, tmp_path, "curves")[2]
 
 
+@pytest.mark.heavy
 def test_weights_that_do_not_say_what_they_were_trained_on(run, tmp_path, capsys):
     saved = checkpoint.load(run / "best.npz")
     saved.configuration = {}

@@ -56,6 +56,7 @@ def counts_of(model):
 # ------------------------------------------------------------------------------------------------- maps and parameters
 
 
+@pytest.mark.heavy
 def test_alexnets_maps(alexnet):
     assert maps_of(alexnet, models.PRESETS["alexnet"].input_size) == ALEXNET_MAPS
 

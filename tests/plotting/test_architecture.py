@@ -40,7 +40,7 @@ def assert_no_text_touches_another(axes, texts):
         assert min(place.x0, place.y0) >= -1 and place.x1 <= width + 1 and place.y1 <= height + 1, text
 
 
-@pytest.mark.parametrize("name", heavy_but(["shapes_net", "alexnet", "alexnet_keras_bn"], models.PRESETS))
+@pytest.mark.parametrize("name", heavy_but(["shapes_net", "alexnet"], models.PRESETS))
 def test_the_layered_view(name):
     """Three faces for every layer and the picture, all inside the sheet; every map's size is written."""
     rows = rows_of(name)
@@ -69,7 +69,13 @@ def test_boxes_grow_with_channels_and_maps():
     assert bars == sorted(set(bars)) and {width for _, width in bars} == {layers3d.BAR}
 
 
-@pytest.mark.parametrize("name, side", [("alexnet", 227), ("alexnet_2012", 224), ("alexnet_caffe", 227)])
+@pytest.mark.parametrize(
+    "name, side",
+    [
+        ("alexnet", 227),
+        *(pytest.param(*case, marks=pytest.mark.heavy) for case in [("alexnet_2012", 224), ("alexnet_caffe", 227)]),
+    ],
+)
 def test_the_two_towers(name, side):
     """The numbers of the paper's figure 2, each tower's twice; cones from every window, four lines each."""
     axes, texts = drawn(towers.towers(rows_of(name)))

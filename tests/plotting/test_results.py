@@ -127,7 +127,15 @@ class TestConfusion:
             color = style.RIGHT if row == column else style.WRONG
             assert near(cell(picture, row, column), style.tint(color, share**0.5)), (row, column)
 
-    @pytest.mark.parametrize(("classes", "size"), [(1, 46), (20, 46), (21, 24), (100, 7), (1000, 1)])
+    @pytest.mark.parametrize(
+        ("classes", "size"),
+        [
+            (1, 46),
+            (20, 46),
+            (21, 24),
+            *(pytest.param(*case, marks=pytest.mark.heavy) for case in [(100, 7), (1000, 1)]),
+        ],
+    )
     def test_many_classes(self, tmp_path, classes, size):
         labels = np.repeat(np.arange(classes), 2)
         predicted = labels.copy()
@@ -157,6 +165,7 @@ def panel(picture, number, row, column, columns):
 
 
 class TestDiagnosis:
+    @pytest.mark.heavy
     def test_what_is_healthy_is_pale_too_small_blue_too_large_orange(self, tmp_path):
         first = layers(
             activation=[1.0, 1.0, 0.1], dead=[0.0, 0.49, None], gradient=[1.0, 0.01, 1.0], update=[1e-3, 1e-9, 4e-5]

@@ -84,6 +84,7 @@ def test_nothing_is_searched_under_no_grad(rng):
     assert not Tensor.from_operation(x.data, lambda gy: (hidden,), x, name="own").requires_grad
 
 
+@pytest.mark.heavy
 def test_a_whole_program_is_not_searched_to_its_end():
     crowd = [[i] for i in range(200_000)]
     with pytest.raises(Opaque, match="more than 100,000 objects"):

@@ -209,6 +209,7 @@ def whole(shifted):
 class TestStagesOfARun:
     """The stages of 2012 in three epochs: noise goes after one, conv1 is frozen after two."""
 
+    @pytest.mark.heavy
     def test_what_is_frozen_does_not_move_and_the_rest_does(self, whole, shifted, tmp_path):
         """No step, no decay, no drift of momentum: its velocity is what it was."""
         assert run(*STAGES, "--recipe", shifted, "--epochs", 2, "--out", tmp_path / "two") == 0

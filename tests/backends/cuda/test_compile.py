@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import usable
+from on_request import heavy_but
 
 from minialex.backends.cuda import compile as cuda_compile
 from minialex.backends.cuda import launch
@@ -101,7 +102,7 @@ extern "C" __global__ void k(global<const REAL> x, global<REAL> y, int n) {{
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("expression", MISTAKES)
+@pytest.mark.parametrize("expression", heavy_but([*MISTAKES][1:4], MISTAKES))
 def test_mistakes(expression, compiler):
     compile_by, text = COMPILERS[compiler], planted(expression)
     if compiler not in MISTAKES[expression].split():

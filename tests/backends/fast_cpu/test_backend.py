@@ -111,6 +111,7 @@ def test_two_threads_train_at_once(many_pieces):
                 np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.heavy
 def test_alexnet_begins_as_on_numpy():
     """Two pictures, forward: every layer of the real network, at its real size."""
     random.manual_seed(0)
