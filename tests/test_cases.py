@@ -108,8 +108,8 @@ def test_float32_of_every_backend(case, backend):
         assert error <= FLOAT32_RTOL * np.abs(theirs).max(initial=0), f"off by {error}"
 
 
-# On numba it takes half a minute to compile them all once more.
-FLOAT64 = [pytest.param(name, marks=heavy) if name == "numba" else name for name in usable.EVERY]
+# It takes half a minute to compile all kernels once more, on numba and on the emulator.
+FLOAT64 = [pytest.param(name, marks=heavy) if name in ("numba", "emulator") else name for name in usable.EVERY]
 
 
 @pytest.mark.parametrize("backend", FLOAT64)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
 # An epoch has 3 forward passes in training and 3 in validation; three epochs have 18, the test 3 more.
-@pytest.mark.parametrize("forward", heavy_but([8, 11], [1, 8, 9, 11, 18, 20]))
+@pytest.mark.parametrize("forward", heavy_but([11], [1, 8, 9, 11, 18, 20]))
 def test_from_any_place(whole, tmp_path, monkeypatch, capfd, forward):
     folder = tmp_path / "r"
     with monkeypatch.context() as m:
@@ -72,7 +72,9 @@ def test_with_other_schedules_and_no_validation(tmp_path, monkeypatch, schedule)
     assert_same_end(tmp_path / "b", tmp_path / "a")
 
 
-@pytest.mark.parametrize(("forward", "saved"), [(1, None), (8, (1, 1)), (13, (2, 0))])
+@pytest.mark.parametrize(
+    ("forward", "saved"), [(1, None), (8, (1, 1)), pytest.param(13, (2, 0), marks=pytest.mark.heavy)]
+)
 def test_killed_without_warning(whole, tmp_path, monkeypatch, forward, saved):
     """What a power cut leaves: the last checkpoint, here one after each batch, or none yet."""
     folder = tmp_path / "r"

@@ -53,7 +53,7 @@ def whole(seed, dtype, *shape):
 # ---------------------------------------------------------------------------------------------- matrix product
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("rung", MATMUL)
 @pytest.mark.parametrize(
     "sizes",
@@ -121,7 +121,7 @@ def case(name, dtype):
     return whole(0, dtype, *x), whole(1, dtype, *w), whole(2, dtype, w[0]), window, groups
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("rung", CONV2D)
 def test_conv2d(launcher, rung, name, dtype):
@@ -133,7 +133,7 @@ def test_conv2d(launcher, rung, name, dtype):
         np.testing.assert_array_equal(y, wanted)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("rung", BACKWARDS)
 def test_conv2d_backward(launcher, rung, name, dtype):
@@ -179,7 +179,7 @@ def test_global_loads_of_the_convolutions(counting, kernel, stride, pixels):
 # ---------------------------------------------------------------------------------------------- columns, LRN
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("rung", ladder.IM2COL)
 def test_im2col(launcher, rung, name, dtype):
@@ -194,7 +194,7 @@ def test_im2col(launcher, rung, name, dtype):
     np.testing.assert_array_equal(columns, wanted.reshape(columns.shape))
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("size", [2, 3, 4, 5])
 @pytest.mark.parametrize("rung", ladder.LRN)
 def test_lrn_backward(launcher, rung, size, dtype):

@@ -34,7 +34,7 @@ def unwritten(*shape, dtype=np.float32):
 # ---------------------------------------------------------------------------------------------- kernels by themselves
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("count", [1, 31, 33, 1000])
 @pytest.mark.parametrize(("grid", "block"), [(1, 1), (1, 32), (3, 64), (7, (4, 2, 2))])
 def test_every_element_once_whatever_the_grid(launcher, dtype, count, grid, block):

@@ -124,7 +124,7 @@ def stored(found):
     return sum(n for opcode, n in found.by_opcode.items() if opcode.startswith("st.global"))
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("name", ALEXNET)
 def test_im2col(name, dtype):
     shape, kernel, stride, padding = ALEXNET[name]
@@ -146,7 +146,7 @@ def test_im2col_naive():
     assert 100 < found.total / stored(found) < 110 and found.whole_divisions == 5 * stored(found)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("size", CudaBackend.in_registers)
 def test_lrn_from_registers(size, dtype):
     backend, options = CudaBackend(np, Counting()), (size, 2e-5, 0.75, 2.0, False, 1)

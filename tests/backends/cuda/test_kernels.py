@@ -60,7 +60,7 @@ SHAPES = [(1, 1, 1, 1), (3, 1, 1, 2), (1, 7, 5, 3), (2, 5, 33, 31)]
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_layers_at_odd_sizes(rng, checked, shape, dtype):
     """Forward and backward of what a network is made of, against the NumPy backend."""
@@ -103,7 +103,7 @@ COLUMNS = {  # x, kernel, stride, padding, dilation, groups
 }
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("name", COLUMNS)
 def test_columns(checked, monkeypatch, name, dtype):
     """Every entry is a copy of the right pixel, or 0: also of pictures that are not the first, and on small grids."""
@@ -130,7 +130,7 @@ def every_tap(window):
         yield u, v, *(slice(at, at + (n - 1) * s + 1, s) for at, s, n in steps)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize(("channels", "groups"), [(1, 1), (2, 1), (7, 1), (12, 3), (4, 4), (200, 1), (260, 2)])
 def test_lrn_from_registers(rng, checked, monkeypatch, channels, groups, dtype):
     """To the same bits as the kernels that compute everything anew, with one channel 1e4 times stronger; no scale.
@@ -175,7 +175,7 @@ def test_which_lrn_runs(checked):
         assert (scale is not None) is kept
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize(
     "shape",
     [
