@@ -7,6 +7,7 @@ function and method of torch's name is called with them, in float32, float64 and
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import sys
 import types
@@ -41,6 +42,8 @@ def database():
         except ModuleNotFoundError:
             sys.modules["expecttest"] = types.ModuleType("expecttest")
             sys.modules["expecttest"].TestCase = unittest.TestCase
+    # They import setuptools, which refuses to take over distutils where another test's library has imported it.
+    os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib")
     from torch.testing._internal.common_methods_invocations import op_db
 
     found: dict = {}
