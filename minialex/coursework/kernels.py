@@ -344,6 +344,7 @@ class _FastLauncher(emulator.EmulatorLauncher):
 
     def gemm(self, a, b, out, transpose_a=False, transpose_b=False, add=False):
         """Small products by the student's matmul_tiled; large ones, which would take it seconds, by NumPy."""
+        a, b, out = (x if x.ndim == 3 else x[None] for x in (a, b, out))  # one matrix, or a stack of them
         (count, rows, columns), depth = out.shape, a.shape[1] if transpose_a else a.shape[2]
         if "matmul_tiled" not in self.calls or add or not 0 < rows * columns * depth <= SMALL:
             super().gemm(a, b, out, transpose_a, transpose_b, add)
