@@ -35,6 +35,7 @@ def made(monkeypatch):
 # ---------------------------------------------------------------------------------------------- the report
 
 
+@pytest.mark.heavy
 def test_a_machine_where_the_fast_cpu_works(capsys):
     assert cli.run(doctor.main, []) == 0
     out, err = capsys.readouterr()

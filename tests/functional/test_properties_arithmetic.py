@@ -8,8 +8,11 @@ import math
 import numpy as np
 from drawing import check, cotangent, draws, leaf, normal, seeds, shapes, sides, st
 from hypothesis import given
+from on_request import heavy
 
 from minialex import functional
+
+pytestmark = heavy
 
 # ------------------------------------------------------------------------------ arithmetic that broadcasts
 

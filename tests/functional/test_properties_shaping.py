@@ -7,9 +7,12 @@ import math
 import numpy as np
 from drawing import check, cotangent, draws, hypothesis, leaf, normal, seeds, shapes, sides, st
 from hypothesis import given
+from on_request import heavy
 
 from minialex import functional
 from minialex.tensor import Tensor
+
+pytestmark = heavy
 
 
 def check_arrangement(y, inputs, seed, places, fill=0.0):
@@ -74,7 +77,7 @@ def raw(index):
     return index.data if isinstance(index, Tensor) else index
 
 
-@draws(300)
+@draws(600)
 @given(st.data(), st.lists(st.integers(0, 4), max_size=3).map(tuple), st.booleans(), seeds)
 def test_getitem(data, shape, turned, seed):
     """Forward as NumPy, backward by putting every gradient back where its element came from; of a view as well."""

@@ -60,7 +60,7 @@ SHAPES = [(1, 1, 1, 1), (3, 1, 1, 2), (1, 7, 5, 3), (2, 5, 33, 31)]
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_layers_at_odd_sizes(rng, checked, shape, dtype):
     """Forward and backward of what a network is made of, against the NumPy backend."""
@@ -130,7 +130,8 @@ def every_tap(window):
         yield u, v, *(slice(at, at + (n - 1) * s + 1, s) for at, s, n in steps)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
+@pytest.mark.heavy
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("channels", "groups"), [(1, 1), (2, 1), (7, 1), (12, 3), (4, 4), (200, 1), (260, 2)])
 def test_lrn_from_registers(rng, checked, monkeypatch, channels, groups, dtype):
     """To the same bits as the kernels that compute everything anew, with one channel 1e4 times stronger; no scale.
@@ -152,6 +153,7 @@ def test_lrn_from_registers(rng, checked, monkeypatch, channels, groups, dtype):
         agree(gx, backends.get_backend("numpy").local_response_norm_backward(gy, its, *options), dtype)
 
 
+@pytest.mark.heavy
 def test_lrn_from_registers_of_nothing(checked):
     """With k = 0 a scale may be 0: what lies beside the first and the last channel must not come in as 0 / 0."""
     x = np.ones((1, 2, 1, 1))
@@ -161,6 +163,7 @@ def test_lrn_from_registers_of_nothing(checked):
     np.testing.assert_allclose(gx, x * (1 - 2 * 0.5 * 0.75 * 2), rtol=1e-15)
 
 
+@pytest.mark.heavy
 def test_which_lrn_runs(checked):
     """A window of six channels, and one within a map, have no kernel in registers, and keep their scale."""
     x = np.ones((1, 7, 2, 2))
@@ -231,6 +234,7 @@ def test_indices_beyond_two_to_the_31(tmp_path):
     np.testing.assert_array_equal(backend._channel_sums(x.reshape(3, -1))[-3:], [73, 146, 292])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("classes", [1, 2, 255, 256, 257, 1000])
 def test_rows_of_any_length(rng, checked, classes):
     numpy, x = backends.get_backend("numpy"), 30 * rng.standard_normal((3, classes))
@@ -277,6 +281,7 @@ def test_a_nan_passes_and_minus_infinity_is_no_padding(checked):
     assert np.isnan(checked.relu(x)).sum() == 1
 
 
+@pytest.mark.heavy
 def test_images_as_bytes_in_small_grids(rng, checked, monkeypatch):
     """Watched: nothing beyond an image is read, though views reach beyond it; fewer rows of a grid than maps."""
     monkeypatch.setattr(launch, "MOST_ROWS", 2)
