@@ -9,4 +9,5 @@ heavy = pytest.mark.heavy
 
 def heavy_but(kept, values):
     """`values` for pytest.mark.parametrize, all of them heavy but those in `kept`."""
-    return [value if value in kept else pytest.param(value, marks=heavy) for value in values]
+    several = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*each, marks=() if value in kept else heavy) for value, each in zip(values, several)]

@@ -70,11 +70,7 @@ def test_boxes_grow_with_channels_and_maps():
 
 
 @pytest.mark.parametrize(
-    "name, side",
-    [
-        ("alexnet", 227),
-        *(pytest.param(*case, marks=pytest.mark.heavy) for case in [("alexnet_2012", 224), ("alexnet_caffe", 227)]),
-    ],
+    ("name", "side"), heavy_but([("alexnet", 227)], [("alexnet", 227), ("alexnet_2012", 224), ("alexnet_caffe", 227)])
 )
 def test_the_two_towers(name, side):
     """The numbers of the paper's figure 2, each tower's twice; cones from every window, four lines each."""

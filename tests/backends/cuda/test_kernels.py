@@ -103,7 +103,8 @@ COLUMNS = {  # x, kernel, stride, padding, dilation, groups
 }
 
 
-@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
+@pytest.mark.heavy
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", COLUMNS)
 def test_columns(checked, monkeypatch, name, dtype):
     """Every entry is a copy of the right pixel, or 0: also of pictures that are not the first, and on small grids."""
@@ -178,7 +179,8 @@ def test_which_lrn_runs(checked):
         assert (scale is not None) is kept
 
 
-@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
+@pytest.mark.heavy
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "shape",
     [

@@ -71,7 +71,8 @@ def train(backend, steps=3, seed=3):
     return losses, [p.numpy().copy() for p in model.parameters()]
 
 
-@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.heavy), 2])
+@pytest.mark.heavy
+@pytest.mark.parametrize("number", [1, 2])
 def test_one_seed_one_run(number):
     before = threads.count()
     threads.set_count(number)
