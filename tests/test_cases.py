@@ -94,10 +94,25 @@ def test_a_changed_case_is_told_from_its_golden_values():
         golden.check(changed, y, gradients)
 
 
-@pytest.mark.parametrize("backend", usable.EVERY)
+def compiled_for_itself(case):
+    """LRN within a channel has a kernel of its own, which takes Numba ten seconds to compile."""
+    return case.op == "local_response_norm" and case.options.get("within_channel")
+
+
+@pytest.mark.parametrize("backend", [name for name in usable.EVERY if name != "numba"])
 @every_case
 def test_float32_of_every_backend(case, backend):
-    usable.or_skip(backend)
+    check_float32(case, usable.or_skip(backend))
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case.name, marks=heavy if compiled_for_itself(case) else ()) for case in CASES]
+)
+def test_float32_on_numba(case):
+    check_float32(case, usable.or_skip("numba"))
+
+
+def check_float32(case, backend):
     arrays = case.arrays(np.float32)
     y, gradients = case.gradients(arrays, backend)
     rounded = [x.astype(np.float64) for x in arrays]  # what rounding the inputs costs is not the operation's fault

@@ -122,7 +122,9 @@ def test_wheel_through_an_sdist_is_the_same(project, tmp_path):
             contents.append({name: wheel.read(name).decode() for name in wheel.namelist()})
     assert contents[0] == contents[1]
     names = {name for name in contents[0] if ".dist-info/" not in name}
-    sources = {str(path.relative_to(project)) for path in (project / "minialex").rglob("*") if path.is_file()}
+    files = [path for path in (project / "minialex").rglob("*") if path.is_file()]
+    # Another test may have imported the copy, and so left bytecode in it, which no wheel carries.
+    sources = {str(path.relative_to(project)) for path in files if path.suffix != ".pyc"}
     assert names == sources | CARRIED.keys() and "minialex/py.typed" in names
     assert {name: contents[0][name] for name in CARRIED} == CARRIED
 
