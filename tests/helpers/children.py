@@ -21,8 +21,9 @@ ROOT = Path(__file__).parents[2]
 
 SERVER = """
 import json, os, resource, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # as minialex.support.starting leaves it to a command
 from minialex import cli, data, evaluate, plotting, predict, saving
+from minialex.support import starting
+signal.signal(signal.SIGINT, starting.stop)  # as in a command
 from minialex.convert import __main__
 from minialex.data import pack
 from minialex.plotting import architecture
