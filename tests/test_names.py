@@ -103,8 +103,8 @@ PUBLIC = """
     data.pipeline data.decode
     training.trainer training.display training.interruption training.nonfinite training.range_test
     training.evaluation training.diagnose training.overfit training.recipe training.recipes training.schedule_text
-    runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning runs.page
-    models models.arguments models.layout models.names look.inside convert.formats
+    runs.run runs.folder runs.owned runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
+    runs.page models models.arguments models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
     support.absent support.handle support.progress support.html
 """
