@@ -18,6 +18,7 @@ from .keras import from_keras
 _TORCHVISION = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 _RESIZE = 256  # pixels to which networks for ImageNet resize the shorter side of an image
 _WRAPPERS = ("module.", "_orig_mod.")
+_WITHIN = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}  # of a part of a network
 NO_NORMALIZATION = Normalize(np.zeros((3, 1, 1)))
 
 
@@ -37,15 +38,21 @@ def state_dict(arrays):
 
 
 def _unwrapped(arrays):
-    """Yield a state dict, then without the first word of its names while it is the same for all, as "model." is."""
+    """Yield a state dict, then without the first word of its names while it is the same for all, as "model." is.
+
+    At last, without the names of wrappers anywhere: torch's ImageNet example wraps AlexNet's features alone.
+    """
     arrays = state_dict(arrays)
     yield arrays
     while len({name.partition(".")[0] for name in arrays}) == 1 and all(name.partition(".")[2] for name in arrays):
         arrays = {name.partition(".")[2]: array for name, array in arrays.items()}
         yield arrays
+    names = [".".join(word for word in name.split(".") if word not in _WITHIN) for name in arrays]
+    if names != [*arrays] and len({*names}) == len(names):
+        yield dict(zip(names, arrays.values()))
 
 
-def describe(arrays, model=None, *, input_size=None, classes=None, normalization=None):
+def describe(arrays, model=None, *, input_size=None, classes=None, normalization=None, arguments=None):
     """Make a Checkpoint of bare weights.
 
     arrays: a state dict, {name: array}, or Keras's arrays {"arr_0": array, "arr_1": array, ...}.
@@ -53,12 +60,13 @@ def describe(arrays, model=None, *, input_size=None, classes=None, normalization
     input_size: pixels per side of the input; as published by default.
     classes: a name for each logit; "class 0", "class 1", ... by default.
     normalization: a Normalize; torchvision's for alexnet_torchvision by default, else none.
+    arguments: other arguments of the network's function than num_classes and input_size, a dict.
 
     Returns a Checkpoint.
     Raises ValueError where no preset fits, several do, or the given one does not.
     """
     model = model or guess(arrays, input_size)
-    network, options = _loaded(arrays, model, input_size)
+    network, options = _loaded(arrays, model, input_size, arguments or {})
     preset = models.get_preset(model)
     if normalization is None:
         normalization = torchvision_normalization() if model == "alexnet_torchvision" else NO_NORMALIZATION
@@ -112,18 +120,18 @@ def guess(arrays, input_size=None):
 def _fits(arrays, model, input_size):
     """Whether weights have the names and shapes of a preset."""
     try:
-        network, weights, _ = _fit(arrays, model, input_size)
+        network, weights, _ = _fit(arrays, model, input_size, {})
     except ValueError:
         return False
     return {n: a.shape for n, a in weights.items()} == {n: a.shape for n, a in network.state_dict().items()}
 
 
-def _loaded(arrays, model, input_size):
+def _loaded(arrays, model, input_size, arguments):
     """(the network with these weights, the arguments that build it); raises ValueError where they do not fit."""
     failures: list[ValueError] = []
     for unwrapped in _unwrapped(arrays):
         try:
-            network, weights, options = _fit(unwrapped, model, input_size)
+            network, weights, options = _fit(unwrapped, model, input_size, arguments)
             network.load_state_dict(weights)
             return network, options
         except ValueError as error:
@@ -131,7 +139,7 @@ def _loaded(arrays, model, input_size):
     raise failures[0]  # with the names as they are in the file
 
 
-def _fit(arrays, model, input_size):
+def _fit(arrays, model, input_size, arguments):
     """(the network with uninitialised weights, the given weights under its names, the arguments that build it)."""
     size = input_size or models.get_preset(model).input_size
     if size is None:
@@ -139,12 +147,12 @@ def _fit(arrays, model, input_size):
     keras = bool(arrays) and all(re.fullmatch(r"arr_\d+", name) for name in arrays)
     listed = [arrays[name] for name in sorted(arrays, key=lambda name: int(name[4:]))] if keras else []
     with init.skipped():
-        published = models.build(model, input_size=size)
+        published = models.build(model, **arguments, input_size=size)
         last = next(row.name for row in reversed(layout(published, (3, size, size))) if has_weights(row.layer))
         head = listed[-1] if keras else arrays.get(f"{last}.bias")
         if head is None or head.ndim != 1:
             raise ValueError(f"these are not the weights of {model}: there is no {last}.bias")
-        options = {"num_classes": len(head), "input_size": size}
+        options = arguments | {"num_classes": len(head), "input_size": size}
         network = models.build(model, **options)
     weights = from_keras(listed, layout(network, (3, size, size))) if keras else arrays
     return network, weights, options
