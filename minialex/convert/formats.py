@@ -254,11 +254,10 @@ def _among_numbers(found):
     if not isinstance(found, dict):
         return None
     tensors = {name: value for name, value in found.items() if hasattr(value, "detach")}
-    others = [value for name, value in found.items() if name not in tensors]
-    layers = any("." in str(name) for name in tensors)
-    return (
-        tensors if layers and all(value is None or isinstance(value, int | float | str) for value in others) else None
-    )
+    added = [value for name, value in found.items() if name not in tensors]
+    if not any("." in str(name) for name in tensors):
+        return None
+    return tensors if all(value is None or isinstance(value, int | float | str) for value in added) else None
 
 
 def _numpy(tensor):
