@@ -228,6 +228,8 @@ def _state_dict_in(path, found):
     """The dict of tensors in what torch.load returned: itself, or nested in it, as training scripts save it."""
     if _is_state_dict(found):
         return found
+    if plain := _among_numbers(found):
+        return plain
     level, names = [found], []
     for _ in range(3):
         inner = {str(key): value for one in level if isinstance(one, dict) for key, value in one.items()}
@@ -245,6 +247,17 @@ def _state_dict_in(path, found):
 
 def _is_state_dict(value):
     return isinstance(value, dict) and bool(value) and all(hasattr(tensor, "detach") for tensor in value.values())
+
+
+def _among_numbers(found):
+    """The tensors of a state dict to which numbers and texts were added; None for another thing."""
+    if not isinstance(found, dict):
+        return None
+    tensors = {name: value for name, value in found.items() if hasattr(value, "detach")}
+    added = [value for name, value in found.items() if name not in tensors]
+    if not any("." in str(name) for name in tensors):
+        return None
+    return tensors if all(value is None or isinstance(value, int | float | str) for value in added) else None
 
 
 def _numpy(tensor):

@@ -132,7 +132,7 @@ def _is_picture(name):
 
 def _readable(root, folders):
     """A unique name for each class: its first synonym in the file of class names, else the name of its folder."""
-    file = next((root / name for name in _NAMES if (root / name).is_file()), None)
+    file = next((root / name for name in _NAMES if os.path.lexists(root / name)), None)
     known: dict[str, tuple[str, int]] = {}
     for place, line in enumerate(text.read_lines(file) if file else (), 1):
         words = line.split(maxsplit=1)

@@ -41,7 +41,7 @@ def printable(text):
 
 
 # Control characters, line separators, marks of direction, and surrogates, as which Python has bytes that are not UTF-8.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _escaped(match):
@@ -54,7 +54,7 @@ def _escaped(match):
 def decoded(content, name):
     """The text in a file that was saved as UTF-8 or, with a byte-order mark, as UTF-16.
 
-    content: the bytes of the file; a mark at their beginning is left out.
+    content: the bytes of the file; marks are left out, of which files that were joined have several.
     name: of the file, for the message.
 
     Returns a string.
@@ -71,7 +71,7 @@ def decoded(content, name):
     if wrong is not None:
         line, kind = text.count("\n") + 1, "UTF-16" if utf16 else "UTF-8"
         raise ValueError(f"{name}, line {line}: the byte 0x{wrong:02x} is not text in {kind}; save the file as UTF-8")
-    return text
+    return text.replace("\ufeff", "")
 
 
 def content(path, most=LARGEST):

@@ -325,6 +325,21 @@ class TestFinding:
         (root / "classes.txt").write_text("n1 café\nn2 猫\x1b[31m\n", encoding=encoding)
         assert load(root).train.classes == ("café", "猫\\x1b[31m")
 
+    def test_names_that_look_alike_are_told_apart(self, root):
+        photographs(root, {"a\n": 1, "a\\n": 1, "b": 1, "c": 1, "d": 1})
+        (root / "classes.txt").write_text("b same\nc same\nd same (b)\n")
+        names = ("a\\n (a\\n)", "a\\n (a\\n) 2", "same (b)", "same (c)", "same (b) 2")
+        assert load(root).train.classes == names
+
+    @pytest.mark.parametrize("name", ["classes.txt", "val"])
+    def test_links_to_nothing_are_not_ignored(self, root, name):
+        photographs(root, {"n1": 2})
+        (root / name).symlink_to("nowhere")
+        with pytest.raises(
+            (OSError, ValueError), match=f"{name}.* (link to a missing folder|No such file)|No such file.*{name}"
+        ):
+            load(root)
+
     def test_readable_names_that_are_wrong(self, root):
         photographs(root, {"n1": 1, "n2": 1})
         (root / "classes.txt").write_bytes("n1 tench\nn2 café\n".encode("latin-1"))
@@ -405,6 +420,9 @@ class TestLabelFiles:
                 "has two classes for files called ILSVRC2012",
             ),
             ("{0} 0\n{1} 1\n{2} \0\n", "line 3: the byte 0x00 is not text"),
+            ("{0} 0\n\n{1} 3\n", "line 3: .* does not name one of the 3 classes"),
+            ("{0} 0\n{1} " + 5000 * "9", "line 2: .* does not name one of the 3 classes"),
+            (5000 * "9" + "\n", "line 1: .* does not name one of the 3 classes"),
             ("1\n2\n3\n", "meta.mat, which maps them to names, is missing"),
         ],
     )
@@ -413,6 +431,14 @@ class TestLabelFiles:
             (flat / "val.txt").write_text(text.format(*self.NAMES))
         with pytest.raises((ValueError, OSError), match=message):
             load(flat)
+
+    def test_empty_lines_name_nothing(self, flat):
+        (flat / "val.txt").write_text("{} 2\n\n{} n2\n   \n{} 0\n\n".format(*self.NAMES))
+        assert load(flat).test.labels.tolist() == [2, 1, 0]
+
+    def test_a_folder_is_no_file_of_labels(self, flat):
+        with pytest.raises(FileNotFoundError, match="the file of the validation pictures' labels, is not a file"):
+            load(flat, val_labels=flat)
 
     def test_without_scipy(self, flat, monkeypatch):
         monkeypatch.setitem(sys.modules, "scipy.io", None)

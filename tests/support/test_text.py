@@ -21,6 +21,7 @@ LINES = "tench\n  goldfish, Carassius auratus\ncafé\n猫 \U0001f408\n"
         codecs.BOM_UTF16_LE + LINES.encode("utf-16-le"),
         LINES.replace("\n", "\r\n").encode(),
         codecs.BOM_UTF8 + LINES.replace("\n", "\r").encode(),
+        codecs.BOM_UTF8 + LINES.replace("café", "\ufeffcafé").encode(),  # of two files that were joined
     ],
 )
 def test_every_unicode_encoding_is_read(tmp_path, content):
@@ -63,6 +64,7 @@ def test_other_bytes_are_refused_by_name_and_line(tmp_path, content, line, byte)
         ("two\nlines\tand\ra\x7f\x9b", "two\\nlines\\tand\\ra\\x7f\\x9b"),
         (os.fsdecode(b"caf\xe9 \xff"), "caf\\xe9 \\xff"),
         ("\u2028\u202egnp.exe\u2069", "\\u2028\\u202egnp.exe\\u2069"),
+        ("\u200fa\u200eb\u061c", "\\u200fa\\u200eb\\u061c"),
         ("\ud83d alone", "\\ud83d alone"),
     ],
 )
