@@ -22,7 +22,7 @@ import numpy as np
 
 from ..support import npz, schema
 from ..support.schema import AtLeast, Below
-from ..support.text import printable
+from ..support.text import content, printable
 from .cache import cached
 from .dataset import ImageDataset
 from .moments import Sums, sums
@@ -130,7 +130,7 @@ def read_index(root):
     """The Index in root/pack.json; raises ValueError where it, or a file that it lists, is damaged."""
     path = root / INDEX
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(content(path))
         version = values.get("format") if isinstance(values, dict) else FORMAT
         if version == FORMAT:
             index = Index.of(values)
@@ -152,8 +152,16 @@ def _check(path, length, checksum):
     if found != length:
         wrong = "cut short" if found < length else "too long"
         raise ValueError(f"{path} is {wrong}: {found:,} bytes where {length:,} were expected; {_REPACK}")
-    if not is_shard(path.name) and zlib.crc32(path.read_bytes()) != checksum:
+    if not is_shard(path.name) and _checksum(path) != checksum:
         raise ValueError(f"{path} is damaged: its checksum is not the one in {INDEX}; {_REPACK}")
+
+
+def _checksum(path):
+    value = 0
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            value = zlib.crc32(block, value)
+    return value
 
 
 def shard_name(split, number):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
+
+LARGEST = 2**25  # bytes of a file of text; the largest list of ImageNet-21k has 20 MB
 
 
 def aligned(rows, *, left=(0,), rules=(), indent=""):
@@ -71,10 +74,32 @@ def decoded(content, name):
     return text
 
 
+def content(path, most=LARGEST):
+    """The bytes of a file that should be small: a list of names, a recipe, a description.
+
+    path: of the file; of a pipe, all that is written to it is read, and nothing where nobody has it open for writing.
+    most: bytes.
+
+    Raises OSError where it cannot be read, ValueError where it is longer.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        read = file.read(most + 1)
+    if len(read) > most:
+        raise ValueError(f"{printable(str(path))} is longer than the {most:,} bytes that are read of a file of text")
+    return read
+
+
+def _without_waiting(path, flags):
+    """Open a file; that of a pipe to which nobody writes would wait for ever."""
+    number = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(number, True)
+    return number
+
+
 def read_text(path):
-    """The text of a file; see `decoded`. path: of the file. Raises OSError as well where it cannot be read."""
-    with open(path, "rb") as file:
-        return decoded(file.read(), printable(str(path)))
+    """The text of a file; see `decoded` and `content`. path: of the file. Raises OSError where it cannot be read."""
+    return decoded(content(path), printable(str(path)))
 
 
 def read_lines(path):

@@ -92,3 +92,25 @@ def test_a_home_that_is_not_known(monkeypatch):
 def test_names_are_never_lost_from_files(tmp_path):
     files.write_text(tmp_path / "a.csv", os.fsdecode(b"caf\xe9 \xe7\x8c\xab\n"))
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "caf\\udce9 猫\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_no_file_is_waited_for_or_read_without_end(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert text.read_text(tmp_path / "pipe") == ""
+    with pytest.raises(ValueError, match="/dev/zero is longer than the 1,000 bytes that are read of a file of text"):
+        text.content("/dev/zero", most=1000)
+    with pytest.raises(IsADirectoryError):
+        text.read_text(tmp_path)
+    reader, writer = os.pipe()
+    os.write(writer, b"what another program\nhas written")
+    os.close(writer)
+    assert text.read_lines(f"/dev/fd/{reader}") == ["what another program", "has written"]
+    os.close(reader)
+
+
+def test_a_huge_file_is_refused(tmp_path):
+    with open(tmp_path / "huge", "wb") as file:
+        file.truncate(10**9)  # takes no place on the disk
+    with pytest.raises(ValueError, match="huge is longer than the 33,554,432 bytes"):
+        text.read_text(tmp_path / "huge")
