@@ -284,16 +284,21 @@ def real_number(low, below=math.inf):
 
 
 class Interrupt:
-    """A context in which Ctrl-C and SIGTERM wait for a safe place; a second signal stops at once.
+    """A context in which Ctrl-C and SIGTERM wait for a safe place; a second signal before that stops at once.
 
     with Interrupt() as interrupt:
-        for batch in batches:
-            ...
-            interrupt.check()      # raises Interrupted if a signal came during this batch
+        try:
+            for batch in batches:
+                ...
+                interrupt.check()      # raises Interrupted if a signal came during this batch
+        except Interrupted:
+            ...                        # save; a second signal waits, too
+            interrupt.finish()
     """
 
     def __init__(self):
         self.number = None
+        self._saving, self._again = False, False
 
     def __enter__(self):
         self._previous = {}
@@ -307,19 +312,38 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _handle(self, number, frame):
-        if self.number is not None:
+        if self.number is None:
+            self.number = number
+            _write_at_once("stopping after this batch; press Ctrl-C again to stop at once, without saving")
+        elif self._saving and not self._again:
+            self._again = True
+            _write_at_once("saving; press Ctrl-C again to stop at once, without it")
+        else:
+            handler = self._previous[signal.SIGINT]
+            if callable(handler):
+                handler(signal.SIGINT, frame)
             raise KeyboardInterrupt
-        self.number = number
-        # A handler may run inside a print: bypass Python's buffers.
-        os.write(2, b"\nstopping after this batch; press Ctrl-C again to stop at once, without saving\n")
 
     def check(self):
-        """Raise Interrupted if a signal has come."""
+        """Raise Interrupted if a signal has come; from then on, another one waits for `finish`."""
         if self.number is not None:
+            self._saving = True
             raise Interrupted(self.number)
+
+    def finish(self):
+        """Everything is saved: signals stop at once again. Raises KeyboardInterrupt if one has come since `check`."""
+        self._saving = False
+        if self._again:
+            raise KeyboardInterrupt
 
     def watch(self, iterable):
         """Yield the items of `iterable`, with a check after each."""
         for item in iterable:
             yield item
             self.check()
+
+
+def _write_at_once(text):
+    """Write a line to stderr from the handler of a signal, which may run inside a print: around Python's buffers."""
+    with contextlib.suppress(OSError):  # a reader of stderr that is gone does not keep the run from being saved
+        os.write(2, f"\n{text}\n".encode())

@@ -13,7 +13,7 @@ from . import backends, cli, data, models, threads
 from .runs import trained
 from .runs.configuration import Configuration
 from .runs.folder import RunFolder
-from .runs.run import Run
+from .runs.run import RESUMABLE, Run
 from .support import progress
 from .support.errors import UserError, as_user_error
 from .support.resources import cache_text
@@ -22,8 +22,6 @@ from .training import recipes, trainer
 from .training.recipe import OPTIMIZERS, describe_decay
 
 ADAM_LR, SGD_LR = 0.001, 0.01  # with --optimizer, where the recipe's learning rate is for the other kind
-# What may change when a run is resumed: its length, the place of its data, and the number of threads.
-RESUMABLE = ("resume", "epochs", "data_dir", "val_labels", "threads", "workers")
 
 DESCRIPTION = """\
 Train a network. Without options, this trains shapes_net on shapes: ten classes of generated pictures, no download.
@@ -113,16 +111,26 @@ def main(argv=None):
     run = _resumed(options) if options.resume else _new(options)
     if options.lr_find:
         return _find_lr(run, argv)
-    with cli.Interrupt() as interrupt, _troubles_in_words(run.folder), run.backend.announcing(say):
-        say(run.header())
-        try:
-            if run.configuration.overfit and not run.has_begun and not run.passes_overfit_check(interrupt.watch):
-                return 1
-            run.train(interrupt)
-            run.test(interrupt.watch)
-        except cli.Interrupted as signal:
-            run.stop()
-            return signal.exit_code
+    with cli.Interrupt() as interrupt:
+        if not options.resume:
+            run.folder = _free_folder(options, run.folder.path.name)
+        with run.folder, _troubles_in_words(run.folder), run.backend.announcing(say):
+            return _train(run, interrupt)
+
+
+def _train(run, interrupt):
+    """Train and test; after a signal, save. Returns the exit code."""
+    say(run.header())
+    try:
+        if run.configuration.overfit and not run.has_begun and not run.passes_overfit_check(interrupt.watch):
+            return 1
+        run.train(interrupt)
+        run.test(interrupt.watch)
+    except cli.Interrupted as signal:
+        run.stop()
+        interrupt.finish()
+        run.draw(now=True)
+        return signal.exit_code
     return 0
 
 
@@ -154,22 +162,28 @@ def _new(options):
     options.model = start.checkpoint.model if start else options.model
     configuration = configured(options)
     name = f"{configuration.model.partition('.py:')[0]}-{configuration.recipe.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = RunFolder.create(options.out or os.path.join("runs", name))
+    _free_folder(options, name).release()  # raises where no run can be left, before data is read, which takes long
+    folder = RunFolder(options.out or os.path.join("runs", name))
     return Run(configuration, folder, start=start, download=bool(options.download), say=say)
+
+
+def _free_folder(options, name):
+    """The folder of a new run, taken: that of --out, or one in runs/ that nobody else gets."""
+    return RunFolder.create(options.out) if options.out else RunFolder.claim("runs", name)
 
 
 def _resumed(options):
     """The Run to resume, with these options."""
     own = options.model is not None and models.own.is_reference(options.model)
     for name, value in vars(options).items():
-        if value is not None and name not in RESUMABLE and not (name == "model" and own):
-            allowed = [f"--{other.replace('_', '-')}" for other in RESUMABLE if other != "resume"]
+        if value is not None and name not in ("resume", *RESUMABLE) and not (name == "model" and own):
+            allowed = [f"--{other.replace('_', '-')}" for other in RESUMABLE]
             raise UserError(
                 f"--{name.replace('_', '-')} cannot be changed when a run is resumed; leave it out, or "
                 f"start a new run (only {', '.join(allowed)} and, for a network of your own, --model are allowed "
                 "with --resume)"
             )
-    changes = {name: getattr(options, name) for name in RESUMABLE if name != "resume"}
+    changes = {name: getattr(options, name) for name in RESUMABLE}
     changes |= {name: _absolute(changes[name]) for name in ("data_dir", "val_labels")}
     changes = {name: value for name, value in changes.items() if value is not None}
     return Run.resume(options.resume, model=options.model, say=say, **changes)

@@ -102,8 +102,8 @@ PUBLIC = """
     data data.color data.dataloader data.dataset data.loader data.moments data.transforms data.pipeline data.decode
     training.trainer training.display training.interruption training.nonfinite training.range_test
     training.evaluation training.diagnose training.overfit training.recipe training.schedule_text
-    runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning runs.page
-    models models.layout models.names look.inside convert.formats
+    runs.run runs.folder runs.owned runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
+    runs.page models models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
     support.absent support.handle support.progress support.html
 """
