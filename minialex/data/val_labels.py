@@ -66,7 +66,7 @@ def _of_pairs(path, lines, folders):
     for place, line in enumerate(lines, 1):
         if from_kaggle and place == 1:
             continue
-        name, text = [*line.split("," if from_kaggle else None, maxsplit=1), ""][:2]
+        name, text = [*line.split("," if from_kaggle else None, maxsplit=1), "", ""][:2]
         text = text.split(maxsplit=1)[0] if from_kaggle and text else text  # the class, followed by bounding boxes
         label = number.get(text, int(text) if text.isdecimal() else -1)
         if not 0 <= label < len(folders):

@@ -221,6 +221,8 @@ _CHANGES = {  # audit event: how many of its first arguments are paths that are 
     **{f"os.{name}": 1 for name in ("remove", "mkdir", "rmdir", "truncate", "chmod", "chown", "utime", "setxattr")},
     **{f"os.{name}": 2 for name in ("rename", "link", "symlink")},
 }
+# ... and the first of those that are the open folders, or -1, which relative paths start from.
+_FOLDERS = {"os.remove": 1, "os.rmdir": 1, "os.mkdir": 2, "os.rename": 2}
 _STARTS = (
     *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile", "subprocess.Popen"),
     *(
@@ -252,8 +254,8 @@ class Guard:
             if isinstance(flags, int) and flags & _WRITING:
                 self._check(event, path)
         elif event in _CHANGES:
-            for path in arguments[: _CHANGES[event]]:
-                self._check(event, path)
+            for path, folder in zip(arguments[: _CHANGES[event]], arguments[_FOLDERS.get(event, 9) :] or (-1, -1)):
+                self._check(event, path, folder)
         elif event in _STARTS:
             self._forbid("executed", f"{event}{arguments!r:.300}")
         elif event == "exec" and arguments[0].co_filename.startswith(("<string>", self.work)):
@@ -261,10 +263,11 @@ class Guard:
                 return
             self._forbid("executed", f"code of {arguments[0].co_filename}: {arguments[0].co_names!r:.200}")
 
-    def _check(self, event, path):
+    def _check(self, event, path, folder=-1):
         if isinstance(path, int):
             return
-        path = os.path.abspath(os.fsdecode(path))
+        within = os.readlink(f"/proc/self/fd/{folder}") if folder >= 0 else ""
+        path = os.path.abspath(os.path.join(within, os.fsdecode(path)))
         if path != os.devnull and not f"{path}/".startswith(self.allowed):
             self._forbid("outside", f"{event} {path!r:.300}")
 

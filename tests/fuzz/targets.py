@@ -570,6 +570,8 @@ def archive_samples(folder):
 def read_archive(folder):
     """The archive of CIFAR-10 as it is unpacked; nothing may appear but the folder `files`."""
     target = folder / "in" / "files"
+    if not (folder / "in" / "archive.tar").is_file():
+        raise FileNotFoundError("there is no archive")
     try:
         download.unpack(folder / "in" / "archive.tar", target)
         return contents(target)
