@@ -14,6 +14,7 @@ import threading
 import warnings
 
 from . import backends, models
+from .nn import init
 from .support import text as texts
 from .support.errors import UserError, as_user_error
 from .support.files import expanded
@@ -201,6 +202,40 @@ def own_model_option(parser):
     """Add the option --model to the parser of a command that uses trained networks; see `register`."""
     text = "the network of the user's own that RUN was trained with; the file is executed (default: a published one)"
     parser.add_argument("--model", action="append", default=[], metavar="FILE.py:FUNCTION", help=text, type=own_network)
+
+
+def set_option(parser):
+    """Add the option --set to the parser of a command that builds networks, or to a group of it; see `arguments`."""
+    text = (
+        "an argument of the network's function, such as norm=none, dropout=before or inverted=true; may be repeated "
+        "(default: as published)"
+    )
+    parser.add_argument("--set", action="append", metavar="NAME=VALUE", help=text, type=_assignment)
+
+
+def arguments(model, pairs):
+    """The values of --set.
+
+    model: name of the network, registered if it is the user's own.
+    pairs: (argument, text), or None for no option.
+
+    Returns {argument: value}. Raises UserError for an argument that the network does not have, or an impossible value.
+    """
+    with as_user_error():
+        preset = models.get_preset(model)
+        values = models.arguments.parsed(model, preset, pairs or ())
+        if values and model in models.PRESETS:  # whose functions check words; a file of the user's own is run once only
+            with init.skipped():
+                preset.build(**values)
+    return values
+
+
+def _assignment(text):
+    """An argparse type: NAME=VALUE as a pair."""
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE, such as norm=none")
+    return name, value
 
 
 def register(names):

@@ -150,7 +150,7 @@ class Run:
         arguments = dict(origin.arguments) if origin else {}
         if self.configuration.input_size or self.configuration.model not in models.PRESETS:
             arguments["input_size"] = self.pictures.size
-        return arguments | {"num_classes": len(self.classes)}
+        return arguments | self.configuration.arguments | {"num_classes": len(self.classes)}
 
     def _shape(self):
         """(C, H, W) of the network's input."""
