@@ -5,7 +5,10 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
+from ..support import absent
 from ..tensor import Tensor
 from .optimizers import Optimizer
 from .scheduling import LRScheduler as LRScheduler
@@ -388,3 +391,7 @@ class ReduceLROnPlateau(_State):
         else:
             to_beat = self.best + sign * self.threshold
         return metric < to_beat if self.mode == "min" else metric > to_beat
+
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = partial(absent.refuse, "optim.lr_scheduler")
