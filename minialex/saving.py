@@ -23,7 +23,7 @@ import numpy as np
 
 from . import backends
 from .nn import Module, Parameter
-from .support import files
+from .support import files, schema
 from .support.types import FileName
 from .tensor import Tensor
 
@@ -183,11 +183,11 @@ class _Reader:
         if f"{_MEMBER}.npy" not in self._names:
             raise ValueError(f"{self._name} {self._kind()}")
         try:
-            tree = json.loads(self._member(_MEMBER).tobytes())
+            tree = self._description()
             if not isinstance(tree, dict) or tree.get("format") != _FORMAT:
                 raise _Damaged("its description has another format")
             version = tree.get("version")
-            if not isinstance(version, int):
+            if isinstance(version, bool) or not isinstance(version, int) or version < 1:
                 raise _Damaged("its description has no version")
             if version > _VERSION:
                 raise ValueError(
@@ -197,12 +197,15 @@ class _Reader:
                 raise _Damaged("its description is incomplete")
             self._entries = tree["tensors"]
             return self._unpack(tree["object"])
-        except json.JSONDecodeError as error:
-            raise _Damaged(f"its description is not JSON ({error})") from None
-        except UnicodeDecodeError:
-            raise _Damaged("its description is not text") from None
         except RecursionError:
             raise _Damaged("its description is nested too deeply") from None
+
+    def _description(self) -> Any:
+        text = self._member(_MEMBER).tobytes()
+        try:
+            return schema.from_json(text)
+        except ValueError as error:
+            raise _Damaged(f"its description {error}") from None
 
     def _kind(self) -> str:
         if any(name.endswith("/data.pkl") for name in self._names):
@@ -237,7 +240,10 @@ class _Reader:
         return key, value
 
     def _scalar(self, number: int) -> Any:
-        return self._array(number)[()]
+        array = self._array(number)
+        if array.shape != ():
+            raise _Damaged(f"the array {number} of shape {array.shape} is not one number")
+        return array[()]
 
     def _array(self, number: int) -> np.ndarray:
         if number not in self._arrays:

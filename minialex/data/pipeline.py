@@ -19,6 +19,8 @@ import numpy as np
 from ..support.types import Array, Transform
 from .transforms import CenterCrop, CornerCrop, Normalize, RandomCrop, RandomHorizontalFlip
 
+LARGEST_SIDE = 4096  # pixels: of a network's input, and of images from files after resizing
+
 
 @dataclass(frozen=True)
 class Pipeline:

@@ -68,7 +68,7 @@ def _of_pairs(path, lines, folders):
             continue
         name, text = [*line.split("," if from_kaggle else None, maxsplit=1), ""][:2]
         text = text.split(maxsplit=1)[0] if from_kaggle and text else text  # the class, followed by bounding boxes
-        label = number.get(text, int(text) if text.isdecimal() else -1)
+        label = number.get(text, int(text) if text.isdecimal() and len(text) < 10 else -1)
         if not 0 <= label < len(folders):
             raise ValueError(
                 f"{path}, line {place}: {line[:60]!r} does not name one of the {len(folders)} classes; "
@@ -96,10 +96,10 @@ def _of_development_kit(path, lines, folders):
     classes = _classes_of_kit(path.parent / "meta.mat", path)
     stated = {}
     for place, line in enumerate(lines, 1):
-        name = classes.get(int(line))
+        name = classes.get(int(line) if len(line) < 10 else None)
         if name not in number:
             raise ValueError(
-                f"{path}, line {place}: {line} is {f'the class {name}' if name else 'not a class in meta.mat'} "
+                f"{path}, line {place}: {line[:60]} is {f'the class {name}' if name else 'not a class in meta.mat'} "
                 "and has no folder among the training pictures"
             )
         stated[f"ILSVRC2012_val_{place:08}"] = number[name]

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import platform
+import re
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 
 from .. import __version__
 from ..nn import Conv2d, Module
-from ..support import files, progress
+from ..support import files, progress, schema
 from ..support.text import printable
 from ..support.types import FileName
 from ..training.evaluation import Evaluation
@@ -37,6 +38,7 @@ COLUMNS = (
     "images_per_second",
 )
 STEP_COLUMNS = ("step", "epoch", "batch", "loss", "lr", "grad_norm")  # see Trainer.step_row
+_STEP_ROW = re.compile(r"(?P<step>[0-9]{1,18})" + r",[-+.0-9einfa]*" * (len(STEP_COLUMNS) - 1) + r"\n")
 WRITE_STEPS_EVERY = 10  # seconds between additions to steps.csv
 CHANNELS = 3  # of every image
 SAVE_EVERY = 300  # seconds between checkpoints within an epoch
@@ -97,9 +99,9 @@ class RunFolder:
         """The Configuration in config.json; raises ValueError where the file is damaged."""
         path = self.path / "config.json"
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is damaged: it is not JSON ({error})") from error
+            values = schema.from_json_file(path)
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: it {error}") from error
         if not isinstance(values, dict) or "versions" not in values:
             raise ValueError(f"{path} is damaged: it is not an object with the key 'versions'")
         del values["versions"]
@@ -139,12 +141,9 @@ class RunFolder:
             line may be incomplete.
         """
         path, header = self.path / "steps.csv", _csv_of(STEP_COLUMNS, (), header=True)
-        before = path.read_text(encoding="utf-8") if path.is_file() else ""
-        kept = [
-            line
-            for line in before.removeprefix(header).splitlines(keepends=True)
-            if line.endswith("\n") and line.split(",")[0].isdecimal() and int(line.split(",")[0]) <= count
-        ]
+        before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        lines = before.removeprefix(header).splitlines(keepends=True)
+        kept = [line for line in lines if (row := _STEP_ROW.fullmatch(line)) and int(row["step"]) <= count]
         if (text := header + "".join(kept)) != before:
             files.write_text(path, text)
 
