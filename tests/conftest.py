@@ -23,10 +23,13 @@ from minialex import backends, random, threads
 ON_REQUEST = {"heavy": "python -m pytest --heavy", "coursework": "python -m pytest -m coursework -n 2"}
 COMPARED = "torch"  # the fixture; without the package, skipping four thousand tests one by one would take half a minute
 LEFT_OUT = pytest.StashKey[dict]()  # marker -> number of tests left out
+PHASES = {}  # test -> whether each of its phases, set-up, call and tear-down, passed
 
 
 def pytest_addoption(parser):
     parser.addoption("--heavy", action="store_true", help="run the tests marked heavy as well")
+    parser.addoption("--record-passed", metavar="FILE", help="write the names of the tests that pass, a line each")
+    parser.addoption("--leave-out-passed", metavar="FILE", help="leave out the tests that such a file names")
 
 
 def requested(config):
@@ -46,9 +49,13 @@ def pytest_collection_modifyitems(config, items):
     """Leave out the tests that run on request only; pytest_terminal_summary says how many."""
     left_out, kept, deselected = dict.fromkeys((*ON_REQUEST, COMPARED), 0), [], []
     without_torch = importlib.util.find_spec("torch") is None
+    passed = config.option.leave_out_passed
+    names = set(Path(passed).read_text(encoding="utf-8").splitlines()) if passed else ()
     for item in items:
         markers = [marker for marker in ON_REQUEST if item.get_closest_marker(marker)]
-        if without_torch and COMPARED in item.fixturenames and not is_named(item):
+        if item.nodeid in names:
+            deselected.append(item)
+        elif without_torch and COMPARED in item.fixturenames and not is_named(item):
             left_out[COMPARED] += 1
             deselected.append(item)
         elif not markers or requested(config).intersection(markers) or is_named(item):
@@ -62,9 +69,21 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=deselected)
 
 
+def pytest_configure(config):
+    os.environ.pop("PYTEST_ADDOPTS", None)  # is for this run, not for those that tests start
+
+
+def pytest_runtest_logreport(report):
+    """Called for each phase of a test, and by pytest-xdist in the first process for those of all others."""
+    PHASES.setdefault(report.nodeid, []).append(report.passed)
+
+
 def pytest_sessionfinish(session):
     if hasattr(session.config, "workeroutput"):  # a process of pytest-xdist: only the first one has a terminal
         session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, {})
+    elif session.config.option.record_passed:
+        passed = [name for name, phases in PHASES.items() if all(phases)]
+        Path(session.config.option.record_passed).write_text("\n".join(passed), encoding="utf-8")
 
 
 @pytest.hookimpl(optionalhook=True)
