@@ -110,7 +110,7 @@ class LRScheduler(_State):
     changes: the factors of several schedulers multiply, as in torch.
     """
 
-    _form = _EpochState
+    _form: Any = _EpochState
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         refuse(type(self).__name__, "load_state_dict() continues a schedule", last_epoch=(last_epoch, -1))
@@ -558,7 +558,7 @@ class ReduceLROnPlateau(_State):
     Raises ValueError for another mode, or a factor out of range.
     """
 
-    _form = PlateauState
+    _form: Any = PlateauState
 
     def __init__(
         self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,

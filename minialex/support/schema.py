@@ -232,7 +232,7 @@ def build(cls, values):
     return read(cls, values)
 
 
-def check(instance):
+def check(instance: Any) -> Any:
     """Check every field of a dataclass against its form.
 
     instance: of the dataclass; dataclasses in it are not looked into.
@@ -240,7 +240,8 @@ def check(instance):
     Returns the instance.
     Raises ValueError for the first field with a wrong type or value.
     """
-    for name, form in _record(type(instance)).fields.items():
+    cls: Any = type(instance)
+    for name, form in _record(cls).fields.items():
         _read(form, getattr(instance, name), (name,), None)
     return instance
 
@@ -431,7 +432,9 @@ def _test(form):
         return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and _is_in_range(value)
     if form is np.ndarray:
         return lambda value: isinstance(value, np.ndarray | Stored)
-    cls = dict if is_typeddict(form) else (dict, form) if dataclasses.is_dataclass(form) else get_origin(form) or form
+    cls: Any = (
+        dict if is_typeddict(form) else (dict, form) if dataclasses.is_dataclass(form) else get_origin(form) or form
+    )
     return lambda value: isinstance(value, cls) and not isinstance(value, bool | Stored)  # for Python a bool is an int
 
 

@@ -200,7 +200,7 @@ def check(kind, place, wrong):
     except ValueError as error:
         text = str(error)
         named = [str(step) for step in place if not isinstance(step, int)]
-        named = named[-1 if "has nothing for parameter" not in text else 3]
+        named = named[3 if "has nothing for parameter" in text and len(named) > 3 else -1]
         assert len(text) < 500 and "\n" not in text, text
         assert named in text or place[0] in ("format", "version"), f"{shown(place)} = {wrong}: {text}"
     else:
