@@ -227,7 +227,7 @@ class _Reader:
             return members if kind == "list" else tuple(members)
         if kind in ("array", "scalar", "tensor") and type(content) is int:
             return getattr(self, f"_{kind}")(content)
-        raise _Damaged(f"its description has an unknown {kind!r}")
+        raise _Damaged(f"its description has an unknown {schema.shown(kind)}")
 
     def _pair(self, pair: Any) -> tuple[Any, Any]:
         if not isinstance(pair, list) or len(pair) != 2:
@@ -274,7 +274,7 @@ class _Reader:
         if self._location is not None:
             return backends.get_backend(self._location)
         if saved not in backends.available():
-            raise _Damaged(f"its tensors are on {saved!r}, which is no backend")
+            raise _Damaged(f"its tensors are on {schema.shown(saved)}, which is no backend")
         try:
             return backends.get_backend(saved)
         except ValueError as error:

@@ -21,7 +21,7 @@ from typing import Annotated
 import numpy as np
 
 from ..support import npz, schema
-from ..support.schema import AtLeast, Below, Length
+from ..support.schema import AtLeast, AtMost, Below, Length
 from ..support.text import printable
 from .cache import cached
 from .dataset import ImageDataset
@@ -60,8 +60,8 @@ class Part:
     shards: file names, in order.
     """
 
-    pictures: Annotated[int, AtLeast(1)]
-    damaged: Annotated[int, AtLeast(0)]
+    pictures: Annotated[int, AtLeast(1), AtMost(2**40)]
+    damaged: Annotated[int, AtLeast(0), AtMost(2**40)]
     shards: list[str]
 
 
@@ -84,7 +84,7 @@ class Index:
     """
 
     format: int
-    size: Annotated[int, AtLeast(1)]
+    size: Annotated[int, AtLeast(1), AtMost(2**16)]
     classes: Annotated[list[str], Length(1)]
     splits: dict[str, Part]
     files: dict[str, File]
@@ -105,6 +105,13 @@ class Index:
         if odd := sorted(names ^ {*index.files}):
             which = "does not list" if odd[0] in names else "should not list"
             raise ValueError(f"files {which} {reprlib.repr(odd[0])}")
+        for name, part in index.splits.items():  # before anything is made as long as it says
+            stored, needed = sum(index.files[shard].bytes for shard in part.shards), part.pictures * 3 * index.size**2
+            if needed > stored:
+                raise ValueError(
+                    f"splits.{name}.pictures: {part.pictures:,} of {index.size} pixels take {needed:,} bytes, but its "
+                    f"shards have {stored:,}"
+                )
         return index
 
 

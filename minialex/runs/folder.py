@@ -104,8 +104,8 @@ class RunFolder:
             raise ValueError(f"{path} is damaged: it {error}") from error
         if not isinstance(values, dict) or "versions" not in values:
             raise ValueError(f"{path} is damaged: it is not an object with the key 'versions'")
-        del values["versions"]
         try:
+            schema.read(dict[str, str], values.pop("versions"), ("versions",))
             return Configuration.from_dict(values)
         except ValueError as error:
             raise ValueError(f"{path} is damaged ({error})") from error

@@ -306,7 +306,7 @@ FORGED = {
     "too few": (lambda out: forged(out, "train-labels.npy", np.array([0, 1])), "do not belong together"),
     "another size": (
         lambda out: forged(out, "val-00000.npy", np.zeros((1, 3, 8, 8), np.uint8)),
-        "16, 16. was expected",
+        "splits.val.pictures: 1 of 16 pixels take 768 bytes, but its shards have 320",
     ),
     "size 37.0": (changed(["size"], 37.0), "size should be an integer, got 37.0"),
     "size 0": (changed(["size"], 0), "size should be at least 1"),
@@ -316,6 +316,15 @@ FORGED = {
         changed(["splits", "train", "pictures"], None),
         "splits.train.pictures should be an integer, got None",
     ),
+    "pictures 10^12": (
+        changed(["splits", "train", "pictures"], 10**12),
+        "1,000,000,000,000 of 16 pixels take 768,000,0",
+    ),
+    "pictures huge": (
+        changed(["splits", "val", "pictures"], 10**400),
+        "splits.val.pictures should be at least 1 and at",
+    ),
+    "size huge": (changed(["size"], 10**400), "size should be at least 1 and at most 65,536"),
     "pictures true": (
         changed(["splits", "train", "pictures"], True),
         "splits.train.pictures should be an integer, got True",
