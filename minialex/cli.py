@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import math
 import os
@@ -13,6 +14,7 @@ import threading
 import warnings
 
 from . import backends, models
+from .nn import init
 from .support import text as texts
 from .support.errors import UserError, as_user_error
 from .support.files import expanded
@@ -135,6 +137,40 @@ def own_model_option(parser):
     parser.add_argument("--model", action="append", default=[], metavar="FILE.py:FUNCTION", help=text, type=own_network)
 
 
+def set_option(parser):
+    """Add the option --set to the parser of a command that builds networks, or to a group of it; see `arguments`."""
+    text = (
+        "an argument of the network's function, such as norm=none, dropout=before or inverted=true; may be repeated "
+        "(default: as published)"
+    )
+    parser.add_argument("--set", action="append", metavar="NAME=VALUE", help=text, type=_assignment)
+
+
+def arguments(model, pairs):
+    """The values of --set.
+
+    model: name of the network, registered if it is the user's own.
+    pairs: (argument, text), or None for no option.
+
+    Returns {argument: value}. Raises UserError for an argument that the network does not have, or an impossible value.
+    """
+    with as_user_error():
+        preset = models.get_preset(model)
+        values = models.arguments.parsed(model, preset, pairs or ())
+        if values and model in models.PRESETS:  # whose functions check words; a file of the user's own is run once only
+            with init.skipped():
+                preset.build(**values)
+    return values
+
+
+def _assignment(text):
+    """An argparse type: NAME=VALUE as a pair."""
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE, such as norm=none")
+    return name, value
+
+
 def register(names):
     """Execute the files of the networks of the user's own; names: the values of --model. Raises UserError."""
     with as_user_error():
@@ -207,16 +243,21 @@ def real_number(low, below=math.inf):
 
 
 class Interrupt:
-    """A context in which Ctrl-C and SIGTERM wait for a safe place; a second signal stops at once.
+    """A context in which Ctrl-C and SIGTERM wait for a safe place; a second signal before that stops at once.
 
     with Interrupt() as interrupt:
-        for batch in batches:
-            ...
-            interrupt.check()      # raises Interrupted if a signal came during this batch
+        try:
+            for batch in batches:
+                ...
+                interrupt.check()      # raises Interrupted if a signal came during this batch
+        except Interrupted:
+            ...                        # save; a second signal waits, too
+            interrupt.finish()
     """
 
     def __init__(self):
         self.number = None
+        self._saving, self._again = False, False
 
     def __enter__(self):
         self._previous = {}
@@ -230,19 +271,38 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _handle(self, number, frame):
-        if self.number is not None:
+        if self.number is None:
+            self.number = number
+            _write_at_once("stopping after this batch; press Ctrl-C again to stop at once, without saving")
+        elif self._saving and not self._again:
+            self._again = True
+            _write_at_once("saving; press Ctrl-C again to stop at once, without it")
+        else:
+            handler = self._previous[signal.SIGINT]
+            if callable(handler):
+                handler(signal.SIGINT, frame)
             raise KeyboardInterrupt
-        self.number = number
-        # A handler may run inside a print: bypass Python's buffers.
-        os.write(2, b"\nstopping after this batch; press Ctrl-C again to stop at once, without saving\n")
 
     def check(self):
-        """Raise Interrupted if a signal has come."""
+        """Raise Interrupted if a signal has come; from then on, another one waits for `finish`."""
         if self.number is not None:
+            self._saving = True
             raise Interrupted(self.number)
+
+    def finish(self):
+        """Everything is saved: signals stop at once again. Raises KeyboardInterrupt if one has come since `check`."""
+        self._saving = False
+        if self._again:
+            raise KeyboardInterrupt
 
     def watch(self, iterable):
         """Yield the items of `iterable`, with a check after each."""
         for item in iterable:
             yield item
             self.check()
+
+
+def _write_at_once(text):
+    """Write a line to stderr from the handler of a signal, which may run inside a print: around Python's buffers."""
+    with contextlib.suppress(OSError):  # a reader of stderr that is gone does not keep the run from being saved
+        os.write(2, f"\n{text}\n".encode())

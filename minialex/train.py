@@ -13,7 +13,7 @@ from . import backends, cli, data, models, threads
 from .runs import trained
 from .runs.configuration import Configuration
 from .runs.folder import RunFolder
-from .runs.run import Run
+from .runs.run import RESUMABLE, Run
 from .support import progress
 from .support.errors import UserError, as_user_error
 from .support.resources import cache_text
@@ -22,8 +22,6 @@ from .training import recipes, trainer
 from .training.recipe import OPTIMIZERS, describe_decay
 
 ADAM_LR, SGD_LR = 0.001, 0.01  # with --optimizer, where the recipe's learning rate is for the other kind
-# What may change when a run is resumed: its length, the place of its data, and the number of threads.
-RESUMABLE = ("resume", "epochs", "data_dir", "val_labels", "threads", "workers")
 
 DESCRIPTION = """\
 Train a network. Without options, this trains shapes_net on shapes: ten classes of generated pictures, no download.
@@ -40,14 +38,16 @@ examples:
   python -m minialex.train --limit 500 --batch-size 20 --validation 0
   python -m minialex.train --overfit 20 --diagnose
   python -m minialex.train --lr-find
-  python -m minialex.train --model alexnet --dataset folder --data-dir D --recipe paper
-  python -m minialex.train --model alexnet_2012 --dataset folder --data-dir D --recipe 2012 --workers 8
+  python -m minialex.train --model alexnet --dataset folder --data-dir D
+  python -m minialex.train --model alexnet_2012 --dataset folder --data-dir D --workers 8
+  python -m minialex.train --model alexnet --dataset folder --data-dir D --recipe plain --set norm=none
   python -m minialex.train --weights runs/big --dataset folder --data-dir D --freeze conv1,conv2 --lr 0.001
   python -m minialex.train --resume runs/slow --epochs 6
 
-A recipe is a short file that says how to train, see minialex/training/recipes/paper.toml. Options override the recipe,
-and the recipe overrides the model's defaults. Ctrl-C saves the run and prints how to continue; with --resume it ends
-with the same weights, bit for bit, as a run that was never stopped."""
+A network is trained as its authors did. Where that is a recipe, a short file such as
+minialex/training/recipes/paper.toml, the table below names it, and --recipe chooses another one. Options override the
+recipe, and a recipe overrides the model's own values, which --recipe plain leaves as they are. Ctrl-C saves the run and
+prints how to continue; with --resume it ends with the same weights, bit for bit, as a run that was never stopped."""
 _MODEL = (
     f"{', '.join(models.PRESETS)}; or a network of your own, FILE.py:FUNCTION, where the function returns a Module and "
     "may take num_classes and input_size; the file is executed, now and whenever a command is given it again "
@@ -72,12 +72,12 @@ _SCHEDULES = (
     "rise for 5 epochs first; step:30:0.5 multiplies by 0.5, plateau:5:0.1:3 by 0.1 at most 3 times"
 )
 _RECIPE = (
-    f"how to train: {', '.join(recipes.NAMES)}, or the path of a recipe file; options override it "
-    "(default: as the model's authors did, see the table below)"
+    f"how to train: {', '.join(recipes.NAMES)}, or the path of a recipe file; options override it; plain is the "
+    "model's own short recipe, without a file (default: as the model's authors did, see the table below)"
 )
 _WEIGHTS = (
     "start with the weights and the normalisation of a run, or of a checkpoint .npz; the last layer is initialised "
-    "anew if the number of classes differs (default: random weights)"
+    "anew if the number of classes differs; arguments that are set replace theirs (default: random weights)"
 )
 _FREEZE = "layers not to train, such as conv1,conv2; their batch normalisation is fixed, too (default: train all)"
 _LABELS = "file of ILSVRC's labels, if D/val is one flat folder (default: found in D by its usual name)"
@@ -113,16 +113,26 @@ def main(argv=None):
     run = _resumed(options) if options.resume else _new(options)
     if options.lr_find:
         return _find_lr(run, argv)
-    with cli.Interrupt() as interrupt, _troubles_in_words(run.folder), run.backend.announcing(say):
-        say(run.header())
-        try:
-            if run.configuration.overfit and not run.has_begun and not run.passes_overfit_check(interrupt.watch):
-                return 1
-            run.train(interrupt)
-            run.test(interrupt.watch)
-        except cli.Interrupted as signal:
-            run.stop()
-            return signal.exit_code
+    with cli.Interrupt() as interrupt:
+        if not options.resume:
+            run.folder = _free_folder(options, run.folder.path.name)
+        with run.folder, _troubles_in_words(run.folder), run.backend.announcing(say):
+            return _train(run, interrupt)
+
+
+def _train(run, interrupt):
+    """Train and test; after a signal, save. Returns the exit code."""
+    say(run.header())
+    try:
+        if run.configuration.overfit and not run.has_begun and not run.passes_overfit_check(interrupt.watch):
+            return 1
+        run.train(interrupt)
+        run.test(interrupt.watch)
+    except cli.Interrupted as signal:
+        run.stop()
+        interrupt.finish()
+        run.draw(now=True)
+        return signal.exit_code
     return 0
 
 
@@ -154,29 +164,35 @@ def _new(options):
     options.model = start.checkpoint.model if start else options.model
     configuration = configured(options)
     name = f"{configuration.model.partition('.py:')[0]}-{configuration.recipe.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = RunFolder.create(options.out or os.path.join("runs", name))
+    _free_folder(options, name).release()  # raises where no run can be left, before data is read, which takes long
+    folder = RunFolder(options.out or os.path.join("runs", name))
     return Run(configuration, folder, start=start, download=bool(options.download), say=say)
+
+
+def _free_folder(options, name):
+    """The folder of a new run, taken: that of --out, or one in runs/ that nobody else gets."""
+    return RunFolder.create(options.out) if options.out else RunFolder.claim("runs", name)
 
 
 def _resumed(options):
     """The Run to resume, with these options."""
     own = options.model is not None and models.own.is_reference(options.model)
     for name, value in vars(options).items():
-        if value is not None and name not in RESUMABLE and not (name == "model" and own):
-            allowed = [f"--{other.replace('_', '-')}" for other in RESUMABLE if other != "resume"]
+        if value is not None and name not in ("resume", *RESUMABLE) and not (name == "model" and own):
+            allowed = [f"--{other.replace('_', '-')}" for other in RESUMABLE]
             raise UserError(
                 f"--{name.replace('_', '-')} cannot be changed when a run is resumed; leave it out, or "
                 f"start a new run (only {', '.join(allowed)} and, for a network of your own, --model are allowed "
                 "with --resume)"
             )
-    changes = {name: getattr(options, name) for name in RESUMABLE if name != "resume"}
+    changes = {name: getattr(options, name) for name in RESUMABLE}
     changes |= {name: _absolute(changes[name]) for name in ("data_dir", "val_labels")}
     changes = {name: value for name, value in changes.items() if value is not None}
     return Run.resume(options.resume, model=options.model, say=say, **changes)
 
 
 def configured(options):
-    """The Configuration of a run: options override the recipe, which overrides the model's own recipe.
+    """The Configuration of a run: options override the recipe, which is that of the model's authors.
 
     options: the namespace from parser().parse_args().
 
@@ -185,10 +201,9 @@ def configured(options):
     """
     model = options.model or "shapes_net"
     preset = models.get_preset(model)
-    recipe = preset.recipe
-    if options.recipe:
-        with as_user_error():
-            recipe = recipes.apply(options.recipe, recipe)
+    recipe_name = options.recipe or preset.recipe_file
+    with as_user_error():
+        recipe = recipes.of(model, recipe_name)
     names = (
         *("dataset", "epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay"),
         *("clip_grad_norm", "schedule"),
@@ -202,7 +217,8 @@ def configured(options):
     return Configuration(
         model=model,
         recipe=dataclasses.replace(recipe, **given),
-        recipe_name=options.recipe,
+        recipe_name=recipe_name,
+        arguments=cli.arguments(model, options.set),
         backend=backends.fastest() if options.backend in (None, "auto") else options.backend,
         seed=options.seed or 0,
         data_dir=_absolute(options.data_dir),
@@ -264,6 +280,7 @@ def parser():
 
     network = p.add_argument_group("network")
     option(network, "--model", "NAME", _MODEL, type=cli.network)
+    cli.set_option(network)
     option(network, "--weights", "W", _WEIGHTS, type=cli.folder)
     option(
         network,
@@ -325,11 +342,13 @@ def _names(text):
 
 
 def _defaults():
-    """The models' default recipes as a table."""
-    rows = [["model", "dataset", "epochs", "batch-size", "optimizer", "lr", "momentum", "weight-decay", "schedule"]]
-    recipes_of = {name: preset.recipe for name, preset in models.PRESETS.items()}
-    for name, r in (recipes_of | {"FILE.py:FUNCTION": models.own.RECIPE}).items():
-        row = name, r.dataset, r.epochs, r.batch_size, r.optimizer, r.lr, r.momentum, describe_decay(r), r.schedule
+    """The recipes by which the models are trained by default, as a table."""
+    head = "model dataset epochs batch-size optimizer lr momentum weight-decay schedule recipe"
+    rows, files = [head.split()], {name: preset.recipe_file for name, preset in models.PRESETS.items()}
+    recipes_of = {name: recipes.of(name) for name in files} | {"FILE.py:FUNCTION": models.own.RECIPE}
+    for name, r in recipes_of.items():
+        decay, file = describe_decay(r), files.get(name) or "-"
+        row = name, r.dataset, r.epochs, r.batch_size, r.optimizer, r.lr, r.momentum, decay, r.schedule, file
         rows.append([str(item) for item in row])
     return "the models' defaults:\n" + aligned(rows, left=range(len(rows[0])), indent="  ")
 

@@ -113,6 +113,39 @@ def test_a_second_ctrl_c_does_not_wait():
         signal.raise_signal(signal.SIGINT)
 
 
+def test_while_everything_is_saved_a_second_signal_waits(capfd):
+    reached = []
+    with cli.Interrupt() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(cli.Interrupted):
+            interrupt.check()
+        signal.raise_signal(signal.SIGTERM)
+        reached.append("the end of saving")
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.finish()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)  # everything is saved: at once
+    assert reached and "saving; press Ctrl-C again to stop at once, without it\n" in capfd.readouterr().err
+
+
+def test_a_third_ctrl_c_does_not_wait_for_saving():
+    with cli.Interrupt() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(cli.Interrupted):
+            interrupt.check()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_where_nobody_reads_stderr(monkeypatch):
+    monkeypatch.setattr(os, "write", lambda *arguments: (_ for _ in ()).throw(BrokenPipeError))
+    with cli.Interrupt() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(cli.Interrupted):
+            interrupt.check()
+
+
 def test_interrupt_outside_the_main_thread_changes_nothing():
     entered = []
 

@@ -99,11 +99,12 @@ PUBLIC = """
     functional.more.pooling functional.more.resampling functional.more.reduction functional.more.shaping
     nn.module nn.hooks nn.module_methods nn.layers nn.losses nn.more_layers nn.init nn.more nn.utils
     optim.optimizers optim.lr_scheduler optim.more
-    data data.color data.dataloader data.dataset data.loader data.moments data.transforms data.pipeline data.decode
+    data data.color data.dataloader data.dataset data.loader data.moments data.resized_crop data.transforms
+    data.pipeline data.decode
     training.trainer training.display training.interruption training.nonfinite training.range_test
-    training.evaluation training.diagnose training.overfit training.recipe training.schedule_text
-    runs.run runs.folder runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning runs.page
-    models models.layout models.names look.inside convert.formats
+    training.evaluation training.diagnose training.overfit training.recipe training.recipes training.schedule_text
+    runs.run runs.folder runs.owned runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
+    runs.page models models.arguments models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
     support.absent support.handle support.progress support.html
 """

@@ -415,3 +415,62 @@ def test_class_folders_of_four_classes(capsys):
     assert "note: the test has only 4 pictures" in out and "top-5" not in out and "top-1 error" in out
     first = data.load("folder", data_dir="pictures", size=27).test
     assert sorted(first.labels.tolist()) == [0, 1, 2, 3]
+
+
+WIDE = """from minialex import nn
+
+
+def build(num_classes=10, width=4, inverted=False, act="relu"):
+    layers = [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, width), {"relu": nn.ReLU, "tanh": nn.Tanh}[act]()]
+    return nn.Sequential(*layers, nn.Dropout(0.5, inverted=inverted), nn.Linear(width, num_classes))
+"""
+
+
+def test_arguments_are_set_and_kept(capsys):
+    """In the checkpoint and in config.json; resumed, evaluated and used as a start with them."""
+    Path("wide.py").write_text(WIDE)
+    wide, options = ("--model", "wide.py:build"), ("--set", "width=6", "--set", "inverted=true", "--set", "act=tanh")
+    assert run(*wide, *options, *TINY, "--epochs", 1, "--out", "run") == 0
+    assert "wide.py:build (width=6, inverted=True, act=tanh), 148 parameters" in capsys.readouterr().out
+    best = checkpoint.load("run/best.npz")
+    assert best.arguments == {"width": 6, "inverted": True, "act": "tanh", "num_classes": 10, "input_size": 32}
+    assert json.loads(Path("run/config.json").read_text())["arguments"]["width"] == 6
+    model = best.build_model()
+    assert model[2].weight.shape == (6, 12) and model[4].inverted and isinstance(model[3], nn.Tanh)
+    assert command(evaluate.main, "run", *wide, "--backend", "numpy") == 0
+    assert "--set cannot be changed when a run is resumed" in must_refuse(capsys, "--resume", "run", "--set", "width=4")
+    assert run("--resume", "run", *wide, "--epochs", 2) == 0
+    assert checkpoint.load("run/last.npz").weights["2.weight"].shape == (6, 12)
+    assert run("--weights", "run", *wide, *TINY, "--epochs", 1, "--set", "inverted=false", "--out", "fine") == 0
+    fine = checkpoint.load("fine/last.npz")
+    assert fine.arguments == best.arguments | {"inverted": False}, "the others are those of the weights"
+    capsys.readouterr()
+    refused = ("--weights", "run", *wide, *TINY, "--set", "width=4", "--out", "other")
+    assert "does not fit this run" in must_refuse(capsys, *refused)
+    for text, message in {
+        "width=a": "width must be a whole number, got 'a'",
+        "wdith=4": "wide.py:build has no argument 'wdith': it has width, inverted, act",
+        "num_classes=4": "num_classes is not set like other arguments of wide.py:build: use --num-classes",
+        "act=gelu": "wide.py:5: KeyError: 'gelu'",
+    }.items():
+        assert message in must_refuse(capsys, *wide, *TINY, "--set", text, "--out", "r")
+    assert command(summary_command.main, "wide.py:build", "--set", "width=9", "--input-size", 8) == 0
+    assert "wide.py:build (width=9): a network of your own" in capsys.readouterr().out
+
+
+@pytest.mark.heavy
+def test_a_published_networks_arguments_are_kept(capsys):
+    """Of alexnet, for small pictures: without normalisation, dropout before the layers and inverted."""
+    options = ("--model", "alexnet", "--set", "norm=none", "--set", "dropout=before", "--set", "inverted=true")
+    small = ("--input-size", 67, "--limit", 12, "--batch-size", 6, "--backend", "numpy", "--threads", 1)
+    assert run(*options, *small, "--epochs", 1, "--out", "run") == 0
+    out = capsys.readouterr().out
+    assert "alexnet (norm=none, dropout=before, inverted=True), " in out
+    assert "recipe     paper, as its authors trained it, but for epochs, batch_size" in out
+    assert "colour noise 0.1 by eigenvalue" in out
+    best = checkpoint.load("run/best.npz")
+    assert (best.arguments["norm"], best.arguments["dropout"], best.arguments["inverted"]) == ("none", "before", True)
+    assert command(evaluate.main, "run", "--backend", "numpy") == 0
+    assert run("--resume", "run", "--epochs", 2) == 0
+    kinds = [type(layer).__name__ for layer in checkpoint.load("run/last.npz").build_model()]
+    assert "LocalResponseNorm" not in kinds and kinds[kinds.index("Flatten") + 1] == "Dropout"

@@ -22,7 +22,7 @@ from minialex.runs import run as running
 from minialex.support import progress
 from minialex.tensor import Tensor
 from minialex.train import configured, parser
-from minialex.training import evaluation, trainer
+from minialex.training import evaluation, recipes, trainer
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
@@ -33,7 +33,7 @@ class TestRun:
         out, err = capsys.readouterr()
         assert err == "", "no progress bar where there is no terminal"
         lines = out.splitlines()
-        header = "\n".join(lines[:7])
+        header = "\n".join(lines[:8])
         parameters = sum(p.numel() for p in models.build("shapes_net").parameters())
         for expected in (
             "minialex 0.1.0",
@@ -44,12 +44,13 @@ class TestRun:
             "lr 0.02",
             "momentum 0.9, weight decay 0.0005",
             "schedule multistep:1,2:0.5",
+            "recipe     minialex's own, for this network, but for epochs, batch_size, schedule",
             "3 of 3 batches of 8 pictures, seed 5",
             str(tmp_path / "r"),
         ):
             assert expected in header
         number = r"\d+\.\d+"
-        for epoch, line, row in zip((1, 2, 3), lines[7:10], metrics(tmp_path / "r"), strict=True):
+        for epoch, line, row in zip((1, 2, 3), lines[8:11], metrics(tmp_path / "r"), strict=True):
             match = re.fullmatch(
                 rf"epoch {epoch}/3: training loss ({number}), validation loss ({number}), top-1 error ({number}) %, "
                 rf"top-5 error ({number}) %, [\d,]+ images/s, {number} s",
@@ -62,7 +63,7 @@ class TestRun:
         assert re.fullmatch(
             rf"test accuracy {number} %, top-1 error {number} %, top-5 error {number} % \(20 pictures\)", lines[-1]
         )
-        assert len(lines) == 11
+        assert len(lines) == 12
         assert_same_end(tmp_path / "r", whole)  # one seed, one result
 
     def test_the_test_is_of_the_last_weights(self, whole, capsys):
@@ -361,6 +362,7 @@ def test_help_names_every_option_and_its_default(capsys):
         "input-size",
         "freeze",
         "recipe",
+        "set",
         "workers",
         "strict",
         "val-labels",
@@ -371,6 +373,6 @@ def test_help_names_every_option_and_its_default(capsys):
         assert re.search(rf" --{name} (?:(?! --[a-z]).)*\(default: ", text), name
     assert " --resume " in text and text.count("python -m minialex.train --") >= 4
     for name, preset in models.PRESETS.items():
-        t = preset.recipe
+        t = recipes.of(name)
         assert f"{name} {t.dataset} {t.epochs} {t.batch_size} {t.optimizer}" in re.sub(" +", " ", text)
-        assert t.schedule in text
+        assert re.search(rf"{re.escape(t.schedule)} +{preset.recipe_file or '-'} ", text + " ")

@@ -118,8 +118,8 @@ class TestOverfit:
     def test_the_run_proceeds_as_without_it(self, whole, tmp_path, capsys):
         assert run(*TINY, "--epochs", 3, "--seed", 5, "--overfit", 5, "--out", tmp_path / "r") == 0
         lines = capsys.readouterr().out.splitlines()
-        assert re.fullmatch(r"memorised 5 of 5 pictures after \d+ steps, loss 0\.0\d+", lines[7])
-        assert lines[8].startswith("epoch 1/3")
+        assert re.fullmatch(r"memorised 5 of 5 pictures after \d+ steps, loss 0\.0\d+", lines[8])
+        assert lines[9].startswith("epoch 1/3")
         assert_same_end(tmp_path / "r", whole)
         assert json.loads((tmp_path / "r" / "config.json").read_text())["overfit"] == 5
 

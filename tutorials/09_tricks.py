@@ -508,6 +508,6 @@ check("9.4", jury)
 # * `minialex/data/color.py`, `ColorNoise`, both readings; `minialex/data/moments.py`, `Sums.statistics`: the axes,
 #   from whole numbers, so that no order of adding changes them.
 # * `minialex/training/evaluation.py`, `log_probabilities`: the jury, with logarithms.
-# * `minialex/training/recipes/`: `paper.toml` and `2012.toml`: the paper's training and its program's.
+# * `minialex/training/recipes/`: `paper.toml` and `2012.toml`, by which `alexnet` and `alexnet_2012` are trained.
 #
 # Next: [lesson 10](10_cuda.ipynb), where all of this is computed by a GPU that is not there.

@@ -67,6 +67,8 @@ def _with_options(saved, options):
     """A Checkpoint with the changes that the options ask for."""
     if options.model not in (None, saved.model):
         raise ValueError(f"{options.input} holds the weights of {saved.model}, not of {options.model}")
+    if options.set:
+        raise ValueError(f"{options.input} holds a description, which names the network's arguments: leave out set=...")
     if options.input_size not in (None, saved.input_size):
         raise ValueError(f"{options.input} is for pictures of {saved.input_size} pixels, not {options.input_size}")
     if options.normalization is not None:
@@ -76,6 +78,9 @@ def _with_options(saved, options):
 
 def _described(arrays, options):
     """A Checkpoint of weights without a description; prints notes of what is assumed."""
+    if options.set and not options.model:
+        raise ValueError("set=... is of a network that is named: give model=..., too")
+    arguments = cli.arguments(options.model, options.set) if options.set else {}
     try:
         model = options.model or guess(arrays, options.input_size)
         saved = describe(
@@ -84,6 +89,7 @@ def _described(arrays, options):
             input_size=options.input_size,
             normalization=options.normalization,
             classes=_lines(options.classes) if options.classes else None,
+            arguments=arguments,
         )
     except ValueError as error:
         raise ValueError(f"{options.input}: {error}") from error
@@ -118,6 +124,7 @@ def _parse(argv):
         help="the network, for weights without a description (default: the only one that their shapes fit); "
         f"one of {', '.join(models.PRESETS)}; or FILE.py:FUNCTION, for a network of your own, whose file is executed",
     )
+    cli.set_option(parser)
     parser.add_argument(
         "--input-size",
         type=cli.whole_number(1),

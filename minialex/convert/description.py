@@ -45,7 +45,7 @@ def _unwrapped(arrays):
         yield arrays
 
 
-def describe(arrays, model=None, *, input_size=None, classes=None, normalization=None):
+def describe(arrays, model=None, *, input_size=None, classes=None, normalization=None, arguments=None):
     """Make a Checkpoint of bare weights.
 
     arrays: a state dict, {name: array}, or Keras's arrays {"arr_0": array, "arr_1": array, ...}.
@@ -53,12 +53,13 @@ def describe(arrays, model=None, *, input_size=None, classes=None, normalization
     input_size: pixels per side of the input; as published by default.
     classes: a name for each logit; "class 0", "class 1", ... by default.
     normalization: a Normalize; torchvision's for alexnet_torchvision by default, else none.
+    arguments: other arguments of the network's function than num_classes and input_size, a dict.
 
     Returns a Checkpoint.
     Raises ValueError where no preset fits, several do, or the given one does not.
     """
     model = model or guess(arrays, input_size)
-    network, options = _loaded(arrays, model, input_size)
+    network, options = _loaded(arrays, model, input_size, arguments or {})
     preset = models.get_preset(model)
     if normalization is None:
         normalization = torchvision_normalization() if model == "alexnet_torchvision" else NO_NORMALIZATION
@@ -119,18 +120,18 @@ def guess(arrays, input_size=None):
 def _fits(arrays, model, input_size):
     """Whether weights have the names and shapes of a preset."""
     try:
-        network, weights, _ = _fit(arrays, model, input_size)
+        network, weights, _ = _fit(arrays, model, input_size, {})
     except ValueError:
         return False
     return {n: a.shape for n, a in weights.items()} == {n: a.shape for n, a in network.state_dict().items()}
 
 
-def _loaded(arrays, model, input_size):
+def _loaded(arrays, model, input_size, arguments):
     """(the network with these weights, the arguments that build it); raises ValueError where they do not fit."""
     failures: list[ValueError] = []
     for unwrapped in _unwrapped(arrays):
         try:
-            network, weights, options = _fit(unwrapped, model, input_size)
+            network, weights, options = _fit(unwrapped, model, input_size, arguments)
             network.load_state_dict(weights)
             return network, options
         except ValueError as error:
@@ -138,7 +139,7 @@ def _loaded(arrays, model, input_size):
     raise failures[0]  # with the names as they are in the file
 
 
-def _fit(arrays, model, input_size):
+def _fit(arrays, model, input_size, arguments):
     """(the network with uninitialised weights, the given weights under its names, the arguments that build it)."""
     size = input_size or models.get_preset(model).input_size
     if size is None:
@@ -146,12 +147,12 @@ def _fit(arrays, model, input_size):
     keras = bool(arrays) and all(re.fullmatch(r"arr_\d+", name) for name in arrays)
     listed = [arrays[name] for name in sorted(arrays, key=lambda name: int(name[4:]))] if keras else []
     with init.skipped():
-        published = models.build(model, input_size=size)
+        published = models.build(model, **arguments, input_size=size)
         last = next(row.name for row in reversed(layout(published, (3, size, size))) if has_weights(row.layer))
         head = listed[-1] if keras else arrays.get(f"{last}.bias")
         if head is None or head.ndim != 1:
             raise ValueError(f"these are not the weights of {model}: there is no {last}.bias")
-        options = {"num_classes": len(head), "input_size": size}
+        options = arguments | {"num_classes": len(head), "input_size": size}
         network = models.build(model, **options)
     weights = from_keras(listed, layout(network, (3, size, size))) if keras else arrays
     return network, weights, options

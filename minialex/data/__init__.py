@@ -22,6 +22,7 @@ from .dataloader import DataLoader, Dataset, Subset, TensorDataset, default_coll
 from .dataset import ArrayDataset, Splits
 from .loader import Loader
 from .moments import Statistics, statistics
+from .resized_crop import RandomResizedCrop
 from .transforms import CenterCrop, Normalize, RandomCrop, RandomHorizontalFlip
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Normalize",
     "RandomCrop",
     "RandomHorizontalFlip",
+    "RandomResizedCrop",
     "Splits",
     "Statistics",
     "Subset",

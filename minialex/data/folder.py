@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from ..support.types import Array, FileName, Indices
 from . import listing, packed
 from .cache import cached
 from .dataset import ImageDataset, Splits
-from .decode import Damaged, decode
+from .decode import Damaged, decode, decode_whole
 from .moments import Statistics, Sums
 from .splitting import split, split_by_chance
 
@@ -114,11 +114,27 @@ class FolderDataset(ImageDataset):
         Returns uint8 (n, 3, size, size) and their labels, int64 (n,).
         Raises OSError, with the file's name, where a file was damaged or removed in the meantime.
         """
+        return self._read(indices, (self._size, self._size), lambda path, place: decode(path, self._size))
+
+    def fetch_cropped(self, indices: Indices, crop: Any, words: Array) -> tuple[Array, Array]:
+        """Decode whole images, and crop each before the next: originals of any size are not kept.
+
+        indices: integers (n,).
+        crop: a RandomResizedCrop.
+        words: uint32 (n, 4), its random words.
+
+        Returns uint8 (n, 3, *crop.size) and their labels, int64 (n,).
+        Raises OSError as `fetch` does.
+        """
+        return self._read(indices, crop.size, lambda path, place: crop.one(decode_whole(path), words[place]))
+
+    def _read(self, indices, size, read):
+        """(images, labels); read: a function of an image's path and place that returns uint8 (3, *size)."""
         pictures, indices = self._survey.pictures, np.asarray(indices, np.int64)
-        images = np.empty((len(indices), *self.image_shape), np.uint8)
+        images = np.empty((len(indices), 3, *size), np.uint8)
 
         def put(place):
-            images[place] = decode(pictures.path(indices[place]), self._size)
+            images[place] = read(pictures.path(indices[place]), place)
 
         for _ in self._threads.map(put, range(len(indices))):
             pass  # an error in a thread is raised here

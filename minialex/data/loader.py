@@ -18,6 +18,7 @@ from ..support.prefetch import prefetched
 from ..support.types import Array, Transform
 from ..tensor import Tensor
 from .device_plan import device_plan
+from .resized_crop import RandomResizedCrop
 
 # The last word of the Philox counter: two streams, separate from each other and from dropout's (call number < 2^32).
 _ORDER, _AUGMENTATION = 1, 2
@@ -97,11 +98,15 @@ class Loader:
         def words(position):
             return _words(indices, epoch, position, _AUGMENTATION, self.seed).T
 
-        images, labels = self.dataset.fetch(indices)
+        first = type(transforms[0]) if transforms else None
+        if first is RandomResizedCrop and hasattr(self.dataset, "fetch_cropped"):  # of whole images, not of squares
+            (images, labels), done = self.dataset.fetch_cropped(indices, transforms[0], words(0)), 1
+        else:
+            (images, labels), done = self.dataset.fetch(indices), 0
         if plan and images.dtype == np.uint8:
             return plan(images, words), labels
-        for position, transform in enumerate(transforms):
-            images = transform(images, words(position))
+        for position in range(done, len(transforms)):
+            images = transforms[position](images, words(position))
         return np.ascontiguousarray(images, np.float32), labels
 
 

@@ -1,6 +1,7 @@
 """The transforms between a data set's images and the network's input, in training and in evaluation.
 
     training      normalisation - random crop - flip - colour noise
+                  random-resized crop - normalisation - flip - colour noise
     evaluation    normalisation - centre crop (or the ten crops of section 4.1)
 
 Images of the network's input size are used whole; of larger ones, such as 256 pixels for a network of 227, the
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..support.types import Array, Transform
+from .resized_crop import RandomResizedCrop
 from .transforms import CenterCrop, CornerCrop, Normalize, RandomCrop, RandomHorizontalFlip
 
 LARGEST_SIDE = 4096  # pixels: of a network's input, and of images from files after resizing
@@ -36,17 +38,26 @@ class Pipeline:
     channel_order: str = "RGB"
 
     def training_transforms(
-        self, *, crop_padding: int = 0, flip: bool = False, noise: Sequence[Transform] = ()
-    ) -> list[Transform]:
+        self, *, crop_padding: int = 0, flip: bool = False, noise: Sequence[Transform] = (),
+        random_resized_crop: bool = False,
+    ) -> list[Transform]:  # fmt: skip
         """The list of transforms for a training Loader.
 
         crop_padding: pixels of zeros around the image before a random crop.
         flip: whether to mirror half of the images.
         noise: transforms of normalised images, such as [ColorNoise(...)].
+        random_resized_crop: whether to take a random part of each image, resized, instead of a crop.
+
+        Raises ValueError for a random-resized crop with padding, or with a mean of whole images.
         """
-        crop = RandomCrop(self.input_size, crop_padding)
         flips = [RandomHorizontalFlip()] if flip else []
-        return [*self._normalized(crop), *flips, *noise, *self._order()]
+        if random_resized_crop:
+            if crop_padding or self._mean_is_of_whole_images():
+                raise ValueError("a random-resized crop takes no padding, and no mean of whole images")
+            cropped = [RandomResizedCrop(self.input_size), self.normalization]
+        else:
+            cropped = self._normalized(RandomCrop(self.input_size, crop_padding))
+        return [*cropped, *flips, *noise, *self._order()]
 
     def evaluation_transforms(self) -> list[Transform]:
         """The list of transforms for a Loader without augmentation: centre crops."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..nn import Sequential
-from . import alexnet, cifar, dl4j, keras, own, released, shapes, torchvision
+from . import alexnet, arguments, cifar, dl4j, keras, own, released, shapes, torchvision
 from .preset import Preset, Recipe
 
 PRESETS = {
@@ -24,7 +24,7 @@ PRESETS = {
     "alexnet_dl4j": dl4j.ALEXNET_DL4J,
 }
 
-__all__ = ["PRESETS", "Preset", "Recipe", "build", "get_preset"]
+__all__ = ["PRESETS", "Preset", "Recipe", "arguments", "build", "get_preset"]
 
 
 def get_preset(name: str) -> Preset:

@@ -102,6 +102,7 @@ CIFAR_QUICK = Preset(
     num_classes=10,
     summary="cuda-convnet's quick CIFAR-10 network, 26 % error in 80 seconds on the GPU of 2011",
     recipe=_recipe(10, "multistep:8", {"conv": 0.004, "fc": 0.03}),
+    recipe_source="as its authors trained it (layer-params-80sec.cfg)",
     differs=(*_DIFFERS, "There is no normalisation."),
 )
 
@@ -111,5 +112,6 @@ CIFAR_18PCT = Preset(
     num_classes=10,
     summary="cuda-convnet's CIFAR-10 network with 18 % error",
     recipe=_recipe(140, "multistep:120,130", {"conv": 0.004, "fc": 1.0}),
+    recipe_source="as its authors trained it (layer-params-18pct.cfg)",
     differs=(*_DIFFERS, "Normalisation is over 3 x 3 pixels of the same map, after pool1 and pool2."),
 )

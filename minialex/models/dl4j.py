@@ -48,6 +48,7 @@ ALEXNET_DL4J = Preset(
     num_classes=1000,
     summary="articles on Deeplearning4j: no convolution is padded",
     recipe=Recipe("shapes", epochs=10, batch_size=128, lr=0.001, optimizer="adam", weight_decay=0.0),
+    recipe_source="as in its articles (Adam(0.001))",
     differs=(
         "No convolution is padded: maps shrink to 2 x 2, and fc6 has 1024 inputs, not 9216.",
         "There are no groups: every convolution sees all maps of the layer before it.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ..nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, init
 from .preset import Preset, Recipe
 from .table import dropout_at, features, from_table, fully_connected, norm_layer, paper_lrn
@@ -89,8 +91,9 @@ def _three_linear(maps, input_size, num_classes, dropout, inverted):
     return from_table(table, glorot=init.xavier_uniform_)
 
 
-# the defaults of compile(SGD()) and fit(), except for the epochs
+# the defaults of compile(SGD()) and fit(), except for the epochs, of which fit() makes one
 _RECIPE = Recipe("shapes", epochs=10, batch_size=32, lr=0.01, momentum=0.0, optimizer="sgd", weight_decay=0.0)
+_SOURCE = "as in its articles (Keras's defaults, compile(SGD()) and fit())"
 
 _DIFFERS = (
     "There are no groups: every convolution sees all maps of the layer before it.",
@@ -104,6 +107,7 @@ ALEXNET_MERGED = Preset(
     num_classes=1000,
     summary="articles on Keras and layer tables: no groups, no normalisation",
     recipe=_RECIPE,
+    recipe_source=_SOURCE,
     differs=(*_DIFFERS, "There is no normalisation."),
 )
 
@@ -113,6 +117,7 @@ ALEXNET_KERAS_BN = Preset(
     num_classes=1000,
     summary='articles on Keras: padding="same", batch normalisation twice',
     recipe=_RECIPE,
+    recipe_source=_SOURCE,
     differs=(
         *_DIFFERS,
         'conv1 has padding="same": its maps are 57 x 57.',
@@ -125,7 +130,8 @@ ALEXNET_KERAS_BN10 = Preset(
     input_size=227,
     num_classes=10,
     summary="articles on Keras: batch normalisation five times, one hidden layer, ten classes",
-    recipe=_RECIPE,
+    recipe=dataclasses.replace(_RECIPE, lr=0.001),
+    recipe_source="as in its article (SGD(lr=0.001), else Keras's defaults)",
     differs=(
         *_DIFFERS,
         "Batch normalisation (2015) follows all five convolutions.",

@@ -224,12 +224,15 @@ def _described(make, function, path, sha256):
             raise ValueError(f"{path}: {function} must return a Module, it returned {_kind(model)}")
         return model
 
+    build.__signature__ = inspect.Signature([*parameters.values()])  # type: ignore[attr-defined]  # for models.arguments
+
     return Own(
         build,
         input_size=getattr(make, "input_size", None) or default("input_size"),
         num_classes=default("num_classes"),
         summary=f"a network of your own, from {path}",
         recipe=RECIPE,
+        recipe_source="minialex's for networks of your own",
         path=path,
         sha256=sha256,
     )

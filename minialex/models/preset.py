@@ -35,6 +35,8 @@ class Recipe:
     normalization: "channels" (mean and std of each channel), "mean-image" (subtract the mean image, keep the scale
         0-255) or "mean-image-center" (subtract the centre of the mean image from every crop).
     crop_padding: pixels of zeros around an image before a random crop.
+    random_resized_crop: whether each image is cropped to a part of random area and shape, which is resized to the
+        input size, see data.RandomResizedCrop; instead of a crop of the input size.
     flip: whether to mirror half of the images.
     color_noise: coefficient of the noise along the principal axes of colour, 0 for none.
     color_noise_by: "eigenvalue" or "std", see data.color.
@@ -61,6 +63,7 @@ class Recipe:
     init_bias: Annotated[dict[str, float], Finite()] = field(default_factory=dict)
     normalization: Annotated[str, OneOf("channels", "mean-image", "mean-image-center")] = "channels"
     crop_padding: Annotated[int, AtLeast(0), AtMost(MOST_PADDING)] = 0
+    random_resized_crop: bool = False
     flip: bool = False
     color_noise: Annotated[float, AtLeast(0), Finite()] = 0.0
     color_noise_by: Annotated[str, OneOf("eigenvalue", "std")] = "eigenvalue"
@@ -76,10 +79,12 @@ class Preset:
     input_size: pixels per side of the input, by default.
     num_classes: the number of logits, by default.
     summary: one line about the network.
-    recipe: the Recipe of its authors.
+    recipe: the Recipe of its authors, or a short one where theirs is in a recipe file; see training.recipes.of.
     channel_order: "RGB" or "BGR", the order of the channels that the first convolution expects.
     differs: sentences about its differences from the paper's network.
     gpus: GPUs that the halves of its convolutions are named after, in figures: 2 for AlexNet's two towers.
+    recipe_file: name of the file in training/recipes/ with its authors' training; None where `recipe` is all of it.
+    recipe_source: where `recipe` is from, in words, unless there is a file.
     """
 
     build: Callable[..., Sequential]
@@ -90,3 +95,5 @@ class Preset:
     channel_order: str = "RGB"
     differs: tuple[str, ...] = ()
     gpus: int = 1
+    recipe_file: str | None = None
+    recipe_source: str = ""

@@ -104,6 +104,7 @@ ALEXNET_2012 = Preset(
     gpus=2,
     summary="the released source's layers-145, the network that won in 2012",
     recipe=_recipe(91, "multistep:25,51,79"),
+    recipe_file="2012",
     differs=(*_DIFFERS, "Windows of the normalisation stay within the channels of one GPU."),
 )
 
@@ -113,5 +114,6 @@ ALEXNET_2012_ONE_GPU = Preset(
     num_classes=1000,
     summary="the released source's layers-145-half, for one GPU",
     recipe=_recipe(96, "multistep:20,48"),
+    recipe_file="2012-one-gpu",
     differs=("It has half the kernels in conv1 to conv4, and no groups.", *_DIFFERS),
 )

@@ -53,6 +53,7 @@ SHAPES_NET = Preset(
     num_classes=10,
     summary="AlexNet in miniature, for the default run",
     recipe=Recipe("shapes", epochs=8, batch_size=64, lr=0.02, schedule="multistep:5,7"),
+    recipe_source="minialex's own, for this network",
     differs=(
         "It is made for pictures of 32 x 32 and ten classes: three convolutions, two fully connected layers.",
         "Its first convolution has windows of 5 x 5 and a stride of 2; all layers are much narrower.",

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 import math
 
-from ..nn import BatchNorm2d, Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, ReLU, Sequential, init
+from .. import nn
+from ..nn import BatchNorm2d, Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, ReLU, init
+from ..tensor import Tensor
 from .layout import layout
+
+
+class Sequential(nn.Sequential):
+    """A network of images: nn.Sequential that takes one image without the axis of the batch, too.
+
+        (N, C, H, W) -> (N, num_classes)      (C, H, W) -> (num_classes,)
+
+    layers: as of nn.Sequential.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim == 3:  # convolutions and pools would take it, but Flatten's first axis is the batch
+            return super().forward(input.unsqueeze(0)).squeeze(0)
+        return super().forward(input)
 
 
 def from_table(table, glorot=None):

@@ -43,6 +43,7 @@ class Configuration:
     threads: that compute.
     matmul_precision: of matrix products on a GPU, "float32" or "tf32".
     recipe_name: name or path of the recipe file, None for the model's own recipe.
+    arguments: of the network's function besides num_classes and input_size.
     weights: path of a run or a checkpoint whose weights the network starts with.
     num_classes, input_size: of the network; None for the data's and the model's.
     freeze: layers that are not trained.
@@ -72,6 +73,7 @@ class Configuration:
     val_labels: str | None = None
     resize: Annotated[int | None, AtLeast(1), AtMost(LARGEST_SIDE)] = None
     model_sha256: str | None = None
+    arguments: dict[str, bool | int | float | str] = field(default_factory=dict)
 
     def check(self) -> Configuration:
         """Returns the configuration itself; raises UserError where a field is invalid, or two exclude each other."""
@@ -79,6 +81,8 @@ class Configuration:
             schema.check(self)
             schema.check(self.recipe)
             check_recipe(self.recipe)
+            if self.model in models.PRESETS:
+                models.arguments.check(self.model, models.PRESETS[self.model], self.arguments)
             if self.recipe.dataset not in data.DATASETS:
                 raise ValueError(f"unknown data set {self.recipe.dataset}; choose one of {', '.join(data.DATASETS)}")
         except ValueError as error:

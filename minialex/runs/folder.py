@@ -6,6 +6,7 @@ import contextlib
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import os
 import platform
@@ -13,18 +14,20 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from .. import __version__
 from ..nn import Conv2d, Module
-from ..support import files, progress, schema
+from ..support import files, lock, progress, schema
+from ..support.errors import UserError
 from ..support.text import printable
 from ..support.types import FileName
 from ..training.evaluation import Evaluation
 from . import checkpoint
 from .configuration import Configuration
+from .owned import OwnedFolder
 
 COLUMNS = (
     "epoch",
@@ -44,49 +47,91 @@ CHANNELS = 3  # of every image
 SAVE_EVERY = 300  # seconds between checkpoints within an epoch
 LAYER_COLUMNS = ("epoch", "layer", "activation", "dead", "gradient", "update")  # see diagnose.measure
 DRAW_EVERY = 30  # seconds between drawings of the figures, which takes about one second
+# What a run writes to its folder: names of others are left alone.
+FILES = (
+    *("config.json", "metrics.csv", "steps.csv", "diagnose.csv", "last.npz", "best.npz"),
+    *("curves.png", "filters.png", "diagnose.png", "predictions.png", "confusion.png"),
+)
 
 
-class RunFolder:
+class RunFolder(OwnedFolder):
     """The folder with `config.json`, `metrics.csv`, `steps.csv`, `last.npz`, `best.npz` and the figures of a run.
 
-    path: of the folder; see also `create` and `open`.
+        with RunFolder.create("runs/first") as folder:      # or claim, or open; the run's own while the block runs
+            run = Run(configuration, folder)
+            run.train()
+
+    path: of the folder; see also `create`, `claim` and `open`.
 
     Each file is replaced atomically, so a run can be killed, and its files can be read, at any moment. Rows are added
-    only to steps.csv.
+    only to steps.csv. The folder has one owner, see OwnedFolder; nothing in it but FILES is replaced or removed.
     """
 
     def __init__(self, path: FileName) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         self.last, self.best = self.path / "last.npz", self.path / "best.npz"
         self._saved = self._drawn = self._stepped = time.monotonic()
+        self._known: Any = None  # which last.npz this object has read or written
 
     @classmethod
     def create(cls, path: FileName) -> RunFolder:
-        """The RunFolder of a new run; the folder is made when the first file is written.
+        """The RunFolder of a new run, taken.
 
         path: a folder that is empty or does not exist.
 
-        Raises FileExistsError where it is not empty, or a file.
+        Raises FileExistsError where it is not empty, or a file; UserError where another run is being trained in it.
         """
         folder = cls(path)
-        if folder.path.is_file() or (folder.path.is_dir() and {*folder.path.iterdir()} - {*files.leftovers(path)}):
-            raise FileExistsError(
-                f"{path} exists and is not empty: choose another folder with out=..., "
-                f"or continue the run in it with resume={path}"
-            )
+        if not (folder.path / lock.NAME).exists():
+            folder.check_is_free()  # before anything is written to a folder of others
+        folder.acquire()
+        with folder.released_on_error():
+            folder.check_is_free()
+            folder._remove_leftovers()
         return folder
+
+    def check_is_free(self) -> None:
+        """Raise FileExistsError where the folder is not empty, or a file; what a killed run left does not count."""
+        leftovers = {self.path / lock.NAME, *files.leftovers(self.path, FILES)}
+        if self.path.is_file() or (self.path.is_dir() and {*self.path.iterdir()} - leftovers):
+            raise FileExistsError(
+                f"{self.path} exists and is not empty: choose another folder with out=..., "
+                f"or continue the run in it with resume={self.path}"
+            )
 
     @classmethod
     def open(cls, path: FileName) -> RunFolder:
-        """The RunFolder of an earlier run; raises FileNotFoundError where there is none at `path`."""
+        """The RunFolder of an earlier run, taken.
+
+        path: of the folder.
+
+        Raises FileNotFoundError where there is no run; UserError where it is being trained.
+        """
         folder = cls(path)
         if not folder.path.is_dir():
             raise FileNotFoundError(f"there is no run folder {path}")
         if not (folder.path / "config.json").is_file():
             raise FileNotFoundError(f"{path} is not the folder of a training run: it has no config.json")
-        for leftover in files.leftovers(path):
-            leftover.unlink()
+        folder.acquire()
+        with folder.released_on_error():
+            folder._remove_leftovers()
+            folder._known = _stamp(folder.last)
         return folder
+
+    def _remove_leftovers(self):
+        for leftover in files.leftovers(self.path, FILES):
+            leftover.unlink()
+
+    def __enter__(self) -> Self:
+        if not self.is_taken:
+            self.acquire()
+            with self.released_on_error():
+                if _stamp(self.last) != self._known:
+                    raise UserError(
+                        f"{self.last} is not the checkpoint that this Run has read or saved: another one was trained "
+                        "in its folder since; continue from there with Run.resume, or choose another folder"
+                    )
+        return super().__enter__()
 
     def write_configuration(self, configuration: Configuration) -> None:
         """Write `configuration`, a Configuration, to config.json, with the versions of Python, NumPy and minialex."""
@@ -113,6 +158,7 @@ class RunFolder:
     def save(self, snapshot: checkpoint.Checkpoint) -> None:
         """Write `snapshot`, a Checkpoint, to last.npz."""
         checkpoint.save(self.last, snapshot)
+        self._known = _stamp(self.last)
         self._saved = time.monotonic()
 
     def save_is_due(self) -> bool:
@@ -156,12 +202,17 @@ class RunFolder:
 
         rows: see Trainer.recorded_steps.
         """
-        path = self.path / "steps.csv"
+        path, content = self.path / "steps.csv", _csv_of(STEP_COLUMNS, rows).encode()
         try:
-            with open(path, "a", encoding="utf-8", newline="") as file:
-                file.write(_csv_of(STEP_COLUMNS, rows))
-                file.flush()
-                os.fsync(file.fileno())
+            with open(path, "ab", buffering=0) as file:
+                end, written = file.seek(0, os.SEEK_END), 0
+                try:
+                    while written < len(content):
+                        written += file.write(content[written:])
+                    os.fsync(file.fileno())
+                except OSError:
+                    file.truncate(end)  # a full disk takes half a row
+                    raise
         except OSError as error:
             raise OSError(f"cannot write {path}: {error.strerror or error}") from error
         self._stepped = time.monotonic()
@@ -192,12 +243,21 @@ class RunFolder:
         self._drawn = time.monotonic()
 
     def draw_lr_range(self, tested: Any) -> Path:
-        """Write a RangeTest beside the folder, which stays free for a run; returns the path of the figure."""
+        """Write the figure of a RangeTest beside the folder, which stays free for a run, under a name that is free.
+
+        tested: the RangeTest.
+
+        Returns the path of the figure.
+        """
         from .. import plotting
 
-        path = self.path.with_name(f"{self.path.name}.lr-find.png")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        plotting.lr_range(tested, path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        path = _new_file(self.path.with_name(f"{self.path.name}.lr-find.png"))
+        try:
+            plotting.lr_range(tested, path)
+        except BaseException:
+            path.unlink()
+            raise
         return path
 
     def draw_test(self, dataset: Any, evaluation: Evaluation) -> None:
@@ -223,6 +283,26 @@ class RunFolder:
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             progress.write(f"the figures of {self.path} cannot be drawn: {printable(reason)}", file=sys.stderr)
+
+
+def _stamp(path):
+    """What tells a file from another one that has replaced it; None where there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _new_file(path):
+    """Make an empty file that nobody else gets, `path` or, where that exists, one with a number after its name."""
+    for number in itertools.count(2):
+        try:
+            open(path, "x").close()
+            return path
+        except FileExistsError:
+            path = path.with_stem(f"{path.stem.removesuffix(f'-{number - 1}')}-{number}")
+    raise AssertionError
 
 
 def _csv_of(columns, rows, header=False):

@@ -99,6 +99,11 @@ class Pictures:
 
     def _check_mean(self, mean):
         shape = self.splits.train.image_shape
+        if self.recipe.random_resized_crop and mean[1:] not in ((1, 1), (self.size, self.size)):
+            raise UserError(
+                "the mean image of the weights is one of whole pictures, which a random-resized crop has not: choose a "
+                "recipe with random_resized_crop = false, or start with other weights"
+            )
         if mean[1:] not in ((1, 1), (self.size, self.size), shape[1:]) or mean[0] != shape[0]:
             raise UserError(
                 f"the mean image of the weights is {mean[1]}x{mean[2]}, but the pictures of "
@@ -110,7 +115,9 @@ class Pictures:
         """The training transforms of `epoch`, a number from 0."""
         r = self.recipe
         noise = self._noise if r.color_noise_until is None or epoch < r.color_noise_until else []
-        return self.pipeline.training_transforms(crop_padding=r.crop_padding, flip=r.flip, noise=noise)
+        return self.pipeline.training_transforms(
+            crop_padding=r.crop_padding, flip=r.flip, noise=noise, random_resized_crop=r.random_resized_crop
+        )
 
     def loader(self):
         """The training Loader."""
@@ -129,7 +136,11 @@ class Pictures:
         """The augmentation of the training images as text; empty where there is none."""
         r, (height, width) = self.recipe, self.splits.train.image_shape[1:]
         words = []
-        if r.crop_padding or (height, width) != (self.size, self.size):
+        if r.random_resized_crop:
+            whole = hasattr(self.splits.train, "fetch_cropped")
+            of = "whole pictures" if whole else f"pictures of {height}x{width}"
+            words.append(f"random parts of {of}, resized to {self.size}x{self.size}")
+        elif r.crop_padding or (height, width) != (self.size, self.size):
             around = f" padded by {r.crop_padding}" if r.crop_padding else ""
             words.append(f"crops of {self.size}x{self.size} from {height}x{width}{around}")
         if r.flip:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .. import __version__, threads
+from .. import __version__, models, threads
+from ..training import recipes
 from ..training.recipe import absent_layers, describe_decay
 
 
@@ -28,9 +29,10 @@ def settings(run, *, place=True):
     clip = "" if r.clip_grad_norm is None else f", gradients clipped to norm {r.clip_grad_norm:g}"
     at = f", continuing at epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun and place else ""
     tests, batches = len(splits.test), len(progress.loader)
+    network = c.model + _arguments(run)
     steps = f", {c.accumulate} batches per step" if c.accumulate > 1 else ""
     pairs = [
-        ("model", f"{c.model}, {parameters:,} parameters, pictures {shape}, {len(run.classes)} classes"),
+        ("model", f"{network}, {parameters:,} parameters, pictures {shape}, {len(run.classes)} classes"),
         ("weights", _weights(run)),
         ("frozen", _frozen(c)),
         ("data", f"{r.dataset}: {len(splits.train):,} training, {validation} and {tests:,} test pictures"),
@@ -76,15 +78,34 @@ def _frozen(configuration):
     return ", ".join([*configuration.freeze, *late])
 
 
+def _arguments(run):
+    """The arguments that the network was built with, where they are not its function's defaults: " (norm=none)"."""
+    known = models.arguments.defaults(models.get_preset(run.configuration.model))
+    given = [f"{name}={run.arguments[name]}" for name in known if run.arguments.get(name, known[name]) != known[name]]
+    return f" ({', '.join(given)})" if given else ""
+
+
 def _recipe(run):
-    name, recipe = run.configuration.recipe_name, run.configuration.recipe
-    if not name:
-        return ""
+    """Which recipe is in force, whose it is, and what differs from it."""
+    name, recipe = _recipe_name(run.configuration), run.configuration.recipe
     special = [f"{layer} {schedule}" for layer, schedule in recipe.layer_schedules.items()]
     special += [f"biases {recipe.bias_schedule}"] if recipe.bias_schedule else []
     schedules = f"; separate schedules: {', '.join(special)}" if special else ""
     absent = absent_layers(run.model, recipe)
     return f"{name}{schedules}" + (f"; this network has no {', '.join(absent)}" if absent else "")
+
+
+def _recipe_name(configuration):
+    """The recipe's name, or where it is from, and the fields that options have changed."""
+    name, preset = configuration.recipe_name, models.get_preset(configuration.model)
+    if name not in (None, *recipes.NAMES):
+        return name  # a file, which may have changed since the run began
+    if name in (None, recipes.PLAIN):
+        text = f"plain, the short one of {configuration.model}" if preset.recipe_file else preset.recipe_source
+    else:
+        text = f"{name}, as its authors trained it" if name == preset.recipe_file else name
+    changed = recipes.changed(configuration.recipe, recipes.of(configuration.model, name or recipes.PLAIN))
+    return text + (f", but for {', '.join(changed)}" if changed else "")
 
 
 def epoch_line(row, epochs, classes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,6 +22,9 @@ from . import checkpoint, fine_tuning, report, trained
 from .configuration import Configuration
 from .folder import RunFolder
 from .pictures import Pictures
+
+# Settings that may change when a run is resumed: its length, the place of its data, the number of threads.
+RESUMABLE = ("epochs", "data_dir", "val_labels", "threads", "workers")
 
 OVERFIT_ADVICE = f"""\
 Not all of them are classified correctly with a loss below {overfit.TARGET_LOSS}, without dropout: a network that cannot
@@ -113,37 +117,41 @@ class Run:
         changes: new values of data_dir, val_labels, threads and workers.
 
         Returns a Run.
-        Raises FileNotFoundError where there is no run, UserError where it cannot continue.
+        Raises FileNotFoundError where there is no run, UserError where it cannot continue, or is being trained now.
         """
-        folder = RunFolder.open(path)
-        with as_user_error():
-            configuration = folder.read_configuration()
-            if model and models.own.register(model) != configuration.model:
-                raise UserError(f"{path} is a run of {configuration.model}, not of {model}")
-            models.get_preset(configuration.model)
-            saved = checkpoint.load(folder.last, model=configuration.model) if folder.last.exists() else None
-            start = trained.load(configuration.weights) if configuration.weights and not saved else None
-        if saved and not saved.trainer_state:
-            raise UserError(f"{folder.last} has weights but no training state, like best.npz: the run cannot continue")
-        if epochs:
-            finished = saved.trainer_state.get("epoch", 0) if saved else 0
-            if epochs < finished:
+        with RunFolder.open(path).released_on_error() as folder:
+            with as_user_error():
+                configuration = folder.read_configuration()
+                if model and models.own.register(model) != configuration.model:
+                    raise UserError(f"{path} is a run of {configuration.model}, not of {model}")
+                models.get_preset(configuration.model)
+                saved = checkpoint.load(folder.last, model=configuration.model) if folder.last.exists() else None
+                start = trained.load(configuration.weights) if configuration.weights and not saved else None
+            if saved and not saved.trainer_state:
                 raise UserError(
-                    f"the run has finished {finished} epochs already: epochs=... must be at least {finished}"
+                    f"{folder.last} has weights but no training state, like best.npz: the run cannot continue"
                 )
-            changes["recipe"] = dataclasses.replace(configuration.recipe, epochs=epochs)
-        if change := models.own.changed(configuration.model, configuration.model_sha256):
-            say(f"note: {change}")
-            changes["model_sha256"] = models.own.REGISTERED[configuration.model].sha256
-        configuration = dataclasses.replace(configuration, **changes).check()
-        return cls(configuration, folder, start=start, saved=saved, say=say)
+            if saved:
+                _check_unchanged(configuration, saved, folder)
+            if epochs:
+                finished = saved.trainer_state.get("epoch", 0) if saved else 0
+                if epochs < finished:
+                    raise UserError(
+                        f"the run has finished {finished} epochs already: epochs=... must be at least {finished}"
+                    )
+                changes["recipe"] = dataclasses.replace(configuration.recipe, epochs=epochs)
+            if change := models.own.changed(configuration.model, configuration.model_sha256):
+                say(f"note: {change}")
+                changes["model_sha256"] = models.own.REGISTERED[configuration.model].sha256
+            configuration = dataclasses.replace(configuration, **changes).check()
+            return cls(configuration, folder, start=start, saved=saved, say=say)
 
     def _arguments(self, origin):
         """The model's arguments: those of the checkpoint, changed by the configuration and the data."""
         arguments = dict(origin.arguments) if origin else {}
         if self.configuration.input_size or self.configuration.model not in models.PRESETS:
             arguments["input_size"] = self.pictures.size
-        return arguments | {"num_classes": len(self.classes)}
+        return arguments | self.configuration.arguments | {"num_classes": len(self.classes)}
 
     def _shape(self):
         """(C, H, W) of the network's input."""
@@ -205,6 +213,10 @@ class Run:
 
         Raises Diverged where a loss or a weight becomes NaN or infinite.
         """
+        with self.folder:
+            self._train(interrupt)
+
+    def _train(self, interrupt):
         t, epochs = self.trainer, self.configuration.recipe.epochs
         self.folder.write_configuration(self.configuration)
         self.folder.write_metrics(t.history)
@@ -261,14 +273,15 @@ class Run:
         accuracy = 100 * (result.pictures - result.top1_errors) / result.pictures  # rounded as in confusion.png
         errors = report.errors(result.top1_error, result.top5_error, len(self.classes))
         self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
-        self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
+        with self.folder:
+            self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
 
     def stop(self) -> None:
-        """Save everything needed to resume the run, and print how to."""
+        """Save everything needed to resume the run, and print how to; the figures are left to `draw`."""
         t = self.trainer
-        self.folder.write_configuration(self.configuration)
-        self.save()
-        self.draw(now=True)
+        with self.folder:
+            self.folder.write_configuration(self.configuration)
+            self.save()
         self.say(f"stopped after {t.epoch} epochs and {t.batch} batches; everything is saved, continue with:")
         self.say(f"  {self.command()}")
 
@@ -292,13 +305,15 @@ class Run:
     def save(self) -> None:
         """Write steps.csv, last.npz and metrics.csv; the steps first, so that none is missing when the run resumes."""
         snapshot = self.snapshot()
-        self.folder.write_steps(self.trainer.recorded_steps())
-        self.folder.save(snapshot)
-        self.folder.write_metrics(self.trainer.history)
+        with self.folder:
+            self.folder.write_steps(self.trainer.recorded_steps())
+            self.folder.save(snapshot)
+            self.folder.write_metrics(self.trainer.history)
 
     def draw(self, *, now: bool = False) -> None:
         """Draw the figures; now: whether to do so in any case, see RunFolder.draw."""
-        self.folder.draw(self.trainer.history, self.model, now=now)
+        with self.folder:
+            self.folder.draw(self.trainer.history, self.model, now=now)
 
     def command(self) -> str:
         """The command line that continues this run."""
@@ -330,6 +345,24 @@ def _use_machine(configuration):
         backend = backends.use_backend(configuration.backend)
         backend.set_matmul_precision(configuration.matmul_precision)
     return backend
+
+
+def _check_unchanged(configuration, saved, folder):
+    """Raise UserError where config.json was edited, as in a setting that decides what the rest of the run computes.
+
+    configuration: from config.json.
+    saved: the Checkpoint in last.npz, which holds the settings of the run so far.
+    folder: the RunFolder of both.
+    """
+    with _blame(folder.last):
+        before = Configuration.from_dict(saved.configuration).to_dict()
+    for name, value in configuration.to_dict().items():
+        if value != before[name] and name not in (*RESUMABLE, "model_sha256"):
+            was, now = json.dumps(before[name]), json.dumps(value)
+            raise UserError(
+                f'{folder.path / "config.json"} has "{name}": {now}, but the run was trained with {was} so far: put '
+                f"{was} back, or start a new run with {now}"
+            )
 
 
 @contextlib.contextmanager

@@ -10,12 +10,13 @@ from pathlib import Path
 from .. import cli, models
 from ..models.layout import layout
 from ..nn import init
-from .diagram import class_diagram
+from .diagram import class_diagram, sequence_diagram
+from .dl4j import dl4j_summary
 from .explain import explain
 from .keras import COUNTERS, keras_summary
 from .tables import cost_table, layer_table
 
-STYLES = ("costs", "keras", "torch", "table", "mermaid")
+STYLES = ("costs", "keras", "dl4j", "torch", "table", "mermaid", "sequence")
 
 DESCRIPTION = """\
 Print a network's layers: shapes, parameters, multiply-accumulates (MACs), memory, receptive fields.
@@ -23,16 +24,19 @@ No weights of published networks are initialised, so this is fast for the larges
 
 EXAMPLES = """\
 styles:
-  costs    a row for each layer; memory is for a batch of --batch-size
-  keras    as model.summary() in Keras
-  torch    as print(model) in PyTorch
-  table    a layer table as in textbooks, from Out to In
-  mermaid  a class diagram, for https://mermaid.live or a mermaid code block in Markdown
+  costs     a row for each layer; memory is for a batch of --batch-size
+  keras     as model.summary() in Keras
+  dl4j      as MultiLayerNetwork.summary() in Deeplearning4j
+  torch     as print(model) in PyTorch
+  table     a layer table as in textbooks, from Out to In
+  mermaid   a class diagram, for https://mermaid.live or a mermaid code block in Markdown
+  sequence  a sequence diagram, likewise: a training step, forward and backward through the layers
 
 examples:
   python -m minialex.summary alexnet
   python -m minialex.summary alexnet --num-classes 10 --style keras --counters fresh
   python -m minialex.summary alexnet --explain
+  python -m minialex.summary alexnet --set norm=none --set dropout=before
   python -m minialex.summary alexnet --picture alexnet.svg
   python -m minialex.summary my_net.py:build --input-size 32"""
 
@@ -47,34 +51,39 @@ def main(argv=None):
     with cli.as_user_error():
         (options.model,) = cli.register([options.model])
         preset = models.get_preset(options.model)
-        size = options.input_size or preset.input_size
+        size, given = options.input_size or preset.input_size, cli.arguments(options.model, options.set)
         own = isinstance(preset, models.own.Own)
         if own:
             arguments = {"num_classes": options.num_classes or preset.num_classes or CLASSES, "input_size": size}
             if size is None:
                 raise ValueError(f"{options.model} does not say for which input size it is: give input_size=...")
         with contextlib.nullcontext() if own else init.skipped():  # an own forward may have to run
-            model = preset.build(**{name: value for name, value in arguments.items() if value is not None})
+            model = preset.build(**given, **{name: value for name, value in arguments.items() if value is not None})
         plain = options.style == "torch" and not (options.picture or options.explain)  # needs no shapes
         rows = [] if plain else layout(model, (3, size, size))
+    name = options.model + (f" ({', '.join(map('='.join, options.set))})" if given else "")
     if options.picture:
         from ..plotting import architecture  # matplotlib takes longer to import than everything else
 
-        title = f"{options.model}: {preset.summary}; {sum(row.parameters for row in rows):,} parameters"
+        title = f"{name}: {preset.summary}; {sum(row.parameters for row in rows):,} parameters"
         architecture(rows, options.picture, title=title)
         print(f"drawn: {options.picture}", file=sys.stderr)
     if options.explain:
-        print(explain(options.model, preset, rows))
+        print(explain(name, preset, rows))
     elif options.style == "keras":
         print(keras_summary(rows, options.counters or ("fresh" if own else "published")))
+    elif options.style == "dl4j":
+        print(dl4j_summary(rows))
     elif options.style == "torch":
         print(model)
     elif options.style == "table":
         print(layer_table(rows))
     elif options.style == "mermaid":
         print(class_diagram(options.model, rows))
+    elif options.style == "sequence":
+        print(sequence_diagram(options.model, rows))
     else:
-        print(f"{options.model}: {preset.summary}\n")
+        print(f"{name}: {preset.summary}\n")
         print(cost_table(rows, options.batch_size))
 
 
@@ -82,6 +91,7 @@ def _parse(argv):
     parser = cli.Parser("summary", DESCRIPTION, EXAMPLES)
     known = f"one of: {', '.join(models.PRESETS)}; or a network of your own, FILE.py:FUNCTION, whose file is executed"
     parser.add_argument("model", metavar="MODEL", help=known, type=cli.network)
+    cli.set_option(parser)
     parser.add_argument(
         "--num-classes", type=cli.whole_number(1), metavar="C", help="number of classes (default: as published, or 10)"
     )

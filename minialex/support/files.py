@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 from .types import FileName
@@ -50,9 +51,16 @@ def expanded(path: FileName) -> Path:
         raise ValueError(f"{path}: {user} cannot be expanded, since {why}; write the whole path") from None
 
 
-def leftovers(folder):
-    """Paths of the incomplete files in `folder` that a process left when it was killed within `replacing`."""
-    return list(Path(folder).glob(".*.partial"))
+def leftovers(folder, names):
+    """Paths of the incomplete files that a process left when it was killed within `replacing`.
+
+    folder: where to look for them.
+    names: of the files that it may have been writing; files of others, whatever their names, are not listed.
+    """
+    of = "|".join(map(re.escape, names))
+    found = re.compile(rf"\.({of})(\.\d+-\d+)?\.partial").fullmatch
+    folder = Path(folder)
+    return [path for path in (folder.iterdir() if folder.is_dir() else ()) if found(path.name) and path.is_file()]
 
 
 def write_text(path, text):

@@ -39,8 +39,13 @@ class Lock:
 
     def __init__(self, folder, doing="writing to"):
         self.folder, self.doing = Path(folder), doing
-        self.path = self.folder / NAME
+        self.path = (self.folder / NAME).absolute()  # the same file wherever the process goes meanwhile
         self._file: BinaryIO | None = None
+
+    @property
+    def is_held(self):
+        """Whether this Lock holds the folder."""
+        return self._file is not None
 
     def acquire(self):
         """Take the lock; returns this Lock.
@@ -113,13 +118,18 @@ def claim(parent, name):
     Returns the path of the folder, which is new and empty.
     Raises OSError where it cannot be made.
     """
-    parent = Path(parent)
-    parent.mkdir(parents=True, exist_ok=True)
-    number = 1
+    first, number, failed = Path(parent) / name, 1, 0
     while True:
-        folder = parent / (name if number == 1 else f"{name}-{number}")
+        folder = first if number == 1 else first.with_name(f"{first.name}-{number}")
         try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir()  # atomic: of several processes only one succeeds
             return folder
+        except FileNotFoundError:  # another process has just removed the parent, which it had made and not used
+            failed += 1
+            if failed == 100:
+                raise
         except FileExistsError:
+            if not folder.parent.is_dir():
+                raise
             number += 1

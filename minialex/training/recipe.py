@@ -29,6 +29,13 @@ def check_recipe(recipe: Recipe) -> Recipe:
     """
     if recipe.crop_padding and recipe.normalization == "mean-image-center":
         raise ValueError("crop_padding cannot be combined with mean-image-center: padded zeros would not be the mean")
+    if recipe.random_resized_crop and recipe.crop_padding:
+        raise ValueError("random_resized_crop cannot be combined with crop_padding: set one of them to false or 0")
+    if recipe.random_resized_crop and recipe.normalization == "mean-image":
+        raise ValueError(
+            "random_resized_crop cannot be combined with mean-image, which is subtracted from whole pictures of one "
+            "size: choose channels or mean-image-center, or random_resized_crop = false"
+        )
     if recipe.clip_grad_norm == 0:
         raise ValueError("a clip_grad_norm of 0 would set every gradient to 0: give a norm above 0, or leave it out")
     special = [text for text in (recipe.bias_schedule, *recipe.layer_schedules.values()) if text is not None]

@@ -21,6 +21,7 @@ from minialex.convert import __main__ as command
 from minialex.convert import description
 from minialex.convert.keras import to_keras
 from minialex.models.layout import layout
+from minialex.nn import init
 from minialex.runs import checkpoint
 from minialex.support import files
 
@@ -360,6 +361,7 @@ def test_a_write_that_fails_leaves_the_old_file(saved, capsys, monkeypatch, suff
 def test_requests_that_cannot_be_met(saved, capsys):
     with open("two.txt", "w") as file:
         file.write("a\nb\n")
+    np.savez("bare.npz", a=np.zeros(3, np.float32))
     refused = {
         ("nowhere.npz", "new.npz"): "there is no file nowhere.npz",
         ("ours.onnx", "new.npz"): "ours.onnx: .onnx files can be written, not read",
@@ -369,6 +371,9 @@ def test_requests_that_cannot_be_met(saved, capsys):
         ("ours.npz", "nowhere/new.npz"): "cannot write nowhere/new.npz",
         ("ours.npz", "new.npz", "--model", "alexnet"): "ours.npz holds the weights of shapes_net, not of alexnet",
         ("ours.npz", "new.npz", "--input-size", "40"): "ours.npz is for pictures of 32 pixels, not 40",
+        ("ours.npz", "new.npz", "--set", "norm=lrn"): "holds a description, which names the network's arguments: leave",
+        ("bare.npz", "new.npz", "--set", "norm=lrn"): "--set is of a network that is named: give --model, too",
+        ("bare.npz", "new.npz", "--set", "norm=x", "--model", "alexnet"): "norm must be",
         ("ours.npz", "new.npz", "--classes", "two.txt"): "2 class names were given for the network's 7 classes",
         ("ours.npz", "new.npz", "--classes", "nowhere.txt"): "nowhere.txt: No such file",
         ("ours.npz", "new.npz", "--classes", "ours.npz"): "ours.npz, line 1: the byte 0x",
@@ -392,3 +397,14 @@ def test_a_library_that_is_not_installed(saved, capsys, monkeypatch, suffix):
 def test_nothing_optional_is_imported_before_it_is_needed():
     code = "import sys, minialex.convert.__main__; print({'torch', 'onnx', 'safetensors'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_arguments_of_weights_without_a_description():
+    """Of pad2 with normalisation, whose layers have other numbers: it has to be said."""
+    with init.skipped():
+        network = models.build("alexnet_pad2", num_classes=3, input_size=64, norm="lrn")
+    arrays = {name: np.broadcast_to(np.float32(0), array.shape) for name, array in network.state_dict().items()}
+    with pytest.raises(ValueError, match="do not fit|does not fit|not the weights"):
+        convert.describe(arrays, "alexnet_pad2", input_size=64)
+    described = convert.describe(arrays, "alexnet_pad2", input_size=64, arguments={"norm": "lrn"})
+    assert described.arguments == {"norm": "lrn", "num_classes": 3, "input_size": 64}

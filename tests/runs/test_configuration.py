@@ -9,13 +9,17 @@ import pytest
 from minialex import models
 from minialex.runs.configuration import Configuration
 from minialex.train import configured, parser
+from minialex.training import recipes
 
 
 @pytest.mark.parametrize("model", models.PRESETS)
-def test_without_options_it_is_the_recipe(model):
+def test_without_options_it_is_the_recipe_of_its_authors(model):
     options = parser().parse_args(["--model", model, "--seed", "3", "--backend", "numpy"])
     configuration = configured(options)
-    assert configuration.recipe == models.PRESETS[model].recipe
+    preset = models.PRESETS[model]
+    assert configuration.recipe == recipes.of(model) and configuration.recipe_name == preset.recipe_file
+    options = parser().parse_args(["--model", model, "--recipe", "plain", "--backend", "numpy"])
+    assert (configured(options).recipe, configured(options).recipe_name) == (preset.recipe, "plain")
     assert (configuration.model, configuration.seed, configuration.limit) == (model, 3, None)
     assert Configuration.from_dict(json.loads(json.dumps(configuration.to_dict()))) == configuration
 
@@ -94,3 +98,33 @@ def test_a_configuration_of_the_first_format_is_read():
     del then["recipe_name"]
     assert Configuration.from_dict(then) == Configuration.from_dict(now)
     assert Configuration.from_dict(then).recipe_name == "2012" and now["color_noise_by"] == "std"
+
+
+def test_options_override_a_recipe_that_nobody_named():
+    t = configured(parser().parse_args(["--model", "alexnet", "--lr", "0.5", "--epochs", "3"])).recipe
+    assert (t.lr, t.epochs, t.schedule, t.normalization) == (0.5, 3, "plateau:5:0.1:3", "mean-image")
+    t = configured(parser().parse_args(["--model", "alexnet_2012", "--schedule", "step:9"])).recipe
+    assert (t.schedule, t.bias_schedule, t.layer_schedules) == ("step:9", None, {}) and t.freeze_from == {"conv1": 72}
+    t = configured(parser().parse_args(["--model", "alexnet", "--optimizer", "adam"])).recipe
+    assert (t.optimizer, t.lr, t.color_noise) == ("adam", 0.001, 0.1)
+
+
+def test_a_run_of_before_keeps_the_recipe_that_it_had():
+    """Its fields are in config.json, and no recipe had a name unless one was asked for."""
+    values = configured(parser().parse_args(["--model", "alexnet", "--recipe", "plain"])).to_dict()
+    values["recipe_name"] = None
+    del values["arguments"], values["random_resized_crop"]
+    then = Configuration.from_dict(values)
+    assert then.recipe == models.PRESETS["alexnet"].recipe != recipes.of("alexnet") and then.arguments == {}
+
+
+def test_arguments_of_a_network_from_a_file():
+    values = configured(parser().parse_args(["--model", "alexnet", "--set", "norm=bn"])).to_dict()
+    assert values["arguments"] == {"norm": "bn"}
+    for wrong, message in (
+        ({"zzz": 1}, "alexnet has no argument 'zzz': it has norm, dropout, inverted"),
+        ({"norm": 3}, "norm of alexnet should be a word, got 3"),
+        ({"norm": ["bn"]}, "arguments should be a dict of "),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Configuration.from_dict(values | {"arguments": wrong})

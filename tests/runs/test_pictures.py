@@ -10,6 +10,7 @@ from tiny_runs import after_forwards, assert_same_arrays, ctrl_c, run, velocitie
 
 from minialex import data, models
 from minialex.data import statistics
+from minialex.data.pipeline import Pipeline
 from minialex.runs import checkpoint, trained
 from minialex.runs import run as running
 from minialex.runs.folder import RunFolder
@@ -202,3 +203,40 @@ def test_a_fault_of_the_network_is_said_before_the_photographs_are_read(root, tm
     options = ("--dataset", "folder", "--data-dir", root)
     assert "no layer 'conv9'" in must_refuse(capsys, *options, "--freeze", "conv9")
     assert "leaves no pixels" in must_refuse(capsys, *options, "--input-size", 2)
+
+
+RESIZED = "random_resized_crop = true\nflip = true\ncolor_noise = 0.1\nlr = 0.01\n"
+
+
+def test_random_resized_crops_of_whole_photographs(root, tmp_path):
+    """Evaluation still sees the centre of the square of 37 pixels."""
+    pictures = of(root, *recipe(tmp_path, RESIZED))
+    assert pictures.describe().startswith("random parts of whole pictures, resized to 32x32, half of them mirrored")
+    images, _ = next(pictures.loader().epoch(0))
+    again, _ = next(pictures.loader().epoch(1))
+    assert images.shape == (15, 3, 32, 32) and not np.array_equal(images, again)
+    raw, _ = pictures.splits.train.fetch(np.arange(15))
+    centre, _ = next(pictures.undistorted(pictures.splits.train).epoch())
+    np.testing.assert_allclose(centre, pictures.pipeline.normalization(raw)[:, :, 2:34, 2:34], atol=1e-5)
+    drawn = Pictures(configuration_of(*recipe(tmp_path, RESIZED), "--limit", 9), models.PRESETS["shapes_net"])
+    assert drawn.describe().startswith("random parts of pictures of 32x32, resized to 32x32, half")
+
+
+@pytest.mark.heavy
+def test_an_interrupted_run_with_random_resized_crops_goes_on_exactly(root, tmp_path, monkeypatch):
+    options = ("--dataset", "folder", "--data-dir", root, *recipe(tmp_path, RESIZED), "--batch-size", 5, "--epochs", 3)
+    assert run(*options, "--workers", 1, "--out", tmp_path / "whole") == 0
+    with monkeypatch.context() as m:
+        after_forwards(m, 7, ctrl_c)
+        assert run(*options, "--workers", 3, "--out", tmp_path / "r") == 130
+    assert run("--resume", tmp_path / "r", "--workers", 2) == 0
+    a, b = (checkpoint.load(tmp_path / name / "last.npz") for name in ("whole", "r"))
+    assert_same_arrays(a.weights, b.weights)
+    assert without_times(a.history) == without_times(b.history)
+
+
+def test_a_mean_of_whole_pictures_has_no_random_resized_crop(root, tmp_path):
+    known = Pipeline(data.Normalize(np.full((3, 37, 37), 100)), 32)
+    options = ("--dataset", "folder", "--data-dir", root, *recipe(tmp_path, RESIZED))
+    with pytest.raises(ValueError, match="which a random-resized crop has not"):
+        Pictures(configuration_of(*options), models.PRESETS["shapes_net"], known, 37)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from minialex import cli, models, nn
 from minialex.models.layout import layout
 from minialex.nn import init
 from minialex.summary import __main__ as summary
+from minialex.summary.diagram import RESERVED, class_diagram, sequence_diagram
+from minialex.summary.dl4j import dl4j_summary
 from minialex.summary.explain import explain
 from minialex.summary.keras import keras_summary, padding_word
 from minialex.summary.tables import cost_table, layer_table
 from minialex.window import Window
 
 PUBLISHED = Path(__file__).parents[1] / "golden" / "keras_summary_bn10.txt"
-STYLES = ("costs", "keras", "torch", "table", "mermaid")
+STYLES = ("costs", "keras", "dl4j", "torch", "table", "mermaid", "sequence")
 
 
 @pytest.fixture
@@ -251,6 +254,175 @@ def test_class_diagrams(printed, name):
     assert all(count == len(names) for count, names in owned)
 
 
+# ---------------------------------------------------------------------------------------------------- Mermaid: a step
+
+PARTICIPANT = r"    participant ([A-Za-z]\w*) as ([^#;\n]|#\d+;)+"
+MESSAGE = r"    ([A-Za-z]\w*)(->>|-->>)([A-Za-z]\w*): (?:logits, )?([\d, x]+)"
+NOTE = r"    Note over ([A-Za-z]\w*)(?:,([A-Za-z]\w*))?: ([^#;\n]|#\d+;)+"
+
+
+def read_sequence(text):
+    """(participants, messages) of a sequence diagram; every line must be one that Mermaid knows."""
+    first, *lines = text.splitlines()
+    assert first == "sequenceDiagram"
+    participants, messages = [], []
+    for line in lines:
+        if match := re.fullmatch(PARTICIPANT, line):
+            participants.append(match[1])
+        elif match := re.fullmatch(MESSAGE, line):
+            messages.append(match.groups())
+            assert {match[1], match[3]} <= {*participants}
+        else:
+            match = re.fullmatch(NOTE, line)
+            assert match and {match[1], match[2]} <= {*participants, None}, line
+    assert len({name.lower() for name in participants}) == len(participants)
+    assert not RESERVED & {name.lower() for name in participants}
+    return participants, messages
+
+
+@pytest.mark.parametrize("name", models.PRESETS)
+def test_a_step_as_a_sequence_diagram(printed, name):
+    """Through every layer in order, and back through the same, but not to the picture."""
+    text = printed(name, "--style", "sequence")
+    participants, messages = read_sequence(text)
+    with init.skipped():
+        model = models.build(name)
+    rows = layout(model, model.input_shape)
+    assert len(participants) == len(rows) + 2 and participants[-1] == "loss"
+    shapes = [" x ".join(f"{n:,}" for n in shape) for shape in (rows[0].input, *(row.output for row in rows))]
+    steps = list(itertools.pairwise(participants))
+    forward = [(a, "->>", b, shape) for (a, b), shape in zip(steps, shapes, strict=True)]
+    backward = [(b, "-->>", a, shape) for (a, b), shape in zip(steps[1:], shapes[1:], strict=True)]
+    assert messages == forward + backward[::-1]
+    weighted = sum(isinstance(row.layer, nn.Conv2d | nn.Linear) for row in rows)
+    assert text.count(": gradients of weight ") >= weighted
+
+
+def test_a_sequence_diagram_of_odd_names_and_branches(tmp_path, monkeypatch):
+    rows = rows_of(
+        {
+            "end": nn.Conv2d(3, 4, 3),
+            "a b(c)[d];#": nn.ReLU(),
+            "a_b_c__d___": nn.ReLU(),
+            "7": nn.Flatten(),
+            "Loss": nn.Linear(16, 2),
+        },
+        (3, 4, 4),
+    )
+    text = sequence_diagram("my net; #1", rows)
+    participants, messages = read_sequence(text)
+    assert participants == ["input", "layer_end", "a_b_c__d___", "a_b_c__d____", "layer_7", "Loss", "loss_"]
+    assert "participant a_b_c__d___ as a b(c)[d]#59;#35;: ReLU" in text and "my net#59; #35;1, forward" in text
+    read_sequence(text)
+    assert "+ConvLayer end :" in class_diagram("net", rows)
+
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x):
+            return (x + self.conv(x)).flatten(1)
+
+    participants, messages = read_sequence(sequence_diagram("net", layout(Branches(), (3, 4, 4))))
+    picture, conv, add, flatten, loss = participants
+    there = [(a, b) for a, arrow, b, _ in messages if arrow == "->>"]
+    back = [(a, b) for a, arrow, b, _ in messages if arrow == "-->>"]
+    assert there == [(picture, conv), (picture, add), (conv, add), (add, flatten), (flatten, loss)]
+    assert back == [(loss, flatten), (flatten, add), (add, conv)]
+
+
+# ----------------------------------------------------------------------------------------------------- Deeplearning4j
+
+LENET = """\
+==============================================================================
+LayerName (LayerType)         nIn,nOut   TotalParams   ParamsShape            
+==============================================================================
+cnn1 (ConvolutionLayer)       1,20       520           b:{1,20}, W:{20,1,5,5} 
+maxpool1 (SubsamplingLayer)   -,-        0             -                      
+cnn2 (ConvolutionLayer)       20,50      25,050        b:{1,50}, W:{50,20,5,5}
+maxpool2 (SubsamplingLayer)   -,-        0             -                      
+ffn1 (DenseLayer)             800,500    400,500       W:{800,500}, b:{1,500} 
+output (OutputLayer)          500,10     5,010         W:{500,10}, b:{1,10}   
+------------------------------------------------------------------------------
+            Total Parameters:  431,080
+        Trainable Parameters:  431,080
+           Frozen Parameters:  0
+=============================================================================="""  # noqa: W291
+
+
+def lenet():
+    return {
+        "cnn1": nn.Conv2d(1, 20, 5),
+        "maxpool1": nn.MaxPool2d(2),
+        "cnn2": nn.Conv2d(20, 50, 5),
+        "maxpool2": nn.MaxPool2d(2),
+        "flatten": nn.Flatten(),
+        "ffn1": nn.Linear(800, 500),
+        "relu": nn.ReLU(),
+        "output": nn.Linear(500, 10),
+    }
+
+
+def test_deeplearning4js_lenet():
+    """Its summary of this network, as people have published it, with the thousands separators of later versions."""
+    assert dl4j_summary(rows_of(lenet(), (1, 28, 28))) == LENET
+    softmax = lenet() | {"softmax": nn.Softmax(1)}
+    assert dl4j_summary(rows_of(softmax, (1, 28, 28))) == LENET
+
+
+def test_frozen_layers_of_deeplearning4j():
+    layers = lenet()
+    layers["cnn1"].requires_grad_(False)
+    text = dl4j_summary(rows_of(layers, (1, 28, 28)))
+    assert re.search(r"^cnn1 \(Frozen ConvolutionLayer\) +1,20 +520 ", text, re.MULTILINE)
+    assert re.search(r"^ +Trainable Parameters:  430,560\n +Frozen Parameters:  520$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", models.PRESETS)
+def test_every_network_as_deeplearning4j_prints_it(printed, name):
+    """The columns are aligned, and the numbers add up; layers that belong to others have no row."""
+    lines = printed(name, "--style", "dl4j").splitlines()
+    double, header, again, *rows = lines[:-5]
+    single, *totals, last = lines[-5:]
+    assert double == again == last == "=" * len(header) and single == "-" * len(header) == "-" * len(double)
+    assert all(len(row) == len(header) and row[header.index("nIn") - 3 :][:3] == "   " for row in rows)
+    cells = [re.split("   +", row.rstrip()) for row in rows]
+    with init.skipped():
+        expected = layout(models.build(name), (3, *[models.PRESETS[name].input_size] * 2))
+    total = sum(row.parameters for row in expected)
+    assert sum(int(cell[2].replace(",", "")) for cell in cells) == total
+    assert [line.split(":")[1].strip() for line in totals] == [f"{total:,}", f"{total:,}", "0"]
+    for cell in cells:  # the parameters are those of the shapes
+        shapes = re.findall(r"{([\d,]+)}", cell[3])
+        assert sum(eval(shape.replace(",", "*")) for shape in shapes) == int(cell[2].replace(",", ""))
+    kinds = [cell[0].partition(" (")[2].rstrip(")") for cell in cells]
+    assert kinds.count("OutputLayer") == 1 == kinds[::-1].index("OutputLayer") + 1
+    names = [cell[0].partition(" (")[0] for cell in cells]
+    weighted = [row.name for row in expected if isinstance(row.layer, nn.Conv2d | nn.Linear)]
+    assert [name for name in names if name in weighted] == weighted
+    assert "DropoutLayer" not in kinds and ("ActivationLayer" in kinds) == (name.startswith(("alexnet_2012", "cifar")))
+
+
+def test_padding_and_batch_normalisation_of_deeplearning4j(printed):
+    text = printed("alexnet_2012", "--style", "dl4j")
+    assert re.search(r"^conv1_padding \(ZeroPaddingLayer\) +-,- +0 +- *\nconv1 \(Conv", text, re.MULTILINE)
+    text = printed("alexnet_keras_bn", "--input-size", 224, "--style", "dl4j")
+    assert "ZeroPadding" not in text, "ConvolutionMode.Same"
+    norm = "norm1 (BatchNormalization) 96,96 384 gamma:{1,96}, beta:{1,96}, mean:{1,96}, var:{1,96} \n"
+    assert norm in re.sub(" +", " ", text)
+
+
+# ---------------------------------------------------------------------------------------------------------- --set
+
+
+def test_arguments_of_the_network(printed):
+    text = printed("alexnet", "--set", "norm=none", "--set", "dropout=before")
+    assert text.startswith("alexnet (norm=none, dropout=before): the paper's network")
+    assert "norm1" not in text and text.index("drop6") < text.index("fc6")
+    assert "norm1" in printed("alexnet") and "BatchNorm2d" in printed("alexnet", "--set", "norm=bn", "--style", "torch")
+
+
 # ---------------------------------------------------------------------------------------------------------- explain
 
 
@@ -316,7 +488,9 @@ def test_all_networks_in_all_styles(printed, style):
     for name in models.PRESETS:
         text = printed(name, "--style", style, "--num-classes", 7)
         assert text.endswith("\n") and not text.endswith("\n\n") and max(map(len, text.splitlines())) <= 130
-        seven = r"out_features=7\b|\bNone, 7\)|\bto 7$|Linear +7 |^Out +Fully connected +- +7 "
+        seven = (
+            r"out_features=7\b|\bNone, 7\)|\bto 7$|Linear +7 |^Out +Fully connected +- +7 |,7 .*b:\{1,7\}|logits, 7$"
+        )
         assert re.search(seven, text, re.MULTILINE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -102,6 +103,99 @@ class TestOf2012:
 
     def test_initial_values(self):
         assert_initial(self.recipe, {"conv3": 0.03, "conv4": 0.03, "conv5": 0.03})
+
+
+# epoch: rate of conv1's weights, of all other weights
+STAGES_ONE_GPU = {
+    0: (1e-2, 1e-2),
+    19: (1e-2, 1e-2),
+    20: (1e-3, 1e-3),
+    47: (1e-3, 1e-3),
+    48: (1e-4, 1e-4),
+    65: (1e-4, 1e-4),
+    66: (1e-5, 1e-4),
+    77: (1e-5, 1e-4),
+    78: (1e-5, 1e-5),
+    95: (1e-5, 1e-5),
+}
+
+
+class TestOfOneGpu:
+    """The dates of layer-params-145-half.cfg, and as in 2012.toml what the two networks share."""
+
+    recipe = recipes.of("alexnet_2012_one_gpu")
+
+    def test_the_rate_of_every_parameter(self, alexnet):
+        for epoch, rates in rates_at(alexnet, self.recipe, STAGES_ONE_GPU).items():
+            first, others = STAGES_ONE_GPU[epoch]
+            expected = {f"{layer}.weight": others for layer in LAYERS} | {"conv1.weight": first}
+            expected |= {f"{layer}.bias": 0.02 for layer in LAYERS}
+            assert rates == pytest.approx(expected, rel=1e-9), epoch
+
+    def test_what_differs_from_the_network_of_two(self):
+        other = recipes.apply("2012", models.PRESETS["alexnet_2012_one_gpu"].recipe)
+        differing = ["epochs", "schedule", "layer_schedules", "color_noise_until"]
+        assert recipes.changed(self.recipe, other) == differing
+        assert [getattr(self.recipe, name) for name in differing] == [
+            *(96, "multistep:20,48,78", {"conv1": "multistep:20,48,66"}, 66)
+        ]
+        assert self.recipe.freeze_from == {"conv1": 72}
+
+
+class TestByDefault:
+    def test_every_network_is_trained_as_its_authors_did(self):
+        files = {name: preset.recipe_file for name, preset in models.PRESETS.items() if preset.recipe_file}
+        assert files == {"alexnet": "paper", "alexnet_2012": "2012", "alexnet_2012_one_gpu": "2012-one-gpu"}
+        for name, preset in models.PRESETS.items():
+            recipe = recipes.of(name)
+            if name in files:
+                assert recipe == recipes.apply(files[name], preset.recipe) != preset.recipe
+            else:
+                assert recipe == preset.recipe and preset.recipe_source
+            assert recipes.of(name, "plain") == preset.recipe
+
+    def test_alexnet(self):
+        r = recipes.of("alexnet")
+        assert (r.normalization, r.color_noise, r.color_noise_by, r.schedule) == (
+            *("mean-image", 0.1, "eigenvalue", "plateau:5:0.1:3"),
+        )
+
+    def test_keras_and_torchvision(self):
+        assert recipes.of("alexnet_keras_bn10").lr == 0.001 and recipes.of("alexnet_keras_bn").lr == 0.01
+        cropped = [name for name in models.PRESETS if recipes.of(name).random_resized_crop]
+        assert cropped == ["alexnet_torchvision"] and recipes.of(cropped[0]).flip
+
+    def test_an_unknown_network(self):
+        with pytest.raises(ValueError, match="unknown model 'alexnett'"):
+            recipes.of("alexnett")
+
+    @pytest.mark.parametrize(
+        ("options", "line"),
+        [
+            ((), "2012, as its authors trained it; separate schedules: conv1 multistep"),
+            (("--recipe", "2012"), "2012, as its authors trained it; separate schedules"),
+            (("--lr", 0.5, "--epochs", 3), "2012, as its authors trained it, but for epochs, lr; separate"),
+            (("--recipe", "plain"), "plain, the short one of shapes_net\n"),
+            (("--recipe", "paper", "--batch-size", 7), "paper, but for batch_size; this network has no conv4, conv5"),
+        ],
+    )
+    def test_the_header_says_which_recipe_is_in_force(self, tmp_path, monkeypatch, options, line):
+        """Of shapes_net, as if its authors had trained it by a file."""
+        with_file = dataclasses.replace(models.PRESETS["shapes_net"], recipe_file="2012")
+        monkeypatch.setitem(models.PRESETS, "shapes_net", with_file)
+        monkeypatch.setattr(running.Pictures, "read", lambda self: None)
+        monkeypatch.setattr(running.Pictures, "loader", lambda self: [None])
+        options = ["--limit", 9, "--backend", "numpy", "--threads", 1, *options]
+        configuration = configured(parser().parse_args([str(option) for option in options]))
+        header = running.Run(configuration, RunFolder.create(tmp_path / "r")).header() + "\n"
+        assert f"\n  recipe     {line}" in header
+
+    def test_a_network_without_a_file(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(running.Pictures, "read", lambda self: None)
+        monkeypatch.setattr(running.Pictures, "loader", lambda self: [None])
+        configuration = configured(parser().parse_args(["--limit", "9", "--backend", "numpy", "--momentum", "0.5"]))
+        header = running.Run(configuration, RunFolder.create(tmp_path / "r")).header()
+        assert "\n  recipe     minialex's own, for this network, but for momentum\n" in header
 
 
 class TestOfThePaper:
@@ -316,6 +410,11 @@ class TestStagesOfARun:
         ('color_noise_by = "luck"', "my.toml: color_noise_by should be one of eigenvalue, std, got 'luck'"),
         ('optimizer = "lion"', "my.toml: optimizer should be one of sgd, sgd_paper, adam, adamw, got 'lion'"),
         ('crop_padding = 2\nnormalization = "mean-image-center"', "my.toml: crop_padding cannot be combined with"),
+        ("random_resized_crop = true\ncrop_padding = 2", "random_resized_crop cannot be combined with crop_padding"),
+        (
+            'random_resized_crop = true\nnormalization = "mean-image"',
+            "my.toml: random_resized_crop cannot be combined with mean-image, which is subtracted from whole pictures",
+        ),
         ("[weight_decay]\nconv = 0.1", "weight_decay has no entry for fc4.weight, only for conv"),
         ("lr 0.1", "my.toml is not a recipe: it is not valid TOML"),
         ("lr = " + "[" * 3000, "my.toml is not a recipe: its values are nested too deeply|it is not valid TOML"),
@@ -337,7 +436,7 @@ def test_recipes_that_are_refused(tmp_path, monkeypatch, capsys, text, expected)
 def test_a_recipe_that_there_is_not_and_layers_that_leave_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run("--recipe", "papper") == 2
-    assert "unknown recipe papper; choose one of 2012, paper, or give the path" in capsys.readouterr().err
+    assert "unknown recipe papper; choose one of 2012, 2012-one-gpu, paper, plain, or give" in capsys.readouterr().err
     assert run(*TINY, "--recipe", "paper", "--schedule", "plateau:2:0.1:0") == 2
     assert "'plateau:2:0.1:0' is not a schedule" in capsys.readouterr().err
     assert run(*TINY, "--epochs", 3, "--freeze", "conv1,conv2,conv3,fc4,fc5") == 2

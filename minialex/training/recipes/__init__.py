@@ -1,4 +1,7 @@
-"""Recipe files: how a network was trained, as TOML: `paper.toml`, `2012.toml`, or your own.
+"""How a network is trained: as its authors did, or by a recipe file, as TOML: `paper.toml`, `2012.toml`, or your own.
+
+    recipe = recipes.of("alexnet")              as the paper says
+    recipe = recipes.of("alexnet", "plain")     the network's own short recipe
 
 A recipe file sets fields of models.Recipe; the others keep the values of the model's own recipe.
 """
@@ -15,20 +18,36 @@ from ...support.text import read_text
 from ..recipe import check_recipe
 
 FOLDER = Path(__file__).parent
-NAMES = sorted(file.stem for file in FOLDER.glob("*.toml"))
+PLAIN = "plain"  # the model's own recipe, without a file
+NAMES = [*sorted(file.stem for file in FOLDER.glob("*.toml")), PLAIN]
 KEYS = [field.name for field in dataclasses.fields(models.Recipe) if field.name != "dataset"]  # it fits any data set
 
 
-def apply(name, recipe):
+def of(model: str, name: str | None = None) -> models.Recipe:
+    """The Recipe that a network is trained by.
+
+    model: a key of models.PRESETS, or the name of a registered network of the user's own.
+    name: one of NAMES, or the path of a recipe file; None for that of the network's authors.
+
+    Returns a Recipe; of a network without published training, such as the user's own, its preset's.
+    Raises ValueError for an unknown model, and as `apply` does.
+    """
+    preset = models.get_preset(model)
+    return apply(name or preset.recipe_file or PLAIN, preset.recipe)
+
+
+def apply(name: str, recipe: models.Recipe) -> models.Recipe:
     """Apply a recipe file.
 
-    name: one of NAMES, or the path of a file.
+    name: one of NAMES, or the path of a file; "plain" is no file, and changes nothing.
     recipe: the Recipe that it changes.
 
     Returns the changed Recipe.
     Raises FileNotFoundError where there is no such file; ValueError where it is not TOML, or a field is unknown or
     invalid.
     """
+    if name == PLAIN:
+        return recipe
     path = FOLDER / f"{name}.toml" if name in NAMES else Path(name)
     if not path.is_file():
         raise FileNotFoundError(f"unknown recipe {name}; choose one of {', '.join(NAMES)}, or give the path of a file")
@@ -44,3 +63,13 @@ def apply(name, recipe):
         return check_recipe(schema.check(dataclasses.replace(recipe, **values)))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def changed(recipe: models.Recipe, other: models.Recipe) -> list[str]:
+    """The names of the fields in which two Recipes differ, but for the data set.
+
+    recipe, other: the Recipes.
+
+    Returns a list of names, in the order of the fields.
+    """
+    return [key for key in KEYS if getattr(recipe, key) != getattr(other, key)]
