@@ -120,7 +120,7 @@ ACCEPTED = [  # (place, kinds of wrong values, why they are right)
     (rf"configuration\.({MAY_BE_NULL})", OPTIONAL, "these fields may be null"),
     (rf"configuration\.({NAMES})", TEXT, "names of files, data sets and schedules, judged where they are used"),
     (r"configuration\.(weight_decay|bias_lr|color_noise|clip_grad_norm)", NUMBER, "a number from 0 on"),
-    (r"configuration\.(flip|bias_decay|diagnose|strict)", {"true"}, "a switch"),
+    (r"configuration\.(flip|bias_decay|diagnose|strict|random_resized_crop)", {"true"}, "a switch"),
     (r"configuration\.(weight_decay|layer_schedules|freeze_from|init_std|init_bias)", {"an object"}, "tables"),
     (r"configuration\.freeze", {"a list"}, "a list of layers"),
     (r"configuration\.(lr|bias_lr)", NUMBER, "only a trainer's schedule says otherwise: see below"),
