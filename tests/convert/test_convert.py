@@ -408,3 +408,9 @@ def test_arguments_of_weights_without_a_description():
         convert.describe(arrays, "alexnet_pad2", input_size=64)
     described = convert.describe(arrays, "alexnet_pad2", input_size=64, arguments={"norm": "lrn"})
     assert described.arguments == {"norm": "lrn", "num_classes": 3, "input_size": 64}
+
+
+def test_images_are_resized_to_at_least_the_input_size():
+    alexnet, cifar = models.PRESETS["alexnet"], models.PRESETS["cifar_quick"]
+    sizes = [description._resize(preset, size) for preset, size in ((alexnet, 227), (alexnet, 300), (cifar, 32))]
+    assert sizes == [256, 343, None]
