@@ -2,6 +2,8 @@
 
 # isort: skip_file
 
+from .support import starting as _starting  # noqa: F401  # before what takes long to import
+
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 

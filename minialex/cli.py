@@ -15,6 +15,7 @@ import warnings
 
 from . import backends, models
 from .nn import init
+from .support import starting
 from .support import text as texts
 from .support.errors import UserError, as_user_error
 from .support.files import expanded
@@ -38,31 +39,99 @@ def run(main, argv=None):
     argv: the arguments, sys.argv's if None.
 
     Returns the exit code: main's own, or 2 after a UserError, OSError, MemoryError or an error in the file of a network
-    of the user's own, 130 after Ctrl-C, and 1 where
-    the reader of the output is gone.
+    of the user's own, 130 after Ctrl-C, and 1 where the reader of the output is gone. A second Ctrl-C, while the first
+    one takes effect, ends the process at once.
     """
+    _open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show must not stop the command
         sys.stdout.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # about images, of which the command says what is wrong itself
+    with _one_ctrl_c():
+        try:
+            code = _run(main, argv)
+            sys.stdout.flush()  # here, since a broken pipe could not be handled at exit
+            return code
+        except BrokenPipeError:  # as in `... | head`
+            for stream in (sys.stdout, sys.stderr):
+                _drop_where_broken(stream)
+            return 1
+        except OSError as error:  # as of a full disk
+            print(f"error: {_sentence(error)}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 130
+
+
+def _run(main, argv):
     try:
-        code = main(argv) or 0
-        sys.stdout.flush()  # here, since a broken pipe could not be handled at exit
-        return code
-    except BrokenPipeError:  # as in `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return main(argv) or 0
+    except BrokenPipeError:
+        raise
     except (UserError, OSError, MemoryError) as error:
         print(f"error: {_sentence(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
     except Exception as error:
         sentence = models.own.blamed(error)
         if not sentence:
             raise  # an error of the library deserves its traceback
         print(f"error: {texts.printable(sentence)}", file=sys.stderr)
         return 2
+
+
+def _open_missing_streams():
+    """Open /dev/null in the place of standard streams that are closed, as by `>&-`.
+
+    Python has None in their place; and the next file that is opened would get their number, and with it whatever is
+    printed to that number.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)  # as standard streams are
+    os.close(number)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
+            setattr(sys, name, opened)
+
+
+def _drop_where_broken(stream):
+    """Let what a stream has still to write go to /dev/null, if nobody reads it."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextlib.contextmanager
+def _one_ctrl_c():
+    """A context in which Ctrl-C raises KeyboardInterrupt once; from then on, it ends the process.
+
+    So it does where Python can only print the exception, as in a callback of the garbage collector. Whoever handles
+    Ctrl-C already, or ignores it, goes on to do so.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    usual = (signal.SIG_DFL, signal.default_int_handler, starting.stop)
+    if not main or signal.getsignal(signal.SIGINT) not in usual:
+        yield
+        return
+
+    def interrupt(number, frame):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    def report(lost):
+        if isinstance(lost.exc_value, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+        reported(lost)
+
+    handled, reported = signal.signal(signal.SIGINT, interrupt), sys.unraisablehook
+    sys.unraisablehook = report
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handled)  # starting.stop in a process of its own
+        sys.unraisablehook = reported
 
 
 def _sentence(error):
@@ -202,8 +271,17 @@ def note(text):
 
 def folder(text):
     """An argparse type: the name of a folder, existing or not."""
+    return _path(text, "folder")
+
+
+def file(text):
+    """An argparse type: the name of a file, existing or not."""
+    return _path(text, "file") if not text or text.startswith("~") else text
+
+
+def _path(text, kind):
     if not text:  # as in --resume "$RUN" where RUN is not set
-        raise argparse.ArgumentTypeError("'' is not the name of a folder")
+        raise argparse.ArgumentTypeError(f"'' is not the name of a {kind}")
     try:
         return str(expanded(text))  # a shell leaves the ~ of --data-dir=~/data as it is
     except ValueError as error:

@@ -184,7 +184,7 @@ def _parse(argv):
     count = cli.whole_number(1)
     run = "(default: as in the first network's run)"
     networks = "folder of a training run, whose best weights are used, or a checkpoint; several are also averaged"
-    option("networks", "RUN", networks, nargs="+")
+    option("networks", "RUN", networks, nargs="+", type=cli.folder)
     cli.own_model_option(parser)
     option("--dataset", "NAME", f"{', '.join(data.DATASETS)} {run}", choices=tuple(data.DATASETS))
     option("--data-dir", "DIR", f"folder of data sets in files {run}", type=cli.folder)
@@ -196,7 +196,7 @@ def _parse(argv):
     parser.add_argument("--views", type=int, choices=(1, 10), default=1, help=views)
     option("--limit", "N", f"at most N images {run}", type=count)
     option("--validation", "N", f"training images held out for validation {run}", type=cli.whole_number(0))
-    option("--val-labels", "FILE", f"labels of a validation folder that has no folder per class {run}")
+    option("--val-labels", "FILE", f"labels of a validation folder that has no folder per class {run}", type=cli.file)
     batch = "views per batch (default: %(default)s)"
     option("--batch-size", "N", batch, type=count, default=100)
     cli.backend_option(parser)

@@ -102,8 +102,10 @@ def _lines(path, predictions):
 
 def _parse(argv):
     parser = cli.Parser("predict", DESCRIPTION, EXAMPLES)
-    parser.add_argument("network", metavar="WEIGHTS", help="checkpoint, or folder of a training run (its best)")
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
+    parser.add_argument(
+        "network", metavar="WEIGHTS", type=cli.file, help="checkpoint, or folder of a training run (its best)"
+    )
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=cli.file, help="image files")
     parser.add_argument(
         "--views",
         type=int,
@@ -114,7 +116,8 @@ def _parse(argv):
     )
     count = cli.whole_number(1)
     parser.add_argument("--top", type=count, default=5, metavar="N", help="classes to show (default: %(default)s)")
-    parser.add_argument("--picture", metavar="FILE", help="draw images and bars to a .png or .svg file (default: no)")
+    drawn = "draw images and bars to a .png or .svg file (default: no)"
+    parser.add_argument("--picture", metavar="FILE", type=cli.file, help=drawn)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text (default: text)")
     cli.own_model_option(parser)
     cli.backend_option(parser)

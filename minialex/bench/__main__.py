@@ -163,8 +163,8 @@ def _options(argv):
 
 def _new_file(text):
     """An argparse type: a file to be written, checked before the measurements rather than after."""
-    path = Path(text)
-    if not text or path.is_dir():
+    path = Path(cli.file(text))
+    if path.is_dir():
         raise argparse.ArgumentTypeError(f"'{text}' is not the name of a file")
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder '{path.parent}' for '{path.name}'")

@@ -115,8 +115,8 @@ def _normalization(text):
 
 def _parse(argv):
     parser = cli.Parser("convert", DESCRIPTION, EXAMPLES)
-    parser.add_argument("input", metavar="IN", help="the file to read")
-    parser.add_argument("output", metavar="OUT", help="the file to write")
+    parser.add_argument("input", metavar="IN", type=cli.file, help="the file to read")
+    parser.add_argument("output", metavar="OUT", type=cli.file, help="the file to write")
     parser.add_argument(
         "--model",
         type=cli.network,
@@ -132,7 +132,10 @@ def _parse(argv):
         help="input size of the network, for weights without a description (default: as published)",
     )
     parser.add_argument(
-        "--classes", metavar="FILE", help="class names, one per line (default: those in IN, else class 0, class 1, ...)"
+        "--classes",
+        metavar="FILE",
+        type=cli.file,
+        help="class names, one per line (default: those in IN, else class 0, class 1, ...)",
     )
     parser.add_argument("--normalization", type=_normalization, metavar="N", help=_NORMALIZATION)
     parser.add_argument(

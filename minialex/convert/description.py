@@ -18,6 +18,7 @@ from .keras import from_keras
 _TORCHVISION = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 _RESIZE = 256  # pixels to which networks for ImageNet resize the shorter side of an image
 _WRAPPERS = ("module.", "_orig_mod.")
+_WITHIN = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}  # of a part of a network
 NO_NORMALIZATION = Normalize(np.zeros((3, 1, 1)))
 
 
@@ -37,12 +38,18 @@ def state_dict(arrays):
 
 
 def _unwrapped(arrays):
-    """Yield a state dict, then without the first word of its names while it is the same for all, as "model." is."""
+    """Yield a state dict, then without the first word of its names while it is the same for all, as "model." is.
+
+    At last, without the names of wrappers anywhere: torch's ImageNet example wraps AlexNet's features alone.
+    """
     arrays = state_dict(arrays)
     yield arrays
     while len({name.partition(".")[0] for name in arrays}) == 1 and all(name.partition(".")[2] for name in arrays):
         arrays = {name.partition(".")[2]: array for name, array in arrays.items()}
         yield arrays
+    names = [".".join(word for word in name.split(".") if word not in _WITHIN) for name in arrays]
+    if names != [*arrays] and len({*names}) == len(names):
+        yield dict(zip(names, arrays.values()))
 
 
 def describe(arrays, model=None, *, input_size=None, classes=None, normalization=None, arguments=None):

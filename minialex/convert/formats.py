@@ -13,6 +13,7 @@ all. Only plain tensors are unpickled, by torch.load(weights_only=True).
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import pickle
@@ -191,7 +192,7 @@ def _read_torch(path):
     _check_memory(path, _unpacked(path))
     try:
         with warnings.catch_warnings(action="ignore"):  # about files that it then refuses
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(_bounded(path), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(
             f"{path} is damaged, or holds Python objects whose code was not run: save model.state_dict(), not the model"
@@ -207,6 +208,11 @@ def _read_torch(path):
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(f"{path} holds a state dict that NumPy cannot hold ({_first_line(error)})") from None
     return _described(path, weights, rest, text)
+
+
+def _bounded(path):
+    """What torch.load can read a file from without taking memory for lengths that the file only claims to have."""
+    return path if zipfile.is_zipfile(path) else io.BytesIO(Path(path).read_bytes())
 
 
 def _check_memory(path, needed):
@@ -228,6 +234,8 @@ def _state_dict_in(path, found):
     """The dict of tensors in what torch.load returned: itself, or nested in it, as training scripts save it."""
     if _is_state_dict(found):
         return found
+    if plain := _among_numbers(found):
+        return plain
     level, names = [found], []
     for _ in range(3):
         inner = {str(key): value for one in level if isinstance(one, dict) for key, value in one.items()}
@@ -245,6 +253,17 @@ def _state_dict_in(path, found):
 
 def _is_state_dict(value):
     return isinstance(value, dict) and bool(value) and all(hasattr(tensor, "detach") for tensor in value.values())
+
+
+def _among_numbers(found):
+    """The tensors of a state dict to which numbers and texts were added; None for another thing."""
+    if not isinstance(found, dict):
+        return None
+    tensors = {name: value for name, value in found.items() if hasattr(value, "detach")}
+    added = [value for name, value in found.items() if name not in tensors]
+    if not any("." in str(name) for name in tensors):
+        return None
+    return tensors if all(value is None or isinstance(value, int | float | str) for value in added) else None
 
 
 def _numpy(tensor):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support import lock
 from ..support.files import expanded
 from ..support.resources import cache_folder
 from ..support.text import read_text
@@ -45,9 +46,8 @@ def load(
     if not 0 <= validation < total:
         raise ValueError(f"validation must be from 0 to {total - 1} of the {total} training pictures, got {validation}")
     folder = find(data_dir)
-    if download and not _complete(folder):
-        archive = downloads.fetch(URL, folder.parent / URL.rpartition("/")[2], MD5)
-        downloads.unpack(archive, folder)
+    if download:
+        _download(folder)
     classes = _read_names(folder)
     records = np.concatenate([_read_records(folder / name) for name in TRAINING_FILES])
     held_out = total - validation
@@ -70,6 +70,14 @@ def _complete(folder):
     paths = [folder / name for name in (*TRAINING_FILES, TEST_FILE)]
     sizes = [path.stat().st_size for path in paths if path.is_file()]
     return (folder / NAMES_FILE).is_file() and sizes == [RECORDS * RECORD_BYTES] * len(paths)
+
+
+def _download(folder):
+    """Download what is missing or damaged; raises ValueError where another process is at it."""
+    if not _complete(folder):
+        with lock.Lock(folder.parent, "downloading into"):
+            archive = downloads.fetch(URL, folder.parent / URL.rpartition("/")[2], MD5)
+            downloads.unpack(archive, folder)
 
 
 def _dataset(records, classes):

@@ -7,7 +7,6 @@ import http.client
 import os
 import shutil
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 import zlib
@@ -82,20 +81,26 @@ def unpack(archive, folder):
     """Extract a folder from a tar archive; it appears only once all its files are extracted.
 
     archive: path of the archive, which holds one folder with the name of `folder`, and in it only files.
-    folder: where to put it. If it exists already, its files are replaced one by one.
+    folder: where to put it. If it exists already, its files are replaced one by one. What a call that was killed has
+        left beside it is removed.
 
     Returns `folder` as a Path.
     Raises OSError for a damaged archive, and for one with anything else in it: links, devices, ../x, /x.
     """
     archive, folder = Path(archive), Path(folder)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
-        unpacked = Path(temporary) / folder.name
+    temporary = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        unpacked = temporary / folder.name
         try:
             with tarfile.open(archive) as tar:
                 for member in tar:
                     _unpack_member(tar, member, unpacked)
-        except (tarfile.TarError, EOFError, zlib.error) as error:
+        except (tarfile.TarError, EOFError, ValueError, zlib.error) as error:
             raise OSError(f"{archive} cannot be unpacked ({error}); delete it and download it again") from error
+        except OSError as error:  # as of a full disk
+            raise OSError(f"{archive} cannot be unpacked into {folder}: {error.strerror or error}") from error
         if not unpacked.is_dir():
             raise OSError(f"{archive} holds no folder {folder.name}; delete it and download it again")
         if folder.is_dir():
@@ -103,6 +108,8 @@ def unpack(archive, folder):
                 os.replace(file, folder / file.name)
         else:
             os.replace(unpacked, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 

@@ -227,7 +227,7 @@ def blocks(pictures: listing.Listing, size: int, workers: int, strict: bool = Fa
         stacked = np.array(images, np.uint8).reshape(-1, 3, size, size)
         return Block(stacked, places, damaged, Sums.of(stacked))
 
-    total, name = len(pictures.names), f"reading {pictures.folder.name}"
+    total, name = len(pictures.names), f"reading {printable(pictures.folder.name)}"
     with progress.Progress(name, total, "images") as bar:
         for block in prefetched(read, range(0, total, _BLOCK), workers, "minialex-decode"):
             bar.update(len(block.images) + len(block.damaged))

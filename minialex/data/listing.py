@@ -59,6 +59,9 @@ def read(root, labels_file=None):
     Raises FileNotFoundError or ValueError for anything missing or inconsistent.
     """
     train, val = root / "train", root / "val"
+    for folder in (train, val):
+        if folder.is_symlink() and not folder.exists():
+            raise ValueError(f"{folder} is a link to a missing folder: mend it, or remove it")
     if root.is_dir() and not train.is_dir() and not val.is_dir():
         train = root
     folders, loose = _scan(train) if train.is_dir() else ([], [])
@@ -129,7 +132,7 @@ def _is_picture(name):
 
 def _readable(root, folders):
     """A unique name for each class: its first synonym in the file of class names, else the name of its folder."""
-    file = next((root / name for name in _NAMES if (root / name).is_file()), None)
+    file = next((root / name for name in _NAMES if os.path.lexists(root / name)), None)
     known: dict[str, tuple[str, int]] = {}
     for place, line in enumerate(text.read_lines(file) if file else (), 1):
         words = line.split(maxsplit=1)
@@ -140,6 +143,17 @@ def _readable(root, folders):
     names = [known[folder][0].split(",")[0].strip() if folder in known else folder for folder in folders]
     names = [text.printable(name or folder) for name, folder in zip(names, folders)]
     count = Counter(names)  # ImageNet has two classes "crane": a bird and a machine
-    return tuple(
-        name if count[name] == 1 else f"{name} ({text.printable(folder)})" for name, folder in zip(names, folders)
-    )
+    called = [n if count[n] == 1 else f"{n} ({text.printable(folder)})" for n, folder in zip(names, folders)]
+    return tuple(_unique(called))
+
+
+def _unique(names):
+    """The names, with a number behind those that are there already: folders may look alike when they are printable."""
+    taken: set[str] = set()
+    for name in names:
+        number, given = 1, name
+        while given in taken:
+            number += 1
+            given = f"{name} {number}"
+        taken.add(given)
+        yield given

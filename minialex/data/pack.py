@@ -48,7 +48,7 @@ def main(argv=None):
     text = "decoding threads (default: one per usable core, here %(default)s)"
     p.add_argument("--workers", metavar="N", type=count, default=threads.default_count(), help=text)
     text = "labels of a val/ that holds all its pictures in one folder (default: found in D by its usual name)"
-    p.add_argument("--val-labels", metavar="FILE", help=text)
+    p.add_argument("--val-labels", metavar="FILE", type=cli.file, help=text)
     p.add_argument("--shard", metavar="N", type=count, default=SHARD, help="pictures per file (default: %(default)s)")
     options = p.parse_args(argv)
     with cli.as_user_error():
@@ -85,7 +85,8 @@ def pack(out, classes, listings, size=folder.SIZE, workers=1, shard=SHARD):
         checks: dict = {}
         splits = {name: _write(written, name, given, size, workers, shard, checks) for name, given in listings.items()}
         index = {"format": packed.FORMAT, "size": size, "classes": list(classes), "splits": splits, "files": checks}
-        files.write_text(out / packed.INDEX, json.dumps(index, indent=1) + "\n")
+        with written.file(packed.INDEX) as file:
+            file.write((json.dumps(index, indent=1) + "\n").encode())
         written.forget()
     return splits
 
@@ -122,8 +123,9 @@ def _write(written, split, pictures, size, workers, shard, checks):
 class Written:
     """The files that this command has written to a folder that is not complete yet.
 
-    The file UNFINISHED in it lists them: a line with the inode when a file is begun, another with its length and time
-    of modification when it is complete. A file that does not agree with its last line is not ours.
+    The file UNFINISHED in it lists them: a line with the name before a file is begun, another with its inode when it
+    is, a third with its length and time of modification when it is complete. A file that does not agree with its last
+    line is not ours, unless it is empty and was to be begun.
 
     out: the folder, a Path.
     """
@@ -142,8 +144,9 @@ class Written:
             status = os.lstat(self.out / name)
         except FileNotFoundError:
             return True
-        begun, complete = [str(status.st_ino)], [str(status.st_size), str(status.st_mtime_ns)]
-        return name == UNFINISHED or (packed.is_name(of) and self._known.get(of) in (begun, complete))
+        last = self._known.get(of) if packed.is_name(of) or of == packed.INDEX else None
+        as_it_was = [[str(status.st_ino)], [str(status.st_size), str(status.st_mtime_ns)]]
+        return name == UNFINISHED or last in as_it_was or (last == [] and status.st_size == 0)
 
     @contextlib.contextmanager
     def file(self, name):
@@ -151,6 +154,7 @@ class Written:
         path = self.out / name
         if os.path.lexists(path):
             raise ValueError(f"{path} was put there while {self.out} was packed: remove it, or choose a new folder")
+        self._note(name)
         with files.replacing(path) as file:
             self._note(name, os.fstat(file.fileno()).st_ino)
             yield file
@@ -179,6 +183,7 @@ def _check_is_free(out):
     """Check that a folder holds nothing but what an interrupted call left there; returns that, a Written."""
     present = sorted(os.listdir(out)) if out.is_dir() else []
     if packed.INDEX in present:
+        Written(out).forget()  # of a call that was killed when all was done
         raise ValueError(f"{out} holds packed pictures already: choose another folder, or remove this one")
     written = Written(out)
     if foreign := [name for name in present if name != lock.NAME and name not in written]:

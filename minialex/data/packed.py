@@ -15,6 +15,7 @@ import json
 import re
 import reprlib
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -94,6 +95,8 @@ class Index:
         """The Index of what was read from JSON; raises ValueError where anything in it is missing or wrong."""
         index = schema.build(cls, values)
         index.classes = [printable(name) for name in index.classes]
+        if twice := [name for name, count in Counter(index.classes).items() if count > 1]:
+            raise ValueError(f"classes has {reprlib.repr(twice[0])} twice")
         if not {"train"} <= {*index.splits} <= {"train", "val"}:
             raise ValueError(f"splits should be train and val, got {reprlib.repr([*index.splits])}")
         names = {STATISTICS}
@@ -144,8 +147,16 @@ def _check(path, length, checksum):
     if found != length:
         wrong = "cut short" if found < length else "too long"
         raise ValueError(f"{path} is {wrong}: {found:,} bytes where {length:,} were expected; {_REPACK}")
-    if not is_shard(path.name) and zlib.crc32(path.read_bytes()) != checksum:
+    if not is_shard(path.name) and _checksum(path) != checksum:
         raise ValueError(f"{path} is damaged: its checksum is not the one in {INDEX}; {_REPACK}")
+
+
+def _checksum(path):
+    value = 0
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            value = zlib.crc32(block, value)
+    return value
 
 
 def shard_name(split, number):
@@ -235,7 +246,9 @@ class PackedDataset(ImageDataset):
 def _open(path, dtype, shape):
     """A memory map of the array (n, *shape) in a file."""
     try:
-        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))  # plain: np.memmap is slow to index
+        with np.errstate(all="raise"):  # sizes that overflow are an error, not a warning
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.asarray(array)  # plain: np.memmap is slow to index
     except OSError:
         raise
     except Exception as error:  # NumPy raises many kinds of errors for a damaged header

@@ -9,12 +9,14 @@ The development kit numbers its classes in another order than the sorted names; 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from ..support.text import read_lines
 
+_DIGITS = 9  # of a number of a class, at most
 _AMBIGUOUS = -1  # in place of a label: files that differ by their suffix alone have several
 _GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 _CONVENTIONAL = ("val.txt", "LOC_val_solution.csv", _GROUND_TRUTH, f"ILSVRC2012_devkit_t12/data/{_GROUND_TRUTH}")
@@ -42,13 +44,14 @@ def read(path, names, folders):
     Raises FileNotFoundError where there is no such file, ValueError for an invalid line or an image without a label.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}, the file of the validation pictures' labels, does not exist")
+        what = "is not a file" if os.path.lexists(path) else "does not exist"
+        raise FileNotFoundError(f"{path}, the file of the validation pictures' labels, {what}")
     lines = read_lines(path)
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
         raise ValueError(f"{path} is empty: expected the class of one validation picture per line")
-    if all(len(line.split()) == 1 and line.isdecimal() for line in lines):
+    if all(line.isdecimal() and len(line) <= _DIGITS for line in lines):
         stated = _of_development_kit(path, lines, folders)
     else:
         stated = _of_pairs(path, lines, folders)
@@ -66,9 +69,11 @@ def _of_pairs(path, lines, folders):
     for place, line in enumerate(lines, 1):
         if from_kaggle and place == 1:
             continue
-        name, text = [*line.split("," if from_kaggle else None, maxsplit=1), ""][:2]
-        text = text.split(maxsplit=1)[0] if from_kaggle and text else text  # the class, followed by bounding boxes
-        label = number.get(text, int(text) if text.isdecimal() and len(text) < 10 else -1)
+        if not line:
+            continue
+        name, text = [*line.split("," if from_kaggle else None, maxsplit=1), "", ""][:2]
+        text = text.split(maxsplit=1)[0] if from_kaggle and text.strip() else text  # the class, followed by boxes
+        label = number.get(text, int(text) if text.isdecimal() and len(text) <= _DIGITS else -1)
         if not 0 <= label < len(folders):
             raise ValueError(
                 f"{path}, line {place}: {line[:60]!r} does not name one of the {len(folders)} classes; "

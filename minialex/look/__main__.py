@@ -223,12 +223,16 @@ def _parse(argv):
 
     count = cli.whole_number(1)
     parser.usage = f"{parser.prog} RUN [RUN ...] [WHAT ...] [--OPTION VALUE ...]"
-    option("things", "RUN", argparse.SUPPRESS, nargs="+")
+    option("things", "RUN", argparse.SUPPRESS, nargs="+", type=cli.folder)
     option("--layer", "NAME", "for filters: the convolution, conv1, conv2, ... (default: the first)")
     which = "for features, gradient and neighbours: an image file or the number of a test image; repeatable"
     firsts = ", ".join(f"{n} for {view}" for view, n in FIRST.items())
     option(
-        "--picture", "P", f"{which}; features uses one only (default: the first test images, {firsts})", action="append"
+        "--picture",
+        "P",
+        f"{which}; features uses one only (default: the first test images, {firsts})",
+        action="append",
+        type=cli.file,
     )
     option("--class", "C", "for gradient: a class by name or number (default: the predicted class)", dest="target")
     run = "(default: the run's own)"

@@ -20,6 +20,8 @@ import numpy as np
 
 from ..nn import Module
 from ..nn.more import evaluating
+from ..support.files import expanded
+from ..support.text import content
 from ..tensor import Tensor, no_grad
 from .preset import Preset, Recipe
 
@@ -95,8 +97,9 @@ def register(reference: str) -> Any:
     name = name_of(reference)
     if name is None:
         raise ValueError(f"{reference!r} does not name a network: write FILE.py:FUNCTION, such as my_net.py:build")
+    path = str(expanded(path)) if path.startswith("~") else path
     try:
-        text = Path(path).read_bytes()
+        text = content(path)
     except OSError as error:
         raise ValueError(f"there is no file {path} that could define a network ({error.strerror})") from None
     sha256 = hashlib.sha256(text).hexdigest()

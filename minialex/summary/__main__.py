@@ -131,6 +131,7 @@ def _parse(argv):
 
 
 def _picture(text):
+    text = cli.file(text)
     if Path(text).suffix.lower() not in PICTURES:
         raise argparse.ArgumentTypeError(f"'{text}' must end in {' or '.join(PICTURES)}")
     return text

@@ -56,14 +56,9 @@ class Lock:
         if self._file is not None:
             raise RuntimeError(f"this Lock already holds {self.folder}")
         self.folder.mkdir(parents=True, exist_ok=True)
-        while self._file is None:
-            with contextlib.ExitStack() as stack:
-                file = stack.enter_context(open(self.path, "a+b"))
-                if not _lock(file):
-                    raise Held(f"another process is {self.doing} {self.folder}: wait for it, or choose another folder")
-                if self._is_current(file):
-                    self._file = file
-                    stack.pop_all()  # it stays open
+        self._file = opened(self.path)
+        if self._file is None:
+            raise Held(f"another process is {self.doing} {self.folder}: wait for it, or choose another folder")
         return self
 
     def release(self):
@@ -74,18 +69,41 @@ class Lock:
             self._file.close()
             self._file = None
 
-    def _is_current(self, file):
-        """Whether the locked file is still the one of that name: its last holder may have removed it meanwhile."""
-        try:
-            return os.path.samestat(os.fstat(file.fileno()), os.stat(self.path))
-        except FileNotFoundError:
-            return False
-
     def __enter__(self):
         return self.acquire()
 
     def __exit__(self, *error):
         self.release()
+
+
+def opened(path):
+    """Open a file that nobody else has open by this function; the file is made if it does not exist.
+
+    path: of the file; a link is not followed.
+
+    Returns the binary file, open for reading and writing, and free again when it is closed; None where it is taken.
+    Raises OSError where it cannot be opened.
+    """
+    while True:
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(open(path, "r+b", opener=_made))
+            if not _lock(file):
+                return None
+            if _is_current(file, path):
+                stack.pop_all()  # it stays open
+                return file
+
+
+def _made(path, flags):
+    return os.open(path, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def _is_current(file, path):
+    """Whether a locked file is still the one of that name: its last holder may have removed or renamed it meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _lock(file):

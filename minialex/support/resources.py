@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .text import printable
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS = {  # name: (inside the package, beside it)
     "kernels": ("kernels", "kernels"),
@@ -28,9 +30,9 @@ def cache_folder():
 
 
 def cache_text():
-    """The cache folder's path as a text for help, or why there is none."""
+    """The cache folder's path as a text for argparse's help, which takes %% for a %, or why there is none."""
     try:
-        return str(cache_folder())
+        return printable(str(cache_folder())).replace("%", "%%")
     except FileNotFoundError:
         return "none, since the user has no home folder"
 

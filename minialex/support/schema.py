@@ -39,6 +39,8 @@ from typing import (
 
 import numpy as np
 
+from .text import content
+
 
 @dataclasses.dataclass(frozen=True)
 class AtLeast:
@@ -202,10 +204,10 @@ def from_json_file(path, most=2**24):
 
     Raises OSError where it cannot be read, ValueError as from_json does, and where it is longer.
     """
-    with open(path, "rb") as file:
-        text = file.read(most + 1)
-    if len(text) > most:
-        raise ValueError(f"is longer than {most:,} bytes")
+    try:
+        text = content(path, most)
+    except ValueError:
+        raise ValueError(f"is longer than {most:,} bytes") from None
     return from_json(text)
 
 
@@ -254,14 +256,15 @@ def fields_of(record):
 def check_arguments(function, arguments, place=()):
     """Check arguments against the annotations of a function.
 
-    function: whose parameters all have types.
+    function: a parameter without an annotation takes anything.
     arguments: {name: value}.
     place: as in `read`.
 
     Raises ValueError for an unknown argument or one of another type.
     """
     names = inspect.signature(function).parameters
-    fields = {name: _compiled(form) for name, form in get_type_hints(function).items() if name in names}
+    hints = get_type_hints(function)
+    fields = {name: _compiled(hints.get(name, Any)) for name in names}
     _fields(_Record(fields, frozenset(), dict), arguments, place, None)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
+
+LARGEST = 2**25  # bytes of a file of text; the largest list of ImageNet-21k has 20 MB
 
 
 def aligned(rows, *, left=(0,), rules=(), indent=""):
@@ -38,7 +41,7 @@ def printable(text):
 
 
 # Control characters, line separators, marks of direction, and surrogates, as which Python has bytes that are not UTF-8.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _escaped(match):
@@ -51,7 +54,7 @@ def _escaped(match):
 def decoded(content, name):
     """The text in a file that was saved as UTF-8 or, with a byte-order mark, as UTF-16.
 
-    content: the bytes of the file; a mark at their beginning is left out.
+    content: the bytes of the file; marks are left out, of which files that were joined have several.
     name: of the file, for the message.
 
     Returns a string.
@@ -68,13 +71,35 @@ def decoded(content, name):
     if wrong is not None:
         line, kind = text.count("\n") + 1, "UTF-16" if utf16 else "UTF-8"
         raise ValueError(f"{name}, line {line}: the byte 0x{wrong:02x} is not text in {kind}; save the file as UTF-8")
-    return text
+    return text.replace("\ufeff", "")
+
+
+def content(path, most=LARGEST):
+    """The bytes of a file that should be small: a list of names, a recipe, a description.
+
+    path: of the file; of a pipe, all that is written to it is read, and nothing where nobody has it open for writing.
+    most: bytes.
+
+    Raises OSError where it cannot be read, ValueError where it is longer.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        read = file.read(most + 1)
+    if len(read) > most:
+        raise ValueError(f"{printable(str(path))} is longer than the {most:,} bytes that are read of a file of text")
+    return read
+
+
+def _without_waiting(path, flags):
+    """Open a file; that of a pipe to which nobody writes would wait for ever."""
+    number = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(number, True)
+    return number
 
 
 def read_text(path):
-    """The text of a file; see `decoded`. path: of the file. Raises OSError as well where it cannot be read."""
-    with open(path, "rb") as file:
-        return decoded(file.read(), printable(str(path)))
+    """The text of a file; see `decoded` and `content`. path: of the file. Raises OSError where it cannot be read."""
+    return decoded(content(path), printable(str(path)))
 
 
 def read_lines(path):

@@ -170,6 +170,16 @@ def test_wrapped_names(saved, prefix):
     converting.assert_same(checkpoint.load("new.npz").weights, saved.weights)
 
 
+@pytest.mark.parametrize("word", ["module", "_orig_mod", "_fsdp_wrapped_module"])
+def test_a_part_of_a_network_was_wrapped(saved, word):
+    """As torch's ImageNet example wraps AlexNet's features, and not its classifier."""
+    inside = {name.replace("conv2.", f"conv2.{word}."): array for name, array in saved.weights.items()}
+    assert inside.keys() != saved.weights.keys()
+    np.savez("other.npz", **prefixed(inside, "model."))
+    assert run("other.npz", "new.npz") == 0
+    converting.assert_same(checkpoint.load("new.npz").weights, saved.weights)
+
+
 def test_the_average_of_torch_s_averaged_model(saved):
     np.savez("other.npz", n_averaged=5, **{f"module.{name}": array for name, array in saved.weights.items()})
     assert run("other.npz", "new.npz") == 0
@@ -205,6 +215,7 @@ NESTED = {
     },
     "net": lambda state: {"net": state, "acc": 90.5},
     "an unusual name": lambda state: {"alexnet_weights": state, "epoch": 3, "optimizer": OPTIMIZER},
+    "among numbers": lambda state: {**state, "epoch": 3, "arch": "alexnet", "best": None},
     "twice": lambda state: {"checkpoint": {"model": state, "ema": prefixed(state, "ema.")}},
 }
 OPTIMIZER = {"state": {0: {"step": 3}}, "param_groups": [{"lr": 0.1, "params": [0, 1]}]}

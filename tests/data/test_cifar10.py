@@ -9,6 +9,7 @@ import pytest
 
 from minialex import data
 from minialex.data import cifar10, download
+from minialex.support import lock
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 FILES = (*cifar10.TRAINING_FILES, cifar10.TEST_FILE)
@@ -111,6 +112,12 @@ def test_a_wrong_validation_count_is_named(tiny, validation):
 def test_another_size_is_refused(tiny):
     with pytest.raises(ValueError, match="cifar10 takes no size"):
         data.load("cifar10", data_dir=tiny.parent, validation=0, size=64)
+
+
+def test_two_downloads_into_one_folder(tiny):
+    (tiny / "data_batch_4.bin").unlink()
+    with lock.Lock(tiny.parent), pytest.raises(lock.Held, match="another process is downloading into .*: wait for it"):
+        data.load("cifar10", data_dir=tiny.parent, download=True, validation=3)
 
 
 @pytest.fixture

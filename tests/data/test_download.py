@@ -172,3 +172,21 @@ def test_an_archive_without_the_folder_and_one_that_is_none(tmp_path):
     with pytest.raises(OSError, match=r"b\.tar\.gz cannot be unpacked"):
         download.unpack(tmp_path / "b.tar.gz", tmp_path / "set")
     assert names(tmp_path) == ["a.tar.gz", "b.tar.gz"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    path = archive(tmp_path / "a.tar.gz", {"set/one.bin": b"1"})
+    (tmp_path / ".set.partial" / "set").mkdir(parents=True)
+    (tmp_path / ".set.partial" / "set" / "two.bin").write_bytes(b"half")
+    assert names(download.unpack(path, tmp_path / "set")) == ["one.bin"] and names(tmp_path) == ["a.tar.gz", "set"]
+
+
+def test_a_full_disk_is_said(tmp_path, monkeypatch):
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(download.shutil, "copyfileobj", full)
+    path = archive(tmp_path / "a.tar.gz", {"set/one.bin": b"1"})
+    with pytest.raises(OSError, match=r"a.tar.gz cannot be unpacked into .*/set: No space left on device"):
+        download.unpack(path, tmp_path / "set")
+    assert names(tmp_path) == ["a.tar.gz"]

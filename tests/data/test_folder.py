@@ -1,9 +1,13 @@
 """Pictures in folders: found, labelled, decoded, checked once, and the same with any number of threads."""
 
+import logging
 import os
+import struct
+import subprocess
 import sys
 import threading
 import types
+import zlib
 
 import numpy as np
 import pytest
@@ -204,6 +208,43 @@ class TestDecode:
         with pytest.raises(Damaged, match="a.png is damaged.*1600 pixels. exceeds limit of 1400 pixels"):
             decode.decode(tmp_path / "a.png", 16)
 
+    def test_more_pixels_than_the_file_has_room_for(self, tmp_path, monkeypatch):
+        """No memory is taken for them. What is small, or is in a file of such a size, is read."""
+        write(tmp_path / "a.png", height=40, width=40)
+        content = (tmp_path / "a.png").read_bytes()
+        header = b"IHDR" + (10_000).to_bytes(4, "big") * 2 + content[24:29]
+        content = content[:12] + header + zlib.crc32(header).to_bytes(4, "big") + content[33:]
+        (tmp_path / "b.png").write_bytes(content)
+        with pytest.raises(Damaged, match=f"10000 x 10000 pixels in {len(content):,} bytes"):
+            decode.decode(tmp_path / "b.png", 16)
+        monkeypatch.setattr(decode, "_PIXELS", 1000)
+        assert decode.decode(tmp_path / "a.png", 16).shape == (3, 16, 16)
+        monkeypatch.setattr(decode, "_PIXELS_PER_BYTE", 0.1)
+        with pytest.raises(Damaged, match="40 x 40 pixels in"):
+            decode.decode(tmp_path / "a.png", 16)
+        monkeypatch.setattr(decode, "_PIXELS", 1600)
+        assert decode.decode(tmp_path / "a.png", 16).shape == (3, 16, 16)
+
+    def test_a_program_is_not_run(self, tmp_path, monkeypatch):
+        """Pillow would start Ghostscript, whatever the name of the file."""
+        monkeypatch.setattr(subprocess, "Popen", lambda *command, **options: pytest.fail("a program was started"))
+        (tmp_path / "a.jpg").write_bytes(
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+        )
+        with pytest.raises(Damaged, match="PostScript, which is a program"):
+            decode.decode(tmp_path / "a.jpg", 16)
+
+    def test_pillow_s_log_is_not_printed(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(logging.root, "handlers", [])  # as outside pytest
+        Image.fromarray(pixels(3, 16, 16)).save(tmp_path / "a.tif")
+        content = (tmp_path / "a.tif").read_bytes()
+        samples = struct.pack("<HHII", 277, 3, 1, 3)
+        assert content.count(samples) == 1
+        (tmp_path / "a.tif").write_bytes(content.replace(samples, struct.pack("<HHII", 277, 3, 1, 999)))
+        with pytest.raises(Damaged):
+            decode.decode(tmp_path / "a.tif", 16)
+        assert capsys.readouterr().err == ""
+
     def test_errors_of_the_system_are_not_damage(self, tmp_path):
         with pytest.raises(FileNotFoundError) as caught:
             decode.decode(tmp_path / "missing.jpg", 16)
@@ -325,6 +366,21 @@ class TestFinding:
         (root / "classes.txt").write_text("n1 café\nn2 猫\x1b[31m\n", encoding=encoding)
         assert load(root).train.classes == ("café", "猫\\x1b[31m")
 
+    def test_names_that_look_alike_are_told_apart(self, root):
+        photographs(root, {"a\n": 1, "a\\n": 1, "b": 1, "c": 1, "d": 1})
+        (root / "classes.txt").write_text("b same\nc same\nd same (b)\n")
+        names = ("a\\n (a\\n)", "a\\n (a\\n) 2", "same (b)", "same (c)", "same (b) 2")
+        assert load(root).train.classes == names
+
+    @pytest.mark.parametrize("name", ["classes.txt", "val"])
+    def test_links_to_nothing_are_not_ignored(self, root, name):
+        photographs(root, {"n1": 2})
+        (root / name).symlink_to("nowhere")
+        with pytest.raises(
+            (OSError, ValueError), match=f"{name}.* (link to a missing folder|No such file)|No such file.*{name}"
+        ):
+            load(root)
+
     def test_readable_names_that_are_wrong(self, root):
         photographs(root, {"n1": 1, "n2": 1})
         (root / "classes.txt").write_bytes("n1 tench\nn2 café\n".encode("latin-1"))
@@ -406,6 +462,9 @@ class TestLabelFiles:
                 "has two classes for files called ILSVRC2012",
             ),
             ("{0} 0\n{1} 1\n{2} \0\n", "line 3: the byte 0x00 is not text"),
+            ("{0} 0\n\n{1} 3\n", "line 3: .* does not name one of the 3 classes"),
+            ("{0} 0\n{1} " + 5000 * "9", "line 2: .* does not name one of the 3 classes"),
+            (5000 * "9" + "\n", "line 1: .* does not name one of the 3 classes"),
             ("1\n2\n3\n", "meta.mat, which maps them to names, is missing"),
         ],
     )
@@ -414,6 +473,14 @@ class TestLabelFiles:
             (flat / "val.txt").write_text(text.format(*self.NAMES))
         with pytest.raises((ValueError, OSError), match=message):
             load(flat)
+
+    def test_empty_lines_name_nothing(self, flat):
+        (flat / "val.txt").write_text("{} 2\n\n{} n2\n   \n{} 0\n\n".format(*self.NAMES))
+        assert load(flat).test.labels.tolist() == [2, 1, 0]
+
+    def test_a_folder_is_no_file_of_labels(self, flat):
+        with pytest.raises(FileNotFoundError, match="the file of the validation pictures' labels, is not a file"):
+            load(flat, val_labels=flat)
 
     def test_without_scipy(self, flat, monkeypatch):
         monkeypatch.setitem(sys.modules, "scipy.io", None)

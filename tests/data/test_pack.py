@@ -187,6 +187,28 @@ def interrupt(source, out, monkeypatch):
     assert (out / "train-00000.npy").is_file()
 
 
+def test_killed_within_the_last_file_or_before_the_first_byte_of_one(source, out, monkeypatch):
+    """What is left then is ours, too, and a folder that is complete is tidied up."""
+    interrupt(source, out, monkeypatch)
+    with open(out / pack.UNFINISHED, "a") as file:
+        (out / ".pack.json.partial").write_text('{"half')
+        file.write(f"pack.json\npack.json {(out / '.pack.json.partial').stat().st_ino}\nval-00000.npy\n")
+    (out / ".val-00000.npy.partial").touch()
+    command(source, out, "--size", 16)
+    assert not [*out.glob(".*")]
+    (out / pack.UNFINISHED).write_text("pack.json 1\n")
+    with pytest.raises(cli.UserError, match="holds packed pictures already"):
+        command(source, out, "--size", 16)
+    assert not [*out.glob(".*")] and data.load("folder", data_dir=out)
+
+
+def test_an_empty_file_of_others_stays(source, out, monkeypatch):
+    interrupt(source, out, monkeypatch)
+    (out / "val-00007.npy").touch()
+    with pytest.raises(cli.UserError, match="is not empty .it holds val-00007.npy"):
+        command(source, out, "--size", 16)
+
+
 @pytest.mark.parametrize("name", ["train-00000.npy", "train-00077.npy"])
 def test_what_was_put_beside_an_interrupted_packing_stays(source, out, monkeypatch, name):
     interrupt(source, out, monkeypatch)

@@ -21,6 +21,7 @@ LINES = "tench\n  goldfish, Carassius auratus\ncafé\n猫 \U0001f408\n"
         codecs.BOM_UTF16_LE + LINES.encode("utf-16-le"),
         LINES.replace("\n", "\r\n").encode(),
         codecs.BOM_UTF8 + LINES.replace("\n", "\r").encode(),
+        codecs.BOM_UTF8 + LINES.replace("café", "\ufeffcafé").encode(),  # of two files that were joined
     ],
 )
 def test_every_unicode_encoding_is_read(tmp_path, content):
@@ -63,6 +64,7 @@ def test_other_bytes_are_refused_by_name_and_line(tmp_path, content, line, byte)
         ("two\nlines\tand\ra\x7f\x9b", "two\\nlines\\tand\\ra\\x7f\\x9b"),
         (os.fsdecode(b"caf\xe9 \xff"), "caf\\xe9 \\xff"),
         ("\u2028\u202egnp.exe\u2069", "\\u2028\\u202egnp.exe\\u2069"),
+        ("\u200fa\u200eb\u061c", "\\u200fa\\u200eb\\u061c"),
         ("\ud83d alone", "\\ud83d alone"),
     ],
 )
@@ -92,3 +94,25 @@ def test_a_home_that_is_not_known(monkeypatch):
 def test_names_are_never_lost_from_files(tmp_path):
     files.write_text(tmp_path / "a.csv", os.fsdecode(b"caf\xe9 \xe7\x8c\xab\n"))
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "caf\\udce9 猫\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_no_file_is_waited_for_or_read_without_end(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert text.read_text(tmp_path / "pipe") == ""
+    with pytest.raises(ValueError, match="/dev/zero is longer than the 1,000 bytes that are read of a file of text"):
+        text.content("/dev/zero", most=1000)
+    with pytest.raises(IsADirectoryError):
+        text.read_text(tmp_path)
+    reader, writer = os.pipe()
+    os.write(writer, b"what another program\nhas written")
+    os.close(writer)
+    assert text.read_lines(f"/dev/fd/{reader}") == ["what another program", "has written"]
+    os.close(reader)
+
+
+def test_a_huge_file_is_refused(tmp_path):
+    with open(tmp_path / "huge", "wb") as file:
+        file.truncate(10**9)  # takes no place on the disk
+    with pytest.raises(ValueError, match="huge is longer than the 33,554,432 bytes"):
+        text.read_text(tmp_path / "huge")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ... import models
 from ...support import schema
+from ...support.files import expanded
 from ...support.text import read_text
 from ..recipe import check_recipe
 
@@ -48,7 +49,7 @@ def apply(name: str, recipe: models.Recipe) -> models.Recipe:
     """
     if name == PLAIN:
         return recipe
-    path = FOLDER / f"{name}.toml" if name in NAMES else Path(name)
+    path = FOLDER / f"{name}.toml" if name in NAMES else expanded(name)
     if not path.is_file():
         raise FileNotFoundError(f"unknown recipe {name}; choose one of {', '.join(NAMES)}, or give the path of a file")
     try:
