@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import os
 import re
 import signal
 
@@ -19,6 +20,7 @@ from minialex.runs import checkpoint
 from minialex.runs import folder as run_folder
 from minialex.runs import run as running
 from minialex.runs.folder import RunFolder
+from minialex.support.errors import UserError
 from minialex.training import RangeTest, diagnose, lr_find, overfit
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
@@ -249,6 +251,11 @@ class TestSteps:
         (tmp_path / "steps.csv").write_bytes(b"".join([*lines[:2], *odd, lines[2]]))
         RunFolder(tmp_path).keep_steps(4)
         assert (tmp_path / "steps.csv").read_bytes() == b"".join(lines[:3])
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "steps.csv")
+        with pytest.raises(UserError, match="steps.csv is not a file: remove it"):
+            RunFolder(tmp_path).keep_steps(4)
 
     def test_a_run_from_before_there_was_such_a_file(self, tmp_path):
         folder = RunFolder(tmp_path)

@@ -67,7 +67,7 @@ class _State:
         for name, value in read.items():
             if name in ("base_lrs", "own_lrs", "group_lrs", "min_lrs", "_last_lr") and len(value) != groups:
                 raise ValueError(
-                    f"this schedule's state is of {len(value)} parameter groups ({name}), the optimiser has {groups}"
+                    f"this schedule's state is of {len(value)} parameter groups, the optimiser has {groups} ({name})"
                 )
         return read
 

@@ -184,8 +184,12 @@ class RunFolder(OwnedFolder):
 
         count: the steps done so far. Where a run was killed, those since its last checkpoint are repeated, and the last
             line may be incomplete.
+
+        Raises UserError where steps.csv is not a file.
         """
         path, header = self.path / "steps.csv", _csv_of(STEP_COLUMNS, (), header=True)
+        if path.exists() and not path.is_file():  # a pipe would wait for its reader
+            raise UserError(f"{path} is not a file: remove it")
         before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         lines = before.removeprefix(header).splitlines(keepends=True)
         kept = [line for line in lines if (row := _STEP_ROW.fullmatch(line)) and int(row["step"]) <= count]

@@ -191,7 +191,7 @@ SCHEDULE_STATES = {
     "one base": (
         "step",
         {"base_lrs": [1.0]},
-        "this schedule's state is of 1 parameter groups .base_lrs., the optimiser has 2",
+        "this schedule's state is of 1 parameter groups, the optimiser has 2 .base_lrs.",
     ),
     "three own": ("step", {"own_lrs": [1.0] * 3}, "this schedule's state is of 3 parameter groups"),
     "groups null": ("step", {"group_lrs": None}, "group_lrs should be a list of numbers, got None"),
