@@ -15,6 +15,7 @@ import warnings
 
 from . import backends, models
 from .nn import init
+from .support import starting
 from .support import text as texts
 from .support.errors import UserError, as_user_error
 from .support.files import expanded
@@ -109,7 +110,8 @@ def _one_ctrl_c():
     Ctrl-C already, or ignores it, goes on to do so.
     """
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) not in (signal.SIG_DFL, signal.default_int_handler):
+    usual = (signal.SIG_DFL, signal.default_int_handler, starting.stop)
+    if not main or signal.getsignal(signal.SIGINT) not in usual:
         yield
         return
 
@@ -128,7 +130,7 @@ def _one_ctrl_c():
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handled)  # SIG_DFL in a process of its own, see support/starting.py
+        signal.signal(signal.SIGINT, handled)  # starting.stop in a process of its own
         sys.unraisablehook = reported
 
 

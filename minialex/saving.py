@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import reprlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import IO, Any
@@ -144,6 +145,8 @@ def _opened(f: Any, name: str) -> Iterator[Any]:
         return
     if not os.path.exists(f):
         raise FileNotFoundError(f"there is no file {name}")
+    if not os.path.isfile(f) and not os.path.isdir(f):  # a pipe would wait for its writer
+        raise ValueError(f"{name} is not a file of minialex.save: it is a pipe or a device")
     with open(f, "rb") as file:
         _check_beginning(file.read(4), name)
         file.seek(0)
@@ -172,7 +175,7 @@ class _Reader:
             self._left = file.seek(0, os.SEEK_END)  # bytes: no more than the file has are read, whatever it says
             file.seek(0)
             self._members = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except Exception as error:  # zipfile raises many kinds of errors for a damaged file
             raise ValueError(f"{name} is cut short or damaged ({error})") from None
         self._names, self._name, self._location = set(self._members.namelist()), name, map_location
         self._arrays: dict[int, np.ndarray] = {}
@@ -224,7 +227,7 @@ class _Reader:
             return members if kind == "list" else tuple(members)
         if kind in ("array", "scalar", "tensor") and type(content) is int:
             return getattr(self, f"_{kind}")(content)
-        raise _Damaged(f"its description has an unknown {kind!r}")
+        raise _Damaged(f"its description has an unknown {reprlib.repr(kind)}")
 
     def _pair(self, pair: Any) -> tuple[Any, Any]:
         if not isinstance(pair, list) or len(pair) != 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -250,6 +251,12 @@ def overlapping():
     return described({"list": [{"array": 0}] * 3 + [{"array": 1}]}, **{"0": np.zeros(3)})
 
 
+def of_a_later_zip():
+    data = bytearray(described(1))
+    data[data.index(b"PK\1\2") + 6] = 99  # the version of zip that it needs
+    return bytes(data)
+
+
 TENSOR = {"array": 0, "backend": "numpy", "kind": "Tensor", "requires_grad": True}
 GOOD = described({"list": [{"array": 0}, {"tensor": 0}]}, [TENSOR], **{"0": np.zeros(3)})
 X = {"0": np.zeros(2)}
@@ -297,6 +304,7 @@ BROKEN = {
     "objects": (pickled_inside(), "the array 0 does not fit"),
     "compressed": (written({"format": "minialex.save"}, compress=True), "is compressed"),
     "a member too few": (overlapping(), "the array 1 is missing"),
+    "of a later zip": (of_a_later_zip(), "cut short or damaged"),
 }  # fmt: skip
 
 
@@ -308,6 +316,13 @@ def test_broken_files_are_refused_with_one_sentence(content, text, tmp_path, cap
         minialex.load(path)
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is not a file of minialex.save: it is a pipe or a device"):
+        minialex.load(tmp_path / "pipe")
 
 
 def test_every_byte_counts():

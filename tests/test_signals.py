@@ -62,14 +62,19 @@ def start(tmp_path_factory):
     def start(*arguments, installed=False, **options):
         how = [site / "minialex", "train"] if installed else ["-m", "minialex.train"]
         command = [sys.executable, *map(str, (*how, *arguments))]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        started.append(subprocess.Popen(command, env=environment, **pipes, **options))
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+        started.append(subprocess.Popen(command, preexec_fn=hears_ctrl_c, **options))
         return started[-1]
 
     yield start
     for process in started:
         process.kill()
         process.communicate()
+
+
+def hears_ctrl_c():
+    """In a child, before Python starts: tests that run in the background ignore Ctrl-C, and so would the child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(path, process):

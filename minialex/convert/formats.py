@@ -13,6 +13,7 @@ all. Only plain tensors are unpickled, by torch.load(weights_only=True).
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import pickle
@@ -191,7 +192,7 @@ def _read_torch(path):
     _check_memory(path, _unpacked(path))
     try:
         with warnings.catch_warnings(action="ignore"):  # about files that it then refuses
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(_bounded(path), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(
             f"{path} is damaged, or holds Python objects whose code was not run: save model.state_dict(), not the model"
@@ -207,6 +208,11 @@ def _read_torch(path):
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(f"{path} holds a state dict that NumPy cannot hold ({_first_line(error)})") from None
     return _described(path, weights, rest, text)
+
+
+def _bounded(path):
+    """What torch.load can read a file from without taking memory for lengths that the file only claims to have."""
+    return path if zipfile.is_zipfile(path) else io.BytesIO(Path(path).read_bytes())
 
 
 def _check_memory(path, needed):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import zipfile
 
 import numpy as np
 
+from ..support import npz
 from ..support.files import replacing
 from ..support.resources import cache_folder
 from ..support.text import printable
@@ -45,7 +45,7 @@ def _without_cache(arrays, error):
 
 def _read(path):
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with npz.Archive(path) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # missing or damaged
+    except (OSError, npz.Damaged):  # missing or damaged
         return {}

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import functools
+import logging
 import os
 import stat
 
@@ -20,6 +21,9 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".tif", ".tiff", 
 _IN_16_BITS = ("PNG", "PPM")  # formats whose grey images have at most 16 bits, in Pillow's mode of 32
 _LONGEST = 8  # how many times as long as its shorter side an image is resized as a whole
 _SPARE = 3  # decoding a JPEG at this multiple of the target size changes the result by at most 2 in 255
+_PIXELS, _PIXELS_PER_BYTE = 12_000_000, 1000  # of an image: as many as any may have; for each byte of its file
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # without a handler Python prints what Pillow logs to stderr
 
 
 class Damaged(OSError):
@@ -68,10 +72,13 @@ def _decoded(path, draft, finish):
     try:
         _check_does_not_wait(path)
         with Image.open(path) as image:
+            if image.format == "EPS":  # for which Pillow would start Ghostscript
+                raise Damaged(path, "PostScript, which is a program")
             if image.format == "TIFF":
                 _silence_libtiff()
             if draft:
                 image.draft(None, draft)
+            _check_is_plausible(path, image)
             image.load()  # here a damaged image raises an error; only damaged EXIF data is to be ignored
             with contextlib.suppress(Exception):
                 ImageOps.exif_transpose(image, in_place=True)
@@ -97,6 +104,13 @@ def _check_does_not_wait(path):
         raise
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder the error is clear
         raise Damaged(path, "a pipe or a device")
+
+
+def _check_is_plausible(path, image):
+    """Raise Damaged, before memory is taken for them, for far more pixels than the file has room for."""
+    pixels, length = image.width * image.height, os.path.getsize(path)
+    if pixels > max(_PIXELS, _PIXELS_PER_BYTE * length):
+        raise Damaged(path, f"{image.width} x {image.height} pixels in {length:,} bytes")
 
 
 def _in_rgb(image):

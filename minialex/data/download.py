@@ -97,7 +97,7 @@ def unpack(archive, folder):
             with tarfile.open(archive) as tar:
                 for member in tar:
                     _unpack_member(tar, member, unpacked)
-        except (tarfile.TarError, EOFError, zlib.error) as error:
+        except (tarfile.TarError, EOFError, ValueError, zlib.error) as error:
             raise OSError(f"{archive} cannot be unpacked ({error}); delete it and download it again") from error
         except OSError as error:  # as of a full disk
             raise OSError(f"{archive} cannot be unpacked into {folder}: {error.strerror or error}") from error

@@ -15,6 +15,7 @@ import json
 import re
 import reprlib
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -96,6 +97,8 @@ class Index:
         if not index.classes:
             raise ValueError("classes is empty")
         index.classes = [printable(name) for name in index.classes]
+        if twice := [name for name, count in Counter(index.classes).items() if count > 1]:
+            raise ValueError(f"classes has {reprlib.repr(twice[0])} twice")
         if not {"train"} <= {*index.splits} <= {"train", "val"}:
             raise ValueError(f"splits should be train and val, got {reprlib.repr([*index.splits])}")
         names = {STATISTICS}
@@ -251,7 +254,9 @@ class PackedDataset(ImageDataset):
 def _open(path, dtype, shape):
     """A memory map of the array (n, *shape) in a file."""
     try:
-        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))  # plain: np.memmap is slow to index
+        with np.errstate(all="raise"):  # sizes that overflow are an error, not a warning
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.asarray(array)  # plain: np.memmap is slow to index
     except OSError:
         raise
     except Exception as error:  # NumPy raises many kinds of errors for a damaged header

@@ -85,7 +85,7 @@ class RunFolder(OwnedFolder):
         folder.acquire()
         with folder.released_on_error():
             folder.check_is_free()
-            folder._remove_leftovers()
+            folder.remove_leftovers()
         return folder
 
     def check_is_free(self) -> None:
@@ -111,12 +111,11 @@ class RunFolder(OwnedFolder):
         if not (folder.path / "config.json").is_file():
             raise FileNotFoundError(f"{path} is not the folder of a training run: it has no config.json")
         folder.acquire()
-        with folder.released_on_error():
-            folder._remove_leftovers()
-            folder._known = _stamp(folder.last)
+        folder._known = _stamp(folder.last)
         return folder
 
-    def _remove_leftovers(self):
+    def remove_leftovers(self) -> None:
+        """Remove the unfinished files of a run that was killed; those of others stay."""
         for leftover in files.leftovers(self.path, FILES):
             leftover.unlink()
 

@@ -143,6 +143,7 @@ class Run:
                 say(f"note: {change}")
                 changes["model_sha256"] = models.own.REGISTERED[configuration.model].sha256
             configuration = dataclasses.replace(configuration, **changes).check()
+            folder.remove_leftovers()  # now that it is known to be a run's folder
             return cls(configuration, folder, start=start, saved=saved, say=say)
 
     def _arguments(self, origin):

@@ -34,14 +34,14 @@ def replacing(path):
                 file.flush()
                 os.fsync(file.fileno())
             except BaseException:
-                _remove(file.name)
+                _remove(file)
                 raise
             if not _RENAMES_OPEN_FILES:
                 file.close()
             try:
                 os.replace(file.name, path)  # while it is locked: from then on another process may use its old name
-            except OSError:
-                _remove(file.name)
+            except BaseException:
+                _remove(file)
                 raise
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror or error}") from error
@@ -50,9 +50,10 @@ def replacing(path):
 _RENAMES_OPEN_FILES = os.name != "nt"
 
 
-def _remove(name):
+def _remove(file):
     with contextlib.suppress(OSError):  # the first error is the one to report
-        os.unlink(name)
+        if file.closed or os.path.samestat(os.fstat(file.fileno()), os.stat(file.name)):  # else it is another's by now
+            os.unlink(file.name)
 
 
 def _beside(path):

@@ -82,7 +82,10 @@ class Archive(Mapping):
                 version = np.lib.format.read_magic(file)
                 if version not in _HEADERS:
                     raise ValueError(f"version {version} of NumPy's format is not known")
-                shape, _, dtype = _HEADERS[version](file)
+                try:
+                    shape, _, dtype = _HEADERS[version](file)
+                except MemoryError:  # raised by the compiler for a text that nests too deeply
+                    raise ValueError("its header is no header") from None
                 if dtype.hasobject:
                     raise ValueError("it holds Python objects")
                 stored, needed = member.file_size - file.tell(), dtype.itemsize * math.prod(shape)

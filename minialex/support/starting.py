@@ -26,5 +26,10 @@ def is_command(arguments=None, words=None):
     return module is not None and module[1].split(".")[0] == "minialex"
 
 
+def stop(number, frame):
+    """Handle a signal where there is nothing to save: end the process at once, with a shell's exit code for it."""
+    os._exit(128 + number)
+
+
 if is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if ignored, as behind nohup
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, stop)

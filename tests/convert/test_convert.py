@@ -16,12 +16,11 @@ import pytest
 from converting import assert_same
 from refusals import must_refuse
 
-from minialex import Tensor, cli, convert, models, no_grad
+from minialex import Tensor, cli, convert, models, nn, no_grad
 from minialex.convert import __main__ as command
 from minialex.convert import description
 from minialex.convert.keras import to_keras
 from minialex.models.layout import layout
-from minialex.nn import init
 from minialex.runs import checkpoint
 from minialex.support import files
 
@@ -399,12 +398,19 @@ def test_nothing_optional_is_imported_before_it_is_needed():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
-def test_arguments_of_weights_without_a_description():
-    """Of pad2 with normalisation, whose layers have other numbers: it has to be said."""
-    with init.skipped():
-        network = models.build("alexnet_pad2", num_classes=3, input_size=64, norm="lrn")
-    arrays = {name: np.broadcast_to(np.float32(0), array.shape) for name, array in network.state_dict().items()}
-    with pytest.raises(ValueError, match="do not fit|does not fit|not the weights"):
-        convert.describe(arrays, "alexnet_pad2", input_size=64)
-    described = convert.describe(arrays, "alexnet_pad2", input_size=64, arguments={"norm": "lrn"})
-    assert described.arguments == {"norm": "lrn", "num_classes": 3, "input_size": 64}
+def test_arguments_of_weights_without_a_description(monkeypatch, tmp_path, capsys):
+    """Of a network that is wider than its function makes it by default: it has to be said."""
+
+    def build(num_classes=10, input_size=8, *, width=4):
+        return nn.Sequential(nn.Flatten(), nn.Linear(3 * input_size**2, width), nn.Linear(width, num_classes))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(models.PRESETS, "wide", models.Preset(build, 8, 10, "", models.PRESETS["shapes_net"].recipe))
+    arrays = build(3, width=6).state_dict()
+    with pytest.raises(ValueError, match="this state does not fit Sequential: misshapen"):
+        convert.describe(arrays, "wide")
+    np.savez("bare.npz", **arrays)
+    run("bare.npz", "described.npz", "--model", "wide", "--set", "width=6")
+    described = checkpoint.load("described.npz")
+    assert described.arguments == {"width": 6, "num_classes": 3, "input_size": 8}
+    assert described.build_model()[1].weight.shape == (6, 192)

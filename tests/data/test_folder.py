@@ -1,9 +1,13 @@
 """Pictures in folders: found, labelled, decoded, checked once, and the same with any number of threads."""
 
+import logging
 import os
+import struct
+import subprocess
 import sys
 import threading
 import types
+import zlib
 
 import numpy as np
 import pytest
@@ -203,6 +207,43 @@ class TestDecode:
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 700)
         with pytest.raises(Damaged, match="a.png is damaged.*1600 pixels. exceeds limit of 1400 pixels"):
             decode.decode(tmp_path / "a.png", 16)
+
+    def test_more_pixels_than_the_file_has_room_for(self, tmp_path, monkeypatch):
+        """No memory is taken for them. What is small, or is in a file of such a size, is read."""
+        write(tmp_path / "a.png", height=40, width=40)
+        content = (tmp_path / "a.png").read_bytes()
+        header = b"IHDR" + (10_000).to_bytes(4, "big") * 2 + content[24:29]
+        content = content[:12] + header + zlib.crc32(header).to_bytes(4, "big") + content[33:]
+        (tmp_path / "b.png").write_bytes(content)
+        with pytest.raises(Damaged, match=f"10000 x 10000 pixels in {len(content):,} bytes"):
+            decode.decode(tmp_path / "b.png", 16)
+        monkeypatch.setattr(decode, "_PIXELS", 1000)
+        assert decode.decode(tmp_path / "a.png", 16).shape == (3, 16, 16)
+        monkeypatch.setattr(decode, "_PIXELS_PER_BYTE", 0.1)
+        with pytest.raises(Damaged, match="40 x 40 pixels in"):
+            decode.decode(tmp_path / "a.png", 16)
+        monkeypatch.setattr(decode, "_PIXELS", 1600)
+        assert decode.decode(tmp_path / "a.png", 16).shape == (3, 16, 16)
+
+    def test_a_program_is_not_run(self, tmp_path, monkeypatch):
+        """Pillow would start Ghostscript, whatever the name of the file."""
+        monkeypatch.setattr(subprocess, "Popen", lambda *command, **options: pytest.fail("a program was started"))
+        (tmp_path / "a.jpg").write_bytes(
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+        )
+        with pytest.raises(Damaged, match="PostScript, which is a program"):
+            decode.decode(tmp_path / "a.jpg", 16)
+
+    def test_pillow_s_log_is_not_printed(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(logging.root, "handlers", [])  # as outside pytest
+        Image.fromarray(pixels(3, 16, 16)).save(tmp_path / "a.tif")
+        content = (tmp_path / "a.tif").read_bytes()
+        samples = struct.pack("<HHII", 277, 3, 1, 3)
+        assert content.count(samples) == 1
+        (tmp_path / "a.tif").write_bytes(content.replace(samples, struct.pack("<HHII", 277, 3, 1, 999)))
+        with pytest.raises(Damaged):
+            decode.decode(tmp_path / "a.tif", 16)
+        assert capsys.readouterr().err == ""
 
     def test_errors_of_the_system_are_not_damage(self, tmp_path):
         with pytest.raises(FileNotFoundError) as caught:

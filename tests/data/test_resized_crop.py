@@ -179,6 +179,7 @@ def test_photographs_are_cropped_as_wholes(pictures):
     for index, image, its_words, flip in zip(order, shown, drawn, flips, strict=True):
         whole = decode_whole(listing.path(index))
         assert whole.shape[1:] != (20, 20)
+        np.testing.assert_array_equal(whole.transpose(1, 2, 0), np.asarray(Image.open(listing.path(index))))
         expected = crop.one(whole, its_words).astype(np.float32) - 100
         np.testing.assert_array_equal(image, expected[..., ::-1] if flip else expected)
     squares, _ = pictures.fetch(order)

@@ -21,8 +21,9 @@ ROOT = Path(__file__).parents[2]
 
 SERVER = """
 import json, os, resource, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # as minialex.support.starting leaves it to a command
 from minialex import cli
+from minialex.support import starting
+signal.signal(signal.SIGINT, starting.stop)  # as in a command
 exec(sys.argv[1])
 print("ready", flush=True)
 for line in iter(sys.stdin.readline, ""):

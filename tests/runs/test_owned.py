@@ -162,14 +162,21 @@ class TestOpen:
                 Run.resume(copy)
         assert tree(copy) == before
 
-    def test_only_our_own_leftovers_are_removed(self, copy):
+    def test_only_our_own_leftovers_are_removed(self, copy, tmp_path):
         theirs = [".notes.partial", ".thesis.txt.partial", "last.npz.partial", ".last.npz.bak", ".x.last.npz.partial"]
         ours = [f".{name}.partial" for name in run_folder.FILES] + [".last.npz.123-4.partial"]
         for name in theirs + ours:
             (copy / name).write_text("some")
         (copy / ".curves.png.partial").unlink()
         (copy / ".curves.png.partial").mkdir()
-        RunFolder.open(copy).release()
+        (copy / "config.json").rename(tmp_path / "config.json")
+        (copy / "config.json").write_text('{"of": "another program"}')
+        before = tree(copy)
+        with pytest.raises(UserError, match="damaged"):
+            Run.resume(copy)
+        assert tree(copy) == before
+        (tmp_path / "config.json").rename(copy / "config.json")
+        Run.resume(copy)
         left = {path.name for path in copy.iterdir()}
         assert left >= {*theirs, ".curves.png.partial"} and not left & {*ours} - {".curves.png.partial"}
 

@@ -7,8 +7,10 @@ import sys
 import threading
 
 import pytest
+from on_request import heavy_but
 
 from minialex import cli
+from minialex.__main__ import COMMANDS
 from minialex.support import starting
 
 WORDS = [
@@ -87,3 +89,46 @@ def test_where_ctrl_c_cannot_be_raised_it_ends_the_process():
     environment = os.environ | {"PYTHONPATH": root}
     done = subprocess.run([sys.executable, "-c", UNRAISABLE], capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+# Python imports it before anything else.
+SITE = """
+import os, signal, sys
+
+class CtrlC:
+    def find_spec(name, path=None, target=None):
+        if name == os.environ["AT"]:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC)
+"""
+
+
+def hears_ctrl_c():
+    """In a child, before Python starts: tests that run in the background ignore Ctrl-C, and so would the child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of another system")
+@pytest.mark.parametrize(
+    ("command", "at"),
+    heavy_but(
+        [("train", "minialex.functional")],
+        [(command, "minialex.functional") for command in COMMANDS]
+        + [("train", at) for at in ("numpy", "minialex.cli", "minialex.runs.run")]
+        + [("", "numpy"), ("bench.kernels", "minialex.cli")],
+    ),
+)
+def test_ctrl_c_while_a_command_is_imported(tmp_path, command, at):
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    (tmp_path / "sitecustomize.py").write_text(SITE)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), root]), "AT": at}
+    module = ".".join(filter(None, ("minialex", command)))
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        preexec_fn=hears_ctrl_c,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -1,0 +1,627 @@
+"""What is tried with mutated files: every kind of file that minialex reads."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import tarfile
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from fuzz.fuzzing import Target
+from photographs import pixels
+from PIL import Image
+
+import minialex
+from minialex import data, models, train
+from minialex.convert import __main__ as conversion
+from minialex.convert import describe, formats
+from minialex.data import cache, cifar10, decode, download, listing, pack
+from minialex.models import own
+from minialex.runs import checkpoint, page, trained
+from minialex.runs.folder import RunFolder
+from minialex.runs.run import Run
+from minialex.support import resources
+from minialex.support.errors import UserError
+from minialex.support.text import printable
+from minialex.training import evaluation, recipe, recipes
+from minialex.training.trainer import Diverged
+
+TINY = """
+from minialex import nn
+
+input_size = 8
+
+def net(num_classes=4, input_size=8):
+    return nn.Sequential({
+        "conv": nn.Conv2d(3, 2, 3, stride=2), "norm": nn.BatchNorm2d(2), "flatten": nn.Flatten(),
+        "fc": nn.Linear(2 * ((input_size - 1) // 2) ** 2, num_classes),
+    })
+"""
+
+
+def contents(folder):
+    """{relative name: content} of all files below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def only_file(folder):
+    """The path of the file in a folder."""
+    if found := list(folder.iterdir()):
+        return found[0]
+    raise FileNotFoundError(f"{folder} is empty")
+
+
+def silent(text):
+    pass
+
+
+# --------------------------------------------------------------------------------------- run folders and checkpoints
+
+
+@functools.cache
+def registered():
+    """The name of a network of three layers, smaller than any published one."""
+    path = Path(resources.cache_folder()) / "tiny.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(TINY)
+    return own.register(f"{path}:net")
+
+
+def a_run(folder, *options):
+    """A run that stopped in its second epoch, without figures."""
+    words = ["--limit", 6, "--batch-size", 2, "--epochs", 3, "--seed", 3, "--threads", 1, "--backend", "numpy"]
+    words += options
+    configuration = train.configured(train.parser().parse_args([str(word) for word in words]))
+    run = Run(configuration, RunFolder.create(folder), say=silent)
+    run.folder.write_configuration(configuration)
+    run.folder.keep_steps(0)
+    for _ in run.trainer.steps():
+        pass
+    run.trainer.finish_epoch(run.validation_batches())
+    run.trainer.history[0] |= {"seconds": 1.5, "images_per_second": 4.0}  # by no clock: the same in every process
+    next(run.trainer.steps())
+    run.trainer.seconds = 0.5
+    run.save()
+    run.folder.save_best(run.snapshot())
+    release(run)
+
+
+def release(run):
+    """Give up the folder of a run."""
+    getattr(run.folder, "release", lambda: None)()
+
+
+@functools.cache
+def run_files():
+    """The files of two runs, of a published network and of one's own."""
+    runs = ("--model", "shapes_net", "--input-size", 16), ("--model", registered(), "--optimizer", "adam", "--diagnose")
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder) / str(number) for number in range(len(runs))]
+        for place, options in zip(places, runs):
+            a_run(place, *options)
+        return [contents(place) for place in places]
+
+
+def run_samples(folder):
+    wanted = "config.json", "metrics.csv", "steps.csv", "last.npz"
+    return [{f"run/{name}": files[name] for name in wanted} for files in run_files()]
+
+
+def read_run(folder):
+    """What --resume does, up to the first step."""
+    run = Run.resume(folder / "run", epochs=3, say=silent)
+    try:
+        return continued(run, folder)
+    finally:
+        release(run)
+
+
+def continued(run, folder):
+    run.folder.write_configuration(run.configuration)
+    run.folder.write_metrics(run.trainer.history)
+    run.folder.keep_steps(run.steps_done())
+    shown = [text.replace(str(folder), "") for text in (run.header(), run.command())]
+    shown.append(page._last(run.trainer.history))
+    steps = run.trainer.steps()
+    losses = [next(steps, None)]
+    steps.close()
+    snapshot = checkpoint.to_arrays(run.snapshot())
+    state = json.loads(snapshot.pop("checkpoint").tobytes())
+    state["trainer_state"].pop("seconds")
+    return [shown, losses, snapshot, state, run.steps_done()]
+
+
+def checkpoint_samples(folder):
+    picture = io.BytesIO()
+    Image.fromarray(pixels(3, 9, 12)).save(picture, "PNG")
+    runs = run_files()
+    pairs = (("best.npz", runs[0]), ("best.npz", runs[1]), ("last.npz", runs[1]))
+    return [{"weights.npz": files[name], "picture.png": picture.getvalue()} for name, files in pairs]
+
+
+def read_checkpoint(folder):
+    """What predict does."""
+    network = trained.load(folder / "weights.npz")
+    image = decode.decode(folder / "picture.png", network.resize)
+    try:
+        answers = np.exp(evaluation.log_probabilities(network, image[None], 1))
+    except evaluation.NotFinite:
+        answers = None
+    assert answers is None or answers.shape == (1, len(network.classes))
+    assert all(isinstance(name, str) and printable(name) == name for name in network.classes)
+    network.columns(network.classes[::-1] if len({*network.classes}) == len(network.classes) else network.classes)
+    return [vars(network.checkpoint), answers]
+
+
+# ------------------------------------------------------------------------------------------------- weights of others
+
+
+def weights():
+    """A state dict with numbers of several types."""
+    draw = np.random.default_rng(1)
+    return {
+        "conv.weight": draw.standard_normal((2, 3, 3, 3)).astype(np.float32),
+        "conv.bias": draw.standard_normal(2),
+        "fc.weight": draw.standard_normal((4, 18)).astype(np.float16),
+        "fc.bias": np.arange(4, dtype=np.int64),
+        "norm.num_batches_tracked": np.array(7),
+    }
+
+
+def read_weights(folder):
+    """What convert does, for a network that is named."""
+    path = only_file(folder)
+    found = formats.read(path)
+    if isinstance(found, checkpoint.Checkpoint):
+        found.build_model()
+        return vars(found)
+    try:
+        described = vars(describe(found, registered(), input_size=8))
+    except ValueError as error:
+        if "do" not in str(error):
+            raise
+        described = None
+    return [found, described]
+
+
+def a_checkpoint(folder):
+    (folder / "a.npz").write_bytes(run_files()[1]["last.npz"])
+    return checkpoint.load(folder / "a.npz")
+
+
+def arrays_samples(folder):
+    samples = []
+    for save, arrays in ((np.savez, weights()), (np.savez_compressed, weights()), (np.savez, run_weights(folder))):
+        file = io.BytesIO()
+        save(file, **arrays)
+        samples.append({"weights.npz": file.getvalue()})
+    return samples
+
+
+def run_weights(folder):
+    return a_checkpoint(folder).weights
+
+
+def safetensors(tensors, metadata=None):
+    """A .safetensors file of {name: (dtype, shape, bytes)}."""
+    described, at = {"__metadata__": metadata} if metadata else {}, 0
+    for name, (dtype, shape, content) in tensors.items():
+        described[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, at := at + len(content)]}
+    header = json.dumps(described).encode()
+    return len(header).to_bytes(8, "little") + header + b"".join(content for *_, content in tensors.values())
+
+
+def of_arrays(arrays):
+    names = {"float32": "F32", "float64": "F64", "float16": "F16", "int64": "I64", "uint8": "U8", "bool": "BOOL"}
+    return {name: (names[str(a.dtype)], a.shape, np.ascontiguousarray(a).tobytes()) for name, a in arrays.items()}
+
+
+def safetensors_samples(folder):
+    odd = {"a": ("BF16", [3], bytes(range(6))), "b": ("F8_E4M3", [2, 2], b"\x01\x7f\x80\x34")}
+    state, rest, text = formats._flat(a_checkpoint(folder), False)
+    described = of_arrays(state) | of_arrays({f"checkpoint/{name}": array for name, array in rest.items()})
+    files = (
+        safetensors(of_arrays(weights()) | odd, {"format": "pt"}),
+        safetensors(of_arrays(run_weights(folder))),
+        safetensors(described, {"checkpoint": text}),
+    )
+    return [{"weights.safetensors": file} for file in files]
+
+
+def torch_samples(folder):
+    import torch
+
+    state = {name: torch.from_numpy(np.asarray(array)) for name, array in run_weights(folder).items()}
+    nested = {"epoch": 3, "state_dict": {f"module.{name}": tensor for name, tensor in state.items()}, "lr": 0.1}
+    odd = {name: torch.from_numpy(np.asarray(array)) for name, array in weights().items()}
+    odd |= {"half": torch.ones(3, dtype=torch.bfloat16), "view": torch.arange(12.0).reshape(3, 4).t()[1:]}
+    samples = []
+    for obj, new in ((state, True), (nested, True), (odd, True), (odd, False), (nested, False)):
+        file = io.BytesIO()
+        torch.save(obj, file, _use_new_zipfile_serialization=new)
+        samples.append({"weights.pth": file.getvalue()})
+    formats.write(folder / "described.pth", a_checkpoint(folder), False)
+    return [*samples, {"weights.pth": (folder / "described.pth").read_bytes()}]
+
+
+# ----------------------------------------------------------------------------------------------------- minialex.save
+
+
+def saved_samples(folder):
+    shared = minialex.Tensor(np.arange(6, dtype=np.float32).reshape(2, 3), requires_grad=True)
+    nested = {
+        "model": {"fc.weight": shared, "again": shared, "half": np.arange(3, dtype=np.float16)},
+        "list": [1, 2.5, None, True, "text", (shared, [])],
+        3: np.float32(1.5),
+        (1, "x"): {"empty": np.zeros((0, 3)), "words": np.array(["a", "bc"]), "nan": float("nan")},
+    }
+    samples = []
+    for obj in (nested, [1, 2, 3], shared):
+        file = io.BytesIO()
+        minialex.save(obj, file)
+        samples.append({"saved": file.getvalue()})
+    return samples
+
+
+def plain(value):
+    """Tensors as arrays, for comparing."""
+    if isinstance(value, minialex.Tensor):
+        return ["tensor", value.requires_grad, value.numpy()]
+    if isinstance(value, dict):
+        return {"dict": [[plain(key), plain(item)] for key, item in value.items()]}
+    return type(value)(map(plain, value)) if isinstance(value, (list, tuple)) else value
+
+
+def read_saved(folder):
+    return plain(minialex.load(folder / "saved"))
+
+
+# -------------------------------------------------------------------------------------------------------- pictures
+
+
+def _picture(kind, image, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@functools.cache
+def pictures():
+    """{file name: content} of small pictures of all common formats and modes."""
+    image = Image.fromarray(pixels(1, 13, 18))
+    noise = Image.fromarray(np.random.default_rng(2).integers(0, 256, (20, 11, 3), np.uint8))
+    faint = image.copy()
+    faint.putalpha(Image.linear_gradient("L").resize(image.size))
+    deep = Image.fromarray(pixels(4, 12, 12)[..., 0].astype(np.uint16) * 257)
+    wide = Image.fromarray(pixels(5, 12, 12)[..., 0].astype(np.int32))
+    real = Image.fromarray(pixels(6, 12, 12)[..., 0].astype(np.float32))
+    turned = Image.Exif()
+    turned[0x0112], turned[0x010E] = 6, "a description"
+    coloured = image.quantize(16)
+    made = {
+        "rgb.jpg": _picture("JPEG", image, exif=turned),
+        "progressive.jpg": _picture("JPEG", noise, progressive=True, quality=95),
+        "grey.jpeg": _picture("JPEG", image.convert("L")),
+        "cmyk.jpg": _picture("JPEG", image.convert("CMYK")),
+        "rgb.png": _picture("PNG", image, exif=turned),
+        "grey.png": _picture("PNG", image.convert("L")),
+        "faint.png": _picture("PNG", faint),
+        "deep.png": _picture("PNG", deep),
+        "bits.png": _picture("PNG", image.convert("1")),
+        "palette.png": _picture("PNG", coloured, transparency=3),
+        "moving.png": _picture("PNG", image, save_all=True, append_images=[image.rotate(180)]),
+        "rgb.gif": _picture("GIF", image),
+        "moving.gif": _picture("GIF", coloured, save_all=True, append_images=[coloured.rotate(180)], transparency=2),
+        "raw.tif": _picture("TIFF", image, exif=turned),
+        "lzw.tif": _picture("TIFF", noise, compression="tiff_lzw"),
+        "deflated.tiff": _picture("TIFF", faint, compression="tiff_adobe_deflate"),
+        "jpeg.tif": _picture("TIFF", image, compression="jpeg"),
+        "fax.tif": _picture("TIFF", image.convert("1"), compression="group4"),
+        "deep.tif": _picture("TIFF", deep),
+        "wide.tif": _picture("TIFF", wide),
+        "real.tif": _picture("TIFF", real),
+        "lossy.webp": _picture("WEBP", image, exif=turned),
+        "lossless.webp": _picture("WEBP", noise, lossless=True),
+        "faint.webp": _picture("WEBP", faint),
+        "rgb.bmp": _picture("BMP", image),
+        "palette.bmp": _picture("BMP", coloured),
+        "rgb.ppm": _picture("PPM", image),
+        "deep.ppm": b"P5\n4 3\n65535\n" + bytes(range(24)),
+        "text.ppm": b"P2\n3 2\n255\n0 1 2\n3 4 255\n",
+        "rgb.tga": _picture("TGA", image, compression="tga_rle"),
+        "icon.ico": _picture("ICO", faint.resize((16, 16))),
+        "tall.png": _picture("PNG", Image.new("RGB", (1, 300), "red")),
+    }
+    return made
+
+
+def picture_samples(folder):
+    return [{name: content} for name, content in pictures().items()]
+
+
+def read_picture(folder):
+    path = only_file(folder)
+    image = decode.decode(path, 16)
+    assert image.dtype == np.uint8 and image.shape == (3, 16, 16)
+    return image
+
+
+PICTURES = {f"*{suffix}": "picture" for suffix in (*decode.EXTENSIONS, ".tga", ".ico")}
+SAME_PICTURES = {f"*.{suffix}": "picture" for suffix in ("jpg", "jpeg", "png", "gif", "webp", "bmp")}
+
+
+def folder_samples(folder):
+    some = pictures()
+    train_files = {
+        f"train/{kind}/{number}{Path(name).suffix}": some[name]
+        for kind, names in (("a", ("rgb.jpg", "faint.png", "moving.gif")), ("b", ("lzw.tif", "lossy.webp", "rgb.bmp")))
+        for number, name in enumerate(names)
+    }
+    with_val = train_files | {"val/a/x.png": some["rgb.png"], "val/b/y.jpg": some["cmyk.jpg"], "val/b/notes.txt": b"x"}
+    return [with_val, {name.removeprefix("train/"): content for name, content in train_files.items()}]
+
+
+def used(splits):
+    """Everything that training asks of splits."""
+    classes = splits.train.classes
+    assert all(printable(name) == name for name in classes) and len({*classes}) == len(classes)
+    found = [classes]
+    for part in splits:
+        if part is not None:
+            images, labels = part.fetch(np.arange(len(part)))
+            assert images.dtype == np.uint8 and images.shape == (len(part), *part.image_shape)
+            assert labels.min() >= 0 and labels.max() < len(classes)
+            found += [images, labels, part.labels]
+    normalize = data.Normalize.channels(splits.train)
+    statistics = data.statistics(splits.train)
+    noise = data.ColorNoise(0.1, statistics, "eigenvalue", normalize.std)
+    words = np.random.default_rng(0).integers(0, 2**32, (1, 4), np.uint32)
+    return [*found, vars(normalize), statistics.mean_image, noise(normalize(splits.train.fetch([0])[0], words), words)]
+
+
+def read_folder(folder):
+    return used(data.load("folder", data_dir=folder, size=8, workers=1))
+
+
+# ----------------------------------------------------------------------------------------- labels, classes, recipes
+
+
+def label_samples(folder):
+    """Pictures of which only the names count, with each of the files that label and name them."""
+    trained_on = {f"train/n0{kind}/{i}.jpg": b"" for kind in "123" for i in range(2)}
+    names = b"n01 tench, Tinca tinca\nn02 crane\nn03 crane\n"
+    validating = {f"val/ILSVRC2012_val_{i:08}.JPEG": b"" for i in range(1, 4)}
+    caffe = "".join(f"ILSVRC2012_val_{i:08}.JPEG {i - 1}\n" for i in range(1, 4)).encode()
+    named = "".join(f"ILSVRC2012_val_{i:08}.JPEG n0{i}\n" for i in range(1, 4)).encode()
+    kaggle = "".join(f"ILSVRC2012_val_{i:08},n0{i} 1 2 3 4 n0{i} 5 6 7 8\n" for i in range(1, 4)).encode()
+    solution = b"ImageId,Prediction\n" + kaggle
+    kit = {"ILSVRC2012_validation_ground_truth.txt": b"1\n3\n2\n", "meta.mat": b"MATLAB 5.0 MAT-file" + bytes(200)}
+    return [
+        trained_on | validating | {"classes.txt": names, "val.txt": caffe},
+        trained_on | validating | {"classes.txt": names, "val.txt": named},
+        trained_on | validating | {"LOC_synset_mapping.txt": names, "LOC_val_solution.csv": solution},
+        trained_on | validating | {"val.txt": caffe} | kit,
+    ]
+
+
+def read_labels(folder):
+    classes, training, validation = listing.read(folder)
+    assert all(printable(name) == name for name in classes) and len({*classes}) == len(classes)
+    return [classes, training.labels, validation.names, validation.labels]
+
+
+def name_samples(folder):
+    return [{"names.txt": b"tench\ngoldfish\n\ngreat white shark\n"}, {"names.txt": "Vögel\n魚\n".encode()}]
+
+
+def read_names(folder):
+    names = conversion._lines(folder / "names.txt")
+    assert all(printable(name) == name for name in names)
+    return names
+
+
+@functools.cache
+def small_network():
+    return models.build("shapes_net", input_size=16, num_classes=4)
+
+
+def recipe_samples(folder):
+    every = b"""
+epochs = 12
+batch_size = 8
+lr = 0.01
+schedule = "warmup:2+step:3:0.5"
+momentum = 0.8
+optimizer = "sgd"
+weight_decay = {conv = 0.001, fc = 0}
+bias_lr = 2
+bias_decay = false
+bias_schedule = "constant"
+layer_schedules = {conv1 = "multistep:3,4", fc4 = "cosine"}
+freeze_from = {conv1 = 5}
+init_std = {all = 0.1, fc5 = 0.01}
+init_bias = {conv2 = 1}
+normalization = "mean-image"
+crop_padding = 2
+flip = true
+color_noise = 0.1
+color_noise_by = "std"
+color_noise_until = 3
+clip_grad_norm = 2.5
+"""
+    files = [every, b'lr = 0.1\noptimizer = "adam"\nschedule = "plateau:3:0.1:2"\n']
+    return [{"my.toml": text} for text in (*files, *(path.read_bytes() for path in recipes.FOLDER.glob("*.toml")))]
+
+
+def read_recipe(folder):
+    """What train does with a recipe, for a network of its own names."""
+    found = recipes.apply(str(folder / "my.toml"), models.PRESETS["shapes_net"].recipe)
+    network = small_network()
+    optimizer = recipe.make_optimizer(network, found)
+    frozen = [epochs for epochs, _ in recipe.frozen_modules(network, found)]
+    try:  # no error of these becomes a sentence
+        schedule = recipe.make_schedule(network, found, optimizer)
+        recipe.set_initial_values(network, found)
+        described = [recipe.describe_decay(found), recipe.absent_layers(network, found)]
+        rates = []
+        for _ in range(4):
+            rates.append([group["lr"] for group in optimizer.param_groups])
+            schedule.step(*([1.0] if "plateau" in found.schedule else []))
+    except Exception as error:
+        raise AssertionError("a recipe that was accepted cannot be used") from error
+    return [vars(found), frozen, described, rates]
+
+
+# ----------------------------------------------------------------------------------- packs, CIFAR-10, cache, archives
+
+
+def pack_samples(folder):
+    samples = []
+    for number, with_val in enumerate((True, False)):
+        root, out = folder / f"pictures{number}", folder / f"pack{number}"
+        for name, content in folder_samples(folder)[0].items():
+            if with_val or not name.startswith("val/"):
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_bytes(content)
+        classes, training, validation = listing.read(root)
+        pack.pack(out, classes, {"train": training, "val": validation}, size=8, shard=4)
+        samples.append(contents(out))
+    return samples
+
+
+def with_checksums(files):
+    """A pack whose index has the lengths and checksums of its files, where it is still JSON of that form."""
+    try:
+        index = json.loads(files["pack.json"])
+        for name, entry in index["files"].items():
+            entry |= {"bytes": len(files[name]), "crc32": zlib.crc32(files[name])}
+        return files | {"pack.json": json.dumps(index).encode()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return files
+
+
+def read_pack(folder):
+    return used(data.load("folder", data_dir=folder))
+
+
+RECORDS = 3
+
+
+def cifar_samples(folder):
+    files = {}
+    for number, name in enumerate((*cifar10.TRAINING_FILES, cifar10.TEST_FILE)):
+        records = np.random.default_rng(number).integers(0, 10, (RECORDS, cifar10.RECORD_BYTES), np.uint8)
+        files[f"{cifar10.FOLDER}/{name}"] = records.tobytes()
+    names = "airplane automobile bird cat deer dog frog horse ship truck".replace(" ", "\n") + "\n\n"
+    return [files | {f"{cifar10.FOLDER}/{cifar10.NAMES_FILE}": names.encode()}]
+
+
+def read_cifar(folder):
+    """With three pictures in each file instead of 10,000."""
+    official, cifar10.RECORDS = cifar10.RECORDS, RECORDS
+    try:
+        return used(data.load("cifar10", data_dir=folder, validation=4))
+    finally:
+        cifar10.RECORDS = official
+
+
+def cache_samples(folder):
+    file = io.BytesIO()
+    np.savez(file, **_computed())
+    return [{"entry.npz": file.getvalue()}]
+
+
+def _computed():
+    return {"count": np.array(3), "total": np.arange(12).reshape(3, 2, 2), "reasons": np.array(["cut short"])}
+
+
+def read_cached(folder):
+    """A file of the cache, which may be as damaged as it likes: then what it holds is computed again."""
+    path = resources.cache_folder() / "statistics" / "fuzzed.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not (folder / "entry.npz").is_file():
+        return sorted(_computed())
+    path.write_bytes((folder / "entry.npz").read_bytes())
+    found = cache.cached("fuzzed", tuple(_computed()), _computed)
+    assert found.keys() == _computed().keys()
+    assert all(isinstance(array, np.ndarray) for array in found.values())
+    return sorted(found)
+
+
+def archive_samples(folder):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
+        for name, content in (("files/a.bin", b"abc" * 100), ("files/b.txt", b"text"), ("files/empty", b"")):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    plain_tar = io.BytesIO()
+    with tarfile.open(fileobj=plain_tar, mode="w") as tar:
+        info = tarfile.TarInfo("files/a.bin")
+        info.size = 5
+        tar.addfile(info, io.BytesIO(b"abcde"))
+    return [{"in/archive.tar": file.getvalue()}, {"in/archive.tar": plain_tar.getvalue()}]
+
+
+def read_archive(folder):
+    """The archive of CIFAR-10 as it is unpacked; nothing may appear but the folder `files`."""
+    target = folder / "in" / "files"
+    if not (folder / "in" / "archive.tar").is_file():
+        raise FileNotFoundError("there is no archive")
+    try:
+        download.unpack(folder / "in" / "archive.tar", target)
+        return contents(target)
+    finally:
+        present = {path.name for path in (folder / "in").iterdir()} | {path.name for path in folder.iterdir()}
+        assert present <= {"in", "archive.tar", "files"}, present
+        links = [path for path in folder.rglob("*") if path.is_symlink() and path.name != "archive.tar"]
+        assert not links, links
+
+
+TARGETS = {
+    "checkpoint": Target(checkpoint_samples, read_checkpoint, {"weights.npz": "npz"}, {"weights.npz": "npz"}),
+    "run": Target(
+        run_samples,
+        read_run,
+        {"*.json": "json", "*.csv": "text", "*.npz": "npz"},
+        {"*.json": "json", "*.npz": "npz"},
+        writes=True,
+        raises=(UserError, OSError, Diverged),
+    ),
+    "pack": Target(
+        pack_samples,
+        read_pack,
+        {"pack.json": "json", "*.npy": "npy", "*.npz": "npz"},
+        {"pack.json": "json"},
+        repaired=with_checksums,
+    ),
+    "arrays": Target(arrays_samples, read_weights, {"*.npz": "npz"}, {"*.npz": "order"}),
+    "safetensors": Target(
+        safetensors_samples, read_weights, {"*.safetensors": "safetensors"}, {"*.safetensors": "safetensors"}
+    ),
+    "torch": Target(torch_samples, read_weights, {"*.pth": "torch"}, needs=("torch",)),
+    "saved": Target(saved_samples, read_saved, {"saved": "npz"}, {"saved": "stored"}),
+    "picture": Target(picture_samples, read_picture, PICTURES, SAME_PICTURES),
+    "folder": Target(
+        folder_samples,
+        read_folder,
+        PICTURES,
+        SAME_PICTURES,
+        says=r"left out: |\S+: [\d,]+ (of [\d,]+ pictures are damaged|other files are not images)",
+    ),
+    "labels": Target(
+        label_samples,
+        read_labels,
+        {"*.txt": "text", "*.csv": "text", "*.mat": "bytes"},
+        {"classes.txt": "text", "LOC*": "text", "val.txt": "text"},
+    ),
+    "names": Target(name_samples, read_names, {"names.txt": "text"}, {"names.txt": "text"}),
+    "recipe": Target(recipe_samples, read_recipe, {"*.toml": "toml"}, {"*.toml": "toml"}),
+    "cifar10": Target(cifar_samples, read_cifar, {"*.bin": "bytes", "*.txt": "text"}, {"*.txt": "text"}),
+    "cache": Target(cache_samples, read_cached, {"*.npz": "npz"}, {"*.npz": "npz"}, raises=()),
+    "archive": Target(archive_samples, read_archive, {"*.tar": "tar"}, writes=True),
+}
