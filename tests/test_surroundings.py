@@ -28,7 +28,7 @@ from refusals import the_sentence, tree
 from minialex import __main__ as front
 from minialex import cli, data
 from minialex.runs import checkpoint
-from minialex.support import resources
+from minialex.support import headless, resources
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no users and processes as Unix has")
 
@@ -99,6 +99,29 @@ def test_help_where_names_of_folders_hold_percents(monkeypatch):
     parser = argparse.ArgumentParser()
     parser.add_argument("--data-dir", help=resources.cache_text())
     assert "/100%sure\\x1b/minialex" in parser.format_help()
+
+
+def test_a_current_folder_that_was_removed(monkeypatch, capsys):
+    def gone():
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(os, "getcwd", gone)
+    code = cli.run(lambda argv: os.path.abspath("runs"), [])
+    assert "the current folder has been removed" in the_sentence(code, capsys.readouterr().err)
+
+
+def test_no_place_for_matplotlib(monkeypatch):
+    """Which needs a folder to write to when it is imported. It is no error of the system, which would end a run."""
+
+    class Nowhere:
+        def find_spec(name, path=None, target=None):
+            if name == "matplotlib":
+                raise OSError("Matplotlib requires access\nto a writable cache directory")
+
+    monkeypatch.setattr(sys, "meta_path", [Nowhere, *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "matplotlib", raising=False)
+    with pytest.raises(cli.UserError, match="no figures can be drawn: Matplotlib requires access to a writable"):
+        headless.import_matplotlib()
 
 
 # ------------------------------------------------------------------------------ processes of their own
