@@ -25,6 +25,7 @@ import numpy as np
 from . import backends
 from .nn import Module, Parameter
 from .support import files
+from .support.text import brief
 from .support.types import FileName
 from .tensor import Tensor
 
@@ -176,7 +177,7 @@ class _Reader:
             file.seek(0)
             self._members = zipfile.ZipFile(file)
         except Exception as error:  # zipfile raises many kinds of errors for a damaged file
-            raise ValueError(f"{name} is cut short or damaged ({error})") from None
+            raise ValueError(f"{name} is cut short or damaged ({brief(error)})") from None
         self._names, self._name, self._location = set(self._members.namelist()), name, map_location
         self._arrays: dict[int, np.ndarray] = {}
         self._tensors: dict[int, Tensor] = {}
@@ -301,4 +302,4 @@ class _Reader:
         except _Damaged:
             raise
         except Exception as error:  # zipfile and NumPy raise many kinds of errors for a damaged file
-            raise _Damaged(f"the array {name} cannot be read ({error})") from None
+            raise _Damaged(f"the array {name} cannot be read ({brief(error)})") from None

@@ -294,10 +294,15 @@ def test_damage_is_said(source, out, harm, name, message):
         data.load("folder", data_dir=out)
 
 
-def forged(out, name, array):
-    """Replace a file of packed pictures, with its length and checksum in pack.json."""
+def forged(out, name, array, header=None):
+    """Replace a file of packed pictures, by an array or a header alone, with its length and checksum in pack.json."""
     with open(out / name, "wb") as file:
-        np.savez(file, **array) if isinstance(array, dict) else np.save(file, array)
+        if header is not None:
+            np.lib.format.write_array_header_1_0(file, header)
+        elif isinstance(array, dict):
+            np.savez(file, **array)
+        else:
+            np.save(file, array)
     content, index = (out / name).read_bytes(), json.loads((out / packed.INDEX).read_text())
     index["files"][name] = {"bytes": len(content), "crc32": zlib.crc32(content)}
     (out / packed.INDEX).write_text(json.dumps(index))
@@ -326,6 +331,10 @@ FORGED = {
     "labels of objects": (lambda out: forged(out, "val-labels.npy", np.array([None])), "Python objects"),
     "floats": (lambda out: forged(out, "val-labels.npy", np.array([0.0])), "holds float64"),
     "too few": (lambda out: forged(out, "train-labels.npy", np.array([0, 1])), "do not belong together"),
+    "a size that overflows": (
+        lambda out: forged(out, "val-00000.npy", None, {"descr": "|u1", "fortran_order": False, "shape": (2**40,) * 4}),
+        "val-00000.npy is damaged",
+    ),
     "another size": (
         lambda out: forged(out, "val-00000.npy", np.zeros((1, 3, 8, 8), np.uint8)),
         "16, 16. was expected",
@@ -333,6 +342,7 @@ FORGED = {
     "size 37.0": (changed(["size"], 37.0), "size should be an integer, got 37.0"),
     "size 0": (changed(["size"], 0), "size should be at least 1"),
     "no classes": (changed(["classes"], []), "classes is empty"),
+    "a class twice": (changed(["classes"], ["a\n", "a\\n"]), r"classes has 'a..n' twice"),
     "classes of numbers": (changed(["classes"], ["a", 1]), "classes should be a list of strings"),
     "pictures null": (changed(["splits", "train", "pictures"], None), "train: pictures should be an integer, got None"),
     "pictures true": (changed(["splits", "train", "pictures"], True), "train: pictures should be an integer, got True"),
