@@ -5,6 +5,7 @@ Every case runs the command. Nothing that was there before may be lost, nothing 
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import json
@@ -320,18 +321,24 @@ def test_files_in_the_place_of_last(refused, folder):
 # Saving
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+class Full(io.FileIO):
+    """A file on a disk that has no space left."""
+
+    def write(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 @pytest.mark.parametrize("name", ["last.npz", "metrics.csv", "config.json"])
 def test_a_full_disk(folder, tmp_path, monkeypatch, capsys, name):
-    """What is written to /dev/full finds no space left. With space again the run goes on to the right end."""
+    """One file finds no space left. With space again the run goes on to the right end."""
     no_figures(monkeypatch)
-    before = (folder / name).read_bytes()
+    before, beside = (folder / name).read_bytes(), files._beside
 
-    def opened(path, mode):
-        return open("/dev/full" if path.name == f".{name}.partial" else path, mode)
+    def opened(path):
+        return Full(path.with_name(f".{name}.partial"), "wb") if path.name == name else beside(path)
 
     with monkeypatch.context() as m:
-        m.setattr(files, "open", opened, raising=False)
+        m.setattr(files, "_beside", opened)
         assert run("--resume", folder, "--epochs", 3) == 2
     message = the_sentence(2, capsys.readouterr().err)
     assert f"cannot write {folder / name}: No space left on device" in message
