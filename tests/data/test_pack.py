@@ -379,7 +379,7 @@ def small_pack(tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", FORGED)
-def test_forged_packs_are_refused(small_pack, tmp_path, case):
+def test_forged_packs_are_refused(small_pack, tmp_path, case, recwarn):
     out = tmp_path / "forged"
     shutil.copytree(small_pack, out)
     assert len(data.load("folder", data_dir=out).train) == 3
@@ -388,6 +388,7 @@ def test_forged_packs_are_refused(small_pack, tmp_path, case):
     with pytest.raises(ValueError, match=message) as caught:
         data.load("folder", data_dir=out)
     assert str(out) in str(caught.value) and "\n" not in str(caught.value)
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(
