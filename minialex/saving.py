@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import reprlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import IO, Any
@@ -24,7 +23,7 @@ import numpy as np
 
 from . import backends
 from .nn import Module, Parameter
-from .support import files
+from .support import files, schema
 from .support.text import brief
 from .support.types import FileName
 from .tensor import Tensor
@@ -187,11 +186,11 @@ class _Reader:
         if f"{_MEMBER}.npy" not in self._names:
             raise ValueError(f"{self._name} {self._kind()}")
         try:
-            tree = json.loads(self._member(_MEMBER).tobytes())
+            tree = self._description()
             if not isinstance(tree, dict) or tree.get("format") != _FORMAT:
                 raise _Damaged("its description has another format")
             version = tree.get("version")
-            if not isinstance(version, int):
+            if isinstance(version, bool) or not isinstance(version, int) or version < 1:
                 raise _Damaged("its description has no version")
             if version > _VERSION:
                 raise ValueError(
@@ -201,12 +200,15 @@ class _Reader:
                 raise _Damaged("its description is incomplete")
             self._entries = tree["tensors"]
             return self._unpack(tree["object"])
-        except json.JSONDecodeError as error:
-            raise _Damaged(f"its description is not JSON ({error})") from None
-        except UnicodeDecodeError:
-            raise _Damaged("its description is not text") from None
         except RecursionError:
             raise _Damaged("its description is nested too deeply") from None
+
+    def _description(self) -> Any:
+        text = self._member(_MEMBER).tobytes()
+        try:
+            return schema.from_json(text)
+        except ValueError as error:
+            raise _Damaged(f"its description {error}") from None
 
     def _kind(self) -> str:
         if any(name.endswith("/data.pkl") for name in self._names):
@@ -228,7 +230,7 @@ class _Reader:
             return members if kind == "list" else tuple(members)
         if kind in ("array", "scalar", "tensor") and type(content) is int:
             return getattr(self, f"_{kind}")(content)
-        raise _Damaged(f"its description has an unknown {reprlib.repr(kind)}")
+        raise _Damaged(f"its description has an unknown {schema.shown(kind)}")
 
     def _pair(self, pair: Any) -> tuple[Any, Any]:
         if not isinstance(pair, list) or len(pair) != 2:
@@ -241,7 +243,10 @@ class _Reader:
         return key, value
 
     def _scalar(self, number: int) -> Any:
-        return self._array(number)[()]
+        array = self._array(number)
+        if array.shape != ():
+            raise _Damaged(f"the array {number} of shape {array.shape} is not one number")
+        return array[()]
 
     def _array(self, number: int) -> np.ndarray:
         if number not in self._arrays:
@@ -272,7 +277,7 @@ class _Reader:
         if self._location is not None:
             return backends.get_backend(self._location)
         if saved not in backends.available():
-            raise _Damaged(f"its tensors are on {saved!r}, which is no backend")
+            raise _Damaged(f"its tensors are on {schema.shown(saved)}, which is no backend")
         try:
             return backends.get_backend(saved)
         except ValueError as error:

@@ -76,6 +76,15 @@ DAMAGED_CONFIGURATION = {
     "null": lambda content: b"null",
     "an empty object": lambda content: b"{}",
     "no versions": without("versions"),
+    "versions is a list": edited(versions=[1]),
+    "a key twice": lambda content: content.rstrip()[:-1] + b', "lr": 0.5}',
+    "epochs is huge": edited(epochs=10**400),
+    "lr is huge": edited(lr=10**400),
+    "threads is huge": edited(threads=10**9),
+    "num_classes is huge": edited(num_classes=10**9),
+    "input_size is huge": edited(input_size=10**9),
+    "freeze is deep": edited(freeze=functools.reduce(lambda inner, _: [inner], range(600), 0)),
+    "warm-up is huge": edited(schedule=f"warmup:{10**400}+cosine"),
     "no model": without("model"),
     "no lr": without("lr"),
     "a stranger": edited(colour="blue"),
@@ -290,6 +299,7 @@ def test_a_checkpoint_cut_short(refused, folder):
 def test_any_bit_of_a_checkpoint(folder, rng):
     """A flipped bit is reported, or, in a date for instance, changes nothing."""
     saved = checkpoint.load(folder / "last.npz")
+    saved.model, saved.arguments = "own.py:build", {}  # whose weights may have any shapes
     saved.weights = {"conv1.weight": saved.weights["conv1.weight"][:1, :, :2, :2]}
     saved.trainer_state, path = {}, folder / "small.npz"
     checkpoint.save(path, saved)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import usable
 
-from minialex import Tensor, backends, functional, models, nn, random
+from minialex import Tensor, backends, data, functional, models, nn, random
 from minialex.backends.cuda.launch import MOST_BLOCKS, MOST_ROWS
 from minialex.runs import checkpoint
 from minialex.training.recipe import make_optimizer
@@ -430,9 +430,17 @@ def test_a_checkpoint_from_the_gpu_is_read_on_numpy(gpu, tmp_path):
     images = Tensor(np.random.default_rng(0).standard_normal((4, 3, 32, 32)).astype(np.float32), backend=gpu)
     functional.cross_entropy(model(images), np.array([1, 5, 0, 2])).backward()
     optimizer.step()
-    saved = checkpoint.Checkpoint(
-        "shapes_net", {}, model.state_dict(), 32, {}, ["a"], {}, {"optimizer": optimizer.state_dict()}
-    )
+    state = {
+        "epoch": 1,
+        "batch": 0,
+        "running": {"pictures": 0, "loss_sum": 0.0, "top1_errors": 0, "top5_errors": 0},
+        "seconds": 0.0,
+        "generator": {"seed": 0, "call": 1},
+        "optimizer": optimizer.state_dict(),
+        "schedule": None,
+    }
+    norm = data.Normalize(np.zeros((3, 1, 1))).to_arrays()
+    saved = checkpoint.Checkpoint("shapes_net", {}, model.state_dict(), 32, norm, [*"abcdefghij"], {}, state)
     checkpoint.save(tmp_path / "c.npz", saved)
     read = checkpoint.load(tmp_path / "c.npz")
     assert all(type(array) is np.ndarray for array in read.weights.values())

@@ -236,6 +236,20 @@ class TestSteps:
         folder.write_steps([{"step": 5, "epoch": 2, "batch": 2, "loss": 0.5, "lr": 0.01, "grad_norm": None}])
         assert steps(tmp_path)[-1] == dict(step="5", epoch="2", batch="2", loss="0.5", lr="0.01", grad_norm="")
 
+    def test_rows_that_are_damaged_are_cut(self, whole, tmp_path):
+        lines = (whole / "steps.csv").read_bytes().splitlines(keepends=True)
+        odd = [
+            b"\xff\x80\n",
+            b"9" * 5000 + b",1,1,1,1,\n",
+            b"2,1,2\n",
+            b"-1,1,1,0.5,0.1,\n",
+            b"1;1;1\n",
+            "²,1,1,0.5,0.1,\n".encode(),
+        ]
+        (tmp_path / "steps.csv").write_bytes(b"".join([*lines[:2], *odd, lines[2]]))
+        RunFolder(tmp_path).keep_steps(4)
+        assert (tmp_path / "steps.csv").read_bytes() == b"".join(lines[:3])
+
     def test_a_run_from_before_there_was_such_a_file(self, tmp_path):
         folder = RunFolder(tmp_path)
         folder.keep_steps(7)

@@ -79,9 +79,16 @@ def describe(arrays, model=None, *, input_size=None, classes=None, normalization
         classes=[f"class {number}" for number in range(options["num_classes"])],
         configuration={},
         channel_order=preset.channel_order,
-        resize=_RESIZE if (preset.input_size or options["input_size"]) > 200 else None,
+        resize=_resize(preset, options["input_size"]),
     )
     return described if classes is None else with_classes(described, classes)
+
+
+def _resize(preset, size):
+    """Pixels of the shorter side of photographs before cropping; None for a network that is not for photographs."""
+    if (preset.input_size or size) <= 200:
+        return None
+    return _RESIZE if size <= _RESIZE else round(size * 8 / 7)  # the paper's ratio of 256 to 224
 
 
 def with_classes(saved, classes):

@@ -22,8 +22,8 @@ from typing import Annotated
 import numpy as np
 
 from ..support import npz, schema
-from ..support.schema import AtLeast, Below
-from ..support.text import content, printable
+from ..support.schema import AtLeast, AtMost, Below, Length
+from ..support.text import printable
 from .cache import cached
 from .dataset import ImageDataset
 from .moments import Sums, sums
@@ -61,8 +61,8 @@ class Part:
     shards: file names, in order.
     """
 
-    pictures: Annotated[int, AtLeast(1)]
-    damaged: Annotated[int, AtLeast(0)]
+    pictures: Annotated[int, AtLeast(1), AtMost(2**40)]
+    damaged: Annotated[int, AtLeast(0), AtMost(2**40)]
     shards: list[str]
 
 
@@ -85,59 +85,51 @@ class Index:
     """
 
     format: int
-    size: Annotated[int, AtLeast(1)]
-    classes: list[str]
-    splits: dict
-    files: dict
+    size: Annotated[int, AtLeast(1), AtMost(2**16)]
+    classes: Annotated[list[str], Length(1)]
+    splits: dict[str, Part]
+    files: dict[str, File]
 
     @classmethod
     def of(cls, values):
         """The Index of what was read from JSON; raises ValueError where anything in it is missing or wrong."""
-        index = schema.build(cls, _object(values, "the description"))
-        if not index.classes:
-            raise ValueError("classes is empty")
+        index = schema.build(cls, values)
         index.classes = [printable(name) for name in index.classes]
         if twice := [name for name, count in Counter(index.classes).items() if count > 1]:
             raise ValueError(f"classes has {reprlib.repr(twice[0])} twice")
         if not {"train"} <= {*index.splits} <= {"train", "val"}:
             raise ValueError(f"splits should be train and val, got {reprlib.repr([*index.splits])}")
         names = {STATISTICS}
-        for name, values in index.splits.items():
-            part = index.splits[name] = _named(name, schema.build, Part, _object(values, name))
+        for name, part in index.splits.items():
             if part.shards != [shard_name(name, number) for number in range(len(part.shards))]:
                 expected = f"{shard_name(name, 0)}, {shard_name(name, 1)} and so on"
-                raise ValueError(f"{name}: shards should be {expected}, got {reprlib.repr(part.shards)}")
+                raise ValueError(f"splits.{name}.shards should be {expected}, got {reprlib.repr(part.shards)}")
             names |= {labels_name(name), *part.shards}
         if odd := sorted(names ^ {*index.files}):
             which = "does not list" if odd[0] in names else "should not list"
             raise ValueError(f"files {which} {reprlib.repr(odd[0])}")
-        for name, values in index.files.items():
-            index.files[name] = _named(name, schema.build, File, _object(values, name))
+        for name, part in index.splits.items():  # before anything is made as long as it says
+            stored, needed = sum(index.files[shard].bytes for shard in part.shards), part.pictures * 3 * index.size**2
+            if needed > stored:
+                raise ValueError(
+                    f"splits.{name}.pictures: {part.pictures:,} of {index.size} pixels take {needed:,} bytes, but its "
+                    f"shards have {stored:,}"
+                )
         return index
-
-
-def _object(values, name):
-    if not isinstance(values, dict):
-        raise ValueError(f"{name} should be an object, got {reprlib.repr(values)}")
-    return values
-
-
-def _named(name, build, *arguments):
-    try:
-        return build(*arguments)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
 
 
 def read_index(root):
     """The Index in root/pack.json; raises ValueError where it, or a file that it lists, is damaged."""
     path = root / INDEX
     try:
-        values = json.loads(content(path))
+        values = schema.from_json_file(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged (it {error}); {_REPACK}") from error
+    try:
         version = values.get("format") if isinstance(values, dict) else FORMAT
         if version == FORMAT:
             index = Index.of(values)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); {_REPACK}") from error
     if version != FORMAT:
         found = reprlib.repr(version)

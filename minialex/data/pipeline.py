@@ -21,6 +21,8 @@ from ..support.types import Array, Transform
 from .resized_crop import RandomResizedCrop
 from .transforms import CenterCrop, CornerCrop, Normalize, RandomCrop, RandomHorizontalFlip
 
+LARGEST_SIDE = 4096  # pixels: of a network's input, and of images from files after resizing
+
 
 @dataclass(frozen=True)
 class Pipeline:

@@ -101,10 +101,10 @@ def _of_development_kit(path, lines, folders):
     classes = _classes_of_kit(path.parent / "meta.mat", path)
     stated = {}
     for place, line in enumerate(lines, 1):
-        name = classes.get(int(line))
+        name = classes.get(int(line) if len(line) < 10 else None)
         if name not in number:
             raise ValueError(
-                f"{path}, line {place}: {line} is {f'the class {name}' if name else 'not a class in meta.mat'} "
+                f"{path}, line {place}: {line[:60]} is {f'the class {name}' if name else 'not a class in meta.mat'} "
                 "and has no folder among the training pictures"
             )
         stated[f"ILSVRC2012_val_{place:08}"] = number[name]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -14,6 +16,10 @@ from ..data.transforms import CenterCrop
 from ..models.layout import in_order
 from ..models.own import Own
 from ..runs.trained import Trained
+from ..support import schema
+from ..support.schema import FieldsOf
+from ..support.text import read_text
+from ..training.trainer import EpochRow
 
 CHANNELS = 3  # of every image
 
@@ -98,9 +104,22 @@ def read_metrics(folder):
     path = Path(folder) / "metrics.csv"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} is not the folder of a training run: it has no metrics.csv")
+    text = read_text(path)
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [{key: float(text) for key, text in row.items() if text} for row in csv.DictReader(file)]
-        return [row | {"epoch": int(row["epoch"])} for row in rows if row["train_loss"] and row["train_error"] >= 0]
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ValueError(f"{path} is damaged ({error!r})") from error
+        rows = [*csv.DictReader(io.StringIO(text, newline=""))]
+    except csv.Error as error:
+        raise ValueError(f"{path} is damaged ({error})") from error
+    return [_metrics_of(row, f"{path}, epoch {number}") for number, row in enumerate(rows, 1)]
+
+
+def _metrics_of(cells, place):
+    """The numbers in a row of text cells; raises ValueError where it is not one of Trainer.history."""
+    try:
+        if wrong := [name for name, text in cells.items() if not isinstance(name, str) or not isinstance(text, str)]:
+            raise ValueError("it has too many cells" if None in wrong else f"{wrong[0]} is missing")
+        numbers: dict = {name: float(text) for name, text in cells.items() if text}
+        if numbers.get("epoch", 0.5).is_integer():
+            numbers["epoch"] = int(numbers["epoch"])
+        return schema.read(Annotated[dict, FieldsOf(EpochRow, without=("layers",))], numbers)
+    except ValueError as error:
+        raise ValueError(f"{place} is damaged ({error})") from error

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from ..nn import Sequential
-from ..support.schema import AtLeast, Below, Finite, OneOf
+from ..support.schema import AtLeast, AtMost, Below, Finite, OneOf
+
+MOST, MOST_PADDING = 1_000_000_000, 1024  # of epochs and images in a batch; pixels
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Recipe:
     """
 
     dataset: str
-    epochs: Annotated[int, AtLeast(1)]
-    batch_size: Annotated[int, AtLeast(1)]
+    epochs: Annotated[int, AtLeast(1), AtMost(MOST)]
+    batch_size: Annotated[int, AtLeast(1), AtMost(MOST)]
     lr: Annotated[float, AtLeast(0), Finite()]
     schedule: str = "constant"
     momentum: Annotated[float, AtLeast(0), Below(1)] = 0.9
@@ -60,7 +62,7 @@ class Recipe:
     init_std: Annotated[dict[str, float], AtLeast(0), Finite()] = field(default_factory=dict)
     init_bias: Annotated[dict[str, float], Finite()] = field(default_factory=dict)
     normalization: Annotated[str, OneOf("channels", "mean-image", "mean-image-center")] = "channels"
-    crop_padding: Annotated[int, AtLeast(0)] = 0
+    crop_padding: Annotated[int, AtLeast(0), AtMost(MOST_PADDING)] = 0
     random_resized_crop: bool = False
     flip: bool = False
     color_noise: Annotated[float, AtLeast(0), Finite()] = 0.0

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import bisect
 import math
+import numbers
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from ..support import absent
+from ..support.schema import AtLeast, Below, Finite, NotNaN, OneOf
 from ..tensor import Tensor
 from .optimizers import Optimizer
+from .scheduling import _RATES, _AnyState, _check_epoch, _lrs, _State
 from .scheduling import LRScheduler as LRScheduler
-from .scheduling import _check_epoch, _lrs, _State
+
+_REAL = Annotated[numbers.Real, Finite()]
 
 
 class StepLR(LRScheduler):
@@ -321,6 +325,23 @@ class SequentialLR(LRScheduler):
         scheduler._set_others(own_epoch)
 
 
+class PlateauState(_AnyState):
+    """The state of a ReduceLROnPlateau, with its arguments."""
+
+    best: Annotated[numbers.Real | None, NotNaN()]
+    bad_epochs: Annotated[int, AtLeast(0)]
+    cooling: NotRequired[Annotated[int, AtLeast(0)]]
+    mode: NotRequired[Annotated[str, OneOf("min", "max")]]
+    by: NotRequired[Annotated[numbers.Real, AtLeast(0), Below(1)]]
+    patience: NotRequired[Annotated[numbers.Real, AtLeast(0)]]
+    threshold: NotRequired[_REAL]
+    threshold_mode: NotRequired[Annotated[str, OneOf("rel", "abs")]]
+    cooldown: NotRequired[Annotated[numbers.Real, AtLeast(0)]]
+    min_lrs: NotRequired[_RATES]
+    eps: NotRequired[_REAL]
+    _last_lr: NotRequired[_RATES]
+
+
 class ReduceLROnPlateau(_State):
     """Multiplies the learning rate by factor when a metric has stopped improving; in 2012 this was done by hand.
 
@@ -338,6 +359,8 @@ class ReduceLROnPlateau(_State):
 
     Raises ValueError for another mode, or a factor out of range.
     """
+
+    _form: Any = PlateauState
 
     def __init__(
         self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,

@@ -31,6 +31,9 @@ class RMSprop(Optimizer):
     Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning".
     """
 
+    keeps = "step", "square_avg", "momentum_buffer", "grad_avg"
+    may_lack = "momentum_buffer", "grad_avg"
+
     def __init__(
         self, params: Params, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
         momentum: float = 0, centered: bool = False, capturable: bool = False, foreach: bool | None = None,

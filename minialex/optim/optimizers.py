@@ -7,6 +7,7 @@ import math
 from ..support.arguments import refuse
 from ..support.types import Any, Callable, Iterable, TypeAlias
 from ..tensor import Tensor
+from . import loading
 
 Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]  # parameters, or groups of them with settings
 
@@ -21,6 +22,9 @@ class Optimizer:
     Raises ValueError for no parameters, for one that is listed twice, for unknown settings and impossible numbers,
     TypeError for what is not a Parameter.
     """
+
+    keeps: tuple[str, ...] | None = None  # the names in the state of a parameter; None for any
+    may_lack: tuple[str, ...] = ()  # those that it does not have under all settings
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -58,10 +62,7 @@ class Optimizer:
         wrong = [p for p in group["params"] if not hasattr(p, "bump_version")]
         if wrong:
             raise TypeError(f"an optimiser changes Parameters, got {type(wrong[0]).__name__}")
-        for name in ("lr", "weight_decay"):
-            if not 0 <= group[name] < math.inf:
-                raise ValueError(f"{type(self).__name__}: {name} must be a number from 0 on, got {group[name]}")
-        self.check(group)
+        loading.check(self, group)
         return group
 
     def check(self, group: dict[str, Any]) -> None:
@@ -115,31 +116,12 @@ class Optimizer:
 
         state_dict: what the method state_dict returned.
 
-        Raises ValueError where groups or shapes differ.
+        Raises ValueError, before anything is changed, where groups, settings, names or shapes are not this optimiser's.
         """
-        state, sizes = state_dict, [len(g["params"]) for g in self.param_groups]
-        if [len(g["params"]) for g in state["param_groups"]] != sizes:
-            raise ValueError(f"this optimiser state is of other parameters: the groups should hold {sizes} of them")
-        loaded = {}
-        for key, entries in state["state"].items():
-            if not 0 <= int(key) < len(self._parameters):
-                raise ValueError(f"this optimiser state has a parameter {key}; there are {len(self._parameters)}")
-            loaded[int(key)] = self._copied(int(key), entries)
-        for group, saved in zip(self.param_groups, state["param_groups"], strict=True):
-            group.update({name: value for name, value in saved.items() if name != "params"})
+        settings, loaded = loading.read(self, state_dict)
+        for group, saved in zip(self.param_groups, settings, strict=True):
+            group.update(saved)
         self.state = loaded
-
-    def _copied(self, index, entries):
-        p, copies = self._parameters[index], {}
-        for name, value in entries.items():
-            if name == "step":
-                copies[name] = int(value)
-                continue
-            shape = getattr(value, "shape", ())
-            if shape != p.shape:
-                raise ValueError(f"{name} of parameter {index} has shape {shape}, its parameter {p.shape}")
-            copies[name] = p.backend.xp.array(p.backend.asarray(value, p.dtype))
-        return copies
 
 
 class SGD(Optimizer):
@@ -165,6 +147,8 @@ class SGD(Optimizer):
     Raises as Optimizer does, and ValueError for nesterov without momentum or with dampening.
     Krizhevsky et al. 2012, section 5.
     """
+
+    keeps = ("momentum_buffer",)
 
     def __init__(
         self, params: Params, lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
@@ -225,6 +209,7 @@ class Adam(Optimizer):
     Kingma and Ba 2015, algorithm 1.
     """
 
+    keeps = "step", "exp_avg", "exp_avg_sq"
     decoupled = False  # whether the decay goes into the gradient, and so through the averages
 
     def __init__(

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+import numbers
+from typing import Annotated, Any, NotRequired, TypedDict
 
+from ..support import schema
 from ..support.arguments import refuse
+from ..support.schema import AtLeast, FieldsOf, Finite
 from .optimizers import Optimizer
+
+_RATES = Annotated[list[numbers.Real], Finite()]
+
+
+class _AnyState(TypedDict):
+    """What all states have."""
+
+    last_epoch: Annotated[int, AtLeast(0)]
+    base_lrs: Annotated[list[numbers.Real], AtLeast(0), Finite()]
 
 
 class _State:
     """The state that all schedulers have."""
+
+    _form: Any = _AnyState  # of state_dict's result, without a subclass's own attributes
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer, self.last_epoch = optimizer, 0
@@ -25,9 +40,36 @@ class _State:
         return {name: value for name, value in vars(self).items() if name != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from a saved state; state_dict: what the method `state_dict` returned."""
+        """Continue from a saved state.
+
+        state_dict: what the method `state_dict` returned.
+
+        Raises ValueError, before anything is changed, for a state of another kind of scheduler, or of another number
+        of parameter groups.
+        """
+        state = self._checked(state_dict)
         self._last_lr = _lrs(self.optimizer)
-        vars(self).update(state_dict)
+        vars(self).update(state)
+
+    def _checked(self, state):
+        """A copy of a state; raises ValueError where it is not this scheduler's."""
+        try:
+            read = schema.read(Annotated[dict, FieldsOf(self._form, others=Any)], state)
+        except ValueError as error:
+            raise ValueError(f"this state is not of a {type(self).__name__}: {error}") from None
+        whole = type(self).state_dict is LRScheduler.state_dict  # else all attributes, also a subclass's
+        known = schema.fields_of(self._form) | (set() if whole else {*vars(self)} - {"optimizer"})
+        if unknown := [name for name in read if name not in known]:
+            raise ValueError(f"this state is not of a {type(self).__name__}: it has {schema.shown(unknown[0])}")
+        if ("own_lrs" in read) != ("group_lrs" in read):
+            raise ValueError(f"this state is not of a {type(self).__name__}: own_lrs and group_lrs go together")
+        groups = len(self.optimizer.param_groups)
+        for name, value in read.items():
+            if name in ("base_lrs", "own_lrs", "group_lrs", "min_lrs", "_last_lr") and len(value) != groups:
+                raise ValueError(
+                    f"this schedule's state is of {len(value)} parameter groups ({name}), the optimiser has {groups}"
+                )
+        return read
 
 
 def _check_epoch(scheduler: _State, epoch: int | None) -> None:
@@ -46,6 +88,13 @@ def _initial_lrs(optimizer: Optimizer) -> list[float]:
     return list(known)
 
 
+class _EpochState(_AnyState):
+    """The state of an LRScheduler; those from before schedules multiplied lack the last two."""
+
+    own_lrs: NotRequired[_RATES]
+    group_lrs: NotRequired[_RATES]
+
+
 class LRScheduler(_State):
     """Base class of schedulers whose learning rate is a function of the number of epochs done.
 
@@ -56,6 +105,8 @@ class LRScheduler(_State):
     something else has changed it, another scheduler or the user, a step changes it in the proportion in which `rate`
     changes: the factors of several schedulers multiply, as in torch.
     """
+
+    _form: Any = _EpochState
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         refuse(type(self).__name__, "load_state_dict() continues a schedule", last_epoch=(last_epoch, -1))
@@ -122,14 +173,13 @@ class LRScheduler(_State):
 
         state_dict: a dict from `state_dict`; of several schedulers each loads its own, before or after the optimiser.
 
-        What another scheduler, or the user, had made of the learning rates is kept. Raises ValueError for a state of
-        another number of parameter groups.
+        What another scheduler, or the user, had made of the learning rates is kept. Raises ValueError, before anything
+        is changed, for a state of another kind of scheduler or number of parameter groups, or of an epoch for which
+        this schedule has no learning rate.
         """
-        state, before, now = dict(state_dict), self.last_epoch, _lrs(self.optimizer)
+        state, before, now = self._checked(state_dict), self.last_epoch, _lrs(self.optimizer)
         initial = vars(self.optimizer)["_initial_lrs"]
-        if len(state["base_lrs"]) != len(now):
-            count = len(state["base_lrs"])
-            raise ValueError(f"this schedule's state is of {count} parameter groups, the optimiser has {len(now)}")
+        self._check_rates(state["base_lrs"], state["last_epoch"])
         own, groups = state.pop("own_lrs", None), state.pop("group_lrs", None)
         super().load_state_dict(state)
         if own == groups:  # nothing else had changed them, or the state is older than these two
@@ -145,6 +195,15 @@ class LRScheduler(_State):
                     group["lr"] *= self.base_lrs[i] / initial[i]
         initial[:] = self.base_lrs
         self.set_rates()
+
+    def _check_rates(self, bases, epoch):
+        """Raise ValueError where the schedule has no learning rates for an epoch."""
+        try:
+            rates = self.rates(bases, epoch)
+        except OverflowError:
+            rates = [math.inf]
+        if not all(map(math.isfinite, rates)):
+            raise ValueError(f"{type(self).__name__}: after {epoch:,} epochs the learning rate is not finite")
 
 
 def _in_proportion(lr, old, new, floor):

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from .. import backends, data, models
+from ..data.pipeline import LARGEST_SIDE
 from ..support import schema
 from ..support.errors import UserError
-from ..support.schema import AtLeast, Below, OneOf
+from ..support.schema import AtLeast, AtMost, Below, OneOf
 from ..training.recipe import check_recipe
 
+MOST_CLASSES, MOST_THREADS = 1_000_000, 4096
 FILES_ONLY = ("workers", "strict", "val_labels", "resize")  # fields that are only for images read from files
 
 
@@ -59,17 +61,17 @@ class Configuration:
     accumulate: Annotated[int, AtLeast(1)] = 1
     diagnose: bool = False
     overfit: Annotated[int | None, AtLeast(1)] = None
-    threads: Annotated[int | None, AtLeast(1)] = None
+    threads: Annotated[int | None, AtLeast(1), AtMost(MOST_THREADS)] = None
     matmul_precision: Annotated[str, OneOf("float32", "tf32")] = "float32"
     recipe_name: str | None = None
     weights: str | None = None
-    num_classes: Annotated[int | None, AtLeast(1)] = None
-    input_size: Annotated[int | None, AtLeast(1)] = None
+    num_classes: Annotated[int | None, AtLeast(1), AtMost(MOST_CLASSES)] = None
+    input_size: Annotated[int | None, AtLeast(1), AtMost(LARGEST_SIDE)] = None
     freeze: list[str] = field(default_factory=list)
-    workers: Annotated[int | None, AtLeast(1)] = None
+    workers: Annotated[int | None, AtLeast(1), AtMost(MOST_THREADS)] = None
     strict: bool = False
     val_labels: str | None = None
-    resize: Annotated[int | None, AtLeast(1)] = None
+    resize: Annotated[int | None, AtLeast(1), AtMost(LARGEST_SIDE)] = None
     model_sha256: str | None = None
     arguments: dict[str, bool | int | float | str] = field(default_factory=dict)
 

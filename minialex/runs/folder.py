@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import platform
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 
 from .. import __version__
 from ..nn import Conv2d, Module
-from ..support import files, lock, progress
+from ..support import files, lock, progress, schema
 from ..support.errors import UserError
 from ..support.text import printable
 from ..support.types import FileName
@@ -40,6 +41,7 @@ COLUMNS = (
     "images_per_second",
 )
 STEP_COLUMNS = ("step", "epoch", "batch", "loss", "lr", "grad_norm")  # see Trainer.step_row
+_STEP_ROW = re.compile(r"(?P<step>[0-9]{1,18})" + r",[-+.0-9einfa]*" * (len(STEP_COLUMNS) - 1) + r"\n")
 WRITE_STEPS_EVERY = 10  # seconds between additions to steps.csv
 CHANNELS = 3  # of every image
 SAVE_EVERY = 300  # seconds between checkpoints within an epoch
@@ -141,13 +143,13 @@ class RunFolder(OwnedFolder):
         """The Configuration in config.json; raises ValueError where the file is damaged."""
         path = self.path / "config.json"
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is damaged: it is not JSON ({error})") from error
+            values = schema.from_json_file(path)
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: it {error}") from error
         if not isinstance(values, dict) or "versions" not in values:
             raise ValueError(f"{path} is damaged: it is not an object with the key 'versions'")
-        del values["versions"]
         try:
+            schema.read(dict[str, str], values.pop("versions"), ("versions",))
             return Configuration.from_dict(values)
         except ValueError as error:
             raise ValueError(f"{path} is damaged ({error})") from error
@@ -185,11 +187,8 @@ class RunFolder(OwnedFolder):
         """
         path, header = self.path / "steps.csv", _csv_of(STEP_COLUMNS, (), header=True)
         before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        kept = [
-            line
-            for line in before.removeprefix(header).splitlines(keepends=True)
-            if line.endswith("\n") and line.split(",")[0].isdecimal() and int(line.split(",")[0]) <= count
-        ]
+        lines = before.removeprefix(header).splitlines(keepends=True)
+        kept = [line for line in lines if (row := _STEP_ROW.fullmatch(line)) and int(row["step"]) <= count]
         if (text := header + "".join(kept)) != before:
             files.write_text(path, text)
 

@@ -100,6 +100,7 @@ class Run:
             with _blame(path):
                 self.model.load_state_dict(saved.weights)
                 self.trainer.load_state_dict(saved.trainer_state)
+                saved.check_course(self.trainer)
             self.trainer.history = saved.history
 
     @classmethod
@@ -367,8 +368,8 @@ def _check_unchanged(configuration, saved, folder):
 
 @contextlib.contextmanager
 def _blame(path):
-    """Turn errors that are caused by the content of a checkpoint into a UserError."""
+    """Turn a ValueError that is caused by the content of a checkpoint into a UserError."""
     try:
         yield
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise UserError(f"{path} does not fit this run or this version of minialex ({error})") from error

@@ -119,10 +119,17 @@ def load(path: FileName, model: Any = None) -> Trained:
         )
     name = models.own.register(model) if isinstance(model, str) and models.own.is_reference(model) else model
     saved = checkpoint.load(file, model=name if isinstance(name, str) else None)
-    if isinstance(model, Module):
-        model.load_state_dict(saved.weights)
-    else:
-        model = saved.build_model()
+    if not isinstance(model, Module):
+        models.get_preset(saved.model)  # raises where it is the user's own, and not given
+    try:
+        if isinstance(model, Module):
+            model.load_state_dict(saved.weights)
+        else:
+            model = saved.build_model()
+    except models.own.OwnError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
     note = models.own.changed(saved.model, saved.configuration.get("model_sha256"))
-    size = saved.resize or saved.input_size
+    size = saved.resize or max(saved.input_size, *saved.normalization["mean"].shape[1:])  # a mean image may be larger
     return Trained(file, saved, model.eval(), saved.pipeline(), saved.classes, size, note)

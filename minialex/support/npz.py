@@ -67,6 +67,10 @@ class Archive(Mapping):
         dtype, shape = self.header(name)
         return dtype.itemsize * math.prod(shape)
 
+    def stored(self, name):
+        """The bytes that the array `name` takes in the file."""
+        return self._members[name].compress_size
+
     def __getitem__(self, name):
         """The array `name`; raises KeyError where there is none, Damaged where it cannot be read, or holds objects."""
         if name not in self._arrays:

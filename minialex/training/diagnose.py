@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 
 from .. import functional, nn
 from ..nn.more import evaluating
 from ..optim import Optimizer
+from ..support.schema import AtLeast, AtMost
 from ..support.types import Array
 from ..tensor import Tensor, no_grad
 
@@ -101,6 +102,16 @@ def chance_hint(history: list[dict[str, Any]], classes: int, steps_per_epoch: in
         "  anything, or so high that ReLUs died; biases of zero before such ReLUs; labels of other pictures.\n"
         "  diagnose=True shows which layer is at fault, overfit=20 whether the network can learn at all."
     )
+
+
+class LayerRow(TypedDict):
+    """The statistics of a layer, see `measure`; of float32, which may overflow."""
+
+    layer: str
+    activation: float | None
+    dead: Annotated[float | None, AtLeast(0), AtMost(1)]
+    gradient: float | None
+    update: float | None
 
 
 def measure(model: nn.Module, optimizer: Optimizer, images: Array, labels: Array) -> list[dict[str, Any]]:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .. import backends, functional
 from ..nn import Module
 from ..nn.more import evaluating
+from ..support.schema import AtLeast, Below, Finite
 from ..support.types import Array
 from ..tensor import Tensor, no_grad
 from . import diagnose
@@ -34,6 +35,9 @@ class NotFinite(ArithmeticError):
     """A network's logits are NaN or infinite, so it cannot make predictions."""
 
 
+_Count: TypeAlias = Annotated[int, AtLeast(0), Below(2**63)]
+
+
 @dataclass
 class Metrics:
     """Sums over the images seen so far; the properties are their means.
@@ -43,10 +47,10 @@ class Metrics:
     top1_errors, top5_errors: images whose class is not the first choice, or not among the first five.
     """
 
-    pictures: int = 0
-    loss_sum: float = 0.0
-    top1_errors: int = 0
-    top5_errors: int = 0
+    pictures: _Count = 0
+    loss_sum: Annotated[float, Finite()] = 0.0
+    top1_errors: _Count = 0
+    top5_errors: _Count = 0
 
     def add(self, loss: float, logits: Array, labels: Array) -> None:
         """Add a batch.

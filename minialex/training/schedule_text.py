@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from .. import optim
+from ..optim.lr_scheduler import PlateauState
+from ..support.schema import AtLeast
 from ..tensor import Tensor
+
+MOST = 1_000_000_000  # epochs
 
 
 def parse_schedule(text: str) -> tuple[str, list[int], float, int, int | None]:
@@ -31,7 +36,7 @@ def parse_schedule(text: str) -> tuple[str, list[int], float, int, int | None]:
         before = int(warmup.removeprefix("warmup:")) if warmup else 0
         if warmup and (before < 1 or not warmup.startswith("warmup:") or kind == "plateau"):
             raise ValueError
-        if kind in ("constant", "cosine") and not fields:
+        if kind in ("constant", "cosine") and not fields and before <= MOST:
             return kind, [], 1.0, before, None
         numbers = [int(number) for number in fields[0].split(",")]
         gamma = float(fields[1]) if len(fields) >= 2 else 0.1
@@ -41,7 +46,8 @@ def parse_schedule(text: str) -> tuple[str, list[int], float, int, int | None]:
             and len(fields) <= (3 if kind == "plateau" else 2)
             and 0 < gamma < 1
             and (kind == "multistep" or len(numbers) == 1)
-            and min(numbers) >= 1
+            and 1 <= min(numbers) <= max(numbers) <= MOST
+            and before <= MOST
             and (times is None or times >= 1)
         ):
             return kind, numbers, gamma, before, times
@@ -80,12 +86,21 @@ def make_schedule(text: str, optimizer: optim.Optimizer, epochs: int) -> optim.L
     return schedule
 
 
+class LimitedPlateauState(PlateauState):
+    """The state of a Plateau: times, its limit, and how often it has acted."""
+
+    times: Annotated[int | None, AtLeast(1)]
+    acted: Annotated[int, AtLeast(0)]
+
+
 class Plateau(optim.ReduceLROnPlateau):
     """A ReduceLROnPlateau that lowers the learning rate a limited number of times: three in the paper (section 5).
 
     optimizer, factor, patience: as in ReduceLROnPlateau.
     times: the limit; None for no limit.
     """
+
+    _form = LimitedPlateauState
 
     def __init__(self, optimizer: optim.Optimizer, factor: float, patience: int, times: int | None = None) -> None:
         super().__init__(optimizer, factor=factor, patience=patience)

@@ -414,3 +414,9 @@ def test_arguments_of_weights_without_a_description(monkeypatch, tmp_path, capsy
     described = checkpoint.load("described.npz")
     assert described.arguments == {"width": 6, "num_classes": 3, "input_size": 8}
     assert described.build_model()[1].weight.shape == (6, 192)
+
+
+def test_images_are_resized_to_at_least_the_input_size():
+    alexnet, cifar = models.PRESETS["alexnet"], models.PRESETS["cifar_quick"]
+    sizes = [description._resize(preset, size) for preset, size in ((alexnet, 227), (alexnet, 300), (cifar, 32))]
+    assert sizes == [256, 343, None]

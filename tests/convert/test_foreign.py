@@ -128,7 +128,7 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8)):
         (b'{"__metadata__": {"a": 1}}', "its metadata are not texts"),
         (entry("F4"), "'w' has the type 'F4'; F16, F32,"),
         (entry(3), "'w': dtype should be a string"),
-        (entry(shape=[2.0]), "'w': shape should be a list of integers"),
+        (entry(shape=[2.0]), "'w': shape[0] should be an integer, got 2.0"),
         (entry(shape=[-2, -1]), "'w': shape should be at least 0"),
         (entry(shape=[10**12]), "'w' is not where its shape"),
         (entry(offsets=[0, 9]), "'w' is not where its shape"),
@@ -270,15 +270,18 @@ def test_a_member_that_nobody_names_is_not_read(saved, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["weights/conv1.weight", "checkpoint", pytest.param("normalization/mean", marks=HEAVY)]
+    ("name", "message"),
+    [
+        ("weights/conv1.weight", r"its weights do not fit shapes_net: misshapen: conv1.weight \(is \(20971520,\)"),
+        ("checkpoint", "its description is 83,886,080 bytes long, and [0-9,]+ in the file"),
+        pytest.param("normalization/mean", r"normalization should be a mean .* got \(20971520,\)", marks=HEAVY),
+    ],
 )
-def test_an_array_far_larger_than_the_file_is_refused(saved, capsys, name):
-    """Before it is read: 64 MiB are allowed for any file, and these are 80 MiB of zeros in 80 KB."""
+def test_an_array_far_larger_than_the_file_is_refused(saved, name, message):
+    """Before it is read: 80 MiB of zeros in 80 KB."""
     checkpoint.save("a.npz", saved)
     add_zeros("a.npz", name, 20 * 2**20)
-    with pytest.raises(
-        ValueError, match=f"a.npz is cut short or damaged .{name} would take 83,886,080 bytes of memory"
-    ):
+    with pytest.raises(ValueError, match=f"a.npz is .*{message}"):
         checkpoint.load("a.npz")
 
 

@@ -453,6 +453,7 @@ class TestLabelFiles:
             ("{0} 0\n{1} 3\n{2} 0\n", "line 2: .* does not name one of the 3 classes"),
             ("{0} 0\n{1} -1\n{2} 0\n", "line 2: .* does not name one of the 3 classes"),
             ("{0} 0\n{1}\n{2} 0\n", "line 2: .* does not name one of the 3 classes"),
+            ("{0} 0\n{1} " + "9" * 5000 + "\n{2} 0\n", "line 2: .* does not name one of the 3 classes"),
             ("{0} 0\n{2} 1\n", "has no class for 1 of 3 pictures, ILSVRC2012_val_00000002"),
             ("{0} 0\n{1} 1\n{2} 2\n{1} 1\n{0} 2\n", "line 5: another class for ILSVRC.*1.JPEG than in line 1: remove"),
             ("x/{0} 0\n{1} 1\n{2} 2\n{0} n2\n", "line 4: another class for ILSVRC.*1.JPEG than in line 1"),

@@ -299,6 +299,7 @@ def forged(out, name, array, header=None):
     with open(out / name, "wb") as file:
         if header is not None:
             np.lib.format.write_array_header_1_0(file, header)
+            file.write(bytes(768))
         elif isinstance(array, dict):
             np.savez(file, **array)
         else:
@@ -337,31 +338,52 @@ FORGED = {
     ),
     "another size": (
         lambda out: forged(out, "val-00000.npy", np.zeros((1, 3, 8, 8), np.uint8)),
-        "16, 16. was expected",
+        "splits.val.pictures: 1 of 16 pixels take 768 bytes, but its shards have 320",
     ),
     "size 37.0": (changed(["size"], 37.0), "size should be an integer, got 37.0"),
     "size 0": (changed(["size"], 0), "size should be at least 1"),
-    "no classes": (changed(["classes"], []), "classes is empty"),
+    "no classes": (changed(["classes"], []), "classes should be of at least 1 item"),
     "a class twice": (changed(["classes"], ["a\n", "a\\n"]), r"classes has 'a..n' twice"),
-    "classes of numbers": (changed(["classes"], ["a", 1]), "classes should be a list of strings"),
-    "pictures null": (changed(["splits", "train", "pictures"], None), "train: pictures should be an integer, got None"),
-    "pictures true": (changed(["splits", "train", "pictures"], True), "train: pictures should be an integer, got True"),
-    "shards of numbers": (changed(["splits", "train", "shards"], [1]), "train: shards should be a list of strings"),
+    "classes of numbers": (changed(["classes"], ["a", 1]), r"classes\[1\] should be a string, got 1"),
+    "pictures null": (
+        changed(["splits", "train", "pictures"], None),
+        "splits.train.pictures should be an integer, got None",
+    ),
+    "pictures 10^12": (
+        changed(["splits", "train", "pictures"], 10**12),
+        "1,000,000,000,000 of 16 pixels take 768,000,0",
+    ),
+    "pictures huge": (
+        changed(["splits", "val", "pictures"], 10**400),
+        "splits.val.pictures should be at least 1 and at",
+    ),
+    "size huge": (changed(["size"], 10**400), "size should be at least 1 and at most 65,536"),
+    "pictures true": (
+        changed(["splits", "train", "pictures"], True),
+        "splits.train.pictures should be an integer, got True",
+    ),
+    "shards of numbers": (changed(["splits", "train", "shards"], [1]), r"splits.train.shards\[0\] should be a string"),
     "shards elsewhere": (
         changed(["splits", "val", "shards"], ["../x/val-00000.npy"]),
-        "val: shards should be val-00000",
+        "splits.val.shards should be val-00000",
     ),
-    "a shard twice": (changed(["splits", "val", "shards"], ["val-00000.npy"] * 2), "val: shards should be val-00000"),
-    "train's shard": (changed(["splits", "val", "shards"], ["train-00000.npy"]), "val: shards should be val-00000"),
+    "a shard twice": (
+        changed(["splits", "val", "shards"], ["val-00000.npy"] * 2),
+        "splits.val.shards should be val-00000",
+    ),
+    "train's shard": (
+        changed(["splits", "val", "shards"], ["train-00000.npy"]),
+        "splits.val.shards should be val-00000",
+    ),
     "no shards": (changed(["splits", "val", "shards"], []), "files should not list 'val-00000.npy'"),
     "no files": (changed(["files"], {}), "files does not list 'statistics.npz'"),
     "another file": (changed(["files", "/etc/passwd"], {"bytes": 1, "crc32": 1}), "should not list '/etc/passwd'"),
-    "a file null": (changed(["files", "val-labels.npy"], None), "val-labels.npy should be an object, got None"),
-    "bytes -1": (changed(["files", "val-labels.npy", "bytes"], -1), "val-labels.npy: bytes should be at least 0"),
-    "crc text": (changed(["files", "val-labels.npy", "crc32"], "0"), "val-labels.npy: crc32 should be an integer"),
+    "a file null": (changed(["files", "val-labels.npy"], None), "files.val-labels.npy should be an object, got None"),
+    "bytes -1": (changed(["files", "val-labels.npy", "bytes"], -1), "files.val-labels.npy.bytes should be at least 0"),
+    "crc text": (changed(["files", "val-labels.npy", "crc32"], "0"), "files.val-labels.npy.crc32 should be an integer"),
     "splits null": (changed(["splits"], None), "splits should be a dict"),
-    "a split more": (changed(["splits", "test"], {}), "splits should be train and val"),
-    "split null": (changed(["splits", "val"], None), "val should be an object"),
+    "a split more": (changed(["splits", "test"], {}), "the field splits.test.pictures is missing"),
+    "split null": (changed(["splits", "val"], None), "splits.val should be an object"),
     "format null": (changed(["format"], None), "has format None"),
     "a list": (lambda out: (out / "pack.json").write_text("[1]"), "the description should be an object"),
     "nested": (lambda out: (out / "pack.json").write_text("[" * 100_000), "pack.json is damaged"),

@@ -66,11 +66,27 @@ def a_checkpoint(name="shapes_net", mean_image=False, **options):
         normalization={"mean": mean.astype(np.float32), "std": np.array(58.25, np.float32)},
         classes=[f"kind {i}" for i in range(7)],
         configuration={"lr": 0.1},
-        trainer_state={"step": 3, "velocity": {"0": rng.random((2, 3))}, "words": np.arange(3, dtype=np.uint8)},
-        history=[{"epoch": 1, "loss": 2.5}],
+        trainer_state=a_training_state(model, rng),
+        history=[dict(epoch=1, train_loss=2.5, train_error=0.5, lr=0.1, seconds=1.5, images_per_second=8.0)],
         channel_order=models.PRESETS[name].channel_order,
-        resize=40,
+        resize=max(40, size),
     )
+
+
+def a_training_state(model, rng):
+    """Of Trainer.state_dict: after an epoch of Adam."""
+    parameters = [*model.parameters()]
+    of_first = {"step": 3} | {name: rng.random(parameters[0].shape) for name in ("exp_avg", "exp_avg_sq")}
+    group = {"params": [*range(len(parameters))], "lr": 0.1, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0}
+    return {
+        "epoch": 1,
+        "batch": 0,
+        "running": {"pictures": 0, "loss_sum": 0.0, "top1_errors": 0, "top5_errors": 0},
+        "seconds": 0.0,
+        "generator": {"seed": 3, "call": 4},
+        "optimizer": {"state": {"0": of_first}, "param_groups": [group]},
+        "schedule": None,
+    }
 
 
 def assert_same(a, b):

@@ -20,24 +20,28 @@ from minialex.support import files
 
 
 def example(**changes):
-    """A checkpoint with everything that is awkward to keep: tiny numbers, -0.0, infinities, empty and 0-d arrays."""
-    odd = np.array([1e-45, -0.0, np.inf, np.nan, 0.1], np.float32)
+    """A checkpoint with everything that is awkward to keep: tiny numbers, -0.0, 0-d arrays, names in any script."""
+    first = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2) / 7
+    weights = {"conv1.weight": first, "odd.bias": np.array([1e-45, -0.0, np.finfo(np.float32).max, 0.1], np.float32)}
+    group = {"params": [*range(len(weights))], "lr": 0.1, "weight_decay": 0.004, "momentum": 0.9, "nesterov": False}
     values = {
-        "model": "shapes_net",
+        "model": "net.py:build",  # of the user's own: its weights may have any shapes
         "arguments": {"num_classes": 3},
-        "weights": {"conv1.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2) / 7, "odd.bias": odd},
+        "weights": weights,
         "input_size": 32,
         "normalization": {"mean": np.zeros((3, 1, 1), np.float32), "std": np.array(3.0)},
         "classes": ["circle", "Dreieck", "çarpı"],
         "configuration": {"lr": 0.1, "weight_decay": {"conv": 0.004}, "limit": None},
         "trainer_state": {
-            "epoch": 3,
+            "epoch": 1,
+            "batch": 3,
+            "running": {"pictures": 24, "loss_sum": 1 / 3, "top1_errors": 2, "top5_errors": 0},
             "seconds": 0.1 + 0.2,
-            "best": float("inf"),
-            "state": {"0": {"momentum_buffer": np.empty((0, 4))}},
-            "groups": [{"params": [0, 1], "v": odd * 2}],
+            "generator": {"seed": 2**64 - 1, "call": 12},
+            "optimizer": {"state": {"0": {"momentum_buffer": first / 2}}, "param_groups": [group]},
+            "schedule": {"last_epoch": 1, "best": float("inf"), "base_lrs": [0.1], "mode": "min"},
         },
-        "history": [{"epoch": 1, "train_loss": 1 / 3}],
+        "history": [dict(epoch=1, train_loss=1 / 3, train_error=0.5, lr=0.1, seconds=2.5, images_per_second=1e3)],
     }
     return Checkpoint(**(values | changes))
 
@@ -67,8 +71,10 @@ def test_everything_comes_back_exactly(tmp_path):
 
 
 def test_numpy_numbers_become_plain_ones_and_strangers_are_refused(tmp_path):
-    checkpoint.save(tmp_path / "c.npz", example(history=[{"train_loss": np.float64(0.1), "epoch": np.int64(1)}]))
-    same(checkpoint.load(tmp_path / "c.npz").history, [{"train_loss": 0.1, "epoch": 1}])
+    row = example().history[0]
+    numbers = {"train_loss": np.float64(0.1), "epoch": np.int64(1)}
+    checkpoint.save(tmp_path / "c.npz", example(history=[row | numbers]))
+    same(checkpoint.load(tmp_path / "c.npz").history, [row | {"train_loss": 0.1, "epoch": 1}])
     with pytest.raises(TypeError, match="cannot hold a set"):
         checkpoint.save(tmp_path / "d.npz", example(arguments={"names": {1, 2}}))
     assert not (tmp_path / "d.npz").exists()
@@ -77,7 +83,10 @@ def test_numpy_numbers_become_plain_ones_and_strangers_are_refused(tmp_path):
 def test_a_person_can_read_it_with_numpy_alone(tmp_path):
     checkpoint.save(tmp_path / "c.npz", example())
     with np.load(tmp_path / "c.npz", allow_pickle=False) as archive:
-        assert "weights/conv1.weight" in archive.files and "trainer_state/state/0/momentum_buffer" in archive.files
+        assert (
+            "weights/conv1.weight" in archive.files
+            and "trainer_state/optimizer/state/0/momentum_buffer" in archive.files
+        )
         description = json.loads(archive["checkpoint"].tobytes())
     assert description["format"] == "minialex checkpoint" and description["version"] == 2
     assert description["channel_order"] == "RGB" and description["classes"][2] == "çarpı"
@@ -97,7 +106,7 @@ def test_a_flipped_bit_in_the_weights(tmp_path):
     path = tmp_path / "c.npz"
     checkpoint.save(path, example())
     content = bytearray(path.read_bytes())
-    content[content.index(np.float32(5 / 7).tobytes())] ^= 1
+    content[content.index((np.arange(5, 9) / 7).astype(np.float32).tobytes())] ^= 1
     path.write_bytes(content)
     with pytest.raises(ValueError, match="cut short or damaged.*CRC"):
         checkpoint.load(path)
@@ -171,8 +180,8 @@ def test_missing_newer_other_and_incomplete(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="there is no checkpoint .*c.npz"):
         checkpoint.load(path)
     checkpoint.save(path, example())
-    assert checkpoint.load(path, model="shapes_net").model == "shapes_net"
-    with pytest.raises(ValueError, match="holds the weights of 'shapes_net', not of 'alexnet'"):
+    assert checkpoint.load(path, model="net.py:build").model == "net.py:build"
+    with pytest.raises(ValueError, match="holds the weights of 'net.py:build', not of 'alexnet'"):
         checkpoint.load(path, model="alexnet")
     monkeypatch.setattr(checkpoint, "VERSION", 2)
     checkpoint.save(path, example())
@@ -180,13 +189,22 @@ def test_missing_newer_other_and_incomplete(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="by a newer minialex: its format is 2, this version reads up to 1"):
         checkpoint.load(path)
     path.write_bytes(npz(checkpoint=text({"format": "minialex checkpoint", "version": 1, "model": "shapes_net"})))
-    with pytest.raises(ValueError, match="do not fit together"):
+    with pytest.raises(ValueError, match="c.npz is damaged: the field arguments is missing"):
         checkpoint.load(path)
 
 
 def test_the_model_is_rebuilt_with_its_weights(tmp_path):
     model = models.build("shapes_net", num_classes=7)
-    checkpoint.save(tmp_path / "c.npz", example(arguments={"num_classes": 7}, weights=model.state_dict()))
+    checkpoint.save(
+        tmp_path / "c.npz",
+        example(
+            model="shapes_net",
+            arguments={"num_classes": 7},
+            weights=model.state_dict(),
+            classes=[*"abcdefg"],
+            trainer_state={},
+        ),
+    )
     loaded = checkpoint.load(tmp_path / "c.npz")
     same(dict(loaded.build_model().state_dict()), dict(model.state_dict()))
     loaded.weights.popitem()
@@ -196,7 +214,7 @@ def test_the_model_is_rebuilt_with_its_weights(tmp_path):
 
 def test_whatever_interrupts_a_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "c.npz"
-    checkpoint.save(path, example(input_size=1))
+    checkpoint.save(path, example(resize=41))
     for error in (KeyboardInterrupt(), OSError(28, "No space left on device"), MemoryError()):
 
         def half(file, error=error, **arrays):
@@ -205,9 +223,9 @@ def test_whatever_interrupts_a_save_leaves_the_old_file(tmp_path, monkeypatch):
 
         monkeypatch.setattr(np, "savez", half)
         with pytest.raises(type(error)) as raised:
-            checkpoint.save(path, example(input_size=2))
+            checkpoint.save(path, example(resize=42))
         monkeypatch.undo()
-        assert checkpoint.load(path).input_size == 1
+        assert checkpoint.load(path).resize == 41
         assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
         if isinstance(error, OSError):
             assert str(raised.value) == f"cannot write {path}: No space left on device"
@@ -215,7 +233,7 @@ def test_whatever_interrupts_a_save_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_a_killed_save_leaves_the_old_file(tmp_path):
     path = tmp_path / "c.npz"
-    checkpoint.save(path, example(input_size=1))
+    checkpoint.save(path, example(resize=41))
     killed = """
 import os, sys
 from minialex.support import files
@@ -225,9 +243,9 @@ with files.replacing(sys.argv[1]) as file:
     os._exit(9)
 """
     assert subprocess.run([sys.executable, "-c", killed, path]).returncode == 9
-    assert checkpoint.load(path).input_size == 1
-    checkpoint.save(path, example(input_size=2))
-    assert checkpoint.load(path).input_size == 2
+    assert checkpoint.load(path).resize == 41
+    checkpoint.save(path, example(resize=42))
+    assert checkpoint.load(path).resize == 42
     assert [p.name for p in tmp_path.iterdir()] == ["c.npz"], "what the killed one left is used up"
 
 

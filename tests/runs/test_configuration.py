@@ -124,7 +124,7 @@ def test_arguments_of_a_network_from_a_file():
     for wrong, message in (
         ({"zzz": 1}, "alexnet has no argument 'zzz': it has norm, dropout, inverted"),
         ({"norm": 3}, "norm of alexnet should be a word, got 3"),
-        ({"norm": ["bn"]}, "arguments should be a dict of "),
+        ({"norm": ["bn"]}, "arguments.norm should be true or false or "),
     ):
         with pytest.raises(ValueError, match=message):
             Configuration.from_dict(values | {"arguments": wrong})

@@ -194,10 +194,10 @@ def test_what_is_refused(source, tmp_path, monkeypatch, capsys, options, expecte
 def test_weights_that_do_not_fit(source, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     saved = checkpoint.load(source / "best.npz")
-    saved.normalization = {"mean": np.zeros((3, 24, 24), np.float32), "std": np.array(1, np.float32)}
+    saved.normalization = {"mean": np.zeros((3, 40, 40), np.float32), "std": np.array(1, np.float32)}
     checkpoint.save("other.npz", saved)
     message = must_refuse(capsys, *PICTURES, "--weights", "other.npz")
-    assert "the mean image of the weights is 24x24, but the pictures of shapes are 32x32: start" in message
+    assert "the mean image of the weights is 40x40, but the pictures of shapes are 32x32: start" in message
 
 
 def test_transfer_refuses_other_shapes_and_says_which():

@@ -78,3 +78,19 @@ def test_equal_names_are_told_apart_by_their_place(tmp_path):
     assert trained.load(tmp_path / "n.npz").columns(names).tolist() == list(range(10))
     with pytest.raises(ValueError, match="two classes have the same name"):
         trained.load(tmp_path / "n.npz").columns(names[::-1])
+
+
+def test_images_are_as_large_as_a_mean_image_that_is_subtracted_before_the_crop(tmp_path, rng):
+    norm = data.Normalize(rng.uniform(90, 140, (3, 37, 37)), 40)
+    checkpoint.save(tmp_path / "n.npz", snapshot(normalization=norm.to_arrays()))
+    network = trained.load(tmp_path / "n.npz")
+    assert network.resize == 37
+    images = rng.integers(0, 256, (2, 3, network.resize, network.resize), np.uint8)
+    assert evaluation.log_probabilities(network, images).shape == (2, 10)
+
+
+def test_a_module_that_the_weights_do_not_fit(tmp_path):
+    """The message names the file."""
+    checkpoint.save(tmp_path / "n.npz", snapshot())
+    with pytest.raises(ValueError, match=r"n\.npz: this state does not fit Sequential: misshapen: fc5"):
+        trained.load(tmp_path / "n.npz", models.build("shapes_net", num_classes=3))
