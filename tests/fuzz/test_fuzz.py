@@ -8,19 +8,19 @@ from fuzz.targets import TARGETS
 
 # Inputs of each target in a first run, which take about a third of a second, and with --heavy, about six seconds.
 COUNTS = {
-    "checkpoint": (40, 500),
+    "checkpoint": (30, 500),
     "run": (10, 150),
-    "pack": (50, 800),
-    "arrays": (80, 1200),
+    "pack": (40, 800),
+    "arrays": (50, 1200),
     "safetensors": (100, 1500),
     "saved": (120, 2000),
     "picture": (200, 3000),
     "folder": (10, 150),
-    "labels": (80, 1000),
+    "labels": (60, 1000),
     "names": (150, 3000),
     "recipe": (80, 1200),
     "cifar10": (60, 1200),
-    "cache": (60, 1000),
+    "cache": (40, 1000),
     "archive": (60, 1000),
 }
 TORCH = 40, 600
