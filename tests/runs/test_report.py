@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_one_accuracy_on_the_terminal_and_in_the_figure(tmp_path, monkeypatch):
     run.model, run.splits, run.say, run.classes = None, data.Splits(None, None, None), said.append, ["a", "b"]
     monkeypatch.setattr(run, "batches", lambda *arguments: None, raising=False)
     monkeypatch.setattr("minialex.training.evaluation.validate", lambda *arguments, result=result: result)
-    run.folder = type("Folder", (), {"draw_test": lambda *arguments: None})()
+    run.folder = type("Folder", (contextlib.nullcontext,), {"draw_test": lambda *arguments: None})()
     run.test()
     (terminal,) = re.findall(r"test accuracy ([\d.]+) %", said[-1])
     (figure,) = re.findall(r"([\d.]+) % of 2,000 correct", written[-1])
