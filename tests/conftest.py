@@ -14,15 +14,23 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from left_out import whole_file
 
 from minialex import backends, random, threads
 
 # ------------------------------------------------------------------------------ which tests run, in how many processes
 
-# Markers whose tests run only on request, and how they are requested.
-ON_REQUEST = {"heavy": "python -m pytest --heavy", "coursework": "python -m pytest -m coursework -n 2"}
-COMPARED = "torch"  # the fixture; without the package, skipping four thousand tests one by one would take half a minute
-LEFT_OUT = pytest.StashKey[dict]()  # marker -> number of tests left out
+# Which tests are left out, unless they are asked for or what they need is installed: what they are, and what runs them.
+REASONS = {
+    "heavy": ("marked heavy", "python -m pytest --heavy"),
+    "coursework": ("marked coursework", "python -m pytest -m coursework -n 2"),
+    "torch": ("comparing with torch", "pip install torch==2.13.0"),  # the fixture; the others are markers
+    "gpu": ("for a GPU", "CuPy on a machine with one (pip install 'minialex[cuda13]')"),
+}
+# Skipping thousands of tests one by one would take half a minute.
+MISSING = {name for name, package in {"torch": "torch", "gpu": "cupy"}.items() if not importlib.util.find_spec(package)}
+FILES = pytest.StashKey[dict]()  # file that is left out before it is imported -> reason of all its tests
+LEFT_OUT = pytest.StashKey[dict]()  # reason -> numbers of tests and of files left out
 PHASES = {}  # test -> whether each of its phases, set-up, call and tear-down, passed
 
 
@@ -32,10 +40,28 @@ def pytest_addoption(parser):
     parser.addoption("--leave-out-passed", metavar="FILE", help="leave out the tests that such a file names")
 
 
-def requested(config):
-    """The markers of ON_REQUEST that --heavy or -m asks for."""
-    markers = {marker for marker in ON_REQUEST if re.search(rf"\b{marker}\b", config.option.markexpr or "")}
-    return markers | ({"heavy"} if config.option.heavy else set())
+def pytest_configure(config):
+    os.environ.pop("PYTEST_ADDOPTS", None)  # is for this run, not for those that tests start
+    if (
+        not config.option.heavy
+    ):  # a first run has the emulator's kernels in half the time; all of it, as users have them
+        os.environ.setdefault("CXXFLAGS", "-O0 -g0")
+
+
+def reasons(config):
+    """The keys of REASONS that hold in this run."""
+    asked = {name for name in REASONS if re.search(rf"\b{name}\b", config.option.markexpr or "")}
+    return ({"heavy", "coursework"} | MISSING) - asked - ({"heavy"} if config.option.heavy else set())
+
+
+def is_worker(config):
+    """Whether this is one of several processes that pytest-xdist has started."""
+    return hasattr(config, "workeroutput")
+
+
+def goes_backwards(config):
+    """Whether this is every second one of them."""
+    return is_worker(config) and int(config.workerinput["workerid"].removeprefix("gw")) % 2 == 1
 
 
 def is_named(item):
@@ -44,33 +70,52 @@ def is_named(item):
     return any(item.nodeid.partition("::")[2].startswith(name) for name in names)
 
 
-@pytest.hookimpl(trylast=True)  # after -k and -m, so that only tests that would have run are counted
+def pytest_ignore_collect(collection_path, config):
+    """Leave out a file without importing it where every test in it would be left out one by one.
+
+    A file that the command line names is not asked about; with -k or -m, tests are chosen one by one.
+    """
+    is_tests = collection_path.match("test_*.py") and collection_path.is_file()
+    if not is_tests or config.option.keyword or config.option.markexpr:
+        return None
+    text, names = collection_path.read_text(encoding="utf-8"), reasons(config)
+    reason = whole_file(text, names - {"torch"}, "torch" if "torch" in names else None)
+    if reason:
+        config.stash.setdefault(FILES, {})[collection_path] = reason
+    return True if reason else None
+
+
+def files_left_out(config):
+    """The reasons of the files left out as a whole, one for each in a folder that the command line names."""
+    folders = {(config.invocation_params.dir / argument).resolve() for argument in config.args}
+    files = config.stash.get(FILES, {})  # pytest asks about the neighbours of a file that it was given as well
+    return [reason for path, reason in files.items() if folders.intersection(path.resolve().parents)]
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
     """Leave out the tests that run on request only; pytest_terminal_summary says how many."""
-    left_out, kept, deselected = dict.fromkeys((*ON_REQUEST, COMPARED), 0), [], []
-    without_torch = importlib.util.find_spec("torch") is None
-    passed = config.option.leave_out_passed
-    names = set(Path(passed).read_text(encoding="utf-8").splitlines()) if passed else ()
+    if is_worker(config):
+        items.sort(key=lambda item: item.path)  # every process must name the same tests in the same order
+    yield  # to -k and -m, so that only tests that would have run are counted
+    whole, names = files_left_out(config), reasons(config)
+    left_out = {reason: [0, whole.count(reason)] for reason in REASONS}
+    kept, deselected, passed = [], [], config.option.leave_out_passed
+    passed = set(Path(passed).read_text(encoding="utf-8").splitlines()) if passed else ()
     for item in items:
-        markers = [marker for marker in ON_REQUEST if item.get_closest_marker(marker)]
-        if item.nodeid in names:
+        marks = {mark.name for mark in item.iter_markers()} | ({"torch"} & set(item.fixturenames))
+        reason = next((name for name in REASONS if name in marks & names), None)
+        if item.nodeid in passed:
             deselected.append(item)
-        elif without_torch and COMPARED in item.fixturenames and not is_named(item):
-            left_out[COMPARED] += 1
-            deselected.append(item)
-        elif not markers or requested(config).intersection(markers) or is_named(item):
+        elif reason is None or is_named(item):
             kept.append(item)
         else:
-            left_out[markers[0]] += 1
+            left_out[reason][0] += 1
             deselected.append(item)
     items[:] = kept
     config.stash[LEFT_OUT] = left_out
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-
-
-def pytest_configure(config):
-    os.environ.pop("PYTEST_ADDOPTS", None)  # is for this run, not for those that tests start
 
 
 def pytest_runtest_logreport(report):
@@ -79,7 +124,7 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_sessionfinish(session):
-    if hasattr(session.config, "workeroutput"):  # a process of pytest-xdist: only the first one has a terminal
+    if is_worker(session.config):  # only the first process has a terminal
         session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, {})
     elif session.config.option.record_passed:
         passed = [name for name, phases in PHASES.items() if all(phases)]
@@ -93,11 +138,11 @@ def pytest_testnodedown(node):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    for marker, count in config.stash.get(LEFT_OUT, {}).items():
-        if count:
-            what = "comparing with torch" if marker == COMPARED else f"marked {marker}"
-            how = ON_REQUEST.get(marker, "pip install torch==2.13.0")
-            terminalreporter.write_line(f"LEFT OUT {count} tests {what}: {how} runs them")
+    for reason, (tests, files) in config.stash.get(LEFT_OUT, {}).items():
+        if tests or files:
+            counts = [f"{tests} tests"] * bool(tests) + [f"{files} files of tests"] * bool(files)
+            what, how = REASONS[reason]
+            terminalreporter.write_line(f"LEFT OUT {' and '.join(counts)} {what}: {how} runs them")
 
 
 def is_whole(option):
@@ -113,7 +158,7 @@ def pytest_cmdline_main(config):
     -n overrides. Processes take tests from each other, and otherwise run neighbours: files share compiled kernels.
     """
     option = config.option
-    if hasattr(config, "workerinput") or not hasattr(option, "numprocesses"):
+    if is_worker(config) or not hasattr(option, "numprocesses"):
         return
     if option.numprocesses is None and config.args_source is config.ArgsSource.TESTPATHS and is_whole(option):
         option.numprocesses = min(8, threads.default_count())
@@ -123,8 +168,15 @@ def pytest_cmdline_main(config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
-    """Skip a file of tests that needs a library which is not installed, as where there is NumPy and CuPy alone."""
+    """Two changes to what a folder or a file of tests gives.
+
+    Every second process goes through the folders backwards: pytest rewrites the asserts of a file once and stores the
+    bytecode, so that each process rewrites half of the files; pytest_collection_modifyitems restores the order.
+    A file that needs a library which is not installed is skipped, as where there is NumPy and CuPy alone.
+    """
     report = yield
+    if isinstance(collector, pytest.Directory) and report.passed and goes_backwards(collector.config):
+        report.result.reverse()
     libraries = "PIL|matplotlib|numba|threadpoolctl"
     missing = re.search(rf"No module named '({libraries})\b", str(report.longrepr)) if report.failed else None
     if missing:

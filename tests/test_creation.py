@@ -14,7 +14,6 @@ import usable
 
 import minialex
 from minialex import Tensor, functional, torch_names
-from minialex.support import absent
 
 CREATED = {
     "tensor": lambda m: m.tensor([[1.5, -2.0], [0.0, 3.0]]),
@@ -229,50 +228,6 @@ def test_what_is_imported_and_what_is_not():
     imported, sentence = done.stdout.splitlines()
     assert not {"zipfile", "torch", "PIL", "minialex.data", "minialex.runs"} & set(imported.split())
     assert sentence == "minialex.convert is imported by itself: write import minialex.convert"
-
-
-# ------------------------------------------------------------------------------------------ sentences
-
-
-@pytest.mark.parametrize("name", [*absent.TOP, "log1p", "embedding"])
-def test_a_missing_name_at_the_top_says_what_to_write(name):
-    with pytest.raises(AttributeError, match=rf"^minialex has no {name}: write "):
-        getattr(minialex, name)
-    assert not hasattr(minialex, name)
-
-
-def test_the_missing_names_at_the_top_are_torchs(torch):
-    assert not [name for name in absent.TOP if not hasattr(torch, name)]
-    assert not [name for name in absent.BACKENDS if not hasattr(torch.backends, name)]
-
-
-def test_other_missing_names_at_the_top():
-    with pytest.raises(AttributeError, match=r"^module 'minialex' has no attribute 'nonsense'$") as error:
-        minialex.nonsense  # noqa: B018
-    assert error.value.obj is minialex and error.value.name == "nonsense"
-    with pytest.raises(ImportError):
-        from minialex import amp  # noqa: F401
-
-
-F_ADVICE = {
-    "selu": {}, "celu": {"alpha": 1.7}, "hardswish": {}, "hardsigmoid": {}, "mish": {}, "logsigmoid": {}, "relu6": {},
-    "softsign": {}, "threshold": {"threshold": 0.3, "value": -2.0},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", F_ADVICE)
-def test_advice_is_what_torch_computes(torch, name):
-    x, options = np.linspace(-7, 7, 57), F_ADVICE[name]
-    advice = absent.FUNCTIONAL[name].removesuffix(", for alpha above 0")
-    ours = eval(advice, {"x": Tensor(x), "functional": functional, **options})
-    np.testing.assert_allclose(ours.numpy(), getattr(torch.nn.functional, name)(torch.tensor(x), **options).numpy())
-
-
-def test_advice_for_pixel_shuffle(torch):
-    x = np.arange(2 * 12 * 3 * 2.0).reshape(2, 12, 3, 2)
-    sizes = {"n": 2, "c": 3, "r": 2, "h": 3, "w": 2}
-    ours = eval(absent.FUNCTIONAL["pixel_shuffle"], {"x": Tensor(x), **sizes})
-    np.testing.assert_array_equal(ours.numpy(), torch.nn.functional.pixel_shuffle(torch.tensor(x), 2).numpy())
 
 
 # ------------------------------------------------------------------------------------------ recording

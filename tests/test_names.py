@@ -67,11 +67,13 @@ def defined(tree):
                     yield name.id, statement.lineno
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT / "minialex").as_posix())
-def test_no_definition_bears_a_name_that_was_given_up(path):
-    place = path.relative_to(ROOT / "minialex").as_posix()
-    found = [f"{place}:{line} {name}" for name, line in defined(ast.parse(path.read_text())) if name in GIVEN_UP]
-    assert not [text for text in found if ELSEWHERE.get(text.split()[1]) != place], GIVEN_UP
+def test_no_definition_bears_a_name_that_was_given_up():
+    found = []
+    for path in (path for path in SOURCES if GIVEN_UP.keys() & re.findall(r"\w+", path.read_text())):
+        place = path.relative_to(ROOT / "minialex").as_posix()
+        names = [(name, line) for name, line in defined(ast.parse(path.read_text())) if name in GIVEN_UP]
+        found += [f"{place}:{line} {name}" for name, line in names if ELSEWHERE.get(name) != place]
+    assert not found, GIVEN_UP
 
 
 def test_the_search_finds_what_it_should():
@@ -92,13 +94,13 @@ def test_a_deviation_is_a_standard_deviation():
 
 PUBLIC = """
     creation grad_modes saving torch_names
-    tape tensor tensor_methods window random threads gradcheck backends
+    tape tensor tensor_methods tensor_changes window random threads gradcheck backends
     functional.activation functional.arithmetic functional.axes functional.convolution functional.loss
     functional.normalization functional.pooling functional.reduction functional.selection functional.shaping
     functional.more.activation functional.more.arithmetic functional.more.loss functional.more.ordering
     functional.more.pooling functional.more.resampling functional.more.reduction functional.more.shaping
     nn.module nn.hooks nn.module_methods nn.layers nn.losses nn.more_layers nn.init nn.more nn.utils
-    optim.optimizers optim.lr_scheduler optim.more
+    optim.optimizers optim.scheduling optim.lr_scheduler optim.more
     data data.color data.dataloader data.dataset data.loader data.moments data.resized_crop data.transforms
     data.pipeline data.decode
     training.trainer training.display training.interruption training.nonfinite training.range_test

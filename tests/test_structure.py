@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -15,6 +16,7 @@ LAYERS = [  # each may import from those above it, and from itself
     {
         "tensor",
         "tensor_methods",
+        "tensor_changes",
         "functional",
     },  # a Tensor's methods are the functions, which take Tensors: the one circle
     {"nn"},
@@ -36,11 +38,24 @@ def module_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
+def statements(node):
+    """All statements within a node, at any depth; ast.walk would visit every expression as well."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, field, ()):
+            yield inner
+            yield from statements(inner)
+
+
 def imports(path):
     """The modules of the package that a file imports, anywhere in it."""
     parts = ["minialex", *filter(None, module_of(path).split("."))]
     package = ".".join(parts if path.name == "__init__.py" else parts[:-1])
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(parsed(path)):
         if isinstance(node, ast.ImportFrom):
             base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
             for name in node.names if base.split(".")[0] == "minialex" else ():
@@ -51,6 +66,7 @@ def imports(path):
             )
 
 
+@functools.cache
 def room(name):
     first = name.split(".")[0]
     return first if (PACKAGE / first).is_dir() or (PACKAGE / f"{first}.py").is_file() else ""
@@ -83,7 +99,7 @@ def test_what_stands_on_top():
     reading = {"tape.py", "tensor.py", "window.py", "random.py", "threads.py"}
     commands = {"train.py", "evaluate.py", "predict.py", "gradcheck.py", "cases.py", "doctor.py", "cli.py"}
     top = {"creation.py", "grad_modes.py", "saving.py", "torch_names.py"}  # of minialex, as of torch
-    assert files == reading | commands | top | {"tensor_methods.py", "__init__.py", "__main__.py"}
+    assert files == reading | commands | top | {"tensor_methods.py", "tensor_changes.py", "__init__.py", "__main__.py"}
 
 
 def test_no_function_bears_the_name_of_a_subpackage():
@@ -91,7 +107,7 @@ def test_no_function_bears_the_name_of_a_subpackage():
     defined = {
         node.name
         for path in PACKAGE.rglob("*.py")
-        for node in ast.parse(path.read_text()).body
+        for node in parsed(path).body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef))
     }
     assert not rooms & defined

@@ -12,11 +12,14 @@ import contextlib
 import contextvars
 import math
 from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import backends, random
 from ..random import Generator
+from ..support import absent
 from ..tensor import Tensor
 
 _skipping = contextvars.ContextVar("_skipping", default=False)
@@ -270,3 +273,7 @@ def _fan(tensor, mode):
     if mode not in fans:
         raise ValueError(f"mode must be fan_in or fan_out, got {mode!r}")
     return fans[mode]
+
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = partial(absent.refuse, "nn.init")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import NoReturn
 
 _NUMPY = "Tensor(np.{0}(x.numpy())), without a gradient"
@@ -185,6 +186,17 @@ OPTIM = {
     "SparseAdam": "optim.Adam",
 }
 
+LR_SCHEDULER = {
+    "ChainedScheduler": "schedulers, each stepped by itself: their factors multiply",
+    "ConstantLR": "LambdaLR(optimizer, lambda epoch: factor if epoch < total_iters else 1)",
+    "CosineAnnealingWarmRestarts": (
+        "LambdaLR(optimizer, lambda epoch: 0.5 + 0.5 * math.cos(math.pi * (epoch % T_0) / T_0)), of equal cycles"
+    ),
+    "CyclicLR": "LambdaLR(optimizer, lambda step: ...), or OneCycleLR for one cycle",
+    "MultiplicativeLR": "LambdaLR(optimizer, lambda epoch: ...), of the product so far",
+    "PolynomialLR": "LambdaLR(optimizer, lambda epoch: (1 - min(epoch, total_iters) / total_iters) ** power)",
+}
+
 DATA = {
     "ConcatDataset": "data.ArrayDataset of arrays joined with np.concatenate",
     "Sampler": "data.Loader(..., shuffle=True)",
@@ -249,18 +261,35 @@ BACKENDS = {
 }
 
 WRITE = {"Tensor": TENSOR, "functional": FUNCTIONAL, "nn": NN, "Module": MODULE, "optim": OPTIM, "data": DATA}
-WRITE |= {"backends": BACKENDS}
+WRITE |= {"backends": BACKENDS, "optim.lr_scheduler": LR_SCHEDULER}
+
+# What to do where nothing of minialex comes close.
+OTHERWISE = {
+    "": "dir(minialex) lists what it has, and NumPy computes the rest of x.numpy(), without a gradient",
+    "Tensor": "dir(minialex.Tensor) lists what it has, and NumPy computes the rest of x.numpy(), without a gradient",
+    "functional": "dir(minialex.functional) lists what it has, Tensor.from_operation makes an operation of your own",
+    "nn": "dir(minialex.nn) lists what it has, and a Module of your own computes with any of its functions",
+    "nn.init": "dir(minialex.nn.init) lists what it has, and weight.copy_(array) under no_grad() sets any values",
+    "nn.utils": "dir(minialex.nn.utils) lists what it has",
+    "Module": "dir(minialex.nn.Module) lists what it has, and a subclass adds methods of your own",
+    "optim": "dir(minialex.optim) lists what it has, and a subclass of optim.Optimizer takes steps of your own",
+    "optim.lr_scheduler": "dir(minialex.optim) lists what it has, and LambdaLR takes any function of the epoch",
+    "data": "dir(minialex.data) lists what it has, and a Dataset of your own has __len__ and __getitem__",
+    "backends": "minialex.use_backend takes the names numpy, numba and cupy",
+}
 
 
 def refuse(place, name, owner=None) -> NoReturn:
     """Raise the AttributeError for a name that is missing.
 
-    place: a key of WRITE.
+    place: a key of OTHERWISE.
     name: of the attribute.
     owner: the object whose attribute it would be; the module minialex.<place> if None.
     """
-    if name in WRITE[place]:
+    if name in WRITE.get(place, ()):
         raise AttributeError(f"minialex has no {place}.{name}: write {WRITE[place][name]}", name=name, obj=None)
+    if _is_torchs(place, name):
+        raise _outside(place, name)
     if owner is None:
         owner, whose = sys.modules.get(f"minialex.{place}"), f"module 'minialex.{place}'"
     else:
@@ -283,4 +312,25 @@ def refuse_at_the_top(name: str, path: Iterable[str]) -> NoReturn:
         raise AttributeError(
             f"minialex.{name} is imported by itself: write import minialex.{name}", name=name, obj=None
         )
+    if any(_is_torchs(place, name) for place in ("Tensor", "functional")):
+        raise _outside("", name)
     raise AttributeError(f"module 'minialex' has no attribute {name!r}", name=name, obj=package)
+
+
+def _is_torchs(place, name):
+    return not name.startswith("_") and name in _names_of_torch(place)  # protocols ask for names that begin so
+
+
+@cache
+def _names_of_torch(place):
+    from . import torchs_names  # long, and needed by errors alone
+
+    return frozenset(torchs_names.NAMES[place].split())
+
+
+def _outside(place, name):
+    """The error for a name of torch that networks such as AlexNet do without."""
+    full = f"{place}.{name}" if place else name
+    return AttributeError(
+        f"minialex has no {full}, which networks like AlexNet do without: {OTHERWISE[place]}", name=name, obj=None
+    )

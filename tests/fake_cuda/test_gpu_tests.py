@@ -24,7 +24,7 @@ LEFT_OUT["tests/test_ports.py::test_a_script_gives_torchs_numbers[mnist_cnn-cupy
     "CuPy indexes with a mask of truth values by warp shuffles, which are not simulated"
 )
 SORTING = "CuPy sorts by thrust, which is not simulated"
-LEFT_OUT |= {f"tests/test_torch_names.py::test_every_backend_as_numpy[{name}-cupy]": SORTING for name in SORTED}
+LEFT_OUT |= {f"tests/test_names_by_hand.py::test_every_backend_as_numpy[{name}-cupy]": SORTING for name in SORTED}
 WHOLE = (
     "CuPy multiplies matrices of whole numbers by a template that NVRTC instantiates by name, which is not simulated"
 )
@@ -34,7 +34,7 @@ LEFT_OUT |= {
     for dtype in ("int64", "uint8")
 }
 LEFT_OUT |= {
-    f"tests/functional/test_unusual.py::test_whole_numbers_on_every_backend[{name}-cupy]": WHOLE
+    f"tests/functional/test_unusual_by_hand.py::test_whole_numbers_on_every_backend[{name}-cupy]": WHOLE
     for name in ("linear, bias", "conv2d")
 }
 OTHERS = {  # file: tests at least
@@ -45,8 +45,8 @@ OTHERS = {  # file: tests at least
     "test_saving": 1,
     "test_ports": 9,
     "test_tensor_methods": 1,
-    "test_torch_names": 20,
-    "functional/test_unusual": 4,
+    "test_names_by_hand": 20,
+    "functional/test_unusual_by_hand": 4,
     "optim/test_more": 1,
     "nn/test_utils": 4,
     "data/test_dataloader": 1,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minialex import backends, functional, random
+from minialex.backends import numpy_backend
 from minialex.random import Generator
 from minialex.tensor import Tensor, no_grad
 
@@ -47,6 +48,24 @@ def test_conv2d_backward_is_the_adjoint(draw):
     gx, gw = backward(y, x, w, gradient=gy)
     for v, g, jv in [(vx, gx, functional.conv2d(vx, w, **options)), (vw, gw, functional.conv2d(x, vw, **options))]:
         assert np.vdot(gy, jv.data) == pytest.approx(np.vdot(g, v.data), rel=1e-11, abs=1e-11)
+
+
+@pytest.mark.parametrize("block", [1, 4000])
+def test_how_many_columns_are_made_at_a_time_does_not_matter(block, monkeypatch, rng):
+    """Bytes: for a picture alone, or for a few of them."""
+    shapes = (5, 4, 6, 5), (6, 2, 3, 2), (6,)
+    arrays = [rng.standard_normal(shape) for shape in shapes]
+    gy = rng.standard_normal((5, 6, 6, 3))
+
+    def everything():
+        leaves = [leaf(array) for array in arrays]
+        y = functional.conv2d(*leaves, stride=(1, 2), padding=1, groups=2)
+        return [y.data, *backward(y, *leaves, gradient=gy)]
+
+    expected = everything()
+    monkeypatch.setattr(numpy_backend, "_COLUMNS", block)
+    for ours, theirs in zip(everything(), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
 # ---------------------------------------------------------------------------------------------- max_pool2d at the edges

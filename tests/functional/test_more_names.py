@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minialex import Tensor, functional
-from minialex.functional.more import names
-from minialex.gradcheck import gradcheck
+from minialex import Tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # torch's own
 
@@ -16,11 +14,11 @@ SPECIAL = np.array([[-2.5, -1.0, -0.5, 0.0], [0.5, 1.5, 2.5, 3.7], [inf, -inf, n
 
 
 @pytest.fixture
-def compare(torch):
+def assert_same(torch):
     """A function of (names, *tensors) -> result, and arrays: AssertionError unless minialex does as torch."""
     import oracle
 
-    return oracle.compare
+    return oracle.assert_same
 
 
 def normal(*shape, dtype=np.float64):
@@ -37,33 +35,28 @@ COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge"]
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
-def test_element_by_element(compare, name):
+def test_element_by_element(assert_same, name):
     values = np.abs(SPECIAL) + 0.5 if name in ("reciprocal", "rsqrt") else SPECIAL
     values = values[:2] if name in ("sin", "cos") else values
     for x in (values, values.astype(np.float32), normal(2, 3) ** 2, whole(4, low=1), normal(0, 2), np.float64(0.7)):
-        compare(lambda F, x: getattr(F, name)(x), x)
-        compare(lambda F, x: getattr(x, name)(), x)
+        assert_same(lambda F, x: getattr(F, name)(x), x)
+        assert_same(lambda F, x: getattr(x, name)(), x)
 
 
 @pytest.mark.parametrize("decimals", [0, 1, 3, -1])
-def test_rounding_to_decimals(compare, decimals):
+def test_rounding_to_decimals(assert_same, decimals):
     for x in (normal(3, 4) * 30, np.array([0.25, 0.35, 2.5, 15.0, 25.0]), normal(5, dtype=np.float32)):
-        compare(lambda F, x: x.round(decimals=decimals), x)
-        compare(lambda F, x: F.round(x, decimals=decimals), x)
-
-
-@pytest.mark.parametrize("function", [functional.sin, functional.cos, functional.square, functional.amax])
-def test_finite_differences(function):
-    assert gradcheck(function, normal(3, 4)).ok
+        assert_same(lambda F, x: x.round(decimals=decimals), x)
+        assert_same(lambda F, x: F.round(x, decimals=decimals), x)
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
-def test_comparisons(compare, name):
+def test_comparisons(assert_same, name):
     for x, y in [(SPECIAL, SPECIAL.T[:1].T), (whole(3, 4), whole(4)), (whole(3), normal(3)), (normal(2), normal(3))]:
-        compare(lambda F, x, y: getattr(F, name)(x, y), x, y)
-        compare(lambda F, x, y: getattr(x, name)(y), x, y)
-    compare(lambda F, x: getattr(x, name)(0.5), SPECIAL)
-    compare(lambda F, x: getattr(F, name)(x, 1), whole(5))
+        assert_same(lambda F, x, y: getattr(F, name)(x, y), x, y)
+        assert_same(lambda F, x, y: getattr(x, name)(y), x, y)
+    assert_same(lambda F, x: getattr(x, name)(0.5), SPECIAL)
+    assert_same(lambda F, x: getattr(F, name)(x, 1), whole(5))
 
 
 def test_equal_and_allclose(torch):
@@ -92,9 +85,9 @@ ARITHMETIC = {
 
 
 @pytest.mark.parametrize("call", ARITHMETIC.values(), ids=ARITHMETIC.keys())
-def test_methods_of_two_tensors(compare, call):
-    compare(call, normal(3, 4), normal(4, 3).T)
-    compare(call, normal(3, 4), normal(3, 4, dtype=np.float32).astype(np.float64) * 2)
+def test_methods_of_two_tensors(assert_same, call):
+    assert_same(call, normal(3, 4), normal(4, 3).T)
+    assert_same(call, normal(3, 4), normal(3, 4, dtype=np.float32).astype(np.float64) * 2)
 
 
 @pytest.mark.parametrize("name, shapes", [
@@ -103,21 +96,15 @@ def test_methods_of_two_tensors(compare, call):
     ("dot", ((4,), (4,))), ("dot", ((4,), (3,))), ("dot", ((2, 4), (4,))),
     ("outer", ((4,), (3,))), ("outer", ((4,), (0,))), ("outer", ((4, 1), (3,))),
 ])  # fmt: skip
-def test_products(compare, name, shapes):
-    compare(lambda F, x, y: getattr(F, name)(x, y), *(normal(*shape) for shape in shapes))
-    compare(lambda F, x, y: getattr(x, name)(y), *(normal(*shape) for shape in shapes))
+def test_products(assert_same, name, shapes):
+    assert_same(lambda F, x, y: getattr(F, name)(x, y), *(normal(*shape) for shape in shapes))
+    assert_same(lambda F, x, y: getattr(x, name)(y), *(normal(*shape) for shape in shapes))
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4)], ids=str)
-def test_t(compare, shape):
-    compare(lambda F, x: x.t(), normal(*shape))
-    compare(lambda F, x: F.t(x) * 2, normal(*shape))
-
-
-def test_t_is_a_view():
-    x = Tensor(np.zeros((2, 3)))
-    x.t()[0, 1] = 5.0
-    assert x[1, 0].item() == 5.0
+def test_t(assert_same, shape):
+    assert_same(lambda F, x: x.t(), normal(*shape))
+    assert_same(lambda F, x: F.t(x) * 2, normal(*shape))
 
 
 EXTREMES = [(), 0, -1, (0, 2), 1, 3]
@@ -126,23 +113,17 @@ EXTREMES = [(), 0, -1, (0, 2), 1, 3]
 @pytest.mark.parametrize("keepdim", [False, True])
 @pytest.mark.parametrize("dim", EXTREMES, ids=str)
 @pytest.mark.parametrize("name", ["amax", "amin"])
-def test_amax_and_amin(compare, name, dim, keepdim):
+def test_amax_and_amin(assert_same, name, dim, keepdim):
     for x in (normal(2, 3, 4), np.round(normal(2, 3, 4)), whole(2, 3, 2)):  # with equal ones, too
-        compare(lambda F, x: getattr(F, name)(x, dim, keepdim), x)
-        compare(lambda F, x: getattr(x, name)(dim=dim, keepdim=keepdim), x)
-
-
-def test_equal_ones_share_the_gradient():
-    x = Tensor(np.array([[1.0, 3.0, 3.0]]), requires_grad=True)
-    x.amax(1).backward(np.array([6.0]))
-    assert x.grad.tolist() == [[0.0, 3.0, 3.0]]
+        assert_same(lambda F, x: getattr(F, name)(x, dim, keepdim), x)
+        assert_same(lambda F, x: getattr(x, name)(dim=dim, keepdim=keepdim), x)
 
 
 @pytest.mark.parametrize("name", ["argmax", "argmin", "all", "any"])
-def test_functions_of_methods(compare, name):
-    compare(lambda F, x: getattr(F, name)(x), np.round(normal(3, 4)))
-    compare(lambda F, x: getattr(F, name)(x, 1), np.round(normal(3, 4)))
-    compare(lambda F, x: getattr(F, name)(x, 0, True), np.round(normal(3, 4)))
+def test_functions_of_methods(assert_same, name):
+    assert_same(lambda F, x: getattr(F, name)(x), np.round(normal(3, 4)))
+    assert_same(lambda F, x: getattr(F, name)(x, 1), np.round(normal(3, 4)))
+    assert_same(lambda F, x: getattr(F, name)(x, 0, True), np.round(normal(3, 4)))
 
 
 PARTS = {
@@ -167,39 +148,16 @@ PARTS = {
 
 
 @pytest.mark.parametrize("call", PARTS.values(), ids=PARTS.keys())
-def test_parts(compare, call):
-    compare(call, normal(3, 4), np.array([2, 0, 2]))
+def test_parts(assert_same, call):
+    assert_same(call, normal(3, 4), np.array([2, 0, 2]))
 
 
-def test_bincount(compare):
+def test_bincount(assert_same):
     for x in (np.array([0, 3, 3, 1]), np.zeros(0, np.int64)):
-        compare(lambda F, x: x.bincount(), x)
-        compare(lambda F, x: F.bincount(x, minlength=6), x)
-    compare(lambda F, x, w: F.bincount(x, w.detach()), np.array([0, 3, 3]), np.float32([1.5, 2, 4]))
-    compare(lambda F, x, w: x.bincount(w.detach(), 5), np.array([0, 3, 3]), np.array([1, 2, 4]))
-    compare(lambda F, x, w: F.bincount(x, w), np.array([0, 3, 3]), normal(3))  # no gradient: refused
-    compare(lambda F, x: x.bincount(), normal(3))
-    compare(lambda F, x: x.bincount(), whole(2, 2, low=0))
-
-
-def test_values_by_hand():
-    """What holds without torch, too."""
-    x = Tensor(np.array([[1.0, -2.0], [3.5, 0.0]], np.float32))
-    assert x.square().tolist() == [[1.0, 4.0], [12.25, 0.0]] and x.sign().tolist() == [[1.0, -1.0], [1.0, 0.0]]
-    assert x.floor().tolist() == [[1.0, -2.0], [3.0, 0.0]] and x.round().tolist() == [[1.0, -2.0], [4.0, 0.0]]
-    assert x.t().tolist() == [[1.0, 3.5], [-2.0, 0.0]] and x.mm(x).tolist() == [[-6.0, -2.0], [3.5, -7.0]]
-    assert (
-        x.amin().item() == -2.0
-        and x.amax(0).tolist() == [3.5, 0.0]
-        and x.eq(0).tolist() == [[False] * 2, [False, True]]
-    )
-    assert [part.tolist() for part in x.unbind(1)] == [[1.0, 3.5], [-2.0, 0.0]]
-    assert Tensor(np.array([1, 1, 4])).bincount().tolist() == [0, 2, 0, 0, 1]
-    assert functional.vstack([x, x[0]]).shape == (3, 2) and functional.hstack([x, x]).shape == (2, 4)
-    assert functional.normalize(Tensor([[3.0, 4.0]])).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)]]
-    assert functional.cos(Tensor([0.0])).tolist() == [1.0] and functional.sin(Tensor([0.0])).tolist() == [0.0]
-
-
-def test_every_name_is_published():
-    own = {name for name, f in vars(names).items() if getattr(f, "__module__", "") == names.__name__ and name[0] != "_"}
-    assert own <= set(functional.__all__)
+        assert_same(lambda F, x: x.bincount(), x)
+        assert_same(lambda F, x: F.bincount(x, minlength=6), x)
+    assert_same(lambda F, x, w: F.bincount(x, w.detach()), np.array([0, 3, 3]), np.float32([1.5, 2, 4]))
+    assert_same(lambda F, x, w: x.bincount(w.detach(), 5), np.array([0, 3, 3]), np.array([1, 2, 4]))
+    assert_same(lambda F, x, w: F.bincount(x, w), np.array([0, 3, 3]), normal(3))  # no gradient: refused
+    assert_same(lambda F, x: x.bincount(), normal(3))
+    assert_same(lambda F, x: x.bincount(), whole(2, 2, low=0))

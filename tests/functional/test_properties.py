@@ -8,10 +8,13 @@ import loops
 import numpy as np
 from drawing import check, close, cotangent, draws, hypothesis, leaf, normal, seeds, st
 from hypothesis import given
+from on_request import heavy
 
 from minialex import functional
 from minialex.backends import numpy_backend
 from minialex.tensor import Tensor
+
+pytestmark = heavy  # cases.py holds the awkward ones of a first run; hypothesis alone takes seconds to load
 
 # ------------------------------------------------------------------------------ windows
 

@@ -138,7 +138,7 @@ def outcome(call, names, make, arrays):
     return values, [z if t.grad is None else np.asarray(t.grad) for t, z in zip(tensors, zeros)]
 
 
-def compare(call, *arrays):
+def assert_same(call, *arrays):
     """AssertionError unless minialex does as torch: raises, or gives the same values, gradients, shapes and dtypes."""
     arrays = [np.asarray(x) for x in arrays]
 

@@ -18,7 +18,9 @@ from minialex.runs import checkpoint, trained
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    assert tiny_runs.run(*tiny_runs.TINY, "--epochs", 2, "--backend", "numpy", "--out", folder) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        tiny_runs.without_figures(patch)
+        assert tiny_runs.run(*tiny_runs.TINY, "--epochs", 2, "--backend", "numpy", "--out", folder) == 0
     return folder
 
 

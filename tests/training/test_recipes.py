@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 from on_request import heavy_but
-from tiny_runs import TINY, after_forwards, assert_same_end, ctrl_c, run, velocities
+from tiny_runs import TINY, after_forwards, assert_same_end, ctrl_c, run, velocities, without_figures
 
 from minialex import data, models, nn, random
 from minialex.nn import init
@@ -295,7 +295,9 @@ def shifted(tmp_path_factory):
 def whole(shifted):
     """Three epochs that nothing interrupted."""
     folder = shifted.parent / "whole"
-    assert run(*STAGES, "--recipe", shifted, "--epochs", 3, "--out", folder) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        without_figures(patch)
+        assert run(*STAGES, "--recipe", shifted, "--epochs", 3, "--out", folder) == 0
     return folder
 
 
@@ -427,7 +429,7 @@ class TestStagesOfARun:
 def test_recipes_that_are_refused(tmp_path, monkeypatch, capsys, text, expected):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.toml").write_text(text)
-    assert run("--recipe", "my.toml") == 2
+    assert run("--limit", 10, "--recipe", "my.toml") == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ") and err.count("\n") == 1 and re.search(expected, err), err
     assert [p.name for p in tmp_path.iterdir()] == ["my.toml"]

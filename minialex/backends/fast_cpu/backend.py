@@ -147,7 +147,9 @@ class NumbaBackend(NumPyBackend):
 
     def avg_pool2d(self, x, scale, window):
         y = np.empty((*x.shape[:2], *window.output), x.dtype)
-        scale = np.ascontiguousarray(np.broadcast_to(scale, window.output))
+        scale = np.array(
+            np.broadcast_to(scale, window.output), order="C"
+        )  # read-only, it would have a kernel of its own
         _share(
             pooling.avg_pool,
             math.prod(x.shape[:2]),
@@ -164,7 +166,9 @@ class NumbaBackend(NumPyBackend):
 
     def avg_pool2d_backward(self, gy, scale, window):
         gx = np.empty((*gy.shape[:2], *window.size), gy.dtype)
-        scale = np.ascontiguousarray(np.broadcast_to(scale, window.output))
+        scale = np.array(
+            np.broadcast_to(scale, window.output), order="C"
+        )  # read-only, it would have a kernel of its own
         _share(
             pooling.avg_pool_backward,
             math.prod(gy.shape[:2]),
@@ -236,7 +240,7 @@ class NumbaBackend(NumPyBackend):
 
     def cross_entropy_backward(self, gy, logp, labels, w, valid, smoothing):
         gx = np.empty_like(logp)
-        gy = np.ascontiguousarray(gy)
+        gy = np.array(gy, order="C")  # as the scale of avg_pool2d
         _share(normalization.cross_entropy_backward, len(logp), gy, logp, labels, w, valid, smoothing, gx)
         return gx
 

@@ -59,12 +59,8 @@ def binary_cross_entropy_with_logits(
     """
     name = "binary_cross_entropy_with_logits"
     _check_reduction(size_average, reduce, reduction, name)
-    check_dtypes(name, input)
+    target = _target_like(input, target, name, "logits")
     backend, dtype, shape = input.backend, input.dtype, input.shape
-    target = to(target, dtype) if isinstance(target, Tensor) else Tensor(target, dtype=dtype, backend=backend)
-    common_backend(input, target)
-    if target.shape != shape:
-        raise ValueError(f"{name} needs a target of the logits' shape {shape}, got {target.shape}: reshape it")
     xp, x, t = backend.xp, input.data, target.data
     w, positive = (
         xp.ones((), dtype) if v is None else backend.asarray(v.data if isinstance(v, Tensor) else v, dtype)
@@ -76,8 +72,7 @@ def binary_cross_entropy_with_logits(
     losses = w * ((1 - t) * x + factor * log_term)
     if losses.shape != shape:
         raise ValueError(f"{name}: weights of shape {w.shape} and {positive.shape} do not broadcast to {shape}")
-    scale = math.nan if not x.size else 1 / x.size
-    scale = scale if reduction == "mean" else 1.0
+    scale = _scale(x, reduction)
 
     def backward(gy):
         gy = gy * scale * w
@@ -108,12 +103,8 @@ def binary_cross_entropy(
     """
     name = "binary_cross_entropy"
     _check_reduction(size_average, reduce, reduction, name)
-    check_dtypes(name, input)
+    target = _target_like(input, target, name, "probabilities")
     backend, dtype, shape = input.backend, input.dtype, input.shape
-    target = to(target, dtype) if isinstance(target, Tensor) else Tensor(target, dtype=dtype, backend=backend)
-    common_backend(input, target)
-    if target.shape != shape:
-        raise ValueError(f"{name} needs a target of the probabilities' shape {shape}, got {target.shape}: reshape it")
     xp, x, t = backend.xp, input.data, target.data
     if not bool(((x >= 0) & (x <= 1)).all()):
         raise ValueError(f"{name} takes probabilities, from 0 to 1: sigmoid() comes first, or {name}_with_logits")
@@ -126,7 +117,7 @@ def binary_cross_entropy(
     losses = -w * (t * log_yes + (one - t) * log_no)
     if losses.shape != shape:
         raise ValueError(f"{name}: weights of shape {w.shape} do not broadcast to {shape}")
-    scale = 1.0 if reduction != "mean" else 1 / x.size if x.size else math.nan
+    scale = _scale(x, reduction)
 
     def backward(gy):
         gy = gy * scale * w
@@ -134,6 +125,24 @@ def binary_cross_entropy(
 
     y = losses if reduction == "none" else losses.sum() * scale
     return Tensor.from_operation(y, backward, input, target, name="binary_cross_entropy")
+
+
+def _target_like(input: Tensor, target: Tensor | Array, name: str, what: str) -> Tensor:
+    """The target as a Tensor of the input's dtype; of its shape and backend it must be. what: the input holds."""
+    check_dtypes(name, input)
+    if isinstance(target, Tensor):
+        target = to(target, input.dtype)
+    else:
+        target = Tensor(target, dtype=input.dtype, backend=input.backend)
+    common_backend(input, target)
+    if target.shape != input.shape:
+        raise ValueError(f"{name} needs a target of the {what}' shape {input.shape}, got {target.shape}: reshape it")
+    return target
+
+
+def _scale(x, reduction):
+    """What each loss is multiplied by; the mean of nothing is NaN."""
+    return 1.0 if reduction != "mean" else 1 / x.size if x.size else math.nan
 
 
 def l1_loss(
