@@ -7,9 +7,9 @@ import importlib
 import math
 import pickle
 
+import missing_names
 import numpy as np
 import pytest
-import missing_names
 
 import minialex
 from minialex import Tensor, functional, nn, optim
