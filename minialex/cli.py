@@ -138,9 +138,19 @@ def _sentence(error):
     text = with_options(str(error))
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        if isinstance(error, FileNotFoundError) and not error.filename and _is_nowhere():
+            text = "the current folder has been removed: go to another one"
     if isinstance(error, MemoryError):
         text = f"out of memory ({text or 'no details from the system'}): try a smaller --batch-size, or --limit"
     return texts.printable(" ".join(text.split("\n")))  # a name, or another library's message, may contain anything
+
+
+def _is_nowhere():
+    try:
+        os.getcwd()
+        return False
+    except FileNotFoundError:
+        return True
 
 
 _options: dict[str, str] = {}  # name of a Python argument -> option of the current command

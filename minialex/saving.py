@@ -24,6 +24,7 @@ import numpy as np
 from . import backends
 from .nn import Module, Parameter
 from .support import files, schema
+from .support.text import brief
 from .support.types import FileName
 from .tensor import Tensor
 
@@ -175,7 +176,7 @@ class _Reader:
             file.seek(0)
             self._members = zipfile.ZipFile(file)
         except Exception as error:  # zipfile raises many kinds of errors for a damaged file
-            raise ValueError(f"{name} is cut short or damaged ({error})") from None
+            raise ValueError(f"{name} is cut short or damaged ({brief(error)})") from None
         self._names, self._name, self._location = set(self._members.namelist()), name, map_location
         self._arrays: dict[int, np.ndarray] = {}
         self._tensors: dict[int, Tensor] = {}
@@ -306,4 +307,4 @@ class _Reader:
         except _Damaged:
             raise
         except Exception as error:  # zipfile and NumPy raise many kinds of errors for a damaged file
-            raise _Damaged(f"the array {name} cannot be read ({error})") from None
+            raise _Damaged(f"the array {name} cannot be read ({brief(error)})") from None

@@ -101,17 +101,17 @@ def compiled_for_itself(case):
 @pytest.mark.parametrize("backend", [name for name in usable.EVERY if name != "numba"])
 @every_case
 def test_float32_of_every_backend(case, backend):
-    check_float32(case, usable.or_skip(backend))
+    assert_float32(case, usable.or_skip(backend))
 
 
 @pytest.mark.parametrize(
     "case", [pytest.param(case, id=case.name, marks=heavy if compiled_for_itself(case) else ()) for case in CASES]
 )
 def test_float32_on_numba(case):
-    check_float32(case, usable.or_skip("numba"))
+    assert_float32(case, usable.or_skip("numba"))
 
 
-def check_float32(case, backend):
+def assert_float32(case, backend):
     arrays = case.arrays(np.float32)
     y, gradients = case.gradients(arrays, backend)
     rounded = [x.astype(np.float64) for x in arrays]  # what rounding the inputs costs is not the operation's fault

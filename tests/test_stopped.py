@@ -37,6 +37,11 @@ SIGNALS = {
     "SIGKILL": [signal.SIGKILL],
     "Ctrl-C twice": [signal.SIGINT, signal.SIGINT],
 }
+IMPORTED = """
+from minialex import data, evaluate, plotting
+from minialex.convert import __main__
+from minialex.data import pack
+"""
 MOMENTS = 3  # at which each of them is sent, for each command
 # Writing takes no time on an idle machine: pauses where half a file is there.
 SLOW = """
@@ -53,7 +58,7 @@ os.fsync, os.replace = slowly(os.fsync), slowly(os.replace)
 @pytest.fixture(scope="module")
 def nursery(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stopped")
-    with Nursery(folder, XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))) as nursery:
+    with Nursery(folder, IMPORTED, XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))) as nursery:
         yield nursery
 
 

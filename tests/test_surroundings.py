@@ -28,7 +28,7 @@ from refusals import the_sentence, tree
 from minialex import __main__ as front
 from minialex import cli, data
 from minialex.runs import checkpoint
-from minialex.support import resources
+from minialex.support import headless, resources
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no users and processes as Unix has")
 
@@ -101,6 +101,29 @@ def test_help_where_names_of_folders_hold_percents(monkeypatch):
     assert "/100%sure\\x1b/minialex" in parser.format_help()
 
 
+def test_a_current_folder_that_was_removed(monkeypatch, capsys):
+    def gone():
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(os, "getcwd", gone)
+    code = cli.run(lambda argv: os.path.abspath("runs"), [])
+    assert "the current folder has been removed" in the_sentence(code, capsys.readouterr().err)
+
+
+def test_no_place_for_matplotlib(monkeypatch):
+    """Which needs a folder to write to when it is imported. It is no error of the system, which would end a run."""
+
+    class Nowhere:
+        def find_spec(name, path=None, target=None):
+            if name == "matplotlib":
+                raise OSError("Matplotlib requires access\nto a writable cache directory")
+
+    monkeypatch.setattr(sys, "meta_path", [Nowhere, *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "matplotlib", raising=False)
+    with pytest.raises(cli.UserError, match="no figures can be drawn: Matplotlib requires access to a writable"):
+        headless.import_matplotlib()
+
+
 # ------------------------------------------------------------------------------ processes of their own
 
 NAMES = ["plain", "zażółć 猫", "\U0001f40d _$x$", "\x1b[31mred", "{}%s<script>", os.fsdecode(b"caf\xe9"), "-7"]
@@ -151,11 +174,10 @@ def check_predictions(done, folder):
 ISOLATED = (
     f"import sys; sys.path.insert(0, {str(ROOT)!r}); import runpy; runpy.run_module(sys.argv.pop(1), None, '__main__')"
 )
-CHILDREN = {  # Python's own options, and variables
-    "without asserts, every warning an error": (["-O", "-X", "dev", "-W", "error"], {}),
-    "without docstrings, isolated": (["-OO", "-I"], {}),
+CHILDREN = {  # Python's own options, and variables, of which a notebook sets MPLBACKEND
+    "without asserts, every warning an error": (["-O", "-X", "dev", "-W", "error"], {"PYTHONIOENCODING": "ascii"}),
+    "without docstrings, isolated": (["-OO", "-I"], {"MPLBACKEND": "module://nowhere.backend"}),
     "in the C locale": (["-X", "utf8=0"], {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "1", "TERM": None}),
-    "a notebook's variables": ([], {"MPLBACKEND": "module://nowhere.backend", "PYTHONIOENCODING": "ascii"}),
 }
 
 
@@ -205,7 +227,6 @@ def test_a_user_without_a_name_a_home_or_a_place_to_write(place, stranger):
         (["minialex.train", "--limit", 20], "runs: Permission denied"),
         (["minialex.train", "--dataset", "cifar10", "--download"], "no home folder for a cache: set HOME|denied"),
         (["minialex.predict", "~/net.npz", "x"], "~ cannot be expanded, since the user has no home folder: set HOME"),
-        (["minialex.summary", "alexnet", "--picture", "a.svg"], "cannot write a.svg: Permission denied"),
     ):
         done = stranger("-m", *words)
         *notes, error = done.stderr.decode().splitlines()
@@ -347,7 +368,8 @@ def nursery(tmp_path_factory):
     (folder / "there").mkdir()
     for name in ("there.npz", "there.png", "there/confusion.png"):
         (folder / name).write_text("what was there before")
-    with Nursery(folder, XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))) as nursery:
+    imported = "from minialex import data, evaluate, plotting, predict\nfrom minialex.convert import __main__"
+    with Nursery(folder, imported, XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))) as nursery:
         yield nursery
 
 
@@ -402,6 +424,8 @@ def test_a_full_disk_that_is_one(nursery, tmp_path):
 
 # ------------------------------------------------------------------------------ two at once
 
+IMPORTED = "from minialex.data import pack"
+
 
 @posix
 @pytest.mark.heavy
@@ -409,7 +433,7 @@ def test_two_packings_into_one_folder(tmp_path):
     """One is done, the other says why not; what is there is whole."""
     photographs(tmp_path / "in", {"a": 9, "b": 14})
     code, arguments = "from minialex.data.pack import main", ["in", "out", "--size", 16, "--shard", 3]
-    with Nursery(tmp_path) as one, Nursery(tmp_path) as two:
+    with Nursery(tmp_path, IMPORTED) as one, Nursery(tmp_path, IMPORTED) as two:
         two.printed = [path.with_name(f"{path.name}-2") for path in two.printed]
         both = [nursery.start(code, arguments) for nursery in (one, two)]
         done = sorted([child.end() for child in both])
@@ -433,7 +457,7 @@ def test_two_processes_save_to_one_file(tmp_path):
     """Every time that it is read, it is the one or the other, and whole."""
     import minialex
 
-    with Nursery(tmp_path) as one, Nursery(tmp_path) as two:
+    with Nursery(tmp_path, IMPORTED) as one, Nursery(tmp_path, IMPORTED) as two:
         two.printed = [path.with_name(f"{path.name}-2") for path in two.printed]
         both = [nursery.start(SAVER, ["x.npz", n]) for n, nursery in enumerate((one, two))]
         seen = []

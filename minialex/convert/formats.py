@@ -28,6 +28,7 @@ import numpy as np
 from ..models.layout import layout
 from ..runs import checkpoint
 from ..support import files, npz
+from ..support.text import brief
 from . import safetensors_file
 from .keras import to_keras
 
@@ -198,7 +199,7 @@ def _read_torch(path):
             f"{path} is damaged, or holds Python objects whose code was not run: save model.state_dict(), not the model"
         ) from None
     except Exception as error:  # torch raises many kinds of errors for a damaged file
-        raise ValueError(f"{path} is cut short or damaged, or not a PyTorch file ({_first_line(error)})") from error
+        raise ValueError(f"{path} is cut short or damaged, or not a PyTorch file ({brief(error)})") from error
     state = _state_dict_in(path, state)
     try:
         _check_memory(path, sum(tensor.numel() * tensor.element_size() for tensor in state.values()))
@@ -206,7 +207,7 @@ def _read_torch(path):
         weights, rest = ({str(n): _numpy(t) for n, t in tensors.items()} for tensors in (state, ours["arrays"]))
         text = None if ours["text"] is None else str(ours["text"])
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
-        raise ValueError(f"{path} holds a state dict that NumPy cannot hold ({_first_line(error)})") from None
+        raise ValueError(f"{path} holds a state dict that NumPy cannot hold ({brief(error)})") from None
     return _described(path, weights, rest, text)
 
 
@@ -282,10 +283,6 @@ def _write_torch(path, saved, weights_only):
         state._metadata = {DESCRIPTION: {"text": text, "arrays": arrays}}
     with files.replacing(path) as file:
         torch.save(state, file)
-
-
-def _first_line(error):
-    return str(error).partition("\n")[0] or type(error).__name__
 
 
 # -------------------------------------------------------------------------------------------------------------- .onnx

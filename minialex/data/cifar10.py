@@ -6,6 +6,8 @@ Source: Krizhevsky, "Learning multiple layers of features from tiny images", 200
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -74,10 +76,20 @@ def _complete(folder):
 
 def _download(folder):
     """Download what is missing or damaged; raises ValueError where another process is at it."""
-    if not _complete(folder):
-        with lock.Lock(folder.parent, "downloading into"):
-            archive = downloads.fetch(URL, folder.parent / URL.rpartition("/")[2], MD5)
-            downloads.unpack(archive, folder)
+    place, unpacking = folder.parent, downloads.unpacking(folder)
+    if _complete(folder) and not unpacking.exists() and not (place / lock.NAME).exists():
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock.Lock(place, "downloading into"))
+        except lock.Held:
+            if _complete(folder):
+                return
+            raise
+        if _complete(folder):  # a process that was killed at the end has left something
+            shutil.rmtree(unpacking, ignore_errors=True)
+        else:
+            downloads.unpack(downloads.fetch(URL, place / URL.rpartition("/")[2], MD5), folder)
 
 
 def _dataset(records, classes):

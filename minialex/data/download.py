@@ -88,7 +88,7 @@ def unpack(archive, folder):
     Raises OSError for a damaged archive, and for one with anything else in it: links, devices, ../x, /x.
     """
     archive, folder = Path(archive), Path(folder)
-    temporary = folder.with_name(f".{folder.name}.partial")
+    temporary = unpacking(folder)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
@@ -111,6 +111,11 @@ def unpack(archive, folder):
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def unpacking(folder):
+    """The Path of the folder in which `folder` is unpacked before it is complete; it is there only meanwhile."""
+    return folder.with_name(f".{folder.name}.partial")
 
 
 def _unpack_member(tar, member, folder):

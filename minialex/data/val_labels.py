@@ -71,7 +71,7 @@ def _of_pairs(path, lines, folders):
             continue
         if not line:
             continue
-        name, text = [*line.split("," if from_kaggle else None, maxsplit=1), "", ""][:2]
+        name, text = [*line.split("," if from_kaggle else None, maxsplit=1), ""][:2]
         text = text.split(maxsplit=1)[0] if from_kaggle and text.strip() else text  # the class, followed by boxes
         label = number.get(text, int(text) if text.isdecimal() and len(text) <= _DIGITS else -1)
         if not 0 <= label < len(folders):

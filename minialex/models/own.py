@@ -28,6 +28,7 @@ from .preset import Preset, Recipe
 # For networks that nobody has tuned: Adam forgives a learning rate that does not suit the initial weights.
 RECIPE = Recipe("shapes", epochs=10, batch_size=64, lr=0.001, schedule="cosine", optimizer="adam", weight_decay=0.0)
 REGISTERED: dict[str, Own] = {}
+_LONGEST = 300  # characters of a name; no file system has longer ones of files
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ class Own(Preset):
 
 def is_reference(text: Any) -> bool:
     """Whether a text is of the form FILE.py:FUNCTION, as opposed to the name of a published network."""
-    return name_of(text) is not None
+    name = name_of(text)
+    return name is not None and len(name) <= _LONGEST
 
 
 def name_of(reference: str) -> str | None:

@@ -275,14 +275,13 @@ OTHERWISE = {
     "optim": "dir(minialex.optim) lists what it has, and a subclass of optim.Optimizer takes steps of your own",
     "optim.lr_scheduler": "dir(minialex.optim) lists what it has, and LambdaLR takes any function of the epoch",
     "data": "dir(minialex.data) lists what it has, and a Dataset of your own has __len__ and __getitem__",
-    "backends": "minialex.use_backend takes the names numpy, numba and cupy",
 }
 
 
 def refuse(place, name, owner=None) -> NoReturn:
     """Raise the AttributeError for a name that is missing.
 
-    place: a key of OTHERWISE.
+    place: a key of OTHERWISE or WRITE.
     name: of the attribute.
     owner: the object whose attribute it would be; the module minialex.<place> if None.
     """
@@ -325,7 +324,7 @@ def _is_torchs(place, name):
 def _names_of_torch(place):
     from . import torchs_names  # long, and needed by errors alone
 
-    return frozenset(torchs_names.NAMES[place].split())
+    return frozenset(torchs_names.NAMES.get(place, "").split())
 
 
 def _outside(place, name):

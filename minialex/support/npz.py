@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .text import brief
+
 _AT_LEAST, _TIMES = 2**26, 16  # bytes of memory: of any file, and for each byte of its length
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -42,7 +44,7 @@ class Archive(Mapping):
         except OSError:
             raise
         except Exception as error:  # zipfile raises many kinds of errors for a damaged file
-            raise Damaged(str(error) or type(error).__name__) from error
+            raise Damaged(brief(error)) from error
         self._arrays: dict[str, np.ndarray] = {}
         self._left = allowance(sum(member.compress_size for member in self._zip.infolist()))
         self._members = {member.filename.removesuffix(".npy"): member for member in self._zip.infolist()}
@@ -102,7 +104,7 @@ class Archive(Mapping):
         except MemoryError:
             raise
         except Exception as error:  # zlib, zipfile and NumPy raise many kinds of errors for a damaged file
-            raise Damaged(f"{name}: {error}") from error
+            raise Damaged(f"{name[:100]}: {brief(error)}") from error
 
     def close(self):
         """Close the file; arrays that were read stay."""

@@ -6,6 +6,7 @@ when the command begins, `cli.run` takes over. A script that imports minialex is
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import signal
@@ -33,3 +34,4 @@ def stop(number, frame):
 
 if is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if ignored, as behind nohup
     signal.signal(signal.SIGINT, stop)
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # all is done: while Python clears up, a moment

@@ -51,6 +51,16 @@ def _escaped(match):
     return match[0].encode("unicode_escape", "surrogatepass").decode() if code < 0xD800 else f"\\u{code:04x}"
 
 
+def brief(error, most=200):
+    """What an exception says, on one line, or its type; of a long text, such as one that quotes a name, the beginning.
+
+    error: the exception.
+    most: characters.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def decoded(content, name):
     """The text in a file that was saved as UTF-8 or, with a byte-order mark, as UTF-16.
 

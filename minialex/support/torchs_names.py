@@ -97,7 +97,4 @@ NAMES = {
         functional_datapipe get_worker_info graph graph_settings guaranteed_datapipes_determinism non_deterministic
         runtime_validation runtime_validation_disabled sampler
     """,
-    "backends": """
-        cpu cuda cusparselt kleidiai m mha miopen mkl mkldnn nnpack openmp opt_einsum python_native quantized
-    """,
 }

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import re
+import types
 import zipfile
+from pathlib import Path
 
 import converting
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 
 from minialex import cli, convert, nn
 from minialex.convert import __main__ as command
-from minialex.convert import safetensors_file
+from minialex.convert import formats, safetensors_file
 from minialex.convert.description import state_dict
 from minialex.runs import checkpoint
 from minialex.support import npz
@@ -304,6 +307,26 @@ def test_torch_files_that_take_far_more_memory_than_they_are_long(saved, torch, 
     assert "bytes of memory, far more than the file is long" in capsys.readouterr().err
 
 
+def test_a_length_in_an_old_torch_file_is_not_believed(saved, torch, capsys, monkeypatch):
+    """No more is asked for than the file has."""
+    asked = []
+
+    class Counted(io.BytesIO):
+        def read(self, size=-1):
+            asked.append(len(found := super().read(size)))
+            return found
+
+    torch.save({"w": torch.zeros(3)}, "a.pth", _use_new_zipfile_serialization=False)
+    content = Path("a.pth").read_bytes()
+    text = b"X\x01\x00\x00\x00w"
+    assert text in content
+    Path("a.pth").write_bytes(content.replace(text, b"X\xff\xff\xff\x7fw"))
+    monkeypatch.setattr(formats, "io", types.SimpleNamespace(BytesIO=Counted))
+    assert run("a.pth", "new.npz") == 2
+    assert re.fullmatch("error: a.pth is (cut short or )?damaged, or .*\n", capsys.readouterr().err)
+    assert asked and max(asked) <= len(content)
+
+
 def test_a_wrong_shape_is_not_converted_first():
     state = {"weight": np.broadcast_to(np.float64(1), (10**7, 10**7)), "bias": [0.0]}
     with pytest.raises(ValueError, match="weight .is .10000000, 10000000., expected .1, 2"):
@@ -336,6 +359,12 @@ def stored(header, content=b""):
     return io.BytesIO(file.getvalue())
 
 
+class Raw(str):
+    """A text that stands in a header as it is."""
+
+    __repr__ = str.__str__
+
+
 def header(**changes):
     file = io.BytesIO()
     values = {"descr": "<f4", "fortran_order": False, "shape": (2,)} | changes
@@ -356,6 +385,7 @@ def header(**changes):
         (lambda: stored(header(descr=[("a", "|O"), ("b", "<f4")]), bytes(24)), "it holds Python objects"),
         (lambda: stored(header(shape=3), bytes(8)), "x: "),
         (lambda: stored(header(descr="nonsense"), bytes(8)), "x: "),
+        (lambda: stored(header(shape=Raw(f"({9000 * '-'}2,)")), bytes(8)), "x: its header is no header"),
         (lambda: stored(b"\x93NUMPY\3\0" + header()[8:], bytes(8)), "version .3, 0. of NumPy's format"),
     ],
 )

@@ -120,6 +120,16 @@ def test_two_downloads_into_one_folder(tiny):
         data.load("cifar10", data_dir=tiny.parent, download=True, validation=3)
 
 
+def test_what_a_killed_download_left_is_removed(tiny):
+    """It was killed when all was done."""
+    (tiny.parent / lock.NAME).touch()
+    (tiny.parent / f".{tiny.name}.partial" / tiny.name).mkdir(parents=True)
+    data.load("cifar10", data_dir=tiny.parent, download=True, validation=3)
+    assert [path.name for path in tiny.parent.iterdir()] == [tiny.name]
+    with lock.Lock(tiny.parent):  # somebody else is about to end: there is nothing to wait for
+        data.load("cifar10", data_dir=tiny.parent, download=True, validation=3)
+
+
 @pytest.fixture
 def published(tiny, tmp_path, monkeypatch):
     """The tiny files as the published archive; what the network would send, and a log of what was asked for."""

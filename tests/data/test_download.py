@@ -162,6 +162,17 @@ def test_a_member_that_lands_outside_is_refused(tmp_path, member):
     assert names(tmp_path) == ["data"] and names(inner) == ["a.tar.gz"]
 
 
+def test_numbers_in_a_header_that_are_none(tmp_path):
+    """Python's tarfile raises a bare ValueError for them."""
+    member = tarfile.TarInfo("set/one.bin")
+    member.pax_headers = {"GNU.sparse.map": "x"}
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(member)
+    with pytest.raises(OSError, match=r"a\.tar\.gz cannot be unpacked"):
+        download.unpack(tmp_path / "a.tar.gz", tmp_path / "set")
+    assert names(tmp_path) == ["a.tar.gz"]
+
+
 def test_an_archive_without_the_folder_and_one_that_is_none(tmp_path):
     with pytest.raises(OSError, match="'other/one.bin' does not belong in set"):
         download.unpack(archive(tmp_path / "a.tar.gz", {"other/one.bin": b"1"}), tmp_path / "set")

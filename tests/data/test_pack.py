@@ -294,10 +294,16 @@ def test_damage_is_said(source, out, harm, name, message):
         data.load("folder", data_dir=out)
 
 
-def forged(out, name, array):
-    """Replace a file of packed pictures, with its length and checksum in pack.json."""
+def forged(out, name, array, header=None):
+    """Replace a file of packed pictures, by an array or a header alone, with its length and checksum in pack.json."""
     with open(out / name, "wb") as file:
-        np.savez(file, **array) if isinstance(array, dict) else np.save(file, array)
+        if header is not None:
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(bytes(768))
+        elif isinstance(array, dict):
+            np.savez(file, **array)
+        else:
+            np.save(file, array)
     content, index = (out / name).read_bytes(), json.loads((out / packed.INDEX).read_text())
     index["files"][name] = {"bytes": len(content), "crc32": zlib.crc32(content)}
     (out / packed.INDEX).write_text(json.dumps(index))
@@ -326,6 +332,10 @@ FORGED = {
     "labels of objects": (lambda out: forged(out, "val-labels.npy", np.array([None])), "Python objects"),
     "floats": (lambda out: forged(out, "val-labels.npy", np.array([0.0])), "holds float64"),
     "too few": (lambda out: forged(out, "train-labels.npy", np.array([0, 1])), "do not belong together"),
+    "a size that overflows": (
+        lambda out: forged(out, "val-00000.npy", None, {"descr": "|u1", "fortran_order": False, "shape": (2**40,) * 4}),
+        "val-00000.npy is damaged",
+    ),
     "another size": (
         lambda out: forged(out, "val-00000.npy", np.zeros((1, 3, 8, 8), np.uint8)),
         "splits.val.pictures: 1 of 16 pixels take 768 bytes, but its shards have 320",
@@ -333,6 +343,7 @@ FORGED = {
     "size 37.0": (changed(["size"], 37.0), "size should be an integer, got 37.0"),
     "size 0": (changed(["size"], 0), "size should be at least 1"),
     "no classes": (changed(["classes"], []), "classes should be of at least 1 item"),
+    "a class twice": (changed(["classes"], ["a\n", "a\\n"]), r"classes has 'a..n' twice"),
     "classes of numbers": (changed(["classes"], ["a", 1]), r"classes\[1\] should be a string, got 1"),
     "pictures null": (
         changed(["splits", "train", "pictures"], None),
@@ -390,7 +401,7 @@ def small_pack(tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", FORGED)
-def test_forged_packs_are_refused(small_pack, tmp_path, case):
+def test_forged_packs_are_refused(small_pack, tmp_path, case, recwarn):
     out = tmp_path / "forged"
     shutil.copytree(small_pack, out)
     assert len(data.load("folder", data_dir=out).train) == 3
@@ -399,6 +410,7 @@ def test_forged_packs_are_refused(small_pack, tmp_path, case):
     with pytest.raises(ValueError, match=message) as caught:
         data.load("folder", data_dir=out)
     assert str(out) in str(caught.value) and "\n" not in str(caught.value)
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def infos():
     return database()
 
 
-def check(infos, name, dtypes):
+def assert_as_torch(infos, name, dtypes):
     """AssertionError unless all samples are as torch's or refused in a sentence, and few are refused."""
     calls = [CALLS[name]] if name in CALLS else [getattr(functional, name, None), getattr(Tensor, name, None)]
     found: Counter = Counter()
@@ -211,14 +211,14 @@ def check(infos, name, dtypes):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_samples(infos, name):
-    check(infos, name, TRIED)
+    assert_as_torch(infos, name, TRIED)
 
 
 @pytest.mark.parametrize("name", sorted(COMPILED))
 def test_samples_on_numba(infos, name):
     pytest.importorskip("numba", reason="numba is not installed")
     backends.use_backend("numba")
-    check(infos, name, (torch.float64, torch.float32, torch.int64))
+    assert_as_torch(infos, name, (torch.float64, torch.float32, torch.int64))
 
 
 def test_most_names_have_samples(infos):

@@ -6,7 +6,7 @@ import math
 
 import loops
 import numpy as np
-from drawing import check, close, cotangent, draws, hypothesis, leaf, normal, seeds, st
+from drawing import assert_as_loops, close, cotangent, draws, hypothesis, leaf, normal, seeds, st
 from hypothesis import given
 from on_request import heavy
 
@@ -70,7 +70,7 @@ def test_conv2d(convolution, bias, block, seed):
     leaves = [leaf(x), leaf(w), *([leaf(b)] if bias else [])]
     before, numpy_backend._COLUMNS = numpy_backend._COLUMNS, block
     try:
-        check(functional.conv2d(*leaves, **options), leaves, seed, y, [gx, gw, gb][: len(leaves)])
+        assert_as_loops(functional.conv2d(*leaves, **options), leaves, seed, y, [gx, gw, gb][: len(leaves)])
     finally:
         numpy_backend._COLUMNS = before
 
@@ -106,7 +106,7 @@ def test_max_pool2d(pool, seed):
     x = np.random.default_rng(seed).choice([-np.inf, -3.0, -2.0, -1.0], shape)
     y, gx = loops.max_pool2d(x, cotangent(seed), *plain_pool(kernel, stride, padding), as_pair(dilation), ceil_mode)
     t = leaf(x)
-    check(functional.max_pool2d(t, kernel, stride, padding, dilation, ceil_mode), [t], seed, y, [gx])
+    assert_as_loops(functional.max_pool2d(t, kernel, stride, padding, dilation, ceil_mode), [t], seed, y, [gx])
 
 
 @draws(160)
@@ -116,7 +116,7 @@ def test_avg_pool2d(pool, include, divisor, seed):
     x, plain = normal(seed, shape), plain_pool(kernel, stride, padding)
     y, gx = loops.avg_pool2d(x, cotangent(seed), *plain, ceil_mode, include, divisor)
     t = leaf(x)
-    check(functional.avg_pool2d(t, kernel, stride, padding, ceil_mode, include, divisor), [t], seed, y, [gx])
+    assert_as_loops(functional.avg_pool2d(t, kernel, stride, padding, ceil_mode, include, divisor), [t], seed, y, [gx])
 
 
 @draws(100)
@@ -129,7 +129,7 @@ def test_adaptive_avg_pool2d(shape, out, seed):
     x = normal(seed, shape)
     y, gx = loops.adaptive_avg_pool2d(x, cotangent(seed), [n or old for n, old in zip(out, shape[2:])])
     t = leaf(x)
-    check(functional.adaptive_avg_pool2d(t, out), [t], seed, y, [gx])
+    assert_as_loops(functional.adaptive_avg_pool2d(t, out), [t], seed, y, [gx])
 
 
 # ------------------------------------------------------------------------------ normalisation and loss
@@ -155,7 +155,7 @@ def test_local_response_norm(groups, each, n, height, width, size, within, over,
     y, gx = loops.local_response_norm(x, gy, size, a, beta, 0.8, within, groups)
     t = leaf(x)
     options = {"alpha_over": over, "within_channel": within, "groups": groups}
-    check(functional.local_response_norm(t, size, 1.3, beta, 0.8, **options), [t], seed, y, [gx])
+    assert_as_loops(functional.local_response_norm(t, size, 1.3, beta, 0.8, **options), [t], seed, y, [gx])
 
 
 @draws(80)
@@ -179,14 +179,14 @@ def test_batch_norm(n, channels, rest, scaled, shifted, momentum, seed):
     leaves = leaf(x), leaf(w) if scaled else None, leaf(b) if shifted else None
     given_ones = [(t, g) for t, g in zip(leaves, (gx, gw, gb)) if t is not None]
     y_ours = functional.batch_norm(leaves[0], *running, *leaves[1:], True, momentum, 1e-3)
-    check(y_ours, [t for t, _ in given_ones], seed, y, [g for _, g in given_ones])
+    assert_as_loops(y_ours, [t for t, _ in given_ones], seed, y, [g for _, g in given_ones])
     close(running[0].data, mean)
     close(running[1].data, variance)
     t = leaf(x)
     column, kept = (-1, *[1] * len(rest)), running[0].data.copy()
     mean, root, w, b = (v.reshape(column) for v in (mean, np.sqrt(variance + 1e-3), *used))
     y_ours = functional.batch_norm(t, *running, *(Tensor(v) for v in used), eps=1e-3)
-    check(y_ours, [t], seed, (x - mean) / root * w + b, [gy * w / root])
+    assert_as_loops(y_ours, [t], seed, (x - mean) / root * w + b, [gy * w / root])
     np.testing.assert_array_equal(running[0].data, kept)  # evaluation moves nothing
 
 
@@ -220,7 +220,7 @@ def test_cross_entropy_and_nll_loss(n, classes, rest, weighted, smoothing, reduc
     gx = np.moveaxis(gx.reshape(n, *rest, classes), -1, 1)
     options = {"weight": w if weighted else None, "ignore_index": ignore, "reduction": reduction}
     t = leaf(x)
-    check(functional.cross_entropy(t, target, **options, label_smoothing=smoothing), [t], seed, y, [gx])
+    assert_as_loops(functional.cross_entropy(t, target, **options, label_smoothing=smoothing), [t], seed, y, [gx])
     if not smoothing:
         t = leaf(x)
-        check(functional.nll_loss(functional.log_softmax(t, 1), target, **options), [t], seed, y, [gx])
+        assert_as_loops(functional.nll_loss(functional.log_softmax(t, 1), target, **options), [t], seed, y, [gx])

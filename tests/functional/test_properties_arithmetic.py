@@ -6,7 +6,7 @@ import itertools
 import math
 
 import numpy as np
-from drawing import check, cotangent, draws, leaf, normal, seeds, shapes, sides, st
+from drawing import assert_as_loops, cotangent, draws, leaf, normal, seeds, shapes, sides, st
 from hypothesis import given
 from on_request import heavy
 
@@ -58,7 +58,7 @@ def test_binary_functions(two, op, seed):
         ga[i] += gy[index] * da(a[i], b[j])
         gb[j] += gy[index] * db(a[i], b[j])
     leaves = leaf(a), leaf(b)
-    check(getattr(functional, op)(*leaves), leaves, seed, y, [ga, gb])
+    assert_as_loops(getattr(functional, op)(*leaves), leaves, seed, y, [ga, gb])
 
 
 @draws(120)
@@ -79,9 +79,9 @@ def test_where_and_clamp(two, seed):
         into = (glow, i) if a[i] < low[i] else (ghigh, j) if a[i] > high[j] else (gx, i)
         into[0][into[1]] += gy[index]
     leaves = leaf(a), leaf(b)
-    check(functional.where(c, *leaves), leaves, seed, y, [ga, gb])
+    assert_as_loops(functional.where(c, *leaves), leaves, seed, y, [ga, gb])
     leaves = leaf(a), leaf(low), leaf(high)
-    check(functional.clamp(*leaves), leaves, seed, z, [gx, glow, ghigh])
+    assert_as_loops(functional.clamp(*leaves), leaves, seed, z, [gx, glow, ghigh])
 
 
 @draws(120)
@@ -105,7 +105,7 @@ def test_matmul(batches, nkm, vector, seed):
             gb[*j, inner, column] += gy[*outer, row, column] * wide_a[*i, row, inner]
     leaves = leaf(a), leaf(b)
     y = np.squeeze(y, tuple(dropped))
-    check(functional.matmul(*leaves), leaves, seed, y, [ga.reshape(a.shape), gb.reshape(b.shape)])
+    assert_as_loops(functional.matmul(*leaves), leaves, seed, y, [ga.reshape(a.shape), gb.reshape(b.shape)])
 
 
 # ------------------------------------------------------------------------------ reductions
@@ -160,7 +160,7 @@ def test_reductions(data, shape, op, keepdim, seed):
         for i in places:
             gx[i] = g * slope(float(x[i]), values)
     t = leaf(x)
-    check(getattr(functional, op)(t, dim=dim, keepdim=keepdim), [t], seed, np.reshape(y, out), [gx])
+    assert_as_loops(getattr(functional, op)(t, dim=dim, keepdim=keepdim), [t], seed, np.reshape(y, out), [gx])
 
 
 @draws(160)
@@ -189,9 +189,9 @@ def test_along_one_axis(data, shape, seed):
         ghigh[places[first_high[-1]]] = glow[places[first_low[-1]]] = g
     for op, y, gx in (("softmax", p, gp), ("log_softmax", logp, glogp)):
         t = leaf(x)
-        check(getattr(functional, op)(t, dim), [t], seed, y, [gx])
+        assert_as_loops(getattr(functional, op)(t, dim), [t], seed, y, [gx])
     for op, y, where, gx in (("max", high, first_high, ghigh), ("min", low, first_low, glow)):
         t = leaf(few)
         values, indices = getattr(functional, op)(t, dim, keepdim)
-        check(values, [t], seed, np.reshape(y, out), [gx])
+        assert_as_loops(values, [t], seed, np.reshape(y, out), [gx])
         np.testing.assert_array_equal(indices.data, np.reshape(where, out))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from drawing import check, cotangent, draws, hypothesis, leaf, normal, seeds, shapes, sides, st
+from drawing import assert_as_loops, cotangent, draws, hypothesis, leaf, normal, seeds, shapes, sides, st
 from hypothesis import given
 from on_request import heavy
 
@@ -15,7 +15,7 @@ from minialex.tensor import Tensor
 pytestmark = heavy
 
 
-def check_arrangement(y, inputs, seed, places, fill=0.0):
+def assert_arrangement(y, inputs, seed, places, fill=0.0):
     """places: for each element of y (which input, its number in C order), or None where y holds `fill`."""
     assert y.shape == places.shape
     gy, gradients = cotangent(seed)(y.shape), [np.zeros(t.numel()) for t in inputs]
@@ -25,7 +25,7 @@ def check_arrangement(y, inputs, seed, places, fill=0.0):
             which, number = places[index]
             expected[index] = inputs[which].data.reshape(-1)[number]
             gradients[which][number] += gy[index]
-    check(y, inputs, seed, expected, [g.reshape(t.shape) for g, t in zip(gradients, inputs)])
+    assert_as_loops(y, inputs, seed, expected, [g.reshape(t.shape) for g, t in zip(gradients, inputs)])
 
 
 def numbered(which, shape):
@@ -89,7 +89,7 @@ def test_getitem(data, shape, turned, seed):
     if not isinstance(chosen, np.ndarray):  # one element
         chosen = np.array([chosen, None], object)[:1].reshape(())
     y = (x.permute(tuple(range(len(shape)))[::-1]) if turned else x)[index]
-    check_arrangement(y, [x], seed, chosen)
+    assert_arrangement(y, [x], seed, chosen)
 
 
 @draws(160)
@@ -99,20 +99,22 @@ def test_reshape_flatten_permute_transpose(data, shape, seed):
     order = data.draw(st.permutations(range(len(shape))))
     x = leaf(normal(seed, shape))
     negative = [a - len(shape) if data.draw(st.booleans()) else a for a in order]
-    check_arrangement(functional.permute(x, negative), [x], seed, places.transpose(order))
+    assert_arrangement(functional.permute(x, negative), [x], seed, places.transpose(order))
     rest = [n for n in shape if n != 1]
     if rest and 0 not in shape:
         new = data.draw(st.permutations(rest))
         hidden = [*new[:-1], -1] if data.draw(st.booleans()) else new
         x = leaf(normal(seed, shape))
-        check_arrangement(functional.permute(x, order).reshape(hidden), [x], seed, places.transpose(order).reshape(new))
+        assert_arrangement(
+            functional.permute(x, order).reshape(hidden), [x], seed, places.transpose(order).reshape(new)
+        )
     if shape:
         first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(shape) - 1)] * 2)))
         joined = (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
         x = leaf(normal(seed, shape))
-        check_arrangement(functional.flatten(x, first, last - len(shape)), [x], seed, places.reshape(joined))
+        assert_arrangement(functional.flatten(x, first, last - len(shape)), [x], seed, places.reshape(joined))
         x = leaf(normal(seed, shape))
-        check_arrangement(functional.transpose(x, first, last - len(shape)), [x], seed, places.swapaxes(first, last))
+        assert_arrangement(functional.transpose(x, first, last - len(shape)), [x], seed, places.swapaxes(first, last))
 
 
 @draws(160)
@@ -132,7 +134,7 @@ def test_pad(data, shape, value, seed):
             places[index] = before[source]
     x = leaf(normal(seed, shape))
     y = functional.pad(x, [n for pair in widths for n in pair], value=value)
-    check_arrangement(y, [x], seed, places, value or 0.0)
+    assert_arrangement(y, [x], seed, places, value or 0.0)
 
 
 @draws(160)
@@ -149,7 +151,7 @@ def test_concatenate_and_stack(data, shape, count, seed):
             which, k = which + 1, k - lengths[which]
         places[index] = numbered(which, all_shapes[which])[(*index[:axis], k, *index[axis + 1 :])]
     dim = axis - len(shape) if data.draw(st.booleans()) else axis
-    check_arrangement(functional.concatenate(inputs, dim), inputs, seed, places)
+    assert_arrangement(functional.concatenate(inputs, dim), inputs, seed, places)
 
     axis = data.draw(st.integers(0, len(shape)))
     inputs = [leaf(normal(seed + i, shape)) for i in range(count)]
@@ -157,4 +159,4 @@ def test_concatenate_and_stack(data, shape, count, seed):
     for index in np.ndindex(*places.shape):
         places[index] = numbered(index[axis], shape)[index[:axis] + index[axis + 1 :]]
     dim = axis - len(shape) - 1 if data.draw(st.booleans()) else axis
-    check_arrangement(functional.stack(inputs, dim), inputs, seed, places)
+    assert_arrangement(functional.stack(inputs, dim), inputs, seed, places)

@@ -157,21 +157,28 @@ def make_input(name, target, samples, seed):
     return files, False, number
 
 
-def put(files, folder):
-    """Make the folder hold these files and no others; those that are there with the same content stay."""
-    present = {path: path.lstat().st_mode for path in folder.rglob("*")} if folder.is_dir() else {}
-    wanted = {folder / name: content for name, content in files.items()}
-    folders = {parent for path in wanted for parent in path.parents}
-    for path in sorted(present, reverse=True):
-        if path in folders and path.is_dir() and not path.is_symlink():
+def put(files, folder, present=None):
+    """Make a folder hold these files and no others.
+
+    present: the files that were put there before, if nothing has changed them since.
+    """
+    if present is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        present = {}
+    for name in present:
+        if present[name] != files.get(name):
+            path = folder / name
+            shutil.rmtree(path) if present[name] == "folder" else path.unlink(missing_ok=True)
+            while (path := path.parent) != folder and not os.listdir(path):
+                path.rmdir()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        path = folder / name
+        if present.get(name) == content:
             continue
-        if not (isinstance(wanted.get(path), bytes) and path.is_file() and path.read_bytes() == wanted[path]):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-    for path, content in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):
-            if not path.exists():
-                path.write_bytes(content)
+            path.write_bytes(content)
         elif content == "folder":
             path.mkdir()
         elif content == "link":
@@ -328,16 +335,17 @@ class _Batch:
         made.mkdir()
         self.samples = target.samples(made)
         shutil.rmtree(made)
+        self.present: dict[str, Any] | None = None  # the files of the last input, if they are still as they were
         self.right = []
         for files in self.samples:
-            shutil.rmtree(self.input, ignore_errors=True)
             put(files, self.input)
             self.right.append(digest(target.read(self.input)))
 
     def outcome(self, seed, guard, work, megabytes):
         """("accepted" or "refused", "") or (kind of finding, text)."""
         files, same, number = make_input(self.name, self.target, self.samples, seed)
-        put(files, self.input)
+        put(files, self.input, self.present)
+        self.present = None
         before, around = _stamps(self.input), sorted(os.listdir(work))
         with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="utf-8") as file:
             file.write("5")  # the peak is from here on
@@ -353,8 +361,10 @@ class _Batch:
         value = digest(value) if error is None else None
         if found := self._wrong(error, guard, megabytes, resident):
             return found
-        if not self.target.writes and _stamps(self.input) != before:
-            return "outside", "the files of the input are not as they were"
+        if not self.target.writes:
+            if _stamps(self.input) != before:
+                return "outside", "the files of the input are not as they were"
+            self.present = files
         if (now := sorted(os.listdir(work))) != around or os.listdir(work / "current"):
             return "outside", f"beside the input there are {now}, {os.listdir(work / 'current')}"
         if error is not None:

@@ -12,6 +12,7 @@ import functools
 import gzip
 import io
 import json
+import re
 import struct
 import tarfile
 import tomllib
@@ -404,12 +405,17 @@ def of_zip(rng, content, others=(), of_member=None):
     return zipped(files, rng.choice((zipfile.ZIP_STORED,) * 4 + (zipfile.ZIP_DEFLATED,)))
 
 
+def _places(content, piece):
+    """Where a piece is found in some bytes."""
+    return [match.start() for match in re.finditer(re.escape(piece), content)]
+
+
 def _misdescribed(rng, content):
     """Other sizes, checksums, flags or places in the directory of an archive, or before a member."""
     content = bytearray(content)
     headers = (b"PK\1\2", (8, 10, 16, 20, 24, 28, 30, 32, 42)), (b"PK\3\4", (6, 8, 14, 18, 22, 26, 28))
     signature, fields = rng.choice(headers)
-    places = [at for at in range(len(content) - 30) if content.startswith(signature, at)]
+    places = _places(content, signature)
     for _ in range(rng.choice((1, 1, 2))):
         at = rng.choice(places) + rng.choice(fields)
         size = rng.choice((2, 4))
@@ -440,8 +446,7 @@ def _bomb(files, at):
     files[at] = files[at][0], packed
     content = bytearray(zipped(files))
     stored = struct.pack("<III", zlib.crc32(packed), len(packed), len(packed))
-    places = [i for i in range(len(content) - 12) if content.startswith(stored, i)]
-    for start in places:  # before the member, and in the directory
+    for start in _places(content, stored):  # before the member, and in the directory
         content[start : start + 12] = struct.pack("<III", crc, len(packed), size)
         content[start - 6 : start - 4] = struct.pack("<H", zipfile.ZIP_DEFLATED)
     return bytes(content)

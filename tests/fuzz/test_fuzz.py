@@ -6,24 +6,24 @@ import pytest
 from fuzz import fuzzing
 from fuzz.targets import TARGETS
 
-# Inputs of each target in a first run, and with --heavy; about as many as take a quarter of a second, and five seconds.
+# Inputs of each target in a first run, which take about a third of a second, and with --heavy, about six seconds.
 COUNTS = {
-    "checkpoint": (60, 1000),
-    "run": (12, 200),
-    "pack": (100, 2000),
-    "arrays": (60, 1000),
-    "safetensors": (200, 3000),
-    "saved": (300, 5000),
-    "picture": (300, 5000),
-    "folder": (30, 500),
-    "labels": (200, 4000),
-    "names": (200, 4000),
-    "recipe": (100, 2000),
-    "cifar10": (60, 1000),
-    "cache": (200, 3000),
-    "archive": (100, 2000),
+    "checkpoint": (30, 500),
+    "run": (10, 150),
+    "pack": (40, 800),
+    "arrays": (50, 1200),
+    "safetensors": (100, 1500),
+    "saved": (120, 2000),
+    "picture": (200, 3000),
+    "folder": (10, 150),
+    "labels": (60, 1000),
+    "names": (150, 3000),
+    "recipe": (80, 1200),
+    "cifar10": (60, 1200),
+    "cache": (40, 1000),
+    "archive": (60, 1000),
 }
-TORCH = 1000
+TORCH = 40, 600
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +46,20 @@ def test_every_target_is_tried():
 @pytest.mark.parametrize("name", COUNTS)
 def test_some(worker, name):
     result = holds(worker, name, range(COUNTS[name][0]))
-    assert result.accepted and (result.refused or name == "cache"), "the mutations are too weak, or too strong"
+    mended = name in ("cache", "folder")  # what is damaged is computed again, or left out
+    assert result.accepted and (result.refused or mended), "the mutations are too weak, or too strong"
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", COUNTS)
 def test_many(worker, name):
-    holds(worker, name, range(COUNTS[name][0], COUNTS[name][1]))
+    holds(worker, name, range(*COUNTS[name]))
 
 
 def test_some_of_torch(worker, torch):
-    holds(worker, "torch", range(60))
+    holds(worker, "torch", range(TORCH[0]))
 
 
 @pytest.mark.heavy
 def test_many_of_torch(worker, torch):
-    holds(worker, "torch", range(60, TORCH))
+    holds(worker, "torch", range(*TORCH))

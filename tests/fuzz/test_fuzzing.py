@@ -62,7 +62,7 @@ def test_what_is_found_by_a_process_that_ends(worker, name):
     check(worker, name, 4)
 
 
-@pytest.mark.parametrize("name", ["memory", "hang_in_c", "outside"])
+@pytest.mark.parametrize("name", ["memory", "hang_in_c"])
 def test_one_of_each_that_ends(worker, name):
     check(worker, name, 1)
     assert not worker.run("refuses", range(5)).findings, "the next process goes on"
@@ -95,19 +95,19 @@ SAMPLES = {
     "json": b'{"a": [1, 2.5, "x"], "b": {"c": null}}',
     "toml": b'a = 1\nb = "x"\n[c]\nd = [1.5, true]\n',
     "picture": b"\x89PNG\r\n\x1a\n" + bytes(60),
-    "tar": None,
 }
 
 
 @pytest.mark.parametrize("kind", ["bytes", "text", "json", "toml", "picture"])
 def test_a_seed_always_gives_the_same(kind):
     change, content = mutate.KINDS[kind], SAMPLES[kind]
-    first, again = ([change(random.Random(seed), content) for seed in range(300)] for _ in range(2))
+    first, again = ([change(random.Random(seed), content) for seed in range(100)] for _ in range(2))
     assert first == again
-    assert len(set(first)) > 150, "seeds differ"
+    assert len(set(first)) > 50, "seeds differ"
     assert all(isinstance(changed, bytes) for changed in first)
 
 
+@pytest.mark.heavy
 def test_the_command(tmp_path):
     """One seed again, as a report says."""
     script = Path(fuzzing.__file__).with_name("run.py")

@@ -21,13 +21,10 @@ ROOT = Path(__file__).parents[2]
 
 SERVER = """
 import json, os, resource, signal, sys
-from minialex import cli, data, evaluate, plotting, predict, saving
+from minialex import cli
 from minialex.support import starting
 signal.signal(signal.SIGINT, starting.stop)  # as in a command
-from minialex.convert import __main__
-from minialex.data import pack
-from minialex.plotting import architecture
-
+exec(sys.argv[1])
 print("ready", flush=True)
 for line in iter(sys.stdin.readline, ""):
     asked = json.loads(line)
@@ -62,16 +59,20 @@ class Done(NamedTuple):
 
 
 class Nursery:
-    """Starts children, with the current folder `folder`, and keeps what they print in it, below the name .printed."""
+    """Starts children, with the current folder `folder`, and keeps what they print in it, below the name .printed.
 
-    def __init__(self, folder, **environment):
-        self.folder = Path(folder)
+    imported: Python that imports what children need; what is not imported here, each of them imports again.
+    environment: variables.
+    """
+
+    def __init__(self, folder, imported="", **environment):
+        self.folder, self._imported = Path(folder), imported
         self.printed = [self.folder / ".printed" / name for name in ("out", "err")]
         self._environment = os.environ | {"PYTHONPATH": str(ROOT)} | environment
 
     def __enter__(self):
         self.printed[0].parent.mkdir(exist_ok=True)
-        command = [sys.executable, "-c", SERVER]
+        command = [sys.executable, "-c", SERVER, self._imported]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._server = subprocess.Popen(command, text=True, env=self._environment, **pipes)
         self._heard()

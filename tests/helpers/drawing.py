@@ -45,7 +45,7 @@ def close(actual, expected, rtol=1e-11):
     np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * np.max(finite, initial=1e-3))
 
 
-def check(y, leaves, seed, expected_y, gradients):
+def assert_as_loops(y, leaves, seed, expected_y, gradients):
     """y and what arrives at the leaves; a leaf that nothing reaches has no gradient, which counts as zeros."""
     close(y.data, expected_y)
     y.backward(cotangent(seed)(y.shape))

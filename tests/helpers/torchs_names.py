@@ -58,6 +58,7 @@ def lacking(torch):
             name for name in public(home) if name not in absent.WRITE.get(place, ()) and not hasattr(ours(place), name)
         )
         for place, home in homes(torch).items()
+        if place != "backends"  # whose own names are modules, there once they are imported
     }
 
 

@@ -206,7 +206,7 @@ def answers(ours, twin, images, labels):
         yield name, p.grad, q.grad.numpy()
 
 
-def compare(ours, twin, side, dtype, tolerance):
+def assert_equal_twins(ours, twin, side, dtype, tolerance):
     draw = np.random.default_rng(8)
     images, labels = draw.standard_normal((2, 3, side, side)).astype(dtype), draw.integers(0, C, 2)
     for name, mine, theirs in answers(ours, twin, images, labels):
@@ -223,7 +223,7 @@ def test_evaluation_is_a_twins(name):
     """In float64, where what float32 would forgive is seen; torchvision's fc6 alone would take 300 MB four times."""
     dtype, tolerance = (np.float32, 1e-5) if name == "alexnet_torchvision" else (np.float64, 1e-10)
     ours, twin, side = pair_of(name, dtype)
-    compare(ours.eval(), twin.eval(), side, dtype, tolerance)
+    assert_equal_twins(ours.eval(), twin.eval(), side, dtype, tolerance)
 
 
 @pytest.mark.parametrize("name", ["alexnet_keras_bn", "alexnet_keras_bn10"])
@@ -233,7 +233,7 @@ def test_training_with_batch_normalisation_is_a_twins(name):
     twin.load_state_dict(twin.state_dict() | {n: b.clone() for n, b in twin.named_buffers()}, assign=True)
     for layer in ours.modules():
         layer.p = 0.0  # of the Dropouts
-    compare(ours.train(), twin.train(), side, np.float64, 1e-8)
+    assert_equal_twins(ours.train(), twin.train(), side, np.float64, 1e-8)
     for (n, mine), theirs in zip(
         [(n, b) for n, b in ours.named_buffers() if b.ndim], [b for b in twin.buffers() if b.ndim], strict=True
     ):
@@ -245,7 +245,7 @@ def test_a_twin_notices_a_small_difference():
     ours, twin, side = pair_of("shapes_net", np.float64)
     twin[2].alpha = 1e-4
     with pytest.raises(AssertionError, match="logits"):
-        compare(ours.eval(), twin.eval(), side, np.float64, 1e-10)
+        assert_equal_twins(ours.eval(), twin.eval(), side, np.float64, 1e-10)
 
 
 # ---------------------------------------------------------------------------------------- torchvision's, in full size

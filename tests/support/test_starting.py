@@ -132,3 +132,27 @@ def test_ctrl_c_while_a_command_is_imported(tmp_path, command, at):
         preexec_fn=hears_ctrl_c,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+LAST = """
+import os, signal
+
+class Last:
+    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGINT):
+        kill(process, number)
+
+last = Last()
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(os.name != "posix", reason="signals of another system")
+def test_ctrl_c_when_all_is_done_changes_nothing(tmp_path):
+    """While Python clears up, at the end of the process."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    (tmp_path / "sitecustomize.py").write_text(LAST)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), root])}
+    done = subprocess.run(
+        [sys.executable, "-m", "minialex", "--version"], capture_output=True, env=environment, preexec_fn=hears_ctrl_c
+    )
+    assert (done.returncode, done.stderr) == (0, b"") and done.stdout.startswith(b"minialex ")

@@ -73,6 +73,12 @@ def test_printable(raw, shown):
     shown.encode()
 
 
+def test_brief():
+    assert text.brief(ValueError("one\n  two")) == "one two" and text.brief(KeyError()) == "KeyError"
+    assert text.brief(ValueError("x" * 200)) == "x" * 200
+    assert text.brief(ValueError("x" * 201)) == "x" * 200 + "..." and text.brief(OSError("abc"), 2) == "ab..."
+
+
 def test_homes(monkeypatch):
     monkeypatch.setenv("HOME", "/home/of/mine")
     assert str(files.expanded("~/data")) == "/home/of/mine/data"
