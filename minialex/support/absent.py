@@ -322,9 +322,9 @@ def _is_torchs(place, name):
 
 @cache
 def _names_of_torch(place):
-    from . import torchs_names  # long, and needed by errors alone
+    from . import missing_names  # long, and needed by errors alone
 
-    return frozenset(torchs_names.NAMES.get(place, "").split())
+    return frozenset(missing_names.NAMES.get(place, "").split())
 
 
 def _outside(place, name):

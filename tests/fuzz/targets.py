@@ -92,7 +92,7 @@ def a_run(folder, *options):
 
 def release(run):
     """Give up the folder of a run."""
-    getattr(run.folder, "release", lambda: None)()
+    run.folder.release()
 
 
 @functools.cache

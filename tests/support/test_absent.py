@@ -9,17 +9,17 @@ import pickle
 
 import numpy as np
 import pytest
-import torchs_names
+import missing_names
 
 import minialex
 from minialex import Tensor, functional, nn, optim
 from minialex.support import absent
-from minialex.support.torchs_names import NAMES
+from minialex.support.missing_names import NAMES
 
 
 def said(place, name):
     """The text of the AttributeError, and that nothing else finds the attribute."""
-    thing = torchs_names.ours(place)
+    thing = missing_names.ours(place)
     with pytest.raises(AttributeError) as error:
         getattr(thing, name)
     assert not hasattr(thing, name) and getattr(thing, name, 3) == 3
@@ -58,19 +58,19 @@ def test_some_of_them_are_known_by_heart():
 
 @pytest.mark.parametrize("place", NAMES)
 def test_every_name_that_torch_has_is_there_or_explained(torch, place):
-    for name in torchs_names.public(torchs_names.homes(torch)[place]):
-        if not hasattr(torchs_names.ours(place), name):
+    for name in missing_names.public(missing_names.homes(torch)[place]):
+        if not hasattr(missing_names.ours(place), name):
             assert said(place, name).startswith("minialex"), name
 
 
 def test_the_names_without_a_counterpart_are_those_of_torch(torch):
     if torch.__version__.startswith("2.13."):
-        update = "minialex lacks other names than it did: python tests/helpers/torchs_names.py"
-        assert torchs_names.FILE.read_text(encoding="utf-8") == torchs_names.text(torch), update
+        update = "minialex lacks other names than it did: python tests/helpers/missing_names.py"
+        assert missing_names.FILE.read_text(encoding="utf-8") == missing_names.text(torch), update
 
 
 def test_the_names_with_other_words_are_torchs(torch):
-    theirs = torchs_names.homes(torch)
+    theirs = missing_names.homes(torch)
     for place, names in absent.WRITE.items():
         homes = [theirs[place], *([torch] if place == "functional" else [])]
         if place != "data":  # where some are torchvision's

@@ -1,4 +1,4 @@
-"""Names of torch for which minialex has nothing: written by tests/helpers/torchs_names.py."""
+"""Names of torch for which minialex has nothing: written by tests/helpers/missing_names.py."""
 
 NAMES = {
     "Tensor": """

@@ -1,6 +1,6 @@
-"""The public names of torch that minialex lacks: writes minialex/support/torchs_names.py.
+"""The public names of torch that minialex lacks: writes minialex/support/missing_names.py.
 
-python tests/helpers/torchs_names.py
+python tests/helpers/missing_names.py
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 import minialex
 from minialex.support import absent
 
-FILE = Path(absent.__file__).with_name("torchs_names.py")
-HEAD = '"""Names of torch for which minialex has nothing: written by tests/helpers/torchs_names.py."""\n\n'
+FILE = Path(absent.__file__).with_name("missing_names.py")
+HEAD = '"""Names of torch for which minialex has nothing: written by tests/helpers/missing_names.py."""\n\n'
 
 
 def homes(torch):
