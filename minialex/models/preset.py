@@ -59,8 +59,8 @@ class Recipe:
     bias_schedule: str | None = None
     layer_schedules: dict[str, str] = field(default_factory=dict)
     freeze_from: Annotated[dict[str, int], AtLeast(0)] = field(default_factory=dict)
-    init_std: Annotated[dict[str, float], AtLeast(0), Finite()] = field(default_factory=dict)
-    init_bias: Annotated[dict[str, float], Finite()] = field(default_factory=dict)
+    init_std: Annotated[dict[str, float], AtLeast(0), Below(1e30)] = field(default_factory=dict)
+    init_bias: Annotated[dict[str, float], AtLeast(-1e30), Below(1e30)] = field(default_factory=dict)
     normalization: Annotated[str, OneOf("channels", "mean-image", "mean-image-center")] = "channels"
     crop_padding: Annotated[int, AtLeast(0), AtMost(MOST_PADDING)] = 0
     random_resized_crop: bool = False

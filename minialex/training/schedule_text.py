@@ -54,7 +54,7 @@ def parse_schedule(text: str) -> tuple[str, list[int], float, int, int | None]:
     except (ValueError, IndexError):
         pass
     raise ValueError(
-        f"'{text}' is not a schedule; expected constant, cosine, step:EPOCHS, multistep:EPOCH,EPOCH,... or "
+        f"'{text[:100]}' is not a schedule; expected constant, cosine, step:EPOCHS, multistep:EPOCH,EPOCH,... or "
         "plateau:EPOCHS, the last three optionally with a factor below 1, as in step:30:0.1, and plateau then with the "
         "maximum number of changes, as in plateau:5:0.1:3; all but plateau can follow a warm-up, as in warmup:5+cosine"
     )

@@ -169,7 +169,7 @@ def put(files, folder, present=None):
         if present[name] != files.get(name):
             path = folder / name
             shutil.rmtree(path) if present[name] == "folder" else path.unlink(missing_ok=True)
-            while (path := path.parent) != folder and not os.listdir(path):
+            while (path := path.parent) != folder and path.is_dir() and not os.listdir(path):
                 path.rmdir()
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():

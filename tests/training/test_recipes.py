@@ -435,6 +435,19 @@ def test_recipes_that_are_refused(tmp_path, monkeypatch, capsys, text, expected)
     assert [p.name for p in tmp_path.iterdir()] == ["my.toml"]
 
 
+@pytest.mark.parametrize("field", ["init_std", "init_bias"])
+def test_initial_values_that_float32_cannot_hold(tmp_path, field):
+    (tmp_path / "my.toml").write_text(f"{field} = {{all = 1e300}}\n")
+    with pytest.raises(ValueError, match=rf"my.toml: {field}.* should be at least .* and below 1e\+30, got 1e\+300"):
+        recipes.apply(str(tmp_path / "my.toml"), models.PRESETS["shapes_net"].recipe)
+
+
+def test_a_schedule_is_not_quoted_without_end(tmp_path):
+    (tmp_path / "my.toml").write_text(f'schedule = "{"x" * 10_000}"\n')
+    with pytest.raises(ValueError, match="my.toml: 'x{100}' is not a schedule"):
+        recipes.apply(str(tmp_path / "my.toml"), models.PRESETS["shapes_net"].recipe)
+
+
 def test_a_recipe_that_there_is_not_and_layers_that_leave_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run("--recipe", "papper") == 2
