@@ -213,7 +213,9 @@ def _read_torch(path):
 
 def _bounded(path):
     """What torch.load can read a file from without taking memory for lengths that the file only claims to have."""
-    return path if zipfile.is_zipfile(path) else io.BytesIO(Path(path).read_bytes())
+    with open(path, "rb") as file:
+        is_zip = file.read(4) == b"PK\3\4"  # as torch.load tells them apart
+    return path if is_zip else io.BytesIO(Path(path).read_bytes())
 
 
 def _check_memory(path, needed):

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import functools
+import io
 import logging
 import os
 import stat
@@ -71,7 +72,7 @@ def _decoded(path, draft, finish):
     """An image file as an array, upright, after finish(image in RGB); draft: at least which size is needed, or None."""
     try:
         _check_does_not_wait(path)
-        with Image.open(path) as image:
+        with _Bounded(io.FileIO(os.fspath(path))) as file, Image.open(file) as image:
             if image.format == "EPS":  # for which Pillow would start Ghostscript
                 raise Damaged(path, "PostScript, which is a program")
             if image.format == "TIFF":
@@ -92,6 +93,15 @@ def _decoded(path, draft, finish):
             error.filename = error.filename or str(path)
             raise
         raise Damaged(path, " ".join(str(error).split()) or type(error).__name__) from error
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which no more is asked for than it has: Pillow passes on whatever length a file claims for a part."""
+
+    def read(self, size=-1, /):
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
 
 
 def _check_does_not_wait(path):

@@ -123,7 +123,7 @@ def _unpack_member(tar, member, folder):
     path = PurePosixPath(member.name)
     if member.isdir() and path.parts == (folder.name,):
         return
-    if not member.isfile() or path.parts[:-1] != (folder.name,) or path.name == "..":
+    if not member.isfile() or member.issparse() or path.parts[:-1] != (folder.name,) or path.name == "..":
         raise tarfile.TarError(f"{member.name!r} does not belong in {folder.name}")
     folder.mkdir(exist_ok=True)
     with tar.extractfile(member) as source, open(folder / path.name, "wb") as target:

@@ -80,7 +80,7 @@ class Sums:
         covariance = (covariance / pixels**2).astype(np.float64)
         variances, vectors = np.linalg.eigh(covariance)
         stds = np.sqrt(np.maximum(variances, 0))  # rounding can make a variance of 0 negative
-        return Statistics(self.total / self.count, stds, vectors, np.sqrt(np.diag(covariance)))
+        return Statistics(self.total / self.count, stds, vectors, np.sqrt(np.maximum(np.diag(covariance), 0)))
 
 
 def statistics(dataset: Any) -> Statistics:

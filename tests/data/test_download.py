@@ -173,6 +173,17 @@ def test_numbers_in_a_header_that_are_none(tmp_path):
     assert names(tmp_path) == ["a.tar.gz"]
 
 
+def test_a_sparse_member_is_not_written(tmp_path):
+    """A few bytes of it stand for any length of zeros."""
+    member = tarfile.TarInfo("set/one.bin")
+    member.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(10**7)}
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(member)
+    with pytest.raises(OSError, match="'set/one.bin' does not belong in set"):
+        download.unpack(tmp_path / "a.tar.gz", tmp_path / "set")
+    assert names(tmp_path) == ["a.tar.gz"]
+
+
 def test_an_archive_without_the_folder_and_one_that_is_none(tmp_path):
     with pytest.raises(OSError, match="'other/one.bin' does not belong in set"):
         download.unpack(archive(tmp_path / "a.tar.gz", {"other/one.bin": b"1"}), tmp_path / "set")

@@ -225,6 +225,20 @@ class TestDecode:
         monkeypatch.setattr(decode, "_PIXELS", 1600)
         assert decode.decode(tmp_path / "a.png", 16).shape == (3, 16, 16)
 
+    def test_a_length_that_a_file_claims_is_not_believed(self, tmp_path, monkeypatch):
+        """Pillow asks for as many bytes as a part of the file is said to have."""
+        write(tmp_path / "a.png", height=40, width=40)
+        given, original = [], Image.open
+
+        def opened(file):
+            given.append(file.read(2**50))  # which no machine has
+            file.seek(0)
+            return original(file)
+
+        monkeypatch.setattr(Image, "open", opened)
+        decode.decode(tmp_path / "a.png", 16)
+        assert given == [(tmp_path / "a.png").read_bytes()]
+
     def test_a_program_is_not_run(self, tmp_path, monkeypatch):
         """Pillow would start Ghostscript, whatever the name of the file."""
         monkeypatch.setattr(subprocess, "Popen", lambda *command, **options: pytest.fail("a program was started"))

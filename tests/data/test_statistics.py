@@ -85,3 +85,8 @@ def test_of_a_folder_with_any_number_of_threads(tmp_path, monkeypatch, workers):
     for name, value in vars(held).items():
         assert np.array_equal(value, getattr(found, name)), name
     np.testing.assert_array_equal(normalization.mean, found.mean_image.astype(np.float32))
+
+
+def test_forged_sums_without_a_variance_warn_of_nothing(recwarn):
+    found = Sums(3, np.full((3, 2, 2), 100), np.zeros((3, 3), np.int64)).statistics()
+    assert (found.channel_stds == 0).all() and not recwarn.list

@@ -443,6 +443,7 @@ def serve(table, work):
         if data := _status()[2]:
             wanted = data + request["megabytes"] * 2**20
             resource.setrlimit(resource.RLIMIT_DATA, (wanted, limits[1]))
+        batches[name].present = None  # another target's input may be there
         accepted = refused = 0
         for seed in range(request["first"], request["end"]):
             progress[:] = struct.pack("<qqqq", seed, accepted, refused, 0)
