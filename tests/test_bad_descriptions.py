@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from refusals import SMALL, must_refuse, no_figures
-from tiny_runs import run
+from refusals import SMALL, must_refuse, no_figures, small_run
 
 from minialex import evaluate, predict, train
 from minialex.convert import __main__ as convert
@@ -31,10 +30,7 @@ COMMANDS = {
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The folder of a run that was stopped after an epoch, without its best weights."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    with pytest.MonkeyPatch.context() as m:
-        no_figures(m)
-        assert run(*SMALL, "--epochs", 1, "--out", folder) == 0
+    folder = small_run(tmp_path_factory.mktemp("runs") / "whole")
     (folder / "best.npz").unlink()
     return folder
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from refusals import SMALL, must_refuse, no_figures, start, the_sentence
+from refusals import SMALL, must_refuse, no_figures, small_run, start, the_sentence
 from tiny_runs import assert_same_arrays, assert_same_end, run
 
 from minialex import train
@@ -36,11 +36,7 @@ def refused(tmp_path, monkeypatch, capsys):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run of one epoch, without figures."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    with pytest.MonkeyPatch.context() as m:
-        no_figures(m)
-        assert run(*SMALL, "--epochs", 1, "--out", folder) == 0
-    return folder
+    return small_run(tmp_path_factory.mktemp("runs") / "whole")
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def worker():
         yield worker
 
 
-def holds(worker, name, seeds):
+def assert_holds(worker, name, seeds):
     result = worker.run(name, seeds)
     assert not result.findings, result.described()
     assert result.inputs == len(seeds)
@@ -45,7 +45,7 @@ def test_every_target_is_tried():
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_some(worker, name):
-    result = holds(worker, name, range(COUNTS[name][0]))
+    result = assert_holds(worker, name, range(COUNTS[name][0]))
     mended = name in ("cache", "folder")  # what is damaged is computed again, or left out
     assert result.accepted and (result.refused or mended), "the mutations are too weak, or too strong"
 
@@ -53,13 +53,13 @@ def test_some(worker, name):
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", COUNTS)
 def test_many(worker, name):
-    holds(worker, name, range(*COUNTS[name]))
+    assert_holds(worker, name, range(*COUNTS[name]))
 
 
 def test_some_of_torch(worker, torch):
-    holds(worker, "torch", range(TORCH[0]))
+    assert_holds(worker, "torch", range(TORCH[0]))
 
 
 @pytest.mark.heavy
 def test_many_of_torch(worker, torch):
-    holds(worker, "torch", range(*TORCH))
+    assert_holds(worker, "torch", range(*TORCH))

@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from tiny_runs import run
+
 from minialex import cli, plotting, train
 
 SMALL = ("--limit", 20, "--batch-size", 10, "--seed", 3)
@@ -39,6 +42,14 @@ def no_figures(monkeypatch):
     """Drawing takes a second, and figures are checked elsewhere."""
     for name in plotting.__all__:
         monkeypatch.setattr(plotting, name, lambda *arguments, **options: None)
+
+
+def small_run(folder):
+    """Train for an epoch, SMALL, without figures; returns the folder, in which the run is."""
+    with pytest.MonkeyPatch.context() as m:
+        no_figures(m)
+        assert run(*SMALL, "--epochs", 1, "--out", folder) == 0
+    return folder
 
 
 def start(arguments, **options):

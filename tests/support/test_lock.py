@@ -75,8 +75,8 @@ def test_file_systems_without_locks(tmp_path, monkeypatch):
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(lock.fcntl, "flock", flock)
-    with lock.Lock(tmp_path):
-        pass
+    with lock.Lock(tmp_path) as held:
+        assert held.is_held
 
 
 def test_claims_are_unique(tmp_path):

@@ -152,7 +152,8 @@ def test_what_is_nested_is_built():
     ],
 )
 def test_what_is_allowed_inside(changes):
-    schema.build(Whole, RIGHT | changes)
+    built = schema.build(Whole, RIGHT | changes)
+    assert {name: repr(getattr(built, name)) for name in changes} == {name: repr(v) for name, v in changes.items()}
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,15 @@ def rates_at(model, recipe, epochs):
     return found
 
 
+def assert_stages(model, recipe, stages):
+    """The rates of weights are those of `stages`, {epoch: (of conv1, of all others)}; biases stay at 0.02."""
+    for epoch, rates in rates_at(model, recipe, stages).items():
+        first, others = stages[epoch]
+        expected = {f"{layer}.weight": others for layer in LAYERS} | {"conv1.weight": first}
+        expected |= {f"{layer}.bias": 0.02 for layer in LAYERS}
+        assert rates == pytest.approx(expected, rel=1e-9), epoch
+
+
 # epoch: rate of conv1's weights, of all other weights; biases have 0.02 from beginning to end
 STAGES_2012 = {
     0: (1e-2, 1e-2),
@@ -76,11 +85,7 @@ class TestOf2012:
     recipe = recipes.apply("2012", models.PRESETS["alexnet_2012"].recipe)
 
     def test_the_rate_of_every_parameter(self, alexnet):
-        for epoch, rates in rates_at(alexnet, self.recipe, STAGES_2012).items():
-            first, others = STAGES_2012[epoch]
-            expected = {f"{layer}.weight": others for layer in LAYERS} | {"conv1.weight": first}
-            expected |= {f"{layer}.bias": 0.02 for layer in LAYERS}
-            assert rates == pytest.approx(expected, rel=1e-9), epoch
+        assert_stages(alexnet, self.recipe, STAGES_2012)
 
     def test_the_main_rate_is_the_first_groups(self, alexnet):
         """Which is the one in metrics.csv."""
@@ -126,11 +131,7 @@ class TestOfOneGpu:
     recipe = recipes.of("alexnet_2012_one_gpu")
 
     def test_the_rate_of_every_parameter(self, alexnet):
-        for epoch, rates in rates_at(alexnet, self.recipe, STAGES_ONE_GPU).items():
-            first, others = STAGES_ONE_GPU[epoch]
-            expected = {f"{layer}.weight": others for layer in LAYERS} | {"conv1.weight": first}
-            expected |= {f"{layer}.bias": 0.02 for layer in LAYERS}
-            assert rates == pytest.approx(expected, rel=1e-9), epoch
+        assert_stages(alexnet, self.recipe, STAGES_ONE_GPU)
 
     def test_what_differs_from_the_network_of_two(self):
         other = recipes.apply("2012", models.PRESETS["alexnet_2012_one_gpu"].recipe)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minialex import data, models, nn, optim
-from minialex.training import schedule_text, trainer
+from minialex.training import recipes, schedule_text, trainer
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,11 @@ def test_texts_that_are_no_schedule(text):
 
 
 def test_every_recipe_has_a_schedule():
-    for preset in models.PRESETS.values():
-        schedule_text.parse_schedule(preset.recipe.schedule)
+    """The short ones and the authors' files, whose schedules of biases and of single layers are texts, too."""
+    for name, preset in models.PRESETS.items():
+        for recipe in (preset.recipe, recipes.of(name)):
+            texts = [recipe.schedule, recipe.bias_schedule or "constant", *recipe.layer_schedules.values()]
+            assert all(schedule_text.parse_schedule(text)[0] for text in texts), name
 
 
 def optimizer_of(*lrs):

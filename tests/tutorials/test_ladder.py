@@ -225,7 +225,7 @@ def test_global_loads_of_lrn_backward(counting):
 # ---------------------------------------------------------------------------------------------- refusals
 
 
-def refused(run, message):
+def assert_refused(run, message):
     with pytest.raises(ValueError) as raised:
         run()
     assert message in str(raised.value) and "\n" not in str(raised.value)
@@ -233,9 +233,11 @@ def refused(run, message):
 
 def test_refusals_of_matmul():
     launch, a, b = cuda_launch.Launcher(), np.ones((2, 3), np.float32), np.ones((4, 2), np.float32)
-    refused(lambda: ladder.matmul(launch, "fast", a, b), "matmul has the rungs naive, tiled, blocked, not 'fast'")
-    refused(lambda: ladder.matmul(launch, "naive", a, b), "(M, K) and (K, N), got (2, 3) and (4, 2)")
-    refused(lambda: ladder.matmul(launch, "naive", a[0], b), "got (3,) and (4, 2)")
+    assert_refused(
+        lambda: ladder.matmul(launch, "fast", a, b), "matmul has the rungs naive, tiled, blocked, not 'fast'"
+    )
+    assert_refused(lambda: ladder.matmul(launch, "naive", a, b), "(M, K) and (K, N), got (2, 3) and (4, 2)")
+    assert_refused(lambda: ladder.matmul(launch, "naive", a[0], b), "got (3,) and (4, 2)")
 
 
 @pytest.mark.parametrize(
@@ -260,9 +262,9 @@ def test_refusals_of_shapes(change):
     given = {"x": (2, 6, 9, 8), "w": (4, 3, 3, 2), "groups": 2, "gy": (2, 4, 7, 7)} | change
     x, w, gy = (np.ones(given[name], np.float32) for name in ("x", "w", "gy"))
     launch, groups, message = cuda_launch.Launcher(), given["groups"], "do not belong together"
-    refused(lambda: ladder.conv2d_backward(launch, "direct", gy, x, w, window, groups), message)
+    assert_refused(lambda: ladder.conv2d_backward(launch, "direct", gy, x, w, window, groups), message)
     if "gy" not in change:
-        refused(lambda: ladder.conv2d(launch, "direct", x, w, None, window, groups), message)
+        assert_refused(lambda: ladder.conv2d(launch, "direct", x, w, None, window, groups), message)
 
 
 def test_more_refusals_of_conv2d():
@@ -272,9 +274,9 @@ def test_more_refusals_of_conv2d():
     def forward(rung, b=None):
         return ladder.conv2d(launch, rung, x, w, b, window)
 
-    refused(lambda: forward("gemm"), "conv2d has the rungs direct, tiled, implicit_gemm, not 'gemm'")
-    refused(lambda: forward("direct", b), "conv2d needs a bias for each of 2 filters, got shape (3,)")
-    refused(
+    assert_refused(lambda: forward("gemm"), "conv2d has the rungs direct, tiled, implicit_gemm, not 'gemm'")
+    assert_refused(lambda: forward("direct", b), "conv2d needs a bias for each of 2 filters, got shape (3,)")
+    assert_refused(
         lambda: ladder.conv2d_backward(launch, "tiled", x, x, w, window),
         "conv2d_backward has the rungs direct, implicit_gemm, not 'tiled'",
     )
@@ -282,15 +284,17 @@ def test_more_refusals_of_conv2d():
 
 def test_refusals_of_im2col_and_lrn():
     launch, x, window = cuda_launch.Launcher(), np.ones((1, 2, 9, 8), np.float32), Window.over((9, 8), 3)
-    refused(lambda: ladder.im2col(launch, "fast", x, window), "im2col has the rungs naive, windows, not 'fast'")
-    refused(lambda: ladder.im2col(launch, "naive", x[..., :7], window), "do not belong together")
-    refused(lambda: ladder.im2col(launch, "naive", x[0], window), "do not belong together")
+    assert_refused(lambda: ladder.im2col(launch, "fast", x, window), "im2col has the rungs naive, windows, not 'fast'")
+    assert_refused(lambda: ladder.im2col(launch, "naive", x[..., :7], window), "do not belong together")
+    assert_refused(lambda: ladder.im2col(launch, "naive", x[0], window), "do not belong together")
 
     def backward(rung, size):
         return ladder.local_response_norm_backward(launch, rung, x, x, size, 0.1, 0.75, 1.0)
 
-    refused(lambda: backward("fast", 5), "local_response_norm_backward has the rungs anew, registers, not 'fast'")
-    refused(lambda: backward("registers", 6), "lrn_registers has windows of 2 to 5 channels, not 6")
+    assert_refused(
+        lambda: backward("fast", 5), "local_response_norm_backward has the rungs anew, registers, not 'fast'"
+    )
+    assert_refused(lambda: backward("registers", 6), "lrn_registers has windows of 2 to 5 channels, not 6")
 
 
 @pytest.mark.parametrize(
@@ -307,4 +311,4 @@ def test_the_room_that_tiled_has(launcher, kernel, stride, room):
         np.testing.assert_array_equal(ladder.conv2d(launcher, "tiled", x, w, None, window), wanted)
     else:
         message = "conv2d_tiled has shared memory for 256 weights of a filter and 4096 pixels; kernel_size"
-        refused(lambda: ladder.conv2d(launcher, "tiled", x, w, None, window), message)
+        assert_refused(lambda: ladder.conv2d(launcher, "tiled", x, w, None, window), message)

@@ -285,9 +285,9 @@ import minialex
 minialex.functional.relu(minialex.Tensor([1.0]))
 assert "numba" not in sys.modules and "threadpoolctl" not in sys.modules
 minialex.use_backend("numba")
-assert "numba" in sys.modules
+print("numba" in sys.modules)
 """
-    run(code)
+    assert run(code) == "True"
 
 
 @pytest.mark.heavy
