@@ -103,7 +103,7 @@ PUBLIC = """
     optim.optimizers optim.scheduling optim.lr_scheduler optim.more
     data data.color data.dataloader data.dataset data.loader data.moments data.resized_crop data.transforms
     data.pipeline data.decode
-    training.trainer training.display training.interruption training.nonfinite training.range_test
+    training.trainer training.state training.display training.interruption training.nonfinite training.range_test
     training.evaluation training.diagnose training.overfit training.recipe training.recipes training.schedule_text
     runs.run runs.folder runs.owned runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
     runs.page models models.arguments models.layout models.names look.inside convert.formats

@@ -19,7 +19,7 @@ from ..runs.trained import Trained
 from ..support import schema
 from ..support.schema import FieldsOf
 from ..support.text import read_text
-from ..training.trainer import EpochRow
+from ..training.state import EpochRow
 
 CHANNELS = 3  # of every image
 

@@ -28,7 +28,8 @@ from ..support import files, npz, schema
 from ..support.schema import AtLeast, AtMost, FieldsOf, Length, Numbers, OneOf, Stored
 from ..support.text import printable
 from ..support.types import FileName
-from ..training.trainer import EpochRow, Position, Trainer
+from ..training.state import EpochRow, Position
+from ..training.trainer import Trainer
 from .configuration import Configuration, KnownModel
 from .configuration import upgraded as configuration_upgraded
 

@@ -2,66 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Any
 
 from .. import backends, functional, optim, random
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_
 from ..support import schema
-from ..support.schema import AtLeast, AtMost, Below, FieldsOf, Finite
 from ..support.types import Array
 from ..tensor import Tensor
 from . import diagnose
 from .display import TrainingProgress, epoch_text
 from .evaluation import Diverged, Metrics, validate
 from .interruption import Interrupts, keeping_modes, where, whole_steps
-
-_SHARE = Annotated[float, AtLeast(0), AtMost(1)]
-_COUNTED = Annotated[int, AtLeast(0), Below(2**64)]
-
-
-class EpochRow(TypedDict):
-    """A row of Trainer.history. Those of a validation are all there or none; `layers` are from diagnose.measure."""
-
-    epoch: Annotated[int, AtLeast(1), AtMost(1_000_000_000)]
-    train_loss: Annotated[float, Finite()]
-    train_error: _SHARE
-    val_loss: NotRequired[Annotated[float, Finite()]]
-    val_top1_error: NotRequired[_SHARE]
-    val_top5_error: NotRequired[_SHARE]
-    lr: Annotated[float, Finite()]
-    seconds: Annotated[float, AtLeast(0), Finite()]
-    images_per_second: Annotated[float, AtLeast(0), Finite()]
-    layers: NotRequired[list[diagnose.LayerRow]]
-
-
-class GeneratorState(TypedDict):
-    """The state of the default generator: which draw of which seed is the next."""
-
-    seed: _COUNTED
-    call: _COUNTED
-
-
-class Position(TypedDict):
-    """How far a training is: finished epochs, batches of the current one, its metrics so far and the time."""
-
-    epoch: _COUNTED
-    batch: _COUNTED
-    running: Annotated[dict[str, Any], FieldsOf(Metrics)]
-    seconds: Annotated[float, AtLeast(0), Finite()]
-    generator: GeneratorState
-
-
-class TrainerState(Position):
-    """What Trainer.state_dict returns."""
-
-    optimizer: dict[str, Any]
-    schedule: dict[str, Any] | None
+from .state import TrainerState, check_position, naming
 
 
 def best_row(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -329,14 +286,14 @@ class Trainer:
         the schedule.
         """
         read = schema.read(TrainerState, state)
-        self._check_position(read)
+        check_position(self, read)
         settings = [dict(group) for group in self.optimizer.param_groups]
         arrays = self.optimizer.state
         try:
-            with _naming("optimizer"):
+            with naming("optimizer"):
                 self.optimizer.load_state_dict(read["optimizer"])
             if self.schedule:
-                with _naming("schedule"):
+                with naming("schedule"):
                     self.schedule.load_state_dict(read["schedule"])
         except ValueError:
             self.optimizer.state = arrays
@@ -346,36 +303,3 @@ class Trainer:
         self.epoch, self.batch, self.seconds = read["epoch"], read["batch"], read["seconds"]
         self.running = Metrics(**read["running"])
         random.manual_seed(read["generator"]["seed"]).call = read["generator"]["call"]
-
-    def _check_position(self, state):
-        """Raise ValueError unless a state is at the end of a step of this loader, and has counted the images so far."""
-        batch, batches, running = state["batch"], len(self.loader), state["running"]
-        if not 0 <= batch <= batches:
-            raise ValueError(f"the state is at batch {batch} of an epoch with {batches} batches")
-        if batch % self.accumulate and batch < batches:
-            raise ValueError(f"the state is at batch {batch}, within a step of {self.accumulate} batches")
-        seen = min(batch * self.loader.batch_size, len(self.loader.dataset))
-        if running["pictures"] != seen:
-            raise ValueError(f"running.pictures should be {seen:,} after batch {batch}, got {running['pictures']:,}")
-        for name in ("top1_errors", "top5_errors"):
-            if running[name] > seen:
-                raise ValueError(f"running.{name} should be at most {seen:,}, got {running[name]:,}")
-        schedule, groups = state["schedule"], state["optimizer"].get("param_groups")
-        if (schedule is None) != (self.schedule is None):
-            theirs, ours = ("no ", "a ") if schedule is None else ("a ", "no ")
-            raise ValueError(f"the state is of a training with {theirs}schedule, this one has {ours}schedule")
-        lrs = [group.get("lr") for group in groups if isinstance(group, dict)] if isinstance(groups, list) else []
-        if schedule and schedule.get("group_lrs", lrs) != lrs:
-            rates = schema.shown(schedule["group_lrs"])
-            raise ValueError(
-                f"schedule.group_lrs should be the learning rates {lrs} of optimizer.param_groups, got {rates}"
-            )
-
-
-@contextlib.contextmanager
-def _naming(part):
-    """A context in which a ValueError says to which part of a state it belongs."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{part}: {error}") from error
