@@ -8,6 +8,8 @@ with coursework.using("my-a3") as calls:   # a student's folder
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import importlib
 import json
 from pathlib import Path
@@ -16,11 +18,19 @@ NAMES = ("a1", "a2", "a3", "a4", "a5", "a6")
 DESCRIPTION = "coursework.json"  # in a student's folder: the assignment and its variant
 
 
+@functools.cache
 def assignment(name):
-    """The Assignment of this name, one of NAMES; raises ValueError for any other name."""
+    """The Assignment of this name, one of NAMES, with its hidden checks if they are installed; ValueError otherwise."""
     if name not in NAMES:
         raise ValueError(f"there is no assignment {name!r}; choose from {', '.join(NAMES)}")
-    return importlib.import_module(f".{name}", __name__).ASSIGNMENT
+    public = importlib.import_module(f".{name}", __name__).ASSIGNMENT
+    try:
+        hidden = importlib.import_module(f".hidden.{name}", __name__).CHECKS
+    except ModuleNotFoundError as error:  # in the students' package
+        if not (error.name or "").startswith(f"{__name__}.hidden"):
+            raise
+        hidden = ()
+    return dataclasses.replace(public, checks=(*public.checks, *hidden))
 
 
 def assignment_in(folder):

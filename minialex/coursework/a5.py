@@ -335,10 +335,6 @@ TARGETS = (
 )
 
 
-def _prepare(submission, built):
-    kernels.prepare(TARGETS, submission, built)
-
-
 def _hidden(name, points, draw, run, **options):
     return Check(name, points, draw, run, public=False, rtol=1e-12, **options)
 
@@ -383,5 +379,4 @@ ASSIGNMENT = Assignment(
     ),
     hints=HINTS,
     written=WRITTEN,
-    prepare=_prepare,
 )

@@ -1,25 +1,28 @@
-"""The child process in which a submission runs: it receives a check's inputs and returns arrays, and knows no scores.
+"""The process in which a submission runs: it calls what the grader tells it to call, and knows nothing else.
 
 `runner` starts it, isolated (-I -S), as `child.py` of the scratch folder, which contains
 
-    tree/minialex/      the library, with the functions that the student writes left empty
+    tree/minialex/      the library, with the functions that the student writes left empty; no checks, no grader
     site/               NumPy, and no other installed package
     submission/         the student's files
 
-    work-...            the folder of this check, the only one it can write to
+    work-...            the folder of a check, the only one it can write to
     built/              the student's kernels, compiled for all checks
+    python/             the standard library, where the scratch folder becomes the root folder
 
-If the parent is root, the process changes its user and makes the scratch folder its root folder, after all trusted
-modules have been imported, so that nothing else is reachable. See also `guard`. Its answer is not trusted: the parent
-compares it.
+This process imports the library once. For each check it forks another one, which gives up its rights, reads the
+student's files and serves the grader's requests: call this function with these arrays, read that attribute, and so on.
+The grader alone draws the inputs and judges the answers.
 """
 
 import contextlib
+import hashlib
 import importlib
+import itertools
 import json
 import os
-import resource
 import signal
+import socket
 import struct
 import sys
 import traceback
@@ -27,187 +30,339 @@ from pathlib import Path
 from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-READABLE = ("tree", "site", "submission")
-FORBIDDEN_EVENTS = (
-    "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn",
-    "socket.", "ctypes.", "os.kill", "os.link", "os.symlink", "os.chown", "os.chmod", "sys.setprofile", "sys.settrace",
-    "mmap.__new__", "syslog.", "urllib.", "ftplib.", "http.", "smtplib.", "resource.", "signal.", "gc.", "shutil.",
-)  # fmt: skip
-USUAL_IMPORTS = (
-    "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "functools", "heapq", "itertools", "math",
-    "numpy.fft", "numpy.lib.stride_tricks", "numpy.linalg", "numpy.random", "operator", "random", "re", "statistics",
-    "string", "textwrap", "threading", "time", "types", "typing", "warnings",
-)  # fmt: skip
-FORBIDDEN_IMPORTS = ("ctypes", "_ctypes", "multiprocessing", "resource", "torch", "scipy", "numba")
-PATH_EVENTS = ("os.listdir", "os.scandir", "os.chdir", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate")
+LINK = 3  # the descriptor of the connection to the grader, in a check's process
+_link: Any = None
+
+
+# ------------------------------------------------------------------------------------------ the process that forks
 
 
 def main():
-    """Read a request from stdin, run the check, and write the answer to stdout."""
-    request = json.loads(_receive(sys.stdin.buffer))
-    inputs = _receive(sys.stdin.buffer)
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # the student's output must not mix with the answer
-    signal.alarm(request["wait"])  # ends this process even if the parent is killed
-    _limit(request["limits"])
-    sys.path[:] = [*_standard_library(), os.path.join(HERE, "site"), os.path.join(HERE, "tree")]
-    try:
-        reply, arrays = {"fault": None}, _run(request, inputs)
-    except BaseException as error:  # including sys.exit() and Ctrl-C
-        reply, arrays = _fault(error), b""
-    with contextlib.suppress(OSError, ValueError):  # closed or full: the output is not essential
-        sys.stdout.flush()
-    _send(answer, json.dumps(reply).encode())
-    _send(answer, arrays)
-    answer.flush()
-    os._exit(0)  # even if threads are still running
-
-
-def _run(request, inputs):
-    """Run the check with the student's functions; returns its arrays as the bytes of an .npz file.
-
-    Trusted modules are imported first: afterwards not even the standard library may be reachable.
-    """
-    for name in (*USUAL_IMPORTS, "minialex.support.reachable"):
+    """Import the library, then start and end the processes of checks, as the grader asks through a socket."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    request = json.loads(_received(control, *struct.unpack("<Q", _received(control, 8))))
+    standard = [path for path in sys.path if os.path.isdir(path) and "-packages" not in path and path != HERE]
+    sys.path[:] = [*standard, os.path.join(HERE, "site"), os.path.join(HERE, "tree")]
+    for name in request["imports"]:
         importlib.import_module(name)
-    assignment = importlib.import_module(f"minialex.coursework.{request['assignment']}").ASSIGNMENT
-    from minialex import backends
-    from minialex.coursework.messages import read_inputs, write_arrays
-    from minialex.coursework.plugging import plugged
+    from minialex.coursework import confinement
 
-    backends.use_backend("numpy")
-    given = read_inputs(inputs)
-    if request["check"] is None:  # compile; without chroot, since the compiler is outside the scratch folder
-        _become(request["user"])
-        assignment.prepare(Path(HERE, "submission"), Path(HERE, "built"))
-        return write_arrays({})
-    check = assignment.check(request["check"])
-    kernels: Any = importlib.import_module("minialex.coursework.kernels") if request["native"] else None
-    root = _become(request["user"], HERE)
-    if kernels:
-        kernels.built = Path(root, "built")
+    confine = confinement.seccomp()
+    confinement.load_compiled_modules(standard)
+    told: dict[str, Any] = {"seccomp": confine is not None}
+    while True:
+        data = json.dumps(told).encode()
+        control.sendall(struct.pack("<Q", len(data)) + data)
+        data, descriptors, _, _ = socket.recv_fds(control, 2**16, 2)
+        if not data:
+            os._exit(0)  # the grader is gone
+        (kind, order), *_ = json.loads(data).items()
+        if kind == "start":
+            told = {"pid": _start(control, descriptors, order, confine)}
+        else:
+            told = _times(order) | (_end(order) if kind == "end" else {})
+
+
+def _start(control, descriptors, request, confine):
+    """Fork the process of a check. descriptors: of its connection to the grader, and of the file for its output."""
+    pid = os.fork()
+    if pid:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return pid
+    try:
+        os.setsid()
+        link, printed = (os.dup2(descriptor, number) for descriptor, number in zip(descriptors, (200, 201)))
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(printed, 1)
+        os.dup2(printed, 2)
+        control.detach()
+        os.dup2(link, LINK)
+        os.closerange(LINK + 1, 256)
+        signal.alarm(request["wait"])  # ends this process even if the grader is killed
+        _serve(request, confine)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)  # even if threads are still running
+
+
+def _end(pid):
+    """Kill the process of a check; returns how it ended, and the processor time that it has used."""
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+    _, status, used = os.wait4(pid, 0)
+    return {"status": os.waitstatus_to_exitcode(status), "cpu": used.ru_utime + used.ru_stime}
+
+
+def _times(pid):
+    """Seconds of processor time that a process has used, and that it has waited for a processor; {} if unknown."""
+    try:
+        used, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except (OSError, ValueError):
+        return {}
+    return {"cpu": int(used) / 1e9, "waited": int(waited) / 1e9}
+
+
+# ------------------------------------------------------------------------------------------ the process of a check
+
+
+def _serve(request, confine):
+    """Give up rights, then answer the grader's requests until it closes the connection."""
+    global _link
+    from minialex.coursework import confinement
+
+    moved = confinement.become(request["user"], HERE if request["enter"] else None)
+    root = "/" if moved else HERE
+    if moved:
+        standard = os.path.dirname(os.__file__)
+        confinement.move_packages({HERE: "", standard: "/python"})
+        sys.path[:] = ["/python", "/python/lib-dynload", "/site", "/tree"]
     work = os.path.join(root, request["work"])
     os.chdir(work)
-    if not request["native"]:  # audit hooks do not see compiled code, which must be loaded by ctypes
-        guard(root, work)
-    with plugged(assignment.targets, os.path.join(root, "submission")) as calls:
-        got = check.answers(given)
-        if not any(calls.values()):
-            raise RuntimeError("none of your functions was called")
-    return write_arrays(got)
+    os.environ.update({"HOME": work, "TMPDIR": work})
+    _link = _Link(socket.socket(fileno=LINK))
+    confinement.limit(request["limits"])
+    if not request["compiles"]:
+        confinement.forget_modules(request["native"])
+        if confine:
+            confine()
+        if request["guard"]:
+            confinement.guard(root, work)
+    _link.serve(_Operations(root, request["native"]))
 
 
-def _become(user, new_root=None):
-    """Become another user, if the parent is root; returns the scratch folder's path from now on."""
-    if user is None:
-        return HERE
-    root = HERE
-    if new_root:
-        with contextlib.suppress(PermissionError):  # root may not in some containers: rely on the other user alone
-            os.chroot(new_root)
-            root = "/"
-    os.setgroups([])
-    os.setgid(user)
-    os.setuid(user)
-    return root
+class _Link:
+    """The connection to the grader: its requests arrive here, and its functions are called through it."""
+
+    def __init__(self, connection):
+        from minialex.coursework import wire
+
+        self.connection, self.wire = connection, wire
+        self.objects: list = []  # those that the grader refers to by numbers
+        self.numbers: dict[int, int] = {}
+        self.inputs: list = []  # the arrays of the grader's requests
+        self.operations: Any = None
+
+    def serve(self, operations):
+        """Answer requests until the grader closes the connection."""
+        self.operations = operations
+        while (message := self.read(None, self.inputs)) is not None:
+            self.answer(message)
+
+    def answer(self, message):
+        """Do what a request asks for, and send the result or the error."""
+        kind, *arguments = message
+        try:
+            data = self.packed(("value", getattr(self.operations, kind)(*arguments)))
+        except BaseException as error:  # including sys.exit() and Ctrl-C
+            data = self.packed(("fault", *_fault(error)))
+        with contextlib.suppress(Exception):  # closed or full: the output is not essential
+            sys.stdout.flush()
+        self.connection.sendall(data)
+
+    def ask(self, number, arguments, options):
+        """Call a function of the grader, which may send requests meanwhile; returns its result."""
+        arrays: list = []
+        self.connection.sendall(self.packed(("callback", number, list(arguments), options), arrays))
+        while (message := self.read(arrays, [])) is not None:
+            kind, *content = message
+            if kind == "value":
+                return content[0]
+            if kind == "raise":
+                raise _error(*content)
+            self.answer(message)
+        os._exit(0)
+
+    def number(self, thing):
+        """The number by which the grader refers to an object."""
+        if id(thing) not in self.numbers:
+            self.numbers[id(thing)] = len(self.objects)
+            self.objects.append(thing)
+        return self.numbers[id(thing)]
+
+    def packed(self, message, arrays=None):
+        """A message as bytes. arrays: a list to which its arrays are appended."""
+        return self.wire.packed(message, self._unknown, arrays)
+
+    def _unknown(self, thing):
+        if isinstance(thing, Kept):
+            return {"handle": thing.number}
+        return None if _is_array(thing) else {"handle": self.number(thing)}
+
+    def read(self, arguments, arrays):
+        """The next message, None at the end. arguments: arrays of the callback in progress; arrays: as in `wire`."""
+        head = _received(self.connection, self.wire.HEAD.size)
+        if not head:
+            return None
+        text, blocks = (_received(self.connection, size) for size in self.wire.lengths(head))
+        known = {"handle": self.objects.__getitem__, "function": Function, "argument": (arguments or []).__getitem__}
+        return self.wire.unpacked(text, blocks, lambda tag, number: known[tag](number), arrays)
 
 
-def guard(root, work):
-    """Install an audit hook that lets this process open only its own folders, and start or connect to nothing.
+class Function:
+    """A function of the grader."""
 
-    An audit hook cannot be removed. It is not a complete protection, since it runs in the same interpreter as the code
-    that it watches; so as root, the process also gets another user and another root folder.
+    __slots__ = ("number",)
 
-    root: the scratch folder.
-    work: the only folder that may be written to.
-    """
-    readable = [os.path.realpath(path) for path in _standard_library()]
-    readable += [os.path.realpath(os.path.join(root, name)) for name in READABLE]
-    readable += [os.path.realpath(os.path.join(root, "site", name)) for name in ("numpy", "numpy.libs")]
-    readable += [os.path.realpath(work), os.devnull]
-    work = os.path.realpath(work)
-    realpath, fspath, separator = os.path.realpath, os.fspath, os.sep
-    reachable = sys.modules["minialex.support.reachable"]
-    engine = {reachable.reachable.__code__, reachable._referents.__code__}  # these inspect what an operation saved
-    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    def __init__(self, number):
+        self.number = number
 
-    def inside(path, folders):
-        if isinstance(path, int):  # an open file descriptor
-            return True
-        path = realpath(os.fsdecode(fspath(path)))
-        return any(path == folder or path.startswith(folder + separator) for folder in folders)
-
-    def hook(event, arguments):
-        if event == "gc.get_referents" and sys._getframe(1).f_code in engine:
-            return
-        if event == "open":
-            path, mode, flags = arguments
-            writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & writing)
-            if path is not None and not inside(path, (work,) if writes else readable):
-                raise PermissionError(f"a submission may not open {path!r}")
-        elif event == "import":
-            name, file = arguments[:2]
-            if name.partition(".")[0] in FORBIDDEN_IMPORTS:
-                raise ModuleNotFoundError(f"No module named {name!r}, for a submission", name=name)
-            if isinstance(file, str) and not inside(file, readable):
-                raise PermissionError(f"a submission may not load {file!r}")
-        elif event in PATH_EVENTS:
-            if arguments[0] is not None and not inside(arguments[0], readable if event.endswith("dir") else (work,)):
-                raise PermissionError(f"a submission may not use {event} there")
-        elif event.startswith(FORBIDDEN_EVENTS):
-            raise PermissionError(f"a submission may not use {event}")
-
-    modules: dict[str, Any] = sys.modules
-    for name in ("ctypes", "_ctypes"):
-        modules[name] = None  # NumPy has imported them
-    sys.addaudithook(hook)
+    def __call__(self, *arguments, **options):
+        return _link.ask(self.number, arguments, options)
 
 
-def _standard_library():
-    """Where the interpreter's own modules are: all of sys.path, since -S left the installed ones out."""
-    return [path for path in sys.path if os.path.isdir(path) and "site-packages" not in path and path != HERE]
+class Kept:
+    """Stands for an array that stays here: the grader gets its number."""
+
+    def __init__(self, array):
+        self.number = _link.number(array)
 
 
-def _limit(limits):
-    """Set the resource limits: CPU seconds, bytes of memory and files, numbers of files and processes."""
-    for name, value in limits.items():
-        kind = getattr(resource, f"RLIMIT_{name}")
-        _, most = resource.getrlimit(kind)
-        value = value if most == resource.RLIM_INFINITY else min(value, most)
-        beyond = value + 1 if name == "CPU" else value  # first SIGXCPU, which tells the cause, then SIGKILL
-        resource.setrlimit(kind, (value, beyond if most == resource.RLIM_INFINITY else min(beyond, most)))
+class _Operations:
+    """The requests of the grader. `library.py` describes those that a check can make."""
+
+    def __init__(self, root, native):
+        self.root, self.native = root, native
+        self.stack = contextlib.ExitStack()
+        self.counts: dict[str, int] = {}
+
+    def compile(self, targets):
+        """Compile the student's kernels. targets: [[file, names], ...]."""
+        from minialex.coursework import kernels
+        from minialex.coursework.target import Target
+
+        wanted = [Target(file, tuple(names)) for file, names in targets]
+        kernels.prepare(wanted, Path(self.root, "submission"), Path(self.root, "built"))
+
+    def plug(self, targets):
+        """Read the student's files. targets: [[file, names], ...]."""
+        from minialex import backends, random
+        from minialex.coursework.plugging import plugged
+        from minialex.coursework.target import Target
+
+        if self.native:
+            from minialex.coursework import kernels
+
+            kernels.built = Path(self.root, "built")
+        backends.use_backend("numpy")
+        random.manual_seed(0)
+        wanted = [Target(file, tuple(names)) for file, names in targets]
+        self.counts = self.stack.enter_context(plugged(wanted, os.path.join(self.root, "submission")))
+
+    def calls(self):
+        """{function of the student: number of calls}."""
+        return dict(self.counts)
+
+    def digests(self):
+        """SHA-256 of every array of the grader's requests as it is now."""
+        return [hashlib.sha256(array.tobytes()).hexdigest() for array in _link.inputs]
+
+    def module(self, name):
+        return importlib.import_module(name)
+
+    def get(self, thing, name):
+        if isinstance(thing, type(sys)) and hasattr(thing, "__path__") and name not in vars(thing):
+            with contextlib.suppress(ModuleNotFoundError):
+                return importlib.import_module(f"{thing.__name__}.{name}")
+        return getattr(thing, name)
+
+    def set(self, thing, name, value):
+        setattr(thing, name, value)
+
+    def item(self, thing, key):
+        return thing[key]
+
+    def set_item(self, thing, key, value):
+        thing[key] = value
+
+    def call(self, function, arguments, options):
+        return function(*arguments, **options)
+
+    def method(self, thing, name, arguments, options):
+        return getattr(thing, name)(*arguments, **options)
+
+    def length(self, thing):
+        return len(thing)
+
+    def listed(self, thing, most):
+        return [*itertools.islice(thing, most)]
+
+    def kind(self, thing):
+        return type(thing).__name__
+
+    def same(self, one, other):
+        return one is other
+
+    def sharing(self, one, other):
+        import numpy
+
+        return bool(numpy.shares_memory(one, other))
+
+    def reference(self, thing, name):
+        return Kept(getattr(thing, name))
+
+    def owned(self, array):
+        del _link.inputs[-1]
+        return Kept(array)
+
+    def array(self, array):
+        return Kept(array)
+
+    def value(self, thing):
+        return thing
+
+    def replaced(self, path, function):
+        from minialex.coursework.plugging import replaced
+
+        self.stack.enter_context(replaced(path, function))
+
+    def stand_in(self, length, attributes):
+        from minialex.coursework.plugging import StandIn
+
+        return StandIn(length, attributes)
+
+
+def _is_array(thing):
+    return isinstance(thing, sys.modules["numpy"].ndarray)
 
 
 def _fault(error):
-    """The error's type, message, and place in the student's files."""
+    """(names of the error's class and its bases, message, place in the student's files)."""
     theirs = f"{os.sep}submission{os.sep}"
     frames = traceback.extract_tb(error.__traceback__)
-    place = (
-        "in the check's own code, working on your result" if any(frame.name == "answers" for frame in frames) else ""
-    )
-    if any(os.path.basename(frame.filename) == "kernels.py" for frame in frames):  # its messages contain file and line
-        place = ""
+    place = ""
     for frame in frames:
         if theirs in frame.filename:
             place = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{os.path.basename(error.filename)}, line {error.lineno}"
+    if any(os.path.basename(frame.filename) == "kernels.py" for frame in frames):  # its messages contain file and line
+        place = ""
     try:
         message = str(error)[:500]
     except Exception:  # the student's own exception class
         message = ""
-    return {"fault": type(error).__name__[:80], "message": message, "place": place}
+    return [kind.__name__[:80] for kind in type(error).__mro__[:8]], message, place
 
 
-def _receive(stream):
-    (length,) = struct.unpack("<Q", stream.read(8))
-    return stream.read(length)
+def _error(name, message):
+    """An exception that a function of the grader has raised."""
+    kind = getattr(sys.modules["builtins"], name, None)
+    raised = kind if isinstance(kind, type) and issubclass(kind, Exception) else RuntimeError
+    return raised(message)
 
 
-def _send(stream, data):
-    stream.write(struct.pack("<Q", len(data)))
-    stream.write(data)
+def _received(connection, size):
+    """So many bytes from a socket; b"" at its end."""
+    data = bytearray()
+    while len(data) < size:
+        block = connection.recv(min(size - len(data), 2**20))
+        if not block:
+            return b""
+        data += block
+    return bytes(data)
 
 
 if __name__ == "__main__":

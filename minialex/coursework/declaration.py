@@ -1,49 +1,35 @@
 """The parts of an assignment: functions of the library that students write, checks with points, and questions.
 
-An assignment is a file in this folder that defines ASSIGNMENT; a1.py is an example. Expected results are not stored: a
-check's `run` calls the functions through the library (`functional.add`, `backends.get_backend()`), once with the
-library's own functions and once with the student's, and the arrays that it returns are compared. So
+An assignment is a file in this folder that defines ASSIGNMENT; a1.py is an example. Its hidden checks are in the folder
+`hidden`, which the students' package leaves out. Expected results are not stored: a check's `run` calls the functions
+through `lib`, once with the library's own functions and once with the student's, and the arrays that it returns are
+compared. library.py says what `lib` can do. So
 
-* `run` must look functions up when it is called (`functional.add(a, b)`), never by `from ... import add`;
-* everything else that it calls must be the library's own, or a small stand-in: a mistake in one function must not fail
-  the checks of another;
-* `draw` must draw everything from its generator, constants and permutations too, so that hidden inputs and each term's
-  variant differ. Sizes are small and all different.
+* whatever `run` passes to the student's functions is an input, an array that it has made of inputs, or a function of
+  its own, which runs in the grader; no result of the reference is among them that another check asks for;
+* all that `run` calls but the functions to be written must be the library's own or replaced: a mistake in one function
+  must not fail the checks of another;
+* `draw` draws everything from its generator, constants and permutations too, so that hidden inputs and each term's
+  variant differ; but the decisive cases are in every draw. Sizes are small and all different;
+* every argument has another value than its default in some check.
+
+These hold for every check without a word in it: an input must not change, and an answer has the expected dtype and
+shape.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from .. import backends, random
+from .library import Here, fingerprint
+from .target import Target
 
 PUBLIC, HIDDEN, WRITTEN = 50, 40, 10  # points of every assignment
-
-
-@dataclass(frozen=True)
-class Target:
-    """Functions of one source file that the student writes.
-
-    file: "functional/arithmetic.py", in the package, or "kernels/relu.cu".
-    names: functions, "Class.method", or kernels.
-    """
-
-    file: str
-    names: tuple[str, ...]
-
-    @property
-    def student_file(self):
-        """Its name in the student's folder."""
-        return PurePosixPath(self.file).name
-
-    @property
-    def is_kernel(self):
-        """Whether it is a CUDA file."""
-        return self.file.endswith(".cu")
 
 
 @dataclass(frozen=True)
@@ -53,10 +39,10 @@ class Check:
     name: unique within the assignment.
     points: for passing it.
     draw: draw(rng) returns the inputs, a dict of arrays, numbers and texts.
-    run: run(**inputs) returns a dict of arrays, numbers and texts. They must have the expected dtype and shape.
+    run: run(lib, **inputs) returns a dict of arrays, numbers and texts. They must have the expected dtype and shape.
     public: whether students see it.
     rtol: allowed error, relative to the largest expected number.
-    seconds: time limit of `run`, many times what the library needs on a slow machine.
+    seconds: of processor time that the student's process may use, many times what the library needs.
     teach: teach(inputs, got, expected) is called for wrong values and explains the mistake in a sentence, or returns
         None.
     """
@@ -71,10 +57,41 @@ class Check:
     teach: Callable[[dict, dict, dict], str | None] | None = None
 
     def answers(self, inputs):
-        """{name: array} from `run(**inputs)` on the NumPy backend, with the functions currently in place."""
+        """The answers of the library in this process, on the NumPy backend, with the functions currently in place.
+
+        inputs: a dict.
+
+        Returns ({name: array}, names of the inputs that have changed).
+        Raises whatever the functions raise, and TypeError for an answer that is neither an array nor a number.
+        """
         backends.use_backend("numpy")
         random.manual_seed(0)
-        return {name: np.asarray(value) for name, value in self.run(**inputs).items()}
+        before = {name: fingerprint(value) for name, value in inputs.items() if isinstance(value, np.ndarray)}
+        with Here() as library:
+            got = arrays(self.run(library, **inputs))
+        return got, [name for name, digest in before.items() if fingerprint(inputs[name]) != digest]
+
+
+def arrays(answers):
+    """{name: array} of a check's answers; raises TypeError for one that is neither an array nor numbers nor text."""
+    made = {}
+    for name, value in answers.items():
+        if not isinstance(value, _ANSWERS):
+            raise TypeError(f"{name} is {_described(value)}, expected an array")
+        try:
+            made[name] = np.asarray(value)
+        except ValueError:
+            raise TypeError(f"{name} is a list of different lengths, expected an array") from None
+        if made[name].dtype.kind not in "biufcU":
+            raise TypeError(f"{name} is {_described(value)}, expected an array of numbers")
+    return made
+
+
+_ANSWERS = (np.ndarray, np.generic, bool, int, float, str, list, tuple)
+
+
+def _described(value):
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 @dataclass(frozen=True)
@@ -101,9 +118,6 @@ class Assignment:
     checks: public ones for PUBLIC points, hidden ones for HIDDEN points.
     hints: {function: three hints}, from a nudge to nearly the answer.
     written: questions for WRITTEN points.
-    prepare: prepare(submission, built) compiles the student's kernels into the folder `built`, whose path checks find
-        in `coursework.kernels`. It runs once before the checks, in a process with the same limits but a minute of time;
-        the text of an OSError is shown to the student.
 
     Raises ValueError where the points do not add up, or names are not unique.
     """
@@ -114,12 +128,17 @@ class Assignment:
     checks: tuple[Check, ...]
     hints: dict[str, tuple[str, ...]] = field(default_factory=dict)
     written: tuple[Question, ...] = ()
-    prepare: Callable[[Path, Path], None] | None = None
+
+    @property
+    def native(self):
+        """Whether it has kernels, which are compiled once before the checks."""
+        return any(target.is_kernel for target in self.targets)
 
     def __post_init__(self):
         for public, wanted in ((True, PUBLIC), (False, HIDDEN)):
-            total = sum(check.points for check in self.checks if check.public == public)
-            if total != wanted:
+            points = [check.points for check in self.checks if check.public == public]
+            total = sum(points)
+            if total != wanted and (public or points):  # the students' package has no hidden checks
                 raise ValueError(
                     f"{self.name}: its {'public' if public else 'hidden'} checks give {total} points, not {wanted}"
                 )

@@ -1,4 +1,4 @@
-"""Grading: every check runs in its own child process; results in Gradescope's format are written after each."""
+"""Grading: every check runs in a process of its own; results in Gradescope's format are written after each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ import numpy as np
 
 from .. import __version__
 from ..support import files
-from . import messages, tree
+from . import protection, runner, tree
 from .declaration import WRITTEN
-from .runner import Outcome, is_root, prepare, run_check
+from .runner import GraderFault, Outcome
 
-AT_ONCE = 2  # child processes
+AT_ONCE = 2  # checks
 UNPRIVILEGED = (
-    "the grader does not run as root: a hostile submission has its permissions and could read or change files"
+    "the grader runs neither as root nor with bubblewrap: a hostile submission has its permissions and could read or "
+    "change files"
 )
+NO_HIDDEN = "the hidden checks are not part of the installed package: instructors grade from a checkout of minialex"
 
 
 def grade(assignment, submission, results=None, secret="", variant=0, public_only=False, say=None):
@@ -29,8 +31,8 @@ def grade(assignment, submission, results=None, secret="", variant=0, public_onl
     assignment: an Assignment.
     submission: the student's folder.
     results: a JSON file to write the report to, rewritten after each check; None for none.
-    secret: seeds the inputs of hidden checks together with the submission, so that they cannot be predicted without it.
-        The seeds are kept in extra_data, which only instructors see: the same seed gives the same grade.
+    secret: seeds the inputs of hidden checks, which cannot be predicted without it. The seeds are kept in extra_data,
+        which only instructors see: the same seed gives the same grade.
     variant: the term's; each number gives all checks other inputs.
     public_only: leave the hidden checks out.
     say: say(text) is called with each result.
@@ -42,22 +44,23 @@ def grade(assignment, submission, results=None, secret="", variant=0, public_onl
         raise OSError(
             "grading needs Linux or macOS (on Windows use WSL); pytest runs the public tests of your folder everywhere"
         )
-    if assignment.prepare:
+    if assignment.native:
         from .kernels import compiler  # here, since it reads all of the library's kernels
 
         compiler()  # raises OSError now, before anything is graded
     checks = [check for check in assignment.checks if check.public or not public_only]
+    shield = protection.best()
     outcomes: dict[str, Outcome] = {}
+    remarks = [NO_HIDDEN] if not public_only and all(check.public for check in checks) else []
     with tempfile.TemporaryDirectory(prefix="minialex-grading-", ignore_cleanup_errors=True) as folder:
         place = Path(folder)
         os.chmod(place, 0o755)  # readable by another user, if the grader runs as root
-        tree.scratch(assignment, submission, place)
-        digest = digest_of(assignment, place / "submission")
-        seeds = {check.name: seed_of(assignment, check, digest, secret, variant) for check in checks}
+        remarks += tree.scratch(assignment, submission, place, shield)
+        seeds = {check.name: seed_of(assignment, check, secret, variant) for check in checks}
         told = 0
-        for check, outcome in _outcomes(assignment, checks, place, seeds):
+        for check, outcome, protected in _outcomes(assignment, checks, place, seeds, shield):
             outcomes[check.name] = outcome
-            report = _report(assignment, checks, outcomes, seeds)
+            report = _report(assignment, checks, outcomes, seeds, protected, remarks)
             if results:
                 files.write_text(results, json.dumps(report, indent=2) + "\n")
             while say and told < len(checks) and checks[told].name in outcomes:  # in the order of declaration
@@ -67,57 +70,60 @@ def grade(assignment, submission, results=None, secret="", variant=0, public_onl
     return report
 
 
-def _outcomes(assignment, checks, place, seeds):
-    """Yield (check, Outcome) as the checks finish. Expected results are computed here, by the library's functions."""
-    native = assignment.prepare is not None
-    message, kind = prepare(assignment.name, place) if native else ("", "")
-    if kind:
-        yield from ((check, Outcome(False, message, kind)) for check in checks)
-        return
-    pool = ThreadPoolExecutor(AT_ONCE)
+def _outcomes(assignment, checks, place, seeds, shield):
+    """Yield (check, Outcome, protection in words) as the checks finish."""
+    inputs = {check.name: inputs_of(check, seeds[check.name]) for check in checks}
+    expected = {check.name: check.answers(inputs[check.name])[0] for check in checks}  # while nothing else runs
+    protected = shield.described(False)
     try:
-        running = {}
-        for check in checks:
-            inputs = inputs_of(check, seeds[check.name])
-            arguments = check, assignment.name, place, inputs, check.answers(inputs), native
-            running[pool.submit(run_check, *arguments)] = check
-        for future in as_completed(running):
-            try:
-                yield running[future], future.result()
-            except OSError as error:  # the machine's fault, not the student's: report it and go on
-                yield running[future], Outcome(False, f"the grader could not run this check ({error})", "grader")
-    finally:
-        pool.shutdown(cancel_futures=True)
+        with runner.Room(place, assignment.native, shield) as room:
+            protected = shield.described(room.seccomp)
+            message, kind = runner.compile_kernels(room, assignment) if assignment.native else ("", "")
+            if kind:
+                yield from ((check, Outcome(False, message, kind), protected) for check in checks)
+                return
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                running = {}
+                for check in checks:
+                    arguments = room, assignment, check, inputs[check.name], expected[check.name]
+                    running[pool.submit(_outcome, *arguments)] = check
+                for future in as_completed(running):
+                    yield running[future], future.result(), protected
+    except GraderFault as fault:
+        yield from ((check, _not_run(fault), protected) for check in checks)
+
+
+def _outcome(*arguments):
+    """The Outcome of a check; one of kind "grader" where the grader or its machine is at fault."""
+    try:
+        return runner.run_check(*arguments)
+    except (GraderFault, OSError) as fault:
+        return _not_run(fault)
+
+
+def _not_run(fault):
+    return Outcome(False, f"the grader could not run this check ({fault}): it must be graded again", "grader")
 
 
 def inputs_of(check, seed):
-    """The inputs of a check for a seed, as they arrive in the child process."""
-    return messages.read_inputs(messages.write_arrays(check.draw(np.random.default_rng(seed))))
+    """The inputs of a check for a seed."""
+    drawn = check.draw(np.random.default_rng(seed))
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in drawn.items()}
 
 
-def digest_of(assignment, submission):
-    """A SHA-256 digest of the files in the folder `submission` that the assignment asks for."""
-    digest = hashlib.sha256()
-    for target in assignment.targets:
-        path = Path(submission) / target.student_file
-        digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"missing")
-    return digest.hexdigest()
-
-
-def seed_of(assignment, check, digest, secret, variant):
-    """The seed of a check: the same for all students if public, else different for every submission and secret.
+def seed_of(assignment, check, secret, variant):
+    """The seed of a check: the same for every submission, so that no comment in a file changes a grade.
 
     assignment: an Assignment.
     check: one of its checks.
-    digest: of the submission, from digest_of.
-    secret: the instructor's.
+    secret: the instructor's, for hidden checks.
     variant: the term's.
     """
-    parts = [assignment.name, check.name, str(variant), *([] if check.public else [secret, digest])]
+    parts = [assignment.name, check.name, str(variant), *([] if check.public else [secret])]
     return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:8], "little")
 
 
-def _report(assignment, checks, outcomes, seeds):
+def _report(assignment, checks, outcomes, seeds, protected, remarks):
     done = [check for check in checks if check.name in outcomes]
     tests = [_row(assignment, check, outcomes[check.name]) for check in done]
     for_instructors = {
@@ -131,17 +137,26 @@ def _report(assignment, checks, outcomes, seeds):
     }
     return {
         "score": sum(row["score"] for row in tests),
-        "output": _first_lines(assignment),
+        "output": "\n".join(_first_lines(assignment, outcomes, protected, remarks)),
         "tests": tests,
-        "extra_data": {"minialex": __version__, "assignment": assignment.name, "checks": for_instructors},
+        "extra_data": {
+            "minialex": __version__,
+            "assignment": assignment.name,
+            "protection": protected,
+            "grade_again": sorted(name for name, outcome in outcomes.items() if outcome.kind == "grader"),
+            "remarks": remarks,
+            "checks": for_instructors,
+        },
     }
 
 
-def _first_lines(assignment):
-    lines = [] if is_root() else [f"Warning: {UNPRIVILEGED}."]
+def _first_lines(assignment, outcomes, protected, remarks):
+    lines = [f"Warning: {UNPRIVILEGED}."] if protection.best().weak else []
+    if any(outcome.kind == "grader" for outcome in outcomes.values()):
+        lines.append("The grader or its machine failed, not the submission: it must be graded again.")
     lines.append(f"{assignment.name}, {assignment.title}")
     lines.append(f"The {WRITTEN} points of the written part are not included.")
-    return "\n".join(lines)
+    return [*lines, *remarks, f"The grader was protected by: {protected}."]
 
 
 def _row(assignment, check, outcome):
@@ -151,6 +166,7 @@ def _row(assignment, check, outcome):
     else:
         name = f"hidden {hidden.index(check) + 1}"
         text = "passed" if outcome.passed else f"failed ({outcome.kind})"
+        text = outcome.message if outcome.kind == "grader" else text
     return {
         "name": name,
         "score": check.points if outcome.passed else 0,

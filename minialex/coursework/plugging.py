@@ -1,4 +1,4 @@
-"""Replacing functions of the library by a student's, temporarily."""
+"""Replacing functions of the library by a student's, or by a check's, temporarily."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
+
+
+_students: list = []  # the modules of a student's files that are in place
 
 
 @contextlib.contextmanager
@@ -40,7 +43,47 @@ def plugged(targets, folder):
                 _replace(stack, library, name, _counted(function, name, calls))
             shared = [key for key in vars(student) if key in vars(library) and not key.startswith("__")]
             vars(student).update({key: vars(library)[key] for key in shared})
+            _students.append(student)
+            stack.callback(_students.remove, student)
         yield calls
+
+
+@contextlib.contextmanager
+def replaced(path, function):
+    """A context in which a function of the library, or the student's in its place, is replaced.
+
+    path: "backends.numpy_backend._neighbours", or of a method: "backends.numpy_backend.NumPyBackend.dropout".
+    function: called in its place, for a method with the object first.
+    """
+
+    def stand_in(*arguments, **options):
+        return function(*arguments, **options)
+
+    package, parts = __package__.partition(".")[0], path.split(".")
+    with contextlib.ExitStack() as stack:
+        for count in range(len(parts) - 1, 0, -1):
+            with contextlib.suppress(ModuleNotFoundError):
+                module = importlib.import_module(".".join([package, *parts[:count]]))
+                _replace(stack, module, ".".join(parts[count:]), stand_in)
+                break
+        else:
+            raise ValueError(f"{path} is in no module of {package}")
+        yield
+
+
+class StandIn:
+    """An object with given attributes.
+
+    length: what `len` returns.
+    attributes: {name: value}.
+    """
+
+    def __init__(self, length, attributes):
+        vars(self).update(attributes)
+        self._length = length
+
+    def __len__(self):
+        return self._length
 
 
 def module_name(file):
@@ -103,6 +146,7 @@ def _replace(stack, library, name, theirs):
     if not owners:  # a function, which other modules may have imported by name
         package = library.__name__.partition(".")[0]
         modules = [m for key, m in sys.modules.items() if key.split(".")[0] == package and m is not library]
+        modules += _students
         places += [(module, key) for module in modules for key, value in vars(module).items() if value is ours]
     for place, key in places:
         setattr(place, key, theirs)

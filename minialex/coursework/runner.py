@@ -1,28 +1,32 @@
-"""The grader's side: runs one check of a submission in a child process with limits, and compares its answer."""
+"""The grader's side: starts the processes in which a submission runs, with limits, and judges what they answer."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import select
+import shutil
 import signal
+import socket
 import struct
 import subprocess
-import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from . import messages
+from . import protection
+from .declaration import arrays
+from .remote import Link, Lost, StudentError, There
 
-NOBODY = 65534  # "nobody", the user that a submission runs as if the grader is root
 MEMORY = 400 * 2**20  # bytes of address space
-STARTING = 6.0  # seconds that a child may need before and after the check, on a busy machine
-PREPARING = 60.0  # seconds
+STARTING = 120.0  # seconds in which the library must be imported, on a busy machine
+COMPILING = 240.0  # seconds of processor time for all kernels of a submission
+ASLEEP = 2.0  # seconds beyond a check's limit in which its process may neither run nor wait for a processor
+OVERDUE = 20.0  # a process that has not got its processor time after so many times that time is the machine's fault
 SHOWN = 2000  # characters of a submission's output that are shown
 
 
@@ -32,8 +36,8 @@ class Outcome:
 
     passed: whether it passed.
     message: for the student, empty if it passed.
-    kind: of the fault, one word, empty if it passed.
-    seconds: that it took.
+    kind: of the fault, one word, empty if it passed; "grader" for a fault of the grader or its machine.
+    seconds: of processor time that it took.
     printed: by the submission.
     """
 
@@ -44,90 +48,271 @@ class Outcome:
     printed: str = ""
 
 
-@dataclass(frozen=True)
-class _Heard:
-    """A child's reply, the bytes of its arrays, and its output; or a fault of the process itself."""
-
-    reply: dict
-    arrays: bytes = b""
-    printed: str = ""
-    fault: tuple[str, str] | None = None
+class GraderFault(Exception):
+    """Raised where the grader or its machine is at fault, not the submission: it can be graded again."""
 
 
-def is_root():
-    """Whether this process runs as root."""
-    return hasattr(os, "geteuid") and os.geteuid() == 0
+class Room:
+    """The process that imports the library for a submission and forks one for each check; a context.
 
-
-def run_check(check, name, place, inputs, expected, native=False):
-    """Run a check on a submission in a child process.
-
-    check: a Check.
-    name: of its assignment.
     place: the scratch folder, from tree.scratch.
+    native: whether the submission is compiled.
+    shield: a protection.Shield.
+
+    Raises GraderFault where the process does not start.
+    """
+
+    def __init__(self, place, native, shield):
+        self.place, self.native, self.shield = Path(place), native, shield
+        self._lock = threading.Lock()
+        self.seccomp = False
+
+    def __enter__(self):
+        self.control, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()
+        arguments = [protection.INTERPRETER, "-I", "-S", "-B", f"{self.shield.inside(self.place)}/child.py", "9"]
+        launcher = ["/bin/sh", "-c", f'exec 9<&{theirs.fileno()} {theirs.fileno()}<&-; exec "$@"', "sh"]
+        self._process = subprocess.Popen(
+            [*launcher, *self.shield.command(self.place), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._errors,
+            stderr=self._errors,
+            env=_environment(self.place),
+            cwd=self.place,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+        theirs.close()
+        self.control.settimeout(STARTING)
+        try:
+            imports = ["numpy", *LIBRARY, *(NATIVE if self.native else ())]
+            data = json.dumps({"imports": imports}).encode()
+            self.control.sendall(struct.pack("<Q", len(data)) + data)
+            self.seccomp = bool(self._told()["seccomp"])
+        except GraderFault:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        self.control.close()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._errors.close()
+
+    def ask(self, kind, order, descriptors=()):
+        """What the process says to an order. kind: "start", "end" or "times"; order: its content; descriptors: sent."""
+        with self._lock:
+            try:
+                socket.send_fds(self.control, [json.dumps({kind: order}).encode()], descriptors)
+                return self._told()
+            except OSError as error:
+                raise GraderFault(f"the process that starts the checks has ended ({error})") from error
+
+    def _told(self):
+        try:
+            (size,) = struct.unpack("<Q", self._received(8))
+            return json.loads(self._received(size))
+        except (OSError, EOFError, ValueError) as error:
+            self._errors.seek(0)
+            lines = self._errors.read().decode(errors="replace").strip().splitlines()
+            why = lines[-1] if lines else f"{type(error).__name__} {error}".strip()
+            raise GraderFault(f"the process for the submission does not start ({why})") from error
+
+    def _received(self, size):
+        data = b""
+        while len(data) < size:
+            block = self.control.recv(size - len(data))
+            if not block:
+                raise EOFError("it has ended")
+            data += block
+        return data
+
+    @contextlib.contextmanager
+    def process(self, limits, seconds, compiles=False):
+        """A context with the process of a check.
+
+        limits: of resources, see confinement.limit.
+        seconds: of processor time, for what it is told.
+        compiles: whether it compiles kernels, for which it needs the compiler's files.
+
+        Yields a _Process.
+        """
+        with contextlib.ExitStack() as stack:
+            work = tempfile.mkdtemp(prefix="work-", dir=self.place)
+            stack.callback(shutil.rmtree, work, ignore_errors=True)
+            if self.shield.user is not None:
+                os.chown(work, self.shield.user, self.shield.user)
+            printed = stack.enter_context(tempfile.TemporaryFile())
+            ours, theirs = socket.socketpair()
+            stack.callback(ours.close)
+            request = {
+                "work": Path(work).name,
+                "limits": limits,
+                "native": self.native,
+                "compiles": compiles,
+                "user": self.shield.becomes,
+                "enter": self.shield.enters and not compiles,
+                "guard": self.shield.guards(self.seccomp) and not self.native,
+                "wait": int(OVERDUE * seconds + STARTING) + 5,
+            }
+            try:
+                pid = self.ask("start", request, (theirs.fileno(), printed.fileno()))["pid"]
+            finally:
+                theirs.close()
+            process = _Process(self, pid, ours, seconds, printed)
+            stack.callback(process.end)
+            yield process
+
+
+class _Process:
+    """The process of a check. link: a Link to it; seconds: of processor time that it may use."""
+
+    def __init__(self, room, pid, connection, seconds, printed):
+        self.room, self.pid, self.seconds, self._printed = room, pid, seconds, printed
+        self.link = Link(connection, self._overdue)
+        self.used: dict = {}
+
+    def _overdue(self, waited):
+        """Raise Lost where the process sleeps, and GraderFault where the machine does not run it."""
+        if waited < self.seconds:
+            return
+        times = self.room.ask("times", self.pid)
+        if "waited" in times and waited - times["cpu"] - times["waited"] > self.seconds + ASLEEP:
+            raise Lost("time")
+        if waited > OVERDUE * self.seconds + STARTING:
+            if "waited" not in times:  # this system does not tell: it is most likely asleep
+                raise Lost("time")
+            raise GraderFault(f"the machine is too busy: {times['cpu']:.1f} of {waited:.0f} seconds were its own")
+
+    def end(self):
+        """Kill it. Returns how it ended, a dict."""
+        if not self.used:
+            self.used = self.room.ask("end", self.pid)
+        return self.used
+
+    def printed(self):
+        """The beginning of what it has printed."""
+        self._printed.seek(0)
+        return self._printed.read(SHOWN).decode(errors="replace")
+
+    def explained(self, lost):
+        """(message, kind) of a Lost."""
+        status = self.end()["status"]
+        if lost.kind == "time" or status == -signal.SIGXCPU:
+            return f"stopped after {self.seconds:g} seconds: it did not finish", "time"
+        if lost.kind == "answer":
+            return str(lost), "error"
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with code {status}"
+        return f"the process {how} before it answered", "died"
+
+
+LIBRARY = (
+    "minialex", "minialex.coursework.confinement", "minialex.coursework.plugging", "minialex.coursework.wire",
+    "minialex.support.reachable",
+)  # fmt: skip
+NATIVE = ("minialex.coursework.kernels",)
+
+
+def run_check(room, assignment, check, inputs, expected):
+    """Run a check on a submission.
+
+    room: a Room.
+    assignment: an Assignment.
+    check: one of its checks.
     inputs: a dict, as from the check's `draw`.
     expected: {name: array}, the library's answers.
-    native: whether the submission is compiled, see child.py.
 
     Returns an Outcome.
+    Raises GraderFault.
     """
-    start = time.monotonic()
     limits = {"CPU": int(check.seconds) + 1, "AS": MEMORY, "FSIZE": 16 * 2**20, "NOFILE": 64, "NPROC": 1, "CORE": 0}
-    request = {"assignment": name, "check": check.name, "limits": limits, "native": native}
-    heard = _child(place, request, messages.write_arrays(inputs), check.seconds)
-    message, kind = _fault(heard)
-    if not kind:
-        message, kind = _judged(check, inputs, expected, heard.arrays)
-    return Outcome(not kind, _short(message), kind, time.monotonic() - start, heard.printed)
+    with room.process(limits, check.seconds) as process:
+        message, kind = _judged(process, assignment, check, inputs, expected)
+        used = process.end()
+        return Outcome(not kind, _short(message), kind, used.get("cpu", 0.0), process.printed())
 
 
-def prepare(name, place):
-    """Compile a submission's kernels in a child process.
+def compile_kernels(room, assignment):
+    """Compile a submission's kernels.
 
-    name: of the assignment.
-    place: the scratch folder, from tree.scratch.
+    room: a Room.
+    assignment: an Assignment.
 
     Returns (message, kind) of a fault, or two empty texts.
+    Raises GraderFault.
     """
-    limits = {"CPU": int(PREPARING), "FSIZE": 64 * 2**20, "NOFILE": 256, "CORE": 0}
-    request = {"assignment": name, "check": None, "limits": limits, "native": True}
-    return _fault(_child(place, request, messages.write_arrays({}), PREPARING))
+    limits = {"FSIZE": 64 * 2**20, "NOFILE": 256, "CORE": 0}
+    with room.process(limits, COMPILING, compiles=True) as process:
+        try:
+            process.link.request("compile", targets_of(assignment))
+        except StudentError as error:
+            if "GraderFault" in error.kinds:
+                raise GraderFault(error.message) from error
+            return _told(error)
+        except Lost as lost:
+            return process.explained(lost)
+    return "", ""
 
 
-def _fault(heard):
-    """(message, kind) of the error that ended the submission's code; empty texts if there was none."""
-    if heard.fault:
-        return heard.fault
-    kind = heard.reply.get("fault")
-    if not kind:
-        return "", ""
-    place = f" ({heard.reply['place']})" if heard.reply.get("place") else ""
-    if kind == "NotImplementedError":
-        return f"not written yet{place}", "empty"
-    if kind == "MemoryError":
-        return f"out of memory{place}", "memory"
-    message = " ".join(str(heard.reply.get("message", "")).split())
-    # a KernelError's message contains its place
-    return (message if kind == "KernelError" else f"{kind}: {message}{place}"), "error"
+def targets_of(assignment):
+    """[[file, names], ...] of an assignment, for the student's process."""
+    return [[target.file, list(target.names)] for target in assignment.targets]
 
 
-def _judged(check, inputs, expected, arrays):
+def _judged(process, assignment, check, inputs, expected):
+    """(message, kind) of what is wrong, or two empty texts."""
+    library = There(process.link)
     try:
-        got = messages.read_arrays(arrays)
-    except ValueError as error:
-        return f"the answer cannot be read: {error}", "error"
-    return verdict(check, inputs, expected, got)
+        process.link.request("plug", targets_of(assignment))
+        got = arrays(check.run(library, **inputs))
+        changed = [_name(array, inputs) for array in library.changed()]
+        if not any(library.calls().values()):
+            return "none of your functions was called", "error"
+    except StudentError as error:
+        return _told(error)
+    except Lost as lost:
+        return process.explained(lost)
+    except GraderFault:
+        raise
+    except Exception as error:  # the same code has passed with the library's functions: a result is to blame
+        return f"a result is not what the check expected: {type(error).__name__}: {error}", "error"
+    return verdict(check, inputs, expected, got, changed)
 
 
-def verdict(check, inputs, expected, got):
+def _name(array, inputs):
+    return next((name for name, value in inputs.items() if value is array), "an argument")
+
+
+def _told(error):
+    """(message, kind) of an exception in the student's code."""
+    place = f" ({error.place})" if error.place else ""
+    if "NotImplementedError" in error.kinds:
+        return f"not written yet{place}", "empty"
+    if "MemoryError" in error.kinds:
+        return f"out of memory{place}", "memory"
+    message = " ".join(error.message.split())
+    # a KernelError's message contains its place
+    return (message if "KernelError" in error.kinds else f"{error.kinds[0]}: {message}{place}"), "error"
+
+
+def verdict(check, inputs, expected, got, changed=()):
     """Compare a check's answers, and let the check explain a mistake.
 
     check: a Check.
     inputs: a dict.
     expected, got: {name: array}.
+    changed: names of inputs that have changed.
 
     Returns (message, kind) of what is wrong, or two empty texts.
     """
+    if changed:
+        return (
+            f"{changed[0]} has changed: it belongs to the caller, so compute in a new array (beware of +=, out= and "
+            "views)",
+            "input",
+        )
     message, kind = compare(expected, got, check.rtol)
     if kind == "values" and check.teach:
         with contextlib.suppress(Exception):  # a student's arrays may be such that it fails
@@ -176,45 +361,6 @@ def _short(text, most=600):
     return text if len(text) <= most else f"{text[:most]} ..."
 
 
-def _child(place, request, inputs, seconds):
-    """Run a child in the scratch folder `place`, for at most `seconds` after it has started; returns its _Heard."""
-    wait = seconds + STARTING
-    with contextlib.ExitStack() as stack:
-        work = stack.enter_context(tempfile.TemporaryDirectory(prefix="work-", dir=place, ignore_cleanup_errors=True))
-        if is_root():
-            os.chown(work, NOBODY, NOBODY)
-        more = {"user": NOBODY if is_root() else None, "work": Path(work).name, "wait": int(wait) + 5}
-        parts = (json.dumps(request | more).encode(), inputs)
-        data = b"".join(struct.pack("<Q", len(part)) + part for part in parts)
-        printed = stack.enter_context(tempfile.TemporaryFile())
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", str(Path(place) / "child.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=printed,
-            env=_environment(place),
-            cwd=place,
-            start_new_session=True,
-        )
-        try:
-            answer, ended = _talk(process, data, time.monotonic() + wait)
-        finally:
-            _kill_group(process)
-        printed.seek(0)
-        text = printed.read(SHOWN).decode(errors="replace")
-    if len(answer) > messages.MOST:
-        return _Heard({}, printed=text, fault=("the answer is too large", "error"))
-    if not ended or process.returncode == -signal.SIGXCPU:
-        return _Heard({}, printed=text, fault=(f"stopped after {seconds:g} seconds: it did not finish", "time"))
-    heard = _parts(answer)
-    if heard is None:
-        number = -process.returncode
-        how = f"was killed by {signal.Signals(number).name}" if number > 0 else f"ended with code {-number}"
-        return _Heard({}, printed=text, fault=(f"the process {how} before it answered", "died"))
-    reply, arrays = heard
-    return _Heard(reply, arrays, text)
-
-
 def _environment(place):
     """A child's environment: nothing inherited, one thread for NumPy; a compiler writes its files into `built`."""
     built = str(Path(place) / "built")
@@ -227,49 +373,3 @@ def _environment(place):
         "XDG_CACHE_HOME": built,
         "TMPDIR": built,
     }
-
-
-def _talk(process, data, deadline):
-    """Send `data` to the child and read its answer, not much more than MOST bytes: (answer, finished in time)."""
-    os.set_blocking(process.stdin.fileno(), False)
-    os.set_blocking(process.stdout.fileno(), False)
-    answer, sent, writing = bytearray(), 0, True
-    while (left := deadline - time.monotonic()) > 0 and len(answer) <= messages.MOST:
-        readable, writable, _ = select.select([process.stdout], [process.stdin] if writing else [], [], left)
-        if writable:
-            try:
-                sent += os.write(process.stdin.fileno(), data[sent : sent + 2**16])
-            except BrokenPipeError:
-                writing = False
-            if sent == len(data):
-                writing = False
-        if readable:
-            block = os.read(process.stdout.fileno(), 2**16)
-            if not block:
-                try:
-                    process.wait(max(deadline - time.monotonic(), 0.1))
-                except subprocess.TimeoutExpired:  # it closed its output and keeps running
-                    return bytes(answer), False
-                return bytes(answer), True
-            answer += block
-    return bytes(answer), False
-
-
-def _kill_group(process):
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
-
-
-def _parts(answer):
-    """(reply, bytes of arrays) from a child's answer, or None if it is incomplete."""
-    try:
-        (length,) = struct.unpack_from("<Q", answer, 0)
-        reply = json.loads(answer[8 : 8 + length])
-        (size,) = struct.unpack_from("<Q", answer, 8 + length)
-        arrays = answer[16 + length : 16 + length + size]
-        return (reply, arrays) if isinstance(reply, dict) and len(arrays) == size else None
-    except (struct.error, ValueError, RecursionError):
-        return None

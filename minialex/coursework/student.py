@@ -26,7 +26,7 @@ def public_checks(folder):
 
 def public_fault(folder, check):
     """Run a public check of a student's folder in this process; returns what is wrong, or an empty text."""
-    seed = seed_of(assignment_in(folder), check, "", "", variant_in(folder))
+    seed = seed_of(assignment_in(folder), check, "", variant_in(folder))
     return fault(folder, check, inputs_of(check, seed))
 
 
@@ -40,10 +40,10 @@ def fault(folder, check, inputs):
     Returns what is wrong, or an empty text.
     Raises whatever the student's code raises.
     """
-    expected = check.answers(inputs)
+    expected, _ = check.answers(inputs)
     with using(folder):
-        got = check.answers(inputs)
-    return runner.verdict(check, inputs, expected, got)[0]
+        got, changed = check.answers(inputs)
+    return runner.verdict(check, inputs, expected, got, changed)[0]
 
 
 def hint(assignment, target, number):

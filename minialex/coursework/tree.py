@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import compileall
+import contextlib
+import importlib.util
 import os
 import shutil
+import sysconfig
 from pathlib import Path
 
-import numpy as np
-
 from ..support.resources import folder as resource
-from . import emptied
-from .runner import NOBODY, is_root
+from . import emptied, protection
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What the checks need: the library without its other backends, commands and figures.
@@ -30,7 +30,7 @@ PARTS = [
         "data/[a-z]*.py",
         *(f"backends/{name}.py" for name in ("__init__", "base", "devices", "numpy_backend", "raw_images")),
     ),
-    *(f"coursework/{name}.py" for name in ("__init__", "declaration", "plugging", "messages")),
+    *(f"coursework/{name}.py" for name in ("__init__", "target", "plugging", "wire", "confinement")),
 ]
 NATIVE = ("backends/cuda/*.py", "coursework/kernels.py")  # for assignments with kernels
 LARGEST = 2**20  # bytes of a student's file
@@ -54,40 +54,80 @@ def source_of(file):
     return PACKAGE / file
 
 
-def scratch(assignment, submission, place):
-    """Create the scratch folder of a child process, as described in child.py; no file of the submission is executed.
+def scratch(assignment, submission, place, shield=None):
+    """Create the scratch folder of a submission's processes, as described in child.py; none of its files is executed.
 
     assignment: an Assignment.
     submission: the student's folder.
     place: an empty folder.
+    shield: a protection.Shield; the best one here if None.
+
+    Returns what is odd about the submission, a list of sentences.
     """
+    shield = shield or protection.best()
     tree = place / "tree" / "minialex"
-    for pattern in (*PARTS, *(NATIVE if assignment.prepare else ())):
+    for pattern in (*PARTS, *(NATIVE if assignment.native else ())):
         for path in PACKAGE.glob(pattern):
             _copy(path, tree / path.relative_to(PACKAGE))
-    for path in (PACKAGE / "coursework").glob(f"{assignment.name}*.py"):
-        _copy(path, tree / "coursework" / path.name)
-    if assignment.prepare:
+    if assignment.native:
         shutil.copytree(resource("kernels"), tree / "kernels")
     for target in assignment.targets:
         (tree / target.file).write_text(_emptied(assignment, target), encoding="utf-8")
+    (place / "submission").mkdir()
     for target in assignment.targets:
         path = Path(submission) / target.student_file
         # a link could point to a file that only the grader may read
         if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST:
-            _copy(path, place / "submission" / path.name)
+            shutil.copyfile(path, place / "submission" / path.name)
     (place / "built").mkdir()
-    if is_root():
-        os.chown(place / "built", NOBODY, NOBODY)
-    installed = Path(np.__file__).resolve().parents[1]
-    (place / "site").mkdir()
-    for name in ("numpy", "numpy.libs"):
-        if (installed / name).is_dir():
-            os.symlink(installed / name, place / "site" / name)
+    if shield.user is not None:
+        os.chown(place / "built", shield.user, shield.user)
+    _install(place / "site", shield)
+    if shield.enters:
+        _link(Path(sysconfig.get_path("stdlib")), place / "python")  # with lib-dynload
     _copy(Path(__file__).with_name("child.py"), place / "child.py")
-    compileall.compile_dir(tree, quiet=2, workers=1)  # once here rather than in every child
+    compileall.compile_dir(tree, quiet=2, workers=1)  # the rest
+    return []
+
+
+def _install(site, shield):
+    """Put the packages that a submission can import into its folder `site`."""
+    site.mkdir()
+    for path in protection.packages():
+        if shield.enters:
+            _link(path, site / path.name)
+        elif shield.mounts and path.is_dir():  # bubblewrap needs something to mount the package on
+            (site / path.name).mkdir()
+        elif shield.mounts:
+            (site / path.name).touch()
+        else:
+            os.symlink(path, site / path.name)
+
+
+def _link(source, target):
+    """A copy of a file or folder by hard links where possible; without tests and installed packages."""
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:  # on another disk
+            shutil.copyfile(source, target)
+    elif source.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+        for inner in source.iterdir():
+            if inner.name not in _LEFT_OUT and not inner.name.endswith("-packages"):
+                _link(inner, target / inner.name)
+
+
+_LEFT_OUT = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "f2py", "distutils"}
 
 
 def _copy(source, target):
+    """A copy of a file, and of what Python has compiled it to, so that it need not do so again."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    shutil.copy2(source, target)
+    if source.suffix == ".py":
+        compiled = importlib.util.cache_from_source(str(target))
+        with contextlib.suppress(OSError):  # never compiled
+            os.makedirs(os.path.dirname(compiled), exist_ok=True)
+            shutil.copyfile(importlib.util.cache_from_source(str(source)), compiled)

@@ -19,8 +19,8 @@ TAMED = [(name, wrong) for name in declared() for wrong in wrong_solutions(name)
 def asked(name, variant):
     """(check, inputs, expected) for each check."""
     assignment = coursework.assignment(name)
-    drawn = [(check, inputs_of(assignment, check, variant, "a submission", "a secret")) for check in assignment.checks]
-    return [(check, inputs, check.answers(inputs)) for check, inputs in drawn]
+    drawn = [(check, inputs_of(assignment, check, variant, "a secret")) for check in assignment.checks]
+    return [(check, inputs, check.answers(inputs)[0]) for check, inputs in drawn]
 
 
 def failed(assignment, folder, variant, names=None):
@@ -37,10 +37,10 @@ def _fault(check, inputs, expected, folder):
     try:
         with coursework.using(folder), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            got = check.answers(inputs)
+            got, changed = check.answers(inputs)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    return runner.verdict(check, inputs, expected, got)[0]
+    return runner.verdict(check, inputs, expected, got, changed)[0]
 
 
 @pytest.mark.coursework

@@ -135,9 +135,9 @@ def public_inputs(name, check):
     return inputs_of(assignment, assignment.check(check), 0)
 
 
-def inputs_of(assignment, check, variant, digest="", secret=""):
-    """What the grader draws, as it arrives."""
-    return grade.inputs_of(check, grade.seed_of(assignment, check, digest, secret, variant))
+def inputs_of(assignment, check, variant, secret=""):
+    """What the grader draws."""
+    return grade.inputs_of(check, grade.seed_of(assignment, check, secret, variant))
 
 
 def table():

@@ -1,0 +1,166 @@
+"""What keeps a submission inside its process: another user and root folder, refused system calls, limits, a fence.
+
+Used by child.py, in the process that runs the student's code. `runner` decides what is used, and reports it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+READABLE = ("tree", "site", "submission")
+FORBIDDEN_EVENTS = (
+    "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn",
+    "socket.", "ctypes.", "os.kill", "os.link", "os.symlink", "os.chown", "os.chmod", "os.utime", "os.setxattr",
+    "sys.setprofile", "sys.settrace", "mmap.__new__", "syslog.", "urllib.", "ftplib.", "http.", "smtplib.",
+    "resource.", "signal.", "gc.get_objects", "gc.get_referrers", "fcntl.",
+)  # fmt: skip
+FORBIDDEN_IMPORTS = ("ctypes", "_ctypes", "multiprocessing", "_multiprocessing", "resource", "torch", "scipy", "numba")
+PATH_EVENTS = {  # event: which arguments are paths, and which descriptors of folders that they are relative to
+    "os.listdir": ((0,), ()), "os.scandir": ((0,), ()), "os.chdir": ((0,), ()), "os.mkdir": ((0,), (2,)),
+    "os.remove": ((0,), (1,)), "os.rename": ((0, 1), (2, 3)), "os.rmdir": ((0,), (1,)), "os.truncate": ((0,), ()),
+}  # fmt: skip
+READING_EVENTS = ("os.listdir", "os.scandir", "os.chdir")
+FORBIDDEN_CALLS = (
+    "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "fork", "vfork", "clone", "clone3",
+    "execve", "execveat", "kill", "tkill", "pidfd_send_signal", "pidfd_open", "ptrace", "process_vm_readv",
+    "process_vm_writev", "mount", "umount2", "unshare", "setns", "chroot", "pivot_root", "bpf", "keyctl", "add_key",
+    "request_key", "userfaultfd", "perf_event_open", "link", "linkat", "symlink", "symlinkat", "mknod", "mknodat",
+    "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "setuid", "setgid", "setresuid",
+    "setresgid", "setgroups", "setrlimit", "io_uring_setup", "init_module", "finit_module", "shmget", "msgget",
+    "semget", "mq_open", "memfd_create", "inotify_init", "inotify_init1", "fanotify_init", "setpgid", "setsid",
+)  # fmt: skip
+_NOT_LOADED = ("_test", "_xx", "xx", "_ctypes", "_tkinter", "_multi", "_dbm", "_gdbm", "_curses", "_crypt", "resource")
+
+
+def load_compiled_modules(folders):
+    """Import the standard library's compiled modules: once the root folder has changed, they find no libraries."""
+    for path in (path for folder in folders for path in sorted(Path(folder).glob("*.so"))):
+        if not path.name.startswith(_NOT_LOADED):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(path.name.partition(".")[0])
+
+
+def seccomp():
+    """A function that refuses FORBIDDEN_CALLS to this process from then on; None without pyseccomp or libseccomp."""
+    try:
+        import pyseccomp
+    except Exception:  # no such package; or whatever loading the system's library raises
+        return None
+
+    def confine():
+        allowed = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+        for name in FORBIDDEN_CALLS:
+            with contextlib.suppress(OSError, RuntimeError):  # this processor or kernel has no such call
+                allowed.add_rule(pyseccomp.ERRNO(1), name)
+        allowed.load()
+
+    return confine
+
+
+def become(user, root=None):
+    """Become another user, if the grader is root; root: the new root folder. Returns whether it is the root now."""
+    if user is None:
+        return False
+    moved = False
+    if root:
+        with contextlib.suppress(PermissionError):  # root may not in some containers: rely on the other user alone
+            os.chroot(root)
+            moved = True
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+    return moved
+
+
+def move_packages(places):
+    """Tell the packages that are imported already where they find their parts now. places: {folder before: now}."""
+    for module in list(sys.modules.values()):
+        for before, now in places.items():
+            paths = getattr(module, "__path__", None)
+            if isinstance(paths, list):
+                paths[:] = [now + path.removeprefix(before) if path.startswith(before) else path for path in paths]
+    sys.path_importer_cache.clear()
+
+
+def limit(limits):
+    """Set the resource limits: CPU seconds, bytes of memory and files, numbers of files and processes."""
+    for name, value in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
+        _, most = resource.getrlimit(kind)
+        value = value if most == resource.RLIM_INFINITY else min(value, most)
+        beyond = value + 1 if name == "CPU" else value  # first SIGXCPU, which tells the cause, then SIGKILL
+        resource.setrlimit(kind, (value, beyond if most == resource.RLIM_INFINITY else min(beyond, most)))
+
+
+def forget_modules(native):
+    """What the submission cannot import. native: whether compiled code is loaded, for which ctypes is needed."""
+    modules: dict[str, Any] = sys.modules
+    for name in [name for name in modules if name.partition(".")[0] in ("pyseccomp", "socket", "_socket", "resource")]:
+        del modules[name]
+    if not native:
+        for name in ("ctypes", "_ctypes"):
+            modules[name] = None  # NumPy has imported them
+
+
+def guard(root, work):
+    """Install an audit hook that lets this process open only its own folders, and start or connect to nothing.
+
+    An audit hook cannot be removed. It is not a complete protection, since it runs in the same interpreter as the code
+    that it watches: it is the last fence, where the system offers no better one.
+
+    root: the scratch folder.
+    work: the only folder that may be written to.
+    """
+    readable = [os.path.realpath(path) for path in sys.path]
+    readable += [os.path.realpath(os.path.join(root, name)) for name in READABLE]
+    readable += [os.path.realpath(os.path.join(root, "site", name)) for name in ("numpy", "numpy.libs")]
+    readable += [os.path.realpath(work), os.devnull]
+    work = os.path.realpath(work)
+    realpath, fspath, fsdecode, separator = os.path.realpath, os.fspath, os.fsdecode, os.sep
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    events, paths, imports, reading = FORBIDDEN_EVENTS, dict(PATH_EVENTS), FORBIDDEN_IMPORTS, READING_EVENTS
+
+    def inside(path, folders):
+        if isinstance(path, int):  # an open file descriptor
+            return True
+        path = realpath(fsdecode(fspath(path)))
+        return any(path == folder or path.startswith(folder + separator) for folder in folders)
+
+    def hook(event, arguments):
+        if event == "open":
+            path, mode, flags = arguments
+            writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & writing)
+            if path is not None and not inside(path, (work,) if writes else readable):
+                raise PermissionError(f"a submission may not open {path!r}")
+        elif event == "import":
+            name, file = arguments[:2]
+            if name.partition(".")[0] in imports:
+                raise ModuleNotFoundError(f"No module named {name!r}, for a submission", name=name)
+            if isinstance(file, str) and not inside(file, readable):
+                raise PermissionError(f"a submission may not load {file!r}")
+        elif event in paths:
+            places, folders = paths[event]
+            allowed = readable if event in reading else (work,)
+            relative = any(arguments[i] not in (-1, None) for i in folders if i < len(arguments))
+            if relative or not all(arguments[i] is None or inside(arguments[i], allowed) for i in places):
+                raise PermissionError(f"a submission may not use {event} there")
+        elif event.startswith(events):
+            raise PermissionError(f"a submission may not use {event}")
+
+    # the event of os.open does not tell the folder's descriptor that a path is relative to
+    system: Any = sys.modules["posix"]
+    opened = system.open
+
+    def open_file(path, flags, mode=0o777, *, dir_fd=None):
+        if dir_fd is not None:
+            raise PermissionError("a submission may not open files relative to another folder")
+        return opened(path, flags, mode)
+
+    os.open = system.open = open_file
+    sys.addaudithook(hook)

@@ -1,0 +1,34 @@
+"""The hidden checks of A1: broadcasting, vectors and stacks, dtypes, aliased gradients, deep graphs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from .. import a1
+from ..declaration import Check
+
+
+def hidden(name, points, draw_and_run, **options):
+    """A hidden Check of a (draw, run)."""
+    return dataclasses.replace(a1.check(name, points, draw_and_run, **options), public=False)
+
+
+def _vectors(rng):
+    return {name: rng.standard_normal(3) for name in ("a", "b", "gy")}
+
+
+CHECKS: tuple[Check, ...] = (
+    hidden("unbroadcast stretched axes", 5, a1.unbroadcast((4, 3, 2), (4, 1, 2), (1, 1, 2), (3, 1), (1, 1, 1))),
+    hidden("add broadcast", 4, a1.add_scaled((4, 3, 2), (3, 1))),
+    hidden("mul broadcast", 4, a1.binary("mul", (4, 3, 2), (1, 2))),
+    hidden("tanh far out", 3, a1.tanh((1, 1000), 3, 2, 2)),
+    hidden("matmul vector", 4, a1.matmul((3, 4), (4,))),
+    hidden("matmul batch", 5, a1.matmul((2, 3, 4), (4, 5))),
+    hidden("graph", 4, (lambda rng: a1.links(rng, 60) | a1.pair(rng), a1.graph_run)),
+    hidden("aliased", 3, (a1.pair, a1.aliased_run)),
+    hidden("twice", 3, (a1.pair, a1.twice_run)),
+    hidden("deep", 3, (lambda rng: {"x": rng.standard_normal(2)}, a1.deep_run)),
+    hidden("one gradient", 2, (_vectors, a1.one_gradient_run)),
+)
