@@ -9,59 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..window import Window
+from .cases import near, of_a_case, several
 from .declaration import Check
-
-
-def several(draw_one, run_one, *cases):
-    """(draw, run) of one function in several cases.
-
-    draw_one: draw_one(rng, **case) returns the inputs of a case.
-    run_one: run_one(lib, **inputs) returns its answers.
-    cases: dicts.
-    """
-
-    def draw(rng):
-        drawn = [draw_one(rng, **case) for case in cases]
-        return {f"{key}{_number(i)}": value for i, inputs in enumerate(drawn) for key, value in inputs.items()}
-
-    def run(lib, **inputs):
-        answers = {}
-        for i in range(len(cases)):
-            made = run_one(lib, **_case(inputs, i))
-            answers |= {f"{key}{_number(i)}": value for key, value in made.items()}
-        return answers
-
-    return draw, run
-
-
-def _number(i):
-    """What follows the names of a case: nothing for the first, then 2, 3, ..."""
-    return str(i + 1) if i else ""
-
-
-def _case(named, i):
-    """The inputs or answers of a case."""
-    number = _number(i)
-    return {key.rstrip("0123456789"): value for key, value in named.items() if key == key.rstrip("0123456789") + number}
-
-
-def _of_a_case(teach):
-    """A teach function for a Check, which explains the first case that is wrong."""
-
-    def explain(inputs, got, expected):
-        for i in range(len(expected)):
-            case = _case(expected, i)
-            mine = _case(got, i)
-            if not all(near(mine.get(name), value) for name, value in case.items()):
-                return teach(_case(inputs, i), mine, case)
-        return None
-
-    return explain
-
-
-def near(got, wanted):
-    """Whether an answer of any shape equals `wanted`."""
-    return got is not None and np.shape(got) == np.shape(wanted) and np.allclose(got, wanted)
 
 
 def _backend(lib):
@@ -104,11 +53,6 @@ def _window_there(lib, settings):
 
 SIDE_BY_SIDE: list[dict] = [{"kernel": (2, 3), "exact": True}, {"kernel": (3, 2), "exact": True}]
 OVERLAPPING: list[dict] = [{"kernel": (3, 4), "stride": (2, 3)}, {"kernel": (4, 2), "stride": (3, 1)}]
-
-
-def each(cases, **options):
-    """Cases with further options."""
-    return [case | options for case in cases]
 
 
 # ------------------------------------------------------------------------------ maximum
@@ -156,7 +100,7 @@ def maximum_backward(*cases):
     return several(draw, run, *cases)
 
 
-@_of_a_case
+@of_a_case
 def teach_maximum(inputs, got, expected):
     """Explains wrong maxima and winners."""
     if near(got["y"], np.maximum(expected["y"], 0)):
@@ -175,7 +119,7 @@ def teach_maximum(inputs, got, expected):
     return None
 
 
-@_of_a_case
+@of_a_case
 def teach_maximum_backward(inputs, got, expected):
     """Explains wrong gradients of maxima."""
     gy, winners, window = inputs["gy"], inputs["winners"], _window(inputs["settings"])
@@ -227,7 +171,7 @@ def mean_backward(*cases):
     return several(draw, run, *cases)
 
 
-@_of_a_case
+@of_a_case
 def _teach_mean(inputs, got, expected):
     if near(got["y"] * inputs["scale"], expected["y"]):
         return "this is the sum: multiply it by `scale`"
@@ -236,7 +180,7 @@ def _teach_mean(inputs, got, expected):
     return None
 
 
-@_of_a_case
+@of_a_case
 def _teach_mean_backward(inputs, got, expected):
     if near(got["gx"] * inputs["scale"], expected["gx"]):
         return "backward multiplies by `scale` too: y = scale * sum"
@@ -283,7 +227,7 @@ def _matrix(count, size, groups, mirrored):
     return inside.T if mirrored else inside
 
 
-@_of_a_case
+@of_a_case
 def _teach_sums(inputs, got, expected):
     size, values = inputs["size"], inputs["values"]
     if size > 1 and near(got["sums"] * size, expected["sums"]):
@@ -344,7 +288,7 @@ def norm_backward(*cases):
     return several(draw, run, *cases)
 
 
-@_of_a_case
+@of_a_case
 def teach_norm(inputs, got, expected):
     """Explains wrong normalisation."""
     x, d, beta, size = inputs["x"], expected["d"], inputs["beta"], inputs["size"]
@@ -364,7 +308,7 @@ def teach_norm(inputs, got, expected):
     return "d = k + a * _neighbours(xp, x[n] * x[n], ...): pass on size, within_channel and groups"
 
 
-@_of_a_case
+@of_a_case
 def teach_norm_backward(inputs, got, expected):
     """Explains wrong gradients of the normalisation."""
     x, d, gy, beta = (inputs[name] for name in ("x", "d", "gy", "beta"))

@@ -277,9 +277,20 @@ def layers():
     return backends.get_backend("numpy") if _plugged is None else Layers(np, _plugged)
 
 
-def launcher():
-    """The student's Launcher; None while no kernels are plugged in."""
-    return _plugged
+def product(a, b):
+    """a @ b, by the student's matmul_tiled while plugged in, else by NumPy. a, b: matrices of the same dtype."""
+    if _plugged is None:
+        return a @ b
+    (rows, depth), columns = a.shape, b.shape[1]
+    c = _plugged.empty((rows, columns), a.dtype)
+    blocks = -(-rows // SIDE) * -(-columns // SIDE)
+    _plugged("matmul_tiled", blocks, (SIDE, SIDE), a, b, c, rows, columns, depth)
+    return c
+
+
+def loads(kernel):
+    """Loads from global memory in a kernel's last launch; None where they are not counted. kernel: its name."""
+    return None if _plugged is None else _plugged.loads.get(kernel)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from .. import a4_checks as a4
+from ..cases import each, together
 from ..declaration import Check
 
 
@@ -91,28 +92,8 @@ def _norm_run(lib, x, other, g):
     return across | {f"{name}_within": value for name, value in within.items()}
 
 
-# ------------------------------------------------------------------------------ all
-
-
-def _together(**checks):
-    """(draw, run) of several (draw, run), whose inputs and answers get the name of the part in front."""
-
-    def draw(rng):
-        return {f"{part}_{key}": value for part, (one, _) in checks.items() for key, value in one(rng).items()}
-
-    def run(lib, **inputs):
-        answers = {}
-        for part, (_, one) in checks.items():
-            start = f"{part}_"
-            given = {key.removeprefix(start): value for key, value in inputs.items() if key.startswith(start)}
-            answers |= {f"{start}{key}": value for key, value in one(lib, **given).items()}
-        return answers
-
-    return draw, run
-
-
 _SINGLE: dict = {"dtype": np.float32}
-_FLOAT32_CHECKS = _together(
+_FLOAT32_CHECKS = together(
     maximum=a4.maximum(True, *FLOAT32),
     gmaximum=a4.maximum_backward(*FLOAT32),
     mean=a4.mean(FLOAT32[0], FLOAT32[1] | {"scales": True}),
@@ -123,11 +104,9 @@ _FLOAT32_CHECKS = _together(
 )
 
 CHECKS: tuple[Check, ...] = (
-    hidden(
-        "max_pool2d ties", 3, a4.maximum(True, *a4.each(a4.OVERLAPPING, change=_few_values)), teach=a4.teach_maximum
-    ),
-    hidden("max_pool2d padding", 3, a4.maximum(True, *a4.each(PADDED, change=_below_zero)), teach=a4.teach_maximum),
-    hidden("max_pool2d ceil mode", 3, a4.maximum(True, *a4.each(OVER_THE_EDGE, change=_below_zero))),
+    hidden("max_pool2d ties", 3, a4.maximum(True, *each(a4.OVERLAPPING, change=_few_values)), teach=a4.teach_maximum),
+    hidden("max_pool2d padding", 3, a4.maximum(True, *each(PADDED, change=_below_zero)), teach=a4.teach_maximum),
+    hidden("max_pool2d ceil mode", 3, a4.maximum(True, *each(OVER_THE_EDGE, change=_below_zero))),
     hidden("max_pool2d windows", 2, a4.maximum(True, DILATED, ONE, MANY_TAPS | {"change": _late})),
     hidden("max_pool2d_backward edges", 3, a4.maximum_backward(*EDGES, ONE, MANY_TAPS)),
     hidden("avg_pool2d scales", 3, a4.mean(*MARGINS, ONE)),

@@ -3,18 +3,23 @@
 import numpy as np
 from wrong_solutions import EVERY, cheat, edit, public_inputs
 
-RELU, IN_PLACE, RELU_BACKWARD = {"relu"}, {"relu in place"}, {"relu backward"}
+FLOAT = {"in float"}  # all kernels
+SAVING = {"without saving"}
+RELU, IN_PLACE, RELU_BACKWARD = {"relu"} | FLOAT, {"relu in place"} | FLOAT, {"relu backward"} | FLOAT
 RELU_HIDDEN = {"relu, more elements than threads", "relu of NaN"}
 RELU_FILE = RELU | IN_PLACE | RELU_BACKWARD | RELU_HIDDEN
 PADDED = {"max pool with padding", "max pool, dilated"}
-POOL = {"max pool", "max pool of equals", "max pool of NaN", "max pool, many maps"} | PADDED
-POOL_BACKWARD = {"max pool backward", "max pool, many maps", "max pool, dilated"}
-STEPS = {"matmul, several tiles", "matmul, loads", "matmul, ragged", "matmul in float"}  # along k, more than one
-MATMUL = {"matmul, one tile"} | STEPS
+UNUSUAL = {"max pool, unusual windows"}
+POOL_BACKWARD = {"max pool backward", "max pool of NaN", "max pool, many maps"} | PADDED | UNUSUAL | FLOAT
+POOL = POOL_BACKWARD - {"max pool backward"} | {"max pool", "max pool of equals"} | SAVING
 RAGGED = {"matmul, ragged"}
-LRN_HIDDEN = {"lrn across, in groups", "lrn, even window", "lrn, many places"}
-ACROSS, ACROSS_BACKWARD = {"lrn across"} | LRN_HIDDEN, {"lrn across backward"} | LRN_HIDDEN
-WITHIN = {"lrn within", "lrn, even window", "lrn, many places"}
+STEPS = {"matmul, several tiles", "matmul, loads"} | RAGGED | FLOAT  # along k, more than one
+MATMUL = {"matmul, one tile"} | STEPS
+LRN_HIDDEN = {"lrn, even window", "lrn, many places"} | FLOAT
+GROUPS = {"lrn across, in groups"}
+ACROSS, ACROSS_BACKWARD = {"lrn across"} | GROUPS | LRN_HIDDEN | SAVING, {"lrn across backward"} | GROUPS | LRN_HIDDEN
+WITHIN_BACKWARD = {"lrn within"} | LRN_HIDDEN
+WITHIN = WITHIN_BACKWARD | SAVING
 LRN_FILE = ACROSS | ACROSS_BACKWARD | WITHIN
 
 READ = "REAL value = x[i];\n        "
@@ -106,7 +111,7 @@ WRONG = (
     edit("naive product", "matmul.cu", TILED, NAIVE, {"matmul, loads"}, says="are enough"),
     edit("transposed tile", "matmul.cu", f"a_tile[ty][tx] = {FILL}", f"a_tile[tx][ty] = {FILL}", MATMUL,
          says="a's tile transposed"),
-    edit("float instead of REAL", "matmul.cu", SUM, SUM.replace("REAL", "float"), MATMUL - {"matmul in float"},
+    edit("float instead of REAL", "matmul.cu", SUM, SUM.replace("REAL", "float"), MATMUL - FLOAT,
          says="seven digits"),
     edit("window of LRN off by one", "lrn.cu", "j < min(block, c - size / 2 + size)",
          "j < min(block, c - size / 2 + size - 1)", ACROSS),
