@@ -9,7 +9,6 @@ import importlib.util
 import sys
 from pathlib import Path
 
-
 _students: list = []  # the modules of a student's files that are in place
 
 
