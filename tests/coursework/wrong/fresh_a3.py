@@ -109,7 +109,9 @@ FRESH = (
         "    padded = self.xp.zeros((n, *self.padded.shape[1:]), columns.dtype)\n"
         "    for u in range(kh):\n"
         "        for v in range(kw):\n"
-        "            padded[:, :, u : u + sh * (oh - 1) + 1 : sh, v : v + sw * (ow - 1) + 1 : sw] += columns[:, :, u, v]\n"
+        "            rows = slice(u, u + sh * (oh - 1) + 1, sh)\n"
+        "            cols = slice(v, v + sw * (ow - 1) + 1, sw)\n"
+        "            padded[:, :, rows, cols] += columns[:, :, u, v]\n"
         "    return padded[:, :, *self.window.inside]\n",
         set(),
     ),
