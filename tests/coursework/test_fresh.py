@@ -1,4 +1,4 @@
-"""Mistakes written without a look at the checks lose exactly what is declared, right solutions of all styles nothing."""
+"""Mistakes written without a look at the checks lose what they declare; right solutions in all styles lose nothing."""
 
 from __future__ import annotations
 
