@@ -294,8 +294,10 @@ def teach_norm(inputs, got, expected):
     x, d, beta, size = inputs["x"], expected["d"], inputs["beta"], inputs["size"]
     if near(got["y"], x * d**beta):
         return "activations are divided by d^beta: the exponent is -beta"
-    if near(got["y"], expected["y"]) and near(got["d"], d):
+    if near(got["d"], d) and near(got["y"], expected["y"]):
         return "y is correct, but saved should be the pair (x, d), or (x, None) without `save`"
+    if near(got["d"], d):
+        return "d is correct, but y is not x d^-beta; beta need not be 0.75"
     for wrong, sentence in (
         (d - inputs["k"], "here k is missing: d = k + a * sum"),
         (inputs["k"] + inputs["a"] * np.abs(x), "d is computed from the squares of the activations"),

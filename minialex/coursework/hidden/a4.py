@@ -28,6 +28,11 @@ def _few_values(x):
     return np.minimum(np.round(np.abs(x)), 2)
 
 
+def _equal(x):
+    """All values of a map are the same, also at the margins, which must not win."""
+    return 0 * x + x[..., :1, :1]
+
+
 def _late(x):
     """The largest value is the last of the last window."""
     x[..., -1, -1] = 9
@@ -105,8 +110,17 @@ _FLOAT32_CHECKS = together(
 
 CHECKS: tuple[Check, ...] = (
     hidden("max_pool2d ties", 3, a4.maximum(True, *each(a4.OVERLAPPING, change=_few_values)), teach=a4.teach_maximum),
-    hidden("max_pool2d padding", 3, a4.maximum(True, *each(PADDED, change=_below_zero)), teach=a4.teach_maximum),
-    hidden("max_pool2d ceil mode", 3, a4.maximum(True, *each(OVER_THE_EDGE, change=_below_zero))),
+    hidden(
+        "max_pool2d padding",
+        3,
+        a4.maximum(True, *each(PADDED, change=_below_zero), *each(PADDED, change=_equal)),
+        teach=a4.teach_maximum,
+    ),
+    hidden(
+        "max_pool2d ceil mode",
+        3,
+        a4.maximum(True, *each(OVER_THE_EDGE, change=_below_zero), *each(OVER_THE_EDGE, change=_equal)),
+    ),
     hidden("max_pool2d windows", 2, a4.maximum(True, DILATED, ONE, MANY_TAPS | {"change": _late})),
     hidden("max_pool2d_backward edges", 3, a4.maximum_backward(*EDGES, ONE, MANY_TAPS)),
     hidden("avg_pool2d scales", 3, a4.mean(*MARGINS, ONE)),

@@ -80,7 +80,7 @@ WRONG = (
     edit("padding with 0", FILE, "padded = _pad(xp, x, window, -np.inf)", "padded = _pad(xp, x, window, 0)",
          {"max_pool2d padding", "max_pool2d ceil mode"} | POOLING),
     edit("the last of equal maxima wins", FILE, FIRST_TAKEN, "for place, tap in enumerate(window.taps()):",
-         {"max_pool2d ties"}),
+         {"max_pool2d ties", "max_pool2d padding", "max_pool2d ceil mode"}),
     edit("winners counted from 1", FILE, "xp.copyto(winners, place, where=padded[..., *tap] == y)",
          "xp.copyto(winners, place + 1, where=padded[..., *tap] == y)", MAXIMUM - {"max_pool2d"},
          says="counted from 0"),
