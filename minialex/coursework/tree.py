@@ -32,10 +32,10 @@ PARTS = [
     ),
     *(f"coursework/{name}.py" for name in ("__init__", "target", "plugging", "wire", "confinement")),
 ]
-NATIVE = (
+NATIVE = (  # for assignments with kernels
     "backends/cuda/*.py",
     *(f"coursework/{name}.py" for name in ("kernels", "a5_bodies", "a5_language")),
-)  # for assignments with kernels
+)
 LARGEST = 2**20  # bytes of a student's file
 
 
