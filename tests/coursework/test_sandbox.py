@@ -363,6 +363,7 @@ def test_links_in_a_submission_lead_nowhere(tmp_path):
     assert sorted(path.name for path in (scratch / "submission").iterdir()) == ["activation.py", "arithmetic.py"]
 
 
+@pytest.mark.coursework
 def test_what_students_write_is_nowhere_in_the_tree(tmp_path):
     """Neither as text nor compiled."""
     for name in coursework.NAMES:
