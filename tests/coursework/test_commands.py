@@ -149,6 +149,7 @@ def test_the_instructors_table_is_what_the_wrong_solutions_say():
 @pytest.mark.coursework
 @pytest.mark.parametrize("name", declared())
 def test_the_whole_way_from_a_wheel_in_an_empty_folder(name, python, tmp_path):  # noqa: F811
+    """The student's part with an installed wheel; the instructor's with a checkout, and the student's folder alone."""
     project = tmp_path / "project"
     project.mkdir()
     for part in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
@@ -160,17 +161,17 @@ def test_the_whole_way_from_a_wheel_in_an_empty_folder(name, python, tmp_path): 
     empty = tmp_path / "empty"
     empty.mkdir()
 
-    def call(*arguments):
-        return run(python, "-m", "minialex.coursework", *arguments, cwd=empty)
+    def call(*arguments, **variables):
+        return run(python, "-m", "minialex.coursework", *arguments, cwd=empty, **variables)
 
     call("start", name, "mine")
     assert "0 of 50 public points" in call("check", "mine")
     put(own(coursework.assignment(name)), empty / "mine", name)
     assert "50 of 50 public points" in call("check", "mine")
-    assert "90 points" in call("grade", "mine", "--secret", "s", "--out", "results.json")
-    assert json.loads((empty / "results.json").read_text())["score"] == 90
     told = call("train", "mine", "--epochs", "1", "--limit", "100")
     assert re.search(rf"{name}\.[\w.]+ +[1-9]", told) and re.search(r"test accuracy \d+\.\d %", told)
+    graded = call("grade", "mine", "--secret", "s", "--out", "results.json", PYTHONPATH=str(ROOT))
+    assert "90 points" in graded and json.loads((empty / "results.json").read_text())["score"] == 90
 
 
 def test_training_calls_every_function_of_a1(tmp_path, capsys):
