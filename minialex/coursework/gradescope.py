@@ -54,13 +54,13 @@ fi
 PYTHONPATH=$autograder/source "$autograder/venv/bin/python" -P -s -c '{check}'
 """
 
-CHECK = """\
+LOAD = """\
 import minialex.coursework.__main__
 from minialex import coursework
 if coursework.assignment("{name}").prepare:
     from minialex.coursework import kernels
-    kernels.compiler()
 """
+CHECK = f"{LOAD}    kernels.compiler()\n"
 
 # Nothing replaces the first results but those of a grading that has ended.
 RUN = """\
@@ -69,6 +69,7 @@ RUN = """\
 autograder=${{AUTOGRADER:-/autograder}}
 results=$autograder/results/results.json
 mkdir -p "$autograder/results"
+rm -f "$results.new"
 cat >"$results" <<'JSON'
 {fallback}
 JSON
@@ -158,11 +159,11 @@ def _project():
 
 def _requirements(assignment, dependencies):
     """Those of the project's dependencies that grading imports, found by importing it in a process of its own."""
-    code = CHECK.format(name=assignment.name) + "import sys; print(*sys.modules, sep='\\n')"
+    code = LOAD.format(name=assignment.name) + "import sys; print(*sys.modules, sep='\\n')"
     environment = os.environ | {"PYTHONPATH": str(tree.PACKAGE.parent)}
-    loaded = subprocess.run(
-        [sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
+    loaded = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True)
+    if loaded.returncode:
+        raise ValueError(f"grading {assignment.name} cannot be imported here: {loaded.stderr.strip().splitlines()[-1]}")
     packages = {name.partition(".")[0] for name in loaded.stdout.split()}
     projects = importlib.metadata.packages_distributions()
     needed = {project.lower() for package in packages for project in projects.get(package, ())}

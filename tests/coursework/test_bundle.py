@@ -144,12 +144,17 @@ def test_a_secret_that_would_not_arrive_is_refused(secret, imports_nothing, tmp_
 
 
 @pytest.mark.heavy
-def test_what_is_installed_is_what_grading_imports():
+def test_what_is_installed_is_what_grading_imports(tmp_path, monkeypatch):
     dependencies = gradescope._project()["dependencies"]
     assert {"numpy>=2", "matplotlib", "numba"} < {*dependencies}
     assert gradescope._requirements(A1, dependencies) == ["numpy>=2"]
     a6 = gradescope._requirements(coursework.assignment("a6"), dependencies)
     assert "numpy>=2" in a6 and not {"matplotlib", "numba"} & {*a6}
+    monkeypatch.setattr(tree, "PACKAGE", tmp_path / "minialex")
+    (tmp_path / "minialex").mkdir()
+    (tmp_path / "minialex" / "__init__.py").write_text("import something_else\n")
+    with pytest.raises(ValueError, match="grading a1 cannot be imported here: ModuleNotFoundError: .*something_else"):
+        gradescope._requirements(A1, dependencies)
 
 
 # ------------------------------------------------------------------------------ run_autograder
@@ -291,7 +296,7 @@ def test_environments_of_kernels_and_of_pictures_grade(name, shelf, tmp_path):
     assert ("g++" in called[1]) == (name == "a5")
     put(own(assignment), place / "submission", name)
     report, printed = autograded(place)
-    assert report["score"] == 90, (report, printed)
+    assert report["score"] == 90, (report["output"], report["tests"][0], printed)
 
 
 ONLY = """
