@@ -19,8 +19,21 @@ from . import tree
 from .release import write_zip
 from .targets import TARGETS
 
-# Commands that grading does not call, what only students get, and what belongs to other projects.
-LEFT_OUT = ("bench", "convert", "look", "plotting", "runs", "summary", "coursework/handouts", "kernels")
+# Other commands, what only students get, and the kernels, which are added for the assignment that needs them.
+LEFT_OUT = {
+    *(
+        "bench",
+        "convert",
+        "look",
+        "plotting",
+        "runs",
+        "summary",
+        "coursework/handouts",
+        "coursework/train.py",
+        "kernels",
+    ),
+    *("cases.py", "doctor.py", "evaluate.py", "gradcheck.py", "predict.py", "train.py"),
+}
 MODES = {"setup.sh": 0o755, "run_autograder": 0o755, "secret": 0o600}
 
 SETUP = """\
@@ -176,9 +189,9 @@ def _package(assignment):
     made = {}
     for path in sorted(tree.PACKAGE.rglob("*")):
         place = path.relative_to(tree.PACKAGE)
-        parents = [parent.as_posix() for parent in place.parents]
-        of_another = "coursework" in parents and path.stem.partition("_")[0] in others
-        if path.is_file() and path.suffix in (".py", ".toml") and not of_another and not {*parents} & {*LEFT_OUT}:
+        above = {path.as_posix() for path in (place, *place.parents)}
+        of_another = "coursework" in above and not others.isdisjoint(re.split(r"[_./]", place.as_posix()))
+        if path.is_file() and path.suffix in (".py", ".toml") and not of_another and not above & LEFT_OUT:
             made[f"minialex/{place.as_posix()}"] = path.read_bytes()
     for path in sorted(resource("kernels").iterdir()) if assignment.prepare else ():
         if path.suffix != ".md":

@@ -82,9 +82,10 @@ def autograded(place):
 def test_the_archive_holds_what_grading_needs_and_nothing_else(imports_nothing, tmp_path, monkeypatch):
     package = tmp_path / "project" / "minialex"
     needed = {"__init__.py", "tape.py", "training/recipes/paper.toml", "coursework/grade.py", "coursework/a1.py"}
-    needed |= {"coursework/hidden/__init__.py", "coursework/hidden/a1.py"}
-    needless = {"plotting/maps.py", "data/digits.npz", "tape.pyc", "nn/README.md", "coursework/a2_checks.py"}
-    needless |= {"coursework/hidden/a2.py", "coursework/handouts/a1/README.md", "coursework/handouts/figures.py"}
+    needed |= {"coursework/kernels.py", "coursework/hidden/__init__.py", "coursework/hidden/a1.py"}
+    needless = {"plotting/maps.py", "data/digits.npz", "tape.pyc", "nn/README.md", "train.py", "coursework/train.py"}
+    needless |= {"coursework/a2_checks.py", "coursework/hidden/a2.py", "coursework/hidden/a3/inputs.py"}
+    needless |= {"coursework/handouts/a1/README.md", "coursework/handouts/figures.py"}
     for name in needed | needless:
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text(f"# {name}\n")
