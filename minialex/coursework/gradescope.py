@@ -21,18 +21,8 @@ from .targets import TARGETS
 
 # Other commands, what only students get, and the kernels, which are added for the assignment that needs them.
 LEFT_OUT = {
-    *(
-        "bench",
-        "convert",
-        "look",
-        "plotting",
-        "runs",
-        "summary",
-        "coursework/handouts",
-        "coursework/train.py",
-        "kernels",
-    ),
-    *("cases.py", "doctor.py", "evaluate.py", "gradcheck.py", "predict.py", "train.py"),
+    *("bench", "convert", "look", "plotting", "runs", "summary", "coursework/handouts", "kernels"),
+    *("cases.py", "doctor.py", "evaluate.py", "gradcheck.py", "predict.py", "train.py", "coursework/train.py"),
 }
 MODES = {"setup.sh": 0o755, "run_autograder": 0o755, "secret": 0o600}
 
