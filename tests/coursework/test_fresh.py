@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from coursework.test_mistakes import _fault, asked
 from right_solutions import fresh_solutions, made_right, right_solutions, with_fresh, with_right
