@@ -62,7 +62,7 @@ def main(argv=None):
 
 def _fault(cupy, folder, check):
     """What is wrong with the results of a check on the GPU, or an empty text."""
-    inputs = grade.inputs_of(check, grade.seed_of(a5.ASSIGNMENT, check, "", "", 0))
+    inputs = grade.inputs_of(check, grade.seed_of(a5.ASSIGNMENT, check, "", 0))
     expected = check.answers(inputs)
     try:
         with kernels.launching(GpuLauncher(cupy, kernels.Here(a5.TARGETS, folder))):

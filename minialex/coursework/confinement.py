@@ -18,9 +18,12 @@ FORBIDDEN_EVENTS = (
     "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn",
     "socket.", "ctypes.", "os.kill", "os.link", "os.symlink", "os.chown", "os.chmod", "os.utime", "os.setxattr",
     "sys.setprofile", "sys.settrace", "mmap.__new__", "syslog.", "urllib.", "ftplib.", "http.", "smtplib.",
-    "resource.", "signal.", "gc.get_objects", "gc.get_referrers", "fcntl.",
+    "resource.", "signal.", "gc.get_objects", "gc.get_referrers", "fcntl.", "sqlite3.",
 )  # fmt: skip
-FORBIDDEN_IMPORTS = ("ctypes", "_ctypes", "multiprocessing", "_multiprocessing", "resource", "torch", "scipy", "numba")
+FORBIDDEN_IMPORTS = (
+    "ctypes", "_ctypes", "multiprocessing", "_multiprocessing", "resource", "readline", "ssl", "_ssl", "sqlite3",
+    "_sqlite3", "_gdbm", "_dbm", "torch", "scipy", "numba",
+)  # fmt: skip
 PATH_EVENTS = {  # event: which arguments are paths, and which descriptors of folders that they are relative to
     "os.listdir": ((0,), ()), "os.scandir": ((0,), ()), "os.chdir": ((0,), ()), "os.mkdir": ((0,), (2,)),
     "os.remove": ((0,), (1,)), "os.rename": ((0, 1), (2, 3)), "os.rmdir": ((0,), (1,)), "os.truncate": ((0,), ()),
@@ -101,7 +104,8 @@ def limit(limits):
 def forget_modules(native):
     """What the submission cannot import. native: whether compiled code is loaded, for which ctypes is needed."""
     modules: dict[str, Any] = sys.modules
-    for name in [name for name in modules if name.partition(".")[0] in ("pyseccomp", "socket", "_socket", "resource")]:
+    forbidden = {"pyseccomp", "socket", "_socket", *FORBIDDEN_IMPORTS}
+    for name in [name for name in modules if name.partition(".")[0] in forbidden]:
         del modules[name]
     if not native:
         for name in ("ctypes", "_ctypes"):
@@ -112,55 +116,74 @@ def guard(root, work):
     """Install an audit hook that lets this process open only its own folders, and start or connect to nothing.
 
     An audit hook cannot be removed. It is not a complete protection, since it runs in the same interpreter as the code
-    that it watches: it is the last fence, where the system offers no better one.
+    that it watches: it is the last fence, where the system offers no better one. It calls nothing that the submission
+    can replace, and looks at paths as texts: no folder can be opened, no link made, and no path may contain "..".
 
     root: the scratch folder.
     work: the only folder that may be written to.
     """
-    readable = [os.path.realpath(path) for path in sys.path]
-    readable += [os.path.realpath(os.path.join(root, name)) for name in READABLE]
-    readable += [os.path.realpath(os.path.join(root, "site", name)) for name in ("numpy", "numpy.libs")]
-    readable += [os.path.realpath(work), os.devnull]
-    work = os.path.realpath(work)
-    realpath, fspath, fsdecode, separator = os.path.realpath, os.fspath, os.fsdecode, os.sep
+    folders = [*sys.path, *(os.path.join(root, name) for name in READABLE), work]
+    folders += [os.path.realpath(os.path.join(root, "site", name)) for name in os.listdir(os.path.join(root, "site"))]
+    readable = (*{*folders, *map(os.path.realpath, folders)}, os.devnull)
+    writable = (work, os.path.realpath(work))
+    current, status, separator = os.getcwd, os.stat, os.sep
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-    events, paths, imports, reading = FORBIDDEN_EVENTS, dict(PATH_EVENTS), FORBIDDEN_IMPORTS, READING_EVENTS
+    imports, events, reading, paths = FORBIDDEN_IMPORTS, FORBIDDEN_EVENTS, READING_EVENTS, tuple(PATH_EVENTS.items())
+    text, number, nothing = str, int, type(None)
 
-    def inside(path, folders):
-        if isinstance(path, int):  # an open file descriptor
+    def inside(path, allowed):
+        if type(path) is number or path is None:  # an open file descriptor, or the current folder
             return True
-        path = realpath(fsdecode(fspath(path)))
-        return any(path == folder or path.startswith(folder + separator) for folder in folders)
+        if type(path) is bytes:
+            path = path.decode("utf-8", "surrogateescape")
+        if type(path) is not text:  # an object whose own code would run here
+            return False
+        parts = path.split(separator)
+        if ".." in parts:
+            return False
+        whole = separator.join([part for part in parts if part not in ("", ".")])
+        whole = (
+            separator + whole if path[:1] == separator else separator.join([current(), whole]) if whole else current()
+        )
+        return any([whole == folder or whole.startswith(folder + separator) for folder in allowed])
+
+    def folder(path):
+        try:
+            return status(path).st_mode & 0o170000 == 0o040000
+        except (OSError, ValueError):
+            return False
 
     def hook(event, arguments):
         if event == "open":
             path, mode, flags = arguments
-            writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & writing)
-            if path is not None and not inside(path, (work,) if writes else readable):
+            writes = (type(mode) is text and any([letter in mode for letter in "wax+"])) or (
+                type(flags) is number and flags & writing
+            )
+            if type(path) is nothing or type(path) is number:
+                return
+            if not inside(path, writable if writes else readable) or (mode is None and folder(path)):
                 raise PermissionError(f"a submission may not open {path!r}")
         elif event == "import":
             name, file = arguments[:2]
             if name.partition(".")[0] in imports:
                 raise ModuleNotFoundError(f"No module named {name!r}, for a submission", name=name)
-            if isinstance(file, str) and not inside(file, readable):
+            if type(file) is text and not inside(file, readable):
                 raise PermissionError(f"a submission may not load {file!r}")
-        elif event in paths:
-            places, folders = paths[event]
-            allowed = readable if event in reading else (work,)
-            relative = any(arguments[i] not in (-1, None) for i in folders if i < len(arguments))
-            if relative or not all(arguments[i] is None or inside(arguments[i], allowed) for i in places):
-                raise PermissionError(f"a submission may not use {event} there")
         elif event.startswith(events):
             raise PermissionError(f"a submission may not use {event}")
+        else:
+            for name, (places, descriptors) in paths:
+                if event == name:
+                    allowed = readable if event in reading else writable
+                    relative = [i for i in descriptors if i < len(arguments) and arguments[i] not in (-1, None)]
+                    if relative or not all([inside(arguments[i], allowed) for i in places]):
+                        raise PermissionError(f"a submission may not use {event} there")
 
-    # the event of os.open does not tell the folder's descriptor that a path is relative to
-    system: Any = sys.modules["posix"]
-    opened = system.open
+    def refused(*arguments, **options):
+        raise PermissionError("a submission may not use this function")
 
-    def open_file(path, flags, mode=0o777, *, dir_fd=None):
-        if dir_fd is not None:
-            raise PermissionError("a submission may not open files relative to another folder")
-        return opened(path, flags, mode)
-
-    os.open = system.open = open_file
+    for module in (os, sys.modules[os.name]):
+        for name in ("mkfifo", "mknod", "chroot", "memfd_create"):  # which tell no hook
+            if hasattr(module, name):
+                setattr(module, name, refused)
     sys.addaudithook(hook)

@@ -15,7 +15,8 @@ from .. import __version__
 from ..support import files
 from . import protection, runner, tree
 from .declaration import WRITTEN
-from .runner import GraderFault, Outcome
+from .remote import GraderFault
+from .runner import Outcome
 
 AT_ONCE = 2  # checks
 UNPRIVILEGED = (

@@ -29,7 +29,7 @@ PACKAGE = __package__.rpartition(".")[0]
 class Here:
     """The library in this process.
 
-    Everything but the methods below is an attribute of the package, or one of its modules: `lib.backends.numpy_backend`.
+    Everything but its methods is an attribute of the package, or one of its modules: `lib.backends.numpy_backend`.
     """
 
     def __init__(self):
@@ -82,7 +82,7 @@ class Here:
         return array
 
     def value(self, array):
-        """A copy of an array as it is now. array: from `owned`, `array` or `reference`, or one that may change later."""
+        """A copy of an array as it is now. array: from `owned`, `array` or `reference`, or one to be changed later."""
         return np.array(array)
 
     def refused(self, function, *arguments, **options):

@@ -33,11 +33,13 @@ class Shield:
     becomes: the user that a check's process changes to; None: none.
     enters: whether a check's process makes the scratch folder its root folder.
     mounts: whether the installed packages are mounted into the scratch folder.
+    refuses: whether system calls are refused, where that is possible.
     """
 
     user: int | None = None
     becomes: int | None = None
     enters = mounts = False
+    refuses = True
     words = "Python's audit hooks"
     weak = True
 

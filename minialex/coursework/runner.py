@@ -12,7 +12,6 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from . import protection
 from .declaration import arrays
-from .remote import Link, Lost, StudentError, There
+from .remote import GraderFault, Link, Lost, StudentError, There
 
 MEMORY = 400 * 2**20  # bytes of address space
 STARTING = 120.0  # seconds in which the library must be imported, on a busy machine
@@ -48,10 +47,6 @@ class Outcome:
     printed: str = ""
 
 
-class GraderFault(Exception):
-    """Raised where the grader or its machine is at fault, not the submission: it can be graded again."""
-
-
 class Room:
     """The process that imports the library for a submission and forks one for each check; a context.
 
@@ -70,10 +65,16 @@ class Room:
     def __enter__(self):
         self.control, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()
-        arguments = [protection.INTERPRETER, "-I", "-S", "-B", f"{self.shield.inside(self.place)}/child.py", "9"]
-        launcher = ["/bin/sh", "-c", f'exec 9<&{theirs.fileno()} {theirs.fileno()}<&-; exec "$@"', "sh"]
+        arguments = [
+            protection.INTERPRETER,
+            "-I",
+            "-S",
+            "-B",
+            f"{self.shield.inside(self.place)}/child.py",
+            str(theirs.fileno()),
+        ]
         self._process = subprocess.Popen(
-            [*launcher, *self.shield.command(self.place), *arguments],
+            [*self.shield.command(self.place), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._errors,
             stderr=self._errors,
@@ -86,7 +87,7 @@ class Room:
         self.control.settimeout(STARTING)
         try:
             imports = ["numpy", *LIBRARY, *(NATIVE if self.native else ())]
-            data = json.dumps({"imports": imports}).encode()
+            data = json.dumps({"imports": imports, "seccomp": self.shield.refuses}).encode()
             self.control.sendall(struct.pack("<Q", len(data)) + data)
             self.seccomp = bool(self._told()["seccomp"])
         except GraderFault:

@@ -72,6 +72,8 @@ def scratch(assignment, submission, place, shield=None):
     if assignment.native:
         shutil.copytree(resource("kernels"), tree / "kernels")
     for target in assignment.targets:
+        with contextlib.suppress(OSError):  # what Python has made of the functions to be written
+            os.remove(importlib.util.cache_from_source(str(tree / target.file)))
         (tree / target.file).write_text(_emptied(assignment, target), encoding="utf-8")
     (place / "submission").mkdir()
     for target in assignment.targets:
@@ -119,7 +121,7 @@ def _link(source, target):
                 _link(inner, target / inner.name)
 
 
-_LEFT_OUT = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "f2py", "distutils"}
+_LEFT_OUT = {"test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "f2py", "distutils"}
 
 
 def _copy(source, target):

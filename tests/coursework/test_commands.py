@@ -94,12 +94,25 @@ def test_another_variant_draws_other_public_inputs():
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_hidden_inputs_depend_on_secret_and_submission():
-    check = A1.check("deep")
-    seeds = {wrong_solutions.grade.seed_of(A1, check, digest, secret, 0) for digest in "ab" for secret in "cd"}
-    assert len(seeds) == 4
-    check = A1.check("add")
-    assert len({wrong_solutions.grade.seed_of(A1, check, digest, "", 0) for digest in "ab"}) == 1
+def test_hidden_inputs_depend_on_secret_and_check_alone():
+    seed = wrong_solutions.grade.seed_of
+    hidden, public = A1.check("deep"), A1.check("add")
+    assert len({seed(A1, hidden, secret, variant) for secret in "ab" for variant in (0, 1)}) == 4
+    assert len({seed(A1, public, secret, 0) for secret in "ab"}) == 1
+    assert len({seed(A1, check, "a", 0) for check in A1.checks}) == len(A1.checks)
+
+
+@pytest.mark.coursework
+def test_a_comment_changes_no_grade(tmp_path):
+    sources = own(A1)
+    wrong = sources["arithmetic.py"].replace("else alpha * gy, shape_b", "else alpha**2 * gy, shape_b")
+    assert wrong != sources["arithmetic.py"]
+    grades = []
+    for number, comment in enumerate(("", "# another\n", "\n\n# a third\n")):
+        folder = put(sources | {"arithmetic.py": wrong + comment}, tmp_path / str(number), "a1")
+        report = wrong_solutions.grade.grade(A1, folder, secret="s")
+        grades.append({name: check["message"] for name, check in report["extra_data"]["checks"].items()})
+    assert grades[0] == grades[1] == grades[2] and grades[0]["add"]
 
 
 def disguised(source):

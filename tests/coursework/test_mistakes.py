@@ -35,7 +35,7 @@ def failed(assignment, folder, variant, names=None):
 
 
 def _fault(check, inputs, expected, folder):
-    inputs = copy.deepcopy(inputs)  # which a wrong solution may change
+    inputs = copy.deepcopy(inputs)  # a mistake may write into them
     try:
         with coursework.using(folder), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
