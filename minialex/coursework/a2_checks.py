@@ -207,8 +207,7 @@ def losses_backward(dtype=np.float64, **kind):
 
 
 def losses_backward_run(lib, gy, logp, labels, w, valid, smoothing):
-    """The gradient; logp is only kept for it, and may be overwritten."""
-    logp = lib.owned(logp)
+    """The gradient; logp is the tape's, which may need it again (retain_graph)."""
     return {"gx": lib.backends.get_backend().cross_entropy_backward(gy, logp, labels, w, valid, smoothing)}
 
 
@@ -269,11 +268,16 @@ def steps(momentum=True, weight_decay=True, dampening=False, shape=(3, 5), dtype
     return draw
 
 
-def sgd(inside, nesterov=False):
-    """run: the parameter and its velocity after three steps; inside: the learning rate is inside the velocity."""
+def sgd(inside, nesterov=False, velocity=True):
+    """run: the parameter and its velocity after three steps.
+
+    inside: whether the learning rate is inside the velocity.
+    nesterov: as of the backend's sgd.
+    velocity: whether there is one.
+    """
 
     def run(lib, p, g1, g2, g3, rates, momentum, dampening, weight_decay):
-        backend, p, v = lib.backends.get_backend(), lib.owned(p), lib.owned(np.zeros_like(p)) if momentum else None
+        backend, p, v = lib.backends.get_backend(), lib.owned(p), lib.owned(np.zeros_like(p)) if velocity else None
         for g, lr in zip((g1, g2, g3), rates.tolist(), strict=True):
             backend.sgd(p, g, v, lr, momentum, dampening, weight_decay, nesterov, inside)
         return {"p": lib.value(p)} if v is None else {"p": lib.value(p), "v": lib.value(v)}

@@ -37,7 +37,7 @@ def windows(*kinds):
         if "dilated" in kinds:
             dilation = np.array([3, 2])
         if "padded" in kinds:
-            padding = np.array([[1, 2], [2, 0]])
+            padding = np.array([[1, 2], [3, 0]])
         kernel, stride, dilation = kernel[swap], stride[swap], dilation[swap]
         outputs = rng.permutation([5, 6])
         extent = (outputs - 1) * stride + (kernel - 1) * dilation + 1
@@ -140,6 +140,10 @@ def _teach_col2im(inputs, got, expected):
 # ------------------------------------------------------------------------------ convolution
 
 
+def _call(lib, function, *arguments):
+    return function(*arguments)
+
+
 class Convolution:
     """A convolution whose columns are random pixels, so that it is checked without the student's im2col and col2im.
 
@@ -189,17 +193,21 @@ class Convolution:
         finally:
             module._COLUMNS = before
 
-    def forward(self, b, block, needs=(True, True, True)):
-        """(y, saved) of conv2d."""
+    def forward(self, b, block, needs=(True, True, True), call=_call):
+        """(y, saved) of conv2d. call: call(lib, function, *arguments) calls it."""
         with self._in_place(block) as backend:
-            return backend.conv2d(self.x, self.w, b, self.window, len(self.places), needs)
+            return call(self.lib, backend.conv2d, self.x, self.w, b, self.window, len(self.places), needs)
 
-    def backward(self, gy, block, needs=(True, True, True), only_needed=False):
-        """{name: gradient} of conv2d_backward. only_needed: whether what is not needed has not been saved."""
+    def backward(self, gy, block, needs=(True, True, True), only_needed=False, call=_call):
+        """{name: gradient} of conv2d_backward.
+
+        only_needed: whether what is not needed has not been saved.
+        call: call(lib, function, *arguments) calls it.
+        """
         x, w = (None if only_needed and not need else a for a, need in ((self.x, needs[1]), (self.w, needs[0])))
         saved = self.x.shape, self.w.shape, x, w
         with self._in_place(block) as backend:
-            gradients = backend.conv2d_backward(gy, saved, self.window, len(self.places), needs)
+            gradients = call(self.lib, backend.conv2d_backward, gy, saved, self.window, len(self.places), needs)
         return dict(zip(("gx", "gw", "gb"), gradients, strict=True))
 
 

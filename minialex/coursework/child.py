@@ -314,6 +314,13 @@ class _Operations:
     def value(self, thing):
         return thing
 
+    def kept(self, function, arguments, options):
+        made = function(*arguments, **options)
+        results = [
+            Kept(item) if _is_array(item) else item for item in (made if type(made) in (tuple, list) else [made])
+        ]
+        return results if type(made) in (tuple, list) else results[0]
+
     def replaced(self, path, function):
         from minialex.coursework.plugging import replaced
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import a2_checks as a2
 from ..declaration import Check
+from .again import after_another
 
 SINGLE = {"dtype": np.float32}
 
@@ -26,15 +27,19 @@ def in_single(draw):
 
 
 def leading_axes(rng):
-    """One row without leading axes, and rows with two of them."""
+    """One row without leading axes, rows with two of them, and no rows."""
     inputs = a2.linear_backward(2, 3)(rng) | {"b": 1 + a2.normal(rng, 4)}
     return inputs | {"x1": a2.normal(rng, 7), "gy1": a2.normal(rng, 4)}
 
 
 def linear_axes_run(lib, x, x1, w, b, gy, gy1):
-    """y of both."""
+    """y of them."""
     backend = lib.backends.get_backend()
-    return {"y": backend.linear(x, w, b), "y_of_one_axis": backend.linear(x1, w, b)}
+    return {
+        "y": backend.linear(x, w, b),
+        "y_of_one_axis": backend.linear(x1, w, b),
+        "y_of_no_rows": backend.linear(x[0, :0], w, b),
+    }
 
 
 def no_bias_run(lib, x, w, b):
@@ -43,9 +48,10 @@ def no_bias_run(lib, x, w, b):
 
 
 def linear_backward_axes_run(lib, x, x1, w, b, gy, gy1):
-    """The gradients of both."""
+    """The gradients of them."""
     made = a2.linear_backward_run(lib, gy, x, w)
-    return made | {f"{name}_of_one_axis": g for name, g in a2.linear_backward_run(lib, gy1, x1, w).items()}
+    made |= {f"{name}_of_one_axis": g for name, g in a2.linear_backward_run(lib, gy1, x1, w).items()}
+    return made | {f"{name}_of_no_rows": g for name, g in a2.linear_backward_run(lib, gy[0, :0], x[0, :0], w).items()}
 
 
 def wanted_run(lib, gy, x, w):
@@ -60,8 +66,10 @@ def wanted_run(lib, gy, x, w):
 
 
 def linear_single_run(lib, x, w, b, gy):
-    """Forward and backward."""
-    return a2.linear_run(lib, x, w, b) | a2.linear_backward_run(lib, gy, x, w)
+    """Forward and backward, each after another batch of the same shape."""
+    backend = lib.backends.get_backend()
+    gradients = after_another(lib, backend.linear_backward, gy, x, w, (True, True, True))
+    return dict(zip(("gx", "gw", "gb"), gradients, strict=True)) | {"y": after_another(lib, backend.linear, x, w, b)}
 
 
 # ------------------------------------------------------------------------------ dropout
@@ -77,14 +85,15 @@ def masks(rng):
 
 
 def masks_run(lib, x, other, keep, scale, seed, call):
-    """Two shapes with the same seed and call, other calls, and nothing kept."""
+    """Two shapes with the same seed and call, other calls, nothing kept and all."""
     function = lib.backends.get_backend().dropout
     return {
-        "y": function(x, keep, scale, seed, call),
+        "y": after_another(lib, function, x, keep, scale, seed, call),
         "of_another_shape": function(other, keep, scale, seed, call),
         "of_another_call": function(x, keep, scale, seed, call + 1),
         "of_another_seed": function(x, 1 - keep, 1.0, seed + 1, call),
         "nothing_kept": function(x, 0.0, scale, seed, call),
+        "all_kept": function(x, 1.0, scale, seed, call),
     }
 
 
@@ -113,12 +122,12 @@ def dropout_single_run(lib, x, gy, p, seed, call, training, inverted):
 
 
 def two_layers(rng):
-    """Two inputs of different shapes."""
+    """Two inputs."""
     return {
         "x": a2.normal(rng, 6, 9),
         "gy": a2.normal(rng, 6, 9),
-        "other": a2.normal(rng, 4, 5),
-        "g_other": a2.normal(rng, 4, 5),
+        "other": a2.normal(rng, 6, 9),
+        "g_other": a2.normal(rng, 6, 9),
         "seed": int(rng.integers(2**40)),
     }
 
@@ -129,9 +138,10 @@ def two_layers_run(lib, x, gy, other, g_other, seed):
     lib.random.manual_seed(seed)
     first, second = lib.Tensor(x, requires_grad=True), lib.Tensor(other, requires_grad=True)
     y, y_other = lib.functional.dropout(first), lib.functional.dropout(second)
-    made = {"y": y.numpy(), "y_other": y_other.numpy(), "draws": lib.random.default_generator.call}
+    made = {"draws": lib.random.default_generator.call}
     y.backward(gy)
     y_other.backward(g_other)
+    made |= {"y": y.numpy(), "y_other": y_other.numpy()}
     return made | {
         "gx": first._grad,
         "g_other": second._grad,
@@ -188,11 +198,39 @@ def log_softmax_backward_axes_run(lib, gy, **results):
     return {f"gx_{axis}": function(gy, results[f"y{axis}"], axis) for axis in range(3)}
 
 
+def lasting_softmax_run(lib, x, axis):
+    """The result, after another batch of the same shape."""
+    y, saved = after_another(lib, lib.backends.get_backend().log_softmax, x, axis)
+    return {"y": y, "saved": saved}
+
+
+def lasting_softmax_backward_run(lib, gy, y, axis):
+    """The gradient, after another batch of the same shape."""
+    return {"gx": after_another(lib, lib.backends.get_backend().log_softmax_backward, gy, y, axis)}
+
+
+def lasting_losses_run(lib, x, labels, w, valid, smoothing):
+    """The losses, after another batch of the same shape."""
+    lib.replaced(a2.LOG_SOFTMAX, a2.steady_log_softmax)
+    made = after_another(lib, lib.backends.get_backend().cross_entropy, x, labels, w, valid, smoothing)
+    return dict(zip(("losses", "logp"), made, strict=True))
+
+
+def lasting_losses_backward_run(lib, gy, logp, labels, w, valid, smoothing):
+    """The gradient, after another batch of the same shape."""
+    function = lib.backends.get_backend().cross_entropy_backward
+    return {"gx": after_another(lib, function, gy, logp, labels, w, valid, smoothing)}
+
+
 # ------------------------------------------------------------------------------ SGD
 
 
-def forms(draws, nesterov=False):
-    """run: with torch's velocity and with the paper's; draws: whether with and without the weight decay drawn."""
+def forms(draws, nesterov=False, velocity=True):
+    """run: with torch's velocity and with the paper's.
+
+    draws: whether with and without the weight decay drawn.
+    nesterov, velocity: as of a2.sgd.
+    """
 
     def run(lib, weight_decay, **inputs):
         decays = {"": weight_decay, "_without_decay": 0.0} if draws else {"": weight_decay}
@@ -200,10 +238,16 @@ def forms(draws, nesterov=False):
             f"{name}_{kind}{suffix}": value
             for kind, inside in (("torch", False), ("paper", True))
             for suffix, decay in decays.items()
-            for name, value in a2.sgd(inside, nesterov)(lib, weight_decay=decay, **inputs).items()
+            for name, value in a2.sgd(inside, nesterov, velocity)(lib, weight_decay=decay, **inputs).items()
         }
 
     return run
+
+
+def dampened_run(lib, momentum, **inputs):
+    """Both forms, with momentum and with a velocity that forgets all."""
+    made = forms(True)(lib, momentum=momentum, **inputs)
+    return made | {f"{name}_forgetful": a for name, a in forms(True)(lib, momentum=0.0, **inputs).items()}
 
 
 def hidden(name, points, draw, run, **options):
@@ -232,21 +276,21 @@ CHECKS: tuple[Check, ...] = (
     hidden("dropout float32", 1, a2.dropout(True, True, **SINGLE), dropout_single_run, rtol=1e-5),
     hidden("dropout of two layers", 1, two_layers, two_layers_run),
     hidden("dropout in place", 1, a2.dropout(True, True), in_place_run),
-    hidden("log softmax far out", 2, far, a2.log_softmax_run),
+    hidden("log softmax far out", 2, far, lasting_softmax_run),
     hidden("log softmax axes", 2, other_axes, log_softmax_axes_run),
     hidden("log softmax backward axes", 2, log_softmax_backward_axes, log_softmax_backward_axes_run),
     hidden(
         "log softmax backward float32",
         1,
         a2.log_softmax_backward((4, 6), 1, **SINGLE),
-        a2.log_softmax_backward_run,
+        lasting_softmax_backward_run,
         rtol=1e-5,
     ),
     hidden("cross entropy weights", 1, a2.losses(weighted=True), a2.losses_run),
     hidden("cross entropy smoothing", 2, a2.losses(weighted=True, smoothed=True), a2.losses_run),
     hidden("cross entropy ignored", 1, a2.losses(**EVERYTHING), a2.losses_run),
     hidden("cross entropy far out", 1, a2.losses(size=1e4), a2.losses_run),
-    hidden("cross entropy float32", 1, a2.losses(**EVERYTHING, **SINGLE), a2.losses_run, rtol=1e-5),
+    hidden("cross entropy float32", 1, a2.losses(**EVERYTHING, **SINGLE), lasting_losses_run, rtol=1e-5),
     hidden("cross entropy backward weights", 1, a2.losses_backward(weighted=True), a2.losses_backward_run),
     hidden(
         "cross entropy backward smoothing", 2, a2.losses_backward(weighted=True, smoothed=True), a2.losses_backward_run
@@ -256,12 +300,12 @@ CHECKS: tuple[Check, ...] = (
         "cross entropy backward float32",
         1,
         a2.losses_backward(**EVERYTHING, **SINGLE),
-        a2.losses_backward_run,
+        lasting_losses_backward_run,
         rtol=1e-5,
     ),
-    hidden("sgd without momentum", 1, a2.steps(momentum=False), forms(True)),
+    hidden("sgd without momentum", 1, a2.steps(momentum=False, dampening=True), forms(True, velocity=False)),
     hidden("sgd without weight decay", 1, a2.steps(weight_decay=False), forms(False)),
-    hidden("sgd nesterov", 2, a2.steps(), forms(True, nesterov=True)),
-    hidden("sgd dampening", 1, a2.steps(dampening=True), forms(True)),
+    hidden("sgd nesterov", 2, a2.steps(shape=(2, 3, 1, 4)), forms(True, nesterov=True)),
+    hidden("sgd dampening", 1, a2.steps(dampening=True, shape=(7,)), dampened_run),
     hidden("sgd float32", 1, a2.steps(shape=(3, 11003), **SINGLE), forms(False), rtol=1e-5),
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import a3_checks as a3
 from ..declaration import Check
+from .again import after_another
 
 SINGLE = {"dtype": np.float32}
 ALL = "gx", "gw", "gb"
@@ -153,36 +154,63 @@ def window_backward_run(lib, x, w, b, gy, places, **geometry):
     return convolution.backward(gy, 2) | {"window": convolution.seen}
 
 
+SEVERAL = (1, 3, False), (2, 3, False), (1, 1, False), (1, 3, True)  # groups, images, whether with DILATED
+DILATED = {
+    "height": 5,
+    "width": 7,
+    "kernel": np.array([2, 3]),
+    "stride": np.array([1, 1]),
+    "padding": np.array([[1, 0], [0, 0]]),
+    "dilation": np.array([2, 1]),
+}
+
+
 def several(rng):
-    """Images of one shape, without and with groups, then others; their filters."""
+    """Images of one shape, without and with groups, one image, another window with outputs of this size; filters."""
     made = {}
-    for number, groups in enumerate((1, 2, 1)):
+    for number, (groups, images, _) in enumerate(SEVERAL):
         made |= {
-            f"x{number}": a3.normal(rng, 3, 4, 5, 7),
+            f"x{number}": a3.normal(rng, images, 4, 5, 7),
             f"w{number}": a3.normal(rng, 6, 4 // groups, 2, 3),
             f"b{number}": 1 + a3.normal(rng, 6),
-            f"gy{number}": a3.normal(rng, 3, 6, 4, 5),
+            f"gy{number}": a3.normal(rng, images, 6, 4, 5),
             f"places{number}": rng.integers(0, 4 * 5 * 7, (groups, 24 // groups, 20)),
         }
     return made
 
 
+def _several(lib, inputs):
+    for i, (_, _, dilated) in enumerate(SEVERAL):
+        arrays = (inputs[f"{name}{i}"] for name in ("x", "w", "places"))
+        yield i, a3.Convolution(lib, *arrays, **DILATED if dilated else {})
+
+
 def several_run(lib, **inputs):
-    """Several convolutions by one backend."""
+    """Several convolutions by one backend, and the window that im2col was called with."""
     made = {}
-    for i in range(3):
-        convolution = a3.Convolution(lib, *(inputs[f"{name}{i}"] for name in ("x", "w", "places")))
+    for i, convolution in _several(lib, inputs):
         made[f"y{i}"] = convolution.forward(inputs[f"b{i}"], 2)[0]
+        made[f"window{i}"] = convolution.seen
     return made
 
 
 def several_backward_run(lib, **inputs):
-    """The gradients of several convolutions by one backend."""
+    """The gradients of several convolutions by one backend, and the window that im2col was called with."""
     made = {}
-    for i in range(3):
-        convolution = a3.Convolution(lib, *(inputs[f"{name}{i}"] for name in ("x", "w", "places")))
+    for i, convolution in _several(lib, inputs):
         made |= {f"{name}{i}": g for name, g in convolution.backward(inputs[f"gy{i}"], 2).items()}
+        made[f"window{i}"] = convolution.seen
     return made
+
+
+def lasting_run(lib, x, w, b, gy, places, block):
+    """The result, after another batch of the same shape."""
+    return {"y": a3.Convolution(lib, x, w, places).forward(b, block, call=after_another)[0]}
+
+
+def lasting_backward_run(lib, x, w, b, gy, places, block):
+    """The gradients, after those of another batch of the same shape."""
+    return a3.Convolution(lib, x, w, places).backward(gy, block, call=after_another)
 
 
 def hidden(name, points, draw, run, **options):
@@ -209,11 +237,11 @@ CHECKS: tuple[Check, ...] = (
     hidden("conv2d window", 2, windowed, window_run),
     hidden("conv2d again", 1, several, several_run),
     hidden("conv2d saved", 2, a3.convolution(), saved_run),
-    hidden("conv2d float32", 1, a3.convolution(**SINGLE), a3.conv2d_run, rtol=1e-5),
+    hidden("conv2d float32", 1, a3.convolution(**SINGLE), lasting_run, rtol=1e-5),
     hidden("conv2d backward groups", 3, a3.convolution(groups=2), a3.gradients_run(*ALL)),
     hidden("conv2d backward blocks", 2, a3.convolution(block=2), a3.gradients_run(*ALL)),
     hidden("conv2d backward window", 2, windowed, window_backward_run),
     hidden("conv2d backward again", 1, several, several_backward_run),
     hidden("conv2d backward wanted", 2, a3.convolution(), wanted_run),
-    hidden("conv2d backward float32", 1, a3.convolution(**SINGLE), a3.gradients_run(*ALL), rtol=1e-5),
+    hidden("conv2d backward float32", 1, a3.convolution(**SINGLE), lasting_backward_run, rtol=1e-5),
 )

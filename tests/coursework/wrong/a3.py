@@ -201,7 +201,7 @@ WRONG = (
          "            xp.matmul(weights, columns, out=y[some])\n", with_several("conv2d", "blocks")),
     edit("a window without dilation", FILE, "buffers = _ConvBuffers(xp, x.shape, x.dtype, window, groups)\n",
          "window = type(window).over(x.shape, window.kernel, window.stride, window.padding)\n"
-         "        buffers = _ConvBuffers(xp, x.shape, x.dtype, window, groups)\n", {"conv2d window"}),
+         "        buffers = _ConvBuffers(xp, x.shape, x.dtype, window, groups)\n", {"conv2d window", "conv2d again"}),
     edit("buffers kept for every window of a size", FILE,
          "buffers = _ConvBuffers(xp, x.shape, x.dtype, window, groups)\n",
          "new = _ConvBuffers(xp, x.shape, x.dtype, window, groups)\n"
