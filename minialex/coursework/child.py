@@ -166,12 +166,13 @@ class _Link:
         """Call a function of the grader, which may send requests meanwhile; returns its result."""
         arrays: list = []
         self.connection.sendall(self.packed(("callback", number, list(arguments), options), arrays))
-        while (message := self.read(arrays, [])) is not None:
+        while (message := self.read(arrays, received := [])) is not None:
             kind, *content = message
             if kind == "value":
                 return content[0]
             if kind == "raise":
                 raise _error(*content)
+            self.inputs += received
             self.answer(message)
         os._exit(0)
 
