@@ -18,7 +18,7 @@ def plugged(targets, folder):
 
     They replace the library's in its module or class, and in every module that has imported them by name. Everything
     else in a student's file that the library defines too (classes, helpers) is replaced by the library's, so that there
-    is only one class Node and other edits have no effect; new names are the student's.
+    is only one class Node and other edits have no effect; new names are the student's, new methods of a class too.
 
     targets: the Targets to replace.
     folder: the student's.
@@ -41,6 +41,8 @@ def plugged(targets, folder):
                 calls[name] = 0
                 _replace(stack, library, name, _counted(function, name, calls))
             shared = [key for key in vars(student) if key in vars(library) and not key.startswith("__")]
+            for key in shared:
+                _add_new_methods(stack, vars(library)[key], vars(student)[key])
             vars(student).update({key: vars(library)[key] for key in shared})
             _students.append(student)
             stack.callback(_students.remove, student)
@@ -83,6 +85,14 @@ class StandIn:
 
     def __len__(self):
         return self._length
+
+
+def _add_new_methods(stack, library, student):
+    """Give a class of the library what the student's class of this name has besides, for the context."""
+    if isinstance(library, type) and isinstance(student, type) and library is not student:
+        for key in [key for key in vars(student) if not hasattr(library, key)]:
+            setattr(library, key, vars(student)[key])
+            stack.callback(delattr, library, key)
 
 
 def module_name(file):

@@ -12,19 +12,19 @@ FRESH = (
         "        top, left = self.window.padding[0]\n"
         "        height, width = pictures.shape[2:]\n"
         "        self.padded[:count, :, top : top + height, left : left + width] = pictures\n",
-        set(),
+        {"im2col padding", "im2col again", "im2col all at once"},
     ),
     edit(
         "columns of a whole block for the smaller last one", FILE,
         "        return self.columns[:count]\n",
         "        return self.columns\n",
-        set(),
+        {"im2col again"},
     ),
     edit(
         "pixels added to those of the block before", FILE,
         "        self.padded[:count, :, *self.window.inside] = pictures\n",
         "        self.padded[:count, :, *self.window.inside] += pictures\n",
-        set(),
+        {"im2col again"},
     ),
     rewrite(
         "the vertical dilation in both directions", FILE, "_ConvBuffers.im2col",
@@ -40,13 +40,13 @@ FRESH = (
         "            cols = slice(v * d, v * d + sw * (ow - 1) + 1, sw)\n"
         "            columns[:n, :, u, v] = self.padded[:n, :, rows, cols]\n"
         "    return self.columns[:n]\n",
-        set(),
+        {"im2col dilation", "im2col all at once", "im2col extremes"},
     ),
     edit(
         "all of the padding, where the last windows do not reach it", FILE,
         "        self.padded[:count, :, *self.window.inside] = pictures\n",
         "        self.padded[:count] = self.xp.pad(pictures, ((0, 0), (0, 0), *self.window.padding))\n",
-        set(),
+        {"im2col all at once"},
     ),
     rewrite(
         "the last window in each direction missing", FILE, "_ConvBuffers.im2col",
@@ -63,7 +63,8 @@ FRESH = (
         "            patch = self.padded[:n, :, top : top + dh * kh : dh, left : left + dw * kw : dw]\n"
         "            columns[..., i, j] = patch[:, :, :kh, :kw]\n"
         "    return self.columns[:n]\n",
-        set(),
+        {"im2col", "im2col padding", "im2col dilation", "im2col groups", "im2col again", "im2col all at once",
+         "im2col extremes", "im2col float32"},
     ),
     rewrite(
         "columns ordered with the images fastest", FILE, "_ConvBuffers.im2col",
@@ -82,7 +83,8 @@ FRESH = (
         "    cols = cols.transpose(1, 2, 0).reshape(c * kh * kw, -1)\n"
         "    self.columns[:n] = cols.reshape(n, *self.columns.shape[1:])\n"
         "    return self.columns[:n]\n",
-        set(),
+        {"im2col", "im2col stride", "im2col padding", "im2col dilation", "im2col groups", "im2col again",
+         "im2col all at once", "im2col float32"},
     ),
     # ------------------------------------------------------------------------------ col2im
     edit(
@@ -90,7 +92,7 @@ FRESH = (
         "        pictures = self.xp.zeros((len(columns), *self.padded.shape[1:]), self.padded.dtype)\n",
         "        pictures = self.padded[: len(columns)]  # allocated once\n"
         "        pictures[...] = 0\n",
-        set(),
+        {"col2im margins"},
     ),
     edit(
         "sums kept from the block before", FILE,
@@ -98,7 +100,7 @@ FRESH = (
         '        if not hasattr(self, "gradient"):\n'
         "            self.gradient = self.xp.zeros_like(self.padded)\n"
         "        pictures = self.gradient[: len(columns)]\n",
-        set(),
+        {"col2im again"},
     ),
     rewrite(
         "col2im without dilation", FILE, "_ConvBuffers.col2im",
@@ -113,7 +115,7 @@ FRESH = (
         "            cols = slice(v, v + sw * (ow - 1) + 1, sw)\n"
         "            padded[:, :, rows, cols] += columns[:, :, u, v]\n"
         "    return padded[:, :, *self.window.inside]\n",
-        set(),
+        {"col2im dilation", "col2im all at once", "col2im extremes"},
     ),
     rewrite(
         "column of a window numbered by the height", FILE, "_ConvBuffers.col2im",
@@ -129,27 +131,28 @@ FRESH = (
         "            cols = slice(j * sw, j * sw + dw * (kw - 1) + 1, dw)\n"
         "            padded[:, :, rows, cols] += columns[..., i * oh + j]\n"
         "    return padded[:, :, *self.window.inside]\n",
-        set(),
+        {"col2im", "col2im stride", "col2im padding", "col2im dilation", "col2im groups", "col2im again",
+         "col2im all at once", "col2im extremes", "col2im float32", "col2im margins"},
     ),
     edit(
         "margins cut off as if both sides had the same", FILE,
         "        return pictures[:, :, *self.window.inside]\n",
         "        (top, _), (left, _) = self.window.padding\n"
         "        return pictures[:, :, top : -top or None, left : -left or None]\n",
-        set(),
+        {"col2im padding", "col2im all at once", "col2im margins"},
     ),
     edit(
         "pixels summed in float64 and returned so", FILE,
         "        pictures = self.xp.zeros((len(columns), *self.padded.shape[1:]), self.padded.dtype)\n",
         "        pictures = self.xp.zeros((len(columns), *self.padded.shape[1:]))\n",
-        set(),
+        {"col2im float32"},
     ),
     # ------------------------------------------------------------------------------ conv2d
     edit(
         "needs exchanged: x kept where gx is needed", FILE,
         "        return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)\n",
         "        return y, (x.shape, w.shape, x if needs[0] else None, w if needs[1] else None)\n",
-        set(),
+        {"conv2d saved"},
     ),
     rewrite(
         "bias added again with every block", FILE, "NumPyBackend.conv2d",
@@ -164,7 +167,7 @@ FRESH = (
         "        if b is not None:\n"
         "            y += b.reshape(groups, o // groups, 1)\n"
         "    return y.reshape(n, o, oh, ow), (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)\n",
-        set(),
+        {"conv2d blocks", "conv2d window", "conv2d again"},
     ),
     rewrite(
         "columns of all blocks collected before they are used", FILE, "NumPyBackend.conv2d",
@@ -177,7 +180,7 @@ FRESH = (
         "    if b is not None:\n"
         "        y = y + b[:, None, None]\n"
         "    return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)\n",
-        set(),
+        {"conv2d blocks", "conv2d window", "conv2d again"},
     ),
     rewrite(
         "filters dealt to the groups in turn", FILE, "NumPyBackend.conv2d",
@@ -192,7 +195,7 @@ FRESH = (
         "    if b is not None:\n"
         "        y += b[None, :, None, None]\n"
         "    return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)\n",
-        set(),
+        {"conv2d groups", "conv2d window", "conv2d again"},
     ),
     edit(
         "buffers kept for the shape of x, whatever the window", FILE,
@@ -204,32 +207,34 @@ FRESH = (
         "        if key not in cache:\n"
         "            cache[key] = _ConvBuffers(xp, x.shape, x.dtype, window, groups)\n"
         "        buffers = cache[key]\n",
-        set(),
+        {"conv2d again"},
     ),
     # ------------------------------------------------------------------------------ conv2d_backward
     edit(
         "gw of the last block only", FILE,
         "                gw += xp.matmul(gy[some], buffers.im2col(x[some]).swapaxes(2, 3)).sum(axis=0)\n",
         "                gw = xp.matmul(gy[some], buffers.im2col(x[some]).swapaxes(2, 3)).sum(axis=0)\n",
-        set(),
+        {"conv2d backward blocks", "conv2d backward window", "conv2d backward again"},
     ),
     edit(
         "sums over the images multiplied, not products summed", FILE,
         "                gw += xp.matmul(gy[some], buffers.im2col(x[some]).swapaxes(2, 3)).sum(axis=0)\n",
         "                gw += gy[some].sum(axis=0) @ buffers.im2col(x[some]).sum(axis=0).swapaxes(1, 2)\n",
-        set(),
+        {"conv2d backward weights", "conv2d backward groups", "conv2d backward blocks", "conv2d backward window",
+         "conv2d backward again", "conv2d backward wanted", "conv2d backward float32"},
     ),
     edit(
         "gb averaged over the batch", FILE,
         "        gb = gy.sum(axis=(0, 2, 3)) if needs[2] else None\n",
         "        gb = gy.sum(axis=(2, 3)).mean(axis=0) if needs[2] else None\n",
-        set(),
+        {"conv2d backward bias", "conv2d backward groups", "conv2d backward blocks", "conv2d backward window",
+         "conv2d backward again", "conv2d backward wanted", "conv2d backward float32"},
     ),
     edit(
         "gb whether it is needed or not", FILE,
         "        gb = gy.sum(axis=(0, 2, 3)) if needs[2] else None\n",
         "        gb = gy.sum(axis=(0, 2, 3))\n",
-        set(),
+        {"conv2d backward wanted"},
     ),
     edit(
         "filters turned by 180 degrees for gx", FILE,
@@ -237,7 +242,8 @@ FRESH = (
         "        if needs[0]:\n"
         "            flipped = w[:, :, ::-1, ::-1]  # the gradient is a convolution with the flipped kernel\n"
         "            transposed = flipped.reshape(groups, filters // groups, rows).swapaxes(1, 2)\n",
-        set(),
+        {"conv2d backward pictures", "conv2d backward groups", "conv2d backward blocks", "conv2d backward window",
+         "conv2d backward again", "conv2d backward wanted", "conv2d backward float32"},
     ),
     rewrite(
         "columns overwritten by their gradient before gw", FILE, "NumPyBackend.conv2d_backward",
@@ -258,12 +264,13 @@ FRESH = (
         "            gw += (g[block] @ columns.transpose(0, 1, 3, 2)).sum(axis=0)\n"
         "    gb = gy.sum(axis=(0, 2, 3)) if needs[2] else None\n"
         "    return gx, gw.reshape(w_shape) if needs[1] else None, gb\n",
-        set(),
+        {"conv2d backward weights", "conv2d backward groups", "conv2d backward blocks", "conv2d backward window",
+         "conv2d backward again", "conv2d backward wanted", "conv2d backward float32"},
     ),
     edit(
         "the caller's gy given another shape", FILE,
         "        gy = gy.reshape(len(gy), groups, filters // groups, math.prod(window.output))\n",
         "        gy.shape = (len(gy), groups, filters // groups, math.prod(window.output))\n",
-        set(),
+        {"conv2d backward wanted"},
     ),
 )
