@@ -132,7 +132,8 @@ def _wins(inputs):
     window = Window.over_pool(*_over(tuple(inputs["size"].tolist()), inputs["settings"]))
     wins = np.zeros((*winners.shape[:2], *window.padded))
     for place, tap in enumerate(window.taps()):
-        wins[..., *tap] += winners == place
+        at_tap = wins[..., *tap]
+        at_tap += winners == place
     return wins[..., *window.inside]
 
 

@@ -33,7 +33,8 @@ PARTS = [
     ),
     *(f"coursework/{name}.py" for name in ("__init__", "target", "plugging", "wire", "confinement")),
 ]
-NATIVE = ("backends/cuda/*.py", "coursework/kernels.py", "coursework/a5_bodies.py")  # for assignments with kernels
+# For assignments with kernels.
+NATIVE = ("backends/cuda/*.py", *(f"coursework/{name}.py" for name in ("kernels", "a5_bodies", "a5_language")))
 LARGEST = 2**20  # bytes of a student's file
 
 
