@@ -134,7 +134,7 @@ def _wins(inputs):
     for place, tap in enumerate(window.taps()):
         at_tap = wins[..., *tap]
         at_tap += winners == place
-    return wins[..., *window.inside]
+    return wins[(slice(None), slice(None), *window.inside)]
 
 
 @of_a_case
