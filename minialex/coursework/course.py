@@ -169,9 +169,9 @@ def settings(course, name, variant=None, secret=None):
     assigned = course.assignments.get(name, Assigned()) if course else Assigned()
     pinned = assigned.variant if assigned.variant is not None else course.variant if course else None
     if variant is not None and pinned is not None and variant != pinned:
-        raise ValueError(f"variant={variant} contradicts course.toml, which pins {pinned} for {name}: leave one out")
+        raise ValueError(f"variant {variant} contradicts course.toml, which pins {pinned} for {name}: leave one out")
     if secret is not None and course and course.secret is not None and secret != course.secret:
-        raise ValueError("secret=... contradicts the secret of course.toml: leave one out")
+        raise ValueError("the secret that was given contradicts that of course.toml: leave one out")
     chosen = variant if pinned is None else pinned
     known = course.secret if course and course.secret is not None else secret
     return chosen or 0, known or "", assigned

@@ -196,12 +196,17 @@ def _without_wrapping(children, stem, stack, is_zip):
         folders = [child for child in inner if not child.file or child.is_zip]
         loose = [child for child in inner if child.file and not child.is_zip and not _is_list(child)]
         name = outer.name.removesuffix(".zip")
-        named = name == stem or name.endswith("_export") or _slug(name)
-        known = any(map(_is_known, inner)) or any(child.name == gradescope.NAME for child in inner)
+        named = name == stem or _is_wrapping(name)
+        known = any(_is_known(child) or _is_wrapping(child.name) for child in inner)
         if not (known or (named and folders and not loose) or (is_zip and len(folders) > 1 and not loose)):
             break
         children, slug = inner + [child for child in children if _is_list(child)], _slug(name) or slug
     return children, slug
+
+
+def _is_wrapping(name):
+    """Whether a folder that is called so holds the submissions, or a file lies beside them."""
+    return name == gradescope.NAME or name.endswith("_export") or _slug(name) is not None
 
 
 def _slug(name):

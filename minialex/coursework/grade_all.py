@@ -13,6 +13,7 @@ The folder of results holds
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -430,8 +431,13 @@ def _written(path):
 
 
 def version():
-    """What a report depends on besides the submission: the version and the sources of this package, a digest."""
-    made = hashlib.sha256(__version__.encode())
+    """What a report depends on besides the submission: the version and the sources of this package."""
+    return f"{__version__} {_sources()}"
+
+
+@functools.cache
+def _sources():
+    made = hashlib.sha256()
     for path in sorted(tree.PACKAGE.rglob("*.py")):
         made.update(hashlib.sha256(path.read_bytes()).digest())
     return made.hexdigest()

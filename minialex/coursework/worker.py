@@ -57,10 +57,15 @@ def main():
 def features(place):
     """The 5-grams that a worker wrote, as similarity.functions returns them; None for none. place: its folder."""
     try:
-        read = json.loads((Path(place) / FEATURES).read_text(encoding="utf-8"))
-        return {name: Counter({int(gram): count for gram, count in grams.items()}) for name, grams in read.items()}
+        return counted((Path(place) / FEATURES).read_text(encoding="utf-8"))
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def counted(text):
+    """The content of such a file as similarity.functions returns it. text: of the file."""
+    read = json.loads(text)
+    return {name: Counter({int(gram): count for gram, count in grams.items()}) for name, grams in read.items()}
 
 
 def _read(chosen, place, request):

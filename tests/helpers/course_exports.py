@@ -1,6 +1,6 @@
 """Exports of learning platforms as they really look, made by code: each form as a folder and as a zip archive.
 
-A submission is {path: bytes}; `exported(form, submissions, place)` writes a folder, and `zipped` makes an archive of it.
+A submission is {path: bytes}; each function writes a folder, and `zipped` makes an archive of it.
 """
 
 from __future__ import annotations
