@@ -109,6 +109,10 @@ PUBLIC = """
     runs.page models models.arguments models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
     support.absent support.handle support.progress support.html
+    coursework.archives coursework.clusters coursework.course coursework.exports coursework.feedback
+    coursework.git_dates coursework.grade_all coursework.gradescope coursework.points coursework.rosters
+    coursework.rubric coursework.similarity coursework.statistics coursework.submissions coursework.worker
+    coursework.workers
 """
 
 

@@ -321,15 +321,15 @@ def _join(submission, other):
     submission.late = submission.late or other.late
 
 
-def _describe(submission, said):
+def _describe(submission, described):
     """Add what Gradescope's metadata says."""
-    submission.names = [one["name"] for one in said.submitters if one.get("name")]
+    submission.names = [one["name"] for one in described.submitters if one.get("name")]
     submission.name = "; ".join(submission.names) or submission.name
-    submission.email = "; ".join(one["email"] for one in said.submitters if one.get("email"))
-    for one in said.submitters:
+    submission.email = "; ".join(one["email"] for one in described.submitters if one.get("email"))
+    for one in described.submitters:
         submission.ids += [one[what] for what in ("sid", "email") if one.get(what)]
-    if said.created_at:
-        submission.submitted, submission.told_by = said.created_at, "Gradescope"
+    if described.created_at:
+        submission.submitted, submission.told_by = described.created_at, "Gradescope"
 
 
 def _metadata(file, export):

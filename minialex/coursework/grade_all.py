@@ -120,6 +120,8 @@ def grade_all(assignment, export, out=None, table=None, options=None):
         if out is None:
             out = stack.enter_context(tempfile.TemporaryDirectory(prefix="minialex-course-"))
         out = Path(out)
+        if Path(export).is_dir() and Path(export).resolve() in [out.resolve(), *out.resolve().parents]:
+            raise ValueError(f"the results cannot be written into the export itself, {export}: choose another folder")
         stack.enter_context(Lock(out, "grading into"))
         return _Course(assignment, export, out, Path(table or out / "points.csv"), options).graded()
 
@@ -171,7 +173,21 @@ class _Course:
             student = rosters.match([submission.key, *submission.ids], submission.names, self.students)
             if student and not submission.submitted and student.submitted:
                 submission.submitted, submission.told_by = student.submitted, "the list of students"
-            self.cases[submission.key] = _Case(submission, self.out / "students" / name, student)
+            case = self.cases[submission.key] = _Case(submission, self.out / "students" / name, student)
+            with self._naming_the_file():
+                self._written_points(*case.identities)
+
+    @contextlib.contextmanager
+    def _naming_the_file(self):
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(f"{self.options.written} {error}") from None
+
+    def _written_points(self, ids, names):
+        """The points of the written part, or an empty text."""
+        given = None if self.written is None else self.written.of(ids, names)
+        return "" if given is None else given
 
     def _requests(self, cases, export):
         made = {}
@@ -310,13 +326,10 @@ class _Course:
             for check in self.assignment.checks:
                 row[points.column(check.name)] = check.points * bool(checks.get(check.name, {}).get("passed"))
         remarks = [*submission.remarks, *case.read.get("remarks", []), *self._mismatches(case)]
-        row["written"] = ""
-        if self.written is not None:
-            given = self.written.of(ids, names)
-            row["written"] = "" if given is None else given
-            case_notes = ["no points of the written part"] * (given is None)
-        else:
-            case_notes = []
+        row["written"] = self._written_points(ids, names)
+        own = ["no points of the written part"] if self.written is not None and row["written"] == "" else []
+        if self.students and not case.student:
+            own.append("not on the list of students")
         achieved = (row["score"] or 0) + (row["written"] or 0)
         late = course.lateness(submission, self.options.assigned, self.options.zone, (*ids, *names))
         costs = self.options.assigned.late
@@ -326,8 +339,7 @@ class _Course:
         row["total"] = "" if row["score"] == "" else round(achieved - row["late penalty"], 2)
         row["submitted"] = submission.submitted.isoformat(" ", "seconds") if submission.submitted else ""
         row["problem"] = case.fault or ("" if report else "not graded yet")
-        own = [] if case.student or not self.students else ["not on the list of students"]
-        row["remarks"] = "; ".join([*remarks, *case.remarks, *own, *case_notes])
+        row["remarks"] = "; ".join([*remarks, *case.remarks, *own])
         return row | self._likeness(submission.key), remarks
 
     def _mismatches(self, case):
@@ -351,13 +363,13 @@ class _Course:
         return {
             "cluster": found.cluster_of(key) or "",
             "similarity to the library": round(library.value, 2),
-            "in": library.function,
+            "in": library.function if library.value else "",
             "to another submission": round(another.value, 2),
-            "whose": another.whose,
-            "there in": another.function,
+            "whose": another.whose if another.value else "",
+            "there in": another.function if another.value else "",
             "to an earlier term": round(before.value, 2) if self.options.before is not None else "",
-            "whose then": before.whose,
-            "then in": before.function,
+            "whose then": before.whose if before.value else "",
+            "then in": before.function if before.value else "",
         }
 
     def _absent(self):
@@ -371,8 +383,11 @@ class _Course:
         rows = []
         for student in self.students:
             if student not in seen:
-                row: dict = {"submission": "", "name": student.shown, "email": student.email}
-                rows.append(row | {"score": 0, "late penalty": 0, "total": 0, "problem": points.NO_SUBMISSION})
+                written = self._written_points([*student.ids], [student.name])
+                row: dict = {"submission": "", "name": student.shown, "email": student.email, "written": written}
+                rows.append(
+                    row | {"score": 0, "late penalty": 0, "total": written or 0, "problem": points.NO_SUBMISSION}
+                )
         return rows
 
     def _write_statistics(self):

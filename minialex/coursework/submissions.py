@@ -1,7 +1,7 @@
 """The files of one submission, wherever in it they are.
 
 Students hand in `my-a1/tape.py`, since zipping a folder gives that, a zip within their zip, two copies of a file, or
-`tape-1.py`, as Canvas and browsers rename a second upload. `collect` finds what an assignment asks for and says in a
+`tape-1.py`, as Canvas and browsers rename a second upload. `find` finds what an assignment asks for and says in a
 sentence what is unusual. It reads single files of at most LARGEST bytes, follows no link, and executes nothing.
 """
 
@@ -75,7 +75,7 @@ def files_of(folder, wanted_names, place=None):
                 entries = archives.in_zip(stack.enter_context(archives.opened_zip(folder.resolve())))
             except Unreadable as error:
                 raise ValueError(f"{folder} {error}: give a folder, or a zip archive of one") from None
-        found = collect(entries, wanted_names)
+        found = find(entries, wanted_names)
     paths = {}
     for name, entry in found.entries.items():
         if entry.path:
@@ -88,7 +88,7 @@ def files_of(folder, wanted_names, place=None):
     return paths, found.remarks
 
 
-def collect(entries, wanted, optional=()):
+def find(entries, wanted, optional=()):
     """Find and read the files that an assignment asks for.
 
     Of several folders, the one with most of them counts, of equal ones the upper one. Zip archives are opened only for

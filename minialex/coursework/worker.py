@@ -40,17 +40,17 @@ def main():
     """Do what the request on stdin says."""
     signal.signal(signal.SIGTERM, _stop)
     request = json.loads(sys.stdin.buffer.read())
-    chosen, place = assignment(request["assignment"]), Path(request["place"])
+    asked, place = assignment(request["assignment"]), Path(request["place"])
     _limit("AS", MEMORY)
     _limit("CORE", 0)
     if request["do"] == "grade":
-        _grade(chosen, place, request)
+        _grade(asked, place, request)
         return
     _limit("CPU", READING)
     _limit("FSIZE", WRITTEN)
     (place / FEATURES).unlink(missing_ok=True)
-    print(json.dumps(_read(chosen, place, request)), flush=True)
-    found = similarity.functions(chosen, place / SUBMISSION)
+    print(json.dumps(_read(asked, place, request)), flush=True)
+    found = similarity.functions(asked, place / SUBMISSION)
     files.write_text(place / FEATURES, json.dumps({name: dict(grams) for name, grams in found.items()}))
 
 
@@ -68,11 +68,11 @@ def counted(text):
     return {name: Counter({int(gram): count for gram, count in grams.items()}) for name, grams in read.items()}
 
 
-def _read(chosen, place, request):
-    wanted = [target.student_file for target in chosen.targets]
+def _read(asked, place, request):
+    wanted = [target.student_file for target in asked.targets]
     with exports.opened(request["export"]) as export:
         submission = export.submission(request["key"])
-        found = submissions.collect(submission.entries(), wanted, (DESCRIPTION, ANSWERS))
+        found = submissions.find(submission.entries(), wanted, (DESCRIPTION, ANSWERS))
         when = None
         if export.form in ("GitHub Classroom", "folders"):
             when = git_dates.last_commit(_repository(submission))
@@ -124,10 +124,10 @@ def _replace(folder, contents):
     beside.replace(folder)
 
 
-def _grade(chosen, place, request):
+def _grade(asked, place, request):
     from .grade import grade  # here, since reading does not need it
 
-    report = grade(chosen, place / SUBMISSION, secret=request["secret"], variant=request["variant"])
+    report = grade(asked, place / SUBMISSION, secret=request["secret"], variant=request["variant"])
     files.write_text(place / GRADING, json.dumps({"of": request["of"], "report": report}))
 
 

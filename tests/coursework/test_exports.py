@@ -14,7 +14,7 @@ from course_exports import canvas, classroom, gradescope, moodle, write, zip_of,
 
 from minialex.coursework import archives, exports, git_dates, rosters
 from minialex.coursework import gradescope as metadata
-from minialex.coursework.submissions import collect
+from minialex.coursework.submissions import find
 
 WANTED = ("arithmetic.py", "tape.py")
 FILES = {"arithmetic.py": b"a", "tape.py": b"t"}
@@ -25,7 +25,7 @@ ZIPPED = {"a1.zip": zip_of(NESTED)}
 def contents(path):
     """{key: the files that are found} of an export."""
     with exports.opened(path) as export:
-        return {one.key: collect(one.entries(), WANTED).files for one in export.submissions}
+        return {one.key: find(one.entries(), WANTED).files for one in export.submissions}
 
 
 def both(folder):

@@ -234,7 +234,37 @@ def test_an_earlier_term(fake, tmp_path):
     assert "ada and old of an earlier term: " in found.summary
 
 
+def test_the_results_are_no_submission(fake, tmp_path):
+    export = folders(tmp_path)
+    with pytest.raises(ValueError, match="cannot be written into the export"):
+        run(export, export / "out")
+    main(["grade-all", str(export), "--assignment", "a1", "--csv", str(export / "points.csv")])
+    found = run(export, tmp_path / "out")
+    assert [row["submission"] for row in found.rows] == ["ada", "bob"] and "points.csv" not in found.summary
+    assert not any("not on the list" in row["remarks"] for row in found.rows)
+
+
+def test_written_points_of_who_handed_in_nothing(fake, tmp_path):
+    (tmp_path / "w.csv").write_text("name,points\nzoe,8\n")
+    (tmp_path / "r.csv").write_text("name\nzoe\nada\n")
+    found = run(folders(tmp_path), tmp_path / "out", written=tmp_path / "w.csv", rosters=[tmp_path / "r.csv"])
+    ada, bob, zoe = found.rows
+    assert (zoe["name"], zoe["problem"], zoe["score"], zoe["written"], zoe["total"]) == (
+        "zoe",
+        "no submission",
+        0,
+        8,
+        8,
+    )
+    assert "no points of the written part" in ada["remarks"] and ada["written"] == "" and ada["total"] == 90
+    assert "not on the list of students" in bob["remarks"] and "not on the list" not in ada["remarks"]
+    assert "written points of no submission" not in found.summary
+
+
 def test_wrong_lists_are_one_sentence(fake, tmp_path):
+    (tmp_path / "two.csv").write_text("name,points\nada,1\nada,2\n")
+    with pytest.raises(ValueError, match=r"two.csv has different points for ada"):
+        run(folders(tmp_path), tmp_path / "out", written=tmp_path / "two.csv")
     (tmp_path / "bad.csv").write_text("name,points\nada,12\n")
     with pytest.raises(ValueError, match=r"bad.csv has '12' in row 1, which is not from 0 to 10 points"):
         run(folders(tmp_path), tmp_path / "out", written=tmp_path / "bad.csv")

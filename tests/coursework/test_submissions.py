@@ -12,14 +12,14 @@ import pytest
 from course_exports import write, zip_of
 
 from minialex.coursework import archives, submissions
-from minialex.coursework.submissions import collect, files_of
+from minialex.coursework.submissions import files_of, find
 
 WANTED = ("arithmetic.py", "tape.py")
 FILES = {"arithmetic.py": b"a = 1\n", "tape.py": b"t = 1\n"}
 
 
 def found_in(contents, tmp_path, optional=()):
-    return collect(archives.in_folder(write(tmp_path / "submission", contents)), WANTED, optional)
+    return find(archives.in_folder(write(tmp_path / "submission", contents)), WANTED, optional)
 
 
 def nested(contents, *folders):
@@ -50,7 +50,7 @@ def test_files_are_found_without_a_word(contents, tmp_path):
         folder = tmp_path / "zipped"
         folder.mkdir()
         (folder / "a1.zip").write_bytes(zip_of(contents))
-        found = collect(archives.in_folder(folder), WANTED)
+        found = find(archives.in_folder(folder), WANTED)
     else:
         found = found_in(contents, tmp_path)
     assert found.files == FILES and not found.remarks and not found.broken
@@ -102,7 +102,7 @@ def test_a_large_file_is_not_read(tmp_path):
     folder = write(tmp_path, {"tape.py": b"t"})
     with open(folder / "arithmetic.py", "wb") as file:
         file.truncate(2**30)  # a hole
-    found = collect(archives.in_folder(folder), WANTED)
+    found = find(archives.in_folder(folder), WANTED)
     assert found.remarks == ["arithmetic.py has 1,074 MB; at most 1 MiB is read"]
 
 
@@ -117,7 +117,7 @@ def test_links_and_pipes_are_not_followed(tmp_path):
     os.mkfifo(folder / "tape.py")
     os.mkfifo(folder / "a1.zip")
     os.symlink("/dev/zero", folder / "b.zip")
-    found = collect(archives.in_folder(folder), WANTED)
+    found = find(archives.in_folder(folder), WANTED)
     assert not found.files
     assert found.broken == {"arithmetic.py": "arithmetic.py is a symbolic link", "tape.py": "tape.py is not a file"}
     linked = zip_of({}, {"tape.py": "/etc/passwd", "arithmetic.py": "../secret/tape.py"})
@@ -195,7 +195,7 @@ def test_names_that_are_not_text(tmp_path):
     folder = write(tmp_path / "submission", nested(FILES, "my-a1"))
     (folder / os.fsdecode(b"old-\xff\n")).mkdir()
     (folder / os.fsdecode(b"old-\xff\n") / "tape.py").write_bytes(b"old")
-    found = collect(archives.in_folder(folder), WANTED)
+    found = find(archives.in_folder(folder), WANTED)
     assert found.remarks == ["old-\\xff\\n/ holds another tape.py: the one in my-a1/ is graded"]
     macos = zipfile.ZipInfo("x/tape.py")
     assert archives.name_of(macos) == "x/tape.py"
