@@ -223,7 +223,7 @@ def _parse(argv):
     made.add_argument("--roster", metavar="F", action="append", default=[], type=cli.file, help=roster)
     points = "CSV file with columns student and points, of the written part (default: as in --course, or none)"
     made.add_argument("--written", metavar="F", type=cli.file, help=points)
-    before = "an export of an earlier term to compare with (default: none)"
+    before = "an export, or the results, of an earlier term to compare with (default: none)"
     made.add_argument("--before", metavar="EXPORT", type=cli.folder, help=before)
     jobs = "submissions graded at once (default: the cores of this machine)"
     made.add_argument("--jobs", metavar="N", type=cli.whole_number(1), help=jobs)

@@ -215,7 +215,9 @@ def _slug(name):
 
 
 def _is_list(child):
-    return child.file is not None and child.name.casefold().endswith((".csv", ".yml", ".tsv"))
+    """Whether a file is the platform's, not one that a student has called roster.csv."""
+    is_table = child.file is not None and child.name.casefold().endswith((".csv", ".tsv"))
+    return child.name == gradescope.NAME or (is_table and not _is_known(child))
 
 
 def _is_known(child):

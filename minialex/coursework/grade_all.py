@@ -49,7 +49,7 @@ class Options:
     zone: of times without one, a tzinfo; None if it is not known.
     written: a CSV file with the points of the written part; None for none.
     rosters: CSV files with the students.
-    before: an export of an earlier term to compare with; None for none.
+    before: an export, or a folder of results, of an earlier term to compare with; None for none.
     jobs: how many submissions are graded at once; the usable cores if None.
     again: grade all, also those whose files have not changed.
     """
@@ -113,9 +113,11 @@ def grade_all(assignment, export, out=None, table=None, options=None):
     options: Options; the default ones if None.
 
     Returns a Graded.
-    Raises ValueError where the export, a roster or the written points cannot be read, or another process uses `out`.
+    Raises ValueError where the export, a roster or the written points cannot be read, or another process uses `out`;
+    OSError where no submission could be graded: on Windows, and without a C++ compiler if the assignment has kernels.
     """
     options = options or Options()
+    _check_machine(assignment)
     with contextlib.ExitStack() as stack:
         if out is None:
             out = stack.enter_context(tempfile.TemporaryDirectory(prefix="minialex-course-"))
@@ -124,6 +126,15 @@ def grade_all(assignment, export, out=None, table=None, options=None):
             raise ValueError(f"the results cannot be written into the export itself, {export}: choose another folder")
         stack.enter_context(Lock(out, "grading into"))
         return _Course(assignment, export, out, Path(table or out / "points.csv"), options).graded()
+
+
+def _check_machine(assignment):
+    if os.name == "nt":
+        raise OSError("grading needs Linux or macOS (on Windows use WSL)")
+    if assignment.prepare:
+        from .kernels import compiler  # here, since it reads all of the library's kernels
+
+        compiler()
 
 
 class _Course:
@@ -278,11 +289,13 @@ class _Course:
     def _compare(self, workers):
         before = {}
         if self.options.before is not None:
-            with exports.opened(self.options.before) as export:
+            path = Path(self.options.before)
+            path = path / "students" if (path / "students").is_dir() else path  # a folder of results
+            with exports.opened(path) as export:
                 keys = [one.key for one in export.submissions]
             places = {key: self.out / "before" / name for key, name in zip(keys, safe_names(keys))}
             with Progress("reading the earlier term", len(places), "submissions") as bar:
-                for key, _ in workers.over(self._requests(places, self.options.before), READING):
+                for key, _ in workers.over(self._requests(places, path), READING):
                     before[key] = worker.features(places[key]) or {}
                     bar.update()
         solutions = {key: worker.features(case.place) or {} for key, case in self.cases.items()}
@@ -402,6 +415,13 @@ class _Course:
         files.write_text(self.out / "similarity.md", clusters.markdown(self.assignment, self.comparison, self._names()))
         files.write_text(self.out / "similarity.csv", clusters.table(self.comparison))
 
+    def _protections(self):
+        """What protected the grader, as the reports say."""
+        for case in self.cases.values():
+            said = case.report["extra_data"].get("protection") if case.report else None
+            if said:
+                yield said if isinstance(said, str) else ", ".join(map(str, said))
+
     def _names(self):
         """{submission: how it is shown}: with the name of the student where the key is not that."""
         shown = {}
@@ -419,6 +439,9 @@ class _Course:
         absent = self._absent()
         if absent:
             lines.append(f"without a submission: {len(absent)} ({_few([row['name'] for row in absent])})")
+        again = sum(bool(case.fault) for case in self.cases.values())
+        lines += [f"to be graded again: {again}; the same command does so"] if again else []
+        lines += sorted({f"protected by: {protection}" for protection in self._protections()})
         for case in self.cases.values():
             told = [*filter(None, [case.fault, *case.read.get("remarks", []), *self._mismatches(case)])]
             lines += [f"  {texts.printable(self._names()[case.submission.key])}: {'; '.join(told)}"] if told else []

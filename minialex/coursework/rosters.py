@@ -81,7 +81,8 @@ def students(text):
         ids = {*(key(row.get(column, "")) for column in IDS), key(email)} - {""}
         if name or ids:
             times = [parse_time(row[column]) for column in TIMES if row.get(column)]
-            found.append(Student(name, email, frozenset(ids), name_keys(name), times[0] if times else None))
+            names = name_keys(name or _first(row, ("identifier", "roster_identifier")))  # GitHub's may be a name
+            found.append(Student(name, email, frozenset(ids), names, times[0] if times else None))
     return found
 
 

@@ -105,6 +105,15 @@ def test_canvas_without_names_and_with_texts(tmp_path):
     }
 
 
+def test_what_students_call_a_list_is_none(tmp_path):
+    roster = b"name\nzoe\n"
+    files = {"lovelaceada_1001_2001_roster.csv": roster, "lovelaceada_1001_2002_submission_metadata.yml": b"x:\n"}
+    files |= {"Bob B_7_assignsubmission_file_r.csv": roster, "carol/roster.csv": roster}
+    with exports.opened(write(tmp_path, files)) as export:
+        assert not export.students and not export.notes
+        assert [one.key for one in export.submissions] == ["Bob B_7", "carol", "lovelaceada_1001"]
+
+
 @pytest.mark.parametrize("recent", [True, False])
 @pytest.mark.parametrize("folders", [True, False])
 @pytest.mark.parametrize("packed", [True, False])

@@ -232,6 +232,8 @@ def test_an_earlier_term(fake, tmp_path):
     found = run(folders(tmp_path), tmp_path / "out", before=before)
     assert found.rows[0]["to an earlier term"] == 1 and found.rows[0]["whose then"] == "old"
     assert "ada and old of an earlier term: " in found.summary
+    again = run(folders(tmp_path / "next"), tmp_path / "later", before=tmp_path / "out")
+    assert again.rows[0]["whose then"] in ("ada", "bob")
 
 
 def test_the_results_are_no_submission(fake, tmp_path):
