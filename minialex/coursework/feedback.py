@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..support.text import printable
+from .declaration import HIDDEN, PUBLIC, WRITTEN
 
 
 def markdown(assignment, row, report, remarks):
@@ -24,15 +25,21 @@ def markdown(assignment, row, report, remarks):
     tests = [test for test in report["tests"] if test.get("visibility", "visible") == "visible"]
     lines += [f"* automatic checks: {report['score']} of {sum(test['max_score'] for test in report['tests'])} points"]
     if row["written"] != "":
-        lines += [f"* written part: {row['written']:g} of 10 points"]
+        lines += [f"* written part: {row['written']:g} of {WRITTEN} points"]
     if row["late penalty"]:
         lines += [f"* late penalty: {row['late penalty']:g} points"]
-    lines += [f"* total: {row['total']:g} points", *_list(remarks)]
+    lines += [f"* total: {row['total']:g} of {PUBLIC + HIDDEN + WRITTEN} points", *_list(remarks)]
+    passed = [test for test in tests if test["output"] in ("", "passed")]
+    if passed:
+        lines += ["", "## Passed", "", *(f"* {_points(test)}" for test in passed)]
     for test in tests:
-        text = test["output"] or "passed"
-        lines += ["", f"## {plain(test['name'])}: {test['score']} of {test['max_score']} points", ""]
-        lines += [text] if text == "passed" else _fenced(text)
+        if test not in passed:
+            lines += ["", f"## {_points(test)}", "", *_fenced(test["output"])]
     return "\n".join(lines) + "\n"
+
+
+def _points(test):
+    return f"{plain(test['name'])}: {test['score']} of {test['max_score']} points"
 
 
 def _list(remarks):

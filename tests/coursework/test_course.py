@@ -213,11 +213,9 @@ def test_feedback_says_no_more_than_gradescope_and_cannot_be_broken_out_of():
     printed = "wrong\nyour code printed:\n````\n# 90 points\n<script>"
     text = feedback.markdown(A1, row, report({"add"}, printed, "SECRET hidden message"), ["late by *1* day"])
     assert "SECRET" not in text and "# A1, Automatic differentiation: Ada \\<b\\>" in text
-    assert (
-        "* automatic checks: 6 of 90 points\n* written part: 7.5 of 10 points\n* late penalty: 5 points\n* total: 8.5"
-        in text
-    )
-    assert "## add: 6 of 6 points\n\npassed" in text and "late by \\*1\\* day" in text
+    assert "* automatic checks: 6 of 90 points\n* written part: 7.5 of 10 points\n" in text
+    assert "* late penalty: 5 points\n* total: 8.5 of 100 points\n\n* late by \\*1\\* day\n" in text
+    assert "## Passed\n\n* add: 6 of 6 points\n\n## " in text
     assert text.count("`````text\nwrong\n") == text.count("<script>\n`````\n") == 7, "the other public checks"
     waiting = feedback.markdown(A1, row, None, [])
     assert "has not been graded yet" in waiting and "points" not in waiting
