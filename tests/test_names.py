@@ -110,7 +110,7 @@ PUBLIC = """
     support.schema support.text support.files support.resources support.reachable support.errors
     support.absent support.handle support.progress support.html
     coursework.archives coursework.clusters coursework.course coursework.exports coursework.feedback
-    coursework.git_dates coursework.grade_all coursework.gradescope coursework.points coursework.rosters
+    coursework.git_dates coursework.grade_all coursework.gradescope_metadata coursework.points coursework.rosters
     coursework.rubric coursework.similarity coursework.statistics coursework.submissions coursework.worker
     coursework.workers
 """

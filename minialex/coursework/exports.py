@@ -1,7 +1,7 @@
 """What learning platforms export: a folder or a zip archive with all submissions of an assignment.
 
 * Gradescope, "Export Submissions": `assignment_123_export/` with a folder `submission_<id>/` for each, already
-  unpacked, and `submission_metadata.yml` (see gradescope.py).
+  unpacked, and `submission_metadata.yml` (see gradescope_metadata.py).
 * Canvas, "Download Submissions": files side by side, `lovelaceada_LATE_1001_2002_arithmetic.py`: the sortable name in
   small letters without spaces, LATE if so, the number of the user, that of the file, its name. With anonymous grading
   `anon_x1y2z_2002_tape.py`. A file that was uploaded again is called `tape-1.py`. A text entry is
@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 from ..support import text as texts
 from ..support.text import printable
-from . import archives, gradescope, rosters
+from . import archives, gradescope_metadata, rosters
 from .archives import Entry, Unreadable
 
 _CANVAS = re.compile(r"(?P<who>\w+?)(?P<late>_LATE)?_(?P<user>\d+)_(?P<file>\d+)_(?P<name>.+)", re.S)
@@ -206,7 +206,7 @@ def _without_wrapping(children, stem, stack, is_zip):
 
 def _is_wrapping(name):
     """Whether a folder that is called so holds the submissions, or a file lies beside them."""
-    return name == gradescope.NAME or name.endswith("_export") or _slug(name) is not None
+    return name == gradescope_metadata.NAME or name.endswith("_export") or _slug(name) is not None
 
 
 def _slug(name):
@@ -217,7 +217,7 @@ def _slug(name):
 def _is_list(child):
     """Whether a file is the platform's, not one that a student has called roster.csv."""
     is_table = child.file is not None and child.name.casefold().endswith((".csv", ".tsv"))
-    return child.name == gradescope.NAME or (is_table and not _is_known(child))
+    return child.name == gradescope_metadata.NAME or (is_table and not _is_known(child))
 
 
 def _is_known(child):
@@ -238,11 +238,11 @@ def _canvas(name):
 
 def _export(children, slug):
     export = Export()
-    described: dict[str, gradescope.Metadata] = {}
+    described: dict[str, gradescope_metadata.Metadata] = {}
     forms: dict[str, int] = {}
     by_key: dict[str, Submission] = {}
     for child in sorted(children, key=lambda one: one.name):
-        if child.file is not None and child.name == gradescope.NAME:
+        if child.file is not None and child.name == gradescope_metadata.NAME:
             described = _metadata(child.file, export)
         elif _is_list(child):
             _read_list(child, export)
@@ -337,9 +337,9 @@ def _describe(submission, described):
 def _metadata(file, export):
     try:
         with file.open() as opened_file:
-            return gradescope.metadata(opened_file)
+            return gradescope_metadata.metadata(opened_file)
     except (Unreadable, OSError) as error:
-        export.notes.append(f"{gradescope.NAME} cannot be read ({error}): names and times are not known")
+        export.notes.append(f"{gradescope_metadata.NAME} cannot be read ({error}): names and times are not known")
         return {}
 
 

@@ -13,7 +13,7 @@ import pytest
 from course_exports import canvas, classroom, gradescope, moodle, write, zip_of, zipped
 
 from minialex.coursework import archives, exports, git_dates, rosters
-from minialex.coursework import gradescope as metadata
+from minialex.coursework import gradescope_metadata as metadata
 from minialex.coursework.submissions import find
 
 WANTED = ("arithmetic.py", "tape.py")
