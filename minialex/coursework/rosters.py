@@ -27,6 +27,8 @@ IDS = (
     "sid", "student id", "id", "sis user id", "sis login id", "identifier", "id number", "username", "submission id",
     "submission", "github_username", "github_id", "roster_identifier", "student_repository_name",
 )  # fmt: skip
+NOBODY = ("points possible", "student, test", "test student")  # rows of Canvas's gradebook
+STAFF = ("instructor", "ta", "reader", "teacher", "teaching assistant", "grader", "staff", "observer", "designer")
 TIMES = ("submission time", "submission_timestamp", "last modified (submission)")
 _MOODLE_TIME = "%A, %d %B %Y, %I:%M %p"  # Friday, 4 October 2024, 10:11 AM
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?\s*(Z|UTC|[+-]\d\d:?\d\d)?")
@@ -72,10 +74,7 @@ def students(text):
     found = []
     for row in rows:
         name = _first(row, NAMES) or f"{row.get(FIRST, '')} {row.get(LAST, '')}".strip()
-        if name.casefold() in ("points possible", "student, test") or row.get("role", "student").casefold() not in (
-            "student",
-            "",
-        ):
+        if name.casefold() in NOBODY or row.get("role", "").casefold() in STAFF:
             continue
         email = _first(row, EMAILS)
         ids = {*(key(row.get(column, "")) for column in IDS), key(email)} - {""}
