@@ -48,7 +48,8 @@ class Comparison:
 
     clusters: of submissions among themselves, the largest first.
     to_another, to_library, to_before: {submission: Likeness}.
-    of_library: {submission: [Likeness]} of all functions that resemble the library's.
+    of_library, of_before: {submission: [Likeness]} of all functions that resemble the library's, or the most similar
+        submission's of the earlier term.
     """
 
     clusters: list[Cluster] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Comparison:
     to_library: dict[str, Likeness] = field(default_factory=dict)
     to_before: dict[str, Likeness] = field(default_factory=dict)
     of_library: dict[str, list[Likeness]] = field(default_factory=dict)
+    of_before: dict[str, list[Likeness]] = field(default_factory=dict)
 
     def cluster_of(self, key):
         """The number, from 1, of the first cluster that a submission is in; 0 if it is in none."""
@@ -77,10 +79,17 @@ def compare(solutions, library, before=None):
     found.clusters.sort(key=lambda one: (-len(one.members), -one.highest, one.members, one.function))
     for key, functions in solutions.items():
         found.to_library[key] = Likeness(*most_alike(functions, {LIBRARY: library}))
-        values = [(similarity(grams, library[name]), name) for name, grams in functions.items() if name in library]
-        found.of_library[key] = [Likeness(value, LIBRARY, name) for value, name in values if value >= SUSPICIOUS]
+        found.of_library[key] = _alike(functions, library, LIBRARY)
         found.to_before[key] = Likeness(*most_alike(functions, before or {}))
+        whose = found.to_before[key].whose
+        found.of_before[key] = _alike(functions, before[whose], whose) if before and whose else []
     return found
+
+
+def _alike(functions, others, whose):
+    """The Likenesses of functions that resemble those of the same name."""
+    values = [(similarity(grams, others[name]), name) for name, grams in functions.items() if name in others]
+    return [Likeness(value, whose, name) for value, name in values if value >= SUSPICIOUS]
 
 
 def _clusters(function, solutions, best):
@@ -128,34 +137,33 @@ def shared(clusters):
 # ------------------------------------------------------------------------------ reports
 
 
-def lines(comparison, names=None):
+def lines(comparison, names=None, most=None):
     """What is similar, a line each: clusters with their functions and values, then the library and the earlier term.
 
     comparison: a Comparison.
     names: {submission: how it is shown}; by its key if None.
+    most: submissions that a line names, and lines, before it says how many more there are; all if None.
 
     Returns a list of texts.
     """
-    told, names = [], names or {}
+    shown, told = names or {}, []
 
-    def shown(key):
-        return printable(names.get(key, key))
+    def who(members):
+        first = [printable(shown.get(key, key)) for key in members[:most]]
+        more = [f"{len(members) - len(first)} more"] if len(first) < len(members) else []
+        return (f"{len(members)} submissions, " if len(members) > 2 else "") + ", ".join([*first, *more])
 
     for members, found in shared(comparison.clusters).items():
-        values = ", ".join(f"{one.function} {_range(one)}" for one in found)
-        who = ", ".join(map(shown, members))
-        told.append(f"{len(members)} submissions, {who}: {values}" if len(members) > 2 else f"{who}: {values}")
-    for key, likenesses in comparison.of_library.items():
-        if likenesses:
-            values = ", ".join(f"{like.function} {like.value:.2f}" for like in likenesses)
-            told.append(f"{shown(key)} and {LIBRARY}: {values}")
-    for key, like in _suspicious(comparison.to_before):
-        told.append(f"{shown(key)} and {printable(like.whose)} of an earlier term: {like.function} {like.value:.2f}")
-    return told
-
-
-def _suspicious(likenesses):
-    return [(key, like) for key, like in likenesses.items() if like.value >= SUSPICIOUS]
+        told.append(f"{who(members)}: {', '.join(f'{one.function} {_range(one)}' for one in found)}")
+    for other, likenesses in ((LIBRARY, comparison.of_library), ("{} of an earlier term", comparison.of_before)):
+        alike = defaultdict(list)
+        for key, found_alike in likenesses.items():
+            whose = other.format(printable(found_alike[0].whose)) if found_alike else ""
+            values = ", ".join(f"{like.function} {like.value:.2f}" for like in found_alike)
+            alike[whose, values].append(key)
+        told += [f"{who(keys)} and {whose}: {values}" for (whose, values), keys in alike.items() if whose]
+    more = [f"{len(told) - most} more"] if most and len(told) > most else []
+    return [*told[:most], *more]
 
 
 def _range(cluster):
@@ -181,13 +189,12 @@ def table(comparison):
     for number, one in enumerate(comparison.clusters, 1):
         row = {"kind": "among themselves", "cluster": number, "function": one.function, "members": len(one.members)}
         rows.append(row | _values(one.lowest, one.highest) | {"submissions": "; ".join(one.members)})
-    for key, likenesses in comparison.of_library.items():
-        for like in likenesses:
-            row = {"kind": "library", "function": like.function, "submissions": key}
-            rows.append(row | _values(like.value, like.value))
-    for key, like in _suspicious(comparison.to_before):
-        row = {"kind": "earlier term", "function": like.function, "submissions": f"{key}; {like.whose}"}
-        rows.append(row | _values(like.value, like.value))
+    for kind, alike in (("library", comparison.of_library), ("earlier term", comparison.of_before)):
+        for key, likenesses in alike.items():
+            for like in likenesses:
+                both = key if kind == "library" else f"{key}; {like.whose}"
+                row = {"kind": kind, "function": like.function, "submissions": both}
+                rows.append(row | _values(like.value, like.value))
     return as_csv(heads, rows)
 
 

@@ -37,6 +37,7 @@ READING = 180.0  # seconds for reading one submission
 GRADING = 120.0  # seconds for grading one, and for each check the following
 PER_CHECK = 30.0
 EVERY = 2.0  # seconds between two writings of the table
+SHOWN = 8  # lines about similar submissions in the summary, and names in each
 AGAIN = "grade again"
 
 
@@ -448,10 +449,10 @@ class _Course:
         hard = [one for one in sorted(self.statistics, key=lambda one: -one.lost) if one.lost][:5]
         lines += ["the checks that most have lost:"] if hard else []
         for one in hard:
-            message = f": {one.messages[0][1]}" if one.messages else ""
-            lines.append(f"  {one.name}: {one.lost} of {one.graded}{message}")
-        alike = clusters.lines(self.comparison, self._names())
-        lines += ["similar submissions:", *(f"  {line}" for line in alike)] if alike else []
+            message = f", such as: {one.messages[0][1]}" if one.messages else ""
+            lines.append(f"  {one.name}: {one.lost} of {one.graded}, {one.unwritten} have not written it{message}")
+        alike = clusters.lines(self.comparison, self._names(), SHOWN)
+        lines += ["similar submissions, see similarity.md:", *(f"  {line}" for line in alike)] if alike else []
         if self.written is not None and self.written.unused:
             lines.append(f"written points of no submission: {_few(self.written.unused)}")
         return "\n".join([*lines, *self.notes])

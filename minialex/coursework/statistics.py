@@ -12,6 +12,7 @@ from .points import as_csv
 
 SHOWN = 3  # messages of a check
 LONGEST = 160  # characters of one
+_UNWRITTEN = re.compile(r"^not written yet|^(FileNotFoundError: )?\S+ is missing")
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Lost:
     name, points, public: as in Check.
     graded: how many submissions it was tried on.
     lost: how many of them lost it.
-    messages: [(how many, the message of one of them)], the most frequent first.
+    unwritten: how many of these have not written it, or have handed in no such file.
+    messages: of the others [(how many, the message of one of them)], the most frequent first.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Lost:
     public: bool
     graded: int
     lost: int
+    unwritten: int
     messages: list[tuple[int, str]]
 
     @property
@@ -49,7 +52,9 @@ def lost(assignment, reports):
     for check in assignment.checks:
         judged = [report["extra_data"]["checks"][check.name] for report in reports if _has(report, check.name)]
         messages = [one.get("message") or "failed" for one in judged if not one["passed"]]
-        found.append(Lost(check.name, check.points, check.public, len(judged), len(messages), _typical(messages)))
+        tried = [message for message in messages if not _UNWRITTEN.search(message)]
+        counts = len(judged), len(messages), len(messages) - len(tried)
+        found.append(Lost(check.name, check.points, check.public, *counts, _typical(tried)))
     return found
 
 
@@ -83,12 +88,12 @@ def _short(text):
 
 def table(checks):
     """The statistics as CSV. checks: what `lost` returns."""
-    heads = ["check", "kind", "points", "graded", "lost", "share"]
+    heads = ["check", "kind", "points", "graded", "lost", "share", "not written"]
     heads += [f"{what} {n}" for n in range(1, SHOWN + 1) for what in ("message", "count")]
     rows = []
     for one in checks:
         row = {"check": one.name, "kind": "public" if one.public else "hidden", "points": one.points}
-        row |= {"graded": one.graded, "lost": one.lost, "share": round(one.share, 3)}
+        row |= {"graded": one.graded, "lost": one.lost, "share": round(one.share, 3), "not written": one.unwritten}
         for n, (count, message) in enumerate(one.messages, 1):
             row |= {f"message {n}": message, f"count {n}": count}
         rows.append(row)
@@ -105,14 +110,15 @@ def markdown(assignment, checks, scores):
     Returns the text.
     """
     lines = [f"# {assignment.name.upper()}, {assignment.title}: statistics", "", distribution(scores), ""]
-    lines += ["| check | | points | lost by | share |", "|---|---|--:|--:|--:|"]
+    lines += ["| check | | points | lost by | share | not written by |", "|---|---|--:|--:|--:|--:|"]
     for one in checks:
         kind = "" if one.public else "hidden"
-        lines.append(f"| {one.name} | {kind} | {one.points} | {one.lost} of {one.graded} | {100 * one.share:.0f} % |")
+        counts = f"{one.lost} of {one.graded} | {100 * one.share:.0f} % | {one.unwritten}"
+        lines.append(f"| {one.name} | {kind} | {one.points} | {counts} |")
     lines += ["", "## Typical messages"]
     for one in sorted(checks, key=lambda one: -one.lost):
-        if one.lost:
-            lines += ["", f"### {one.name}: lost by {one.lost}", ""]
+        if one.messages:
+            lines += ["", f"### {one.name}: lost by {one.lost - one.unwritten} who have written it", ""]
             lines += [f"* {count}: `{message.replace('`', chr(39))}`" for count, message in one.messages]
     return "\n".join(lines) + "\n"
 

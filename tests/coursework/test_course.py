@@ -199,11 +199,19 @@ def test_statistics_group_messages_that_differ_in_numbers():
     reports = [report(set(), message) for message in messages] + [report({"add"}, "not written yet (tape.py, line 3)")]
     found = {one.name: one for one in statistics.lost(A1, reports)}
     assert (found["add"].lost, found["add"].graded) == (2, 3) and found["add"].messages == [(2, messages[0])]
-    assert found["mul"].messages == [(2, messages[0]), (1, "not written yet (tape.py, line 3)")]
+    assert found["mul"].messages == [(2, messages[0])] and found["mul"].unwritten == 1
     table = {row["check"]: row for row in rows_of(statistics.table([*found.values()]))}
-    assert table["add"]["lost"] == "2" and table["mul"]["count 1"] == "2" and table["mul"]["kind"] == "public"
+    assert (
+        table["mul"]["not written"] == "1"
+        and table["add"]["lost"] == "2"
+        and table["mul"]["count 1"] == "2"
+        and table["mul"]["kind"] == "public"
+    )
     page = statistics.markdown(A1, [*found.values()], [0, 0, 6])
-    assert "| add |  | 6 | 2 of 3 | 67 % |" in page and "3 submissions, mean 2.0 points, median 0, from 0 to 6." in page
+    assert (
+        "| add |  | 6 | 2 of 3 | 67 % | 0 |" in page
+        and "3 submissions, mean 2.0 points, median 0, from 0 to 6." in page
+    )
     assert statistics.distribution([]) == "No submission has been graded."
     assert "half of them from 1.75 to 3.25" in statistics.distribution([1, 2, 3, 4])
 
@@ -249,6 +257,8 @@ def test_a_ring_is_one_cluster_and_not_pairs():
     assert told[0].startswith("20 submissions, s00, s01, ") and told[0].endswith(", s19: matmul 1.00")
     assert told[1].startswith("x, y: matmul 0.9") and told[2].startswith("Zoe and the library: matmul 0.9")
     assert next(line for line in told if "earlier term" in line) == "x and old of an earlier term: matmul 1.00"
+    brief = clusters.lines(found, most=3)
+    assert brief[0] == "20 submissions, s00, s01, s02, 17 more: matmul 1.00" and brief[3:] == ["2 more"]
     table = rows_of(clusters.table(found))
     assert table[0]["members"] == "20" and table[0]["submissions"].startswith("s00; s01")
     assert {row["kind"] for row in table} == {"among themselves", "library", "earlier term"}

@@ -231,7 +231,7 @@ def test_an_earlier_term(fake, tmp_path):
     before = write(tmp_path / "before", {f"old/{name}": data for name, data in RIGHT.items()})
     found = run(folders(tmp_path), tmp_path / "out", before=before)
     assert found.rows[0]["to an earlier term"] == 1 and found.rows[0]["whose then"] == "old"
-    assert "ada and old of an earlier term: " in found.summary
+    assert "ada, bob and old of an earlier term: " in found.summary
     again = run(folders(tmp_path / "next"), tmp_path / "later", before=tmp_path / "out")
     assert again.rows[0]["whose then"] in ("ada", "bob")
 
@@ -329,8 +329,7 @@ def test_no_submission_stops_the_others(tmp_path):
     done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, env=workers._environment())
     assert done.returncode == 0, done.stderr
     rows = table(out / "points.csv")
-    tanh = sum(check.points for check in A1.checks if "tanh" in check.name or check.name in ("deep", "graph", "twice"))
-    assert rows["ada"]["score"] == "90" and 90 > int(rows["deep"]["score"]) >= 90 - tanh - 10
+    assert rows["ada"]["score"] == "90" and rows["deep"]["score"] == "0", "Python cannot compile it"
     assert rows["hostile"]["score"] == rows["broken.zip"]["score"] == "0"
     assert "arithmetic.py is a symbolic link; tape.py is not a file" in rows["hostile"]["remarks"]
     assert not any(row["problem"] for row in rows.values())
