@@ -146,6 +146,7 @@ class _Course:
         self.notes: list[str] = []
         self.cases: dict[str, _Case] = {}
         self.students: list[rosters.Student] = []
+        self.before, self.earlier = Path(), []
         self.comparison = clusters.Comparison()
         self.written = _written(options.written)
         self.version = version()
@@ -154,6 +155,7 @@ class _Course:
     def graded(self):
         """Do all of it; returns a Graded."""
         self._list()
+        self._write_table()  # now, to know that it can be written
         jobs = self.options.jobs or threads.default_count()
         try:
             with Workers(jobs) as workers:
@@ -181,6 +183,11 @@ class _Course:
             except ValueError as error:
                 raise ValueError(f"{path} {error}") from None
         self.students = rosters.merged(self.students)
+        if self.options.before is not None:
+            path = Path(self.options.before)
+            self.before = path / "students" if (path / "students").is_dir() else path  # a folder of results
+            with exports.opened(self.before) as export:
+                self.earlier = [one.key for one in export.submissions]
         for submission, name in zip(found, safe_names([one.key for one in found])):
             student = rosters.match([submission.key, *submission.ids], submission.names, self.students)
             if student and not submission.submitted and student.submitted:
@@ -289,16 +296,12 @@ class _Course:
 
     def _compare(self, workers):
         before = {}
-        if self.options.before is not None:
-            path = Path(self.options.before)
-            path = path / "students" if (path / "students").is_dir() else path  # a folder of results
-            with exports.opened(path) as export:
-                keys = [one.key for one in export.submissions]
-            places = {key: self.out / "before" / name for key, name in zip(keys, safe_names(keys))}
-            with Progress("reading the earlier term", len(places), "submissions") as bar:
-                for key, _ in workers.over(self._requests(places, path), READING):
-                    before[key] = worker.features(places[key]) or {}
-                    bar.update()
+        places = {key: self.out / "before" / name for key, name in zip(self.earlier, safe_names(self.earlier))}
+        requests = self._requests(places, self.before)
+        with Progress("reading the earlier term", len(places), "submissions", shown=bool(places)) as bar:
+            for key, _ in workers.over(requests, READING):
+                before[key] = worker.features(places[key]) or {}
+                bar.update()
         solutions = {key: worker.features(case.place) or {} for key, case in self.cases.items()}
         self.comparison = clusters.compare(solutions, similarity.functions(self.assignment), before)
 

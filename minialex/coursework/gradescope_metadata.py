@@ -25,7 +25,8 @@ from datetime import datetime
 from . import rosters
 
 NAME = "submission_metadata.yml"
-LONGEST = 2**16  # characters of a line; the rest of a longer one is skipped
+LONGEST = 2**16  # bytes of a line; the rest of a longer one is skipped
+MOST = 2**29  # bytes that are read
 _TOP = re.compile(r"""(['"]?)([^\s'"#][^'"]*?)\1:\s*$""")
 _KEY = re.compile(r"  :(\w+):\s*(.*)$")
 _ITEM = re.compile(r"  (- |  ):(\w+):\s*(.*)$")
@@ -68,10 +69,13 @@ def metadata(file):
 
 
 def _lines(file):
-    while line := file.readline(LONGEST):
+    left = MOST
+    while left > 0 and (line := file.readline(LONGEST)):
         start = line
-        while line and not line.endswith(b"\n"):  # of a longer line the beginning
+        left -= len(line)
+        while line and not line.endswith(b"\n") and left > 0:  # of a longer line the beginning
             line = file.readline(LONGEST)
+            left -= len(line)
         yield start.decode(errors="replace").rstrip("\r\n")
 
 

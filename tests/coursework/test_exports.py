@@ -77,6 +77,19 @@ submission_2:
     assert found["submission_1"].created_at == datetime(2026, 10, 13, 6, 34, tzinfo=UTC)
 
 
+def test_of_endless_metadata_only_so_much_is_read(monkeypatch):
+    class Endless(io.RawIOBase):
+        read_so_far = 0
+
+        def readline(self, size):
+            self.read_so_far += size
+            return b"x" * size
+
+    monkeypatch.setattr(metadata, "MOST", 2**20)
+    file = Endless()
+    assert metadata.metadata(file) == {} and file.read_so_far == 2**20
+
+
 PEOPLE = {
     "Lovelace, Ada": FILES,
     "Babbage, Bob": ZIPPED,

@@ -275,6 +275,11 @@ def test_wrong_lists_are_one_sentence(fake, tmp_path):
         run(folders(tmp_path), tmp_path / "out", rosters=[tmp_path / "bad.csv"])
     with pytest.raises(FileNotFoundError):
         run(folders(tmp_path), tmp_path / "out", rosters=[tmp_path / "none.csv"])
+    with pytest.raises(FileNotFoundError):
+        run(folders(tmp_path), tmp_path / "out", before=tmp_path / "none")
+    with pytest.raises(OSError, match="cannot write"):
+        grade_all.grade_all(A1, folders(tmp_path), tmp_path / "out", tmp_path / "none" / "points.csv")
+    assert not fake.graded, "it is said before anything is graded"
 
 
 # ------------------------------------------------------------------------------ real processes
