@@ -15,12 +15,13 @@ import stat
 import struct
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 FILE, LINK, OTHER = "file", "link", "other"  # kinds of an Entry; OTHER: devices, pipes, sockets
-ENTRIES = 20_000  # of one submission that are looked at
+ENTRIES = 200_000  # names in one submission that are looked at
+KEPT = 1000  # of these that may be what is looked for
 DEPTH = 12  # folders within folders
 DIRECTORY = 32 * 2**20  # bytes of the list of an export's members; half a million have room in it
 INNER_DIRECTORY = 4 * 2**20  # the same of an archive that a student made
@@ -196,8 +197,9 @@ def in_zip(archive, hidden=False):
     Returns a list.
     """
     entries = [_member(archive, info) for info in archive.infolist() if not info.is_dir()]
-    entries = [entry for entry in entries if entry.parts and (hidden or not any(map(is_junk, entry.parts)))]
-    return sorted(entries, key=lambda entry: (len(entry.parts), entry.parts))
+    kept = [entry for entry in entries if entry.parts and (hidden or not any(map(is_junk, entry.parts)))]
+    last = {entry.parts: entry for entry in kept}  # of the same name, as when it is unpacked
+    return sorted(last.values(), key=lambda entry: (len(entry.parts), entry.parts))
 
 
 def _member(archive, info):
@@ -258,11 +260,12 @@ def _as_unreadable():
         raise Unreadable(f"is damaged ({' '.join(str(error).split())[:100] or type(error).__name__})") from error
 
 
-def limited(entries: Iterator[Entry]) -> tuple[list[Entry], bool]:
-    """(the first ENTRIES of `entries`, whether there are more)."""
+def limited(entries: Iterable[Entry], relevant: Callable[[str], object]) -> tuple[list[Entry], bool]:
+    """(the entries whose names are relevant, of the first ENTRIES of `entries`, whether there are more)."""
     kept: list[Entry] = []
-    for entry in entries:
-        if len(kept) == ENTRIES:
+    for number, entry in enumerate(entries):
+        if number == ENTRIES or len(kept) == KEPT:
             return kept, True
-        kept.append(entry)
+        if relevant(entry.name):
+            kept.append(entry)
     return kept, False

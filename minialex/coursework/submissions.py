@@ -8,9 +8,10 @@ sentence what is unusual. It reads single files of at most LARGEST bytes, follow
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -103,7 +104,7 @@ def find(entries, wanted, optional=()):
     found = Collected()
     names = (*wanted, *optional)
     with contextlib.ExitStack() as stack:
-        looked_at, more = archives.limited(entries)
+        looked_at, more = archives.limited(entries, functools.partial(_is_relevant, names=names))
         if more:
             found.remarks.append(f"only the first {archives.ENTRIES:,} files were looked at")
         candidates = _candidates(looked_at, names)
@@ -126,18 +127,34 @@ def find(entries, wanted, optional=()):
     return found
 
 
+def _is_relevant(name, names):
+    return _wanted_name(name, names)[0] or _is_archive(name)
+
+
+def _is_archive(name):
+    return name.casefold().endswith(".zip") or _OTHER_ARCHIVE.fullmatch(name)
+
+
+def _wanted_name(name, names):
+    """(the wanted name that a file has, its rank as in _Candidate); ("", (0, 0)) if it is another file."""
+    if name in names:
+        return name, (0, 0)
+    by_name = {wanted.casefold(): wanted for wanted in names}
+    if wanted := by_name.get(name.casefold()):
+        return wanted, (1, 0)
+    renamed = _RENAMED.fullmatch(name)
+    if renamed and (wanted := by_name.get(f"{renamed['stem']}{renamed['suffix']}".casefold())):
+        number = renamed["n"] or renamed["m"]
+        return wanted, (2, -int(number) if number and number.isdigit() else -1000)
+    return "", (0, 0)
+
+
 def _candidates(entries, names):
-    by_name = {name.casefold(): name for name in names}
     found = []
     for entry in entries:
-        wanted = by_name.get(entry.name.casefold())
-        if wanted:
-            found.append(_Candidate(wanted, (int(entry.name != wanted), 0), entry))
-            continue
-        renamed = _RENAMED.fullmatch(entry.name)
-        if renamed and (wanted := by_name.get(f"{renamed['stem']}{renamed['suffix']}".casefold())):
-            number = renamed["n"] or renamed["m"]
-            found.append(_Candidate(wanted, (2, -int(number) if number.isdigit() else -1000), entry))
+        name, rank = _wanted_name(entry.name, names)
+        if name:
+            found.append(_Candidate(name, rank, entry))
     return found
 
 
@@ -164,7 +181,8 @@ def _in_archives(entries, names, stack):
                 if entry.kind != archives.FILE:
                     raise Unreadable("is a link or a device and was not opened")
                 archive = stack.enter_context(archives.inner_zip(entry, INFLATED))
-                inside, more = archives.limited(archives.in_zip(archive))
+                relevant = functools.partial(_is_relevant, names=names)
+                inside, more = archives.limited(archives.in_zip(archive), relevant)
             except Unreadable as error:
                 unopened.append(f"{_shown(entry.name)} {error}")
                 continue
@@ -266,12 +284,3 @@ def stub(name, sentence):
     if name.endswith(".py"):
         return f"raise ImportError({sentence!r})\n".encode()
     return f"#error {sentence}\n".encode()
-
-
-def all_of(roots) -> Iterator[Entry]:
-    """Iterate over the Entries of a submission; roots: folders and Entries."""
-    for root in roots:
-        if isinstance(root, Entry):
-            yield root
-        else:
-            yield from archives.in_folder(root)

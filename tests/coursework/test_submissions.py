@@ -190,6 +190,21 @@ def test_only_so_many_files_are_looked_at(tmp_path, monkeypatch):
     assert "only the first 5 files were looked at" in found.remarks
 
 
+def test_thousands_of_other_files_hide_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "KEPT", 5)
+    found = found_in({**{f"{n}.txt": b"" for n in range(300)}, **FILES}, tmp_path)
+    assert found.files == FILES and not found.remarks
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_of_a_name_that_an_archive_has_twice_the_last_counts(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a1.zip", "w") as archive:
+        for data in (b"first", b"last"):
+            archive.writestr("tape.py", data)
+    found = find(archives.in_folder(tmp_path), ("tape.py",))
+    assert found.files == {"tape.py": b"last"} and not found.remarks
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse names that are not UTF-8")
 def test_names_that_are_not_text(tmp_path):
     folder = write(tmp_path / "submission", nested(FILES, "my-a1"))
