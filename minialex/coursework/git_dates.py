@@ -31,8 +31,9 @@ def last_commit(entries):
 
     Returns a datetime with a time zone; None where git is not installed, or the repository is empty or damaged.
     """
+    entries = [entry for entry in entries if _DATA.fullmatch("/".join(entry.parts))]
     git = shutil.which("git")
-    if git is None:
+    if git is None or not any(entry.parts == ("HEAD",) for entry in entries):
         return None
     with tempfile.TemporaryDirectory(prefix="minialex-git-", ignore_cleanup_errors=True) as place:
         _copy(entries, Path(place))
@@ -57,7 +58,7 @@ def _copy(entries, place):
     (place / "config").write_text(_CONFIGURATION)
     for entry in entries:
         name = "/".join(entry.parts)
-        if not _DATA.fullmatch(name) or ".." in name or entry.kind != archives.FILE or entry.size > left:
+        if ".." in name or entry.kind != archives.FILE or entry.size > left:
             continue
         with contextlib.suppress(Unreadable, OSError):
             data = archives.read(entry, left)

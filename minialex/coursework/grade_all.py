@@ -318,15 +318,15 @@ class _Course:
             return
         if case.report is not None:
             report = case.report | {"output": "\n".join([case.report["output"], *remarks])}
-            files.write_text(case.place / "results.json", json.dumps(report, indent=2) + "\n")
+            _write(case.place / "results.json", json.dumps(report, indent=2) + "\n")
         else:
             (case.place / "results.json").unlink(missing_ok=True)
         text = feedback.markdown(self.assignment, case.row, case.report, remarks)
-        files.write_text(case.place / "feedback.md", text)
+        _write(case.place / "feedback.md", text)
 
     def _write_table(self):
         rows = [case.row or self._row(case)[0] for case in self.cases.values()] + self._absent()
-        files.write_text(self.table, points.text(self.assignment, rows))
+        _write(self.table, points.text(self.assignment, rows))
         self._wrote = time.monotonic()
 
     def _row(self, case):
@@ -459,6 +459,14 @@ class _Course:
         if self.written is not None and self.written.unused:
             lines.append(f"written points of no submission: {_few(self.written.unused)}")
         return "\n".join([*lines, *self.notes])
+
+
+def _write(path, text):
+    """Write a text to a file, unless it is there already."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return
+    files.write_text(path, text)
 
 
 def _written(path):
