@@ -70,7 +70,7 @@ def read(entry, most):
     Raises Unreadable where it is damaged, protected, or no file.
     """
     if entry.kind != FILE:
-        raise Unreadable("is a symbolic link" if entry.kind == LINK else "is not a file")
+        raise Unreadable("is a symbolic link; hand in the file itself" if entry.kind == LINK else "is not a file")
     with _as_unreadable(), entry.open() as file:
         return file.read(most + 1)
 

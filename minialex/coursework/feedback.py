@@ -32,9 +32,12 @@ def markdown(assignment, row, report, remarks):
     passed = [test for test in tests if test["output"] in ("", "passed")]
     if passed:
         lines += ["", "## Passed", "", *(f"* {_points(test)}" for test in passed)]
+    failed: dict[str, list] = {}
     for test in tests:
         if test not in passed:
-            lines += ["", f"## {_points(test)}", "", *_fenced(test["output"])]
+            failed.setdefault(test["output"], []).append(test)
+    for text, same in failed.items():
+        lines += ["", f"## {'; '.join(map(_points, same))}", "", *_fenced(text)]
     return "\n".join(lines) + "\n"
 
 

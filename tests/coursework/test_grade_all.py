@@ -336,7 +336,9 @@ def test_no_submission_stops_the_others(tmp_path):
     rows = table(out / "points.csv")
     assert rows["ada"]["score"] == "90" and rows["deep"]["score"] == "0", "Python cannot compile it"
     assert rows["hostile"]["score"] == rows["broken.zip"]["score"] == "0"
-    assert "arithmetic.py is a symbolic link; tape.py is not a file" in rows["hostile"]["remarks"]
+    assert (
+        "arithmetic.py is a symbolic link; hand in the file itself; tape.py is not a file" in rows["hostile"]["remarks"]
+    )
     assert not any(row["problem"] for row in rows.values())
     again = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, env=workers._environment())
     assert "graded now: 0; unchanged since the last time: 4" in again.stdout
