@@ -111,7 +111,8 @@ PUBLIC = """
     support.absent support.handle support.progress support.html
     coursework.archives coursework.clusters coursework.course coursework.exports coursework.feedback
     coursework.git_dates coursework.grade_all coursework.gradescope_metadata coursework.points coursework.rosters
-    coursework.rubric coursework.similarity coursework.statistics coursework.submissions coursework.worker
+    coursework.rows coursework.rubric coursework.similarity coursework.statistics coursework.submissions
+    coursework.summary coursework.worker
     coursework.workers
 """
 

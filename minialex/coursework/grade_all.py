@@ -30,14 +30,14 @@ from ..support import files
 from ..support import text as texts
 from ..support.lock import Lock
 from ..support.progress import Progress
-from . import clusters, course, exports, feedback, points, rosters, similarity, statistics, tree, worker
+from . import clusters, course, exports, feedback, points, rosters, similarity, statistics, summary, tree, worker
+from .rows import Case, Rows
 from .workers import Workers
 
 READING = 180.0  # seconds for reading one submission
 GRADING = 120.0  # seconds for grading one, and for each check the following
 PER_CHECK = 30.0
 EVERY = 2.0  # seconds between two writings of the table
-SHOWN = 8  # lines about similar submissions in the summary, and names in each
 AGAIN = "grade again"
 
 
@@ -64,29 +64,6 @@ class Options:
     before: str | os.PathLike | None = None
     jobs: int | None = None
     again: bool = False
-
-
-@dataclass
-class _Case:
-    """A submission on its way: what was read, what grading it gave, and why it has to be graded again."""
-
-    submission: exports.Submission
-    place: Path
-    student: rosters.Student | None = None
-    read: dict = field(default_factory=dict)
-    report: dict | None = None
-    fault: str = ""
-    is_fresh: bool = False
-    row: dict = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
-
-    @property
-    def identities(self):
-        """(ids, names) of the submission and of its student on the roster."""
-        ids, names = [self.submission.key, *self.submission.ids], [self.submission.name, *self.submission.names]
-        if self.student:
-            ids, names = [*ids, *self.student.ids], [*names, self.student.name]
-        return ids, names
 
 
 @dataclass
@@ -144,11 +121,9 @@ class _Course:
     def __init__(self, assignment, export, out, table, options):
         self.assignment, self.export, self.out, self.table, self.options = assignment, export, out, table, options
         self.notes: list[str] = []
-        self.cases: dict[str, _Case] = {}
-        self.students: list[rosters.Student] = []
+        self.cases: dict[str, Case] = {}
         self.before, self.earlier = Path(), []
-        self.comparison = clusters.Comparison()
-        self.written = _written(options.written)
+        self.rows = Rows(assignment, options, [], _written(options.written))
         self.version = version()
         self._wrote = 0.0
 
@@ -166,35 +141,36 @@ class _Course:
                 self._compare(workers)
         finally:
             self._write()
-        self._write_statistics()
+        cases = [*self.cases.values()]
+        told = summary.summarize(cases, self.rows, self._write_statistics(), self.notes)
         self._write_similarity()
-        return Graded([case.row for case in self.cases.values()] + self._absent(), self._summary())
+        return Graded([case.row for case in cases] + self.rows.absent(cases), told)
 
     # -------------------------------------------------------------------------- reading
 
     def _list(self):
         with exports.opened(self.export) as export:
-            self.students = [*export.students]
+            students = [*export.students]
             self.notes += export.notes
             found = export.submissions
         for path in self.options.rosters:
             try:
-                self.students += exports.students_in(path)
+                students += exports.students_in(path)
             except ValueError as error:
                 raise ValueError(f"{path} {error}") from None
-        self.students = rosters.merged(self.students)
+        self.rows.students = students = rosters.merged(students)
         if self.options.before is not None:
             path = Path(self.options.before)
             self.before = path / "students" if (path / "students").is_dir() else path  # a folder of results
             with exports.opened(self.before) as export:
                 self.earlier = [one.key for one in export.submissions]
         for submission, name in zip(found, safe_names([one.key for one in found])):
-            student = rosters.match([submission.key, *submission.ids], submission.names, self.students)
+            student = rosters.match([submission.key, *submission.ids], submission.names, students)
             if student and not submission.submitted and student.submitted:
                 submission.submitted, submission.told_by = student.submitted, "the list of students"
-            case = self.cases[submission.key] = _Case(submission, self.out / "students" / name, student)
+            case = self.cases[submission.key] = Case(submission, self.out / "students" / name, student)
             with self._naming_the_file():
-                self._written_points(*case.identities)
+                self.rows.written_points(*case.identities)
 
     @contextlib.contextmanager
     def _naming_the_file(self):
@@ -202,11 +178,6 @@ class _Course:
             yield
         except ValueError as error:
             raise ValueError(f"{self.options.written} {error}") from None
-
-    def _written_points(self, ids, names):
-        """The points of the written part, or an empty text."""
-        given = None if self.written is None else self.written.of(ids, names)
-        return "" if given is None else given
 
     def _requests(self, cases, export):
         made = {}
@@ -303,7 +274,7 @@ class _Course:
                 before[key] = worker.features(places[key]) or {}
                 bar.update()
         solutions = {key: worker.features(case.place) or {} for key, case in self.cases.items()}
-        self.comparison = clusters.compare(solutions, similarity.functions(self.assignment), before)
+        self.rows.comparison = clusters.compare(solutions, similarity.functions(self.assignment), before)
 
     # -------------------------------------------------------------------------- writing
 
@@ -313,7 +284,7 @@ class _Course:
         self._write_table()
 
     def _write_case(self, case):
-        case.row, remarks = self._row(case)
+        case.row, remarks = self.rows.of(case)
         if not case.place.is_dir():
             return
         if case.report is not None:
@@ -325,87 +296,10 @@ class _Course:
         _write(case.place / "feedback.md", text)
 
     def _write_table(self):
-        rows = [case.row or self._row(case)[0] for case in self.cases.values()] + self._absent()
+        cases = [*self.cases.values()]
+        rows = [case.row or self.rows.of(case)[0] for case in cases] + self.rows.absent(cases)
         _write(self.table, points.text(self.assignment, rows))
         self._wrote = time.monotonic()
-
-    def _row(self, case):
-        """(the row of a submission, the remarks for its student)."""
-        submission, report = case.submission, case.report
-        ids, names = case.identities
-        name = case.student.name if case.student and case.student.name else submission.name
-        row: dict = {"submission": submission.key, "name": name}
-        row["email"] = submission.email or (case.student.email if case.student else "")
-        row |= {points.column(check.name): "" for check in self.assignment.checks}
-        row["score"] = report["score"] if report else ""
-        if report:
-            checks = report["extra_data"]["checks"]
-            for check in self.assignment.checks:
-                row[points.column(check.name)] = check.points * bool(checks.get(check.name, {}).get("passed"))
-        remarks = [*submission.remarks, *case.read.get("remarks", []), *self._mismatches(case)]
-        row["written"] = self._written_points(ids, names)
-        own = ["no points of the written part"] if self.written is not None and row["written"] == "" else []
-        if self.students and not case.student:
-            own.append("not on the list of students")
-        achieved = (row["score"] or 0) + (row["written"] or 0)
-        late = course.lateness(submission, self.options.assigned, self.options.zone, (*ids, *names))
-        costs = self.options.assigned.late
-        row["late penalty"] = round(costs.penalty(late.days, achieved), 2) if costs and late.days else 0
-        if late.sentence:
-            remarks.append(late.sentence)
-        row["total"] = "" if row["score"] == "" else round(achieved - row["late penalty"], 2)
-        row["submitted"] = submission.submitted.isoformat(" ", "seconds") if submission.submitted else ""
-        row["problem"] = case.fault or ("" if report else "not graded yet")
-        row["remarks"] = "; ".join([*remarks, *case.remarks, *own])
-        return row | self._likeness(submission.key), remarks
-
-    def _mismatches(self, case):
-        said = case.read.get("description")
-        if not said:
-            return []
-        told = []
-        if said["assignment"] != self.assignment.name:
-            told.append(f"its coursework.json is of {texts.printable(said['assignment'])}, not {self.assignment.name}")
-        elif said["variant"] != self.options.variant:
-            told.append(
-                f"its coursework.json says variant {said['variant']}; it was graded with {self.options.variant}"
-            )
-        return told
-
-    def _likeness(self, key):
-        found = self.comparison
-        library = found.to_library.get(key, clusters.Likeness())
-        another = found.to_another.get(key, clusters.Likeness())
-        before = found.to_before.get(key, clusters.Likeness())
-        return {
-            "cluster": found.cluster_of(key) or "",
-            "similarity to the library": round(library.value, 2),
-            "in": library.function if library.value else "",
-            "to another submission": round(another.value, 2),
-            "whose": another.whose if another.value else "",
-            "there in": another.function if another.value else "",
-            "to an earlier term": round(before.value, 2) if self.options.before is not None else "",
-            "whose then": before.whose if before.value else "",
-            "then in": before.function if before.value else "",
-        }
-
-    def _absent(self):
-        """Rows of the students on the roster who have no submission."""
-        seen = {case.student for case in self.cases.values()}
-        for case in self.cases.values():  # of a group
-            for name in case.submission.names[1:]:
-                seen.add(rosters.match([], [name], self.students))
-            for one in case.submission.ids:
-                seen.add(rosters.match([one], [], self.students))
-        rows = []
-        for student in self.students:
-            if student not in seen:
-                written = self._written_points([*student.ids], [student.name])
-                row: dict = {"submission": "", "name": student.shown, "email": student.email, "written": written}
-                rows.append(
-                    row | {"score": 0, "late penalty": 0, "total": written or 0, "problem": points.NO_SUBMISSION}
-                )
-        return rows
 
     def _write_statistics(self):
         reports = [case.report for case in self.cases.values() if case.report]
@@ -413,52 +307,12 @@ class _Course:
         page = statistics.markdown(self.assignment, found, [report["score"] for report in reports])
         files.write_text(self.out / "statistics.md", page)
         files.write_text(self.out / "statistics.csv", statistics.table(found))
-        self.statistics = found
+        return found
 
     def _write_similarity(self):
-        files.write_text(self.out / "similarity.md", clusters.markdown(self.assignment, self.comparison, self._names()))
-        files.write_text(self.out / "similarity.csv", clusters.table(self.comparison))
-
-    def _protections(self):
-        """What protected the grader, as the reports say."""
-        for case in self.cases.values():
-            said = case.report["extra_data"].get("protection") if case.report else None
-            if said:
-                yield said if isinstance(said, str) else ", ".join(map(str, said))
-
-    def _names(self):
-        """{submission: how it is shown}: with the name of the student where the key is not that."""
-        shown = {}
-        for key, case in self.cases.items():
-            name = case.row.get("name") or key
-            shown[key] = name if name == key else f"{name} ({key})"
-        return shown
-
-    def _summary(self):
-        scores = [case.report["score"] for case in self.cases.values() if case.report]
-        lines = [statistics.distribution(scores).removesuffix(".")]
-        fresh = sum(case.is_fresh for case in self.cases.values())
-        if len(self.cases) > fresh:
-            lines.append(f"graded now: {fresh}; unchanged since the last time: {len(scores) - fresh}")
-        absent = self._absent()
-        if absent:
-            lines.append(f"without a submission: {len(absent)} ({_few([row['name'] for row in absent])})")
-        again = sum(bool(case.fault) for case in self.cases.values())
-        lines += [f"to be graded again: {again}; the same command does so"] if again else []
-        lines += sorted({f"protected by: {protection}" for protection in self._protections()})
-        for case in self.cases.values():
-            told = [*filter(None, [case.fault, *case.read.get("remarks", []), *self._mismatches(case)])]
-            lines += [f"  {texts.printable(self._names()[case.submission.key])}: {'; '.join(told)}"] if told else []
-        hard = [one for one in sorted(self.statistics, key=lambda one: -one.lost) if one.lost][:5]
-        lines += ["the checks that most have lost:"] if hard else []
-        for one in hard:
-            message = f", such as: {one.messages[0][1]}" if one.messages else ""
-            lines.append(f"  {one.name}: {one.lost} of {one.graded}, {one.unwritten} have not written it{message}")
-        alike = clusters.lines(self.comparison, self._names(), SHOWN)
-        lines += ["similar submissions, see similarity.md:", *(f"  {line}" for line in alike)] if alike else []
-        if self.written is not None and self.written.unused:
-            lines.append(f"written points of no submission: {_few(self.written.unused)}")
-        return "\n".join([*lines, *self.notes])
+        names = {key: case.shown for key, case in self.cases.items()}
+        files.write_text(self.out / "similarity.md", clusters.markdown(self.assignment, self.rows.comparison, names))
+        files.write_text(self.out / "similarity.csv", clusters.table(self.rows.comparison))
 
 
 def _write(path, text):
@@ -527,8 +381,3 @@ def safe_names(keys):
             name = f"{name}-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:8]}".lstrip("-")
         made.append(name)
     return made
-
-
-def _few(names, most=5):
-    shown = [texts.printable(name) for name in names[:most]]
-    return ", ".join([*shown, *([f"{len(names) - most} more"] if len(names) > most else [])])
