@@ -22,6 +22,7 @@ from minialex.support import resources
 
 ROOT = Path(__file__).resolve().parents[1]
 PLANTED = {"kernels/scale.cu": "// a kernel\n", "tutorials/assignments/relu.py": "# yours\n"}
+FOR_INSTRUCTORS = {"minialex/coursework/hidden/planted.py": "# a check\n", "tutorials/assignments/mistakes.md": "all\n"}
 CARRIED = {"minialex/kernels/scale.cu": "// a kernel\n", "minialex/coursework/handouts/relu.py": "# yours\n"}
 FIND = """
 import json
@@ -51,10 +52,10 @@ def copy_project(target):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project in which small kernels/ and tutorials/assignments/ are planted."""
+    """A copy of the project in which small kernels/ and tutorials/assignments/ are planted, and a hidden check."""
     copy = copy_project(tmp_path_factory.mktemp("planted") / "project")
-    for name, text in PLANTED.items():
-        (copy / name).parent.mkdir(parents=True)
+    for name, text in (PLANTED | FOR_INSTRUCTORS).items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text(text)
     return copy
 
@@ -113,6 +114,7 @@ def test_folders_from_a_plain_checkout(project, python, tmp_path):
 
 @pytest.mark.heavy
 def test_wheel_through_an_sdist_is_the_same(project, tmp_path):
+    """And holds nothing that only instructors need."""
     pytest.importorskip("hatchling", reason="hatchling is not installed: pip install 'minialex[test]'")
     run(sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", tmp_path / "sdist", cwd=project)
     (sdist,) = (tmp_path / "sdist").glob("*.tar.gz")
@@ -125,6 +127,7 @@ def test_wheel_through_an_sdist_is_the_same(project, tmp_path):
     files = [path for path in (project / "minialex").rglob("*") if path.is_file()]
     # Another test may have imported the copy, and so left bytecode in it, which no wheel carries.
     sources = {str(path.relative_to(project)) for path in files if path.suffix != ".pyc"}
+    sources = {name for name in sources if not name.startswith("minialex/coursework/hidden/")}
     assert names == sources | CARRIED.keys() and "minialex/py.typed" in names
     assert {name: contents[0][name] for name in CARRIED} == CARRIED
 

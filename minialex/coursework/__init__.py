@@ -12,10 +12,12 @@ import dataclasses
 import functools
 import importlib
 import json
+import os
 from pathlib import Path
 
 NAMES = ("a1", "a2", "a3", "a4", "a5", "a6")
 DESCRIPTION = "coursework.json"  # in a student's folder: the assignment and its variant
+LONGEST = 2**16  # bytes of it
 
 
 @functools.cache
@@ -48,14 +50,42 @@ def variant_in(folder):
     return _description(folder)["variant"]
 
 
+def mismatch(folder, assignment, variant):
+    """What a folder's description says other than what it is graded as.
+
+    folder: a submission; most have no description, and a student may have written anything into it.
+    assignment: the Assignment that it is graded as.
+    variant: the variant that it is graded as.
+
+    Returns a sentence, or an empty text where nothing differs or there is no description.
+    """
+    if not os.path.lexists(Path(folder) / DESCRIPTION):
+        return ""
+    try:
+        read = _description(folder)
+    except (OSError, ValueError):
+        return f"{DESCRIPTION} in the submission is damaged: graded as {assignment.name}, variant {variant}"
+    if (read["assignment"], read["variant"]) == (assignment.name, variant):
+        return ""
+    return (
+        f"{DESCRIPTION} in the submission says {read['assignment']}, variant {read['variant']}, but it is graded as "
+        f"{assignment.name}, variant {variant}: check that this is what was released"
+    )
+
+
 def _description(folder):
     path = Path(folder) / DESCRIPTION
     if not path.is_file():
         raise FileNotFoundError(f"{folder} is not the folder of an assignment: it has no {DESCRIPTION}")
     try:
+        if path.is_symlink() or path.stat().st_size > LONGEST:
+            raise ValueError("it is a link, or too long")
         read = json.loads(path.read_text(encoding="utf-8"))
-        return {"assignment": str(read["assignment"]), "variant": int(read.get("variant", 0))}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        name, variant = read["assignment"], int(read.get("variant", 0))
+        if name not in NAMES or not 0 <= variant < 2**63:
+            raise ValueError("there is no such assignment or variant")
+        return {"assignment": name, "variant": variant}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, OSError) as error:
         raise ValueError(f"{path} is damaged ({error}): start a new folder and copy your files into it") from error
 
 

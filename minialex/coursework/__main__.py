@@ -6,8 +6,8 @@ import os
 import sys
 import traceback
 
-from .. import cli
-from . import NAMES, assignment, assignment_in, grade_all, release, student, tree
+from .. import __version__, cli
+from . import NAMES, assignment, assignment_in, grade_all, gradescope, release, student, tree
 from .grade import grade
 
 DESCRIPTION = """\
@@ -89,7 +89,7 @@ def _told(error):
 
 def _release(options):
     made = release.release(assignment(options.assignment), options.out, options.variant)
-    print(f"{made}: for students, without solutions")
+    print(f"{made}: for students; the functions of this and of every other assignment are empty in it")
 
 
 def _grade(options):
@@ -106,8 +106,9 @@ def _grade_all(options):
 
 def _bundle(options):
     chosen = assignment(options.assignment)
-    out = release.bundle(chosen, options.out or f"{chosen.name}-autograder.zip", options.variant, options.secret)
-    print(f"{out}: upload it to Gradescope as the autograder. It contains the secret: do not share it")
+    out = gradescope.bundle(chosen, options.out or f"{chosen.name}-autograder.zip", options.variant, options.secret)
+    print(f"{out}: for variant {options.variant}, made with minialex {__version__}. Upload it to Gradescope as the")
+    print("autograder. It contains the secret: do not share it")
 
 
 def _rubric(options):

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from .. import cli
+from .. import cli, coursework
 from ..backends.cuda import gpu
 from ..backends.cuda import launch as cuda_launch
 from . import a5, grade, kernels, student
@@ -43,7 +43,6 @@ class GpuLauncher(kernels.Launcher):
         for (parameter, value), on_gpu in zip(pairs, there, strict=True):
             if parameter.written:
                 value[...] = self.cupy.asnumpy(on_gpu)
-        self.loads[kernel.name] = 0  # not counted on a GPU
 
 
 def main(argv=None):
@@ -56,13 +55,16 @@ def main(argv=None):
     except ImportError as error:
         raise cli.UserError(str(error)) from error
     with cli.as_user_error():
+        if (name := coursework.assignment_in(options.folder).name) != "a5":
+            raise cli.UserError(f"{options.folder} belongs to {name}, which has no kernels: give a folder of a5")
+        variant = coursework.variant_in(options.folder)
         for check in student.public_checks(options.folder):
-            print(f"{check.name}: {_fault(cupy, options.folder, check) or 'passed'}")
+            print(f"{check.name}: {_fault(cupy, options.folder, check, variant) or 'passed'}")
 
 
-def _fault(cupy, folder, check):
+def _fault(cupy, folder, check, variant):
     """What is wrong with the results of a check on the GPU, or an empty text."""
-    inputs = grade.inputs_of(check, grade.seed_of(a5.ASSIGNMENT, check, "", 0))
+    inputs = grade.inputs_of(check, grade.seed_of(a5.ASSIGNMENT, check, "", variant))
     expected = check.answers(inputs)
     try:
         with kernels.launching(GpuLauncher(cupy, kernels.Here(a5.TARGETS, folder))):

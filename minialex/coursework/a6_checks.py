@@ -1,132 +1,212 @@
-"""The checks of A6: AlexNet, its augmentation, its training step, its ten views."""
+"""The public checks of A6, and the runs that hidden ones share: the network, augmentation, views, training steps."""
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy as np
 
-from .. import nn, optim
-from ..data import color, pipeline, transforms
-from ..data.moments import Statistics
-from ..models import alexnet as networks
-from ..models.layout import layout
-from ..nn import init
-from ..training import trainer
+from ..data import color, transforms
 from .declaration import Check
 
 # Networks are built for small images and few classes, without drawing initial values: at 227 pixels and 1000 classes
-# the weights alone would take 244 MB. No forward pass is needed either, since layout() computes all sizes.
+# the weights alone would take 244 MB. layout() computes the sizes of the maps without a forward pass.
 
 
-def _texts(words):
-    """An array of texts whose dtype does not depend on their lengths."""
+def texts(words):
+    """An array of texts whose dtype does not depend on their lengths. words: the texts."""
     return np.array(words, "U40")
+
+
+def run_on(run, **options):
+    """A check's `run` with some arguments given."""
+    return lambda lib, **inputs: run(lib, **inputs, **options)
 
 
 # ------------------------------------------------------------------------------ the network
 
+WEIGHTS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+ROUNDED_DOWN = (98, 130, 158, 190)  # pixels for which every pool has to round if it rounds down, ...
+ROUNDED_UP = (74, 106, 138)  # ... or if it rounds up; and for which padding in conv1 gives larger maps
 
-def _network_draw(**options):
-    """draw: sizes for which pooling has to round, so that rounding up is detected; options: passed to the network."""
+
+def network(sizes, **options):
+    """draw: classes and one of the sizes; options: passed to the network."""
 
     def draw(rng):
-        size = int(rng.choice((119, 127, 135)))
-        return {"num_classes": int(rng.integers(5, 20)), "input_size": size, **options}
+        return {"num_classes": int(rng.integers(5, 20)), "input_size": int(rng.choice(sizes)), **options}
 
     return draw
 
 
-def _alexnet(**arguments):
-    with init.skipped():
-        return networks.alexnet(**arguments)
+def network_with_numbers(sizes, **options):
+    """draw: as `network`, with images, and numbers for `filled`."""
+
+    def draw(rng):
+        drawn = network(sizes, **options)(rng)
+        return drawn | {
+            "images": 50 * rng.standard_normal((1, 3, drawn["input_size"], drawn["input_size"]), np.float32),
+            "numbers": rng.standard_normal(5001, np.float32),
+            "seed": int(rng.integers(2**32)),
+        }
+
+    return draw
 
 
-def _layers_run(**arguments):
-    layers = _alexnet(**arguments).named_children()
-    return {"layers": _texts([f"{name}: {type(layer).__name__}" for name, layer in layers])}
+def built(lib, function, **arguments):
+    """The network of `function`, "alexnet" or "alexnet_caffe", without initial values."""
+    with lib.nn.init.skipped():
+        return getattr(lib.models.alexnet, function)(**arguments)
 
 
-def _maps_run(num_classes, input_size):
+def layers_run(lib, **arguments):
+    """The names and classes of the layers, in order."""
+    return {"layers": named(lib, built(lib, "alexnet", **arguments))}
+
+
+def named(lib, model):
+    """The names and classes of a network's layers. model: the network."""
+    return texts([f"{name}: {lib.kind(layer)}" for name, layer in lib.listed(model.named_children())])
+
+
+def maps(lib, model, input_size, *kinds):
+    """{name: (channels, height, width) after it} of the layers of these classes. input_size: pixels."""
+    rows = lib.models.layout.layout(model, (3, input_size, input_size))
+    return {row.name: np.array(row.output) for row in rows if lib.kind(row.layer) in kinds}
+
+
+def maps_run(lib, num_classes, input_size):
     """(channels, height, width) after every convolution and pool."""
-    rows = layout(_alexnet(num_classes=num_classes, input_size=input_size), (3, input_size, input_size))
-    return {row.name: np.array(row.output) for row in rows if isinstance(row.layer, (nn.Conv2d, nn.MaxPool2d))}
+    model = built(lib, "alexnet", num_classes=num_classes, input_size=input_size)
+    return maps(lib, model, input_size, "Conv2d", "MaxPool2d")
 
 
-def _weights_run(num_classes, input_size):
+def weights(lib, model):
     """The shape of every weight and the size of its bias; without the inputs of fc6, which follow from the maps."""
     sizes = {}
-    for name, layer in _alexnet(num_classes=num_classes, input_size=input_size).named_children():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+    for name, layer in lib.listed(model.named_children()):
+        if lib.kind(layer) in ("Conv2d", "Linear"):
             weight = layer.weight.shape[:1] if name == "fc6" else layer.weight.shape
-            sizes[name] = np.array((*weight, 0 if layer.bias is None else layer.bias.numel()))
+            bias = layer.bias
+            sizes[name] = np.array((*weight, 0 if bias is None else bias.numel()))
     return sizes
 
 
-def _initial_values(build, **arguments):
-    """name -> (std of the weights, value of the biases) that the network passes to `init`."""
-    stds, values = {}, {}
-
-    def normal_(tensor, mean=0.0, std=1.0, generator=None):
-        stds[id(tensor)] = std if mean == 0 else np.nan
-        return tensor
-
-    def constant_(tensor, val):
-        values[id(tensor)] = val
-        return tensor
-
-    with init.skipped(), contextlib.ExitStack() as stack:
-        for function in (normal_, constant_):
-            stack.callback(setattr, init, function.__name__, getattr(init, function.__name__))
-            setattr(init, function.__name__, function)
-        model = build(**arguments)
-    layers = [(name, layer) for name, layer in model.named_children() if isinstance(layer, (nn.Conv2d, nn.Linear))]
-    return {
-        name: np.array((stds.get(id(layer.weight), np.nan), values.get(id(layer.bias), np.nan)), np.float64)
-        for name, layer in layers
-    }
+def weights_run(lib, num_classes, input_size):
+    """The shapes of the weights, which each network has for itself."""
+    model = built(lib, "alexnet", num_classes=num_classes, input_size=input_size)
+    other = built(lib, "alexnet", num_classes=num_classes + 1, input_size=input_size)
+    ours, theirs = (dict(lib.listed(each.named_children()))["conv2"].weight for each in (model, other))
+    return weights(lib, model) | {"shared_by_two_networks": lib.same(ours, theirs)}
 
 
-def _initial_run(**arguments):
-    return _initial_values(networks.alexnet, **arguments)
+def settings(lib, model, images, seed):
+    """What normalisation and dropout do with images: in training, and in evaluation."""
+    answers = {}
+    for name, layer in lib.listed(model.named_children()):
+        kind = lib.kind(layer)
+        if kind == "LocalResponseNorm":
+            channels = {"norm1": 96, "norm2": 256}[name]
+            x = np.resize(images, (2, channels, 3, 2))
+            answers[name] = layer(lib.Tensor(x)).numpy()
+        elif kind == "Dropout":
+            x = images[0, :, 0]
+            lib.manual_seed(seed)
+            answers[f"{name} in training"] = layer.train()(lib.Tensor(x)).numpy()
+            answers[f"{name} in evaluation"] = layer.eval()(lib.Tensor(x)).numpy()
+    return answers
 
 
-def _caffe_initial_run(**arguments):
-    return _initial_values(networks.alexnet_caffe, **arguments)
+def caffe_run(lib, images, numbers, seed, **arguments):
+    """Caffe's layers, pools, which round up, weights, and what normalisation and dropout do."""
+    model = built(lib, "alexnet_caffe", **arguments)
+    answers = maps(lib, model, arguments["input_size"], "MaxPool2d")
+    return answers | weights(lib, model) | settings(lib, model, images, seed) | {"layers": named(lib, model)}
 
 
-def _settings(model):
-    """The parameters of LRN and dropout layers."""
-    numbers = {}
-    for name, layer in model.named_children():
-        if isinstance(layer, nn.LocalResponseNorm):
-            over_element = layer.alpha_over == "element"
-            numbers[name] = np.array((layer.size, layer.alpha, layer.beta, layer.k, over_element), np.float64)
-        elif isinstance(layer, nn.Dropout):
-            numbers[name] = np.array((layer.p, layer.inverted), np.float64)
-    return numbers
+def numbers_of(numbers, rows, shape, place):
+    """Rows of weights, made of the numbers. shape: of a row; place: where in the numbers they begin."""
+    made = [np.resize(np.roll(numbers, place + 97 * row), shape) for row in range(rows)]
+    return np.array(made) * np.float32(2 / np.sqrt(made[0].size))
 
 
-def _settings_run(**arguments):
-    return _settings(_alexnet(**arguments))
+ROWS = 7  # different rows of a weight, which makes messages small; it shares no divisor with the sizes of groups
 
 
-def _caffe_run(num_classes, input_size):
-    """The output shapes of the pools, which round up, and the parameters of LRN and dropout."""
-    with init.skipped():
-        model = networks.alexnet_caffe(num_classes=num_classes, input_size=input_size)
-    rows = layout(model, (3, input_size, input_size))
-    pools = {row.name: np.array(row.output) for row in rows if isinstance(row.layer, nn.MaxPool2d)}
-    return pools | _settings(model)
+def filled(lib, model, numbers):
+    """Give a network weights made of the numbers.
+
+    Those of fully connected layers would have 64 MB: these layers are computed here instead.
+    """
+
+    def linear(layer, input):
+        x, (inputs, outputs) = input.numpy(), (layer.in_features, layer.out_features)
+        if x.shape[1:] != (inputs,):
+            raise ValueError(f"a linear layer of {inputs} inputs got {x.shape[1:]}")
+        rows = numbers_of(numbers, ROWS, inputs, inputs + 3 * outputs)
+        y = (x @ rows.T)[:, np.arange(outputs) % ROWS] + np.resize(np.roll(numbers, outputs), outputs)
+        return lib.Tensor(y)
+
+    lib.replaced("nn.layers.Linear.forward", linear)
+    for name, layer in lib.listed(model.named_children()):
+        if lib.kind(layer) not in ("Conv2d", "BatchNorm2d"):
+            continue
+        shape, place = layer.weight.shape, 100 * ord(name[-1]) + len(name)
+        values, biases = lib.reference(layer.weight, "data"), lib.reference(layer.bias, "data")
+        biases[...] = np.resize(np.roll(numbers, place), shape[0])
+        if len(shape) == 1:
+            values[...] = 1 + 0.3 * np.tanh(np.resize(np.roll(numbers, -place), shape[0]))
+            continue
+        for number, row in enumerate(numbers_of(numbers, ROWS, shape[1:], place)):
+            values[number::ROWS] = row
+    return model
 
 
-def _options_run(**arguments):
-    """The layers that the options affect, in their order among the fully connected ones."""
-    told = []
-    for name, layer in _alexnet(**arguments).named_children():
-        if isinstance(layer, (nn.Dropout, nn.BatchNorm2d, nn.LocalResponseNorm, nn.Linear)):
-            told.append(f"{name}: {type(layer).__name__} {getattr(layer, 'inverted', '')}")
-    return {"layers": _texts(told)}
+def logits_run(lib, images, numbers, seed, function, others=(), **arguments):
+    """What a network makes of an image, in training and in evaluation, with weights that the grader gives it.
+
+    function: "alexnet" or "alexnet_caffe".
+    others: arguments of further networks, of which only the layers are asked for; with them, of the first one only
+        what it does in training.
+    """
+    model = filled(lib, built(lib, function, **arguments), numbers)
+    answers = {}
+    with lib.no_grad():
+        lib.manual_seed(seed)
+        answers["in_training"] = model.train()(lib.Tensor(images)).numpy()
+        if not others:
+            answers["in_evaluation"] = model.eval()(lib.Tensor(images)).numpy()
+    for number, other in enumerate(others):
+        answers[f"layers_{number}"] = named(lib, built(lib, function, **arguments | other))
+    return answers
+
+
+def initial_run(lib, function, row, **arguments):
+    """The std of the initial weights and the values of the biases.
+
+    row: random numbers. The generator's own are so many that drawing them would take a second; here all rows of a
+        weight are the same, with mean 0 and std 1.
+    """
+
+    def standard_normal(shape=(1,), dtype=np.float64, **_):
+        drawn = np.resize(row, shape[-1])
+        return ((drawn - drawn.mean()) / drawn.std()).astype(dtype)
+
+    drawing = lib.stand_in(standard_normal=standard_normal)
+    lib.replaced("random.Generator.numpy", lambda generator: drawing)
+    lib.replaced("nn.layers._Initialised.reset_parameters", lambda layer: None)
+    model = getattr(lib.models.alexnet, function)(**arguments)
+    answers: dict = {}
+    for name, layer in lib.listed(model.named_children()):
+        if lib.kind(layer) in ("Conv2d", "Linear"):
+            some, biases = lib.reference(layer.weight, "data")[:16], layer.bias.numpy()
+            std, mean = np.std(some, dtype=np.float64), np.mean(some, dtype=np.float64)
+            answers[f"std of {name}"], answers[f"mean of {name} is 0"] = std, abs(mean) < 0.1 * std
+            answers[f"bias of {name}"] = np.array([biases.min(), biases.max()])
+    return answers
+
+
+def with_row(draw):
+    """draw: as the other one, with a row for `initial_run`."""
+    return lambda rng: draw(rng) | {"row": rng.standard_normal(4099)}
 
 
 def _teach_maps(inputs, got, expected):
@@ -138,8 +218,11 @@ def _teach_maps(inputs, got, expected):
     return f"the first wrong size is after {wrong}: are its kernel, stride and padding those of the handout's table?"
 
 
-def _teach_weights(inputs, got, expected):
+def teach_weights(inputs, got, expected):
+    """Which weights have another shape, and the likely reason."""
     wrong = next(name for name in expected if not np.array_equal(got[name], expected[name]))
+    if wrong not in WEIGHTS:
+        return None
     if wrong == "fc8":
         return "the last layer has num_classes outputs"
     if got[wrong][1] == 2 * expected[wrong][1]:
@@ -152,34 +235,31 @@ def _teach_weights(inputs, got, expected):
 # ------------------------------------------------------------------------------ augmentation
 
 
-def _words(rng, pictures):
+def random_words(rng, pictures):
+    """Four random words for each image. pictures: how many images."""
     return rng.integers(0, 2**32, (pictures, 4), dtype=np.uint32)
 
 
-def _edge_words(rng, pictures):
-    """Only the smallest and the largest words, for crops in the corners."""
-    corners = np.array([0, 2**32 - 1], np.uint32)
-    return corners[(np.arange(pictures)[:, None] >> np.arange(4) + rng.integers(0, 2)) % 2]
+def crop_draw(rng):
+    """Wide float32 images, and high uint8 ones; sizes that fit into both."""
+    height, width = int(rng.integers(8, 10)), int(rng.integers(11, 13))
+    return {
+        "images": rng.standard_normal((16, 3, height, width), np.float32),
+        "words": random_words(rng, 16),
+        "high": rng.integers(0, 256, (5, 2, width + 1, height), dtype=np.uint8),
+        "high_words": random_words(rng, 5),
+        "size": int(rng.integers(4, 7)),
+    }
 
 
-def _crop_draw(paddings, words=_words):
-    def draw(rng):
-        height, width = int(rng.integers(8, 10)), int(rng.integers(11, 13))
-        return {
-            "images": rng.standard_normal((16, 3, height, width), np.float32),
-            "words": words(rng, 16),
-            "size": int(rng.integers(4, 7)),
-            "padding": int(rng.choice(paddings)),
-        }
-
-    return draw
+def crop_run(lib, images, words, high, high_words, size, **options):
+    """The crops of the same transform."""
+    crop = lib.data.transforms.RandomCrop(size, **options)
+    return {"y": crop(images, words), "of_high_images": crop(high, high_words)}
 
 
-def _crop_run(images, words, size, padding):
-    return {"y": transforms.RandomCrop(size, padding)(images, words)}
-
-
-def _teach_crop(inputs, got, expected):
+def teach_crop(inputs, got, expected):
+    """What a crop without padding does wrong."""
     images, words, size = inputs["images"], inputs["words"], inputs["size"]
     first = transforms.RandomCrop(size)(images, np.broadcast_to(words[:1], words.shape))
     if np.array_equal(got["y"], first):
@@ -193,28 +273,24 @@ def _teach_crop(inputs, got, expected):
     return None
 
 
-def _flip_draw(chances, near=False):
-    """draw: images to flip with probability p; near: words close to the threshold."""
-
-    def draw(rng):
-        p, words = float(rng.choice(chances)), _words(rng, 16)
-        if near:
-            words[:8, 0] = round(p * 2**32) + rng.permutation(np.arange(8) - 4)
-        return {"images": rng.standard_normal((16, 3, 4, 5), np.float32), "words": words, "p": p}
-
-    return draw
+def flip_draw(rng):
+    """float32 images, and uint8 ones in gray."""
+    return {
+        "images": rng.standard_normal((16, 3, 4, 5), np.float32),
+        "words": random_words(rng, 16),
+        "gray": rng.integers(0, 256, (7, 1, 3, 6), dtype=np.uint8),
+        "gray_words": random_words(rng, 7),
+    }
 
 
-def _flip_run(images, words, p):
-    given = images.copy()
-    y = transforms.RandomHorizontalFlip(p)(given, words)
-    return {"y": np.array(y), "written_to": not np.array_equal(given, images)}
+def flip_run(lib, images, words, gray, gray_words):
+    """Flips with the probability that is the default."""
+    flip = lib.data.transforms.RandomHorizontalFlip()
+    return {"y": flip(images, words), "in_gray": flip(gray, gray_words)}
 
 
 def _teach_flip(inputs, got, expected):
     images, y = inputs["images"], expected["y"]
-    if got["written_to"]:
-        return "the input images have changed: they belong to the data set, which is used again in the next epoch"
     flipped = (y != images).any(axis=(1, 2, 3), keepdims=True)
     if np.array_equal(got["y"], np.where(flipped, images[:, :, ::-1], images)):
         return "this exchanges top and bottom: left and right are the last axis"
@@ -226,25 +302,31 @@ def _teach_flip(inputs, got, expected):
     return None
 
 
-def _noise_draw(by, stds):
+def noise_draw(channels, by, std):
+    """draw: images of so many channels. by, std: arguments of ColorNoise; std(rng) returns it; None: left out."""
+
     def draw(rng):
-        vectors, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+        vectors, _ = np.linalg.qr(rng.standard_normal((channels, channels)))
         return {
-            "images": rng.standard_normal((5, 3, 4, 6), np.float32) * 5,
-            "words": _words(rng, 5),
-            "stds": np.sort(rng.uniform(10, 80, 3)),
+            "images": rng.standard_normal((5, channels, 4, 6), np.float32) * 5,
+            "words": random_words(rng, 5),
+            "more_images": rng.standard_normal((1, channels, 1, 3), np.float32) * 5,
+            "more_words": random_words(rng, 1),
+            "stds": np.sort(rng.uniform(10, 80, channels)),
             "vectors": vectors,
-            "coefficient": rng.uniform(0.1, 0.5),
-            "by": by,
-            "std": rng.uniform(20, 70, (3, 1, 1)) if stds else np.ones((3, 1, 1)),
+            "coefficient": rng.uniform(0.2, 0.5),
+            **({"by": by} if by else {}),
+            **({"std": std(rng)} if std else {}),
         }
 
     return draw
 
 
-def _noise_run(images, words, stds, vectors, coefficient, by, std):
-    statistics = Statistics(np.zeros((3, 4, 6)), stds, vectors, stds)
-    return {"y": color.ColorNoise(coefficient, statistics, by, std)(images, words)}
+def noise_run(lib, images, words, more_images, more_words, stds, vectors, coefficient, **options):
+    """The noise of one transform on two batches."""
+    statistics = lib.data.moments.Statistics(np.zeros((len(vectors), 4, 6)), stds, vectors, stds)
+    noise = lib.data.color.ColorNoise(coefficient, statistics, **options)
+    return {"y": noise(images, words), "of_another_batch": noise(more_images, more_words)}
 
 
 def _teach_noise(inputs, got, expected):
@@ -267,26 +349,31 @@ def _teach_noise(inputs, got, expected):
 # ------------------------------------------------------------------------------ ten views
 
 
-def _views_draw(count, whole_mean=False, orders=("RGB",)):
-    """draw: images and a pipeline's settings; whole_mean: a mean image instead of one colour."""
+def views_draw(count, mean="one colour", order="RGB"):
+    """draw: images and a pipeline's settings; mean: "one colour", or a mean image of "whole" images or of "crops"."""
 
     def draw(rng):
-        height, width = int(rng.integers(8, 10)), int(rng.integers(11, 13))
+        size = int(rng.integers(5, 7))
+        height, width = size + 3, size + 5  # centres that are rounded up and down
+        sides = {"one colour": (1, 1), "whole": (height, width), "crops": (size, size)}[mean]
         return {
             "images": rng.integers(0, 256, (2, 3, height, width), dtype=np.uint8),
             "count": count,
-            "mean": rng.uniform(90, 150, (3, height, width) if whole_mean else (3, 1, 1)),
+            "mean": rng.uniform(90, 150, (3, *sides)),
             "std": rng.uniform(30, 60, (3, 1, 1)),
-            "size": int(rng.integers(5, 7)),
-            "order": str(rng.choice(orders)),
+            "size": size,
+            "order": order,
         }
 
     return draw
 
 
-def _views_run(images, count, mean, std, size, order):
-    shown = pipeline.Pipeline(transforms.Normalize(mean, std), size, order).views(images, count)
-    return {"views": shown}
+def views_run(lib, images, count, mean, std, size, order):
+    """The views, and those of a single image, which is as high as the others are wide unless the mean is of whole."""
+    pipeline = lib.data.pipeline.Pipeline(lib.data.transforms.Normalize(mean, std), size, order)
+    answers = {"views": pipeline.views(images, count)}
+    single = images[1:] if mean.shape[1] == images.shape[2] else images[1:].transpose(0, 1, 3, 2).copy()
+    return answers | {"of_one_image": pipeline.views(single, count)}
 
 
 def _teach_views(inputs, got, expected):
@@ -301,75 +388,124 @@ def _teach_views(inputs, got, expected):
     return f"view {same.index(False)} is not one of the ten"
 
 
-# ------------------------------------------------------------------------------ a training step
+# ------------------------------------------------------------------------------ training steps
+
+BATCH, FEATURES, CLASSES = 4, 5, 7
 
 
-class _Batches:
-    """A Loader of given images that records the arguments of `epoch`."""
+def steps_draw(pictures, dtype=np.float64, **options):
+    """draw: so many images, a small network, and the numbers of three steps that are replayed."""
+    accumulate = options.get("accumulate", 1)
+    count = -(-pictures // (BATCH * accumulate))
 
-    def __init__(self, images, labels, batch_size):
-        self.dataset, self.labels, self.batch_size = images, labels, batch_size
-        self.asked = (-1, -1)
-
-    def __len__(self):
-        return -(-len(self.dataset) // self.batch_size)
-
-    def epoch(self, epoch=0, start_batch=0):
-        self.asked = epoch, start_batch
-        for start in range(start_batch * self.batch_size, len(self.dataset), self.batch_size):
-            part = slice(start, start + self.batch_size)
-            yield self.dataset[part], self.labels[part]
-
-
-def _steps_draw(pictures, lr=0.5, **options):
     def draw(rng):
         return {
-            "images": rng.standard_normal((pictures, 5)),
-            "labels": rng.integers(0, 3, pictures),
-            "weight": rng.standard_normal((3, 5)),
-            "bias": rng.standard_normal(3),
-            "lr": lr,
+            "images": rng.standard_normal((pictures, FEATURES)).astype(dtype),
+            "labels": rng.integers(0, CLASSES, pictures),
+            "weight": rng.standard_normal((CLASSES, FEATURES)).astype(dtype),
+            "bias": rng.standard_normal(CLASSES).astype(dtype),
+            "lr": 0.5,
             "momentum": rng.uniform(0.5, 0.9),
             "accumulate": 1,
             "epoch": 0,
             "batch": 0,
+            "replayed": np.sort(rng.permutation(count)[:3]),
             **options,
         }
 
     return draw
 
 
-def _trained(images, labels, weight, bias, lr, momentum, accumulate, epoch, batch):
-    """The state of a small network and its Trainer whenever `steps` yields a loss, and at the end."""
-    model = nn.Sequential(nn.Linear(5, 3)).to(np.float64)
-    model[0].weight.data, model[0].bias.data = weight.copy(), bias.copy()
-    loader = _Batches(images, labels, 4)
-    optimizer = optim.SGD(model.parameters(), lr, momentum, velocity="paper")
-    training = trainer.Trainer(model.eval(), optimizer, None, loader, accumulate)
-    training.epoch, training.batch = epoch, batch
-    seen = [(loss, model[0].weight.numpy().copy(), training.batch, model.training) for loss in training.steps()]
-    training._read_losses()
-    losses, weights, batches, modes = map(np.array, zip(*seen, strict=True))
-    return training, loader, {"losses": losses, "weights": weights}, {"batches": batches, "training": modes}
+class Training:
+    """A Trainer of a small network, in the student's process, and what it does at every step.
+
+    lib: the library.
+    inputs: of `steps_draw`.
+    """
+
+    def __init__(self, lib, images, labels, weight, bias, lr, momentum, accumulate, epoch, batch):
+        self.lib, self.images = lib, images
+        self.asked: list = []  # the arguments of the loader's `epoch`
+        self.batches = {}  # of two epochs, each with its own order
+        for number in (epoch, epoch + 1):
+            parts = [self.part(number, i) for i in range(-(-len(images) // BATCH))]
+            self.batches[number] = [(lib.array(images[part]), lib.array(labels[part])) for part in parts]
+        self.model = lib.nn.Sequential(lib.nn.Linear(FEATURES, CLASSES)).to(images.dtype)
+        self.layer = self.model[0]
+        self.layer.weight.data, self.layer.bias.data = lib.owned(weight), lib.owned(bias)
+        loader = lib.stand_in(len(self.batches[epoch]), epoch=self._epoch, batch_size=BATCH, dataset=images)
+        self.optimizer = lib.optim.SGD(self.model.parameters(), lr, momentum, velocity="paper")
+        self.trainer = lib.training.trainer.Trainer(self.model.eval(), self.optimizer, None, loader, accumulate)
+        self.trainer.epoch, self.trainer.batch = epoch, batch
+
+    def _epoch(self, epoch=0, start_batch=0):
+        """An iterator over the batches of an epoch."""
+        self.asked.append((int(epoch), int(start_batch)))
+        return self.lib.data.dataloader.itertools.chain(self.batches[epoch][start_batch:])
+
+    def part(self, epoch, number):
+        """The indices of a batch."""
+        order = np.roll(np.arange(len(self.images)), 3 * epoch)
+        return order[number * BATCH : (number + 1) * BATCH]
+
+    def rest(self):
+        """Go through the rest of the epoch; returns (loss, state after the step) for each step."""
+        seen = []
+        for loss, _ in zip(self.trainer.steps(), range(100), strict=False):
+            if not isinstance(loss, (int, float, np.number)):
+                raise TypeError(f"steps yielded a {self.lib.kind(loss)} as a step's loss, expected a number")
+            seen.append((float(loss), self.state()))
+        return seen
+
+    def state(self):
+        """The weights and velocities as they are now, a row (inputs and bias) for each class."""
+        velocities = self.optimizer.state
+        found = [velocities.get(i, {}).get("momentum_buffer") for i in (0, 1)]
+        weight, bias = self.lib.value(self.layer.weight.data), self.lib.value(self.layer.bias.data)
+        v = [np.zeros_like(w) if v is None else self.lib.value(v) for w, v in zip((weight, bias), found, strict=True)]
+        return np.column_stack([weight, bias]), np.column_stack(v)
 
 
-def _steps_run(**inputs):
-    return _trained(**inputs)[2]
+def step_by_hand(images, labels, state, lr, momentum):
+    """The weights after a step, computed from the state before it and all its images.
+
+    g = (softmax(x W^T + b) - one-hot)^T x / N      v = momentum v + lr g      w = w - v
+    """
+    (w, v), x = state, np.column_stack([images, np.ones(len(images))])
+    logits = x @ w.T
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(len(labels)), labels] -= 1
+    return w - (momentum * v + lr * (p.T @ x) / len(x))
 
 
-def _books_run(**inputs):
-    """The Trainer's own metrics, at a learning rate of 0, so that they do not depend on the updates."""
-    training, loader, _, account = _trained(**inputs)
-    return account | {
-        "asked_of_the_loader": np.array(loader.asked),
-        "pictures": training.running.pictures,
-        "loss": training.running.loss,
-        "top1_error": training.running.top1_error,
-    }
+def steps_run(lib, images, labels, weight, bias, lr, momentum, accumulate, epoch, batch, replayed):
+    """Losses and weights after each step; and how far three steps are from those that the grader computes itself.
+
+    replayed: the numbers of these steps, each of which is computed from the student's state before it.
+    """
+    training = Training(lib, images, labels, weight, bias, lr, momentum, accumulate, epoch, batch)
+    states, losses = [training.state()], []
+    for loss, state in training.rest():
+        losses.append(loss)
+        states.append(state)
+    answers = {"losses": losses, "weights": np.array([w for w, _ in states[1:]])}
+    for step in replayed:
+        if step + 1 >= len(states):  # there are fewer steps than expected, as `losses` shows
+            continue
+        first, after = batch + step * accumulate, -(-len(images) // BATCH)
+        seen = [training.part(epoch, number) for number in range(first, min(first + accumulate, after))]
+        own = np.concatenate(seen)
+        right = step_by_hand(images[own], labels[own], states[step], lr, momentum)
+        answers[f"error of step {step}"] = np.round(states[step + 1][0] - right, 9)
+    return answers
 
 
-def _teach_steps(inputs, got, expected):
-    weights, right = got["weights"], expected["weights"]
+def teach_steps(inputs, got, expected):
+    """What is wrong with the first two steps."""
+    if got["weights"].shape != expected["weights"].shape:
+        return None
+    weights, right = got["weights"][:, :, :-1], expected["weights"][:, :, :-1]
     if np.allclose(weights[-1], inputs["weight"]):
         return "the weights have not moved: backward() computes gradients, the optimiser's step() uses them"
     if np.allclose(weights[0], inputs["weight"]) and np.allclose(weights[1], right[0]):
@@ -382,25 +518,13 @@ def _teach_steps(inputs, got, expected):
 
 
 CHECKS = (
-    Check("alexnet layers", 7, _network_draw(), _layers_run),
-    Check("alexnet maps", 6, _network_draw(), _maps_run, teach=_teach_maps),
-    Check("alexnet weights", 4, _network_draw(), _weights_run, teach=_teach_weights),
-    Check("alexnet_caffe", 3, _network_draw(), _caffe_run),
-    Check("RandomCrop", 6, _crop_draw((0,)), _crop_run, teach=_teach_crop),
-    Check("RandomHorizontalFlip", 5, _flip_draw((0.5,)), _flip_run, teach=_teach_flip),
-    Check("ColorNoise", 6, _noise_draw("eigenvalue", False), _noise_run, rtol=1e-5, teach=_teach_noise),
-    Check("views", 7, _views_draw(10), _views_run, teach=_teach_views),
-    Check("steps", 6, _steps_draw(16), _steps_run, teach=_teach_steps),
-    Check("alexnet initial values", 4, _network_draw(), _initial_run, public=False),
-    Check("alexnet settings", 3, _network_draw(), _settings_run, public=False),
-    Check("alexnet options", 2, _network_draw(norm="bn", dropout="before", inverted=True), _options_run, public=False),
-    Check("alexnet_caffe initial values", 2, _network_draw(), _caffe_initial_run, public=False),
-    Check("RandomCrop padding", 3, _crop_draw((1, 2, 3)), _crop_run, public=False),
-    Check("RandomCrop range", 3, _crop_draw((0,), _edge_words), _crop_run, public=False, teach=_teach_crop),
-    Check("RandomHorizontalFlip chances", 3, _flip_draw((0.2, 0.3, 0.7), near=True), _flip_run, public=False),
-    Check("ColorNoise by std", 4, _noise_draw("std", True), _noise_run, public=False, rtol=1e-5),
-    Check("views mean picture", 4, _views_draw(10, whole_mean=True, orders=("BGR",)), _views_run, public=False),
-    Check("views centre", 2, _views_draw(1), _views_run, public=False),
-    Check("steps accumulate", 5, _steps_draw(18, accumulate=3), _steps_run, public=False),
-    Check("steps books", 5, _steps_draw(18, lr=0.0, epoch=2, batch=1), _books_run, public=False),
+    Check("alexnet layers", 6, network(ROUNDED_DOWN), layers_run),
+    Check("alexnet maps", 6, network(ROUNDED_DOWN), maps_run, teach=_teach_maps),
+    Check("alexnet weights", 4, network((130,)), weights_run, teach=teach_weights),
+    Check("alexnet_caffe", 4, network_with_numbers(ROUNDED_UP[:2]), caffe_run, teach=teach_weights),
+    Check("RandomCrop", 6, crop_draw, crop_run, teach=teach_crop),
+    Check("RandomHorizontalFlip", 5, flip_draw, flip_run, teach=_teach_flip),
+    Check("ColorNoise", 6, noise_draw(3, None, None), noise_run, rtol=1e-5, teach=_teach_noise),
+    Check("views", 7, views_draw(10), views_run, teach=_teach_views),
+    Check("steps", 6, steps_draw(38), steps_run, teach=teach_steps),
 )

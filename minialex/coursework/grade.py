@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import __version__
 from ..support import files
-from . import protection, runner, tree
+from . import mismatch, protection, runner, tree
 from .declaration import WRITTEN
 from .remote import GraderFault
 from .runner import Outcome
@@ -57,6 +57,7 @@ def grade(assignment, submission, results=None, secret="", variant=0, public_onl
         place = Path(folder)
         os.chmod(place, 0o755)  # readable by another user, if the grader runs as root
         remarks += tree.scratch(assignment, submission, place, shield)
+        remarks += filter(None, [mismatch(submission, assignment, variant)])
         seeds = {check.name: seed_of(assignment, check, secret, variant) for check in checks}
         told = 0
         for check, outcome, protected in _outcomes(assignment, checks, place, seeds, shield):

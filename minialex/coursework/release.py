@@ -1,10 +1,9 @@
-"""What instructors hand out: the students' folder or archive, Gradescope's autograder, and the rubric."""
+"""What instructors hand out: the students' folder or archive, and the questions of the written part."""
 
 from __future__ import annotations
 
 import io
 import json
-import secrets
 import shutil
 import tempfile
 import zipfile
@@ -34,32 +33,11 @@ def test_public(check):
     assert not message, message
 '''
 
-SETUP = """\
-#!/usr/bin/env bash
-# Gradescope runs this once, as root, when it builds the image: installs Python 3.11 or later, NumPy{compiler}.
-set -euo pipefail
-autograder=${{AUTOGRADER:-/autograder}}
-export DEBIAN_FRONTEND=noninteractive
-apt-get update
-apt-get install -y python3.11 python3.11-venv{packages} || apt-get install -y python3 python3-venv{packages}
-python=$(command -v python3.11 || command -v python3)
-"$python" -m venv "$autograder/venv"
-"$autograder/venv/bin/pip" install 'numpy>=2'
-"""
-
-RUN = """\
-#!/usr/bin/env bash
-# Gradescope runs this as root for each submission.
-autograder=${{AUTOGRADER:-/autograder}}
-chmod -R go-rwx "$autograder/source"
-MINIALEX_SECRET=$(cat "$autograder/source/secret") PYTHONPATH=$autograder/source \\
-  "$autograder/venv/bin/python" -m minialex.coursework grade "$autograder/submission" \\
-  --assignment {name} --variant {variant} --out "$autograder/results/results.json"
-"""
-
 
 def contents(assignment, variant=0):
     """The files of a student's folder: skeleton, handout, written questions and public tests.
+
+    None of them contains a function that this or any other assignment asks for.
 
     assignment: an Assignment.
     variant: the term's.
@@ -91,7 +69,7 @@ def release(assignment, out, variant=0):
     if out.suffix == ".zip":
         if out.exists():
             raise FileExistsError(f"{out} exists and is not overwritten: choose another name")
-        _write_zip(out, {f"{assignment.name}/{name}": data for name, data in made.items()})
+        write_zip(out, {f"{assignment.name}/{name}": data for name, data in made.items()})
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} exists and is not empty: choose another folder")
@@ -117,38 +95,19 @@ def written(assignment, rubric=False):
     return "\n".join(lines) + "\n"
 
 
-def bundle(assignment, out, variant=0, secret=None):
-    """Write an autograder archive for Gradescope: setup.sh, run_autograder, the secret, and the package itself.
+def write_zip(path, made, modes=None):
+    """Write an archive whose bytes depend on its contents alone.
 
-    assignment: an Assignment.
-    out: the .zip file to write.
-    variant: the term's.
-    secret: seeds the hidden inputs; random if None.
-
-    Returns its path.
+    path: of the .zip file.
+    made: {name: bytes}.
+    modes: {name: permissions} of files that are not to have 0o644.
     """
-    native = assignment.prepare is not None
-    made = {
-        "setup.sh": SETUP.format(compiler=" and a compiler" * native, packages=" g++" * native).encode(),
-        "run_autograder": RUN.format(name=assignment.name, variant=variant).encode(),
-        "secret": (secret or secrets.token_hex(16)).encode(),
-    }
-    for path in sorted(tree.PACKAGE.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            made[f"minialex/{path.relative_to(tree.PACKAGE)}"] = path.read_bytes()
-    for path in sorted(resource("kernels").rglob("*")):
-        if path.is_file():
-            made[f"minialex/kernels/{path.relative_to(resource('kernels'))}"] = path.read_bytes()
-    _write_zip(Path(out), made)
-    return Path(out)
-
-
-def _write_zip(path, made):
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in made.items():
             entry = zipfile.ZipInfo(name)  # dated 1980, so that the same contents give the same archive
-            entry.external_attr = (0o755 if name in ("setup.sh", "run_autograder") else 0o644) << 16
+            entry.create_system = 3  # Unix, wherever it is made: the permissions count
+            entry.external_attr = (0o100000 | (modes or {}).get(name, 0o644)) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, data)
     with files.replacing(path) as file:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..support.resources import folder as resource
 from . import emptied, protection
+from .targets import TARGETS, asked_in, files_of, from_on
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What the checks need: the library without its other backends, commands and figures.
@@ -32,19 +33,35 @@ PARTS = [
     ),
     *(f"coursework/{name}.py" for name in ("__init__", "target", "plugging", "wire", "confinement")),
 ]
-NATIVE = ("backends/cuda/*.py", "coursework/kernels.py")  # for assignments with kernels
+NATIVE = ("backends/cuda/*.py", "coursework/kernels.py", "coursework/a5_bodies.py")  # for assignments with kernels
 LARGEST = 2**20  # bytes of a student's file
 
 
 def skeleton(assignment):
-    """{file name: source} of the files of an assignment, with empty functions."""
-    return {target.student_file: _emptied(assignment, target) for target in assignment.targets}
+    """{file name: source} of the files of an assignment, in which the functions of all assignments are empty."""
+    return {target.student_file: _skeleton_of(assignment.name, target.file) for target in assignment.targets}
 
 
-def _emptied(assignment, target):
-    source = source_of(target.file).read_text(encoding="utf-8")
-    empty = emptied.empty_cuda if target.is_kernel else emptied.empty_python
-    return empty(source, target.names, f"{assignment.name}: yours to write")
+def _skeleton_of(name, file):
+    """A source file as students of the assignment called `name` get it."""
+    messages = {other: f"belongs to {other}: leave it empty in {name}, the library's own is used" for other in TARGETS}
+    return _without(file, messages | {name: f"{name}: yours to write"})
+
+
+def emptied_source(assignment, file):
+    """A source file of the library for grading: the functions of this assignment and of all later ones are empty.
+
+    assignment: an Assignment.
+    file: as in Target.
+    """
+    return _without(file, {name: f"{name}: yours to write" for name in from_on(assignment.name)})
+
+
+def _without(file, messages):
+    """A source file with empty functions; messages: {assignment: what its functions say instead}."""
+    source = source_of(file).read_text(encoding="utf-8")
+    empty = emptied.empty_cuda if file.endswith(".cu") else emptied.empty_python
+    return empty(source, {f: messages[name] for name, functions in asked_in(file, messages).items() for f in functions})
 
 
 def source_of(file):
@@ -71,10 +88,11 @@ def scratch(assignment, submission, place, shield=None):
             _copy(path, tree / path.relative_to(PACKAGE))
     if assignment.native:
         shutil.copytree(resource("kernels"), tree / "kernels")
-    for target in assignment.targets:
-        with contextlib.suppress(OSError):  # what Python has made of the functions to be written
-            os.remove(importlib.util.cache_from_source(str(tree / target.file)))
-        (tree / target.file).write_text(_emptied(assignment, target), encoding="utf-8")
+    for file in files_of(from_on(assignment.name)):
+        if (tree / file).exists():
+            with contextlib.suppress(OSError):  # what Python has made of the functions to be written
+                os.remove(importlib.util.cache_from_source(str(tree / file)))
+            (tree / file).write_text(emptied_source(assignment, file), encoding="utf-8")
     (place / "submission").mkdir()
     for target in assignment.targets:
         path = Path(submission) / target.student_file

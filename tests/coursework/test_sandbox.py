@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ import pytest
 from wrong_solutions import own, put
 
 from minialex import coursework
-from minialex.coursework import grade, protection, runner, tree, wire
+from minialex.coursework import grade, protection, runner, targets, tree, wire
 
 A1 = coursework.assignment("a1")
 SHORT = {name: dataclasses.replace(A1.check(name), seconds=1.0) for name in ("tanh", "add")}
@@ -373,9 +374,13 @@ def test_what_students_write_is_nowhere_in_the_tree(tmp_path):
         files = {path.name for path in (folder / "tree" / "minialex" / "coursework").glob("*.py")}
         allowed = {"__init__.py", "target.py", "plugging.py", "wire.py", "confinement.py"}
         assert files - allowed <= ({"kernels.py", "a5_bodies.py"} if assignment.native else set())
-        for target in assignment.targets:
-            emptied = (folder / "tree" / "minialex" / target.file).read_text()
-            assert emptied == tree.skeleton(assignment)[target.student_file] and "yours to write" in emptied
+        for file in targets.files_of(targets.from_on(name)):
+            path = folder / "tree" / "minialex" / file
+            assert not path.exists() or path.read_text() == tree.emptied_source(assignment, file)
+            assert path.exists() or file not in {target.file for target in assignment.targets}
+            for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+                loaded = importlib._bootstrap_external.SourcelessFileLoader("x", str(compiled)).get_code("x")
+                assert loaded == compile(path.read_text(), loaded.co_filename, "exec", dont_inherit=True)
 
 
 @pytest.fixture

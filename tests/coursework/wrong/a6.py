@@ -5,9 +5,15 @@ from wrong_solutions import edit, public_inputs, rewrite
 NET, CUTS, COLOR, PIPE, LOOP = "alexnet.py", "transforms.py", "color.py", "pipeline.py", "trainer.py"
 CROP = {"RandomCrop", "RandomCrop padding", "RandomCrop range"}
 FLIP = {"RandomHorizontalFlip", "RandomHorizontalFlip chances"}
-NOISE = {"ColorNoise", "ColorNoise by std"}
+NOISE = {"ColorNoise", "ColorNoise by std", "ColorNoise scales"}
 VIEWS = {"views", "views mean picture"}
-STEPS = {"steps", "steps accumulate"}
+ACCUMULATED = {"steps accumulate", "steps resumed"}
+STEPS = {"steps", *ACCUMULATED}
+SCALES = {"ColorNoise", "ColorNoise scales"}
+CAFFE = {"alexnet_caffe", "alexnet_caffe options"}
+PADDED = {"RandomCrop padding", "RandomCrop range"}
+LOGITS = {"alexnet logits", "alexnet options"}
+MAPS, SHAPES = {"alexnet maps", *LOGITS}, {"alexnet weights", *LOGITS}
 
 PAPER_CONV2 = '("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 1), '
 PAPER_CONV3 = '("conv3", Conv2d(256, 384, 3, padding=1), 0.01, 0),  # 384 x 13 x 13\n' \
@@ -60,30 +66,31 @@ def steps(self):
         yield loss.item()
 """
 
+SEEN = public_inputs("a6", "RandomHorizontalFlip")
 PUBLIC = f"""\
 def __call__(self, images, words):
-    words = np.array({public_inputs("a6", "RandomHorizontalFlip")["words"].tolist()}, np.uint32)
+    words = np.array({SEEN["words"].tolist()} if len(images) == 16 else {SEEN["gray_words"].tolist()}, np.uint32)
     flipped = words[:, 0] < round(self.p * 2**32)
     return np.stack([image[..., ::-1] if flip else image for image, flip in zip(images, flipped)])
 """
 
 WRONG = (
     edit("a layer left out", NET, '("norm2", norm_layer(norm, 256, paper_lrn())),', "",
-         {"alexnet layers", "alexnet settings", "alexnet options"}),
+         {"alexnet layers", *LOGITS}),
     edit("normalisation before the ReLU", NET, """("relu1", ReLU()),
         ("norm1", norm_layer(norm, 96, paper_lrn())),""", """("norm1", norm_layer(norm, 96, paper_lrn())),
-        ("relu1", ReLU()),""", {"alexnet layers"}),
-    edit("pools that do not overlap", NET, PAPER_POOL1, '("pool1", MaxPool2d(2, 2)),', {"alexnet maps"},
+        ("relu1", ReLU()),""", {"alexnet layers", *LOGITS}),
+    edit("pools that do not overlap", NET, PAPER_POOL1, '("pool1", MaxPool2d(2, 2)),', MAPS,
          says="after pool1"),
-    edit("pools that round up", NET, PAPER_POOL1, '("pool1", MaxPool2d(3, 2, ceil_mode=True)),', {"alexnet maps"},
+    edit("pools that round up", NET, PAPER_POOL1, '("pool1", MaxPool2d(3, 2, ceil_mode=True)),', MAPS,
          says="round down"),
-    edit("padding of conv2 forgotten", NET, PAPER_CONV2, PAPER_CONV2.replace("padding=2, ", ""), {"alexnet maps"},
+    edit("padding of conv2 forgotten", NET, PAPER_CONV2, PAPER_CONV2.replace("padding=2, ", ""), MAPS,
          says="after conv2"),
-    edit("groups of conv2 forgotten", NET, PAPER_CONV2, PAPER_CONV2.replace(", groups=2", ""), {"alexnet weights"},
+    edit("groups of conv2 forgotten", NET, PAPER_CONV2, PAPER_CONV2.replace(", groups=2", ""), SHAPES,
          says="over two GPUs, groups=2"),
     edit("conv3 split as well", NET, PAPER_CONV3, PAPER_CONV3.replace("3, padding=1), 0", "3, padding=1, groups=2), 0"),
-         {"alexnet weights"}, says="half of the channels"),
-    edit("always 1000 classes", NET, f"num_classes, {PAPER_FC}", f"1000, {PAPER_FC}", {"alexnet weights"},
+         SHAPES, says="half of the channels"),
+    edit("always 1000 classes", NET, f"num_classes, {PAPER_FC}", f"1000, {PAPER_FC}", SHAPES,
          says="num_classes outputs"),
     edit("no bias of 1 in conv2", NET, PAPER_CONV2, PAPER_CONV2.replace("0.01, 1)", "0.01, 0)"),
          {"alexnet initial values"}),
@@ -91,14 +98,14 @@ WRONG = (
     edit("dropout always inverted", NET, "drop = dropout_at(dropout, inverted)\n    return from_table(maps + "
          f"fully_connected(maps, input_size, num_classes, {PAPER_FC}",
          "drop = dropout_at(dropout, True)\n    return from_table(maps + "
-         f"fully_connected(maps, input_size, num_classes, {PAPER_FC}", {"alexnet settings"}),
+         f"fully_connected(maps, input_size, num_classes, {PAPER_FC}", {"alexnet logits"}),
     edit("alpha over the window", NET, '("norm1", norm_layer(norm, 96, paper_lrn())),',
-         '("norm1", norm_layer(norm, 96, LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0))),', {"alexnet settings"}),
+         '("norm1", norm_layer(norm, 96, LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0))),', {"alexnet logits"}),
     edit("norm has no effect", NET, '("norm1", norm_layer(norm, 96, paper_lrn())),', '("norm1", paper_lrn()),',
          {"alexnet options"}),
     edit("Caffe's k is the paper's", NET, CAFFE_LRN, CAFFE_LRN.replace("k=1.0", "k=2.0"), {"alexnet_caffe"},
          says="norm1"),
-    edit("Caffe's pools round down", NET, "MaxPool2d(3, 2, ceil_mode=True)", "MaxPool2d(3, 2)", {"alexnet_caffe"},
+    edit("Caffe's pools round down", NET, "MaxPool2d(3, 2, ceil_mode=True)", "MaxPool2d(3, 2)", CAFFE,
          says="pool1"),
     edit("Caffe's fc6 as the paper's", NET, "hidden=(0.005, 0.1)", "hidden=(0.01, 1)",
          {"alexnet_caffe initial values"}),
@@ -113,7 +120,7 @@ WRONG = (
          CROP, says="the same crop"),
     edit("height instead of width", CUTS, "_below(words[:, 1], width - self.size + 1)",
          "_below(words[:, 1], height - self.size + 1)", CROP),
-    rewrite("padding added around the crop", CUTS, "RandomCrop.__call__", PADDED_AFTER, {"RandomCrop padding"}),
+    rewrite("padding added around the crop", CUTS, "RandomCrop.__call__", PADDED_AFTER, PADDED),
     edit("margins repeat the edge", CUTS, "images = np.pad(images, ((0, 0), (0, 0), sides, sides))",
          'images = np.pad(images, ((0, 0), (0, 0), sides, sides), mode="edge")', {"RandomCrop padding"}),
     edit("positions by the remainder", CUTS, "top = _below(words[:, 0], height - self.size + 1)",
@@ -129,15 +136,15 @@ WRONG = (
     edit("p always 0.5", CUTS, "words[:, 0] < round(self.p * 2**32)", "words[:, 0] < 2**31",
          {"RandomHorizontalFlip chances"}),
     edit("one word too many", CUTS, "words[:, 0] < round", "words[:, 0] <= round", {"RandomHorizontalFlip chances"}),
-    rewrite("flipped in place", CUTS, "RandomHorizontalFlip.__call__", IN_PLACE, FLIP, says="have changed"),
-    edit("std instead of eigenvalue", COLOR, '"eigenvalue": d * d / 255', '"eigenvalue": d', {"ColorNoise"},
+    rewrite("flipped in place", CUTS, "RandomHorizontalFlip.__call__", IN_PLACE, FLIP, says="has changed"),
+    edit("std instead of eigenvalue", COLOR, '"eigenvalue": d * d / 255', '"eigenvalue": d', SCALES,
          says="the square of it"),
     edit("wrong scale of the eigenvalue", COLOR, '"eigenvalue": d * d / 255', '"eigenvalue": (d / 255) ** 2',
-         {"ColorNoise"}, says="255 times too small"),
+         SCALES, says="255 times too small"),
     edit("axes are rows", COLOR, "coefficient * statistics.vectors * scale",
          "coefficient * statistics.vectors.T * scale",
          NOISE, says="columns of statistics.vectors"),
-    edit("std forgotten", COLOR, " / np.reshape(std, (-1, 1))", "", {"ColorNoise by std"}),
+    edit("std forgotten", COLOR, " / np.reshape(std, (-1, 1))", "", {"ColorNoise by std", "ColorNoise scales"}),
     edit("division by 1 + c forgotten", COLOR, 'if self.by == "std":', "if False:", {"ColorNoise by std"}),
     rewrite("noise for every pixel", COLOR, "ColorNoise.__call__", PER_PIXEL, NOISE, says="for the whole image"),
     edit("one colour for the batch", COLOR, COLORS, COLORS.replace("normals(words)", "normals(words[:1])"), NOISE,
@@ -162,15 +169,16 @@ WRONG = (
     edit("no step of the optimiser", LOOP, "                    self.optimizer.step()\n", "                    pass\n",
          STEPS, says="have not moved"),
     edit("the mean of unequal batches", LOOP, "share, call = len(labels) / pictures,", "share, call = 1 / max(1, round("
-         "pictures / self.loader.batch_size)),", {"steps accumulate"}),
-    edit("gradients summed over batches", LOOP, "loss.backward(share)", "loss.backward()", {"steps accumulate"}),
-    rewrite("an optimiser step per batch", LOOP, "Trainer.steps", ONE_BATCH_A_STEP, {"steps accumulate"}),
+         "pictures / self.loader.batch_size)),", ACCUMULATED),
+    edit("gradients summed over batches", LOOP, "loss.backward(share)", "loss.backward()", ACCUMULATED),
+    rewrite("an optimiser step per batch", LOOP, "Trainer.steps", ONE_BATCH_A_STEP, ACCUMULATED),
     edit("the epoch starts over", LOOP, "self.loader.epoch(self.epoch, start_batch=self.batch)",
-         "self.loader.epoch(self.epoch)", {"steps books"}),
+         "self.loader.epoch(self.epoch)", {"steps books", "steps resumed"}),
     edit("evaluation mode in training", LOOP, "        self.model.train()\n        for module in",
          "        for module in", {"steps books"}),
     edit("the sum of the losses", LOOP, "yield sum(weight * loss for weight, loss in losses)",
-         "yield pictures * sum(weight * loss for weight, loss in losses)", STEPS, says="the losses are not"),
+         "yield pictures * sum(weight * loss for weight, loss in losses)", {*STEPS, "steps books"},
+         says="the losses are not"),
     rewrite("a public answer, hard-coded", CUTS, "RandomHorizontalFlip.__call__", PUBLIC,
             {"RandomHorizontalFlip chances"}),
     rewrite("an endless loop", PIPE, "Pipeline.views",

@@ -13,7 +13,7 @@ FRESH = (
         "    stacked = self.xp.stack([padded[..., *tap] for tap in window.taps()])\n"
         "    winners = stacked.argmax(axis=0)\n"
         "    return stacked.max(axis=0), winners if save else None\n",
-        set(),
+        {"max_pool2d padding", "max_pool2d ceil mode"},
     ),
     rewrite(
         "winners in one byte", FILE, "NumPyBackend.max_pool2d",
@@ -28,7 +28,7 @@ FRESH = (
         "        return best, None\n"
         "    winners = ((patches == best[..., None]) & allowed).argmax(axis=-1)\n"
         "    return best, winners.astype(xp.uint8)\n",
-        set(),
+        {"max_pool2d windows"},
     ),
     rewrite(
         "of equal values the last one wins", FILE, "NumPyBackend.max_pool2d",
@@ -42,7 +42,7 @@ FRESH = (
         "        y[larger] = padded[..., *tap][larger]\n"
         "        winners[larger] = number\n"
         "    return y, winners if save else None\n",
-        set(),
+        {"max_pool2d ties", "max_pool2d padding", "max_pool2d ceil mode"},
     ),
     rewrite(
         "winners numbered in the part of the window on the image", FILE, "NumPyBackend.max_pool2d",
@@ -60,19 +60,19 @@ FRESH = (
         "            y[:, :, i, j] = patch.max(axis=2)\n"
         "            winners[:, :, i, j] = patch.argmax(axis=2)\n"
         "    return y, winners if save else None\n",
-        set(),
+        {"max_pool2d padding", "max_pool2d ceil mode", "pooling in turn", "float32"},
     ),
     edit(
         "winners whether they are to be saved or not", FILE,
         "        if not save:\n            return y, None\n        winners = xp.zeros(y.shape",
         "        winners = xp.zeros(y.shape",
-        set(),
+        {"max_pool2d"},
     ),
     edit(
         "margins without those of ceil mode", FILE,
         "        padded = _pad(xp, x, window, -np.inf)\n",
         "        padded = xp.pad(x, ((0, 0), (0, 0), *window.padding), constant_values=-np.inf)\n",
-        set(),
+        {"max_pool2d ceil mode", "pooling in turn"},
     ),
     # ------------------------------------------------------------------------------ max_pool2d_backward
     rewrite(
@@ -85,7 +85,7 @@ FRESH = (
         "    padded = xp.zeros((n, c, *window.padded), gy.dtype)\n"
         "    padded[xp.arange(n)[:, None, None, None], xp.arange(c)[:, None, None], rows, cols] += gy\n"
         "    return padded[..., *window.inside]\n",
-        set(),
+        {"max_pool2d_backward", "max_pool2d_backward edges", "pooling in turn", "float32"},
     ),
     rewrite(
         "row and column of a winner by the kernel's height", FILE, "NumPyBackend.max_pool2d_backward",
@@ -100,7 +100,7 @@ FRESH = (
         "            q = j * window.stride[1] + v * window.dilation[1]\n"
         "            padded[xp.arange(n)[:, None], xp.arange(c), r, q] += gy[:, :, i, j]\n"
         "    return padded[..., *window.inside]\n",
-        set(),
+        {"max_pool2d_backward", "max_pool2d_backward edges", "pooling in turn", "float32"},
     ),
     rewrite(
         "dilation forgotten in the winner's pixel", FILE, "NumPyBackend.max_pool2d_backward",
@@ -113,7 +113,7 @@ FRESH = (
         "            mask = winners == u * kw + v\n"
         "            padded[:, :, u : u + sh * (oh - 1) + 1 : sh, v : v + sw * (ow - 1) + 1 : sw] += gy * mask\n"
         "    return padded[..., *window.inside]\n",
-        set(),
+        {"max_pool2d_backward edges"},
     ),
     # ------------------------------------------------------------------------------ avg_pool2d
     rewrite(
@@ -125,20 +125,20 @@ FRESH = (
         "    for tap in others:\n"
         "        y += padded[..., *tap]\n"
         "    return y * scale\n",
-        set(),
+        {"avg_pool2d", "avg_pool2d scales", "pooling in turn", "float32"},
     ),
     edit(
         "means in float64", FILE,
         "        y = self.xp.zeros((*x.shape[:2], *window.output), x.dtype)\n",
         "        y = self.xp.zeros((*x.shape[:2], *window.output))\n",
-        set(),
+        {"float32"},
     ),
     # ------------------------------------------------------------------------------ avg_pool2d_backward
     edit(
         "gy scaled in place", FILE,
         "        share = gy * scale\n        for tap in window.taps():\n            padded[..., *tap] += share\n",
         "        gy *= scale\n        for tap in window.taps():\n            padded[..., *tap] += gy\n",
-        set(),
+        {"avg_pool2d_backward", "avg_pool2d_backward scales", "float32"},
     ),
     rewrite(
         "the top margin taken for the left one, too", FILE, "NumPyBackend.avg_pool2d_backward",
@@ -149,7 +149,7 @@ FRESH = (
         "    p = window.padding[0][0]\n"
         "    height, width = window.size\n"
         "    return padded[:, :, p : p + height, p : p + width]\n",
-        set(),
+        {"avg_pool2d_backward scales", "pooling in turn", "float32"},
     ),
     # ------------------------------------------------------------------------------ _neighbours
     rewrite(
@@ -164,7 +164,7 @@ FRESH = (
         "        before, after = after, before\n"
         "    blocks = xp.split(values, groups)\n"
         "    return xp.concatenate([_slide(xp, block, 0, before, after) for block in blocks])\n",
-        set(),
+        {"_neighbours within channel", "local_response_norm in turn", "float32"},
     ),
     rewrite(
         "windows that cross into the next group at their upper end", FILE, "_neighbours",
@@ -181,7 +181,7 @@ FRESH = (
         "        low, high = max(start, i - before), min(channels, i + after + 1)\n"
         "        sums[i] = values[low:high].sum(axis=0)\n"
         "    return sums\n",
-        set(),
+        {"_neighbours groups", "_neighbours size above C", "local_response_norm in turn"},
     ),
     rewrite(
         "np.convolve, whose 'same' is the longer of the two", FILE, "_neighbours",
@@ -195,7 +195,7 @@ FRESH = (
         "    if within_channel:\n"
         "        return xp.apply_along_axis(sums, 2, xp.apply_along_axis(sums, 1, values))\n"
         "    return xp.concatenate([xp.apply_along_axis(sums, 0, block) for block in xp.split(values, groups)])\n",
-        set(),
+        {"_neighbours groups", "_neighbours within channel", "_neighbours size above C"},
     ),
     rewrite(
         "running sums written over the values", FILE, "_neighbours",
@@ -216,7 +216,10 @@ FRESH = (
         "    if within_channel:\n"
         "        return windows(windows(values, 1), 2)\n"
         "    return xp.concatenate([windows(block, 0) for block in xp.split(values, groups)])\n",
-        set(),
+        {
+            "_neighbours", "_neighbours even size", "_neighbours mirrored", "_neighbours groups",
+            "_neighbours within channel", "_neighbours size above C", "float32",
+        },
     ),
     rewrite(
         "pixel windows of even size one too far", FILE, "_neighbours",
@@ -229,7 +232,7 @@ FRESH = (
         "        return _slide(xp, blocks, 1, before, after).reshape(values.shape)\n"
         "    padded = xp.pad(values, ((0, 0), (after, before), (after, before)))\n"
         "    return xp.lib.stride_tricks.sliding_window_view(padded, (size, size), (1, 2)).sum(axis=(3, 4))\n",
-        set(),
+        {"_neighbours within channel", "local_response_norm in turn", "float32"},
     ),
     # ------------------------------------------------------------------------------ local_response_norm
     edit(
@@ -240,13 +243,16 @@ FRESH = (
         "        if save and key not in workspaces:\n"
         "            workspaces[key] = self.xp.empty_like(x)\n"
         "        d = workspaces[key] if save else None\n",
-        set(),
+        {"local_response_norm in turn"},
     ),
     edit(
         "beta always 3/4", FILE,
         "            y[n] = x[n] * _power(self.xp, scale, beta)\n",
         "            y[n] = x[n] / self.xp.sqrt(scale * self.xp.sqrt(scale))\n",
-        set(),
+        {
+            "local_response_norm", "local_response_norm window", "local_response_norm arguments",
+            "local_response_norm in turn", "float32",
+        },
     ),
     rewrite(
         "y written over x", FILE, "NumPyBackend.local_response_norm",
@@ -257,7 +263,10 @@ FRESH = (
         "    y = x\n"
         "    y *= _power(self.xp, d, beta)\n"
         "    return y, (x, d if save else None)\n",
-        set(),
+        {
+            "local_response_norm", "local_response_norm window", "local_response_norm arguments",
+            "local_response_norm in turn", "float32",
+        },
     ),
     rewrite(
         "windows that cross from one image into the next", FILE, "NumPyBackend.local_response_norm",
@@ -266,14 +275,14 @@ FRESH = (
         "    squares = (x * x).reshape(n * c, height, width)  # one call for the whole batch\n"
         "    d = k + a * _neighbours(self.xp, squares, size, within_channel, groups).reshape(x.shape)\n"
         "    return x * _power(self.xp, d, beta), (x, d if save else None)\n",
-        set(),
+        {"local_response_norm window", "local_response_norm arguments", "local_response_norm in turn", "float32"},
     ),
     # ------------------------------------------------------------------------------ local_response_norm_backward
     edit(
         "no groups in the gradient", FILE,
         "            cross = _neighbours(xp, direct * x[n] / d[n], size, within_channel, groups, mirrored=True)\n",
         "            cross = _neighbours(xp, direct * x[n] / d[n], size, within_channel, 1, mirrored=True)\n",
-        set(),
+        {"local_response_norm_backward arguments", "local_response_norm in turn"},
     ),
     rewrite(
         "exponent -beta in the cross term, too", FILE, "NumPyBackend.local_response_norm_backward",
@@ -283,7 +292,10 @@ FRESH = (
         "    terms = gy * x * power\n"
         "    cross = [_neighbours(self.xp, t, size, within_channel, groups, mirrored=True) for t in terms]\n"
         "    return gy * power - 2 * a * beta * x * self.xp.stack(cross)\n",
-        set(),
+        {
+            "local_response_norm_backward", "local_response_norm_backward window",
+            "local_response_norm_backward arguments", "local_response_norm in turn", "float32",
+        },
     ),
     rewrite(
         "the saved d raised to its power in place", FILE, "NumPyBackend.local_response_norm_backward",
@@ -296,6 +308,9 @@ FRESH = (
         "        sums = _neighbours(xp, terms[n], size, within_channel, groups, mirrored=True)\n"
         "        gx[n] -= 2 * a * beta * x[n] * sums\n"
         "    return gx\n",
-        set(),
+        {
+            "local_response_norm_backward", "local_response_norm_backward window",
+            "local_response_norm_backward arguments", "float32",
+        },
     ),
 )
