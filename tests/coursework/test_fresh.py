@@ -1,9 +1,11 @@
-"""Mistakes written without a look at the checks lose exactly what is declared, right solutions of all styles nothing."""
+"""Mistakes written without a look at the checks lose what they declare; right solutions in all styles lose nothing."""
 
 from __future__ import annotations
 
+import copy
+
 import pytest
-from coursework.test_mistakes import failed
+from coursework.test_mistakes import _fault, asked
 from right_solutions import fresh_solutions, made_right, right_solutions, with_fresh, with_right
 from wrong_solutions import made
 
@@ -19,12 +21,21 @@ def _named(case):
     return getattr(case, "mistake", None) or getattr(case, "style", case)
 
 
+def failed(assignment, folder):
+    """{check: message} of those that fail; each gets inputs of its own, which a mistake may write into."""
+    faults = {}
+    for check, inputs, expected in asked(assignment.name, 0):
+        if message := _fault(check, copy.deepcopy(inputs), expected, folder):
+            faults[check.name] = message
+    return faults
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"), [(name, wrong) for name in with_fresh() for wrong in fresh_solutions(name)], ids=_named
 )
 def test_a_fresh_mistake_loses_what_it_declares(name, wrong, tmp_path):
     assignment = coursework.assignment(name)
-    faults = failed(assignment, made(wrong, assignment, tmp_path), variant=0)
+    faults = failed(assignment, made(wrong, assignment, tmp_path))
     assert faults, "loses nothing"
     assert wrong.fails, f"not yet declared: it loses {faults}"
     assert faults.keys() == wrong.checks(assignment), faults
@@ -37,7 +48,7 @@ def test_a_fresh_mistake_loses_what_it_declares(name, wrong, tmp_path):
 )
 def test_a_right_solution_loses_nothing(name, solution, tmp_path):
     assignment = coursework.assignment(name)
-    assert failed(assignment, made_right(solution, assignment, tmp_path), variant=0) == {}
+    assert failed(assignment, made_right(solution, assignment, tmp_path)) == {}
 
 
 @pytest.mark.parametrize("name", with_fresh())

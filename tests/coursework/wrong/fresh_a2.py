@@ -177,8 +177,8 @@ def sgd(self, p, g, v, lr, momentum, dampening, weight_decay, nesterov, rate_ins
          "            if v is not None and momentum:\n                velocity = v[chunk]\n", set()),
     # ------------------------------------------------------------------------------ dropout
     edit("backward asks the generator for the number of the last call", "activation.py",
-         "        def masked(x):\n            return backend.dropout(x, keep, scale, seed, call)\n",
-         "        def masked(x):\n            return backend.dropout(x, keep, scale, generator.seed, generator.call - 1)\n",
+         "            return backend.dropout(x, keep, scale, seed, call)\n",
+         "            return backend.dropout(x, keep, scale, generator.seed, generator.call - 1)\n",
          set()),
     edit("a new generator whenever none is given", "activation.py",
          "generator = generator or random.default_generator",
