@@ -109,7 +109,7 @@ def grade_all(assignment, export, out=None, table=None, options=None):
 def _check_machine(assignment):
     if os.name == "nt":
         raise OSError("grading needs Linux or macOS (on Windows use WSL)")
-    if assignment.prepare:
+    if assignment.native:
         from .kernels import compiler  # here, since it reads all of the library's kernels
 
         compiler()

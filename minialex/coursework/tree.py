@@ -106,7 +106,18 @@ def scratch(assignment, submission, place, shield=None):
         _link(Path(sysconfig.get_path("stdlib")), place / "python")  # with lib-dynload
     _copy(Path(__file__).with_name("child.py"), place / "child.py")
     compileall.compile_dir(tree, quiet=2, workers=1)  # the rest
+    _open_to_others(place)
     return found.remarks
+
+
+def _open_to_others(place):
+    """Let another user read the scratch folder, whatever the umask is and whatever the modes of the sources are."""
+    place.chmod(0o755)
+    for folder, _, names in os.walk(place):
+        os.chmod(folder, 0o755)
+        if Path(folder).relative_to(place).parts[:1] in ((), ("tree",), ("submission",)):  # not what is linked
+            for name in names:
+                os.chmod(os.path.join(folder, name), 0o644)
 
 
 def _install(site, shield):
