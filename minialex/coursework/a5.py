@@ -137,8 +137,9 @@ def _wins(inputs):
     window = _window(inputs["size"].tolist(), inputs["settings"])
     wins = np.zeros((*winners.shape[:2], *window.padded))
     for place, tap in enumerate(window.taps()):
-        wins[..., *tap] += winners == place
-    return wins[..., *window.inside]
+        at_tap = wins[..., *tap]
+        at_tap += winners == place
+    return wins[(slice(None), slice(None), *window.inside)]
 
 
 @of_a_case

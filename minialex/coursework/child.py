@@ -314,7 +314,7 @@ class _Operations:
     def value(self, thing):
         return thing
 
-    def kept(self, function, arguments, options):
+    def held(self, function, arguments, options):
         made = function(*arguments, **options)
         results = [
             Kept(item) if _is_array(item) else item for item in (made if type(made) in (tuple, list) else [made])

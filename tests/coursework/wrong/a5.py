@@ -135,7 +135,7 @@ WRONG = (
     edit("factor 2 missing in the second term of backward", "lrn.cu",
          "gx[here] = gy[here] * minus_power(scale[here], beta) - 2 * a",
          "gx[here] = gy[here] * minus_power(scale[here], beta) - a", WITHIN_BACKWARD),
-    edit("does not compile", "relu.cu", READ + "y[i] = value", READ + "y[i] = valeu", RELU_FILE,
+    edit("does not compile", "relu.cu", READ + "y[i] = value", READ + "x[i] = value", RELU_FILE,
          says="relu.cu does not compile: relu.cu:14"),
     edit("other parameters", "relu.cu", "relu_in_place(global<REAL> x, long long n)",
          "relu_in_place(global<REAL> x, long long count)", RELU_FILE, says="must not be changed"),
