@@ -71,30 +71,47 @@ def _turns_draw(rng):
 
 
 def _in_turn(lib, operation, x, other, g):
-    """Two outputs and two gradients of an operation; neither is read before both outputs are computed."""
-    tensors = [lib.Tensor(array, requires_grad=True) for array in (x, other)]
+    """Outputs and gradients of an operation for two images, and for one in float32; all outputs are computed first."""
+    images = {"": x, "_other": other, "_single": x.astype(np.float32)}
+    tensors = [lib.Tensor(image, requires_grad=True) for image in images.values()]
     outputs = [operation(tensor) for tensor in tensors]
-    arrays = [output.numpy() for output in outputs]
-    upstream = [
-        np.cos(factor * np.arange(array.size)).reshape(array.shape) for factor, array in zip(g, arrays, strict=True)
-    ]
-    gradients = [output.node.backward(gy)[0] for output, gy in zip(outputs, upstream, strict=True)]
-    return {"y": arrays[0], "y_other": arrays[1], "gx": gradients[0], "gx_other": gradients[1]}
+    answers = {}
+    for name, output, factor in zip(images, outputs, (*g, 1.0), strict=True):
+        y = output.numpy()
+        gy = np.cos(factor * np.arange(y.size)).reshape(y.shape).astype(y.dtype)
+        answers |= {f"y{name}": y, f"gx{name}": output.node.backward(gy)[0]}
+    return answers
+
+
+def _all_in_turn(lib, operations, *arrays):
+    """As _in_turn, for one operation after the other on images of the same shape."""
+    made = {part: _in_turn(lib, operation, *arrays) for part, operation in operations.items()}
+    return {f"{part}_{name}": value for part, answers in made.items() for name, value in answers.items()}
 
 
 def _pooling_run(lib, x, other, g):
-    functional = lib.functional
-    made = _in_turn(lib, lambda t: functional.max_pool2d(t, (2, 3), (2, 1), (0, 1), 1, True), x, other, g)
-    means = _in_turn(lib, lambda t: functional.avg_pool2d(t, (2, 3), (1, 2), (0, 1), True, False), x, other, g)
-    return made | {f"{name}_of_the_mean": value for name, value in means.items()}
+    maximum, mean = lib.functional.max_pool2d, lib.functional.avg_pool2d
+    operations = {
+        "max": lambda t: maximum(t, (2, 3), (2, 1), (0, 1), 1, True),
+        "tall": lambda t: maximum(t, (3, 2), (2, 1)),
+        "mean": lambda t: mean(t, (2, 3), (1, 2), (0, 1), True, False),
+        "long": lambda t: mean(t, (3, 2), (1, 2)),
+    }
+    return _all_in_turn(lib, operations, x, other, g)
 
 
 def _norm_run(lib, x, other, g):
     """Without replacing anything: the normalisation with the student's own sums."""
     normalise = lib.functional.local_response_norm
-    across = _in_turn(lib, lambda t: normalise(t, 2, 3.0, 0.6, 1.5, groups=2), x, other, g)
-    within = _in_turn(lib, lambda t: normalise(t, 4, 2.0, 0.75, 2.0, within_channel=True), x, other, g)
-    return across | {f"{name}_within": value for name, value in within.items()}
+    operations = {
+        "groups": lambda t: normalise(t, 2, 3.0, 0.6, 1.5, groups=2),
+        "across": lambda t: normalise(t, 2, 2.0, 0.75, 1.0, alpha_over="element"),
+        "within": lambda t: normalise(t, 4, 2.0, 0.75, 2.0, within_channel=True),
+    }
+    return _all_in_turn(lib, operations, x, other, g)
+
+
+# ------------------------------------------------------------------------------ all
 
 
 _SINGLE: dict = {"dtype": np.float32}
@@ -168,7 +185,7 @@ CHECKS: tuple[Check, ...] = (
             {"size": 4, "within": True}, {"size": 4, "groups": 2}, {"size": 2, "groups": 3, "shape": (1, 3, 2, 5)}
         ),
     ),
-    hidden("pooling in turn", 1, (_turns_draw, _pooling_run)),
-    hidden("local_response_norm in turn", 2, (_turns_draw, _norm_run)),
+    hidden("pooling in turn", 1, (_turns_draw, _pooling_run), rtol=1e-5),
+    hidden("local_response_norm in turn", 2, (_turns_draw, _norm_run), rtol=1e-5),
     hidden("float32", 2, _FLOAT32_CHECKS, rtol=1e-5),
 )

@@ -163,7 +163,7 @@ WRONG = (
     edit("scales in reverse", FILE, "return y * scale\n",
          "return y * (np.asarray(scale, y.dtype).ravel()[::-1].reshape(np.shape(scale)))\n", MEAN - {"avg_pool2d"}),
     edit("float64 everywhere", FILE, "padded = self.xp.zeros((*gy.shape[:2], *window.padded), gy.dtype)\n"
-         "        share", "padded = self.xp.zeros((*gy.shape[:2], *window.padded))\n        share", {"float32"}),
+         "        share", "padded = self.xp.zeros((*gy.shape[:2], *window.padded))\n        share", POOLING),
     rewrite("a public answer, hard-coded", FILE, "NumPyBackend.max_pool2d", PUBLIC,
             MAXIMUM - {"max_pool2d"}),
     rewrite("an endless loop", FILE, "NumPyBackend.avg_pool2d",

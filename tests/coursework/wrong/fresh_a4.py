@@ -131,7 +131,7 @@ FRESH = (
         "means in float64", FILE,
         "        y = self.xp.zeros((*x.shape[:2], *window.output), x.dtype)\n",
         "        y = self.xp.zeros((*x.shape[:2], *window.output))\n",
-        {"float32"},
+        {"pooling in turn", "float32"},
     ),
     # ------------------------------------------------------------------------------ avg_pool2d_backward
     edit(
