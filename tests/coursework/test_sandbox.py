@@ -496,3 +496,16 @@ def test_a_message_is_bounded():
         wire.lengths(wire.HEAD.pack(10**15, 0))
     with pytest.raises(ValueError, match="longer"):
         wire.unpacked(b"1", b"x", lambda tag, number: None)
+
+
+def test_another_user_can_read_the_scratch_folder_whatever_the_umask_is(tmp_path):
+    before = os.umask(0o077)
+    try:
+        folder = tmp_path / "scratch"
+        folder.mkdir()
+        shield = next(reversed(SHIELDS.values()))
+        tree.scratch(A1, put(own(A1), tmp_path / "own", "a1"), folder, shield)
+    finally:
+        os.umask(before)
+    closed = [path for path in folder.rglob("*") if not path.is_symlink() and not path.stat().st_mode & 0o004]
+    assert len([*folder.rglob("*.py")]) > 50 and not closed
