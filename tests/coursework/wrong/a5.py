@@ -76,7 +76,8 @@ WRONG = (
          "gx[i] += y[i] <= 0 ? (REAL)0 : gradient;", RELU_BACKWARD | RELU_HIDDEN, says="which nobody has written"),
     edit("NaN becomes 0 in place", "relu.cu", "if (value <= 0) x[i] = 0;", "if (!(value > 0)) x[i] = 0;",
          {"relu of NaN"}),
-    edit("wrong winner in a tie", "pool.cu", "value > best", "value >= best", {"max pool of equals"}),
+    edit("wrong winner in a tie", "pool.cu", "value > best", "value >= best",
+         {"max pool of equals", "max pool, unusual windows"}),
     edit("NaN lost", "pool.cu", " || value != value", "", {"max pool of NaN"}),
     edit("padding counted as 0", "pool.cu", COLUMN,
          "if (column < 0 || column >= w.size[1]) {\n                    best = best < 0 ? (REAL)0 : best;\n"

@@ -32,7 +32,7 @@ FRESH = (
         "global<REAL> gx, long long n) {\n    for (long long i = thread_number(); i < n; i += thread_count()) {",
         "global<REAL> gx, long long n) {\n"
         "    for (long long i = blockIdx.x * gridDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {",
-        {"relu backward", "relu, more elements than threads", "relu of NaN"},
+        {"relu backward", "relu, more elements than threads", "relu of NaN", "in float"},
     ),
     # ------------------------------------------------------------------------------------------ pool.cu
     edit(
@@ -40,7 +40,7 @@ FRESH = (
         "pool.cu",
         "if (winner < 0 || value > best || value != value) {",
         "if (winner < 0 || value > best || (value != value && best == best)) {",
-        set(),
+        {"max pool of NaN"},
     ),
     edit(
         "max pool: winners counted with the height of the kernel as the length of its rows",
@@ -48,12 +48,8 @@ FRESH = (
         "winner = u * w.kernel[1] + v;",
         "winner = u * w.kernel[0] + v;",
         {
-            "max pool",
-            "max pool with padding",
-            "max pool of equals",
-            "max pool of NaN",
-            "max pool, many maps",
-            "max pool, dilated",
+            "max pool", "max pool with padding", "max pool of equals", "max pool of NaN", "max pool, many maps",
+            "max pool, dilated", "max pool, unusual windows", "in float",
         },
     ),
     edit(
@@ -79,14 +75,14 @@ FRESH = (
                 if (column < 0 || column >= w.size[1]) continue;
                 REAL value = x[map * pixels + row * w.size[1] + column];
                 if (value > best || value != value) {""",
-        set(),
+        {"max pool, unusual windows"},
     ),
     edit(
         "max pool: winners always written",
         "pool.cu",
         "if (save) winners[map * places + place] = (unsigned char)winner;",
         "winners[map * places + place] = (unsigned char)winner;",
-        set(),
+        {"without saving"},
     ),
     edit(
         "max pool: the vertical dilation for the columns too",
@@ -97,35 +93,44 @@ FRESH = (
         """                int column = left + v * w.dilation[0];
                 if (column < 0 || column >= w.size[1]) continue;
 """,
-        set(),
+        {"max pool, dilated"},
     ),
     edit(
         "max pool: one column too many at the right edge",
         "pool.cu",
         "if (column < 0 || column >= w.size[1]) continue;",
         "if (column < 0 || column > w.size[1]) continue;",
-        {"max pool with padding", "max pool, dilated"},
+        {"max pool with padding", "max pool, dilated", "max pool, unusual windows"},
     ),
     edit(
         "max pool backward: the last window of a row is left out",
         "pool.cu",
         "for (int j = columns.first; u >= 0 && j <= columns.last; ++j) {",
         "for (int j = columns.first; u >= 0 && j < columns.last; ++j) {",
-        {"max pool backward", "max pool, many maps", "max pool, dilated"},
+        {
+            "max pool backward", "max pool with padding", "max pool of NaN", "max pool, many maps",
+            "max pool, dilated", "max pool, unusual windows", "in float",
+        },
     ),
     edit(
         "max pool backward: a pixel that won several windows keeps the gradient of the last",
         "pool.cu",
         "if (v >= 0 && winners[window] == u * w.kernel[1] + v) sum += gy[window];",
         "if (v >= 0 && winners[window] == u * w.kernel[1] + v) sum = gy[window];",
-        {"max pool backward", "max pool, many maps", "max pool, dilated"},
+        {
+            "max pool backward", "max pool with padding", "max pool of NaN", "max pool, many maps",
+            "max pool, dilated", "max pool, unusual windows", "in float",
+        },
     ),
     edit(
         "max pool backward: rows of windows as long as a column of them",
         "pool.cu",
         "long long window = map * places + i * w.output[1] + j;",
         "long long window = map * places + i * w.output[0] + j;",
-        {"max pool backward", "max pool, many maps", "max pool, dilated"},
+        {
+            "max pool backward", "max pool with padding", "max pool of NaN", "max pool, many maps",
+            "max pool, dilated", "max pool, unusual windows", "in float",
+        },
     ),
     edit(
         "max pool backward: a pixel between two columns of a dilated kernel counts as the end of the row before",
@@ -154,7 +159,7 @@ FRESH = (
     long long across = (columns + SIDE - 1) / SIDE;""",
         """    int tx = threadIdx.x, ty = threadIdx.y;
     long long across = (rows + SIDE - 1) / SIDE;""",
-        {"matmul, several tiles", "matmul, loads", "matmul, ragged", "matmul in float"},
+        {"matmul, several tiles", "matmul, loads", "matmul, ragged", "in float"},
     ),
     edit(
         "matmul: b read from global memory for every multiplication",
@@ -209,7 +214,7 @@ FRESH = (
         "lrn.cu",
         "REAL d = scale[there], through = gy[there] * minus_power(d, beta);",
         "REAL d = scale[start + (long long)c * places], through = gy[there] * minus_power(d, beta);",
-        {"lrn across backward", "lrn across, in groups", "lrn, even window", "lrn, many places"},
+        {"lrn across backward", "lrn across, in groups", "lrn, even window", "lrn, many places", "in float"},
     ),
     edit(
         "lrn within: scale is the sum of squares, without k and a",
@@ -222,7 +227,7 @@ FRESH = (
         REAL d = k + a * sum;
         y[here] = x[here] * minus_power(d, beta);
         if (save) scale[here] = sum;""",
-        {"lrn within", "lrn, even window", "lrn, many places"},
+        {"lrn within", "lrn, even window", "lrn, many places", "in float"},
     ),
     edit(
         "lrn within: the height of the map clips its columns",
@@ -231,13 +236,13 @@ FRESH = (
                 REAL value""",
         """            for (int j = max(0, column - size / 2); j < min(height, column - size / 2 + size); ++j) {
                 REAL value""",
-        {"lrn within", "lrn, even window", "lrn, many places"},
+        {"lrn within", "lrn, even window", "lrn, many places", "in float", "without saving"},
     ),
     edit(
         "lrn within backward: d^(1 - beta) for d^(-beta - 1)",
         "lrn.cu",
         "sum += gy[there] * x[there] * minus_power(d, beta) / d;",
         "sum += gy[there] * x[there] * minus_power(d, beta - 1);",
-        {"lrn within", "lrn, even window", "lrn, many places"},
+        {"lrn within", "lrn, even window", "lrn, many places", "in float"},
     ),
 )
