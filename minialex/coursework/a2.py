@@ -65,7 +65,8 @@ HINTS: dict[str, tuple[str, ...]] = {
         "Take the seed and generator.next_call() once, in forward. backward calls backend.dropout on gy with the same "
         "two numbers: a new call would give another mask.",
         "backend.dropout(x, 1 - p, scale, seed, call) with scale = 1 / (1 - p) if inverted (and p < 1), else 1; in "
-        "evaluation, not inverted: x * x.dtype.type(1 - p). backward does to gy what forward did to x.",
+        "evaluation, not inverted: x * x.dtype.type(1 - p). backward does to gy what forward did to x; _result makes "
+        "the Tensor.",
     ),
 }
 

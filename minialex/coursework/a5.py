@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import backends
-from ..backends.cuda.emulator import KernelError
+from ..backends.numpy_backend import NumPyBackend
 from ..window import Window
 from . import kernels
+from .cases import near, of_a_case, several, together
 from .declaration import Assignment, Check, Question, Target
 
 
@@ -18,46 +18,9 @@ def _normal(rng, *shape, dtype=np.float64):
     return rng.standard_normal(shape).astype(dtype)
 
 
-# ------------------------------------------------------------------------------------------------- relu
-
-
-def _relu_draw(count):
-    return lambda rng: {"x": _normal(rng, count)}
-
-
-def _relu(x):
-    return {"y": kernels.layers().relu(x)}
-
-
-def _relu_in_place(x):
-    changed = x.copy()
-    kernels.layers().relu(changed, out=changed)
-    return {"x": changed}
-
-
-def _relu_backward_draw(count):
-    return lambda rng: {"gy": _normal(rng, count), "y": np.maximum(_normal(rng, count), 0)}
-
-
-def _relu_backward(gy, y):
-    return {"gx": kernels.layers().relu_backward(gy, y)}
-
-
-def _relu_all(x, gy):
-    y = np.maximum(x, 0)
-    return _relu(x) | {"in_place": _relu_in_place(x)["x"]} | _relu_backward(gy, y)
-
-
-def _not_a_number(rng):
-    x = _normal(rng, 40)
-    x[rng.permutation(40)[:6]] = np.nan
-    return {"x": x, "gy": _normal(rng, 40)}
-
-
-def _relu_teach(inputs, got, expected):
-    if "gx" in got and np.array_equal(got["gx"], np.where(inputs["y"] >= 0, inputs["gy"], 0)):
-        return "where y is 0 the gradient is 0, since y = 0 means that x was not positive"
-    return _precision(inputs, got, expected)
+def _layers(lib):
+    """The library's host code on the student's kernels; here the NumPy backend."""
+    return lib.coursework.kernels.layers()
 
 
 def _precision(inputs, got, expected):
@@ -69,62 +32,119 @@ def _precision(inputs, got, expected):
     return None
 
 
-# ------------------------------------------------------------------------------------------------- max-pool
+# ------------------------------------------------------------------------------------------------- relu
 
 
-def _pool_draw(shape, padding=0, dilation=1, values=_normal):
-    """draw: x, gy and an overlapping window, randomly 2 x 3 or 3 x 2."""
-
-    def draw(rng):
-        kernel, stride = rng.permutation([2, 3]), rng.permutation([1, 2])
-        window = Window.over_pool(shape, tuple(kernel), tuple(stride), padding, dilation)
-        inputs = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
-        return inputs | {"x": values(rng, *shape), "gy": _normal(rng, *shape[:2], *window.output)}
-
-    return draw
-
-
-def _window(x, kernel, stride, padding, dilation):
-    return Window.over_pool(x.shape, tuple(kernel), tuple(stride), padding, dilation)
-
-
-def _pool(x, gy, **numbers):
-    y, winners = kernels.layers().max_pool2d(x, _window(x, **numbers), True)
-    return {"y": y, "winners": winners}
-
-
-def _pool_backward(x, gy, **numbers):
-    window = _window(x, **numbers)
-    _, winners = backends.get_backend("numpy").max_pool2d(x, window, True)
-    return {"gx": kernels.layers().max_pool2d_backward(gy, winners, window)}
-
-
-def _pool_both(x, gy, **numbers):
-    return _pool(x, gy, **numbers) | _pool_backward(x, gy, **numbers)
-
-
-def _negative(rng, *shape):
-    return -0.1 - rng.random(shape)
-
-
-def _few(rng, *shape):
-    return rng.integers(0, 3, shape).astype(np.float64)
-
-
-def _some_nan(rng, *shape):
-    x = _normal(rng, *shape)
-    x[:, :, rng.integers(2, shape[2] - 2), rng.integers(2, shape[3] - 2)] = np.nan
+def _values(rng, count, special=(), dtype=np.float64):
+    """Normal values, and special ones six times each at random places."""
+    x = _normal(rng, count, dtype=dtype)
+    for value, places in zip(special, rng.permutation(count)[: 6 * len(special)].reshape(-1, 6), strict=True):
+        x[places] = value
     return x
 
 
+def relu(*cases):
+    """(draw, run) of relu. cases: with `count` elements, and `special` values among them."""
+    return several(lambda rng, **case: {"x": _values(rng, **case)}, lambda lib, x: {"y": _layers(lib).relu(x)}, *cases)
+
+
+def relu_in_place(*cases):
+    """(draw, run) of relu_in_place. cases: as of relu."""
+
+    def run(lib, x):
+        changed = lib.owned(x)
+        _layers(lib).relu(changed, out=changed)
+        return {"x": lib.value(changed)}
+
+    return several(lambda rng, **case: {"x": _values(rng, **case)}, run, *cases)
+
+
+def relu_backward(*cases):
+    """(draw, run) of relu_backward. cases: as of relu."""
+
+    def draw(rng, count, special=(), dtype=np.float64):
+        return {"gy": _values(rng, count, dtype=dtype), "y": np.maximum(_values(rng, count, special, dtype), 0)}
+
+    return several(draw, lambda lib, gy, y: {"gx": _layers(lib).relu_backward(gy, y)}, *cases)
+
+
+@of_a_case
+def _relu_teach(inputs, got, expected):
+    if "gx" in got and np.array_equal(got["gx"], np.where(inputs["y"] >= 0, inputs["gy"], 0)):
+        return "where y is 0 the gradient is 0, since y = 0 means that x was not positive"
+    return _precision(inputs, got, expected)
+
+
+# ------------------------------------------------------------------------------------------------- max-pool
+
+
+def negative(rng, *shape):
+    """Values below 0."""
+    return -0.1 - rng.random(shape)
+
+
+def _pool_case(
+    rng, shape, kernel=(2, 3), stride=(1, 2), padding=(0, 0), dilation=(1, 1), ceil=False, values=_normal,
+    dtype=np.float64,
+):  # fmt: skip
+    """x, and the window as an array."""
+    settings = np.array((*kernel, *stride, *padding, *dilation, ceil), np.int64)
+    return {"x": values(rng, *shape).astype(dtype), "settings": settings}
+
+
+def _over(shape, settings):
+    """The arguments of Window.over_pool."""
+    kh, kw, sh, sw, ph, pw, dh, dw, ceil = (int(n) for n in settings)
+    return shape, (kh, kw), (sh, sw), (ph, pw), (dh, dw), bool(ceil)
+
+
+def pool(*cases, save=True):
+    """(draw, run) of max_pool2d. cases: arguments of _pool_case; save: whether winners are wanted."""
+
+    def run(lib, x, settings):
+        window = lib.window.Window.over_pool(*_over(x.shape, settings))
+        y, winners = _layers(lib).max_pool2d(x, window, save)
+        return {"y": y, "winners": winners} if save else {"y": y}
+
+    return several(_pool_case, run, *cases)
+
+
+def pool_backward(*cases):
+    """(draw, run) of max_pool2d_backward. cases: as of pool."""
+
+    def draw(rng, **case):
+        x, settings = _pool_case(rng, **case).values()
+        window = Window.over_pool(*_over(x.shape, settings))
+        y, winners = NumPyBackend().max_pool2d(x, window, True)
+        size = np.array(x.shape)
+        return {"gy": _normal(rng, *y.shape, dtype=x.dtype), "winners": winners, "size": size, "settings": settings}
+
+    def run(lib, gy, winners, size, settings):
+        window = lib.window.Window.over_pool(*_over(tuple(size.tolist()), settings))
+        return {"gx": _layers(lib).max_pool2d_backward(gy, winners, window)}
+
+    return several(draw, run, *cases)
+
+
+def _wins(inputs):
+    """How many windows each pixel has won."""
+    winners = inputs["winners"]
+    window = Window.over_pool(*_over(tuple(inputs["size"].tolist()), inputs["settings"]))
+    wins = np.zeros((*winners.shape[:2], *window.padded))
+    for place, tap in enumerate(window.taps()):
+        wins[..., *tap] += winners == place
+    return wins[..., *window.inside]
+
+
+@of_a_case
 def _pool_teach(inputs, got, expected):
-    if "winners" in got and np.allclose(got["y"], expected["y"]):
-        height, width = (int(size) for size in inputs["kernel"])
+    if "winners" in got and near(got["y"], expected["y"]):
+        height, width = (int(size) for size in inputs["settings"][:2])
         u, v = expected["winners"] // width, expected["winners"] % width
         if np.array_equal(got["winners"], v * height + u):
             return "winners count the positions in the kernel row by row: u KW + v, not v KH + u"
         return "the maxima are correct, but not the winners: u KW + v is relative to the corner of the window"
-    if "gx" in got and np.abs(got["gx"]).sum() < np.abs(expected["gx"]).sum():
+    if "gx" in got and (_wins(inputs)[~np.isclose(got["gx"], expected["gx"])] > 1).all():
         return "gradients are missing: windows overlap, so a pixel may have won in several of them"
     return _precision(inputs, got, expected)
 
@@ -132,42 +152,49 @@ def _pool_teach(inputs, got, expected):
 # ------------------------------------------------------------------------------------------------- matrix product
 
 
-def _matmul_draw(rows, columns, depth, dtype=np.float64):
-    return lambda rng: {"a": _normal(rng, rows, depth, dtype=dtype), "b": _normal(rng, depth, columns, dtype=dtype)}
+def matmul(*cases):
+    """(draw, run) of matmul_tiled, whose loads are counted for multiples of a tile. cases: with `shape`."""
+
+    def draw(rng, shape, dtype=np.float64):
+        rows, columns, depth = shape
+        return {"a": _normal(rng, rows, depth, dtype=dtype), "b": _normal(rng, depth, columns, dtype=dtype)}
+
+    return several(draw, lambda lib, a, b: {"c": lib.coursework.kernels.product(a, b)}, *cases)
 
 
-def _matmul(a, b):
-    launch = kernels.launcher()
-    if launch is None:
-        return {"c": a @ b}
-    (rows, depth), columns = a.shape, b.shape[1]
-    c = launch.empty((rows, columns), a.dtype)
-    blocks = -(-rows // kernels.SIDE) * -(-columns // kernels.SIDE)
-    launch("matmul_tiled", blocks, (kernels.SIDE, kernels.SIDE), a, b, c, rows, columns, depth)
-    return {"c": c}
+def _loads(a, b):
+    """The loads from global memory that the product needs, for multiples of a tile."""
+    return a.size * (b.shape[1] // kernels.SIDE) + b.size * (a.shape[0] // kernels.SIDE)
 
 
-def _matmul_loads(a, b):
-    """As _matmul, but raises KernelError if any cell of a tile is loaded more than once."""
-    product, launch = _matmul(a, b), kernels.launcher()
-    if launch is not None:
-        most = a.size * (b.shape[1] // kernels.SIDE) + b.size * (a.shape[0] // kernels.SIDE)
-        loads = launch.loads["matmul_tiled"]
-        if loads > most:
-            work = a.size * b.shape[1]
-            raise KernelError(
-                f"matmul_tiled loads {loads} numbers from global memory for {work} multiplications; "
-                f"{most} are enough: in each step along k, a thread loads one cell of either tile, and reads "
-                "what its neighbours loaded from shared memory"
-            )
-    return product
+def _counted(rng):
+    return {"a": _normal(rng, 48, 32), "b": _normal(rng, 32, 64)}
 
 
+def _counted_run(lib, a, b):
+    """A product, and the loads from global memory, which are exact where the emulator counts them."""
+    c = lib.coursework.kernels.product(a, b)
+    counted = lib.coursework.kernels.loads("matmul_tiled")
+    return {"c": c, "loads": _loads(a, b) if counted is None else counted}
+
+
+def _counted_teach(inputs, got, expected):
+    if got["loads"] != expected["loads"]:
+        work = inputs["a"].size * inputs["b"].shape[1]
+        return (
+            f"matmul_tiled loads {got['loads']} numbers from global memory for {work} multiplications; "
+            f"{expected['loads']} are enough: in each step along k, a thread loads one cell of either tile, and reads "
+            "what its neighbours loaded from shared memory"
+        )
+    return None
+
+
+@of_a_case
 def _matmul_teach(inputs, got, expected):
     a, b, c = inputs["a"], inputs["b"], got["c"]
     if a.shape == b.shape == c.shape:
         for product, what in ((a @ b.T, "b's"), (a.T @ b, "a's"), ((a @ b).T, "c's")):
-            if np.allclose(product, c):
+            if near(product, c):
                 return f"this is the product with {what} tile transposed: which index of [ty][tx] is the row?"
     return _precision(inputs, got, expected)
 
@@ -175,47 +202,43 @@ def _matmul_teach(inputs, got, expected):
 # ------------------------------------------------------------------------------------------------- LRN
 
 
-def _lrn_draw(shape, size, beta=0.75, groups=1):
-    """draw: x, gy and the constants; a is alpha / size, large enough for the window to matter."""
-
-    def draw(rng):
-        numbers = {"size": size, "a": rng.uniform(0.2, 0.5), "beta": beta, "k": rng.uniform(1, 2), "groups": groups}
-        return numbers | {"x": _normal(rng, *shape), "gy": _normal(rng, *shape)}
-
-    return draw
+def _lrn_case(rng, shape, size, beta=0.75, groups=1, within=False, dtype=np.float64):
+    """x and the constants; a is alpha / size, large enough for the window to matter."""
+    numbers = {"size": size, "a": float(rng.uniform(0.2, 0.5)), "beta": beta, "k": float(rng.uniform(1, 2))}
+    return numbers | {"groups": groups, "within": within, "x": _normal(rng, *shape, dtype=dtype)}
 
 
-def _lrn(x, gy, size, a, beta, k, groups, within=False):
-    y, (_, d) = kernels.layers().local_response_norm(x, size, a, beta, k, within, groups, True)
-    return {"y": y, "scale": d}
+def lrn(*cases, save=True):
+    """(draw, run) of the forward kernels. cases: arguments of _lrn_case; save: whether the scale is wanted."""
+
+    def run(lib, x, size, a, beta, k, groups, within):
+        y, saved = _layers(lib).local_response_norm(x, size, a, beta, k, within, groups, save)
+        return {"y": y, "scale": saved[1]} if save else {"y": y}
+
+    return several(_lrn_case, run, *cases)
 
 
-def _lrn_backward(x, gy, size, a, beta, k, groups, within=False):
-    _, saved = backends.get_backend("numpy").local_response_norm(x, size, a, beta, k, within, groups, True)
-    gx = kernels.layers().local_response_norm_backward(gy, saved, size, a, beta, k, within, groups)
-    return {"gx": gx}
+def lrn_backward(*cases):
+    """(draw, run) of the backward kernels, with an arbitrary positive scale. cases: arguments of _lrn_case."""
+
+    def draw(rng, **case):
+        inputs = _lrn_case(rng, **case)
+        shape, dtype = inputs["x"].shape, inputs["x"].dtype
+        scale = rng.uniform(0.5, 2, shape).astype(dtype)
+        return inputs | {"scale": scale, "gy": _normal(rng, *shape, dtype=dtype)}
+
+    def run(lib, gy, x, scale, size, a, beta, k, groups, within):
+        backward = _layers(lib).local_response_norm_backward
+        return {"gx": backward(gy, (x, scale), size, a, beta, k, within, groups)}
+
+    return several(draw, run, *cases)
 
 
-def _lrn_both(within=False):
-    def run(**inputs):
-        return _lrn(**inputs, within=within) | _lrn_backward(**inputs, within=within)
-
-    return run
-
-
-def _lrn_every(**inputs):
-    across, within = _lrn_both()(**inputs), _lrn_both(within=True)(**inputs)
-    return across | {f"{name} within": value for name, value in within.items()}
-
-
+@of_a_case
 def _lrn_teach(inputs, got, expected):
-    if "gx" in got and inputs["x"].shape == got["gx"].shape:
-        _, (_, d) = backends.get_backend("numpy").local_response_norm(
-            inputs["x"], inputs["size"], inputs["a"], inputs["beta"], inputs["k"], False, inputs["groups"], True
-        )
-        if np.allclose(got["gx"], inputs["gy"] * d ** -inputs["beta"]):
-            return "the second term is missing: x is part of the scale of its neighbours too"
-    if "y" in got and np.allclose(got["scale"], expected["scale"]) and not np.allclose(got["y"], expected["y"]):
+    if "gx" in got and near(got["gx"], inputs["gy"] * inputs["scale"] ** -inputs["beta"]):
+        return "the second term is missing: x is part of the scale of its neighbours too"
+    if "y" in got and near(got["scale"], expected["scale"]) and not near(got["y"], expected["y"]):
         return "the scale is correct, but y is not x scale^-beta"
     return _precision(inputs, got, expected)
 
@@ -335,48 +358,31 @@ TARGETS = (
 )
 
 
-def _hidden(name, points, draw, run, **options):
-    return Check(name, points, draw, run, public=False, rtol=1e-12, **options)
+def check(name, points, draw_and_run, rtol=1e-12, **options):
+    """A Check of a (draw, run); results must be exact but for the order of additions."""
+    draw, run = draw_and_run
+    return Check(name, points, draw, run, rtol=rtol, **options)
 
 
-def _public(name, points, draw, run, teach):
-    return Check(name, points, draw, run, rtol=1e-12, teach=teach)
+OVERLAPPING: list[dict] = [
+    {"shape": (1, 2, 7, 8), "kernel": (2, 3), "stride": (1, 2)},
+    {"shape": (1, 2, 8, 6), "kernel": (3, 2), "stride": (2, 1)},
+]
+_ACROSS = {"shape": (1, 9, 3, 4), "size": 5}
+_WITHIN = {"shape": (1, 2, 5, 7), "size": 3, "within": True}
 
-
-ASSIGNMENT = Assignment(
-    "a5",
-    "CUDA",
-    targets=TARGETS,
-    checks=(
-        _public("relu", 4, _relu_draw(45), _relu, _relu_teach),
-        _public("relu in place", 2, _relu_draw(45), _relu_in_place, _relu_teach),
-        _public("relu backward", 4, _relu_backward_draw(45), _relu_backward, _relu_teach),
-        _public("max pool", 6, _pool_draw((1, 2, 7, 8)), _pool, _pool_teach),
-        _public("max pool backward", 6, _pool_draw((1, 2, 7, 8)), _pool_backward, _pool_teach),
-        _public("matmul, one tile", 5, _matmul_draw(16, 16, 16), _matmul, _matmul_teach),
-        _public("matmul, several tiles", 5, _matmul_draw(32, 48, 64), _matmul, _matmul_teach),
-        _public("matmul, loads", 4, _matmul_draw(48, 32, 32), _matmul_loads, _matmul_teach),
-        _public("lrn across", 5, _lrn_draw((1, 9, 3, 4), 5), _lrn, _lrn_teach),
-        _public("lrn across backward", 5, _lrn_draw((1, 9, 3, 4), 5), _lrn_backward, _lrn_teach),
-        _public("lrn within", 4, _lrn_draw((1, 2, 5, 7), 3), _lrn_both(within=True), _lrn_teach),
-        _hidden(
-            "relu, more elements than threads",
-            5,
-            lambda rng: {"x": _normal(rng, 300), "gy": _normal(rng, 300)},
-            _relu_all,
-        ),
-        _hidden("relu of NaN", 3, _not_a_number, _relu_all),
-        _hidden("max pool with padding", 3, _pool_draw((1, 2, 6, 7), padding=1, values=_negative), _pool),
-        _hidden("max pool of equals", 3, _pool_draw((1, 2, 7, 8), values=_few), _pool),
-        _hidden("max pool of NaN", 2, _pool_draw((1, 2, 7, 8), values=_some_nan), _pool),
-        _hidden("max pool, many maps", 4, _pool_draw((2, 4, 12, 15)), _pool_both),
-        _hidden("max pool, dilated", 4, _pool_draw((1, 2, 8, 9), padding=1, dilation=2, values=_negative), _pool_both),
-        _hidden("matmul, ragged", 5, _matmul_draw(19, 37, 21), _matmul),
-        Check("matmul in float", 2, _matmul_draw(16, 32, 48, np.float32), _matmul, public=False, rtol=1e-5),
-        _hidden("lrn across, in groups", 4, _lrn_draw((2, 10, 2, 3), 3, groups=2), _lrn_both()),
-        _hidden("lrn, even window", 3, _lrn_draw((1, 7, 6, 5), 4, beta=0.6), _lrn_every),
-        _hidden("lrn, many places", 2, _lrn_draw((2, 6, 9, 10), 5), _lrn_every),
-    ),
-    hints=HINTS,
-    written=WRITTEN,
+CHECKS = (
+    check("relu", 4, relu({"count": 45}), teach=_relu_teach),
+    check("relu in place", 2, relu_in_place({"count": 45}), teach=_relu_teach),
+    check("relu backward", 4, relu_backward({"count": 45}), teach=_relu_teach),
+    check("max pool", 6, pool(*OVERLAPPING), teach=_pool_teach),
+    check("max pool backward", 6, pool_backward(*OVERLAPPING), teach=_pool_teach),
+    check("matmul, one tile", 5, matmul({"shape": (16, 16, 16)}), teach=_matmul_teach),
+    check("matmul, several tiles", 5, matmul({"shape": (32, 48, 64)}), teach=_matmul_teach),
+    check("matmul, loads", 4, (_counted, _counted_run), teach=_counted_teach),
+    check("lrn across", 5, lrn(_ACROSS), teach=_lrn_teach),
+    check("lrn across backward", 5, lrn_backward(_ACROSS), teach=_lrn_teach),
+    check("lrn within", 4, together(y=lrn(_WITHIN), g=lrn_backward(_WITHIN))),
 )
+
+ASSIGNMENT = Assignment("a5", "CUDA", targets=TARGETS, checks=CHECKS, hints=HINTS, written=WRITTEN)

@@ -1,34 +1,30 @@
 """Splices the bodies of a student's kernels into the library's own .cu file.
 
-Nothing else of the student's file reaches the compiler. Comments are removed first, and the rest is restricted to a
-simple subset: its braces are the compiler's braces, every function that it calls is known by name, and the only memory
-that it can name are its parameters, shared arrays and local arrays. This prevents shortcuts, but it is no complete
-protection: native code can write wherever its process can. So the process runs as another user, and its grade is
-computed elsewhere.
+Nothing else of the student's file reaches the compiler. Comments are removed first, and the rest must be in the small
+language of a5_language.py: its braces are the compiler's braces, every function that it calls is known by name, and
+the only memory that it can name are its parameters, shared arrays and local arrays. This prevents shortcuts, but it is
+no complete protection: native code can write wherever its process can. So the process runs as another user, and its
+grade is computed elsewhere.
 """
 
 from __future__ import annotations
 
 import re
 
+from . import a5_language
+
 _IGNORED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\.?\d(?:[eEpP][+-]|[\w.])*|::|->|&&|\|\||[-+*/%&|^]=|[^\s\w]")
-_TYPES = {"REAL", "bool", "char", "double", "float", "int", "long", "short", "unsigned", "signed", "void"}
-_OTHER_TYPES = {"const", "Window", "Meeting", "Four", "Sums", "uint3", "dim3"}
-_CALLED = {  # functions and words that may precede a parenthesis
-    "if", "for", "while", "switch", "return", "sizeof", *_TYPES, "Meeting", "thread_number", "thread_count",
-    "FOR_EACH_PLANE", "FOR_EACH_PLACE", "SHARED", "SHARED2", "__syncthreads", "load4", "store4", "tap", "minus_power",
-    "min", "max", "fmin", "fmax", "fminf", "fmaxf", "fabs", "fabsf", "sqrt", "sqrtf", "pow", "powf", "exp", "expf",
-    "log", "logf", "fma", "fmaf", "isnan", "isinf", "abs",
-}  # fmt: skip
-_MEMBERS = {"x", "y", "z", "v", "size", "kernel", "stride", "before", "dilation", "output", "first", "last", "there"}
-_MEMBERS |= {"tap"}
 _WORDS = {
     "asm", "auto", "catch", "class", "const_cast", "decltype", "delete", "dynamic_cast", "extern", "goto", "namespace",
     "new", "operator", "reinterpret_cast", "static", "struct", "template", "thread_local", "throw", "try", "typedef",
     "typeof", "union", "using", "volatile",
 }  # fmt: skip
-_RESERVED = re.compile(r"__(?!syncthreads$|restrict__$)|_[A-Z]")
+_RESERVED = re.compile(r"__(?!syncthreads$)|_[A-Z]")
+_SHARED = (
+    "`__shared__`: arrays in shared memory are declared as SHARED(REAL, name, size), or with two indices as "
+    "SHARED2(REAL, name, rows, columns)"
+)
 _SIGNS = {
     "#": "a preprocessor line (#...): everything that the kernels need is included already",
     "\\": "a backslash",
@@ -58,13 +54,14 @@ def spliced(library, student, names, file):
     body that uses anything outside the allowed subset.
     """
     plain = _IGNORED.sub(_blank, student)
+    constants = _constants(library)
     for name in names:
         start, end = _extent(library, name, "the library's file")
         first, last = _extent(plain, name, file)
         if _parameters(plain, name) != _parameters(_IGNORED.sub(_blank, library), name):
             raise ValueError(f"{file}: the parameters of {name} must not be changed")
         line, body = plain.count("\n", 0, first) + 1, plain[first:last]
-        _refuse(body, line, name, file)
+        _refuse(body, line, name, file, _signature(plain, name, file)[1], constants)
         after = f'\n#line {library.count(chr(10), 0, end) + 1} "the library\'s {file}"\n'
         library = f'{library[:start]}\n#line {line} "{file}"\n{body}{after}{library[end:]}'
     return library
@@ -105,53 +102,26 @@ def _extent(text, name, where):
     raise ValueError(f"{where}: a brace of {name} is never closed")
 
 
-def _refuse(body, line, name, file):
+def _constants(library):
+    """{name: value} of the integers that a file declares for all of its kernels."""
+    lists = re.findall(r"^const int ([^;]+);", library, re.M)
+    return {name: int(value) for each in lists for name, value in re.findall(r"(\w+) = (\d+)", each)}
+
+
+def _refuse(body, line, name, file, parameters, constants):
     """Raise ValueError for anything that a body may not use."""
     for pair in _PAIRS:
         if pair in body:
             at = line + body.count("\n", 0, body.index(pair))
             raise ValueError(f"{file}, line {at}: {name} may not use {pair}")
-    called = _CALLED | _declared(body)
-    tokens = [(m.group(), line + body.count("\n", 0, m.start())) for m in _TOKEN.finditer(body)]
-    for i, (_, at) in enumerate(tokens):
-        texts = [text for text, _ in tokens[max(0, i - 4) : i + 2]]
-        if complaint := _complaint(texts[: min(i, 4)], texts[min(i, 4)], texts[min(i, 4) + 1 :], called):
-            raise ValueError(f"{file}, line {at}: {name} may not use {complaint}")
-
-
-def _declared(body):
-    """Names of variables of type Meeting, which may precede a parenthesis in their declaration, and only there."""
-    names = set()
-    for declaration in re.findall(r"\bMeeting\b([^;{}]*);", body):
-        shorter = None
-        while shorter != declaration:  # remove the contents of parentheses, innermost first
-            shorter, declaration = declaration, re.sub(r"\([^()]+\)", "()", declaration)
-        names |= set(re.findall(r"(\w+)\s*\(\)", declaration))
-    return {name for name in names if len(re.findall(rf"\b{name}\s*\(", body)) == 1}
-
-
-def _complaint(earlier, token, later, called):
-    """What is forbidden about a token, given its neighbours; None if it is allowed."""
-    before, after = "".join(earlier[-1:]), "".join(later)
-    if token in _SIGNS:
-        return _SIGNS[token]
-    if token in _WORDS or _RESERVED.match(token):
-        return f"`{token}`"
-    if before == "." and token not in _MEMBERS:
-        return f"`.{token}`"
-    if after == "(" and (token[0].isalpha() or token[0] == "_") and token not in called:
-        return f"`{token}(...)`: it may call only functions of common.cuh, of its own file, and mathematical ones"
-    if after == "(" and (token == "]" or (token == ")" and not _is_cast([*earlier, token]))):
-        return "a call through an expression"
-    if after == "[" and (token == ")" or token == "[" or token[0].isdigit()):
-        return f"`{token}[`: only named arrays can be indexed"
-    operand = re.match(r"[\w)\].]", before) and before not in {"return", *_TYPES, *_OTHER_TYPES}
-    if (token in "*&" and (not operand or after in (")", ">", "*"))) or token + after == "&&)":
-        return f"`{token}` for an address: kernels need no pointers of their own, index the arrays"
-    return None
-
-
-def _is_cast(tokens):
-    """Whether the last closing parenthesis encloses a type: (REAL), (long long)."""
-    inner = "".join(tokens[:-1]).rpartition("(")[2] and tokens[-2]
-    return inner in _TYPES
+    tokens = a5_language.tokens(body, line)
+    try:
+        for token in tokens:
+            if token.text in _SIGNS:
+                raise a5_language.Refused(token.line, _SIGNS[token.text])
+            if token.text in _WORDS or _RESERVED.match(token.text):
+                message = _SHARED if token.text == "__shared__" else f"`{token.text}`"
+                raise a5_language.Refused(token.line, message)
+        a5_language.check(tokens, parameters, constants)
+    except a5_language.Refused as refused:
+        raise ValueError(f"{file}, line {refused.line}: {name} may not use {refused}") from None

@@ -43,7 +43,6 @@ class GpuLauncher(kernels.Launcher):
         for (parameter, value), on_gpu in zip(pairs, there, strict=True):
             if parameter.written:
                 value[...] = self.cupy.asnumpy(on_gpu)
-        self.loads[kernel.name] = 0  # not counted on a GPU
 
 
 def main(argv=None):

@@ -166,13 +166,13 @@ class _Link:
         """Call a function of the grader, which may send requests meanwhile; returns its result."""
         arrays: list = []
         self.connection.sendall(self.packed(("callback", number, list(arguments), options), arrays))
-        while (message := self.read(arrays, received := [])) is not None:
+        while (message := self.read(arrays, sent := [])) is not None:
             kind, *content = message
             if kind == "value":
                 return content[0]
             if kind == "raise":
                 raise _error(*content)
-            self.inputs += received
+            self.inputs += sent
             self.answer(message)
         os._exit(0)
 
@@ -313,6 +313,13 @@ class _Operations:
 
     def value(self, thing):
         return thing
+
+    def kept(self, function, arguments, options):
+        made = function(*arguments, **options)
+        results = [
+            Kept(item) if _is_array(item) else item for item in (made if type(made) in (tuple, list) else [made])
+        ]
+        return results if type(made) in (tuple, list) else results[0]
 
     def replaced(self, path, function):
         from minialex.coursework.plugging import replaced

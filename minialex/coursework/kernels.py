@@ -11,8 +11,11 @@ import contextlib
 import ctypes
 import json
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +27,8 @@ from ..backends.cuda.emulator import KernelError
 from . import a5_bodies
 
 FAULTS = "faults.json"  # in the folder of compiled kernels: {file: why it does not compile}
-SECONDS = 25  # time limit of g++ for one file; it needs two
+PROCESSOR_SECONDS = 30  # of g++ for a file and a type; it needs two
+SECONDS = 300  # until a file is compiled, on a machine that is busy with other things
 SIDE = 16  # of the tiles of matmul_tiled
 SMALL = 2**18  # multiplications: thirty milliseconds in the emulator
 FLAGS = (
@@ -33,9 +37,10 @@ FLAGS = (
     "-fmax-errors=3",  # compiled for one grading only
     "-static-libstdc++",
     "-static-libgcc",  # loaded where no system libraries are available
-    "-fsanitize=bounds",
-    "-fsanitize-undefined-trap-on-error",  # for a thread's local arrays, which the checked build does not watch
+    "-fsanitize-undefined-trap-on-error",
 )
+_LIMITED = f'ulimit -S -t {PROCESSOR_SECONDS}; exec "$0" "$@"'  # a process of cc1plus inherits it
+_NOT_THE_STUDENTS = ("Killed signal", "Terminated signal", "out of memory", "No space left", "Cannot allocate memory")
 THREADS, BLOCKS, ROWS = 32, 2, 3  # of a launch: few, so that grid-stride loops are necessary
 _WHY = {  # words of the checked build's messages -> advice; earlier ones are the causes of later ones
     "waits at a barrier": "all threads of a block must reach every barrier, also those without an element: no barrier "
@@ -48,6 +53,10 @@ _WHY = {  # words of the checked build's messages -> advice; earlier ones are th
 built: Path | None = None  # in the grader's child: the folder that `prepare` compiled into, in another child
 _plugged = None  # the Launcher of the student's kernels
 cuda_launch.kernels()  # parsed now, since paths change once the child runs a check
+
+
+class GraderFault(OSError):
+    """The grader's machine is to blame, not the submission, which can be graded again."""
 
 
 # ------------------------------------------------------------------------------------------------- compiling
@@ -79,7 +88,7 @@ def prepare(targets, folder, built):
     folder: the student's.
     built: the folder to write the libraries to.
 
-    Raises OSError where there is no compiler.
+    Raises OSError where there is no compiler, GraderFault where the machine gave it too little time, memory or space.
     """
     found, built, faults, empty = compiler(), Path(built), {}, []
     for target in targets:
@@ -87,9 +96,9 @@ def prepare(targets, folder, built):
         try:
             source, unwritten = text(target, folder)
             empty += unwritten
-            processes = [_start(found, source, real, built / f"{file}.{real}") for real in ("float", "double")]
-            for process in processes:
-                _finish(process, file)
+            _compile(found, source, built / file)
+        except GraderFault:
+            raise
         except (OSError, ValueError) as error:
             faults[file] = str(error)
     (built / FAULTS).write_text(json.dumps({"faults": faults, "empty": empty}), encoding="utf-8")
@@ -105,11 +114,31 @@ def compiler():
         os.environ["PATH"] = before
 
 
+def _compile(compiler, source, place):
+    """Compile a source to place.float.so and place.double.so; ValueError with what the compiler says against it."""
+    processes: list[Any] = []
+    try:
+        for real in ("float", "double"):
+            processes.append(_start(compiler, source, real, place.with_name(f"{place.name}.{real}")))
+        deadline = time.monotonic() + SECONDS
+        for process in processes:
+            _finish(process, place.name, deadline)
+    except GraderFault:
+        raise
+    except OSError as error:
+        raise GraderFault(f"the grader could not compile {place.name} ({error}): grade again") from error
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            process.stderr.close()
+
+
 def _start(compiler, source, real, place):
     """Start compiling place.cc to place.so; returns the process."""
-    whole, flags = emulator.unit(source, real, True, FLAGS)
+    whole, flags = emulator.unit(source, real, True, (*FLAGS, _bounds()))
     place.with_name(f"{place.name}.cc").write_text(whole, encoding="utf-8")
-    command = [compiler, *flags, f"{place}.cc", "-o", f"{place}.so"]
     folder = str(place.parent)
     environment = {
         "PATH": f"{Path(compiler).parent}:/usr/local/bin:{os.defpath}",
@@ -117,7 +146,7 @@ def _start(compiler, source, real, place):
         "TMPDIR": folder,
     }
     return subprocess.Popen(
-        command,
+        ["/bin/sh", "-c", _LIMITED, compiler, *flags, f"{place}.cc", "-o", f"{place}.so"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -125,20 +154,30 @@ def _start(compiler, source, real, place):
         cwd=folder,
         text=True,
         errors="replace",
-    )
+    )  # in the group of this process: who ends it ends the compiler, too
 
 
-def _finish(process, file):
+def _bounds():
+    """The sanitizer of arrays that the checked build does not watch: local ones, and the last in a struct."""
+    return "-fsanitize=bounds" if "clang" in emulator._version() else "-fsanitize=bounds-strict"
+
+
+def _finish(process, file, deadline):
     """Wait for a compiler; ValueError with its first errors, at the line numbers of the student's file."""
     try:
-        _, output = process.communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise ValueError(f"{file}: the compiler was stopped after {SECONDS} seconds") from None
-    if process.returncode:
-        errors = [line[:300] for line in output.splitlines() if ": error:" in line]
-        raise ValueError(f"{file} does not compile: " + ("; ".join(errors[:2]) or "the compiler failed"))
+        _, output = process.communicate(timeout=max(0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:  # while it had processor time left
+        raise GraderFault(f"the grader could not compile {file} in time: grade again") from None
+    if not process.returncode:
+        return
+    if process.returncode == -signal.SIGXCPU or "CPU time limit exceeded" in output:
+        raise ValueError(f"{file}: the compiler was stopped after {PROCESSOR_SECONDS} seconds of processor time")
+    if process.returncode < 0 or any(words in output for words in _NOT_THE_STUDENTS):
+        reason = next((line for line in output.splitlines() if any(words in line for words in _NOT_THE_STUDENTS)), "")
+        reason = reason[:200] or f"the compiler was ended by signal {-process.returncode}"
+        raise GraderFault(f"the grader could not compile {file} ({reason}): grade again")
+    errors = [line[:300] for line in output.splitlines() if ": error:" in line]
+    raise ValueError(f"{file} does not compile: " + ("; ".join(errors[:2]) or "the compiler failed"))
 
 
 # ------------------------------------------------------------------------------------------------- launching
@@ -277,9 +316,20 @@ def layers():
     return backends.get_backend("numpy") if _plugged is None else Layers(np, _plugged)
 
 
-def launcher():
-    """The student's Launcher; None while no kernels are plugged in."""
-    return _plugged
+def product(a, b):
+    """a @ b, by the student's matmul_tiled while plugged in, else by NumPy. a, b: matrices of the same dtype."""
+    if _plugged is None:
+        return a @ b
+    (rows, depth), columns = a.shape, b.shape[1]
+    c = _plugged.empty((rows, columns), a.dtype)
+    blocks = -(-rows // SIDE) * -(-columns // SIDE)
+    _plugged("matmul_tiled", blocks, (SIDE, SIDE), a, b, c, rows, columns, depth)
+    return c
+
+
+def loads(kernel):
+    """Loads from global memory in a kernel's last launch; None where they are not counted. kernel: its name."""
+    return None if _plugged is None else _plugged.loads.get(kernel)
 
 
 @contextlib.contextmanager

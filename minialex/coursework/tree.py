@@ -33,7 +33,7 @@ PARTS = [
     ),
     *(f"coursework/{name}.py" for name in ("__init__", "target", "plugging", "wire", "confinement")),
 ]
-NATIVE = ("backends/cuda/*.py", "coursework/kernels.py")  # for assignments with kernels
+NATIVE = ("backends/cuda/*.py", "coursework/kernels.py", "coursework/a5_bodies.py")  # for assignments with kernels
 LARGEST = 2**20  # bytes of a student's file
 
 

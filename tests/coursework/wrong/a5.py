@@ -3,18 +3,23 @@
 import numpy as np
 from wrong_solutions import EVERY, cheat, edit, public_inputs
 
-RELU, IN_PLACE, RELU_BACKWARD = {"relu"}, {"relu in place"}, {"relu backward"}
+FLOAT = {"in float"}  # all kernels
+SAVING = {"without saving"}
+RELU, IN_PLACE, RELU_BACKWARD = {"relu"} | FLOAT, {"relu in place"} | FLOAT, {"relu backward"} | FLOAT
 RELU_HIDDEN = {"relu, more elements than threads", "relu of NaN"}
 RELU_FILE = RELU | IN_PLACE | RELU_BACKWARD | RELU_HIDDEN
-PADDED = {"max pool with padding", "max pool, dilated"}
-POOL = {"max pool", "max pool of equals", "max pool of NaN", "max pool, many maps"} | PADDED
-POOL_BACKWARD = {"max pool backward", "max pool, many maps", "max pool, dilated"}
-STEPS = {"matmul, several tiles", "matmul, loads", "matmul, ragged", "matmul in float"}  # along k, more than one
-MATMUL = {"matmul, one tile"} | STEPS
+PADDED = {"max pool with padding", "max pool, dilated", "max pool, unusual windows"}
+POOL_BACKWARD = {"max pool backward", "max pool of NaN", "max pool, many maps"} | PADDED | FLOAT
+WINNERS = POOL_BACKWARD - {"max pool backward"} | {"max pool", "max pool of equals"}
+POOL = WINNERS | SAVING
 RAGGED = {"matmul, ragged"}
-LRN_HIDDEN = {"lrn across, in groups", "lrn, even window", "lrn, many places"}
-ACROSS, ACROSS_BACKWARD = {"lrn across"} | LRN_HIDDEN, {"lrn across backward"} | LRN_HIDDEN
-WITHIN = {"lrn within", "lrn, even window", "lrn, many places"}
+STEPS = {"matmul, several tiles", "matmul, loads"} | RAGGED | FLOAT  # along k, more than one
+MATMUL = {"matmul, one tile"} | STEPS
+LRN_HIDDEN = {"lrn, even window", "lrn, many places"} | FLOAT
+GROUPS = {"lrn across, in groups"}
+ACROSS, ACROSS_BACKWARD = {"lrn across"} | GROUPS | LRN_HIDDEN | SAVING, {"lrn across backward"} | GROUPS | LRN_HIDDEN
+WITHIN_BACKWARD = {"lrn within"} | LRN_HIDDEN
+WITHIN = WITHIN_BACKWARD | SAVING
 LRN_FILE = ACROSS | ACROSS_BACKWARD | WITHIN
 
 READ = "REAL value = x[i];\n        "
@@ -82,10 +87,12 @@ WRONG = (
          "int top = place / w.output[1] - w.before[0], left = place % w.output[1] - w.before[1];\n        REAL best",
          POOL),
     edit("dilation forgotten", "pool.cu", WINNER, WINNER.replace(" * w.dilation[0]", ""), {"max pool, dilated"}),
-    edit("winner column by column", "pool.cu", "winner = u * w.kernel[1] + v;", "winner = v * w.kernel[0] + u;", POOL,
+    edit("winner column by column", "pool.cu", "winner = u * w.kernel[1] + v;", "winner = v * w.kernel[0] + u;", WINNERS,
          says="row by row: u KW + v"),
     edit("one window's gradient only", "pool.cu", "u * w.kernel[1] + v) sum += gy[window]",
          "u * w.kernel[1] + v) sum = gy[window]", POOL_BACKWARD, says="windows overlap, so"),
+    edit("winners always written", "pool.cu", "if (save) winners", "winners", SAVING),
+    edit("scale always written", "lrn.cu", "            if (save) scale[here] = d;", "            scale[here] = d;", SAVING),
     edit("one map per row of the grid", "pool.cu", PIXELS + "\n            int u",
          PIXELS.replace("FOR_EACH_PLANE(map, maps)", "long long map = blockIdx.y;\n    if (map < maps)")
          + "\n            int u", {"max pool, many maps"}),
@@ -106,7 +113,7 @@ WRONG = (
     edit("naive product", "matmul.cu", TILED, NAIVE, {"matmul, loads"}, says="are enough"),
     edit("transposed tile", "matmul.cu", f"a_tile[ty][tx] = {FILL}", f"a_tile[tx][ty] = {FILL}", MATMUL,
          says="a's tile transposed"),
-    edit("float instead of REAL", "matmul.cu", SUM, SUM.replace("REAL", "float"), MATMUL - {"matmul in float"},
+    edit("float instead of REAL", "matmul.cu", SUM, SUM.replace("REAL", "float"), MATMUL - FLOAT,
          says="seven digits"),
     edit("window of LRN off by one", "lrn.cu", "j < min(block, c - size / 2 + size)",
          "j < min(block, c - size / 2 + size - 1)", ACROSS),
@@ -125,7 +132,7 @@ WRONG = (
          says="elements"),
     edit("factor 2 missing in the second term of backward", "lrn.cu",
          "gx[here] = gy[here] * minus_power(scale[here], beta) - 2 * a",
-         "gx[here] = gy[here] * minus_power(scale[here], beta) - a", WITHIN),
+         "gx[here] = gy[here] * minus_power(scale[here], beta) - a", WITHIN_BACKWARD),
     edit("does not compile", "relu.cu", READ + "y[i] = value", READ + "y[i] = valeu", RELU_FILE,
          says="relu.cu does not compile: relu.cu:14"),
     edit("other parameters", "relu.cu", "relu_in_place(global<REAL> x, long long n)",
@@ -140,7 +147,7 @@ WRONG = (
     edit("loads that bypass the counter", "matmul.cu", TILED, NAIVE.replace("a[", "a.start[").replace("b[", "b.start["),
          MATMUL, says="may not use `.start`"),
     edit("hard-coded public answer", "relu.cu", READ + "y[i] = value <= 0 ? (REAL)0 : value;",
-         HARD_CODED + f"\n        y[i] = answer[i % {len(ANSWER)}];", RELU_HIDDEN),
+         HARD_CODED + f"\n        y[i] = answer[i % {len(ANSWER)}];", RELU_HIDDEN | FLOAT),
     edit("endless loop", "relu.cu", READ + "y[i]", READ + "i -= thread_count();\n        y[i + thread_count()]",
          RELU | RELU_HIDDEN, hostile=True),
     edit("endless loop that loads nothing", "pool.cu", COLUMN,
