@@ -94,6 +94,7 @@ struct Cell {
     Value operator+=(Value value) const { return *this = array.load(place) + value; }
     Value operator-=(Value value) const { return *this = array.load(place) - value; }
     Value operator*=(Value value) const { return *this = array.load(place) * value; }
+    Value operator/=(Value value) const { return *this = array.load(place) / value; }
 };
 
 template <typename T>

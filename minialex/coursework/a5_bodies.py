@@ -61,7 +61,8 @@ def spliced(library, student, names, file):
         if _parameters(plain, name) != _parameters(_IGNORED.sub(_blank, library), name):
             raise ValueError(f"{file}: the parameters of {name} must not be changed")
         line, body = plain.count("\n", 0, first) + 1, plain[first:last]
-        _refuse(body, line, name, file, _signature(plain, name, file)[1], constants)
+        for place in reversed(_checked(body, line, name, file, _signature(plain, name, file)[1], constants)):
+            body = f"{body[:place]}+{body[place:]}"
         after = f'\n#line {library.count(chr(10), 0, end) + 1} "the library\'s {file}"\n'
         library = f'{library[:start]}\n#line {line} "{file}"\n{body}{after}{library[end:]}'
     return library
@@ -108,8 +109,8 @@ def _constants(library):
     return {name: int(value) for each in lists for name, value in re.findall(r"(\w+) = (\d+)", each)}
 
 
-def _refuse(body, line, name, file, parameters, constants):
-    """Raise ValueError for anything that a body may not use."""
+def _checked(body, line, name, file, parameters, constants):
+    """The places of cells to be read at once, in order; ValueError for anything that a body may not use."""
     for pair in _PAIRS:
         if pair in body:
             at = line + body.count("\n", 0, body.index(pair))
@@ -122,6 +123,6 @@ def _refuse(body, line, name, file, parameters, constants):
             if token.text in _WORDS or _RESERVED.match(token.text):
                 message = _SHARED if token.text == "__shared__" else f"`{token.text}`"
                 raise a5_language.Refused(token.line, message)
-        a5_language.check(tokens, parameters, constants)
+        return sorted(a5_language.check(tokens, parameters, constants))
     except a5_language.Refused as refused:
         raise ValueError(f"{file}, line {refused.line}: {name} may not use {refused}") from None

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..backends.cuda.launch import Parameter
 
 SHARED_BYTES = 48 << 10  # of a block's arrays in shared memory: CUDA's limit
-LOCAL_BYTES = 16 << 10  # of a thread's arrays: a quarter of its stack in the emulator
+LOCAL_BYTES = 16 << 10  # of a thread's variables: a quarter of its stack in the emulator
 _WIDEST = 8  # bytes of the largest number
 _DEEPEST = 60  # levels of parentheses, and of statements in each other
 _TOKEN = re.compile(
@@ -29,7 +29,8 @@ _TOKEN = re.compile(
 _NUMBERS = {"bool", "char", "short", "int", "long", "signed", "unsigned", "float", "double", "REAL", "size_t"}
 _NUMBERS |= {f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 _STRUCTS = {"Window", "Meeting", "Four", "uint3", "dim3"}
-_INTEGRAL = _NUMBERS - {"float", "double", "REAL"}
+_WIDE = {"int", "long", "unsigned", "signed", "size_t", "int32_t", "int64_t", "uint32_t", "uint64_t"}  # 31 bits fit
+_SIZES = {"Window": 48, "Meeting": 24, "Four": 32, "uint3": 16}  # bytes; of a number, 8
 _SPELLED = {"and": "&&", "or": "||", "not": "!", "bitand": "&", "bitor": "|", "xor": "^", "compl": "~"}
 _SPELLED |= {"and_eq": "&=", "or_eq": "|=", "xor_eq": "^=", "not_eq": "!="}
 _MACROS = {"FOR_EACH_PLANE", "FOR_EACH_PLACE", "SHARED", "SHARED2", "REAL", "CHECKED", "EMULATOR", "errno"}
@@ -71,11 +72,12 @@ class Refused(ValueError):
 
 
 class Token(NamedTuple):
-    """A word, number or sign of a body, with its line."""
+    """A word, number or sign of a body, with its line and the place where it starts."""
 
     text: str
     kind: str
     line: int
+    start: int
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Thing:
     assignable: whether it may stand before = or ++.
     value: of an integral constant, else None.
     memory: of an array: "global", "shared" or "local".
+    cell: whether it is a cell of an array, and nothing else.
     """
 
     kind: str = "number"
@@ -94,6 +97,7 @@ class Thing:
     assignable: bool = False
     value: int | None = None
     memory: str = ""
+    cell: bool = False
 
 
 _INDEX = Thing("uint3")
@@ -110,16 +114,21 @@ def tokens(body, line=1):
     for match in _TOKEN.finditer(body):
         line, at = line + body.count("\n", at, match.start()), match.start()
         text, kind = match.group(), match.lastgroup or ""
-        found.append(Token(_SPELLED.get(text, text), "sign" if text in _SPELLED else kind, line))
+        found.append(Token(_SPELLED.get(text, text), "sign" if text in _SPELLED else kind, line, at))
     return found
 
 
 def check(found, parameters, constants):
-    """Raise Refused for the first token at which a body leaves the language.
+    """Check that a body stays within the language.
 
     found: its Tokens.
     parameters: the kernel's, as text.
     constants: {name: value} of the integers that its file declares.
+
+    Returns the places where cells stand whose values have to be read at once, by a + before them: as alternatives of a
+    conditional expression and as arguments. Elsewhere in C++ they are read anyway, but in the checked build, where a
+    cell is an object, 0 beside it would make it an int, and no function would be found.
+    Raises Refused for the first token that leaves the language.
     """
     known = {name: _INDEX for name in ("threadIdx", "blockIdx", "blockDim", "gridDim")}
     known |= {name: Thing(value=value) for name, value in constants.items()}
@@ -129,13 +138,16 @@ def check(found, parameters, constants):
             known[parameter.name] = Thing("array", 1, memory="global")
         else:
             known[parameter.name] = Thing(parameter.type if parameter.type == "Window" else "number", assignable=True)
-    _Parser(found, known).body()
+    parser = _Parser(found, known)
+    parser.body()
+    return parser.read
 
 
 class _Parser:
     def __init__(self, found, known):
         self.found, self.at, self.scopes, self.depth = found, 0, [known, {}], 0
         self.local = self.shared = 0  # bytes of arrays
+        self.read: list[int] = []
 
     # ------------------------------------------------------------------------------------------ tokens
 
@@ -201,7 +213,7 @@ class _Parser:
         used, most = getattr(self, of) + elements * width, SHARED_BYTES if of == "shared" else LOCAL_BYTES
         setattr(self, of, used)
         if used > most:
-            whose = "a block's shared arrays" if of == "shared" else "a thread's local arrays"
+            whose = "a block's shared arrays" if of == "shared" else "a thread's local variables"
             raise self.refused(f"`{name}`: {whose} have {most} bytes together at most, with it they have {used}")
 
     # ------------------------------------------------------------------------------------------ statements
@@ -381,6 +393,7 @@ class _Parser:
             self.count("local", name, given, _WIDEST)
             self.declare(name, Thing("array", max(1, len(sizes)), memory="local"))
             return
+        self.count("local", name, 1, _SIZES.get(kind, _WIDEST))
         value = None
         if kind == "Meeting":
             if self.took("="):
@@ -396,7 +409,7 @@ class _Parser:
             closing = ")" if self.take() == "(" else "}"
             value = None if self.next == closing else self.number(self.assignment()).value
             self.expect(closing)
-        value = value if constant and all(word in _INTEGRAL for word in words) else None
+        value = value if constant and all(word in _WIDE for word in words) else None
         self.declare(name, Thing(kind, assignable=not constant, value=value))
 
     def size(self, name, thing):
@@ -445,10 +458,16 @@ class _Parser:
     def number(self, thing):
         return self.of_kind(thing, "number")
 
+    def argument(self, parse):
+        """A number that has to be read at once."""
+        at = self.at
+        if self.number(parse()).cell:
+            self.read.append(self.found[at].start)
+
     def expression(self):
         thing = self.assignment()
         while self.took(","):
-            thing = replace(self.assignment(), assignable=False, value=None)
+            thing = replace(self.assignment(), assignable=False, value=None, cell=False)
         return thing
 
     def assignment(self):
@@ -462,7 +481,7 @@ class _Parser:
             self.of_kind(right, left.kind if sign == "=" else "number")
             if sign != "=":
                 self.number(left)
-            left = replace(left, value=None)
+            left = replace(left, value=None, cell=False)
         self.depth -= 1
         return left
 
@@ -471,9 +490,9 @@ class _Parser:
         if self.took("?"):
             self.deeper()
             self.number(thing)
-            self.number(self.expression())
+            self.argument(self.expression)
             self.expect(":")
-            self.number(self.assignment())
+            self.argument(self.assignment)
             self.depth -= 1
             return _NUMBER
         return thing
@@ -502,7 +521,7 @@ class _Parser:
             words, _ = self.type()
             self.expect(")")
             value = self.number(self.unary()).value
-            thing = Thing(value=value if all(word in _INTEGRAL for word in words) else None)
+            thing = Thing(value=value if all(word in _WIDE for word in words) else None)
         else:
             thing = self.postfix()
         self.depth -= 1
@@ -569,9 +588,9 @@ class _Parser:
             else:
                 self.of_kind(self.assignment(), kind)
         if name not in _SPECIAL and self.next != ")":
-            self.number(self.assignment())
+            self.argument(self.assignment)
             while self.took(","):
-                self.number(self.assignment())
+                self.argument(self.assignment)
         self.expect(")")
         return Thing("Four") if name == "load4" else _NUMBER
 
@@ -588,7 +607,7 @@ class _Parser:
                     many = "an index" if thing.indices == 1 else f"{thing.indices} indices"
                     raise self.refused(f"`{name}` without {many}: {_ARRAYS}", self.at - 1)
                 self.index()
-            return Thing(assignable=True)
+            return Thing(assignable=True, cell=True)
         if thing.kind == "number" or self.next != ".":
             return thing
         self.take()
@@ -638,8 +657,10 @@ _STATEMENTS: dict[str, Callable[[_Parser], None]] = {
 
 
 def _literal(text):
+    """The value of an integer, but of an octal one."""
+    digits = re.sub(r"[uUlL]+$", "", text)
     try:
-        return int(re.sub(r"[uUlL]+$", "", text), 0 if text[:2].lower() in ("0x", "0b") else 10)
+        return int(digits, 0) if digits.isdigit() or digits[:2].lower() in ("0x", "0b") else None
     except ValueError:
         return None
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from right_solutions import right_solutions
 from wrong_solutions import own, put
@@ -192,6 +193,14 @@ ADDRESSES = [  # of the local array k, or of a parameter
     "int n[-1]",
     "int n[3000]",
     "REAL n[100][100]",
+    "int n[3000000 - (unsigned char)2999999]",
+    "const unsigned char c = 2999999; int n[3000000 - c]",
+    "int n[3000000 - 07777777]",
+    "int n[4294967297 / 2 - 1]",
+    "int n[(unsigned)-1]",
+    "int n[1 / 0]",
+    "int n[(int)1.5]",
+    "int n[m + 1]",
     "SHARED(REAL, big, 10000)",
     "SHARED(REAL, s, m)",
     "SHARED(REAL*, s, 3)",
@@ -259,6 +268,7 @@ def test_the_same_places_take_a_number(place):
         ("extern __shared__ REAL tile[];", "`extern`"),
         ("REAL v[n];", "a size of `v` that is no positive constant, such as 16 or SIDE"),
         ("SHARED(REAL, big, 10000);", "`big`: a block's shared arrays have 49152 bytes together at most"),
+        ("int a = 1;" * 2100, "`a`: a thread's local variables have 16384 bytes together at most"),
         ("REAL v[4]; v = 3;", "`v` without an index: an array has no address that could be passed on"),
         ("int a = 1", "`REAL` here: expected `;`"),
         ("coutn = 1;", "`coutn`: it is not declared in the kernel"),
@@ -347,6 +357,19 @@ def test_processor_time_is_limited(compiler, monkeypatch):
     assert "processor time" in faults(compiler("while :; do :; done"))["relu.cu"]
 
 
+@pytest.mark.coursework
+def test_cells_of_written_arrays_are_numbers_in_the_checked_build_too(tmp_path):
+    sources = own(coursework.assignment("a5"))
+    plain = "if (value <= 0) x[i] = 0;"
+    assert plain in sources["relu.cu"]
+    natural = "x[i] = max(x[i], (REAL)-9); x[i] /= 2; x[i] = x[i] > 0 ? x[i] : 0;"
+    sources["relu.cu"] = sources["relu.cu"].replace(plain, natural)
+    here = kernels.Here(TARGETS[:1], put(sources, tmp_path, "a5"))
+    x = np.array([1.7, -2.5, 3.25])
+    kernels.Layers(np, kernels.Launcher(here, {})).relu(x, out=x)
+    assert x.tolist() == [0.85, 0.0, 1.625]
+
+
 PLANTED = {  # {kernel: (what its body begins with, what it says; None where the sanitizer ends the process)}
     "relu": ("int k[4]; k[n] = 7; if (k[n - 1] == 99) return;", None),
     "relu_in_place": ("x[n] = 7;", "writes x[6], but x has 6 elements"),
@@ -400,6 +423,21 @@ def test_a_planted_write_out_of_bounds_is_caught(kernel, planted):
         assert result.returncode == 1 and message in result.stderr.splitlines()[-1], result.stderr
     else:
         assert result.returncode in (-signal.SIGILL, -signal.SIGTRAP), result
+
+
+@pytest.mark.parametrize(
+    ("code", "compiled"),
+    [
+        ("y[i] = n ? y[i] : 0;", "y[i] = n ? +y[i] : 0;"),
+        ("y[i] = n ? 0 : (y[i]);", "y[i] = n ? 0 : +(y[i]);"),
+        ("y[i] = n ? n ? y[1] : y[2] : y[y[3]] * 2;", "y[i] = n ? n ? +y[1] : +y[2] : y[y[3]] * 2;"),
+        ("y[i] = max(x[i], max(y[n ? y[1] : 0], (REAL)0));", "y[i] = max(+x[i], max(+y[n ? +y[1] : 0], (REAL)0));"),
+        ("n ? y[i] = 3 : y[i] += 3;", "n ? y[i] = 3 : y[i] += 3;"),
+        ("y[i] = x[i] ? -y[i] : (REAL)y[i];", "y[i] = x[i] ? -y[i] : (REAL)y[i];"),
+    ],
+)
+def test_cells_are_read_at_once_where_the_checked_builds_objects_would_not_be_numbers(code, compiled):
+    assert compiled in spliced(with_first(code))
 
 
 def test_nothing_but_the_bodies_counts():

@@ -1308,9 +1308,9 @@ def __call__(self, images, words):
         noise_init="""
 def __init__(self, coefficient, statistics, by="eigenvalue", std=1.0):
     self.coefficient, self.by = coefficient, by
-    self.deviations = {"eigenvalue": statistics.stds / 255 * statistics.stds, "std": statistics.stds}[by]
+    self.lengths = {"eigenvalue": statistics.stds / 255 * statistics.stds, "std": statistics.stds}[by]
     self.divisors = np.reshape(std, (-1, 1))
-    self.axes = statistics.vectors @ np.diag(self.deviations) * coefficient / self.divisors
+    self.axes = statistics.vectors @ np.diag(self.lengths) * coefficient / self.divisors
 """,
         noise="""
 def __call__(self, images, words):
