@@ -37,7 +37,7 @@ def binary(function, *shapes, **options):
     """(draw, run) for a binary operation with broadcasting.
 
     shapes: (shape of a, shape of b), the result's follows.
-    options: {name: bounds} of arguments to draw, in turn positive and negative.
+    options: {name: bounds} of arguments to draw; for the shapes in turn positive, negative and 0.
     """
 
     def draw(rng):
@@ -50,24 +50,26 @@ def binary(function, *shapes, **options):
 
     def run(lib, **inputs):
         answers = {}
-        given = {name: inputs[name] for name in options}
         for number in range(len(shapes)):
+            given = {name: (1, -1, 0)[number % 3] * inputs[name] for name in options}
             arrays = [inputs[f"{name}{number}"] for name in ("a", "b")]
             made = _rule(lib, function, *arrays, gy=inputs[f"gy{number}"], **given)
             answers |= {f"{name}_{number}" if number else name: array for name, array in made.items()}
-            given = {name: -value for name, value in given.items()}
         return answers
 
     return draw, run
 
 
-def refusing(draw_and_run, shape_a, shape_b):
-    """(draw, run) of a product; besides, factors of these shapes must be refused."""
+def refusing(draw_and_run, *shapes):
+    """(draw, run) of a product; besides, each pair of factors of these shapes must be refused."""
     draw, run = draw_and_run
 
     def refused(lib, **inputs):
-        product = lib.refused(lib.functional.matmul, lib.Tensor(np.ones(shape_a)), lib.Tensor(np.ones(shape_b)))
-        return run(lib, **inputs) | {"refuses_other_sizes": "ValueError" in product}
+        answers = run(lib, **inputs)
+        for number, pair in enumerate(shapes):
+            names = lib.refused(lib.functional.matmul, *(lib.Tensor(np.ones(shape)) for shape in pair))
+            answers[f"refuses_{number}"] = "ValueError" in names
+        return answers
 
     return draw, refused
 
@@ -98,8 +100,10 @@ def unbroadcast(full, *shapes):
             name = f"to_{'_'.join(map(str, shape))}"
             answers[name] = lib.functional.unbroadcast(gradient, shape)
             answers[f"{name}_in_float32"] = lib.functional.unbroadcast(gradient.astype(np.float32), shape)
-        none = np.zeros((0, *full[1:]))
-        return answers | {"of_an_empty_batch": lib.functional.unbroadcast(none, full[1:])}
+        for shape in (full[1:], (1, *full[1:])):
+            empty = lib.functional.unbroadcast(np.zeros((0, *full[1:])), shape)
+            answers[f"from_an_empty_batch_to_{'_'.join(map(str, shape))}"] = empty
+        return answers
 
     return lambda rng: {"gradient": _normal(rng, *full)}, run
 
@@ -258,7 +262,10 @@ def twice_run(lib, x, gy):
     both = lib.value(leaf.tensor._grad)
     alone, given = lib.Tensor(x, requires_grad=True), lib.array(gy)
     alone.backward(given)
-    refused = "RuntimeError" in lib.refused(graph.join(y, graph.scale(leaf, 2.0)).tensor.backward, gy)
+    nothing = graph.leaf(x)
+    graph.scale(nothing, 0.0).tensor.backward(gy)
+    before, after = graph.leaf(x), graph.leaf(x)  # one of them comes before y in any order
+    refused = "RuntimeError" in lib.refused(graph.join(before, y, graph.scale(leaf, 2.0), after).tensor.backward, gy)
     return {
         "first": first,
         "both": both,
@@ -266,6 +273,8 @@ def twice_run(lib, x, gy):
         "leaf_shares_what_was_given": lib.sharing(lib.reference(alone, "_grad"), given),
         "refused": refused,
         "after_the_refusal": leaf.tensor._grad,
+        "nothing_added": before.tensor._grad is None and after.tensor._grad is None,
+        "of_a_factor_of_0": nothing.tensor._grad,
     }
 
 
@@ -293,6 +302,9 @@ def one_gradient_run(lib, a, b, gy, number):
             y = call(number, lib.Tensor(b.astype(np.float32), requires_grad=True))
             made[f"{function}_with_a_number"] = y.numpy()
             made[f"{function}_gb_with_a_number"] = y.node.backward(gy.astype(np.float32))[1]
+        x = lib.Tensor(a, requires_grad=True)
+        ga, gb = call(x, x).node.backward(gy)
+        made[f"{function}_of_itself"] = ga + gb
     whole = [lib.Tensor(np.round(array).astype(np.int64)) for array in (a, b)]
     made["add_of_whole_numbers"] = lib.functional.add(*whole, alpha=2).numpy()
     return made
@@ -348,7 +360,7 @@ def check(name, points, draw_and_run, **options):
 
 CHECKS = (
     check("unbroadcast new axes", 6, unbroadcast((4, 3, 2), (2,), (3, 2), ()), teach=_averaged),
-    check("add", 6, binary("add", ((3, 4), (3, 4)), ((1, 5), (1, 5)), alpha=(2, 3)), teach=_forgot_gy),
+    check("add", 6, binary("add", ((3, 4), (3, 4)), ((1, 5), (1, 5)), ((2,), (2,)), alpha=(2, 3)), teach=_forgot_gy),
     check("mul", 8, binary("mul", ((3, 4), (3, 4))), teach=_forgot_gy),
     check("tanh", 6, tanh((1,), 2, 5), teach=_forgot_gy),
     check("matmul", 8, binary("matmul", ((3, 4), (4, 5)))),

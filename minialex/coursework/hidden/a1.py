@@ -19,6 +19,7 @@ def _squares(rng):
 
 _VECTORS = (((3, 4), (4,)), ((4,), (4, 5)), ((4,), (4,)), ((2, 3, 4), (4,)), ((4,), (2, 4, 5)))
 _BATCHES = (((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)), ((2, 1, 3, 4), (5, 4, 2)), ((1, 1, 2), (3, 2, 4)))
+_UNEQUAL = ((2, 3, 4), (2, 5, 4)), ((3, 1), (4, 5)), ((3, 4), (1, 5)), ((2, 3, 4), (3, 4, 5))
 _BROADCAST = (((4, 3, 2), (3, 1)), ((3, 1), (4, 3, 2)), ((2, 1), (1, 3)), ((), (2, 3)))
 _STRETCHED = (4, 1, 2), (1, 1, 2), (3, 1), (1, 1, 1), (4, 3, 2)
 
@@ -27,11 +28,11 @@ CHECKS: tuple[Check, ...] = (
     hidden("add broadcast", 4, a1.binary("add", *_BROADCAST, alpha=(2, 3))),
     hidden("mul broadcast", 4, a1.binary("mul", *_BROADCAST)),
     hidden("tanh far out", 3, a1.tanh((1, 1000), 3, 2, 2)),
-    hidden("matmul vector", 4, a1.refusing(a1.binary("matmul", *_VECTORS), (4,), (3, 4))),
-    hidden("matmul batch", 5, a1.refusing(a1.binary("matmul", *_BATCHES), (2, 3, 4), (2, 5, 4))),
+    hidden("matmul vector", 4, a1.refusing(a1.binary("matmul", *_VECTORS), ((4,), (3, 4)), ((1,), (4,)))),
+    hidden("matmul batch", 5, a1.refusing(a1.binary("matmul", *_BATCHES), *_UNEQUAL)),
     hidden("graph", 4, (lambda rng: a1.links(rng, 60) | a1.pair(rng), a1.graph_run)),
     hidden("aliased", 3, (a1.pair, a1.aliased_run)),
     hidden("twice", 3, (a1.pair, a1.twice_run)),
-    hidden("deep", 3, (lambda rng: {"x": rng.standard_normal(2)}, a1.deep_run)),
+    hidden("deep", 3, (lambda rng: {"x": rng.uniform(1, 2, 2) * (1, -1)}, a1.deep_run)),
     hidden("one gradient", 2, (_squares, a1.one_gradient_run)),
 )

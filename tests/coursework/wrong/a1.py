@@ -9,6 +9,7 @@ MUL = {"mul", "mul broadcast", "one gradient"}
 TANH = {"tanh", "tanh far out"}
 ENGINE = {"order", "shared", "graph", "aliased", "twice", "deep"}
 NEW_AXES = {"unbroadcast new axes", "unbroadcast stretched axes", "add broadcast", "mul broadcast"}
+SUMS = NEW_AXES | {"matmul batch", "matmul vector"}
 
 PREORDER = """\
 def sorted_nodes(root):
@@ -63,9 +64,9 @@ def tanh(input):
 
 MISTAKES = (
     edit("mean instead of sum over the copies", "arithmetic.py", "gradient.sum(axis=axes, keepdims=True)",
-         "gradient.mean(axis=axes, keepdims=True)", NEW_AXES | {"matmul batch", "matmul vector"}, says="the sum over its copies"),
+         "gradient.mean(axis=axes, keepdims=True)", SUMS, says="the sum over its copies"),
     edit("stretched axes forgotten", "arithmetic.py", "axes = (*range(new), *stretched)", "axes = (*range(new),)",
-         NEW_AXES - {"unbroadcast new axes"} | {"matmul batch"}),
+         NEW_AXES | {"matmul batch"}),
     edit("summed axes kept", "arithmetic.py", "keepdims=True).reshape(shape) if axes", "keepdims=True) if axes",
          NEW_AXES, says="expected (2,)"),
     edit("alpha forgotten in the gradient", "arithmetic.py", "unbroadcast(gy if alpha == 1 else alpha * gy, shape_b)",
@@ -84,19 +85,21 @@ MISTAKES = (
          "b = right.data if left.requires_grad else None",
          "b = right.data if right.requires_grad else None", {"one gradient"}),
     edit("the upstream gradient is scaled in place", "arithmetic.py",
-         "    def backward(gy):\n        return unbroadcast(gy, shape_a), unbroadcast(gy if alpha == 1 else alpha * gy, shape_b)", "    def backward(gy):\n        ga, gb = "
-         "unbroadcast(gy, shape_a), unbroadcast(gy, shape_b)\n        gb *= alpha\n        return ga, gb",
+         "        return unbroadcast(gy, shape_a), unbroadcast(gy if alpha == 1 else alpha * gy, shape_b)",
+         "        ga, gb = unbroadcast(gy, shape_a), unbroadcast(gy, shape_b)\n        gb *= alpha\n"
+         "        return ga, gb",
          {"add", "add broadcast"}, says="has changed"),
     edit("alpha forgotten in the sum", "arithmetic.py", "a.data + alpha * b.data\n", "a.data + b.data\n", ADD),
     edit("sums in float64", "arithmetic.py", "gradient.sum(axis=axes, keepdims=True)",
-         "gradient.sum(axis=axes, keepdims=True, dtype=np.float64)", NEW_AXES | {"matmul batch", "matmul vector"},
+         "gradient.sum(axis=axes, keepdims=True, dtype=np.float64)", SUMS,
          says="dtype float64"),
     edit("tanh computed in float64", "activation.py", "input.backend.xp.tanh(input.data)",
          "input.backend.xp.tanh(input.data.astype('float64'))", TANH, says="dtype float64"),
     edit("tanh in its input's memory", "activation.py", "input.backend.xp.tanh(input.data)",
          "input.backend.xp.tanh(input.data, out=input.data)", TANH, says="has changed"),
     edit("whole numbers stay in float64", "activation.py",
-         "    input = floating(input)\n    y = input.backend.xp.tanh", "    y = input.backend.xp.tanh", TANH, says="of_whole_numbers has dtype float64"),
+         "    input = floating(input)\n    y = input.backend.xp.tanh", "    y = input.backend.xp.tanh", TANH,
+         says="of_whole_numbers has dtype float64"),
     edit("a row is not a vector's gradient", "arithmetic.py", "        if row:\n", "        if row and column:\n",
          {"matmul vector"}),
     edit("only the right factor's batches summed", "arithmetic.py",
