@@ -130,6 +130,7 @@ def _install(site, shield):
             (site / path.name).mkdir()
         elif shield.mounts:
             (site / path.name).touch()
+            (site / path.name).chmod(0o644)
         else:
             os.symlink(path, site / path.name)
 
