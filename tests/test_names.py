@@ -109,6 +109,11 @@ PUBLIC = """
     runs.page models models.arguments models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
     support.absent support.handle support.progress support.html
+    coursework.archives coursework.clusters coursework.course coursework.exports coursework.feedback
+    coursework.git_dates coursework.grade_all coursework.gradescope_metadata coursework.points coursework.rosters
+    coursework.rows coursework.rubric coursework.similarity coursework.statistics coursework.submissions
+    coursework.summary coursework.worker
+    coursework.workers
 """
 
 

@@ -7,7 +7,8 @@ import sys
 import traceback
 
 from .. import __version__, cli
-from . import NAMES, assignment, assignment_in, grade_all, gradescope, release, student, tree
+from ..support import files
+from . import NAMES, assignment, assignment_in, gradescope, release, rubric, student, tree
 from .grade import grade
 
 DESCRIPTION = """\
@@ -24,6 +25,16 @@ examples:
   python -m minialex.coursework train my-a3 --own my-a1
   python -m minialex.coursework release a3 --out a3.zip --variant 2026
   python -m minialex.coursework grade my-a1 --secret "$SECRET" --out results.json"""
+
+GRADE_ALL = """\
+Grade every submission in an export of Gradescope, Canvas, Moodle or GitHub Classroom, or in a folder that contains a
+folder or a zip archive for each. In --out are then points.csv, statistics.md, similarity.md, and for each student
+results.json and feedback.md. A second call grades only what is new or has changed."""
+GRADE_ALL_EXAMPLES = """\
+submissions.zip --assignment a1 --out a1-results
+  python -m minialex.coursework grade-all submissions --assignment a1 --csv points.csv
+  python -m minialex.coursework grade-all a1-submissions --assignment a1 --out a1-results --course course.toml \\
+      --roster classroom_roster.csv --before last-term/a1-submissions"""
 
 
 def main(argv=None):
@@ -99,9 +110,27 @@ def _grade(options):
 
 
 def _grade_all(options):
+    from . import course  # here, with grade_all, since no other command needs them
+    from .grade_all import Options, grade_all
+
     chosen = assignment(options.assignment)
-    rows = grade_all.grade_all(chosen, options.folder, options.csv, options.secret, options.variant)
-    print(f"{grade_all.summarize(rows)}\nwritten to {options.csv}")
+    if not options.out and not options.csv:
+        raise cli.UserError("give --out, a folder for the results, or --csv, the table alone")
+    read = course.load(options.course) if options.course else None
+    variant, secret, assigned = course.settings(read, chosen.name, options.variant, options.secret)
+    if secret == "" and options.secret is None:
+        secret = os.environ.get("MINIALEX_SECRET", "")
+    if read and chosen.name not in read.assignments:
+        cli.note(f"{options.course} has no [assignments.{chosen.name}]: no submission is late")
+    how = Options(secret, variant, assigned, read.zone if read else None, options.written or assigned.written)
+    how.rosters, how.before, how.jobs, how.again = options.roster, options.before, options.jobs, options.again
+    try:
+        graded = grade_all(chosen, options.export, options.out, options.csv, how)
+    except KeyboardInterrupt:
+        if options.out:
+            cli.note("what has been graded is kept: the same command grades the rest")
+        raise
+    print(f"{graded.summary}\nwritten to {options.csv or options.out}")
 
 
 def _bundle(options):
@@ -112,7 +141,11 @@ def _bundle(options):
 
 
 def _rubric(options):
-    print(release.written(assignment(options.assignment), rubric=True), end="")
+    if options.csv:
+        files.write_text(options.csv, rubric.table(assignment(options.assignment)))
+        print(f"written to {options.csv}")
+    else:
+        print(release.written(assignment(options.assignment), rubric=True), end="")
 
 
 def _parse(argv):
@@ -178,20 +211,37 @@ def _parse(argv):
     made.add_argument("--out", metavar="FILE", default="results.json", type=cli.file, help=results)
     secret(made)
     variant(made)
-    text = "grade every submission in a folder and report similar ones"
-    made = command("grade-all", _grade_all, text, "submissions --assignment a1 --csv points.csv")
-    made.add_argument("folder", type=cli.folder, help="contains a folder for each submission")
+    text = "grade every submission in an export of a learning platform"
+    made = command("grade-all", _grade_all, text, GRADE_ALL_EXAMPLES)
+    made.description = GRADE_ALL
+    made.add_argument("export", type=cli.folder, help="a folder, or the zip archive as it was exported")
     made.add_argument("--assignment", choices=NAMES, required=True, help="the assignment of all of them")
-    made.add_argument("--csv", metavar="F", required=True, type=cli.file, help="the table to write")
-    secret(made)
-    variant(made)
+    made.add_argument("--out", metavar="DIR", type=cli.folder, help="the folder of results (default: none are kept)")
+    made.add_argument("--csv", metavar="F", type=cli.file, help="the table to write (default: points.csv in --out)")
+    toml = "the term's variant, secret, due dates and penalties (default: none)"
+    made.add_argument("--course", metavar="F.toml", type=cli.file, help=toml)
+    roster = "a CSV file with the students; may be repeated (default: those in the export)"
+    made.add_argument("--roster", metavar="F", action="append", default=[], type=cli.file, help=roster)
+    points = "CSV file with columns student and points, of the written part (default: as in --course, or none)"
+    made.add_argument("--written", metavar="F", type=cli.file, help=points)
+    before = "an export, or the results, of an earlier term to compare with (default: none)"
+    made.add_argument("--before", metavar="EXPORT", type=cli.folder, help=before)
+    jobs = "submissions graded at once (default: the cores of this machine)"
+    made.add_argument("--jobs", metavar="N", type=cli.whole_number(1), help=jobs)
+    again = "grade all, also those that --out has results of (default: only new and changed ones)"
+    made.add_argument("--again", action="store_true", help=again)
+    seeds = "seeds the hidden inputs (default: as in --course, the variable MINIALEX_SECRET, or empty)"
+    made.add_argument("--secret", metavar="S", help=seeds)
+    term = "of the term (default: as in --course, or 0)"
+    made.add_argument("--variant", metavar="N", type=cli.whole_number(0), help=term)
     made = command("bundle", _bundle, "create an autograder archive for Gradescope", "a1 --variant 2026")
     assignment_name(made)
     made.add_argument("--out", metavar="F.zip", type=cli.file, help="the archive (default: A-autograder.zip)")
     made.add_argument("--secret", metavar="S", help="seeds the hidden inputs (default: random)")
     variant(made)
-    made = command("rubric", _rubric, "print the questions of the written part and their rubric", "a1")
+    made = command("rubric", _rubric, "print the questions of the written part and their rubric", "a1 --csv a1.csv")
     assignment_name(made)
+    made.add_argument("--csv", metavar="F", type=cli.file, help="write it as a table instead (default: print it)")
     return parser.parse_args(argv)
 
 

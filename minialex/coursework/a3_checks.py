@@ -161,7 +161,7 @@ class Convolution:
 
     def im2col(self, buffers, pictures):
         """In place of _ConvBuffers.im2col: like it, returns the buffer that the next call overwrites."""
-        self._look(buffers)
+        self._observe(buffers)
         gathered = pictures.reshape(len(pictures), -1)[:, self.places]
         columns = self.lib.reference(buffers, "columns")
         columns[: len(gathered)] = gathered
@@ -169,12 +169,12 @@ class Convolution:
 
     def col2im(self, buffers, columns):
         """In place of _ConvBuffers.col2im."""
-        self._look(buffers)
+        self._observe(buffers)
         gathered = np.zeros((len(columns), math.prod(self.x.shape[1:])), columns.dtype)
         np.add.at(gathered.T, self.places, np.moveaxis(columns.reshape(len(columns), *self.places.shape), 0, -1))
         return gathered.reshape(len(columns), *self.x.shape[1:])
 
-    def _look(self, buffers):
+    def _observe(self, buffers):
         if not self.seen:
             window = buffers.window
             for sizes in (window.size, window.kernel, window.stride, *window.padding, window.dilation):

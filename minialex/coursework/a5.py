@@ -98,6 +98,11 @@ def _over(shape, settings):
     return shape, (kh, kw), (sh, sw), (ph, pw), (dh, dw), bool(ceil)
 
 
+def _window(shape, settings):
+    """The Window in this process."""
+    return Window.over_pool(*_over(tuple(shape), settings))
+
+
 def pool(*cases, save=True):
     """(draw, run) of max_pool2d. cases: arguments of _pool_case; save: whether winners are wanted."""
 
@@ -114,7 +119,7 @@ def pool_backward(*cases):
 
     def draw(rng, **case):
         x, settings = _pool_case(rng, **case).values()
-        window = Window.over_pool(*_over(x.shape, settings))
+        window = _window(x.shape, settings)
         y, winners = NumPyBackend().max_pool2d(x, window, True)
         size = np.array(x.shape)
         return {"gy": _normal(rng, *y.shape, dtype=x.dtype), "winners": winners, "size": size, "settings": settings}
@@ -129,11 +134,12 @@ def pool_backward(*cases):
 def _wins(inputs):
     """How many windows each pixel has won."""
     winners = inputs["winners"]
-    window = Window.over_pool(*_over(tuple(inputs["size"].tolist()), inputs["settings"]))
+    window = _window(inputs["size"].tolist(), inputs["settings"])
     wins = np.zeros((*winners.shape[:2], *window.padded))
     for place, tap in enumerate(window.taps()):
-        wins[..., *tap] += winners == place
-    return wins[..., *window.inside]
+        at_tap = wins[..., *tap]
+        at_tap += winners == place
+    return wins[(slice(None), slice(None), *window.inside)]
 
 
 @of_a_case

@@ -602,6 +602,8 @@ class _Parser:
         if not thing:
             raise self.refused(f"`{name}`: it is not declared in the kernel", self.at - 1)
         if thing.kind == "array":
+            if self.next == ".":
+                raise self.refused(f"`.{self.after}`: of an array only cells can be used")
             for _ in range(thing.indices):
                 if self.next != "[":
                     many = "an index" if thing.indices == 1 else f"{thing.indices} indices"

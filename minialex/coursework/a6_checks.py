@@ -416,7 +416,7 @@ def steps_draw(pictures, dtype=np.float64, **options):
     return draw
 
 
-class Training:
+class Trained:
     """A Trainer of a small network, in the student's process, and what it does at every step.
 
     lib: the library.
@@ -484,7 +484,7 @@ def steps_run(lib, images, labels, weight, bias, lr, momentum, accumulate, epoch
 
     replayed: the numbers of these steps, each of which is computed from the student's state before it.
     """
-    training = Training(lib, images, labels, weight, bias, lr, momentum, accumulate, epoch, batch)
+    training = Trained(lib, images, labels, weight, bias, lr, momentum, accumulate, epoch, batch)
     states, losses = [training.state()], []
     for loss, state in training.rest():
         losses.append(loss)

@@ -30,9 +30,10 @@ SETUP = """\
 #!/usr/bin/env bash
 # Gradescope runs this once, as root, when it builds the image: it installs Python and what grading needs.
 set -euo pipefail
+umask 022
 autograder=${{AUTOGRADER:-/autograder}}
 export DEBIAN_FRONTEND=noninteractive
-chmod -R go-rwx "$autograder/source"
+chmod go-rwx "$autograder/source"  # of the folder alone: what is copied out of it for a submission can be read there
 apt-get update
 apt-get install -y python{python} python{python}-venv{packages} || apt-get install -y python3 python3-venv{packages}
 # A sandbox around submissions. Without it the grader uses what there is, and its report says so.
@@ -69,6 +70,7 @@ CHECK = f"{LOAD}    kernels.compiler()\n"
 RUN = """\
 #!/usr/bin/env bash
 # Gradescope runs this as root for each submission.
+umask 022
 autograder=${{AUTOGRADER:-/autograder}}
 results=$autograder/results/results.json
 mkdir -p "$autograder/results"
@@ -77,7 +79,7 @@ cat >"$results" <<'JSON'
 {fallback}
 JSON
 
-chmod -R go-rwx "$autograder/source"
+chmod go-rwx "$autograder/source" "$autograder/source/secret"
 secret=$(cat "$autograder/source/secret") && [[ -n $secret ]] &&
   MINIALEX_SECRET=$secret PYTHONPATH=$autograder/source \\
     "$autograder/venv/bin/python" -P -s -m minialex.coursework grade "$autograder/submission" \\

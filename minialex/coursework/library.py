@@ -85,7 +85,7 @@ class Here:
         """A copy of an array as it is now. array: from `owned`, `array` or `reference`, or one to be changed later."""
         return np.array(array)
 
-    def kept(self, function, *arguments, **options):
+    def held(self, function, *arguments, **options):
         """What a call returns, of which arrays are not copied but read by `value`; of several results a list.
 
         function, arguments, options: what is called.

@@ -277,9 +277,9 @@ class There:
         """As library.Here's."""
         return self._link.request("value", array) if isinstance(array, Remote) else array
 
-    def kept(self, function, *arguments, **options):
+    def held(self, function, *arguments, **options):
         """As library.Here's."""
-        return self._link.request("kept", function, list(arguments), options)
+        return self._link.request("held", function, list(arguments), options)
 
     def refused(self, function, *arguments, **options):
         """As library.Here's."""

@@ -205,6 +205,8 @@ class _Process:
             return f"stopped after {self.seconds:g} seconds: it did not finish", "time"
         if lost.kind == "answer":
             return str(lost), "error"
+        if self.room.native and -status in (signal.SIGILL, signal.SIGTRAP):  # the sanitizer's answer
+            return "a kernel uses an index beyond the end of a local array", "error"
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with code {status}"
         return f"the process {how} before it answered", "died"
 

@@ -6,7 +6,7 @@ and comments. The multisets of their 5-grams are compared by the Jaccard index:
     similarity = |a and b| / |a or b|      from 0 to 1
 
 Short functions are similar by nature: only those of at least LEAST 5-grams count. A high value is a reason to look, not
-a proof.
+a proof. Sources are only read, in a process of their own when submissions are compared (see worker.py).
 """
 
 from __future__ import annotations
@@ -14,20 +14,27 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+import zlib
 from collections import Counter
 from pathlib import Path
 
 from . import emptied, tree
 
 LENGTH, LEAST = 5, 100
+MOST = 100_000  # tokens of a function that is compared
 _TOKEN = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[A-Za-z_]\w*|\d[\w.]*|\s+|.", re.S)
 _KEPT = {*keyword.kwlist, "__syncthreads", "__shared__", "float", "double", "int"}
 
 
 def grams(text):
-    """A Counter of the 5-grams of a text in Python (as ast.unparse writes it) or CUDA C++."""
-    tokens = [_normal(token) for token in _TOKEN.findall(text) if token.strip() and not token.startswith(("//", "/*"))]
-    return Counter(zip(*(tokens[i:] for i in range(LENGTH))))
+    """A Counter of the 5-grams, as checksums, of a text in Python (as ast.unparse writes it) or CUDA C++."""
+    tokens = []
+    for found in _TOKEN.finditer(text):
+        if found[0].strip() and not found[0].startswith(("//", "/*")):
+            tokens.append(_normal(found[0]))
+            if len(tokens) > MOST:
+                raise ValueError("too long to be compared")
+    return Counter(zlib.crc32("\0".join(gram).encode()) for gram in zip(*(tokens[i:] for i in range(LENGTH))))
 
 
 def _normal(token):
@@ -49,7 +56,7 @@ def functions(assignment, folder=None):
     assignment: an Assignment.
     folder: a student's; the library itself if None.
 
-    Returns {name: Counter}, without functions that do not parse.
+    Returns {name: Counter}, without functions that do not parse, or are nested too deeply.
     """
     found = {}
     for target in assignment.targets:
@@ -58,7 +65,7 @@ def functions(assignment, folder=None):
             try:
                 source = path.read_text(encoding="utf-8")
                 found[name] = grams(_cuda(source, name) if target.is_kernel else _python(source, name))
-            except (OSError, ValueError, SyntaxError):
+            except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
     return found
 

@@ -11,7 +11,7 @@ import sysconfig
 from pathlib import Path
 
 from ..support.resources import folder as resource
-from . import emptied, protection
+from . import archives, emptied, protection, submissions
 from .targets import TARGETS, asked_in, files_of, from_on
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -33,8 +33,8 @@ PARTS = [
     ),
     *(f"coursework/{name}.py" for name in ("__init__", "target", "plugging", "wire", "confinement")),
 ]
-NATIVE = ("backends/cuda/*.py", "coursework/kernels.py", "coursework/a5_bodies.py")  # for assignments with kernels
-LARGEST = 2**20  # bytes of a student's file
+# For assignments with kernels.
+NATIVE = ("backends/cuda/*.py", *(f"coursework/{name}.py" for name in ("kernels", "a5_bodies", "a5_language")))
 
 
 def skeleton(assignment):
@@ -94,11 +94,10 @@ def scratch(assignment, submission, place, shield=None):
                 os.remove(importlib.util.cache_from_source(str(tree / file)))
             (tree / file).write_text(emptied_source(assignment, file), encoding="utf-8")
     (place / "submission").mkdir()
-    for target in assignment.targets:
-        path = Path(submission) / target.student_file
-        # a link could point to a file that only the grader may read
-        if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST:
-            shutil.copyfile(path, place / "submission" / path.name)
+    found = submissions.find(archives.in_folder(Path(submission)), [t.student_file for t in assignment.targets])
+    files = found.files | {name: submissions.stub(name, why) for name, why in found.broken.items()}
+    for name, data in files.items():
+        (place / "submission" / name).write_bytes(data)
     (place / "built").mkdir()
     if shield.user is not None:
         os.chown(place / "built", shield.user, shield.user)
@@ -107,7 +106,18 @@ def scratch(assignment, submission, place, shield=None):
         _link(Path(sysconfig.get_path("stdlib")), place / "python")  # with lib-dynload
     _copy(Path(__file__).with_name("child.py"), place / "child.py")
     compileall.compile_dir(tree, quiet=2, workers=1)  # the rest
-    return []
+    _open_to_others(place)
+    return found.remarks
+
+
+def _open_to_others(place):
+    """Let another user read the scratch folder, whatever the umask is and whatever the modes of the sources are."""
+    place.chmod(0o755)
+    for folder, _, names in os.walk(place):
+        os.chmod(folder, 0o755)
+        if Path(folder).relative_to(place).parts[:1] in ((), ("tree",), ("submission",)):  # not what is linked
+            for name in names:
+                os.chmod(os.path.join(folder, name), 0o644)
 
 
 def _install(site, shield):
@@ -120,6 +130,7 @@ def _install(site, shield):
             (site / path.name).mkdir()
         elif shield.mounts:
             (site / path.name).touch()
+            (site / path.name).chmod(0o644)
         else:
             os.symlink(path, site / path.name)
 

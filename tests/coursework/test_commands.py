@@ -1,9 +1,8 @@
-"""What students and instructors call: start, hint, train, release, bundle, grade-all, rubric; an installed wheel."""
+"""What students and instructors call: start, hint, train, release, bundle, rubric; an installed wheel."""
 
 from __future__ import annotations
 
 import ast
-import csv
 import json
 import re
 import shutil
@@ -129,22 +128,6 @@ def test_similarity_sees_through_names_and_comments(tmp_path):
     assert similarity.most_alike(two, {"the library": similarity.functions(A1)})[0] == 1
     broken = similarity.functions(A1, put({"arithmetic.py": "def ("}, tmp_path / "broken", "a1"))
     assert broken == {} and similarity.most_alike(broken, {"one": one}) == (0.0, "", "")
-
-
-@pytest.mark.coursework
-def test_grade_all(tmp_path, capsys):
-    """A submission that cannot even be read does not stop the others."""
-    folder, sources = tmp_path / "all", own(A1)
-    put(sources, folder / "ada", "a1")
-    put(sources | {"arithmetic.py": disguised(sources["arithmetic.py"])}, folder / "=bob", "a1")
-    (folder / "nothing").mkdir(parents=True)
-    main(["grade-all", str(folder), "--assignment", "a1", "--csv", str(tmp_path / "points.csv")])
-    with open(tmp_path / "points.csv", newline="") as file:
-        rows = {row["submission"]: row for row in csv.DictReader(file)}
-    assert {name: row["score"] for name, row in rows.items()} == {"ada": "90", "'=bob": "90", "nothing": "0"}
-    assert rows["ada"]["whose"] == "'=bob" and rows["ada"]["to another submission"] == "1.0"
-    assert rows["nothing"]["similarity to the library"] == "0.0"
-    assert "3 submissions, mean 60.0 points" in capsys.readouterr().out
 
 
 def test_the_rubric_gives_as_many_points_as_the_questions(capsys):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 import warnings
+from unittest import mock
 
 import numpy as np
 import pytest
+import quick_kernels
 from wrong_solutions import declared, inputs_of, made, own, put, wrong_solutions
 
 from minialex import coursework
@@ -36,8 +39,14 @@ def failed(assignment, folder, variant, names=None):
 
 def _fault(check, inputs, expected, folder):
     inputs = copy.deepcopy(inputs)  # a mistake may write into them
+    variables = quick_kernels.environment() if coursework.assignment_in(folder).native else {}
     try:
-        with coursework.using(folder), warnings.catch_warnings(), np.errstate(all="ignore"):
+        with (
+            mock.patch.dict(os.environ, variables),
+            coursework.using(folder),
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+        ):
             warnings.simplefilter("ignore")
             got, changed = check.answers(inputs)
     except Exception as error:

@@ -38,6 +38,13 @@ def _late(rng, *shape):
     return x
 
 
+def _infinite(rng, *shape):
+    """Most windows contain nothing but minus infinity."""
+    x = np.full(shape, -np.inf)
+    x[..., 0, 0], x[..., -1, -1] = rng.standard_normal(), np.inf
+    return x
+
+
 # ------------------------------------------------------------------------------------------ cases
 
 
@@ -73,6 +80,7 @@ UNUSUAL: list[dict] = [
     {"shape": (2, 1, 7, 8), "kernel": (2, 1), "stride": (3, 2)},  # pixels in no window
     {"shape": (1, 1, 2, 3), "kernel": (2, 3)},
     {"shape": (1, 1, 14, 12), "kernel": (13, 11), "values": _late},
+    {"shape": (1, 2, 6, 7), "kernel": (2, 3), "values": _infinite},
 ]
 MANY_MAPS = {"shape": (2, 4, 12, 15), "kernel": (3, 2), "stride": (2, 1)}
 RAGGED = [{"shape": shape} for shape in ((19, 37, 21), (3, 1, 40), (33, 16, 5))]

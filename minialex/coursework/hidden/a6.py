@@ -100,7 +100,7 @@ def _books_run(lib, replayed, **inputs):
 
     The learning rate is 0, so that the metrics do not depend on the updates.
     """
-    training = public.Training(lib, **inputs)
+    training = public.Trained(lib, **inputs)
     answers = {}
     for epoch in ("first", "second"):
         counts, modes, metrics = [], [], []

@@ -11,7 +11,7 @@ def after_another(lib, function, *arguments):
     lib: the library.
     function, arguments: what is called.
     """
-    made = lib.kept(function, *arguments)
+    made = lib.held(function, *arguments)
     function(*(_other(argument) for argument in arguments))
     return [_now(lib, item) for item in made] if isinstance(made, (tuple, list)) else _now(lib, made)
 

@@ -9,7 +9,7 @@ FRESH = (
         "relu.cu",
         "y[i] = value <= 0 ? (REAL)0 : value;",
         "y[i] = fmax(value, (REAL)0);",
-        set(),
+        {"relu of NaN"},
     ),
     edit(
         "relu in place: one element per thread",
@@ -17,14 +17,14 @@ FRESH = (
         "relu_in_place(global<REAL> x, long long n) {\n"
         "    for (long long i = thread_number(); i < n; i += thread_count()) {",
         "relu_in_place(global<REAL> x, long long n) {\n    long long i = thread_number();\n    if (i < n) {",
-        set(),
+        {"relu, more elements than threads"},
     ),
     edit(
         "relu backward: a NaN of y lets no gradient through",
         "relu.cu",
         "gx[i] = y[i] <= 0 ? (REAL)0 : gradient;",
         "gx[i] = y[i] > 0 ? gradient : (REAL)0;",
-        set(),
+        {"relu of NaN"},
     ),
     edit(
         "relu backward: the number of blocks for the number of threads in one",
@@ -32,7 +32,7 @@ FRESH = (
         "global<REAL> gx, long long n) {\n    for (long long i = thread_number(); i < n; i += thread_count()) {",
         "global<REAL> gx, long long n) {\n"
         "    for (long long i = blockIdx.x * gridDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {",
-        set(),
+        {"relu backward", "relu, more elements than threads", "relu of NaN", "in float"},
     ),
     # ------------------------------------------------------------------------------------------ pool.cu
     edit(
@@ -40,14 +40,17 @@ FRESH = (
         "pool.cu",
         "if (winner < 0 || value > best || value != value) {",
         "if (winner < 0 || value > best || (value != value && best == best)) {",
-        set(),
+        {"max pool of NaN"},
     ),
     edit(
         "max pool: winners counted with the height of the kernel as the length of its rows",
         "pool.cu",
         "winner = u * w.kernel[1] + v;",
         "winner = u * w.kernel[0] + v;",
-        set(),
+        {
+            "max pool", "max pool with padding", "max pool of equals", "max pool of NaN", "max pool, many maps",
+            "max pool, dilated", "max pool, unusual windows", "in float",
+        },
     ),
     edit(
         "max pool: -1e30 for minus infinity",
@@ -72,14 +75,14 @@ FRESH = (
                 if (column < 0 || column >= w.size[1]) continue;
                 REAL value = x[map * pixels + row * w.size[1] + column];
                 if (value > best || value != value) {""",
-        set(),
+        {"max pool, unusual windows"},
     ),
     edit(
         "max pool: winners always written",
         "pool.cu",
         "if (save) winners[map * places + place] = (unsigned char)winner;",
         "winners[map * places + place] = (unsigned char)winner;",
-        set(),
+        {"without saving"},
     ),
     edit(
         "max pool: the vertical dilation for the columns too",
@@ -90,42 +93,51 @@ FRESH = (
         """                int column = left + v * w.dilation[0];
                 if (column < 0 || column >= w.size[1]) continue;
 """,
-        set(),
+        {"max pool, dilated"},
     ),
     edit(
         "max pool: one column too many at the right edge",
         "pool.cu",
         "if (column < 0 || column >= w.size[1]) continue;",
         "if (column < 0 || column > w.size[1]) continue;",
-        set(),
+        {"max pool with padding", "max pool, dilated", "max pool, unusual windows"},
     ),
     edit(
         "max pool backward: the last window of a row is left out",
         "pool.cu",
         "for (int j = columns.first; u >= 0 && j <= columns.last; ++j) {",
         "for (int j = columns.first; u >= 0 && j < columns.last; ++j) {",
-        set(),
+        {
+            "max pool backward", "max pool with padding", "max pool of NaN", "max pool, many maps",
+            "max pool, dilated", "max pool, unusual windows", "in float",
+        },
     ),
     edit(
         "max pool backward: a pixel that won several windows keeps the gradient of the last",
         "pool.cu",
         "if (v >= 0 && winners[window] == u * w.kernel[1] + v) sum += gy[window];",
         "if (v >= 0 && winners[window] == u * w.kernel[1] + v) sum = gy[window];",
-        set(),
+        {
+            "max pool backward", "max pool with padding", "max pool of NaN", "max pool, many maps",
+            "max pool, dilated", "max pool, unusual windows", "in float",
+        },
     ),
     edit(
         "max pool backward: rows of windows as long as a column of them",
         "pool.cu",
         "long long window = map * places + i * w.output[1] + j;",
         "long long window = map * places + i * w.output[0] + j;",
-        set(),
+        {
+            "max pool backward", "max pool with padding", "max pool of NaN", "max pool, many maps",
+            "max pool, dilated", "max pool, unusual windows", "in float",
+        },
     ),
     edit(
         "max pool backward: a pixel between two columns of a dilated kernel counts as the end of the row before",
         "pool.cu",
         "if (v >= 0 && winners[window] == u * w.kernel[1] + v) sum += gy[window];",
         "if (winners[window] == u * w.kernel[1] + v) sum += gy[window];",
-        set(),
+        {"max pool, dilated"},
     ),
     # ------------------------------------------------------------------------------------------ matmul.cu
     edit(
@@ -138,7 +150,7 @@ FRESH = (
     REAL sum = 0;
     for (long long first = 0; first < depth; first += SIDE) {
         a_tile""",
-        set(),
+        {"matmul, ragged"},
     ),
     edit(
         "matmul: blocks numbered by the tiles of a column",
@@ -147,7 +159,7 @@ FRESH = (
     long long across = (columns + SIDE - 1) / SIDE;""",
         """    int tx = threadIdx.x, ty = threadIdx.y;
     long long across = (rows + SIDE - 1) / SIDE;""",
-        set(),
+        {"matmul, several tiles", "matmul, loads", "matmul, ragged", "in float"},
     ),
     edit(
         "matmul: b read from global memory for every multiplication",
@@ -155,7 +167,7 @@ FRESH = (
         "for (int k = 0; k < SIDE; ++k) sum += a_tile[ty][k] * b_tile[k][tx];",
         "for (int k = 0; k < SIDE; ++k)\n"
         "            if (first + k < depth && j < columns) sum += a_tile[ty][k] * b[(first + k) * columns + j];",
-        set(),
+        {"matmul, loads"},
     ),
     edit(
         "matmul: the sum is a float",
@@ -166,7 +178,7 @@ FRESH = (
         """    float sum = 0;
     for (long long first = 0; first < depth; first += SIDE) {
         a_tile""",
-        set(),
+        {"matmul, one tile", "matmul, several tiles", "matmul, loads", "matmul, ragged"},
     ),
     # ------------------------------------------------------------------------------------------ lrn.cu
     edit(
@@ -176,7 +188,7 @@ FRESH = (
                 REAL value = x[start""",
         """            for (int j = max(0, c - size / 2); j <= min(block - 1, c + size / 2); ++j) {
                 REAL value = x[start""",
-        set(),
+        {"lrn, even window"},
     ),
     edit(
         "lrn across: windows end at the last channel of the image, not of the block",
@@ -186,7 +198,7 @@ FRESH = (
         """            int begin = plane % (channels / block) * block;
             for (int j = max(0, c - size / 2); j < min(channels - begin, c - size / 2 + size); ++j) {
                 REAL value = x[start""",
-        set(),
+        {"lrn across, in groups"},
     ),
     edit(
         "lrn across backward: the window of the forward pass, not its mirror image",
@@ -195,14 +207,14 @@ FRESH = (
     FOR_EACH_PLANE(plane, (long long)n""",
         """    int after = size / 2;
     FOR_EACH_PLANE(plane, (long long)n""",
-        set(),
+        {"lrn, even window"},
     ),
     edit(
         "lrn across backward: the scale of the unit for those of its neighbours",
         "lrn.cu",
         "REAL d = scale[there], through = gy[there] * minus_power(d, beta);",
         "REAL d = scale[start + (long long)c * places], through = gy[there] * minus_power(d, beta);",
-        set(),
+        {"lrn across backward", "lrn across, in groups", "lrn, even window", "lrn, many places", "in float"},
     ),
     edit(
         "lrn within: scale is the sum of squares, without k and a",
@@ -215,7 +227,7 @@ FRESH = (
         REAL d = k + a * sum;
         y[here] = x[here] * minus_power(d, beta);
         if (save) scale[here] = sum;""",
-        set(),
+        {"lrn within", "lrn, even window", "lrn, many places", "in float"},
     ),
     edit(
         "lrn within: the height of the map clips its columns",
@@ -224,13 +236,13 @@ FRESH = (
                 REAL value""",
         """            for (int j = max(0, column - size / 2); j < min(height, column - size / 2 + size); ++j) {
                 REAL value""",
-        set(),
+        {"lrn within", "lrn, even window", "lrn, many places", "in float", "without saving"},
     ),
     edit(
         "lrn within backward: d^(1 - beta) for d^(-beta - 1)",
         "lrn.cu",
         "sum += gy[there] * x[there] * minus_power(d, beta) / d;",
         "sum += gy[there] * x[there] * minus_power(d, beta - 1);",
-        set(),
+        {"lrn within", "lrn, even window", "lrn, many places", "in float"},
     ),
 )
