@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .declaration import Assignment, Check, Question, Target
+from .declaration import Assignment, Check, Question
+from .targets import TARGETS
 
 
 def _normal(rng, *shape):
@@ -15,77 +16,113 @@ def _normal(rng, *shape):
 
 
 def _rule(lib, function, *arrays, gy, **options):
-    """y, and the gradients from the operation's own backward, without the engine."""
-    tensors = [lib.Tensor(array, requires_grad=True) for array in arrays]
-    y = getattr(lib.functional, function)(*tensors, **options)
-    gradients = y.node.backward(gy)
-    return {"y": y.numpy()} | {f"g{name}": g for name, g in zip("abc", gradients, strict=False)}
+    """y, and the gradients from the operation's own backward, without the engine; also of float32 arrays.
+
+    `backward` is called twice: what the first call returns must stay as it is, and the second one differs by a factor.
+    """
+    answers = {}
+    for suffix, dtype in (("", gy.dtype), ("_in_float32", np.float32)):
+        given = [array.astype(dtype) if suffix else array for array in arrays]
+        tensors = [lib.Tensor(array, requires_grad=True) for array in given]
+        y = getattr(lib.functional, function)(*tensors, **options)
+        first = y.node.backward(gy.astype(dtype) if suffix else gy)
+        second = y.node.backward(-3 * gy.astype(dtype))
+        answers[f"y{suffix}"] = y.numpy()
+        answers |= {f"g{name}{suffix}": g for name, g in zip("abc", first, strict=False)}
+        if not suffix:
+            answers |= {f"g{name}_of_the_second_call": g for name, g in zip("abc", second, strict=False)}
+    return answers
 
 
-def binary(function, shape_a, shape_b, dtype=np.float64):
-    """(draw, run) for a binary operation with broadcasting."""
+def binary(function, *shapes, **options):
+    """(draw, run) for a binary operation with broadcasting.
+
+    shapes: (shape of a, shape of b), the result's follows.
+    options: {name: bounds} of arguments to draw; for the shapes in turn positive, negative and 0.
+    """
 
     def draw(rng):
-        shapes = shape_a, shape_b, np.broadcast_shapes(shape_a, shape_b)
-        return {name: _normal(rng, *shape).astype(dtype) for name, shape in zip(("a", "b", "gy"), shapes, strict=True)}
+        drawn = {}
+        for number, (shape_a, shape_b) in enumerate(shapes):
+            a, b = _normal(rng, *shape_a), _normal(rng, *shape_b)
+            shape = np.shape(np.matmul(a, b) if function == "matmul" else a + b)
+            drawn |= {f"a{number}": a, f"b{number}": b, f"gy{number}": _normal(rng, *shape)}
+        return drawn | {name: float(rng.uniform(*bounds)) for name, bounds in options.items()}
 
-    def run(lib, a, b, gy):
-        return _rule(lib, function, a, b, gy=gy)
+    def run(lib, **inputs):
+        answers = {}
+        for number in range(len(shapes)):
+            given = {name: (1, -1, 0)[number % 3] * inputs[name] for name in options}
+            arrays = [inputs[f"{name}{number}"] for name in ("a", "b")]
+            made = _rule(lib, function, *arrays, gy=inputs[f"gy{number}"], **given)
+            answers |= {f"{name}_{number}" if number else name: array for name, array in made.items()}
+        return answers
 
     return draw, run
 
 
-def add_scaled(shape_a, shape_b):
-    """(draw, run) for a + alpha b."""
-    draw, _ = binary("add", shape_a, shape_b)
+def refusing(draw_and_run, *shapes):
+    """(draw, run) of a product; besides, each pair of factors of these shapes must be refused."""
+    draw, run = draw_and_run
 
-    def run(lib, a, b, gy, alpha):
-        return _rule(lib, "add", a, b, gy=gy, alpha=alpha)
+    def refused(lib, **inputs):
+        answers = run(lib, **inputs)
+        for number, pair in enumerate(shapes):
+            names = lib.refused(lib.functional.matmul, *(lib.Tensor(np.ones(shape)) for shape in pair))
+            answers[f"refuses_{number}"] = "ValueError" in names
+        return answers
 
-    return lambda rng: draw(rng) | {"alpha": float(rng.uniform(2, 3))}, run
+    return draw, refused
 
 
-def matmul(shape_a, shape_b, dtype=np.float64):
-    """(draw, run) for a matrix product."""
+def tanh(scales, *shape):
+    """(draw, run): x of several magnitudes, and whole numbers."""
 
     def draw(rng):
-        a, b = _normal(rng, *shape_a), _normal(rng, *shape_b)
-        gy = _normal(rng, *np.shape(np.matmul(a, b)))
-        return {name: value.astype(dtype) for name, value in (("a", a), ("b", b), ("gy", gy))}
+        return {
+            "x": np.array(scales) * _normal(rng, *shape),
+            "gy": _normal(rng, *shape),
+            "whole": rng.integers(-3, 4, 9),
+        }
 
-    def run(lib, a, b, gy):
-        return _rule(lib, "matmul", a, b, gy=gy)
+    def run(lib, x, gy, whole):
+        answers = {name.replace("ga", "gx"): value for name, value in _rule(lib, "tanh", x, gy=gy).items()}
+        return answers | {"of_whole_numbers": lib.functional.tanh(lib.Tensor(whole)).numpy()}
 
     return draw, run
 
 
-def tanh(scales, *shape, dtype=np.float64):
-    """(draw, run): x of several magnitudes."""
-
-    def draw(rng):
-        return {"x": (np.array(scales) * _normal(rng, *shape)).astype(dtype), "gy": _normal(rng, *shape).astype(dtype)}
-
-    return draw, lambda lib, x, gy: _rule(lib, "tanh", x, gy=gy)
-
-
-def unbroadcast(full, *shapes, dtype=np.float64):
-    """(draw, run): a gradient of shape `full` summed to each of the other shapes."""
+def unbroadcast(full, *shapes):
+    """(draw, run): a gradient of shape `full` summed to each of the other shapes, in float64 and float32."""
 
     def run(lib, gradient):
-        return {f"to_{'_'.join(map(str, shape))}": lib.functional.unbroadcast(gradient, shape) for shape in shapes}
+        answers = {}
+        for shape in shapes:
+            name = f"to_{'_'.join(map(str, shape))}"
+            answers[name] = lib.functional.unbroadcast(gradient, shape)
+            answers[f"{name}_in_float32"] = lib.functional.unbroadcast(gradient.astype(np.float32), shape)
+        for shape in (full[1:], (1, *full[1:])):
+            empty = lib.functional.unbroadcast(np.zeros((0, *full[1:])), shape)
+            answers[f"from_an_empty_batch_to_{'_'.join(map(str, shape))}"] = empty
+        return answers
 
-    return lambda rng: {"gradient": _normal(rng, *full).astype(dtype)}, run
+    return lambda rng: {"gradient": _normal(rng, *full)}, run
 
 
 # ------------------------------------------------------------------------------------------ the engine
 
 
 class Point:
-    """A tensor of a Graph. value: its array; number: in order of creation; parents: the numbers of its inputs."""
+    """A tensor of a Graph.
+
+    value: its array.
+    number: in order of creation.
+    parents: the numbers of its inputs.
+    """
 
     def __init__(self, tensor, value, number, parents):
         self.tensor, self.value, self.number, self.parents = tensor, value, number, parents
-        self.node = tensor.node
+        self.node = tensor.edge
 
 
 class Graph:
@@ -97,6 +134,11 @@ class Graph:
     def __init__(self, lib):
         self.lib = lib
         self.points: list[Point] = []
+        self.needs: list[bool] = []  # whether a point has a gradient
+
+    def constant(self, x):
+        """A tensor that requires none."""
+        return self._add(self.lib.Tensor(x), x, (), False)
 
     def leaf(self, x):
         """A tensor that requires a gradient."""
@@ -126,7 +168,8 @@ class Graph:
         made = self.lib.Tensor.from_operation(value, backward, *tensors)
         return self._add(made, value, tuple(point.number for point in points))
 
-    def _add(self, tensor, value, parents):
+    def _add(self, tensor, value, parents, needs=True):
+        self.needs.append(needs)
         self.points.append(Point(tensor, value, len(self.points), parents))
         return self.points[-1]
 
@@ -144,15 +187,21 @@ def pair(rng):
 def order_run(lib, links):
     """Whether every node of the graph is listed once, and before the nodes it was computed from."""
     graph = Graph(lib)
-    root = graph.grow(graph.leaf(np.ones(1)), links)
+    leaf = graph.leaf(np.ones(1))
+    root = graph.join(graph.grow(leaf, links), graph.constant(np.ones(1)))
     listed = lib.listed(lib.tape.sorted_nodes(root.node))
     place: dict = {}
     for point in graph.points:
         places = [i for i, node in enumerate(listed) if lib.same(node, point.node)]
         place[point.number] = places[0] if places else -1
-    before = [-1 < place[point.number] < place[parent] for point in graph.points for parent in point.parents]
-    different = sum(number >= 0 for number in place.values())
-    return {"in_order": all(before), "nodes": len(listed), "different": different}
+    below = [(point.number, parent) for point in graph.points for parent in point.parents if graph.needs[parent]]
+    alone = lib.listed(lib.tape.sorted_nodes(leaf.node))
+    return {
+        "in_order": all(-1 < place[point] < place[parent] for point, parent in below),
+        "nodes": len(listed),
+        "different": sum(number >= 0 for number in place.values()),
+        "of_a_leaf": [lib.same(node, leaf.node) for node in alone],
+    }
 
 
 def shared_run(lib, x, gy):
@@ -182,19 +231,29 @@ def aliased_run(lib, x, gy):
     one, other = graph.leaf(x), graph.leaf(x)
     given = lib.array(gy)
     graph.hand_on(one, other).tensor.backward(given)
-    held = [lib.reference(point.tensor, "_grad") for point in (one, other)]
+    seen = lib.Tensor(x, requires_grad=True)  # its gradient is a view of what was given
+    rows = [lib.Tensor(row, requires_grad=True) for row in (x[:1], x[1:])]
+    lib.functional.reshape(seen, x.shape[::-1]).backward(lib.array(gy.T.copy()))
+    lib.functional.concatenate(rows).backward(given)
+    held = [lib.reference(tensor, "_grad") for tensor in (one.tensor, other.tensor, *rows)]
+    twice = graph.leaf(x)
+    graph.hand_on(twice, twice, twice).tensor.backward(given)
     return {
         "gleft": left.tensor._grad,
         "gright": right.tensor._grad,
         "gone": one.tensor._grad,
         "gother": other.tensor._grad,
-        "leaves_share": lib.sharing(*held),
+        "gseen": seen._grad,
+        "grow": rows[1]._grad,
+        "gtwice": twice.tensor._grad,
+        "leaves_share": lib.sharing(*held[:2]),
         "leaf_shares_what_was_given": any(lib.sharing(array, given) for array in held),
     }
 
 
 def twice_run(lib, x, gy):
     """Gradients of two losses accumulate; the given gradient is the caller's; a freed graph is refused unharmed."""
+    x, gy = x.astype(np.float32), gy.astype(np.float32)
     graph = Graph(lib)
     leaf = graph.leaf(x)
     graph.scale(leaf, 3.0).tensor.backward(gy)
@@ -204,7 +263,10 @@ def twice_run(lib, x, gy):
     both = lib.value(leaf.tensor._grad)
     alone, given = lib.Tensor(x, requires_grad=True), lib.array(gy)
     alone.backward(given)
-    refused = "RuntimeError" in lib.refused(graph.join(y, graph.scale(leaf, 2.0)).tensor.backward, gy)
+    nothing = graph.leaf(x)
+    graph.scale(nothing, 0.0).tensor.backward(gy)
+    before, after = graph.leaf(x), graph.leaf(x)  # one of them comes before y in any order
+    refused = "RuntimeError" in lib.refused(graph.join(before, y, graph.scale(leaf, 2.0), after).tensor.backward, gy)
     return {
         "first": first,
         "both": both,
@@ -212,6 +274,8 @@ def twice_run(lib, x, gy):
         "leaf_shares_what_was_given": lib.sharing(lib.reference(alone, "_grad"), given),
         "refused": refused,
         "after_the_refusal": leaf.tensor._grad,
+        "nothing_added": before.tensor._grad is None and after.tensor._grad is None,
+        "of_a_factor_of_0": nothing.tensor._grad,
     }
 
 
@@ -224,14 +288,26 @@ def deep_run(lib, x):
     return {"gx": leaf._grad}
 
 
-def one_gradient_run(lib, a, b, gy):
-    """An operand that requires no gradient: the gradient of the other one must still be correct."""
+def one_gradient_run(lib, a, b, gy, number):
+    """An operand that requires no gradient, an array or a number: the gradient of the other one is still correct."""
     made = {}
-    for function in ("mul", "add"):
-        y = getattr(lib.functional, function)(lib.Tensor(a, requires_grad=True), lib.Tensor(b))
+    for function in ("mul", "add", "matmul"):
+        call = getattr(lib.functional, function)
+        y = call(lib.Tensor(a, requires_grad=True), lib.Tensor(b))
         made[f"{function}_ga"] = y.node.backward(gy)[0]
-        y = getattr(lib.functional, function)(lib.Tensor(a), lib.Tensor(b, requires_grad=True))
+        y = call(lib.Tensor(a), lib.Tensor(b, requires_grad=True))
         made[f"{function}_gb"] = y.node.backward(gy)[1]
+        y = call(lib.Tensor(a, requires_grad=True), b)
+        made |= {f"{function}_with_an_array": y.numpy(), f"{function}_ga_with_an_array": y.node.backward(gy)[0]}
+        if function != "matmul":
+            y = call(number, lib.Tensor(b.astype(np.float32), requires_grad=True))
+            made[f"{function}_with_a_number"] = y.numpy()
+            made[f"{function}_gb_with_a_number"] = y.node.backward(gy.astype(np.float32))[1]
+        x = lib.Tensor(a, requires_grad=True)
+        ga, gb = call(x, x).node.backward(gy)
+        made[f"{function}_of_itself"] = ga + gb
+    whole = [lib.Tensor(np.round(array).astype(np.int64)) for array in (a, b)]
+    made["add_of_whole_numbers"] = lib.functional.add(*whole, alpha=2).numpy()
     return made
 
 
@@ -255,7 +331,7 @@ def _overwritten(inputs, got, expected):
 
 def _forgot_gy(inputs, got, expected):
     gradient = "gx" if "gx" in got else "ga"
-    if np.allclose(got[gradient] * inputs["gy"], expected[gradient]):
+    if np.allclose(got[gradient] * inputs.get("gy", inputs.get("gy0")), expected[gradient]):
         return "this is the local derivative: multiply it by gy, the upstream gradient"
     return None
 
@@ -280,16 +356,16 @@ def _unsorted(inputs, got, expected):
 def check(name, points, draw_and_run, **options):
     """A Check of a (draw, run)."""
     draw, run = draw_and_run
-    return Check(name, points, draw, run, **options)
+    return Check(name, points, draw, run, rtol=1e-5, **options)  # there are float32 arrays among the answers
 
 
 CHECKS = (
     check("unbroadcast new axes", 6, unbroadcast((4, 3, 2), (2,), (3, 2), ()), teach=_averaged),
-    check("add", 6, add_scaled((3, 4), (3, 4)), teach=_forgot_gy),
-    check("mul", 8, binary("mul", (3, 4), (3, 4)), teach=_forgot_gy),
+    check("add", 6, binary("add", ((3, 4), (3, 4)), ((1, 5), (1, 5)), ((2,), (2,)), alpha=(2, 3)), teach=_forgot_gy),
+    check("mul", 8, binary("mul", ((3, 4), (3, 4))), teach=_forgot_gy),
     check("tanh", 6, tanh((1,), 2, 5), teach=_forgot_gy),
-    check("matmul", 8, matmul((3, 4), (4, 5))),
-    check("matmul square", 4, matmul((4, 4), (4, 4)), teach=_transposed),
+    check("matmul", 8, binary("matmul", ((3, 4), (4, 5)))),
+    check("matmul square", 4, binary("matmul", ((4, 4), (4, 4))), teach=_transposed),
     Check("order", 6, lambda rng: links(rng, 30), order_run, teach=_unsorted),
     Check("shared", 6, pair, shared_run, teach=_overwritten),
 )
@@ -380,14 +456,5 @@ WRITTEN = (
 )
 
 ASSIGNMENT = Assignment(
-    "a1",
-    "Automatic differentiation",
-    targets=(
-        Target("functional/arithmetic.py", ("unbroadcast", "add", "mul", "matmul")),
-        Target("functional/activation.py", ("tanh",)),
-        Target("tape.py", ("sorted_nodes", "backward")),
-    ),
-    checks=CHECKS,
-    hints=HINTS,
-    written=WRITTEN,
+    "a1", "Automatic differentiation", targets=TARGETS["a1"], checks=CHECKS, hints=HINTS, written=WRITTEN
 )

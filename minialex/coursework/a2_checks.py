@@ -80,7 +80,7 @@ def mask(rng):
         "keep": float(rng.uniform(0.2, 0.4)),
         "scale": float(rng.uniform(1.4, 1.9)),
         "seed": int(rng.integers(2**33, 2**40)),
-        "call": int(rng.integers(100)),
+        "call": int(rng.integers(1, 100)),
     }
 
 
@@ -97,7 +97,7 @@ def dropout(training, inverted, dtype=np.float64):
             "gy": normal(rng, 6, 9, dtype=dtype),
             "p": float(rng.uniform(0.2, 0.4)),
             "seed": int(rng.integers(2**40)),
-            "call": int(rng.integers(100)),
+            "call": int(rng.integers(1, 100)),
             "training": training,
             "inverted": inverted,
         }

@@ -50,17 +50,22 @@ def main():
     confine = confinement.seccomp() if request["seccomp"] else None
     confinement.load_compiled_modules(standard)
     told: dict[str, Any] = {"seccomp": confine is not None}
+    started: set[int] = set()
     while True:
         data = json.dumps(told).encode()
         control.sendall(struct.pack("<Q", len(data)) + data)
         data, descriptors, _, _ = socket.recv_fds(control, 2**16, 2)
-        if not data:
-            os._exit(0)  # the grader is gone
+        if not data:  # the grader is gone
+            for pid in started:
+                _kill(pid)
+            os._exit(0)
         (kind, order), *_ = json.loads(data).items()
         if kind == "start":
             told = {"pid": _start(control, descriptors, order, confine)}
+            started.add(told["pid"])
         else:
             told = _times(order) | (_end(order) if kind == "end" else {})
+            started -= {order} if kind == "end" else set()
 
 
 def _start(control, descriptors, request, confine):
@@ -89,11 +94,15 @@ def _start(control, descriptors, request, confine):
 
 def _end(pid):
     """Kill the process of a check; returns how it ended, and the processor time that it has used."""
+    _kill(pid)
+    _, status, used = os.wait4(pid, 0)
+    return {"status": os.waitstatus_to_exitcode(status), "cpu": used.ru_utime + used.ru_stime}
+
+
+def _kill(pid):
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
-    _, status, used = os.wait4(pid, 0)
-    return {"status": os.waitstatus_to_exitcode(status), "cpu": used.ru_utime + used.ru_stime}
 
 
 def _times(pid):
@@ -232,7 +241,7 @@ class _Operations:
     def compile(self, targets):
         """Compile the student's kernels. targets: [[file, names], ...]."""
         from minialex.coursework import kernels
-        from minialex.coursework.target import Target
+        from minialex.coursework.targets import Target
 
         wanted = [Target(file, tuple(names)) for file, names in targets]
         kernels.prepare(wanted, Path(self.root, "submission"), Path(self.root, "built"))
@@ -241,7 +250,7 @@ class _Operations:
         """Read the student's files. targets: [[file, names], ...]."""
         from minialex import backends, random
         from minialex.coursework.plugging import plugged
-        from minialex.coursework.target import Target
+        from minialex.coursework.targets import Target
 
         if self.native:
             from minialex.coursework import kernels

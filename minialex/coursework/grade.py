@@ -133,6 +133,7 @@ def _report(assignment, checks, outcomes, seeds, protected, remarks):
             "seed": seeds[check.name],
             "seconds": round(outcomes[check.name].seconds, 2),
             "passed": outcomes[check.name].passed,
+            "kind": outcomes[check.name].kind,
             "message": outcomes[check.name].message,
         }
         for check in done

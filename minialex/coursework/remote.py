@@ -67,7 +67,7 @@ class Link:
         """
         arrays: list = []
         self._send((kind, *arguments), arrays)
-        self.sent += [(array, fingerprint(array)) for array in arrays if isinstance(array, np.ndarray)]
+        self.sent += [(array, fingerprint(array)) for array in arrays]
         while True:
             received: list = []
             message = self._receive(received)

@@ -361,7 +361,8 @@ def test_links_in_a_submission_lead_nowhere(tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     tree.scratch(A1, folder, scratch)
-    assert sorted(path.name for path in (scratch / "submission").iterdir()) == ["activation.py", "arithmetic.py"]
+    texts = {path.name: path.read_text() for path in (scratch / "submission").iterdir()}
+    assert texts.keys() == own(A1).keys() and "link" in texts["tape.py"] and "x = 1" not in texts["tape.py"], texts
 
 
 @pytest.mark.coursework
@@ -372,7 +373,7 @@ def test_what_students_write_is_nowhere_in_the_tree(tmp_path):
         folder.mkdir()
         tree.scratch(assignment, put({}, tmp_path / "nothing", name), folder)
         files = {path.name for path in (folder / "tree" / "minialex" / "coursework").glob("*.py")}
-        allowed = {"__init__.py", "target.py", "plugging.py", "wire.py", "confinement.py"}
+        allowed = {"__init__.py", "targets.py", "plugging.py", "wire.py", "confinement.py"}
         assert files - allowed <= ({"kernels.py", "a5_bodies.py", "a5_language.py"} if assignment.native else set())
         for file in targets.files_of(targets.from_on(name)):
             path = folder / "tree" / "minialex" / file
@@ -495,3 +496,16 @@ def test_a_message_is_bounded():
         wire.lengths(wire.HEAD.pack(10**15, 0))
     with pytest.raises(ValueError, match="longer"):
         wire.unpacked(b"1", b"x", lambda tag, number: None)
+
+
+def test_another_user_can_read_the_scratch_folder_whatever_the_umask_is(tmp_path):
+    before = os.umask(0o077)
+    try:
+        folder = tmp_path / "scratch"
+        folder.mkdir()
+        shield = next(reversed(SHIELDS.values()))
+        tree.scratch(A1, put(own(A1), tmp_path / "own", "a1"), folder, shield)
+    finally:
+        os.umask(before)
+    closed = [path for path in folder.rglob("*") if not path.is_symlink() and not path.stat().st_mode & 0o004]
+    assert len([*folder.rglob("*.py")]) > 50 and not closed

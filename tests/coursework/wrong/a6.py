@@ -169,9 +169,9 @@ WRONG = (
     edit("no step of the optimiser", LOOP, "                    self.optimizer.step()\n", "                    pass\n",
          STEPS, says="have not moved"),
     edit("the mean of unequal batches", LOOP, "share, call = len(labels) / pictures,", "share, call = 1 / max(1, round("
-         "pictures / self.loader.batch_size)),", ACCUMULATED),
+         "pictures / self.loader.batch_size)),", {*ACCUMULATED, "steps books"}),
     edit("gradients summed over batches", LOOP, "loss.backward(share)", "loss.backward()", ACCUMULATED),
-    rewrite("an optimiser step per batch", LOOP, "Trainer.steps", ONE_BATCH_A_STEP, ACCUMULATED),
+    rewrite("an optimiser step per batch", LOOP, "Trainer.steps", ONE_BATCH_A_STEP, {*ACCUMULATED, "steps books"}),
     edit("the epoch starts over", LOOP, "self.loader.epoch(self.epoch, start_batch=self.batch)",
          "self.loader.epoch(self.epoch)", {"steps books", "steps resumed"}),
     edit("evaluation mode in training", LOOP, "        self.model.train()\n        for module in",

@@ -12,7 +12,7 @@ def unbroadcast(gradient, shape):
         if n == 1:
             gradient = gradient.sum(axis=axis, keepdims=True)
     return gradient
-''', set()),
+''', {"add broadcast", "mul broadcast", "one gradient", "unbroadcast new axes"}),
     rewrite("only the first stretched axis summed", "arithmetic.py", "unbroadcast", '''\
 def unbroadcast(gradient, shape):
     while gradient.ndim > len(shape):
@@ -21,13 +21,13 @@ def unbroadcast(gradient, shape):
         if n == 1 and gradient.shape[axis] != 1:
             return gradient.sum(axis=axis, keepdims=True)
     return gradient
-''', set()),
+''', {"unbroadcast stretched axes"}),
     rewrite("an axis of length 1 stretched to none is not summed", "arithmetic.py", "unbroadcast", '''\
 def unbroadcast(gradient, shape):
     gradient = gradient.sum(axis=tuple(range(gradient.ndim - len(shape)))) if gradient.ndim > len(shape) else gradient
     longer = tuple(i for i in range(len(shape)) if gradient.shape[i] > shape[i])
     return gradient.sum(axis=longer, keepdims=True) if longer else gradient
-''', set()),
+''', {"unbroadcast new axes", "unbroadcast stretched axes"}),
     rewrite("sums in double precision and stays there", "arithmetic.py", "unbroadcast", '''\
 def unbroadcast(gradient, shape):
     if gradient.shape == shape:
@@ -35,11 +35,12 @@ def unbroadcast(gradient, shape):
     new = gradient.ndim - len(shape)
     axes = tuple(range(new)) + tuple(new + i for i, n in enumerate(shape) if n == 1)
     return gradient.sum(axis=axes, dtype=np.float64).reshape(shape)  # float32 would lose digits in long sums
-''', set()),
+''', {"add broadcast", "mul broadcast", "matmul batch", "matmul vector", "unbroadcast new axes",
+        "unbroadcast stretched axes"}),
     # ------------------------------------------------------------------------------ add
     edit("alpha=0 taken for no alpha", "arithmetic.py",
          "    alpha = alpha if alpha == 1 else _alpha(alpha, b.dtype)\n    y = a.data + b.data if",
-         "    alpha = _alpha(alpha or 1, b.dtype)\n    y = a.data + b.data if", set()),
+         "    alpha = _alpha(alpha or 1, b.dtype)\n    y = a.data + b.data if", {"add", "add broadcast"}),
     rewrite("alpha made an array of float64", "arithmetic.py", "add", '''\
 def add(input, other, *, alpha=1):
     a, b = _operands(input, other, name="add")
@@ -50,7 +51,7 @@ def add(input, other, *, alpha=1):
         return unbroadcast(gy, a.shape), unbroadcast(alpha * gy, b.shape)
 
     return Tensor.from_operation(y, backward, a, b, name="add")
-''', set()),
+''', {"add", "add broadcast", "one gradient"}),
     rewrite("the sum written into the product, which may be smaller", "arithmetic.py", "add", '''\
 def add(input, other, *, alpha=1):
     a, b = _operands(input, other, name="add")
@@ -62,7 +63,7 @@ def add(input, other, *, alpha=1):
         return unbroadcast(gy, a.shape), unbroadcast(alpha * gy, b.shape)
 
     return Tensor.from_operation(y, backward, a, b, name="add")
-''', set()),
+''', {"add broadcast"}),
     # ------------------------------------------------------------------------------ mul
     rewrite("the square counted twice", "arithmetic.py", "mul", '''\
 def mul(input, other):
@@ -75,7 +76,7 @@ def mul(input, other):
         return unbroadcast(gy * b.data, a.shape), unbroadcast(gy * a.data, b.shape)
 
     return Tensor.from_operation(a.data * b.data, backward, a, b, name="mul")
-''', set()),
+''', {"one gradient"}),
     rewrite("the second gradient written over the upstream one", "arithmetic.py", "mul", '''\
 def mul(input, other):
     a, b = _operands(input, other, name="mul")
@@ -89,7 +90,7 @@ def mul(input, other):
         return ga, unbroadcast(gy, b.shape)
 
     return Tensor.from_operation(a.data * b.data, backward, a, b, name="mul")
-''', set()),
+''', {"mul", "mul broadcast", "one gradient"}),
     rewrite("the upstream gradient summed before it is multiplied", "arithmetic.py", "mul", '''\
 def mul(input, other):
     a, b = _operands(input, other, name="mul")
@@ -100,9 +101,10 @@ def mul(input, other):
         return ga, gb
 
     return Tensor.from_operation(a.data * b.data, backward, a, b, name="mul")
-''', set()),
+''', {"mul broadcast"}),
     # ------------------------------------------------------------------------------ matmul
-    edit("a row's axis put before the batch", "arithmetic.py", "gy = gy[..., None, :]", "gy = gy[None]", set()),
+    edit("a row's axis put before the batch", "arithmetic.py", "gy = gy[..., None, :]", "gy = gy[None]",
+         {"matmul vector"}),
     rewrite("a product and a sum, which stretch an axis of length 1", "arithmetic.py", "matmul", '''\
 def matmul(input, other):
     left, right = _operands(input, other)
@@ -124,14 +126,14 @@ def matmul(input, other):
     y = y[..., 0] if right.ndim == 1 else y
     y = y.squeeze(-2 if right.ndim > 1 else -1) if left.ndim == 1 else y
     return Tensor.from_operation(y, backward, left, right, name="matmul")
-''', set()),
+''', {"matmul batch", "matmul vector"}),
     edit("np.dot for stacks of matrices", "arithmetic.py", "Tensor.from_operation(a @ b,",
-         "Tensor.from_operation(np.dot(a, b),", set()),
+         "Tensor.from_operation(np.dot(a, b),", {"matmul batch"}),
     edit("a loop over the first axis of the batch alone", "arithmetic.py",
          "gb = unbroadcast(rows.swapaxes(-1, -2) @ gy, columns.shape).reshape(b.shape)",
          "repeated = np.broadcast_to(rows, (*gy.shape[:-2], *rows.shape[-2:]))\n"
          "            gb = repeated.T @ gy if gy.ndim == 2 else np.stack([r.T @ g for r, g in zip(repeated, gy)])\n"
-         "            gb = unbroadcast(gb, columns.shape).reshape(b.shape)", set()),
+         "            gb = unbroadcast(gb, columns.shape).reshape(b.shape)", {"matmul batch"}),
     # ------------------------------------------------------------------------------ tanh
     rewrite("an overflow's NaN replaced by 0", "activation.py", "tanh", '''\
 def tanh(input):
@@ -144,9 +146,9 @@ def tanh(input):
         return (gy * (1 - y**2),)
 
     return Tensor.from_operation(y, backward, input, name="tanh")
-''', set()),
+''', {"tanh far out"}),
     edit("integers become float64", "activation.py", "    input = floating(input)\n    y = input.backend.xp.tanh(",
-         "    common_backend(input)\n    y = input.backend.xp.tanh(", set()),
+         "    common_backend(input)\n    y = input.backend.xp.tanh(", {"tanh", "tanh far out"}),
     rewrite("backward squares the result where it stands", "activation.py", "tanh", '''\
 def tanh(input):
     input = floating(input)
@@ -158,7 +160,7 @@ def tanh(input):
         return (gy * (1 - slope),)
 
     return Tensor.from_operation(y, backward, input, name="tanh")
-''', set()),
+''', {"tanh", "tanh far out"}),
     # ------------------------------------------------------------------------------ sorted_nodes
     rewrite("what was seen is remembered from one call to the next", "tape.py", "sorted_nodes", '''\
 def sorted_nodes(root, seen=set()):
@@ -173,7 +175,7 @@ def sorted_nodes(root, seen=set()):
             if isinstance(node, Node):
                 stack += [(parent, False) for parent in node.parents if parent is not None]
     return order[::-1]
-''', set()),
+''', {"order", "twice"}),
     rewrite("a longer path that is found late is not carried on", "tape.py", "sorted_nodes", '''\
 def sorted_nodes(root):
     queue, depth = [root], {id(root): 0}
@@ -184,7 +186,7 @@ def sorted_nodes(root):
                     queue.append(parent)
                 depth[id(parent)] = max(depth.get(id(parent), 0), depth[id(node)] + 1)
     return sorted(queue, key=lambda node: depth[id(node)])
-''', set()),
+''', {"aliased", "graph", "order"}),
     rewrite("a node that one operation uses twice is never free", "tape.py", "sorted_nodes", '''\
 def sorted_nodes(root):
     waiting, reached, stack = {}, {id(root)}, [root]
@@ -205,13 +207,13 @@ def sorted_nodes(root):
             if waiting[id(parent)] == 0:
                 free.append(parent)
     return order
-''', set()),
+''', {"aliased", "graph", "order", "shared"}),
     # ------------------------------------------------------------------------------ backward
     edit("each node checked only when its turn has come", "tape.py",
          "    for node in nodes:\n        if isinstance(node, Node):\n            node.check()\n"
          "    arrived = {id(root): Arrival(gradient, aliased=True)}\n    for node in nodes:\n",
          "    arrived = {id(root): Arrival(gradient, aliased=True)}\n    for node in nodes:\n"
-         "        if isinstance(node, Node):\n            node.check()\n", set()),
+         "        if isinstance(node, Node):\n            node.check()\n", {"twice"}),
     rewrite("further gradients added into the first, which was only borrowed", "tape.py", "backward", '''\
 def backward(root, gradient):
     nodes = sorted_nodes(root)
@@ -229,18 +231,18 @@ def backward(root, gradient):
                 gradients[id(edge)] += part
             else:
                 gradients[id(edge)] = part
-''', set()),
+''', {"aliased"}),
     edit("gradients of zeros are not carried on", "tape.py",
          "        arrival = arrived.pop(id(node))\n",
          "        arrival = arrived.pop(id(node), None)\n"
          "        if arrival is None or not arrival.gradient.any():\n"
-         "            continue  # nothing to add\n", set()),
+         "            continue  # nothing to add\n", {"twice"}),
     edit("of two gradients that one operation has for one input only the last", "tape.py",
          "        for edge, g in node.run(arrival.gradient):\n",
-         "        for edge, g in dict(node.run(arrival.gradient)).items():\n", set()),
+         "        for edge, g in dict(node.run(arrival.gradient)).items():\n", {"aliased", "graph", "shared"}),
     edit("the operation's function called past its checks, and never released", "tape.py",
          "        for edge, g in node.run(arrival.gradient):\n",
          "        for edge, g in zip(node.parents, node.backward(arrival.gradient)):\n"
          "            if edge is None:\n"
-         "                continue\n", set()),
+         "                continue\n", {"twice"}),
 )

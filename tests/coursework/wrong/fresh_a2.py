@@ -24,7 +24,7 @@ def linear(self, x, w, b):
     if b is not None:
         y += b
     return y
-''', {"linear float32"}),
+''', {"linear without bias", "linear float32"}),
     # ------------------------------------------------------------------------------ linear_backward
     rewrite("what is needed taken for what was saved", "numpy_backend.py", "NumPyBackend.linear_backward", '''\
 def linear_backward(self, gy, x, w, needs):
@@ -153,7 +153,7 @@ def cross_entropy_backward(self, gy, logp, labels, w, valid, smoothing):
     edit("the first velocity is the gradient, not dampened", "numpy_backend.py",
          "                velocity += (1 - dampening) * step if dampening else step\n",
          "                first = not velocity.any()  # as torch begins\n"
-         "                velocity += step if first else (1 - dampening) * step\n", {"sgd dampening"}),
+         "                velocity += step if first else (1 - dampening) * step\n", {"sgd nesterov", "sgd dampening"}),
     rewrite("Nesterov with the velocity before the step", "numpy_backend.py", "NumPyBackend.sgd", '''\
 def sgd(self, p, g, v, lr, momentum, dampening, weight_decay, nesterov, rate_inside):
     """One step of gradient descent, in place."""

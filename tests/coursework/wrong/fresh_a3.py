@@ -46,7 +46,7 @@ FRESH = (
         "all of the padding, where the last windows do not reach it", FILE,
         "        self.padded[:count, :, *self.window.inside] = pictures\n",
         "        self.padded[:count] = self.xp.pad(pictures, ((0, 0), (0, 0), *self.window.padding))\n",
-        {"im2col all at once"},
+        {"im2col again", "im2col all at once"},
     ),
     rewrite(
         "the last window in each direction missing", FILE, "_ConvBuffers.im2col",

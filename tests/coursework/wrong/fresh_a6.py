@@ -41,7 +41,7 @@ FRESH = (
         "alexnet.py",
         '("conv4", Conv2d(384, 384, 3, padding=1, groups=2), 0.01, 1),',
         '("conv4", Conv2d(384, 384, 3, padding=1), 0.01, 1),',
-        {"alexnet weights"},
+        {"alexnet logits", "alexnet options", "alexnet weights"},
     ),
     edit(
         "alexnet: conv3 begins with biases of 1 like its neighbours",
@@ -59,14 +59,14 @@ FRESH = (
         "alexnet.py",
         '("norm2", norm_layer(norm, 256, paper_lrn())),',
         '("norm2", norm_layer(norm, 256, LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0))),',
-        {"alexnet settings"},
+        {"alexnet logits"},
     ),
     edit(
         "alexnet: the last pool rounds up",
         "alexnet.py",
         '("pool5", MaxPool2d(3, 2)),',
         '("pool5", MaxPool2d(3, 2, ceil_mode=True)),',
-        set(),
+        {"alexnet logits", "alexnet options", "alexnet maps"},
     ),
     edit(
         "alexnet: dropout always inverted",
@@ -75,21 +75,21 @@ FRESH = (
     return from_table(maps + fully_connected(maps, input_size, num_classes, drop, hidden=(0.01, 1)""",
         """    drop = dropout_at(dropout, True)
     return from_table(maps + fully_connected(maps, input_size, num_classes, drop, hidden=(0.01, 1)""",
-        {"alexnet settings"},
+        {"alexnet logits"},
     ),
     edit(
         "alexnet_caffe: conv2 without groups",
         "alexnet.py",
         '("conv2", Conv2d(96, 256, 5, padding=2, groups=2), 0.01, 0.1),',
         '("conv2", Conv2d(96, 256, 5, padding=2), 0.01, 0.1),',
-        set(),
+        {"alexnet_caffe", "alexnet_caffe options"},
     ),
     edit(
         "alexnet_caffe: always 1000 classes",
         "alexnet.py",
         "fully_connected(maps, input_size, num_classes, drop, hidden=(0.005, 0.1), last=(0.01, 0))",
         "fully_connected(maps, input_size, 1000, drop, hidden=(0.005, 0.1), last=(0.01, 0))",
-        set(),
+        {"alexnet_caffe", "alexnet_caffe options"},
     ),
     edit(
         "alexnet_caffe: fc6 and fc7 begin with the std of all other layers",
@@ -103,7 +103,7 @@ FRESH = (
         "alexnet.py",
         '("norm1", norm_layer(norm, 96, lrn())),',
         '("norm1", lrn()),',
-        set(),
+        {"alexnet_caffe options"},
     ),
     # ------------------------------------------------------------------------------------------ transforms.py
     edit(
@@ -142,7 +142,7 @@ def __call__(self, images, words):
     lefts = _below(words[:, 1], max(0, images.shape[3] - size) + 1)
     return np.stack([x[:, i : i + size, j : j + size] for x, i, j in zip(images, tops, lefts)])
 ''',
-        set(),
+        {"RandomCrop range"},
     ),
     edit(
         "RandomHorizontalFlip: half of the images, whatever p",
@@ -176,7 +176,7 @@ def __call__(self, images, words):
         images /= np.float32(1 + self.coefficient)
     return images
 ''',
-        set(),
+        {"ColorNoise", "ColorNoise by std", "ColorNoise scales"},
     ),
     edit(
         "ColorNoise: each axis divided by a colour's std, not each colour",
@@ -190,14 +190,14 @@ def __call__(self, images, words):
         "color.py",
         "colors = normals(words)[:, : len(self.axes)] @ self.axes.T",
         "colors = normals(words[:1])[:, : len(self.axes)] @ self.axes.T",
-        {"ColorNoise", "ColorNoise by std"},
+        {"ColorNoise", "ColorNoise by std", "ColorNoise scales"},
     ),
     edit(
         "ColorNoise: float64",
         "color.py",
         "noisy = images + colors.astype(np.float32)[:, :, None, None]",
         "noisy = images + colors[:, :, None, None]",
-        {"ColorNoise", "ColorNoise by std"},
+        {"ColorNoise", "ColorNoise by std", "ColorNoise scales"},
     ),
     # ------------------------------------------------------------------------------------------ pipeline.py
     edit(
@@ -219,7 +219,7 @@ def __call__(self, images, words):
         """        crops: list = [CenterCrop(self.input_size)]
         count = 1 if count == 1 else 10
         if count == 10:""",
-        set(),
+        {"views centre"},
     ),
     edit(
         "views: the left corners before the right ones",
@@ -231,19 +231,19 @@ def __call__(self, images, words):
     # ------------------------------------------------------------------------------------------ trainer.py
     steps(
         "steps: every batch weighs the same",
-        {"steps accumulate"},
+        {"steps accumulate", "steps books", "steps resumed"},
         ("loss.backward(len(labels) / total)", "loss.backward(1 / self.accumulate)"),
         ("mean += loss.item() * len(labels) / total", "mean += loss.item() / self.accumulate"),
     ),
     steps(
         "steps: the last batches of an epoch are lost where they are fewer than `accumulate`",
-        {"steps accumulate"},
+        {"steps accumulate", "steps resumed"},
         ("waiting = total =", "total ="),
         ("waiting -= len(labels)\n", "waiting = (waiting + 1) % self.accumulate\n"),
     ),
     steps(
         "steps: only the last batch of a step is in the metrics",
-        set(),
+        {"steps books"},
         ("        self.running.add(loss.item(), logits.numpy(), labels)\n", ""),
         ("yield mean\n", "self.running.add(mean, logits.numpy(), labels)\n            yield mean\n"),
     ),
