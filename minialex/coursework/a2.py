@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .a2_checks import CHECKS
-from .declaration import Assignment, Question, Target
+from .declaration import Assignment, Question
+from .targets import TARGETS
 
 HINTS: dict[str, tuple[str, ...]] = {
     "NumPyBackend.linear": (
@@ -105,26 +106,4 @@ WRITTEN = (
     ),
 )
 
-ASSIGNMENT = Assignment(
-    "a2",
-    "Loss and learning",
-    targets=(
-        Target(
-            "backends/numpy_backend.py",
-            (
-                "NumPyBackend.linear",
-                "NumPyBackend.linear_backward",
-                "NumPyBackend.dropout",
-                "NumPyBackend.log_softmax",
-                "NumPyBackend.log_softmax_backward",
-                "NumPyBackend.cross_entropy",
-                "NumPyBackend.cross_entropy_backward",
-                "NumPyBackend.sgd",
-            ),
-        ),
-        Target("functional/activation.py", ("dropout",)),
-    ),
-    checks=CHECKS,
-    hints=HINTS,
-    written=WRITTEN,
-)
+ASSIGNMENT = Assignment("a2", "Loss and learning", targets=TARGETS["a2"], checks=CHECKS, hints=HINTS, written=WRITTEN)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .a3_checks import CHECKS
-from .declaration import Assignment, Question, Target
+from .declaration import Assignment, Question
+from .targets import TARGETS
 
 HINTS: dict[str, tuple[str, ...]] = {
     "_ConvBuffers.im2col": (
@@ -77,16 +78,4 @@ WRITTEN = (
     ),
 )
 
-ASSIGNMENT = Assignment(
-    "a3",
-    "Convolution",
-    targets=(
-        Target(
-            "backends/numpy_backend.py",
-            ("NumPyBackend.conv2d", "NumPyBackend.conv2d_backward", "_ConvBuffers.im2col", "_ConvBuffers.col2im"),
-        ),
-    ),
-    checks=CHECKS,
-    hints=HINTS,
-    written=WRITTEN,
-)
+ASSIGNMENT = Assignment("a3", "Convolution", targets=TARGETS["a3"], checks=CHECKS, hints=HINTS, written=WRITTEN)

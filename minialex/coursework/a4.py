@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .a4_checks import CHECKS
-from .declaration import Assignment, Question, Target
+from .declaration import Assignment, Question
+from .targets import TARGETS
 
 HINTS: dict[str, tuple[str, ...]] = {
     "NumPyBackend.max_pool2d": (
@@ -91,23 +92,5 @@ WRITTEN = (
 )
 
 ASSIGNMENT = Assignment(
-    "a4",
-    "Pooling and local response normalisation",
-    targets=(
-        Target(
-            "backends/numpy_backend.py",
-            (
-                "NumPyBackend.max_pool2d",
-                "NumPyBackend.max_pool2d_backward",
-                "NumPyBackend.avg_pool2d",
-                "NumPyBackend.avg_pool2d_backward",
-                "NumPyBackend.local_response_norm",
-                "NumPyBackend.local_response_norm_backward",
-                "_neighbours",
-            ),
-        ),
-    ),
-    checks=CHECKS,
-    hints=HINTS,
-    written=WRITTEN,
+    "a4", "Pooling and local response normalisation", targets=TARGETS["a4"], checks=CHECKS, hints=HINTS, written=WRITTEN
 )

@@ -67,7 +67,7 @@ def _fault(cupy, folder, check, variant):
     inputs = grade.inputs_of(check, grade.seed_of(a5.ASSIGNMENT, check, "", variant))
     expected = check.answers(inputs)
     try:
-        with kernels.launching(GpuLauncher(cupy, kernels.Here(a5.TARGETS, folder))):
+        with kernels.launching(GpuLauncher(cupy, kernels.Here(a5.ASSIGNMENT.targets, folder))):
             got = check.answers(inputs)
     except (NotImplementedError, RuntimeError, ValueError, cupy.cuda.compiler.CompileException) as error:
         return str(error)[:500]

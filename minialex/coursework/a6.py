@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .a6_checks import CHECKS
-from .declaration import Assignment, Question, Target
+from .declaration import Assignment, Question
+from .targets import TARGETS
 
 HINTS: dict[str, tuple[str, ...]] = {
     "alexnet": (
@@ -109,17 +110,4 @@ WRITTEN = (
     ),
 )
 
-ASSIGNMENT = Assignment(
-    "a6",
-    "AlexNet",
-    targets=(
-        Target("models/alexnet.py", ("alexnet", "alexnet_caffe")),
-        Target("data/transforms.py", ("RandomCrop.__call__", "RandomHorizontalFlip.__call__")),
-        Target("data/color.py", ("ColorNoise.__init__", "ColorNoise.__call__")),
-        Target("data/pipeline.py", ("Pipeline.views",)),
-        Target("training/trainer.py", ("Trainer.steps",)),
-    ),
-    checks=CHECKS,
-    hints=HINTS,
-    written=WRITTEN,
-)
+ASSIGNMENT = Assignment("a6", "AlexNet", targets=TARGETS["a6"], checks=CHECKS, hints=HINTS, written=WRITTEN)

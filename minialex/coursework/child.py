@@ -241,7 +241,7 @@ class _Operations:
     def compile(self, targets):
         """Compile the student's kernels. targets: [[file, names], ...]."""
         from minialex.coursework import kernels
-        from minialex.coursework.target import Target
+        from minialex.coursework.targets import Target
 
         wanted = [Target(file, tuple(names)) for file, names in targets]
         kernels.prepare(wanted, Path(self.root, "submission"), Path(self.root, "built"))
@@ -250,7 +250,7 @@ class _Operations:
         """Read the student's files. targets: [[file, names], ...]."""
         from minialex import backends, random
         from minialex.coursework.plugging import plugged
-        from minialex.coursework.target import Target
+        from minialex.coursework.targets import Target
 
         if self.native:
             from minialex.coursework import kernels

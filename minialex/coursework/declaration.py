@@ -26,7 +26,7 @@ import numpy as np
 
 from .. import backends, random
 from .library import Here, fingerprint
-from .target import Target
+from .targets import Target
 
 PUBLIC, HIDDEN, WRITTEN = 50, 40, 10  # points of every assignment
 

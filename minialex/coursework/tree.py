@@ -31,7 +31,7 @@ PARTS = [
         "data/[a-z]*.py",
         *(f"backends/{name}.py" for name in ("__init__", "base", "devices", "numpy_backend", "raw_images")),
     ),
-    *(f"coursework/{name}.py" for name in ("__init__", "target", "plugging", "wire", "confinement")),
+    *(f"coursework/{name}.py" for name in ("__init__", "targets", "plugging", "wire", "confinement")),
 ]
 # For assignments with kernels.
 NATIVE = ("backends/cuda/*.py", *(f"coursework/{name}.py" for name in ("kernels", "a5_bodies", "a5_language")))

@@ -373,7 +373,7 @@ def test_what_students_write_is_nowhere_in_the_tree(tmp_path):
         folder.mkdir()
         tree.scratch(assignment, put({}, tmp_path / "nothing", name), folder)
         files = {path.name for path in (folder / "tree" / "minialex" / "coursework").glob("*.py")}
-        allowed = {"__init__.py", "target.py", "plugging.py", "wire.py", "confinement.py"}
+        allowed = {"__init__.py", "targets.py", "plugging.py", "wire.py", "confinement.py"}
         assert files - allowed <= ({"kernels.py", "a5_bodies.py", "a5_language.py"} if assignment.native else set())
         for file in targets.files_of(targets.from_on(name)):
             path = folder / "tree" / "minialex" / file

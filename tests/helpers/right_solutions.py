@@ -73,16 +73,6 @@ def right_solutions(name):
     return importlib.import_module(f"coursework.right.{name}").RIGHT
 
 
-def fresh_solutions(name):
-    """FRESH of tests/coursework/wrong/fresh_<name>.py."""
-    return importlib.import_module(f"coursework.wrong.fresh_{name}").FRESH
-
-
 def with_right():
     """The names of the assignments that have right solutions."""
     return sorted(path.stem for path in (FOLDER / "right").glob("a?.py"))
-
-
-def with_fresh():
-    """The names of the assignments that have fresh mistakes."""
-    return sorted(path.stem.removeprefix("fresh_") for path in (FOLDER / "wrong").glob("fresh_a?.py"))

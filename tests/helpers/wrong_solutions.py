@@ -120,8 +120,12 @@ def made(wrong, assignment, folder):
 
 
 def wrong_solutions(name):
-    """WRONG of tests/coursework/wrong/<name>.py."""
-    return importlib.import_module(f"coursework.wrong.{name}").WRONG
+    """WRONG of tests/coursework/wrong/<name>.py, and FRESH of fresh_<name>.py, written from the handout alone."""
+    files = (
+        importlib.import_module(f"coursework.wrong.{name}"),
+        importlib.import_module(f"coursework.wrong.fresh_{name}"),
+    )
+    return (*files[0].WRONG, *files[1].FRESH)
 
 
 def declared():
