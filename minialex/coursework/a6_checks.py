@@ -437,6 +437,8 @@ class Trained:
         self.optimizer = lib.optim.SGD(self.model.parameters(), lr, momentum, velocity="paper")
         self.trainer = lib.training.trainer.Trainer(self.model.eval(), self.optimizer, None, loader, accumulate)
         self.trainer.epoch, self.trainer.batch = epoch, batch
+        if batch:  # the gradients of a step that was not finished are still there
+            lib.functional.cross_entropy(self.model(lib.Tensor(images[:2])), labels[:2]).backward()
 
     def _epoch(self, epoch=0, start_batch=0):
         """An iterator over the batches of an epoch."""

@@ -74,6 +74,41 @@ def __call__(self, images, words):
     return np.stack([image[..., ::-1] if flip else image for image, flip in zip(images, flipped)])
 """
 
+REMEMBERS = """\
+def __call__(self, images, words):
+    height, width = (n + 2 * self.padding for n in images.shape[2:])
+    _check_fits(self.size, height, width)
+    if not hasattr(self, "corners"):
+        self.corners = [_below(words[:, i], n - self.size + 1) for i, n in enumerate((height, width))]
+    p, size = self.padding, self.size
+    images = np.pad(images, ((0, 0), (0, 0), (p, p), (p, p)))
+    return np.stack([image[:, t : t + size, l : l + size] for image, t, l in zip(images, *self.corners)])
+"""
+
+ADDED_IN_PLACE = """\
+def __call__(self, images, words):
+    images += (normals(words)[:, : len(self.axes)] @ self.axes.T).astype(np.float32)[:, :, None, None]
+    return images / np.float32(1 + self.coefficient) if self.by == "std" else images
+"""
+
+CLEARED_AFTERWARDS = """\
+def steps(self):
+    self.model.train()
+    seen, mean = 0, 0.0
+    for images, labels in self.loader.epoch(self.epoch, start_batch=self.batch):
+        whole = whole if seen else self._pictures_of_step()
+        logits = self.model(Tensor(images))
+        loss = functional.cross_entropy(logits, labels)
+        loss.backward(len(labels) / whole)
+        self.batch, seen, mean = self.batch + 1, seen + len(labels), mean + loss.item() * len(labels) / whole
+        self.running.add(loss.item(), logits.numpy(), labels)
+        if seen == whole:
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            yield mean
+            seen, mean = 0, 0.0
+"""
+
 WRONG = (
     edit("a layer left out", NET, '("norm2", norm_layer(norm, 256, paper_lrn())),', "",
          {"alexnet layers", *LOGITS}),
@@ -109,6 +144,39 @@ WRONG = (
          says="pool1"),
     edit("Caffe's fc6 as the paper's", NET, "hidden=(0.005, 0.1)", "hidden=(0.01, 1)",
          {"alexnet_caffe initial values"}),
+    edit("Caffe's conv2 without groups", NET, PAPER_CONV2.replace("0.01, 1)", "0.01, 0.1)"),
+         PAPER_CONV2.replace("0.01, 1)", "0.01, 0.1)").replace(", groups=2", ""), CAFFE, says="groups=2"),
+    edit("Caffe's always 1000 classes", NET, "num_classes, drop, hidden=(0.005", "1000, drop, hidden=(0.005", CAFFE,
+         says="num_classes outputs"),
+    edit("Caffe's dropout always inverted", NET, "drop = dropout_at(dropout, inverted)\n    return from_table(maps + "
+         "fully_connected(maps, input_size, num_classes, drop, hidden=(0.005",
+         "drop = dropout_at(dropout, True)\n    return from_table(maps + "
+         "fully_connected(maps, input_size, num_classes, drop, hidden=(0.005", {"alexnet_caffe options"}),
+    edit("dropout always after", NET, "drop = dropout_at(dropout, inverted)\n    return from_table(maps + "
+         f"fully_connected(maps, input_size, num_classes, {PAPER_FC}",
+         'drop = dropout_at("after", inverted)\n    return from_table(maps + '
+         f"fully_connected(maps, input_size, num_classes, {PAPER_FC}", {"alexnet options"}),
+    edit("one conv2 for all networks", NET, PAPER_CONV2, PAPER_CONV2.replace("Conv2d(96, 256, 5, padding=2, groups=2)",
+         'globals().setdefault("SECOND", Conv2d(96, 256, 5, padding=2, groups=2))'), {"alexnet weights"}),
+    rewrite("a crop that remembers its positions", CUTS, "RandomCrop.__call__", REMEMBERS, {*CROP, "RandomCrop range"}),
+    edit("crops in float32", CUTS, "images = np.pad(images, ((0, 0), (0, 0), sides, sides))",
+         "images = np.pad(images.astype(np.float32), ((0, 0), (0, 0), sides, sides))", {"RandomCrop padding"}),
+    edit("flips in float32", CUTS, FLIPPED, f"{FLIPPED}.astype(np.float32)", {"RandomHorizontalFlip"},
+         says="in_gray has dtype float32"),
+    rewrite("colours added in place", COLOR, "ColorNoise.__call__", ADDED_IN_PLACE, NOISE, says="has changed"),
+    edit("always three channels", COLOR, "[:, : len(self.axes)]", "[:, :3]", {"ColorNoise scales"}),
+    edit("axes scaled in place", COLOR,
+         "self.axes = coefficient * statistics.vectors * scale / np.reshape(std, (-1, 1))",
+         "self.axes = statistics.vectors\n        self.axes *= coefficient * scale / np.reshape(std, (-1, 1))", NOISE,
+         says="vectors has changed"),
+    edit("any number of views", PIPE, "if count not in (1, 10):", "if count < 1:", {"views centre"}),
+    edit("views in float64", PIPE, "np.ascontiguousarray(np.stack(shown), np.float32)",
+         "np.ascontiguousarray(np.stack(shown), np.float64)", {*VIEWS, "views centre"}, says="dtype float64"),
+    edit("a Tensor as the loss", LOOP, "yield sum(weight * loss for weight, loss in losses)",
+         "yield loss.detach()", {*STEPS, "steps books"}, says="steps yielded a Tensor"),
+    edit("only the network itself in training mode", LOOP, "        self.model.train()\n        for module in",
+         "        self.model.training = True\n        for module in", {"steps books"}),
+    rewrite("gradients cleared only after a step", LOOP, "Trainer.steps", CLEARED_AFTERWARDS, {"steps resumed"}),
     edit("the last position of a crop missing", CUTS, """height - self.size + 1)
         left = _below(words[:, 1], width - self.size + 1)""", """height - self.size)
         left = _below(words[:, 1], width - self.size)""", CROP, says="the last one is missing"),
