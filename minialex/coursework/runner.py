@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -26,6 +27,8 @@ STARTING = 120.0  # seconds in which the library must be imported, on a busy mac
 COMPILING = 240.0  # seconds of processor time for all kernels of a submission
 ASLEEP = 2.0  # seconds beyond a check's limit in which its process may neither run nor wait for a processor
 OVERDUE = 20.0  # a process that has not got its processor time after so many times that time is the machine's fault
+MOST_FILES = 1000  # that it may leave there
+WRITTEN = 32 * 2**20  # bytes of files that a check's process may leave in its folder
 SHOWN = 2000  # characters of a submission's output that are shown
 
 
@@ -142,7 +145,7 @@ class Room:
         """
         with contextlib.ExitStack() as stack:
             work = tempfile.mkdtemp(prefix="work-", dir=self.place)
-            stack.callback(shutil.rmtree, work, ignore_errors=True)
+            stack.callback(_remove, work)
             if self.shield.user is not None:
                 os.chown(work, self.shield.user, self.shield.user)
             printed = stack.enter_context(tempfile.TemporaryFile())
@@ -162,7 +165,7 @@ class Room:
                 pid = self.ask("start", request, (theirs.fileno(), printed.fileno()))["pid"]
             finally:
                 theirs.close()
-            process = _Process(self, pid, ours, seconds, printed)
+            process = _Process(self, pid, ours, seconds, printed, work)
             stack.callback(process.end)
             yield process
 
@@ -170,13 +173,14 @@ class Room:
 class _Process:
     """The process of a check. link: a Link to it; seconds: of processor time that it may use."""
 
-    def __init__(self, room, pid, connection, seconds, printed):
-        self.room, self.pid, self.seconds, self._printed = room, pid, seconds, printed
+    def __init__(self, room, pid, connection, seconds, printed, work):
+        self.room, self.pid, self.seconds, self._printed, self._work = room, pid, seconds, printed, work
         self.link = Link(connection, self._overdue)
         self.used: dict = {}
 
     def _overdue(self, waited):
-        """Raise Lost where the process sleeps, and GraderFault where the machine does not run it."""
+        """Raise Lost where the process sleeps or fills the disk, and GraderFault where the machine does not run it."""
+        self.check_written()
         if waited < self.seconds:
             return
         times = self.room.ask("times", self.pid)
@@ -186,6 +190,12 @@ class _Process:
             if "waited" not in times:  # this system does not tell: it is most likely asleep
                 raise Lost("time")
             raise GraderFault(f"the machine is too busy: {times['cpu']:.1f} of {waited:.0f} seconds were its own")
+
+    def check_written(self):
+        """Raise Lost where it has written too much."""
+        sizes = _written(self._work)
+        if sum(itertools.islice(sizes, MOST_FILES)) > WRITTEN or next(sizes, None) is not None:
+            raise Lost("answer", f"it has written more than {WRITTEN >> 20} MB, or {MOST_FILES} files")
 
     def end(self):
         """Kill it. Returns how it ended, a dict."""
@@ -271,6 +281,7 @@ def _judged(process, assignment, check, inputs, expected):
         process.link.request("plug", targets_of(assignment))
         got = arrays(check.run(library, **inputs))
         changed = [_name(array, inputs) for array in library.changed()]
+        process.check_written()
         if not any(library.calls().values()):
             return "none of your functions was called", "error"
     except StudentError as error:
@@ -282,6 +293,25 @@ def _judged(process, assignment, check, inputs, expected):
     except Exception as error:  # the same code has passed with the library's functions: a result is to blame
         return f"a result is not what the check expected: {type(error).__name__}: {error}", "error"
     return verdict(check, inputs, expected, got, changed)
+
+
+def _written(folder):
+    """Yield the size of each file and folder within a folder, as far as they can be reached."""
+    folders = [folder]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                yield entry.stat(follow_symlinks=False).st_size
+
+
+def _remove(folder):
+    """Delete a folder, however deep it is."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _name(array, inputs):
