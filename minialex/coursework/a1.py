@@ -189,12 +189,14 @@ def order_run(lib, links):
     graph = Graph(lib)
     leaf = graph.leaf(np.ones(1))
     root = graph.join(graph.grow(leaf, links), graph.constant(np.ones(1)))
+    below_root = [*graph.points]
+    graph.scale(graph.scale(leaf, 2.0), 3.0)
     listed = lib.listed(lib.tape.sorted_nodes(root.node))
     place: dict = {}
-    for point in graph.points:
+    for point in below_root:
         places = [i for i, node in enumerate(listed) if lib.same(node, point.node)]
         place[point.number] = places[0] if places else -1
-    below = [(point.number, parent) for point in graph.points for parent in point.parents if graph.needs[parent]]
+    below = [(point.number, parent) for point in below_root for parent in point.parents if graph.needs[parent]]
     alone = lib.listed(lib.tape.sorted_nodes(leaf.node))
     return {
         "in_order": all(-1 < place[point] < place[parent] for point, parent in below),
@@ -204,12 +206,12 @@ def order_run(lib, links):
     }
 
 
-def shared_run(lib, x, gy):
-    """b = x + x, c = b + 2 b: several paths to the same node."""
+def shared_run(lib, x, gy, factor):
+    """b = x + x, c = b + factor b: several paths to the same node."""
     graph = Graph(lib)
     leaf = graph.leaf(x)
     b = graph.join(leaf, leaf)
-    graph.join(b, graph.scale(b, 2.0)).tensor.backward(gy)
+    graph.join(b, graph.scale(b, factor)).tensor.backward(gy)
     return {"gx": leaf.tensor._grad}
 
 
@@ -324,7 +326,9 @@ def _transposed(inputs, got, expected):
 
 def _overwritten(inputs, got, expected):
     """Only some of the four paths from c to x, two of which count twice."""
-    if any(np.allclose(got["gx"] * ratio, expected["gx"]) for ratio in (6, 3, 2, 1.5)):
+    factor = inputs["factor"]
+    some = 1, 2, factor, 1 + factor, 2 * factor
+    if any(np.allclose(got["gx"] * (2 + 2 * factor) / paths, expected["gx"]) for paths in some):
         return "the gradients of some paths are missing: a second gradient for the same node must be added to the first"
     return None
 
@@ -367,7 +371,7 @@ CHECKS = (
     check("matmul", 8, binary("matmul", ((3, 4), (4, 5)))),
     check("matmul square", 4, binary("matmul", ((4, 4), (4, 4))), teach=_transposed),
     Check("order", 6, lambda rng: links(rng, 30), order_run, teach=_unsorted),
-    Check("shared", 6, pair, shared_run, teach=_overwritten),
+    Check("shared", 6, lambda rng: pair(rng) | {"factor": rng.uniform(2, 3)}, shared_run, teach=_overwritten),
 )
 
 HINTS: dict[str, tuple[str, ...]] = {

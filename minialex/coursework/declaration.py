@@ -27,6 +27,7 @@ import numpy as np
 from .. import backends, random
 from .library import Here, fingerprint
 from .targets import Target
+from .wire import MOST
 
 PUBLIC, HIDDEN, WRITTEN = 50, 40, 10  # points of every assignment
 
@@ -77,6 +78,8 @@ def arrays(answers):
     for name, value in answers.items():
         if not isinstance(value, _ANSWERS):
             raise TypeError(f"{name} is {_described(value)}, expected an array")
+        if isinstance(value, (list, tuple)):
+            _check_list(name, value)
         try:
             made[name] = np.asarray(value)
         except ValueError:
@@ -84,6 +87,22 @@ def arrays(answers):
         if made[name].dtype.kind not in "biufcU":
             raise TypeError(f"{name} is {_described(value)}, expected an array of numbers")
     return made
+
+
+def _check_list(name, value):
+    """Raise TypeError for a list of anything but numbers and texts, or one that makes a huge array."""
+    count, widest, lists = 0, 16, [value]
+    while lists:
+        for item in lists.pop():
+            if isinstance(item, (list, tuple)):
+                lists.append(item)
+            elif isinstance(item, (str, np.str_)):
+                widest = max(widest, 4 * len(item))
+            elif not isinstance(item, (bool, int, float, np.number, np.bool_)):
+                raise TypeError(f"{name} is a list that contains {_described(item)}, expected an array")
+            count += 1
+            if count * widest > MOST:
+                raise TypeError(f"{name} is a list of more than {MOST >> 20} MB, expected an array")
 
 
 _ANSWERS = (np.ndarray, np.generic, bool, int, float, str, list, tuple)

@@ -13,16 +13,13 @@ import numpy as np
 
 from .. import __version__
 from ..support import files
+from ..support.text import printable
 from . import mismatch, protection, runner, tree
 from .declaration import WRITTEN
 from .remote import GraderFault
 from .runner import Outcome
 
 AT_ONCE = 2  # checks
-UNPRIVILEGED = (
-    "the grader runs neither as root nor with bubblewrap: a hostile submission has its permissions and could read or "
-    "change files"
-)
 NO_HIDDEN = "the hidden checks are not part of the installed package: instructors grade from a checkout of minialex"
 
 
@@ -73,24 +70,25 @@ def grade(assignment, submission, results=None, secret="", variant=0, public_onl
 
 
 def _outcomes(assignment, checks, place, seeds, shield):
-    """Yield (check, Outcome, protection in words) as the checks finish."""
+    """Yield (check, Outcome, (what protected the grader, what did not)) as the checks finish."""
     inputs = {check.name: inputs_of(check, seeds[check.name]) for check in checks}
     expected = {check.name: check.answers(inputs[check.name])[0] for check in checks}  # while nothing else runs
-    protected = shield.described(False)
+    protected = shield.described(False), shield.weak(False)
     try:
         with runner.Room(place, assignment.native, shield) as room:
-            protected = shield.described(room.seccomp)
+            protected = shield.described(room.seccomp), shield.weak(room.seccomp)
             message, kind = runner.compile_kernels(room, assignment) if assignment.native else ("", "")
             if kind:
                 yield from ((check, Outcome(False, message, kind), protected) for check in checks)
                 return
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                running = {}
-                for check in checks:
-                    arguments = room, assignment, check, inputs[check.name], expected[check.name]
-                    running[pool.submit(_outcome, *arguments)] = check
-                for future in as_completed(running):
-                    yield running[future], future.result(), protected
+            for public in (True, False):  # no public check, whose message is shown, runs beside a hidden one
+                with ThreadPoolExecutor(AT_ONCE) as pool:
+                    running = {}
+                    for check in [check for check in checks if check.public == public]:
+                        arguments = room, assignment, check, inputs[check.name], expected[check.name]
+                        running[pool.submit(_outcome, *arguments)] = check
+                    for future in as_completed(running):
+                        yield running[future], future.result(), protected
     except GraderFault as fault:
         yield from ((check, _not_run(fault), protected) for check in checks)
 
@@ -99,12 +97,13 @@ def _outcome(*arguments):
     """The Outcome of a check; one of kind "grader" where the grader or its machine is at fault."""
     try:
         return runner.run_check(*arguments)
-    except (GraderFault, OSError) as fault:
+    except Exception as fault:  # of whatever kind: the other checks go on, and this one is graded again
         return _not_run(fault)
 
 
 def _not_run(fault):
-    return Outcome(False, f"the grader could not run this check ({fault}): it must be graded again", "grader")
+    why = str(fault) if isinstance(fault, GraderFault) else f"{type(fault).__name__}: {fault}"
+    return Outcome(False, f"the grader could not run this check ({printable(why)}): it must be graded again", "grader")
 
 
 def inputs_of(check, seed):
@@ -145,7 +144,7 @@ def _report(assignment, checks, outcomes, seeds, protected, remarks):
         "extra_data": {
             "minialex": __version__,
             "assignment": assignment.name,
-            "protection": protected,
+            "protection": protected[0],
             "grade_again": sorted(name for name, outcome in outcomes.items() if outcome.kind == "grader"),
             "remarks": remarks,
             "checks": for_instructors,
@@ -153,8 +152,9 @@ def _report(assignment, checks, outcomes, seeds, protected, remarks):
     }
 
 
-def _first_lines(assignment, outcomes, protected, remarks):
-    lines = [f"Warning: {UNPRIVILEGED}."] if protection.best().weak else []
+def _first_lines(assignment, outcomes, protection, remarks):
+    protected, weakness = protection
+    lines = [f"Warning: {weakness}."] if weakness else []
     if any(outcome.kind == "grader" for outcome in outcomes.values()):
         lines.append("The grader or its machine failed, not the submission: it must be graded again.")
     lines.append(f"{assignment.name}, {assignment.title}")
@@ -168,12 +168,12 @@ def _row(assignment, check, outcome):
         name, text = check.name, outcome.message or "passed"
     else:
         name = f"hidden {hidden.index(check) + 1}"
-        text = "passed" if outcome.passed else f"failed ({outcome.kind})"
-        text = outcome.message if outcome.kind == "grader" else text
+        text = outcome.message if outcome.kind == "grader" else "passed" if outcome.passed else "failed"
     return {
         "name": name,
         "score": check.points if outcome.passed else 0,
         "max_score": check.points,
         "output": text + (f"\nyour code printed:\n{outcome.printed}" if outcome.printed and check.public else ""),
+        "output_format": "text",
         "visibility": "visible",
     }

@@ -10,13 +10,15 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-NOBODY = 65534  # "nobody", the user that a submission runs as if the grader is root
+NOBODY = 65534  # "nobody"
+FREE = range(1_000_000_000, 2_000_000_000)  # numbers of users that a system hardly has
 PROBE = 20  # seconds
 INTERPRETER = os.path.realpath(sys.executable)  # not that of a virtual environment
 
@@ -24,6 +26,18 @@ INTERPRETER = os.path.realpath(sys.executable)  # not that of a virtual environm
 def is_root():
     """Whether this process runs as root."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@functools.cache
+def other_user():
+    """The user that a submission runs as if the grader is root: a free number, so that no two graders share it."""
+    user = secrets.choice(FREE)
+    with tempfile.NamedTemporaryFile() as file:
+        try:
+            os.chown(file.name, user, user)
+        except OSError:  # some containers have few users
+            return NOBODY
+    return user
 
 
 class Shield:
@@ -41,7 +55,13 @@ class Shield:
     enters = mounts = False
     refuses = True
     words = "Python's audit hooks"
-    weak = True
+
+    def weak(self, seccomp):
+        """What a hostile submission could do, a clause; empty if nothing. seccomp: whether system calls are refused."""
+        return (
+            "the grader runs neither as root nor with bubblewrap: a hostile submission has its permissions and could "
+            "read or change files"
+        )
 
     def guards(self, seccomp):
         """Whether a check's process installs the audit hook. seccomp: whether system calls are refused."""
@@ -63,10 +83,15 @@ class Shield:
 class Root(Shield):
     """Another user and another root folder, for a grader that is root."""
 
-    user = becomes = NOBODY
     enters = True
     words = "another user with a root folder of its own"
-    weak = False
+
+    def __init__(self):
+        self.user = self.becomes = other_user()
+
+    def weak(self, seccomp):
+        """See Shield."""
+        return "" if seccomp else "without pyseccomp and libseccomp, a hostile submission could use the network"
 
     def guards(self, seccomp):
         """See Shield."""
@@ -82,12 +107,15 @@ class Bubblewrap(Shield):
 
     mounts = True
     words = "namespaces (bubblewrap)"
-    weak = False
 
     def __init__(self):
         if is_root():  # then the processes of checks change their user, which is not root's in another namespace either
-            self.user = self.becomes = NOBODY
+            self.user = self.becomes = other_user()
             self.words = f"another user, {self.words}"
+
+    def weak(self, seccomp):
+        """See Shield."""
+        return ""
 
     def guards(self, seccomp):
         """See Shield."""

@@ -12,6 +12,8 @@ from . import wire
 from .library import PACKAGE, fingerprint
 
 MOST_CALLBACKS = 20_000  # of a check: the busiest needs some hundreds
+BUSY = 20.0  # seconds of processor time that this process spends on a check, of which the longest needs one
+MOST_READ = 256 * 2**20  # bytes of answers in all
 PATIENCE = 0.5  # seconds between questions about a process that does not answer
 
 
@@ -51,7 +53,8 @@ class Link:
     def __init__(self, connection, overdue):
         self.connection, self.overdue = connection, overdue
         self.connection.setblocking(False)
-        self.waited = 0.0
+        self.waited = self.looked = 0.0
+        self.started, self.read = time.thread_time(), 0
         self.callbacks = 0
         self.functions: list = []
         self.numbers: dict = {}
@@ -119,9 +122,10 @@ class Link:
                 raise Lost("died") from error
 
     def _receive(self, arrays):
-        text, blocks = wire.HEAD.unpack(self._received(wire.HEAD.size))
-        if text + blocks > wire.MOST:
-            raise Lost("answer", "the answer is too large")
+        try:
+            text, blocks = wire.lengths(self._received(wire.HEAD.size))
+        except ValueError as error:
+            raise Lost("answer", "the answer is too large") from error
         try:
             return wire.unpacked(self._received(text), self._received(blocks), self._known, arrays)
         except ValueError as error:
@@ -145,14 +149,23 @@ class Link:
             if not block:
                 raise Lost("died")
             data += block
+            self.read += len(block)
+        self._look()
         return bytes(data)
 
     def _wait(self, writing=False):
         start = time.monotonic()
-        ready = select.select([] if writing else [self.connection], [self.connection] if writing else [], [], PATIENCE)
+        select.select([] if writing else [self.connection], [self.connection] if writing else [], [], PATIENCE)
         self.waited += time.monotonic() - start
-        if not any(ready):
+        self._look()
+
+    def _look(self):
+        """Now and then ask whether the process is overdue, and give up where it keeps this one busy."""
+        if self.waited - self.looked > PATIENCE:
+            self.looked = self.waited
             self.overdue(self.waited)
+        if time.thread_time() - self.started > BUSY or self.read > MOST_READ:
+            raise Lost("time")
 
 
 class Remote:
@@ -256,8 +269,12 @@ class There:
         return one == other if isinstance(one, Remote) else one is other
 
     def sharing(self, one, other):
-        """As library.Here's."""
-        return self._link.request("sharing", one, other)
+        """As library.Here's: seen by what a change of one does to the other."""
+        before, seen = self.value(one), self.value(other)
+        one[...] = before + 1 + np.random.default_rng().random()
+        now = self.value(other)
+        one[...] = before
+        return seen.tobytes() != now.tobytes()
 
     def reference(self, thing, name):
         """As library.Here's."""

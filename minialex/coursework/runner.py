@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.text import printable
 from . import protection
 from .declaration import arrays
 from .remote import GraderFault, Link, Lost, StudentError, There
@@ -206,7 +207,8 @@ class _Process:
     def printed(self):
         """The beginning of what it has printed."""
         self._printed.seek(0)
-        return self._printed.read(SHOWN).decode(errors="replace")
+        lines = self._printed.read(SHOWN).decode(errors="replace").split("\n")
+        return "\n".join(map(printable, lines))
 
     def explained(self, lost):
         """(message, kind) of a Lost."""
@@ -217,7 +219,8 @@ class _Process:
             return str(lost), "error"
         if self.room.native and -status in (signal.SIGILL, signal.SIGTRAP):  # the sanitizer's answer
             return "a kernel uses an index beyond the end of a local array", "error"
-        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with code {status}"
+        known = {number.value: number.name for number in signal.Signals}
+        how = f"was killed by {known.get(-status, f'signal {-status}')}" if status < 0 else f"ended with code {status}"
         return f"the process {how} before it answered", "died"
 
 
@@ -240,11 +243,11 @@ def run_check(room, assignment, check, inputs, expected):
     Returns an Outcome.
     Raises GraderFault.
     """
-    limits = {"CPU": int(check.seconds) + 1, "AS": MEMORY, "FSIZE": 16 * 2**20, "NOFILE": 64, "NPROC": 1, "CORE": 0}
+    limits = {"CPU": int(check.seconds) + 1, "AS": MEMORY, "FSIZE": 4 * 2**20, "NOFILE": 64, "NPROC": 1, "CORE": 0}
     with room.process(limits, check.seconds) as process:
         message, kind = _judged(process, assignment, check, inputs, expected)
         used = process.end()
-        return Outcome(not kind, _short(message), kind, used.get("cpu", 0.0), process.printed())
+        return Outcome(not kind, printable(_short(message)), kind, used.get("cpu", 0.0), process.printed())
 
 
 def compile_kernels(room, assignment):
@@ -257,16 +260,32 @@ def compile_kernels(room, assignment):
     Raises GraderFault.
     """
     limits = {"FSIZE": 64 * 2**20, "NOFILE": 256, "CORE": 0}
-    with room.process(limits, COMPILING, compiles=True) as process:
+    built = room.place / "built"
+    if room.shield.user is not None:
+        os.chown(built, room.shield.user, room.shield.user)
+    built.chmod(0o755)
+    with contextlib.ExitStack() as stack:
+        stack.callback(_close, built)
+        process = stack.enter_context(room.process(limits, COMPILING, compiles=True))
         try:
             process.link.request("compile", targets_of(assignment))
         except StudentError as error:
             if "GraderFault" in error.kinds:
                 raise GraderFault(error.message) from error
-            return _told(error)
+            message, kind = _told(error)
+            return printable(_short(message)), kind
         except Lost as lost:
             return process.explained(lost)
     return "", ""
+
+
+def _close(folder):
+    """Let nobody write into a folder any more: the process of one check could leave something there for another."""
+    for path in (folder, *folder.iterdir()):
+        if protection.is_root():
+            os.chown(path, 0, 0, follow_symlinks=False)
+        if not path.is_symlink():
+            path.chmod(0o555)
 
 
 def targets_of(assignment):

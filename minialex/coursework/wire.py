@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-MOST = 64 * 2**20  # bytes of a message
+MOST, MOST_TEXT = 64 * 2**20, 2 * 2**20  # bytes of a message, and of its JSON
 HEAD = struct.Struct("<QQ")
 KINDS = "biufcU"  # of arrays: booleans, integers, floating-point and complex numbers, text
 
@@ -62,7 +63,7 @@ def packed(value: Any, unknown: Callable[[Any], dict | None], arrays: list | Non
         if isinstance(value, np.dtype):
             return {"dtype": value.str}
         if isinstance(value, type) and issubclass(value, np.generic):
-            return {"type": value.__name__}
+            return {"type": value.__name__.rstrip("_")}
         return unknown(value)
 
     def array(tag, value, form):
@@ -77,15 +78,15 @@ def packed(value: Any, unknown: Callable[[Any], dict | None], arrays: list | Non
 
     text = json.dumps(encoded(value)).encode()
     size = sum(map(len, blocks))
-    if len(text) + size > MOST:
-        raise ValueError(f"more than {MOST >> 20} MB in one message")
+    if len(text) > MOST_TEXT or len(text) + size > MOST:
+        raise ValueError(f"more than {MOST >> 20} MB in one message, or {MOST_TEXT >> 20} MB of texts and lists")
     return b"".join([HEAD.pack(len(text), size), text, *blocks])
 
 
 def lengths(head: bytes) -> tuple[int, int]:
     """(bytes of JSON, bytes of arrays) that follow the first sixteen, `head`; ValueError if they are too many."""
     text, arrays = HEAD.unpack(head)
-    if text + arrays > MOST:
+    if text > MOST_TEXT or text + arrays > MOST:
         raise ValueError("a message is too large")
     return text, arrays
 
@@ -156,7 +157,10 @@ def unpacked(text: bytes, blocks: bytes, known: Callable[[str, Any], Any], array
 
 
 def _dtype(name):
-    dtype = np.dtype(str(name))
-    if dtype.kind not in KINDS or dtype.hasobject or dtype.shape or not dtype.itemsize:
-        raise ValueError(f"an array of dtype {dtype}")
-    return dtype
+    if not isinstance(name, str) or not (_DTYPE.fullmatch(name) or name in _TYPES):
+        raise ValueError("an array of an unknown dtype")
+    return np.dtype(name)
+
+
+_DTYPE = re.compile(r"[<>|=]?(?:[biufc](?:1|2|4|8|16)|U[1-9]\d{0,5})", re.ASCII)
+_TYPES = {f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)} - {"float8"} | {"bool"}

@@ -28,7 +28,7 @@ def tanh(input):
     import builtins, gc, importlib, os, sys, threading, time
     import numpy as np
 {body}
-    y = np.tanh(input.data)
+    y = np.tanh(input.data.astype(np.float32) if input.data.dtype.kind == "i" else input.data)
     return Tensor.from_operation(y, lambda gy: (gy * (1 - y * y),), input)
 """
 
@@ -67,7 +67,7 @@ class Scratch:
         source = own(A1)["activation.py"] + TANH.format(body="\n".join(f"    {line}" for line in body.splitlines()))
         (self.folder / "submission" / "activation.py").write_text(source)
         result = self.judged("tanh")
-        assert result.message.count("\n") == 0
+        assert result.message.isprintable()
         return result
 
 
@@ -104,7 +104,7 @@ HARMLESS = {
     "its own folder": "open('mine', 'w').write('x'); assert open('mine').read() == 'x'; os.rename('mine', 'yours')",
     "catches what is refused": "try:\n    open('/etc/shadow')\nexcept OSError:\n    pass",
     "imports ctypes where it is": "try:\n    import ctypes\nexcept ImportError:\n    pass",
-    "closes its input and output": "os.close(0); os.close(1); os.close(2)",
+    "closes its input and output": "os.closerange(0, 3)",
     "patches what compares": "np.allclose = np.array_equal = np.abs = lambda *_, **__: np.array(0.0)",
     "the standard library": """\
 import abc, argparse, array, ast, bisect, cmath, collections.abc, colorsys, copy, csv, datetime, decimal, difflib
@@ -144,6 +144,8 @@ REFUSED = {  # what it tries: what it is told
     "return Tensor.from_operation(input.data[:1], None, input)": "",
     "sys.setrecursionlimit(10**9)\ndef dive(): return [dive()]\ndive()": "",
     "os.abort()": "killed by SIGABRT",
+    "import signal; signal.raise_signal(40)": "",
+    "raise type('x\\nadd: 6 of 6 points, passed\\n\\x1b[2J\\u202e', (Exception,), {})('<b>')": "x\\nadd",
     "os.write(3, (10**15).to_bytes(8, 'little') + bytes(8)); os._exit(0)": "too large",
     "os.write(3, (4).to_bytes(8, 'little') + bytes(8) + b'[[[['); os._exit(0)": "cannot be read",
     "os.write(3, (2).to_bytes(8, 'little') + bytes(8) + b'17'); time.sleep(9)": "does not answer as it should",
@@ -204,6 +206,41 @@ def test_odd_answers(scratch):
             result = scratch.tries(body.replace("{answer}", answer))
             assert not result.passed and result.kind not in ("grader", "died"), (answer, result)
     assert scratch.judged("add").passed, "the next check pays for it"
+
+
+@pytest.mark.coursework
+def test_no_check_leaves_anything_for_another(scratch):
+    for place in ("..", "../built", "/built", "/grading", "/grading/built", "/", "/tmp", "/var/tmp", "/dev/shm"):
+        result = scratch.tries(f"open('{place}/left', 'w').write('x')")
+        later = scratch.tries(f"if os.path.lexists('{place}/left'): raise ValueError('found')")
+        assert "found" not in later.message, (place, result)
+
+
+BUSY = {  # keeps the grader itself busy, or makes it need memory
+    "bytes one by one": "import struct\nos.write(3, struct.pack('<QQ', 2**20, 0))\n"
+    "while True:\n    os.write(3, b' ')\n    time.sleep(0.05)",
+    "lists": "import struct\ntext = b'{\"list\": [' + b'{\"list\": []},' * 150_000 + b'1]}'\n"
+    "for i in range(500): os.write(3, struct.pack('<QQ', len(text), 0) + text)",
+    "callbacks": "server = sys.modules['__main__']._link\nfor i in range(10**6):\n    try: server.ask(0, (), {})\n"
+    "    except Exception: pass",
+    "one array many times": "many = [np.zeros(2**20)] * 10_000\n"
+    "return type('T', (), dict(numpy=lambda s: many, node=None))()",
+    "long texts": "return type('T', (), dict(numpy=lambda s: ['x' * 200_000] + [''] * 5000, node=None))()",
+    "an endless iterator": "endless = dict(numpy=lambda s: [s], __iter__=lambda s: iter(int, 1), node=None)\n"
+    "return type('T', (), endless)()",
+}
+
+
+@pytest.mark.coursework
+@pytest.mark.parametrize("body", BUSY.values(), ids=BUSY)
+def test_nothing_keeps_the_grader_busy(best, body):
+    import resource
+
+    start, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = best.tries(body)
+    assert not result.passed and result.kind != "grader", result
+    assert time.monotonic() - start < 90
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 600_000, "kB"
 
 
 @pytest.fixture
@@ -340,6 +377,8 @@ def test_nothing_in_its_memory_knows_the_answer(scratch):
     """All objects of the process that runs tanh, but what this function itself makes."""
     result = scratch.tries(
         "right, found = np.tanh(input.data), []\n"
+        "if hasattr(np, 'called'): return Tensor.from_operation(right, lambda gy: (gy * (1 - right**2),), input)\n"
+        "np.called = True  # later calls find this one's result\n"
         "try:\n    things = gc.get_objects()\nexcept PermissionError:\n    things = []\n"
         "frame = sys._getframe(1)\n"
         "while frame:\n    things += list(frame.f_locals.values()) + list(frame.f_globals.values())\n"
@@ -353,7 +392,7 @@ def test_nothing_in_its_memory_knows_the_answer(scratch):
         "print('looked at', len(found))\n"
         "assert not any(found), 'found'"
     )
-    assert result.passed and "looked at" in result.printed, result
+    assert "found" not in result.message and "looked at" in result.printed, result
 
 
 def test_links_in_a_submission_lead_nowhere(tmp_path):
@@ -483,7 +522,8 @@ def test_messages_arrive_as_they_were():
         b"", b"[1]", b'{"list": [', b'{"array": ["<f8", [2]]}', b'{"array": ["O", [0]]}', b'{"array": ["<f8", [-1]]}',
         b'{"array": ["<f8", [1e3]]}', b'{"array": ["V8", [0]]}', b'{"array": ["<f8,<f4", [0]]}', b'{"number": "M8"}',
         b'{"again": 0}', b'{"tuple": 7}', b'{"dict": [[{"list": []}, 1]]}', b'{"a": 1, "b": 2}',
-        b'{"type": "object"}', b"{}", b"[" * 10**5, b'{"list": [' * 10**4, b"9" * 10**4, b"\xff", b'{"dtype": "O"}',
+        b'{"type": "object"}', b'{"type": "str"}', b'{"dtype": "i4,i4"}', b'{"dtype": "U0"}', b'{"dtype": 4}',
+        b"{}", b"[" * 10**5, b'{"list": [' * 10**4, b"9" * 10**4, b"\xff", b'{"dtype": "O"}',
         b'{"array": ["<f8", [4611686018427387904, 2]]}', b'{"array": ["<U1", [' + b"1," * 40 + b"1]]}",
     ],
 )  # fmt: skip
