@@ -216,6 +216,30 @@ def test_a_course_with_everything(fake, tmp_path, capsys):
     assert not [path for path in tmp_path.rglob("*") if "partial" in path.name]
 
 
+def test_every_student_of_a_group_is_looked_up(fake, tmp_path):
+    export = gradescope(tmp_path, {"Ada Lovelace": NESTED, "Bob Bell": NESTED})
+    path = export / "submission_metadata.yml"
+    more = "  - :name: Carol C\n    :sid: '3701'\n  - :name: Dan D\n    :sid: '3702'\n"
+    path.write_text(path.read_text().replace("  :created_at: 2026", f"{more}  :created_at: 2026", 1))
+    (tmp_path / "r.csv").write_text("Name,SID\nAda Lovelace,3501\nBob Bell,3502\nC. Carol,3701\nEve,3703\n")
+    found = run(export, tmp_path / "out", rosters=[tmp_path / "r.csv"])
+    ada, bob, eve = found.rows
+    assert ada["name"] == "Ada Lovelace; Carol C; Dan D" and eve["name"] == "Eve"
+    assert ada["remarks"].endswith("not on the list of students: Dan D") and not bob["remarks"]
+    path.write_text(path.read_text().replace("'3702'", "'3502'"))
+    ada, bob, eve = (again := run(export, tmp_path / "out", rosters=[tmp_path / "r.csv"])).rows
+    sentence = "Bob Bell has 2 submissions: submission_501, submission_502"
+    assert ada["remarks"] == bob["remarks"] == sentence and sentence in again.summary
+
+
+def test_an_extension_of_nobody_is_said(fake, tmp_path):
+    when = datetime(2026, 10, 12, tzinfo=UTC)
+    due = course.Assigned(when, course.Late(points_per_day=5), extensions=dict.fromkeys(["ADA", "bbo", "zoe"], when))
+    (tmp_path / "r.csv").write_text("name\nzoe\n")
+    found = run(folders(tmp_path), tmp_path / "out", assigned=due, rosters=[tmp_path / "r.csv"])
+    assert "extensions of nobody who is known: bbo" in found.summary.splitlines()
+
+
 def test_canvas_marks_and_commits(fake, tmp_path):
     due = course.Assigned(datetime(2026, 10, 12, tzinfo=UTC), course.Late(percent_per_day=10))
     export = canvas(tmp_path, {"Lovelace, Ada": RIGHT, "Bell, Bob": RIGHT}, late=["Bell, Bob"])
