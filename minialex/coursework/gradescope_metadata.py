@@ -85,7 +85,7 @@ def _continued(text, line):
 
 
 def _value(text, anchors):
-    """A value, which may be named, or be the name of an earlier one; anchors: {name: value}, which is kept up to date."""
+    """A value, which may be named, or be the name of an earlier one; anchors: {name: value}, kept up to date."""
     if text[:1] == "*":
         return anchors.get(text[1:].strip(), "")
     if not (named := _ANCHOR.fullmatch(text)):
