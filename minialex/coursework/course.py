@@ -226,8 +226,8 @@ def lateness(submission, assigned, zone=None, more_ids=()):
     grace = timedelta(minutes=assigned.late.grace_minutes if assigned.late else 0)
     if at <= due + grace:
         return Lateness()
-    days = math.ceil((at - due) / timedelta(days=1))
-    local = at.astimezone(due.tzinfo)
+    local = at.astimezone(due.tzinfo)  # so that days are counted by the clock, whose hour may change between them
+    days = max(1, math.ceil((local - due) / timedelta(days=1)))
     return Lateness(
         days, f"late by {days} day{'s' * (days != 1)}{extension}: submitted {local:%Y-%m-%d %H:%M %Z}".rstrip()
     )

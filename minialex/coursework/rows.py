@@ -104,7 +104,9 @@ class Rows:
         if late.sentence:
             remarks.append(late.sentence)
         row["total"] = "" if row["score"] == "" else round(achieved - row["late penalty"], 2)
-        row["submitted"] = submission.submitted.isoformat(" ", "seconds") if submission.submitted else ""
+        at, zone = submission.submitted, self.options.zone
+        at = at.astimezone(zone) if at and at.tzinfo and zone else at  # as the remarks say it
+        row["submitted"] = at.isoformat(" ", "seconds") if at else ""
         row["problem"] = case.fault or ("" if report else "not graded yet")
         row["remarks"] = "; ".join([*remarks, *case.remarks, *own])
         return row | self._likeness(submission.key), remarks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import zoneinfo
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -111,6 +112,14 @@ def lateness(submitted, late=None, zone=None, **more):
 def test_days_that_have_begun(after, days):
     found = lateness((DUE + after).astimezone(UTC))
     assert found.days == days and bool(found.sentence) == bool(days)
+
+
+def test_days_are_counted_by_the_clock_when_its_hour_changes():
+    zone = zoneinfo.ZoneInfo("Europe/Berlin")
+    due = course.Assigned(datetime(2026, 10, 24, 23, 59, tzinfo=zone), course.Late(points_per_day=5))
+    for at in (datetime(2026, 10, 25, 22, 59, tzinfo=UTC), datetime(2026, 10, 25, 23, 59)):
+        found = course.lateness(exports.Submission("ada", "ada", submitted=at), due, zone)
+        assert found.days == 1 and "2026-10-25 23:59 CET" in found.sentence
 
 
 def test_what_the_export_says_about_the_time():

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from course_exports import canvas, gradescope, write, zip_of, zipped
@@ -230,6 +230,13 @@ def test_every_student_of_a_group_is_looked_up(fake, tmp_path):
     ada, bob, eve = (again := run(export, tmp_path / "out", rosters=[tmp_path / "r.csv"])).rows
     sentence = "Bob Bell has 2 submissions: submission_501, submission_502"
     assert ada["remarks"] == bob["remarks"] == sentence and sentence in again.summary
+
+
+def test_times_are_shown_as_the_clock_of_the_course(fake, tmp_path):
+    export = gradescope(tmp_path, {"Ada Lovelace": NESTED}, {"Ada Lovelace": "2026-10-12 20:00:00 Z"})
+    zone = timezone(timedelta(hours=2))
+    assert run(export, tmp_path / "out", zone=zone).rows[0]["submitted"] == "2026-10-12 22:00:00+02:00"
+    assert run(export, tmp_path / "out").rows[0]["submitted"] == "2026-10-12 20:00:00+00:00"
 
 
 def test_an_extension_of_nobody_is_said(fake, tmp_path):
