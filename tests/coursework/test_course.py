@@ -275,6 +275,16 @@ def test_a_ring_is_one_cluster_and_not_pairs():
     assert {row["kind"] for row in table} == {"among themselves", "library", "earlier term"}
 
 
+def test_of_an_earlier_term_the_one_that_most_functions_resemble():
+    common, mine = solution(0), {"add": solution(0), "matmul": solution(1), "backward": solution(2)}
+    before = {"other": {"add": common, "matmul": solution(3)}, "copied": {**mine}, "zoe": {"add": common}}
+    before["copied"]["matmul"] = nearly(solution(1), 4, 5)
+    found = clusters.compare({"x": mine}, {}, before)
+    assert {like.whose for like in found.of_before["x"]} == {"copied"} and len(found.of_before["x"]) == 3
+    assert found.to_before["x"][:2] == (1.0, "copied")
+    assert clusters.compare({"x": {"f": solution(5)}}, {}, {"y": {"f": solution(6)}}).of_before == {"x": []}
+
+
 def test_a_chain_is_one_cluster_with_its_range():
     first = solution(0)
     second = nearly(first, 1, 15)
