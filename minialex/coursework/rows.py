@@ -105,7 +105,8 @@ class Rows:
             remarks.append(late.sentence)
         row["total"] = "" if row["score"] == "" else round(achieved - row["late penalty"], 2)
         at, zone = submission.submitted, self.options.zone
-        at = at.astimezone(zone) if at and at.tzinfo and zone else at  # as the remarks say it
+        if at and zone:  # as the remarks say it
+            at = at.astimezone(zone) if at.tzinfo else at.replace(tzinfo=zone)
         row["submitted"] = at.isoformat(" ", "seconds") if at else ""
         row["problem"] = case.fault or ("" if report else "not graded yet")
         row["remarks"] = "; ".join([*remarks, *case.remarks, *own])

@@ -237,6 +237,8 @@ def test_times_are_shown_as_the_clock_of_the_course(fake, tmp_path):
     zone = timezone(timedelta(hours=2))
     assert run(export, tmp_path / "out", zone=zone).rows[0]["submitted"] == "2026-10-12 22:00:00+02:00"
     assert run(export, tmp_path / "out").rows[0]["submitted"] == "2026-10-12 20:00:00+00:00"
+    naive = gradescope(tmp_path / "naive", {"Ada Lovelace": NESTED}, {"Ada Lovelace": "2026-10-12 20:00:00"})
+    assert run(naive, tmp_path / "out", zone=zone).rows[0]["submitted"] == "2026-10-12 20:00:00+02:00"
 
 
 def test_an_extension_of_nobody_is_said(fake, tmp_path):
