@@ -176,6 +176,7 @@ class _Course:
                 self.rows.written_points(*case.identities)
         self._note_repeated()
         self._note_extensions()
+        self._note_left_over()
 
     def _note_repeated(self):
         """Say which students have several submissions: the instructor decides which counts."""
@@ -190,6 +191,15 @@ class _Course:
                 self.notes.append(sentence)
                 for case in cases:
                     case.remarks.append(sentence)
+
+    def _note_left_over(self):
+        """Say which folders of results are of submissions that the export no longer has."""
+        current = {case.place.name for case in self.cases.values()}
+        with contextlib.suppress(OSError):
+            left = sorted({path.name for path in (self.out / "students").iterdir()} - current)
+            if left:
+                first = ", ".join(map(texts.printable, left[:5])) + (f" and {len(left) - 5} more" if left[5:] else "")
+                self.notes.append(f"not in this export, results of an earlier one: {first}")
 
     def _note_extensions(self):
         """Say whose extensions fit nobody, since a misspelt name would cost its student the penalty."""

@@ -140,7 +140,7 @@ def test_the_graders_faults_are_graded_again_by_themselves(fake, tmp_path):
     assert rows["ada"]["score"] == "90" and not rows["ada"]["problem"]
     assert rows["bob"]["problem"] == "grade again: its process was ended by SIGKILL"
     assert rows["bob"]["score"] == rows["bob"]["total"] == rows["bob"]["add"] == ""
-    assert "bob: grade again: its process" in found.summary and "1 submissions, mean 90" in found.summary
+    assert "bob: grade again: its process" in found.summary and "1 submission, mean 90" in found.summary
     assert "not been graded yet" in (out / "students" / "bob" / "feedback.md").read_text()
     assert not (out / "students" / "bob" / "results.json").exists()
     run(export, out)
@@ -239,6 +239,18 @@ def test_times_are_shown_as_the_clock_of_the_course(fake, tmp_path):
     assert run(export, tmp_path / "out").rows[0]["submitted"] == "2026-10-12 20:00:00+00:00"
     naive = gradescope(tmp_path / "naive", {"Ada Lovelace": NESTED}, {"Ada Lovelace": "2026-10-12 20:00:00"})
     assert run(naive, tmp_path / "out", zone=zone).rows[0]["submitted"] == "2026-10-12 20:00:00+02:00"
+
+
+def test_results_of_what_is_no_longer_in_the_export_are_named(fake, tmp_path):
+    export = folders(tmp_path)
+    assert "an earlier one" not in run(export, tmp_path / "out").summary
+    (export / "bob").rename(export / "zoe")
+    told = run(export, tmp_path / "out").summary
+    assert "not in this export, results of an earlier one: bob" in told.splitlines()
+    (export / "zoe").rename(tmp_path / "elsewhere")
+    (export / "zac").mkdir()
+    (export / "ada").rename(tmp_path / "ada")
+    assert run(export, tmp_path / "out").summary.startswith("1 submission, mean")
 
 
 def test_an_extension_of_nobody_is_said(fake, tmp_path):
