@@ -238,8 +238,13 @@ def test_what_is_no_export(tmp_path):
         ),
         ("\ufeffIdentifier;Full name;Email address\nParticipant 77;Ada L;a@x.edu\n", ["Ada L"], {"77", "a@x.edu"}),
         ("identifier,github_username,github_id,name\nada@x.edu,adal,5,\n\n,,,\n", [""], {"ada@x.edu", "adal", "5"}),
+        (
+            "identifier,github_username,github_id,name\nÁda L,adal,5,\ns12,bob,6,\n",
+            ["Áda L", ""],
+            {"áda l", "adal", "5"},
+        ),
     ],
-    ids=["Gradescope", "two columns", "Canvas", "Moodle", "GitHub"],
+    ids=["Gradescope", "two columns", "Canvas", "Moodle", "GitHub", "GitHub, names"],
 )  # fmt: skip
 def test_lists_of_students(text, names, ids):
     found = rosters.students(text)
