@@ -80,9 +80,9 @@ def compare(solutions, library, before=None):
     for key, functions in solutions.items():
         found.to_library[key] = Likeness(*most_alike(functions, {LIBRARY: library}))
         found.of_library[key] = _alike(functions, library, LIBRARY)
-        found.to_before[key] = Likeness(*most_alike(functions, before or {}))
-        whose = found.to_before[key].whose
-        found.of_before[key] = _alike(functions, before[whose], whose) if before and whose else []
+        found.of_before[key] = _most_of_them(functions, before or {})
+        closest = max(found.of_before[key], key=lambda like: like.value, default=None)
+        found.to_before[key] = closest or Likeness(*most_alike(functions, before or {}))
     return found
 
 
@@ -90,6 +90,12 @@ def _alike(functions, others, whose):
     """The Likenesses of functions that resemble those of the same name."""
     values = [(similarity(grams, others[name]), name) for name, grams in functions.items() if name in others]
     return [Likeness(value, whose, name) for value, name in values if value >= SUSPICIOUS]
+
+
+def _most_of_them(functions, before):
+    """The Likenesses to the submission that resembles most functions: a single one may be equal by chance."""
+    alike = (_alike(functions, others, whose) for whose, others in before.items())
+    return max(alike, key=lambda likenesses: (len(likenesses), sum(like.value for like in likenesses)), default=[])
 
 
 def _clusters(function, solutions, best):

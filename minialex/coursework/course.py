@@ -24,7 +24,7 @@ import os
 import tomllib
 import zoneinfo
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -114,9 +114,22 @@ def load(path):
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
     try:
+        _check_times(values)
         return _checked(schema.build(Course, values), path.parent)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _check_times(values):
+    """Refuse a due date without a time of day, which could mean the beginning of the day or its end."""
+    assignments = values.get("assignments")
+    for name, one in assignments.items() if isinstance(assignments, dict) else ():
+        extensions = one.get("extensions") if isinstance(one, dict) else None
+        times = {"due": one.get("due")} if isinstance(one, dict) else {}
+        times |= {f"extensions.{who}": at for who, at in extensions.items()} if isinstance(extensions, dict) else {}
+        for place, at in times.items():
+            if isinstance(at, date) and not isinstance(at, datetime):
+                raise ValueError(f"assignments.{name}.{place} has no time of day: write {at}T23:59:00 for its end")
 
 
 def _checked(course, folder):
@@ -226,8 +239,8 @@ def lateness(submission, assigned, zone=None, more_ids=()):
     grace = timedelta(minutes=assigned.late.grace_minutes if assigned.late else 0)
     if at <= due + grace:
         return Lateness()
-    days = math.ceil((at - due) / timedelta(days=1))
-    local = at.astimezone(due.tzinfo)
+    local = at.astimezone(due.tzinfo)  # so that days are counted by the clock, whose hour may change between them
+    days = max(1, math.ceil((local - due) / timedelta(days=1)))
     return Lateness(
         days, f"late by {days} day{'s' * (days != 1)}{extension}: submitted {local:%Y-%m-%d %H:%M %Z}".rstrip()
     )

@@ -53,6 +53,7 @@ class Submission:
     email: the address, or an empty text.
     ids: what identifies the students: addresses, numbers, user names.
     names: of the students.
+    people: (ids, names) of each student of a group; empty where the export does not tell them apart.
     submitted: when; None where the export does not say. Without a time zone it is the course's.
     told_by: who says when it was submitted, such as "Gradescope"; an empty text where nobody does.
     late: whether Canvas has marked it as late; None elsewhere.
@@ -65,6 +66,7 @@ class Submission:
     email: str = ""
     ids: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    people: list[tuple[list[str], list[str]]] = field(default_factory=list)
     submitted: datetime | None = None
     told_by: str = ""
     late: bool | None = None
@@ -329,7 +331,9 @@ def _describe(submission, described):
     submission.name = "; ".join(submission.names) or submission.name
     submission.email = "; ".join(one["email"] for one in described.submitters if one.get("email"))
     for one in described.submitters:
-        submission.ids += [one[what] for what in ("sid", "email") if one.get(what)]
+        ids = [one[what] for what in ("sid", "email") if one.get(what)]
+        submission.people.append((ids, [one["name"]] if one.get("name") else []))
+        submission.ids += ids
     if described.created_at:
         submission.submitted, submission.told_by = described.created_at, "Gradescope"
 

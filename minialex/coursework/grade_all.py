@@ -165,12 +165,50 @@ class _Course:
             with exports.opened(self.before) as export:
                 self.earlier = [one.key for one in export.submissions]
         for submission, name in zip(found, safe_names([one.key for one in found])):
-            student = rosters.match([submission.key, *submission.ids], submission.names, students)
-            if student and not submission.submitted and student.submitted:
-                submission.submitted, submission.told_by = student.submitted, "the list of students"
-            case = self.cases[submission.key] = Case(submission, self.out / "students" / name, student)
+            people = submission.people if len(submission.people) > 1 else [(submission.ids, submission.names)]
+            one_alone = [submission.key] if len(people) == 1 else []
+            members = [rosters.match([*one_alone, *ids], names, students) for ids, names in people]
+            case = self.cases[submission.key] = Case(submission, self.out / "students" / name, members)
+            times = [student.submitted for student in case.known if student.submitted]
+            if times and not submission.submitted:
+                submission.submitted, submission.told_by = times[0], "the list of students"
             with self._naming_the_file():
                 self.rows.written_points(*case.identities)
+        self._note_repeated()
+        self._note_extensions()
+        self._note_left_over()
+
+    def _note_repeated(self):
+        """Say which students have several submissions: the instructor decides which counts."""
+        theirs: dict[rosters.Student, list[Case]] = {}
+        for case in self.cases.values():
+            for student in case.known:
+                theirs.setdefault(student, []).append(case)
+        for student, cases in theirs.items():
+            if len(cases) > 1:
+                keys = ", ".join(texts.printable(case.submission.key) for case in cases)
+                sentence = f"{texts.printable(student.shown)} has {len(cases)} submissions: {keys}"
+                self.notes.append(sentence)
+                for case in cases:
+                    case.remarks.append(sentence)
+
+    def _note_left_over(self):
+        """Say which folders of results are of submissions that the export no longer has."""
+        current = {case.place.name for case in self.cases.values()}
+        with contextlib.suppress(OSError):
+            left = sorted({path.name for path in (self.out / "students").iterdir()} - current)
+            if left:
+                first = ", ".join(map(texts.printable, left[:5])) + (f" and {len(left) - 5} more" if left[5:] else "")
+                self.notes.append(f"not in this export, results of an earlier one: {first}")
+
+    def _note_extensions(self):
+        """Say whose extensions fit nobody, since a misspelt name would cost its student the penalty."""
+        known = {rosters.key(one) for student in self.rows.students for one in (student.name, *student.ids)}
+        for case in self.cases.values():
+            known |= {rosters.key(one) for each in case.identities for one in each}
+        strangers = [who for who in self.options.assigned.extensions if rosters.key(who) not in known]
+        if strangers:
+            self.notes.append(f"extensions of nobody who is known: {', '.join(map(texts.printable, strangers))}")
 
     @contextlib.contextmanager
     def _naming_the_file(self):

@@ -12,13 +12,14 @@
 
 Ruby wrote it: keys are symbols. Only the keys of the first two levels are read, line by line: what students' programs
 printed is further in, so that it can neither be mistaken for a key nor fill the memory. A library for YAML would read
-all of it, and refuses Ruby's tags (`!ruby/object:...`), which such files may have.
+all of it, and refuses Ruby's tags (`!ruby/object:...`), which such files may have. Ruby breaks values after about 80
+columns, and writes one that occurs twice as `&1 value` and `*1`.
 """
 
 from __future__ import annotations
 
-import json
 import re
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,6 +31,9 @@ MOST = 2**29  # bytes that are read
 _TOP = re.compile(r"""(['"]?)([^\s'"#][^'"]*?)\1:\s*$""")
 _KEY = re.compile(r"  :(\w+):\s*(.*)$")
 _ITEM = re.compile(r"  (- |  ):(\w+):\s*(.*)$")
+_ANCHOR = re.compile(r"&(\S+)\s+(.*)", re.S)
+_ESCAPED = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
+_ESCAPES = {"0": "\0", "n": "\n", "t": "\t", "r": "\r", "e": "\x1b", "_": "\xa0", "N": "\x85"}
 
 
 @dataclass
@@ -52,20 +56,42 @@ def metadata(file):
     Returns {name of the folder: Metadata}.
     """
     found: dict[str, Metadata] = {}
-    current, section = Metadata(), ""
+    anchors: dict[str, str] = {}
+    current, section, name = Metadata(), "", ""
     for line in _lines(file):
         if line[:1].strip() and (top := _TOP.match(line)):
             current, section = Metadata(), ""
             found[top[2]] = current
         elif key := _KEY.match(line):
-            section = key[1]
+            section, name = key[1], ""
             if section == "created_at":
-                current.created_at = rosters.parse_time(_scalar(key[2]))
+                current.created_at = rosters.parse_time(_value(key[2], anchors))
         elif section == "submitters" and (item := _ITEM.match(line)):
+            name = item[2]
             if item[1] == "- " or not current.submitters:
                 current.submitters.append({})
-            current.submitters[-1][item[2]] = _scalar(item[3])
+            current.submitters[-1][name] = item[3]
+        elif section == "submitters" and name and line.startswith("      "):
+            current.submitters[-1][name] = _continued(current.submitters[-1][name], line.strip())
+    for one in found.values():
+        one.submitters = [{name: _value(text, anchors) for name, text in each.items()} for each in one.submitters]
     return found
+
+
+def _continued(text, line):
+    """A value with its next line: a line break is a space, unless a backslash is before it in double quotes."""
+    joined = text[:-1] + line if text[:1] == '"' and text[-1:] == "\\" else f"{text} {line}"
+    return joined[:LONGEST]
+
+
+def _value(text, anchors):
+    """A value, which may be named, or be the name of an earlier one; anchors: {name: value}, kept up to date."""
+    if text[:1] == "*":
+        return anchors.get(text[1:].strip(), "")
+    if not (named := _ANCHOR.fullmatch(text)):
+        return _scalar(text)
+    anchors[named[1]] = _scalar(named[2])
+    return anchors[named[1]]
 
 
 def _lines(file):
@@ -85,8 +111,14 @@ def _scalar(text):
     if len(text) >= 2 and text[0] == text[-1] == "'":
         return text[1:-1].replace("''", "'")
     if len(text) >= 2 and text[0] == text[-1] == '"':
-        try:
-            return str(json.loads(re.sub(r"\\x([0-9A-Fa-f]{2})", r"\\u00\1", text)))
-        except ValueError:
-            return text[1:-1]
+        plain = _ESCAPED.sub(_unescaped, text[1:-1])
+        return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # pairs of \ud83e\udd8a are one
     return "" if text in ("~", "null") else text
+
+
+def _unescaped(found):
+    code = found[1]
+    if len(code) == 1:
+        return _ESCAPES.get(code, code)
+    number = int(code[1:], 16)
+    return chr(number) if number <= sys.maxunicode else "\ufffd"

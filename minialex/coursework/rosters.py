@@ -73,7 +73,7 @@ def students(text):
         raise ValueError("is not a list of students: no column is called name, email or ID")
     found = []
     for row in rows:
-        name = _first(row, NAMES) or f"{row.get(FIRST, '')} {row.get(LAST, '')}".strip()
+        name = _first(row, NAMES) or f"{row.get(FIRST, '')} {row.get(LAST, '')}".strip() or _name_among_ids(row)
         if name.casefold() in NOBODY or row.get("role", "").casefold() in STAFF:
             continue
         email = _first(row, EMAILS)
@@ -132,6 +132,13 @@ def table(text):
         for row in rows[1:]
         if any(cell.strip() for cell in row)
     ]
+
+
+def _name_among_ids(row):
+    """The identifier of GitHub Classroom where it is a name, as it may be; it may be a number or an address, too."""
+    identifier = _first(row, ("identifier", "roster_identifier"))
+    is_name = re.search(r"[^\W\d_]", identifier) and not re.search(r"@|\d", identifier)
+    return identifier if is_name else ""
 
 
 def _first(row, columns):

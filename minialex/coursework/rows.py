@@ -15,7 +15,7 @@ class Case:
 
     submission: an exports.Submission.
     place: its folder in the folder of results.
-    student: the rosters.Student whose it is, if there is a list.
+    students: the rosters.Student for each of a group, or one alone; None for who is not on a list.
     read: what worker.py found in it.
     report: of grade.grade; None until it is graded.
     fault: why it has to be graded, or graded again; an empty text if it need not.
@@ -26,7 +26,7 @@ class Case:
 
     submission: exports.Submission
     place: Path
-    student: rosters.Student | None = None
+    students: list[rosters.Student | None] = field(default_factory=list)
     read: dict = field(default_factory=dict)
     report: dict | None = None
     fault: str = ""
@@ -36,11 +36,16 @@ class Case:
 
     @property
     def identities(self):
-        """(ids, names) of the submission and of its student on the roster."""
+        """(ids, names) of the submission and of its students on the roster."""
         ids, names = [self.submission.key, *self.submission.ids], [self.submission.name, *self.submission.names]
-        if self.student:
-            ids, names = [*ids, *self.student.ids], [*names, self.student.name]
+        for student in self.known:
+            ids, names = [*ids, *student.ids], [*names, student.name]
         return ids, names
+
+    @property
+    def known(self):
+        """Its students who are on a list."""
+        return [student for student in self.students if student]
 
     @property
     def shown(self):
@@ -78,9 +83,9 @@ class Rows:
         """
         submission, report = case.submission, case.report
         ids, names = case.identities
-        name = case.student.name if case.student and case.student.name else submission.name
-        row: dict = {"submission": submission.key, "name": name}
-        row["email"] = submission.email or (case.student.email if case.student else "")
+        alone = case.known[0] if len(case.students) == len(case.known) == 1 else None
+        row: dict = {"submission": submission.key, "name": alone.name if alone and alone.name else submission.name}
+        row["email"] = submission.email or (alone.email if alone else "")
         row |= {points.column(check.name): "" for check in self.assignment.checks}
         row["score"] = report["score"] if report else ""
         if report:
@@ -90,8 +95,8 @@ class Rows:
         remarks = [*submission.remarks, *case.read.get("remarks", []), *self.mismatches(case)]
         row["written"] = self.written_points(ids, names)
         own = ["no points of the written part"] if self.written is not None and row["written"] == "" else []
-        if self.students and not case.student:
-            own.append("not on the list of students")
+        if self.students and not all(case.students):
+            own.append(_not_on_the_list(case))
         achieved = (row["score"] or 0) + (row["written"] or 0)
         late = course.lateness(submission, self.options.assigned, self.options.zone, (*ids, *names))
         costs = self.options.assigned.late
@@ -99,7 +104,10 @@ class Rows:
         if late.sentence:
             remarks.append(late.sentence)
         row["total"] = "" if row["score"] == "" else round(achieved - row["late penalty"], 2)
-        row["submitted"] = submission.submitted.isoformat(" ", "seconds") if submission.submitted else ""
+        at, zone = submission.submitted, self.options.zone
+        if at and zone:  # as the remarks say it
+            at = at.astimezone(zone) if at.tzinfo else at.replace(tzinfo=zone)
+        row["submitted"] = at.isoformat(" ", "seconds") if at else ""
         row["problem"] = case.fault or ("" if report else "not graded yet")
         row["remarks"] = "; ".join([*remarks, *case.remarks, *own])
         return row | self._likeness(submission.key), remarks
@@ -137,12 +145,7 @@ class Rows:
 
     def absent(self, cases):
         """Rows of the students on the list who have no submission; cases: all Cases."""
-        seen = {case.student for case in cases}
-        for case in cases:  # of a group
-            for name in case.submission.names[1:]:
-                seen.add(rosters.match([], [name], self.students))
-            for one in case.submission.ids:
-                seen.add(rosters.match([one], [], self.students))
+        seen = {student for case in cases for student in case.students}
         rows = []
         for student in self.students:
             if student not in seen:
@@ -152,3 +155,11 @@ class Rows:
                     row | {"score": 0, "late penalty": 0, "total": written or 0, "problem": points.NO_SUBMISSION}
                 )
         return rows
+
+
+def _not_on_the_list(case):
+    people = case.submission.people
+    if len(people) < 2:
+        return "not on the list of students"
+    missing = [(names or ids or ["a student"])[0] for (ids, names), found in zip(people, case.students) if not found]
+    return f"not on the list of students: {', '.join(map(texts.printable, missing))}"

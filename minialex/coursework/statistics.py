@@ -127,7 +127,8 @@ def distribution(scores):
     """Mean, median and quartiles in a sentence. scores: of all graded submissions."""
     if not scores:
         return "No submission has been graded."
-    text = f"{len(scores)} submissions, mean {sum(scores) / len(scores):.1f} points, median {numbers.median(scores):g}"
+    text = f"{len(scores)} submission{'s' * (len(scores) != 1)}"
+    text += f", mean {sum(scores) / len(scores):.1f} points, median {numbers.median(scores):g}"
     if len(scores) >= 4:
         low, _, high = numbers.quantiles(scores, n=4, method="inclusive")
         text += f", half of them from {low:g} to {high:g}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import zoneinfo
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -69,7 +70,10 @@ def test_course_toml(loaded, tmp_path):
         ("variant = true", "variant should be"),
         ("[assignments.a9]", "there is no assignment 'a9'"),
         ("[assignments.a1]\ndue = 2026-10-12T23:59:00", "assignments.a1.due has no time zone"),
-        ("[assignments.a1]\ndue = 2026-10-12", "assignments.a1.due should be"),
+        ("[assignments.a1]\ndue = 2026-10-12", "a1.due has no time of day: write 2026-10-12T23:59:00"),
+        ("[assignments.a1]\ndue = '2026-10-12'", "assignments.a1.due should be a datetime"),
+        ("[assignments.a1.extensions]\nada = 2026-10-13", "a1.extensions.ada has no time of day"),
+        ("[assignments]\na1 = 3", "assignments.a1 should be"),
         ("[assignments.a1]\nlate = { points_per_day = 5 }", "not when it is due"),
         ("[assignments.a1]\ndue = 2026-10-12T23:59:00Z\nlate = { most = 5 }", "either points_per_day or percent"),
         ("[assignments.a1]\ndue = 2026-10-12T23:59:00Z\nlate = { points_per_day = nan }", "should be"),
@@ -111,6 +115,14 @@ def lateness(submitted, late=None, zone=None, **more):
 def test_days_that_have_begun(after, days):
     found = lateness((DUE + after).astimezone(UTC))
     assert found.days == days and bool(found.sentence) == bool(days)
+
+
+def test_days_are_counted_by_the_clock_when_its_hour_changes():
+    zone = zoneinfo.ZoneInfo("Europe/Berlin")
+    due = course.Assigned(datetime(2026, 10, 24, 23, 59, tzinfo=zone), course.Late(points_per_day=5))
+    for at in (datetime(2026, 10, 25, 22, 59, tzinfo=UTC), datetime(2026, 10, 25, 23, 59)):
+        found = course.lateness(exports.Submission("ada", "ada", submitted=at), due, zone)
+        assert found.days == 1 and "2026-10-25 23:59 CET" in found.sentence
 
 
 def test_what_the_export_says_about_the_time():
@@ -264,6 +276,16 @@ def test_a_ring_is_one_cluster_and_not_pairs():
     table = rows_of(clusters.table(found))
     assert table[0]["members"] == "20" and table[0]["submissions"].startswith("s00; s01")
     assert {row["kind"] for row in table} == {"among themselves", "library", "earlier term"}
+
+
+def test_of_an_earlier_term_the_one_that_most_functions_resemble():
+    common, mine = solution(0), {"add": solution(0), "matmul": solution(1), "backward": solution(2)}
+    before = {"other": {"add": common, "matmul": solution(3)}, "copied": {**mine}, "zoe": {"add": common}}
+    before["copied"]["matmul"] = nearly(solution(1), 4, 5)
+    found = clusters.compare({"x": mine}, {}, before)
+    assert {like.whose for like in found.of_before["x"]} == {"copied"} and len(found.of_before["x"]) == 3
+    assert found.to_before["x"][:2] == (1.0, "copied")
+    assert clusters.compare({"x": {"f": solution(5)}}, {}, {"y": {"f": solution(6)}}).of_before == {"x": []}
 
 
 def test_a_chain_is_one_cluster_with_its_range():

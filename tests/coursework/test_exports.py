@@ -77,6 +77,32 @@ submission_2:
     assert found["submission_1"].created_at == datetime(2026, 10, 13, 6, 34, tzinfo=UTC)
 
 
+def test_gradescopes_metadata_breaks_escapes_and_repeats_values():
+    text = rb"""submission_1:
+  :submitters:
+  - :name: Hubert Blaine Wolfeschlegelsteinhausenbergerdorff Senior of the Very Long
+      Family Name
+    :sid: &1 '7001'
+    :email: "zo\xEB \
+      \U0001F98A \uD83E\uDD8A\
+      \ at \"\\\U99999999\""
+  - :name: 'O''Brien, of the
+      Bogs'
+    :sid: *1
+    :email: *9
+  :created_at: &2 2026-10-12 17:34:00.861687000 Z
+submission_2:
+  :submitters: []
+  :created_at: *2
+"""
+    found = metadata.metadata(io.BytesIO(text))
+    first, second = found["submission_1"].submitters
+    assert first["name"].endswith(" of the Very Long Family Name") and first["sid"] == "7001"
+    assert first["email"] == 'zo\u00eb \U0001f98a \U0001f98a at "\\\ufffd"'
+    assert second == {"name": "O'Brien, of the Bogs", "sid": "7001", "email": ""}
+    assert found["submission_2"].created_at == datetime(2026, 10, 12, 17, 34, tzinfo=UTC)
+
+
 def test_of_endless_metadata_only_so_much_is_read(monkeypatch):
     class Endless(io.RawIOBase):
         read_so_far = 0
@@ -212,8 +238,13 @@ def test_what_is_no_export(tmp_path):
         ),
         ("\ufeffIdentifier;Full name;Email address\nParticipant 77;Ada L;a@x.edu\n", ["Ada L"], {"77", "a@x.edu"}),
         ("identifier,github_username,github_id,name\nada@x.edu,adal,5,\n\n,,,\n", [""], {"ada@x.edu", "adal", "5"}),
+        (
+            "identifier,github_username,github_id,name\nÁda L,adal,5,\ns12,bob,6,\n",
+            ["Áda L", ""],
+            {"áda l", "adal", "5"},
+        ),
     ],
-    ids=["Gradescope", "two columns", "Canvas", "Moodle", "GitHub"],
+    ids=["Gradescope", "two columns", "Canvas", "Moodle", "GitHub", "GitHub, names"],
 )  # fmt: skip
 def test_lists_of_students(text, names, ids):
     found = rosters.students(text)

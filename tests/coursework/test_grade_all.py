@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from course_exports import canvas, gradescope, write, zip_of, zipped
@@ -140,7 +140,7 @@ def test_the_graders_faults_are_graded_again_by_themselves(fake, tmp_path):
     assert rows["ada"]["score"] == "90" and not rows["ada"]["problem"]
     assert rows["bob"]["problem"] == "grade again: its process was ended by SIGKILL"
     assert rows["bob"]["score"] == rows["bob"]["total"] == rows["bob"]["add"] == ""
-    assert "bob: grade again: its process" in found.summary and "1 submissions, mean 90" in found.summary
+    assert "bob: grade again: its process" in found.summary and "1 submission, mean 90" in found.summary
     assert "not been graded yet" in (out / "students" / "bob" / "feedback.md").read_text()
     assert not (out / "students" / "bob" / "results.json").exists()
     run(export, out)
@@ -214,6 +214,51 @@ def test_a_course_with_everything(fake, tmp_path, capsys):
         "points.csv", "statistics.md", "statistics.csv", "similarity.md", "similarity.csv", "students",
     }  # fmt: skip
     assert not [path for path in tmp_path.rglob("*") if "partial" in path.name]
+
+
+def test_every_student_of_a_group_is_looked_up(fake, tmp_path):
+    export = gradescope(tmp_path, {"Ada Lovelace": NESTED, "Bob Bell": NESTED})
+    path = export / "submission_metadata.yml"
+    more = "  - :name: Carol C\n    :sid: '3701'\n  - :name: Dan D\n    :sid: '3702'\n"
+    path.write_text(path.read_text().replace("  :created_at: 2026", f"{more}  :created_at: 2026", 1))
+    (tmp_path / "r.csv").write_text("Name,SID\nAda Lovelace,3501\nBob Bell,3502\nC. Carol,3701\nEve,3703\n")
+    found = run(export, tmp_path / "out", rosters=[tmp_path / "r.csv"])
+    ada, bob, eve = found.rows
+    assert ada["name"] == "Ada Lovelace; Carol C; Dan D" and eve["name"] == "Eve"
+    assert ada["remarks"].endswith("not on the list of students: Dan D") and not bob["remarks"]
+    path.write_text(path.read_text().replace("'3702'", "'3502'"))
+    ada, bob, eve = (again := run(export, tmp_path / "out", rosters=[tmp_path / "r.csv"])).rows
+    sentence = "Bob Bell has 2 submissions: submission_501, submission_502"
+    assert ada["remarks"] == bob["remarks"] == sentence and sentence in again.summary
+
+
+def test_times_are_shown_as_the_clock_of_the_course(fake, tmp_path):
+    export = gradescope(tmp_path, {"Ada Lovelace": NESTED}, {"Ada Lovelace": "2026-10-12 20:00:00 Z"})
+    zone = timezone(timedelta(hours=2))
+    assert run(export, tmp_path / "out", zone=zone).rows[0]["submitted"] == "2026-10-12 22:00:00+02:00"
+    assert run(export, tmp_path / "out").rows[0]["submitted"] == "2026-10-12 20:00:00+00:00"
+    naive = gradescope(tmp_path / "naive", {"Ada Lovelace": NESTED}, {"Ada Lovelace": "2026-10-12 20:00:00"})
+    assert run(naive, tmp_path / "out", zone=zone).rows[0]["submitted"] == "2026-10-12 20:00:00+02:00"
+
+
+def test_results_of_what_is_no_longer_in_the_export_are_named(fake, tmp_path):
+    export = folders(tmp_path)
+    assert "an earlier one" not in run(export, tmp_path / "out").summary
+    (export / "bob").rename(export / "zoe")
+    told = run(export, tmp_path / "out").summary
+    assert "not in this export, results of an earlier one: bob" in told.splitlines()
+    (export / "zoe").rename(tmp_path / "elsewhere")
+    (export / "zac").mkdir()
+    (export / "ada").rename(tmp_path / "ada")
+    assert run(export, tmp_path / "out").summary.startswith("1 submission, mean")
+
+
+def test_an_extension_of_nobody_is_said(fake, tmp_path):
+    when = datetime(2026, 10, 12, tzinfo=UTC)
+    due = course.Assigned(when, course.Late(points_per_day=5), extensions=dict.fromkeys(["ADA", "bbo", "zoe"], when))
+    (tmp_path / "r.csv").write_text("name\nzoe\n")
+    found = run(folders(tmp_path), tmp_path / "out", assigned=due, rosters=[tmp_path / "r.csv"])
+    assert "extensions of nobody who is known: bbo" in found.summary.splitlines()
 
 
 def test_canvas_marks_and_commits(fake, tmp_path):
