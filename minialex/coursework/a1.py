@@ -25,8 +25,10 @@ def _rule(lib, function, *arrays, gy, **options):
         given = [array.astype(dtype) if suffix else array for array in arrays]
         tensors = [lib.Tensor(array, requires_grad=True) for array in given]
         y = getattr(lib.functional, function)(*tensors, **options)
-        first = y.node.backward(gy.astype(dtype) if suffix else gy)
-        second = y.node.backward(-3 * gy.astype(dtype))
+        if (node := y.node) is None:
+            raise TypeError(f"the result of {function} has no graph: make it by Tensor.from_operation")
+        first = node.backward(gy.astype(dtype) if suffix else gy)
+        second = node.backward(-3 * gy.astype(dtype))
         answers[f"y{suffix}"] = y.numpy()
         answers |= {f"g{name}{suffix}": g for name, g in zip("abc", first, strict=False)}
         if not suffix:

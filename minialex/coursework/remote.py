@@ -150,16 +150,16 @@ class Link:
                 raise Lost("died")
             data += block
             self.read += len(block)
-        self._look()
+        self._check_budget()
         return bytes(data)
 
     def _wait(self, writing=False):
         start = time.monotonic()
         select.select([] if writing else [self.connection], [self.connection] if writing else [], [], PATIENCE)
         self.waited += time.monotonic() - start
-        self._look()
+        self._check_budget()
 
-    def _look(self):
+    def _check_budget(self):
         """Now and then ask whether the process is overdue, and give up where it keeps this one busy."""
         if self.waited - self.looked > PATIENCE:
             self.looked = self.waited

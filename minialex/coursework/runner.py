@@ -345,6 +345,7 @@ def _told(error):
     if "MemoryError" in error.kinds:
         return f"out of memory{place}", "memory"
     message = " ".join(error.message.split())
+    place = "" if place.strip(" ()") and place.strip(" ()") in message else place  # a SyntaxError's own text tells it
     # a KernelError's message contains its place
     return (message if "KernelError" in error.kinds else f"{error.kinds[0]}: {message}{place}"), "error"
 

@@ -63,7 +63,7 @@ def functions(assignment, folder=None):
         path = Path(folder) / target.student_file if folder else tree.source_of(target.file)
         for name in target.names:
             try:
-                source = path.read_text(encoding="utf-8")
+                source = path.read_bytes().decode("utf-8-sig", "replace")  # Python ignores what a comment contains, too
                 found[name] = grams(_cuda(source, name) if target.is_kernel else _python(source, name))
             except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
                 continue

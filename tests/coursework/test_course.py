@@ -196,7 +196,7 @@ def report(passed, message="", hidden_message=""):
     for number, check in enumerate(A1.checks):
         good = check.name in passed
         checks[check.name] = {"passed": good, "message": "" if good else message if check.public else hidden_message}
-        text = "passed" if good else message if check.public else "failed (values)"
+        text = "passed" if good else message if check.public else "failed"
         name = check.name if check.public else f"hidden {number}"
         tests.append({"name": name, "score": check.points * good, "max_score": check.points, "output": text})
     score = sum(test["score"] for test in tests)
