@@ -14,6 +14,9 @@ def without_numba(monkeypatch):
     """As if numba, or the NumPy that it needs, were not installed."""
     monkeypatch.setitem(sys.modules, "numba", None)
     for name in [name for name in sys.modules if name.startswith("minialex.backends.")]:
+        package, _, last = name.rpartition(".")
+        if package == "minialex.backends":  # importing it again changes the package's attribute, too
+            monkeypatch.setattr(backends, last, sys.modules[name])
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(backends, "_made", {})
 
