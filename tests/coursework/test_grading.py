@@ -61,4 +61,7 @@ def test_all_points_and_none(name, tmp_path):
     assert full["score"] == PUBLIC + HIDDEN and all(judged_as(full).values())
     empty = graded(assignment, put(tree.skeleton(assignment), tmp_path / "empty", name))
     assert empty["score"] == 0 and not any(judged_as(empty).values())
-    assert all("not written yet" in t["output"] or "(empty)" in t["output"] for t in empty["tests"])
+    assert {check["kind"] for check in empty["extra_data"]["checks"].values()} == {"empty"}
+    public = [test["output"] for test in empty["tests"] if not test["name"].startswith("hidden")]
+    assert all("not written yet" in output for output in public)
+    assert {test["output"] for test in empty["tests"][len(public) :]} == {"failed"}
