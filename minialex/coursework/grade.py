@@ -154,9 +154,11 @@ def _report(assignment, checks, outcomes, seeds, protected, remarks):
 
 def _first_lines(assignment, outcomes, protection, remarks):
     protected, weakness = protection
-    lines = [f"Warning: {weakness}."] if weakness else []
+    lines = []
     if any(outcome.kind == "grader" for outcome in outcomes.values()):
         lines.append("The grader or its machine failed, not the submission: it must be graded again.")
+    if weakness:
+        lines.append(f"Warning: {weakness}.")
     lines.append(f"{assignment.name}, {assignment.title}")
     lines.append(f"The {WRITTEN} points of the written part are not included.")
     return [*lines, *remarks, f"The grader was protected by: {protected}."]
