@@ -304,9 +304,6 @@ class _Operations:
     def kind(self, thing):
         return type(thing).__name__
 
-    def same(self, one, other):
-        return one is other
-
     def reference(self, thing, name):
         return Kept(getattr(thing, name))
 

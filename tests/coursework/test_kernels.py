@@ -132,7 +132,7 @@ def test_what_kernels_need_is_allowed(code):
 )
 def test_what_pooling_needs_is_allowed(code):
     source = (folder("kernels") / "pool.cu").read_text().replace("int winner = -1;", f"int winner = -1; {code}", 1)
-    a5_bodies.spliced(launch.source("pool.cu"), source, ["max_pool2d"], "pool.cu")
+    assert code in a5_bodies.spliced(launch.source("pool.cu"), source, ["max_pool2d"], "pool.cu")
 
 
 def test_right_solutions_of_all_styles_are_in_the_language():
@@ -140,7 +140,8 @@ def test_right_solutions_of_all_styles_are_in_the_language():
         files = solution.change(own(coursework.assignment("a5")), {})
         for target in TARGETS:
             source = launch.source(target.student_file)
-            a5_bodies.spliced(source, files[target.student_file], target.names, target.student_file)
+            made = a5_bodies.spliced(source, files[target.student_file], target.names, target.student_file)
+            assert all(f"{name}(" in made for name in target.names) and made != source
 
 
 ADDRESSES = [  # of the local array k, or of a parameter
