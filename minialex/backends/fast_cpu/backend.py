@@ -1,8 +1,8 @@
 """The fast CPU backend: the NumPy backend's methods, compiled, fused and spread over threads.
 
-This file says what is computed where. The loops are in `elementwise.py`, `normalization.py` and `pooling.py`, the two
-ways to convolve in `im2col.py` and `winograd.py`, the threads in `minialex/threads.py`. What is not overridden here,
-NumPy does.
+This file says what is computed where. The loops are in `elementwise.py`, `normalization.py` and `pooling.py`, the ways
+to convolve in `im2col.py`, `winograd.py` and `blocks.py`, between which `ways.py` chooses, the threads in
+`minialex/threads.py`. What is not overridden here, NumPy does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import threads
 from ..numpy_backend import NumPyBackend
-from . import elementwise, im2col, normalization, pooling, winograd
+from . import elementwise, normalization, pooling, ways
 from .compiled import announcing
 from .memory import keep_freed_memory
 
@@ -94,17 +94,15 @@ class NumbaBackend(NumPyBackend):
         return gx, gw, rows.sum(axis=0) if needs[2] else None
 
     def conv2d(self, x, w, b, window, groups, needs):
-        """By Winograd where that pays, by im2col otherwise."""
+        """By Winograd where that pays, by im2col otherwise: see `ways.py`."""
         x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-        way = winograd if winograd.fits(x.shape, window, groups) else im2col
-        y = way.conv2d(x, w, b, window, groups)
+        y = ways.conv2d(x, w, b, window, groups)
         return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)
 
     def conv2d_backward(self, gy, saved, window, groups, needs):
         x_shape, w_shape, x, w = saved
         gy, gb = np.ascontiguousarray(gy), None
-        way = winograd if winograd.fits(x_shape, window, groups) else im2col
-        gx, gw = way.conv2d_backward(gy, x_shape, w_shape, x, w, window, groups)
+        gx, gw = ways.conv2d_backward(gy, x_shape, w_shape, x, w, window, groups)
         if needs[2]:
             maps, gb = gy.reshape(*gy.shape[:2], math.prod(gy.shape[2:])), np.empty(gy.shape[1], gy.dtype)
             _share(normalization.channel_sums, gy.shape[1], maps, gb)

@@ -50,6 +50,11 @@ def kernel(function: Any, **options: Any) -> Any:
 # infinity, which max-pooling's -inf and a diverging network would turn into nonsense.
 reordering_kernel: Any = partial(kernel, fastmath={"reassoc", "contract", "nsz"})
 
+# A part of kernels, compiled into each of them.
+inlined: Any = partial(
+    numba.njit, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}, forceinline=True
+)
+
 _kept: set = set()  # functions whose compiled code is kept on disk
 
 

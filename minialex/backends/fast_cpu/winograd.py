@@ -1,286 +1,238 @@
-"""Winograd's convolution: 3x3 and 5x5 filters of stride 1 with 2.2 to 2.8 times fewer multiplications.
+"""Winograd's convolution: 3x3 and 5x5 filters of stride 1 with 4 to 6 times fewer multiplications.
 
 One dimension first. A filter g of r taps over n = m + r - 1 pixels d gives m outputs, in m r multiplications. Read
 as polynomials, filter times output gradient is a product of degree n - 1, and a product of polynomials is fixed by
-its values at n points: evaluate both, multiply the n values, interpolate. Five numbers and infinity (the leading
-coefficient) make n = 6 multiplications, and the convolution, which is a product transposed, is (Toom, Cook, Winograd)
+its values at n points: evaluate both, multiply the n values, interpolate. One of the points may be infinity, where the
+value is the leading coefficient. The convolution, which is that product transposed, is (Toom, Cook, Winograd)
 
     y = A^T [(G g) * (B^T d)]          * element by element
-    A^T (m, 6): rows p^0 ... p^(m-1) of every point p;  last column: infinity only counts for the highest power
-    G (6, r):   rows p^0 ... p^(r-1), divided by the product over the other points q of p - q
-    B^T (6, 6): rows with the coefficients of the product over the other points q of x - q
+    A^T (m, n): rows p^0 ... p^(m-1) of every point p;  at infinity, 1 in the last row: only the highest power counts
+    G (n, r):   rows p^0 ... p^(r-1), divided by the product over the other finite points q of p - q
+    B^T (n, n): rows with the coefficients of the product over the other finite points q of x - q
 
-B depends on the points alone: the same 6 pixels serve m = 4 outputs of 3 taps, F(4, 3), and m = 2 of 5, F(2, 5). In two
-dimensions every matrix works from both sides on tiles of 6x6 pixels that overlap by r - 1:
+B depends on the points alone: the same n serve every m and r with m + r = n + 1, an algorithm called F(m, r). In two
+dimensions every matrix works from both sides on tiles of n x n pixels that overlap by r - 1:
 
     V = B^T d B    U = G g G^T    M = sum over channels of U * V    y = A^T M A
 
-36 multiplications for 16 outputs of 9 taps each (144), or for 4 of 25 (100). For each of the 36 places in the
-tile, the sum over channels for all filters and tiles is one matrix product: M (O, T) = U (O, C) @ V (C, T).
+For each of the n^2 places in the tile, the sum over channels for all filters and tiles is one matrix product:
+M (O, T) = U (O, C) @ V (C, T). Multiplications for one output, against r^2 of the direct sum:
+
+    F(4, 3): 36 / 16 = 2.25 of 9     F(5, 3): 49 / 25 = 1.96 of 9
+    F(3, 5): 49 / 9 = 5.4 of 25      F(4, 5): 64 / 16 = 4 of 25
 
 Backward goes the same way in reverse; every step is linear, so each is replaced by its transpose:
 
     gM = A gy A^T     gU = gM @ V^T     gV = U^T @ gM     gw = G^T gU G     gx = B gV B^T, added where tiles overlap
 
-High powers cost digits. With the usual points 0, 1, -1, 2, -2 the largest float32 error over 256 channels was 6e-5 of
-the output's std for F(4, 3); with 0, 3/4, -3/4, 3/2, -3/2, whose powers stay closer to 1, it is 1.5e-5. A direct
-sum shows 2e-6.
+What it costs is digits: more points mean higher powers. The largest float32 error over the output's std, over 256
+channels (48 for F(4, 5)): 2e-6 directly, F(4, 3) 2e-5, F(5, 3) 4e-5, F(3, 5) 3e-5, F(4, 5) 4e-5; `ways.py` says where
+which is used. The transforms are in `tiles.py`, their matrices in `transforms.py`.
 
 Sources: Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray, "Fast algorithms for convolutional
-neural networks", CVPR 2016.
+neural networks", CVPR 2016; Barabasz, Anderson, Soodhalter and Gregg, "Error analysis and improving the accuracy of
+Winograd convolution for deep neural networks", 2020.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ... import threads
-from .compiled import kernel, reordering_kernel
+from .tiles import kernels
+from .transforms import matrices
 
-enabled = True  # False: every convolution is direct
-TILE = 6
-_POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
-_LANES = 16  # pictures that go through a transform side by side: the innermost loops run over them
-_BYTES = 4 << 20  # of V and M together at a time, more or less, or as many as U has: less would stream U too often
+_LANES = 16  # pictures, or bands of pictures, that go through a transform side by side
+_BYTES = 4 << 20  # of V and M together, more or less, for each thread: what stays in the processor's last cache
 _SLAB = 256 << 10  # of U's gradient at a time
 
 
-def matrices(outputs, taps):
-    """A^T (m, 6), G (6, r), B^T (6, 6) for m outputs and r taps, m + r = 7."""
-    others = [[q for q in _POINTS if q != p] for p in _POINTS]
-    at = np.zeros((outputs, TILE))
-    g = np.zeros((TILE, taps))
-    bt = np.zeros((TILE, TILE))
-    for j, (p, rest) in enumerate(zip(_POINTS, others, strict=True)):
-        at[:, j] = p ** np.arange(outputs)
-        g[j] = p ** np.arange(taps) / math.prod(p - q for q in rest)
-        bt[j, :5] = np.poly(rest)[::-1]
-    at[-1, 5] = g[5, -1] = 1
-    bt[5] = np.poly(_POINTS)[::-1]
-    return at, g, bt
-
-
-def fits(shape, window, groups):
-    """Whether this way pays: square filters of 3 or 5 at stride 1, and enough pictures, channels and places."""
-    return (
-        enabled
-        and window.kernel in ((3, 3), (5, 5))
-        and window.stride == window.dilation == (1, 1)
-        and shape[0] >= 8
-        and shape[1] // groups >= 32
-        and min(window.output) >= 8
-    )
-
-
 class _Plan:
-    """One convolution's matrices and tiles, and the blocks of pictures that threads take one at a time."""
+    """One convolution's matrices and tiles, and the units of tiles that are computed one after another.
 
-    def __init__(self, x_shape, w_shape, window, groups, dtype):
-        self.taps, self.groups, self.window = w_shape[2], groups, window
-        self.step = TILE + 1 - self.taps  # between tiles; the outputs of one, in each direction
-        self.at, self.g, self.bt = (m.astype(dtype) for m in matrices(self.step, self.taps))
-        self.rows, self.columns = (-(-n // self.step) for n in window.output)
+    A unit is a list of blocks (lanes, rows): see `tiles.py`. Its tiles are numbered block by block. Where U is small,
+    each thread has units of its own; else all threads share every unit, so that U is read once for all of them.
+    """
+
+    def __init__(self, x_shape, w_shape, window, groups, dtype, outputs, backward=False):
+        self.taps, self.step, self.groups, self.dtype = w_shape[2], outputs, groups, np.dtype(dtype)
+        self.g = matrices(outputs, self.taps)[1].astype(dtype)
+        self.places = len(self.g) ** 2
+        self.kernels = kernels(outputs, self.taps)
+        self.rows, self.columns = (-(-n // outputs) for n in window.output)
         self.channels, self.filters = w_shape[1], w_shape[0] // groups
-        lanes = min(_LANES, -(-x_shape[0] // threads.count()))
-        blocks = [slice(n, min(n + lanes, x_shape[0])) for n in range(0, x_shape[0], lanes)]
-        self.units = [(pictures, group) for pictures in blocks for group in range(groups)]
-        row = TILE**2 * (self.channels + self.filters) * self.columns * lanes * self.at.itemsize
-        place = self.channels * self.filters * self.at.itemsize  # of U, for one of the 36 places in a tile
-        slab = max(1, _SLAB // place)
-        self.slabs = [slice(first, first + slab) for first in range(0, TILE**2, slab)]
-        budget = max(_BYTES, TILE**2 * place)
-        count = max(1, min(self.rows, budget // row))
-        self.strips = [(first, min(count, self.rows - first)) for first in range(0, self.rows, count)]
-        self.largest = count * self.columns * lanes
+        matrix = self.channels * self.filters * self.dtype.itemsize  # of U, for one place
+        self.slab = max(1, _SLAB // matrix)
+        u, pictures = self.places * matrix, x_shape[0]
+        self.parts = threads.count() if u <= _BYTES and pictures >= 2 * threads.count() else 1
+        room = (
+            _BYTES if self.parts > 1 else max(2 * _BYTES, u * (2 if backward else 1))
+        )  # backward streams U's gradient
+        tiles = room // (self.places * (self.channels + self.filters) * self.dtype.itemsize)
+        self.units = self._units(pictures, max(1, tiles // self.columns))
+        self.largest = max(self.count(unit) for part in self.units for unit in part)
+
+    def _units(self, pictures, most):
+        """For each part its units, of at most about `most` rows of tiles. Tiles of one picture are in one part: where
+        they overlap, gx must not be added to by two threads at once."""
+        parts = []
+        for part in range(self.parts):
+            mine = range(pictures * part // self.parts, pictures * (part + 1) // self.parts)
+            if len(mine) >= _LANES // 2:
+                band = max(1, min(self.rows, most // min(_LANES, len(mine))))
+                blocks = [
+                    (self._lanes([(n, first) for n in mine[k : k + _LANES]]), min(band, self.rows - first))
+                    for k in range(0, len(mine), _LANES)
+                    for first in range(0, self.rows, band)
+                ]
+            else:
+                every = [(n, row) for row in range(self.rows) for n in mine]
+                blocks = [(self._lanes(every[k : k + _LANES]), 1) for k in range(0, len(every), _LANES)]
+            each = max(1, most // max(len(lanes) * rows for lanes, rows in blocks))
+            parts.append([blocks[k : k + each] for k in range(0, len(blocks), each)])
+        return parts
+
+    def _lanes(self, pairs):
+        """Pictures and rows of tiles as lanes: pictures and rows of pixels."""
+        return np.array(pairs, np.int64) * (1, self.step)
+
+    def each_part(self, function):
+        """Call function(part, units) for every part, each in a thread if there are several."""
+        if self.parts == 1:
+            function(0, self.units[0])
+        else:
+            threads.parallel(
+                lambda i, j: [function(p, self.units[p]) for p in range(i, j)], self.parts, pieces=self.parts
+            )
+
+    def count(self, unit):
+        """The number of tiles in a unit."""
+        return sum(len(lanes) * rows * self.columns for lanes, rows in unit)
 
     def buffers(self):
-        """Room for V and M of one strip of tiles, each (6, 6, maps T). The 36 matrices stand a little further apart
-        than they are large: at a power of two they would all compete for the same lines of the cache."""
-        return [
-            np.empty((TILE, TILE, maps * self.largest + 16), self.at.dtype) for maps in (self.channels, self.filters)
-        ]
+        """Room for V and M of one unit, (n^2, maps T) each. The n^2 matrices stand a little further apart than they are
+        large: at a power of two they would all compete for the same lines of the cache."""
+        return [np.empty((self.places, maps * self.largest + 16), self.dtype) for maps in (self.channels, self.filters)]
 
-    def stack(self, buffer, maps, pictures, rows):
-        """The part of a buffer that these tiles fill, as 36 matrices (maps, T), T = rows x columns x pictures."""
-        count = rows * self.columns * (pictures.stop - pictures.start)
-        return buffer.reshape(TILE**2, -1)[:, : maps * count].reshape(TILE**2, maps, count)
+    def matrices_of(self, buffer, maps, unit):
+        """What a unit fills of a buffer, as n^2 matrices (maps, T)."""
+        count = self.count(unit)
+        return buffer[:, : maps * count].reshape(self.places, maps, count)
 
-    def maps(self, x, pictures, group):
-        """The maps of one group, of a block of pictures: a view."""
-        count = x.shape[1] // self.groups
-        return x[pictures, group * count : (group + 1) * count]
+    def cut(self, kernel, x, group, unit, tiles, top, left):
+        """tiles = L d L^T for a unit's tiles d of pictures x, L by the kernel."""
+
+        def maps(start, stop):
+            for lanes, rows, first in self._blocks(unit, top):
+                where = x.shape, group * count, lanes, left, rows, self.columns
+                kernel(x.reshape(-1), *where, tiles.reshape(-1), tiles.shape[1], total, first, start, stop)
+
+        count, total = x.shape[1] // self.groups, self.count(unit)
+        threads.parallel(maps, count)
+
+    def paste(self, kernel, tiles, x, group, unit, top, left, bias):
+        """x = L m L^T + bias, or x += L m L^T, for a unit's tiles m, L by the kernel."""
+
+        def maps(start, stop):
+            for lanes, rows, first in self._blocks(unit, top):
+                where = x.shape, group * count, lanes, left
+                which = tiles.shape[1], total, first, rows, self.columns
+                kernel(tiles.reshape(-1), *which, x.reshape(-1), *where, bias, start, stop)
+
+        count, total = x.shape[1] // self.groups, self.count(unit)
+        threads.parallel(maps, count)
+
+    def _blocks(self, unit, top):
+        """(lanes, rows, number of the first tile) of every block, for pictures padded by `top` rows."""
+        first = 0
+        for lanes, rows in unit:
+            yield lanes - (0, top), rows, first
+            first += len(lanes) * rows * self.columns
+
+    def multiply(self, a, b, out, add=False):
+        """out = a @ b, or out += a @ b, for all n^2 matrices."""
+
+        def some(start, stop):
+            if not add:
+                np.matmul(a[start:stop], b[start:stop], out=out[start:stop])
+                return
+            for first in range(start, stop, self.slab):  # products that stay in the cache until they are added
+                few = slice(first, min(first + self.slab, stop))
+                out[few] += np.matmul(a[few], b[few])
+
+        threads.parallel(some, self.places)
 
     def spread(self, w):
-        """U = G g G^T for the filters of every group: (groups, 36, O, C), as one product with G (x) G (36, r r)."""
+        """U = G g G^T for the filters of every group: (groups, n^2, O, C), as one product with G (x) G (n^2, r^2)."""
         both = np.kron(self.g, self.g)
         flat = w.reshape(self.groups, -1, self.taps**2)
-        u = np.empty((self.groups, TILE**2, flat.shape[1]), w.dtype)
+        u = np.empty((self.groups, self.places, flat.shape[1]), w.dtype)
 
         def columns(start, stop):
             np.matmul(both, flat[:, start:stop].swapaxes(1, 2), out=u[:, :, start:stop])
 
         threads.parallel(columns, flat.shape[1], at_least=1024)
-        return u.reshape(self.groups, TILE**2, self.filters, self.channels)
+        return u.reshape(self.groups, self.places, self.filters, self.channels)
 
     def gather(self, gu):
-        """gw = G^T gU G of the sum of gU (parts, groups, 36, O, C): (groups O, C, r, r)."""
+        """gw = G^T gU G of the sum of gU (parts, groups, n^2, O, C): (groups O, C, r, r)."""
         both = np.kron(self.g, self.g)
-        flat = gu.reshape(len(gu), self.groups, TILE**2, -1)
+        flat = gu.reshape(self.parts, self.groups, self.places, -1)
         gw = np.empty((self.groups, flat.shape[3], self.taps**2), gu.dtype)
 
         def rows(start, stop):
             for first in range(start, stop, 4096):  # sums that stay in the cache
                 some = slice(first, min(first + 4096, stop))
-                np.matmul(flat[..., some].sum(axis=0).swapaxes(1, 2), both, out=gw[:, some])
+                total = flat[0, ..., some] if self.parts == 1 else flat[..., some].sum(axis=0)
+                np.matmul(total.swapaxes(1, 2), both, out=gw[:, some])
 
         threads.parallel(rows, flat.shape[3], at_least=1024)
         return gw.reshape(self.groups * self.filters, self.channels, self.taps, self.taps)
 
 
-def conv2d(x, w, b, window, groups):
-    """y = A^T [sum over channels of (G g G^T) * (B^T d B)] A, tile by tile."""
-    plan = _Plan(x.shape, w.shape, window, groups, x.dtype)
+def conv2d(x, w, b, window, groups, outputs):
+    """y = A^T [sum over channels of (G g G^T) * (B^T d B)] A, tile by tile, by F(outputs, r)."""
+    plan = _Plan(x.shape, w.shape, window, groups, x.dtype, outputs)
     (top, _), (left, _) = window.padding
     y = np.empty((len(x), len(w), *window.output), x.dtype)
+    bias = np.zeros(len(w), x.dtype) if b is None else b
     u = plan.spread(w)
 
-    def blocks(start, stop):
+    def compute(part, units):
         v, m = plan.buffers()
-        for pictures, group in plan.units[start:stop]:
-            maps, filters = plan.maps(x, pictures, group), plan.maps(y, pictures, group)
-            filters[...] = 0 if b is None else b.reshape(groups, -1, 1, 1)[group]
-            for first, rows in plan.strips:
-                cut(maps, v, plan.bt, plan.step, plan.columns, rows, first, top, left)
-                stacks = plan.stack(v, plan.channels, pictures, rows), plan.stack(m, plan.filters, pictures, rows)
-                np.matmul(u[group], stacks[0], out=stacks[1])
-                paste(m, filters, plan.at, plan.step, plan.columns, rows, first, 0, 0)
+        for unit in units:
+            inputs, products = plan.matrices_of(v, plan.channels, unit), plan.matrices_of(m, plan.filters, unit)
+            for group in range(groups):
+                plan.cut(plan.kernels.bt, x, group, unit, v, top, left)
+                plan.multiply(u[group], inputs, products)
+                plan.paste(plan.kernels.at, m, y, group, unit, 0, 0, bias)
 
-    threads.parallel(blocks, len(plan.units))
+    plan.each_part(compute)
     return y
 
 
-def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
-    """gx and gw; one is None where what it is made from is: w, or x. Each thread sums its own share of gw."""
-    plan = _Plan(x_shape, w_shape, window, groups, gy.dtype)
+def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups, outputs):
+    """gx and gw; one is None where what it is made from is: w, or x. Each part sums its own share of gw."""
+    plan = _Plan(x_shape, w_shape, window, groups, gy.dtype, outputs, backward=True)
     (top, _), (left, _) = window.padding
-    a, b = plan.at.T.copy(), plan.bt.T.copy()
-    parts = min(threads.count(), len(plan.units))
     gx = np.zeros(x_shape, gy.dtype) if w is not None else None
     transposed = plan.spread(w).swapaxes(2, 3) if w is not None else np.empty(0)
-    gu = np.zeros((parts, groups, TILE**2, plan.filters, plan.channels), gy.dtype) if x is not None else None
+    shape = plan.parts, groups, plan.places, plan.filters, plan.channels
+    gu = np.empty(shape, gy.dtype) if x is not None else None
+    no_bias = np.zeros(x_shape[1], gy.dtype)
 
-    def share(part):
+    def compute(part, units):
         v, m = plan.buffers()
-        begun = set()
-        for pictures, group in plan.units[len(plan.units) * part // parts : len(plan.units) * (part + 1) // parts]:
-            for first, rows in plan.strips:
-                tiles = plan.step, plan.columns, rows, first
-                gm = plan.stack(m, plan.filters, pictures, rows)
-                cut(plan.maps(gy, pictures, group), m, a, *tiles, 0, 0)
+        for unit in units:
+            inputs, gm = plan.matrices_of(v, plan.channels, unit), plan.matrices_of(m, plan.filters, unit)
+            for group in range(groups):
+                plan.cut(plan.kernels.a, gy, group, unit, m, 0, 0)
                 if gu is not None:
-                    cut(plan.maps(x, pictures, group), v, plan.bt, *tiles, top, left)
-                    inputs = plan.stack(v, plan.channels, pictures, rows)
-                    if group in begun:
-                        for some in plan.slabs:  # products that stay in the cache until they are added
-                            gu[part, group, some] += np.matmul(gm[some], inputs[some].swapaxes(1, 2))
-                    else:
-                        np.matmul(gm, inputs.swapaxes(1, 2), out=gu[part, group])
-                        begun.add(group)
+                    plan.cut(plan.kernels.bt, x, group, unit, v, top, left)
+                    plan.multiply(gm, inputs.swapaxes(1, 2), gu[part, group], add=unit is not units[0])
                 if gx is not None:
-                    gv = plan.stack(v, plan.channels, pictures, rows)
-                    np.matmul(transposed[group], gm, out=gv)
-                    paste(v, plan.maps(gx, pictures, group), b, *tiles, top, left)
+                    plan.multiply(transposed[group], gm, inputs)
+                    plan.paste(plan.kernels.b, v, gx, group, unit, top, left, no_bias)
 
-    threads.parallel(lambda start, stop: [share(part) for part in range(start, stop)], parts, pieces=parts)
+    plan.each_part(compute)
     return gx, plan.gather(gu) if gu is not None else None
-
-
-# The kernels keep a strip of pictures as lanes[y, z % step, (z // step, picture)]. The pictures lie innermost, and the
-# columns z that tiles have in the same place stand side by side, so that every loop below is one long run over memory.
-
-
-@kernel
-def _together(x):
-    """How many pictures to read side by side: at a power of two apart, more than 8 would drive each other out of the
-    processor's first cache, where an address leaves them 8 places."""
-    return 8 if x.strides[0] % 4096 == 0 else len(x)
-
-
-@reordering_kernel
-def cut(x, tiles, transform, step, columns, rows, first, top, left):
-    """Transformed tiles (6, 6, maps, T) of pictures x (n, maps, H, W): L d L^T, L = transform (6, size).
-
-    Tile (ti, tj) begins at pixel (step ti - top, step tj - left); pixels outside are 0. T counts (ti, tj, picture).
-    """
-    n, _, height, width = x.shape
-    size, run = transform.shape[1], columns * n
-    lanes = np.zeros((step * (rows - 1) + size, step, run + (size - 1) // step * n), x.dtype)
-    half = np.empty((TILE, step, lanes.shape[2]), x.dtype)
-    together = _together(x)
-    low, high = max(0, left), min(step * (columns - 1) + size, left + width)
-    for c in range(x.shape[1]):
-        for i in range(max(0, top - step * first), min(len(lanes), height + top - step * first)):
-            row = x[:, c, i + step * first - top]
-            for few in range(0, n, together):
-                for z in range(low, high):
-                    pixel = lanes[i, z % step, z // step * n :]
-                    for l in range(few, min(few + together, n)):
-                        pixel[l] = row[l, z - left]
-        for ti in range(rows):
-            strip = lanes[step * ti : step * ti + size]
-            for i in range(TILE):
-                for y in range(0, size, 2):
-                    above, below = transform[i, y], transform[i, y + 1]
-                    for k in range(step):
-                        for q in range(half.shape[2]):
-                            term = above * strip[y, k, q] + below * strip[y + 1, k, q]
-                            half[i, k, q] = term if y == 0 else half[i, k, q] + term
-            for i in range(TILE):
-                for z in range(0, size, 2):
-                    even, odd = half[i, z % step, z // step * n :], half[i, (z + 1) % step, (z + 1) // step * n :]
-                    for j in range(TILE):
-                        left_factor, right_factor = transform[j, z], transform[j, z + 1]
-                        out = tiles[i, j, (c * rows + ti) * run : (c * rows + ti + 1) * run]
-                        for q in range(run):
-                            term = left_factor * even[q] + right_factor * odd[q]
-                            out[q] = term if z == 0 else out[q] + term
-
-
-@reordering_kernel
-def paste(tiles, x, transform, step, columns, rows, first, top, left):
-    """The transpose of cut: x += what the tiles turn into, by transform (size, 6), each at its place."""
-    n, _, height, width = x.shape
-    size, run = transform.shape[0], columns * n
-    lanes = np.empty((step * (rows - 1) + size, step, run + (size - 1) // step * n), x.dtype)
-    half = np.empty((TILE, step, lanes.shape[2]), x.dtype)
-    together = _together(x)
-    low, high = max(0, left), min(step * (columns - 1) + size, left + width)
-    for c in range(x.shape[1]):
-        lanes[...] = 0
-        for ti in range(rows):
-            half[...] = 0
-            for i in range(TILE):
-                for j in range(0, TILE, 2):
-                    even = tiles[i, j, (c * rows + ti) * run : (c * rows + ti + 1) * run]
-                    odd = tiles[i, j + 1, (c * rows + ti) * run : (c * rows + ti + 1) * run]
-                    for z in range(size):
-                        left_factor, right_factor = transform[z, j], transform[z, j + 1]
-                        part = half[i, z % step, z // step * n :]
-                        for q in range(run):
-                            part[q] += left_factor * even[q] + right_factor * odd[q]
-            strip = lanes[step * ti : step * ti + size]
-            for y in range(size):
-                for i in range(0, TILE, 2):
-                    above, below = transform[y, i], transform[y, i + 1]
-                    for k in range(step):
-                        for q in range(half.shape[2]):
-                            strip[y, k, q] += above * half[i, k, q] + below * half[i + 1, k, q]
-        for i in range(max(0, top - step * first), min(len(lanes), height + top - step * first)):
-            row = x[:, c, i + step * first - top]
-            for few in range(0, n, together):
-                for z in range(low, high):
-                    pixel = lanes[i, z % step, z // step * n :]
-                    for l in range(few, min(few + together, n)):
-                        row[l, z - left] += pixel[l]

@@ -262,8 +262,8 @@ draw = np.random.default_rng(0)
 x, w = draw.standard_normal((3, 2, 5, 6)), draw.standard_normal((2, 2, 3, 3))
 window, reference = Window.over(x.shape, 3, 1, 1), backends.get_backend("numpy")
 y, saved = reference.conv2d(x, w, None, window, 1, (True, True, False))
-np.testing.assert_allclose(winograd.conv2d(x, w, None, window, 1), y, atol=1e-12)
-ours = winograd.conv2d_backward(y, x.shape, w.shape, x, w, window, 1)
+np.testing.assert_allclose(winograd.conv2d(x, w, None, window, 1, 4), y, atol=1e-12)
+ours = winograd.conv2d_backward(y, x.shape, w.shape, x, w, window, 1, 4)
 for a, b in zip(ours, reference.conv2d_backward(y, saved, window, 1, (True, True, False))):
     np.testing.assert_allclose(a, b, atol=1e-11)
 arrays = [draw.random(9) for _ in range(4)]

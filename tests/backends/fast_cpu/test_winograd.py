@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minialex import backends, threads
-from minialex.backends.fast_cpu import im2col, winograd
+from minialex.backends.fast_cpu import blocks, im2col, transforms, ways, winograd
 from minialex.window import Window
 
 NUMPY = backends.get_backend("numpy")
@@ -20,11 +20,11 @@ def two_threads():
     threads.set_count(before)
 
 
-def problem(rng, pictures, channels, filters, size, taps, padding, groups=1, dtype=np.float64):
+def problem(rng, pictures, channels, filters, size, taps, padding, groups=1, dtype=np.float64, stride=1):
     """Random input, filters, bias and output gradient of a convolution, and its window."""
     x = rng.standard_normal((pictures, channels, *size))
     w = rng.standard_normal((filters, channels // groups, taps, taps))
-    window = Window.over(x.shape, taps, 1, padding)
+    window = Window.over(x.shape, taps, stride, padding)
     gy = rng.standard_normal((pictures, filters, *window.output))
     x, w, b, gy = (array.astype(dtype) for array in (x, w, rng.standard_normal(filters), gy))
     return x, w, b, gy, window
@@ -41,101 +41,175 @@ def error(ours, theirs):
     return abs(ours - theirs).max() / theirs.std()
 
 
-@pytest.mark.parametrize(("outputs", "taps"), [(4, 3), (2, 5)])
+ALL = [*ways.CHANNELS]  # every (m, r) that is used; each has to be compiled, so most tests of numbers are heavy
+
+
+@pytest.mark.parametrize(("outputs", "taps"), [*ALL, (6, 3), (2, 5)])
 def test_the_matrices_in_one_dimension(rng, outputs, taps):
-    at, g, bt = winograd.matrices(outputs, taps)
-    pixels, taps_of = rng.standard_normal(6), rng.standard_normal(taps)
+    at, g, bt = transforms.matrices(outputs, taps)
+    pixels, taps_of = rng.standard_normal(outputs + taps - 1), rng.standard_normal(taps)
     expected = [sum(taps_of[k] * pixels[i + k] for k in range(taps)) for i in range(outputs)]
-    np.testing.assert_allclose(at @ ((g @ taps_of) * (bt @ pixels)), expected, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(at @ ((g @ taps_of) * (bt @ pixels)), expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize("strips", [1, 1 << 30])  # a row of tiles at a time, all at once
+@pytest.mark.parametrize(("outputs", "taps"), [*ALL, (6, 3), (2, 5)])
+def test_matrices_in_straight_lines(rng, outputs, taps):
+    """The generated code is the matrix, in fewer multiplications than it has entries: most points come in pairs."""
+    at, _, bt = transforms.matrices(outputs, taps)
+    for matrix, transposed in ((bt, False), (at.T, False), (at, True), (bt.T, True)):
+        values = rng.standard_normal(matrix.shape[1])
+        names = {f"d{k}": value for k, value in enumerate(values)} | {"number": float}
+        lines = transforms.product(matrix, transposed)
+        exec("\n".join(lines), {}, names)
+        found = [names[f"o{k}"] for k in range(len(matrix))]
+        np.testing.assert_allclose(found, matrix @ values, rtol=0, atol=1e-12)
+        assert "\n".join(lines).count("*") < np.count_nonzero(matrix) * 3 / 4
+
+
+LAYERS = [  # pictures, channels, filters, size, padding, groups
+    (8, 3, 5, (8, 9), 1, 1),
+    (17, 4, 6, (9, 12), ((1, 0), (2, 1)), 2),
+    (33, 2, 3, (10, 7), 0, 1),
+    (40, 3, 2, (23, 14), 2, 1),  # several bands of rows in each of three blocks of pictures
+    (1, 4, 2, (21, 11), 2, 2),  # one picture: its bands side by side
+    (3, 3, 4, (12, 9), ((0, 3), (1, 2)), 1),
+    (3, 2, 2, (5, 6), ((4, 5), (6, 4)), 1),  # windows that see padding only
+]
+
+
+@pytest.mark.parametrize("thread_count", [1, 2])
+@pytest.mark.parametrize("room", [1, 4 << 20])  # a row of tiles at a time; all that fit into the cache
+@pytest.mark.parametrize("shared", [False, True])  # units of tiles that all threads share
 @pytest.mark.parametrize(
-    ("pictures", "channels", "filters", "size", "taps", "padding", "groups"),
+    ("outputs", "taps"), [pytest.param(*way, marks=pytest.mark.heavy) for way in ALL[:-1]] + ALL[-1:]
+)
+def test_against_the_direct_way(rng, monkeypatch, outputs, taps, shared, room, thread_count):
+    threads.set_count(thread_count)
+    monkeypatch.setattr(winograd, "_BYTES", room)
+    if shared:
+        monkeypatch.setattr(winograd.threads, "count", lambda: 100)  # too few pictures for so many
+    for pictures, channels, filters, size, padding, groups in LAYERS:
+        x, w, b, gy, window = problem(rng, pictures, channels, filters, size, taps, padding, groups)
+        y, gx, gw = direct(x, w, b, gy, window, groups)
+        assert error(winograd.conv2d(x, w, b, window, groups, outputs), y) < 1e-11
+        without = winograd.conv2d(x, w, None, window, groups, outputs)
+        assert error(without + b[:, None, None], y) < 1e-11
+        both = winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, groups, outputs)
+        assert error(both[0], gx) < 1e-11 and error(both[1], gw) < 1e-11
+        only_gw = winograd.conv2d_backward(gy, x.shape, w.shape, x, None, window, groups, outputs)
+        only_gx = winograd.conv2d_backward(gy, x.shape, w.shape, None, w, window, groups, outputs)
+        assert only_gw[0] is None and only_gx[1] is None
+        np.testing.assert_array_equal(only_gw[1], both[1])
+        np.testing.assert_array_equal(only_gx[0], both[0])
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "taps", "stride", "padding", "groups", "outputs"),
     [
-        (8, 3, 5, (8, 9), 3, 1, 1),
-        (17, 4, 6, (9, 12), 3, ((1, 0), (2, 1)), 2),
-        (33, 2, 3, (10, 7), 3, 0, 1),
-        (9, 4, 2, (7, 11), 5, 2, 2),
-        (18, 3, 4, (12, 9), 5, ((0, 3), (1, 2)), 1),
-        (3, 2, 2, (5, 6), 3, ((4, 5), (6, 4)), 1),  # windows that see padding only
+        (2, (33, 29), 9, 2, ((4, 1), (0, 3)), 2, 4),
+        pytest.param(3, (41, 38), 11, 4, 0, 1, 5, marks=pytest.mark.heavy),
+        pytest.param(4, (37, 40), 11, 4, 2, 2, 4, marks=pytest.mark.heavy),
+        pytest.param(2, (31, 26), 5, 2, ((1, 3), (2, 0)), 1, 5, marks=pytest.mark.heavy),
+        pytest.param(3, (34, 26), 7, 3, 3, 1, 4, marks=pytest.mark.heavy),
     ],
 )
-def test_against_the_direct_way(rng, monkeypatch, strips, pictures, channels, filters, size, taps, padding, groups):
-    monkeypatch.setattr(winograd, "_BYTES", strips)
-    x, w, b, gy, window = problem(rng, pictures, channels, filters, size, taps, padding, groups)
+def test_strides_as_blocks(rng, channels, size, taps, stride, padding, groups, outputs):
+    """Against the direct way: whole blocks and cut ones, filters that fill their blocks and others."""
+    x, w, b, gy, window = problem(rng, 5, channels, 4, size, taps, padding, groups, stride=stride)
     y, gx, gw = direct(x, w, b, gy, window, groups)
-    assert error(winograd.conv2d(x, w, b, window, groups), y) < 1e-12
-    without = winograd.conv2d(x, w, None, window, groups)
-    assert error(without + b[:, None, None], y) < 1e-12
-    both = winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, groups)
-    assert error(both[0], gx) < 1e-12 and error(both[1], gw) < 1e-12
-    only_gw = winograd.conv2d_backward(gy, x.shape, w.shape, x, None, window, groups)
-    only_gx = winograd.conv2d_backward(gy, x.shape, w.shape, None, w, window, groups)
-    assert only_gw[0] is None and only_gx[1] is None
-    np.testing.assert_array_equal(only_gw[1], both[1])
-    np.testing.assert_array_equal(only_gx[0], both[0])
+    assert error(blocks.conv2d(x, w, b, window, groups, outputs), y) < 1e-11
+    found = blocks.conv2d_backward(gy, x.shape, w.shape, x, w, window, groups, outputs)
+    assert error(found[0], gx) < 1e-11 and error(found[1], gw) < 1e-11
+    assert blocks.conv2d_backward(gy, x.shape, w.shape, None, w, window, groups, outputs)[1] is None
+    assert blocks.conv2d_backward(gy, x.shape, w.shape, x, None, window, groups, outputs)[0] is None
 
 
-@pytest.mark.parametrize("taps", [3, 5])
-def test_how_much_float32_loses(rng, taps):
-    """Under 5e-5 of the output's std over 256 channels, and more than the direct way loses: it was used."""
-    x, w, b, gy, window = problem(rng, 4, 256, 48, (13, 13), taps, taps // 2)
+@pytest.mark.parametrize(
+    ("outputs", "taps", "channels"), [(m, r, c) for m, r in ALL for c in {min(256, ways.CHANNELS[m, r]), 48}]
+)
+def test_how_much_float32_loses(rng, outputs, taps, channels):
+    """Under 5e-5 of the output's std, and more than the direct way loses: it was used."""
+    x, w, b, gy, window = problem(rng, 8, channels, 48, (13, 13), taps, taps // 2)
     right = direct(x, w, b, gy, window, 1)
     x, w, b, gy = (a.astype(np.float32) for a in (x, w, b, gy))
-    ours = winograd.conv2d(x, w, b, window, 1), *winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1)
+    ours = (
+        winograd.conv2d(x, w, b, window, 1, outputs),
+        *winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1, outputs),
+    )
     assert all(array.dtype == np.float32 for array in ours)
     errors = [error(a, b) for a, b in zip(ours, right, strict=True)]
     assert max(errors) < 5e-5, errors
     assert errors[0] > error(im2col.conv2d(x, w, b, window, 1), right[0]), errors
 
 
-@pytest.mark.parametrize("channels_apart", [16, 17])
-def test_pictures_that_stand_a_power_of_two_apart(rng, channels_apart):
-    """4096 bytes and multiples of it are read eight pictures at a time."""
-    x, w, b, gy, window = problem(rng, 19, channels_apart, 3, (8, 8), 3, 1)
-    x, w, b = (a.astype(np.float32) for a in (x, w, b))
-    assert (x.strides[0] % 4096 == 0) == (channels_apart == 16)
-    assert error(winograd.conv2d(x, w, b, window, 1), direct(x, w, b, gy, window, 1)[0]) < 5e-5
-
-
-def test_the_same_bits_twice(rng):
-    x, w, _b, gy, window = problem(rng, 20, 8, 6, (9, 9), 3, 1, dtype=np.float32)
+@pytest.mark.parametrize("pictures", [1, 4, 20])
+def test_the_same_bits_twice(rng, pictures):
+    x, w, _b, gy, window = problem(rng, pictures, 8, 6, (9, 9), 5, 2, dtype=np.float32)
+    first = winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1, 4)
     for _ in range(3):
-        np.testing.assert_array_equal(
-            winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1)[1],
-            winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1)[1],
-        )
+        again = winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1, 4)
+        np.testing.assert_array_equal(first[0], again[0])
+        np.testing.assert_array_equal(first[1], again[1])
 
 
 @pytest.mark.parametrize(
-    ("expected", "shape", "kernel", "stride", "dilation", "groups"),
+    ("expected", "image", "w_shape", "kernel", "stride", "padding", "dilation", "groups"),
     [
-        (True, (8, 32, 8, 8), 3, 1, 1, 1),
-        (True, (8, 64, 8, 8), 5, 1, 1, 2),
-        (False, (7, 32, 8, 8), 3, 1, 1, 1),
-        (False, (8, 31, 8, 8), 3, 1, 1, 1),
-        (False, (8, 62, 8, 8), 3, 1, 1, 2),
-        (False, (8, 32, 8, 7), 3, 1, 1, 1),
-        (False, (8, 32, 8, 8), (3, 5), 1, 1, 1),
-        (False, (8, 32, 16, 16), 3, 2, 1, 1),
-        (False, (8, 32, 16, 16), 3, (1, 2), 1, 1),
-        (False, (8, 32, 16, 16), 3, 1, 2, 1),
-        (False, (8, 32, 16, 16), 7, 1, 1, 1),
+        ("F(5,3)", (3, 227, 227), (96, 3), 11, 4, 0, 1, 1),  # AlexNet's
+        ("F(4,5)", (96, 27, 27), (256, 48), 5, 1, 2, 1, 2),
+        ("F(5,3)", (256, 13, 13), (384, 256), 3, 1, 1, 1, 1),
+        ("F(4,3)", (256, 16, 16), (384, 256), 3, 1, 1, 1, 1),  # 16 tiles of 6x6 rather than of 7x7
+        ("F(3,5)", (256, 27, 27), (256, 256), 5, 1, 2, 1, 1),  # too many channels for eight points
+        ("direct", (3, 32, 32), (32, 3), 5, 1, 2, 1, 1),  # too few channels
+        ("F(4,5)", (32, 16, 16), (32, 32), 5, 1, 2, 1, 1),
+        ("direct", (2048, 13, 13), (64, 2048), 3, 1, 1, 1, 1),  # more channels than anybody measured
+        ("direct", (64, 27, 27), (64, 64), 5, 1, 2, 2, 1),
+        ("direct", (64, 27, 27), (64, 64), (3, 5), 1, 1, 1, 1),
+        ("direct", (64, 27, 27), (64, 64), 3, (1, 2), 1, 1, 1),
+        ("direct", (64, 27, 27), (64, 64), 1, 1, 0, 1, 1),
+        ("direct", (64, 27, 27), (64, 64), 1, 2, 0, 1, 1),
+        ("direct", (64, 28, 28), (64, 64), 2, 2, 0, 1, 1),
     ],
 )
-def test_where_it_is_used(expected, shape, kernel, stride, dilation, groups):
-    padding = tuple(k // 2 for k in kernel) if isinstance(kernel, tuple) else kernel // 2
-    assert winograd.fits(shape, Window.over(shape, kernel, stride, padding, dilation), groups) is expected
+def test_which_way_is_chosen(expected, image, w_shape, kernel, stride, padding, dilation, groups):
+    window = Window.over(image, kernel, stride, padding, dilation)
+    assert str(ways.choose(image, (*w_shape, *window.kernel), window, groups, "float32")) == expected
+
+
+def test_a_table_of_ones_own(rng):
+    x, w, b, gy, window = problem(rng, 8, 32, 16, (8, 8), 5, 2, dtype=np.float32)
+    layer = ways.key(x.shape[1:], w.shape, window, 1, x.dtype)
+    assert layer == "32x8x8 to 16, 5x5, stride 1x1, padding 2 2 2 2, dilation 1x1, groups 1, float32"
+    built_in = winograd.conv2d(x, w, b, window, 1, 4)
+    np.testing.assert_array_equal(ways.conv2d(x, w, b, window, 1), built_in)
+    try:
+        ways.use({layer: "direct"})
+        assert ways.table() == {layer: "direct"}
+        np.testing.assert_array_equal(ways.conv2d(x, w, b, window, 1), im2col.conv2d(x, w, b, window, 1))
+        gx, gw = ways.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1)
+        expected = im2col.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1)
+        np.testing.assert_array_equal(gx, expected[0])
+        np.testing.assert_array_equal(gw, expected[1])
+        assert (ways.conv2d(x[:, :, :7], w, b, Window.over((7, 8), 5, 1, 2), 1) != 0).all()  # another layer
+        ways.use({layer: "F(4,3)"})  # for another size of filter: not for this layer
+        np.testing.assert_array_equal(ways.conv2d(x, w, b, window, 1), built_in)
+    finally:
+        ways.use(None)
+    np.testing.assert_array_equal(ways.conv2d(x, w, b, window, 1), built_in)
+
+
+@pytest.mark.parametrize("table", [{"x": "F(9,3)"}, {"x": 3}, {3: "direct"}, ["direct"]])
+def test_a_table_that_is_none(table):
+    with pytest.raises(ValueError, match=r"a table of convolutions maps layers to one of .*F\(4,3\)"):
+        ways.use(table)
 
 
 def test_the_switch(rng, monkeypatch):
-    x, w, b, gy, window = problem(rng, 8, 32, 4, (8, 8), 3, 1, dtype=np.float32)
+    x, w, b, gy, window = problem(rng, 8, 32, 16, (8, 8), 5, 2, dtype=np.float32)
     fast, needs = backends.get_backend("numba"), (True, True, True)
     by_winograd, _ = fast.conv2d(x, w, b, window, 1, needs)
-    np.testing.assert_array_equal(by_winograd, winograd.conv2d(x, w, b, window, 1))
-    monkeypatch.setattr(winograd, "enabled", False)
+    np.testing.assert_array_equal(by_winograd, winograd.conv2d(x, w, b, window, 1, 4))
+    monkeypatch.setattr(ways, "enabled", False)
     y, saved = fast.conv2d(x, w, b, window, 1, needs)
     np.testing.assert_array_equal(y, im2col.conv2d(x, w, b, window, 1))
     assert (y != by_winograd).any()

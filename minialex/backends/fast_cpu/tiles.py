@@ -1,0 +1,152 @@
+"""Winograd's transforms: from pictures to tiles and back, for `winograd.py`.
+
+A block is tiles that go through a transform side by side: `rows` rows of `columns` tiles in each of several lanes. A
+lane is a picture, from one of its rows on; where pictures are few, several lanes share one. A block's pixels stand as
+[y, z % step, (z // step, lane)]: the lanes innermost, and the columns z that tiles have in the same place side by side,
+so that every transform is a few long runs over memory.
+
+Arrays come flat, and each index is computed: a view of an array within a loop would count its users, which takes as
+long as the loop. Indices are unsigned where they can be: a signed one would be tested for counting from the end.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+import zlib
+from typing import Any
+
+import numpy as np
+
+from .compiled import inlined, reordering_kernel
+from .transforms import matrices, over_runs
+
+IN = OUT = STEP = 0  # in a kernel: the shape (OUT, IN) of its matrix L, and the pixels from one tile to the next
+DOWN: Any = None  # in a kernel: L times the columns of its tiles
+DOWN_OVER: Any = None  # the same, added where tiles overlap
+ALONG: Any = None  # L times the rows of its tiles
+ALONG_OVER: Any = None  # the outputs that overlap with the next tile's
+
+
+@inlined
+def _places(low, high, step, extent, many):
+    """Where the columns low ... high - 1 stand in a row of a block's pixels."""
+    places = np.empty(high - low, np.uint64)
+    for z in range(low, high):
+        places[z - low] = z % step * extent + z // step * many
+    return places
+
+
+def _cut(x, shape, first_map, lanes, left, rows, columns, tiles, plane, total, first, start, stop):
+    """tiles = L d L^T for the tiles d of a block.
+
+    x, shape: pictures (N, C, H, W), flat.
+    first_map: of the group.
+    lanes: (lanes, 2), a picture and the row where its first tile begins, negative in the padding.
+    left: the padding there, in pixels.
+    tiles, plane, total, first: entry (i, j) of tile t of map c goes to tiles[(i OUT + j) plane + c total + first + t].
+    start, stop: the maps of the group.
+    """
+    many = len(lanes)
+    run = columns * many
+    extent = run + (IN - 1) // STEP * many
+    line, height = STEP * extent, STEP * (rows - 1) + IN
+    pixels, half = np.zeros(height * line, x.dtype), np.empty(OUT * line, x.dtype)
+    low, high = max(0, left), min(STEP * (columns - 1) + IN, left + shape[3])
+    places = _places(low, high, STEP, extent, many)
+    for c in range(start, stop):
+        for i in range(height):
+            for l in range(many):
+                y = lanes[l, 1] + i
+                if 0 <= y < shape[2]:  # others stay 0
+                    source = np.uint64(
+                        ((lanes[l, 0] * shape[1] + first_map + c) * shape[2] + y) * shape[3] + low - left
+                    )
+                    target = np.uint64(i * line + l)
+                    for z in range(np.uint64(len(places))):
+                        pixels[target + places[z]] = x[source + z]
+        for ti in range(rows):
+            DOWN(pixels, STEP * ti * line, line, 0, half, 0, line, 0, line)
+            to = c * total + first + ti * run
+            for i in range(OUT):
+                ALONG(half, i * line, extent, many, tiles, i * OUT * plane + to, plane, 0, run)
+
+
+def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes, left, bias, start, stop):
+    """The transpose: L m L^T of the tiles m of a block, each at its place in x; arguments as for _cut.
+
+    Where outputs do not overlap (OUT = STEP), x = that + bias; else x += that.
+    """
+    many = len(lanes)
+    run = columns * many
+    extent = run + (OUT - 1) // STEP * many
+    line, height = STEP * extent, STEP * (rows - 1) + OUT
+    pixels, half = np.empty(height * line, x.dtype), np.empty(IN * line, x.dtype)
+    low, high = max(0, left), min(STEP * (columns - 1) + OUT, left + shape[3])
+    places = _places(low, high, STEP, extent, many)
+    for c in range(start, stop):
+        for ti in range(rows):
+            at = c * total + first + ti * run
+            if OUT > STEP:
+                half[:] = 0
+            for i in range(IN):
+                ALONG(tiles, i * IN * plane + at, plane, 0, half, i * line, extent, many, run)
+                ALONG_OVER(tiles, i * IN * plane + at, plane, 0, half, i * line, extent, many, run)
+            if ti == 0:
+                DOWN(half, 0, line, 0, pixels, 0, line, 0, line)
+            else:
+                DOWN_OVER(half, 0, line, 0, pixels, STEP * ti * line, line, 0, line)
+        added = bias[first_map + c]
+        for i in range(height):
+            for l in range(many):
+                y = lanes[l, 1] + i
+                if 0 <= y < shape[2]:
+                    target = np.uint64(
+                        ((lanes[l, 0] * shape[1] + first_map + c) * shape[2] + y) * shape[3] + low - left
+                    )
+                    source = np.uint64(i * line + l)
+                    for z in range(np.uint64(len(places))):
+                        if OUT > STEP:
+                            x[target + z] += pixels[source + places[z]]
+                        else:
+                            x[target + z] = pixels[source + places[z]] + added
+
+
+@functools.cache
+def kernels(outputs, taps):
+    """The four kernels of F(m, r), each named after the matrix L that it multiplies by from both sides.
+
+    outputs, taps: m and r.
+
+    Returns a namespace: bt and a cut tiles, V = B^T d B and gM = A gy A^T; at and b paste them, y = A^T M A and
+    gx = B gV B^T.
+    """
+    at, _, bt = matrices(outputs, taps)
+    made = {}
+    for name, matrix in {"bt": bt, "a": at.T}.items():
+        down, along = over_runs("DOWN", matrix), over_runs("ALONG", matrix, source_step=outputs)
+        made[name] = _specialised(_cut, f"cut_{name}_{outputs}_{taps}", matrix, outputs, down, along)
+    for name, matrix in {"at": at, "b": bt.T}.items():
+        main, over = range(outputs), range(outputs, len(matrix))
+        sources = (
+            over_runs("DOWN", matrix, transposed=True),
+            over_runs("DOWN_OVER", matrix, transposed=True, added=range(len(over))),
+            over_runs("ALONG", matrix, transposed=True, target_step=outputs, rows=main, added=main if over else ()),
+            over_runs("ALONG_OVER", matrix, transposed=True, target_step=outputs, rows=over, added=over),
+        )
+        made[name] = _specialised(_paste, f"paste_{name}_{outputs}_{taps}", matrix, outputs, *sources)
+    return types.SimpleNamespace(**made)
+
+
+def _specialised(template, name, matrix, step, *sources):
+    """A kernel of a template: its code, with the names in capitals bound to one matrix's functions and sizes.
+
+    Numba keeps what it compiled until this file changes; so that other sources are noticed, the name tells of them.
+    """
+    functions: dict = {}
+    exec(compile("\n\n".join(sources), __file__, "exec"), functions)
+    own = {key: inlined(function) for key, function in functions.items() if key.isupper()}
+    own |= {"OUT": matrix.shape[0], "IN": matrix.shape[1], "STEP": step}
+    function = types.FunctionType(template.__code__, globals() | own, name)
+    function.__qualname__ = f"{name}_{zlib.crc32(''.join(sources).encode()):08x}"
+    return reordering_kernel(function)
