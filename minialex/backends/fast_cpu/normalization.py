@@ -9,13 +9,25 @@ import numpy as np
 
 from .compiled import kernel, reordering_kernel
 
-_STRIP = 512  # places of a map that LRN takes at a time: their values in all channels stay in the cache
+_STRIP = 512  # places of a map that LRN takes at a time: their values in all channels stay in the second cache
+
+# d^-3/4 of float32 without a root: the bits of a number, as an integer, are nearly its logarithm, so that this minus
+# three quarters of them are nearly those of the power: 4.4 % off at most, 1.6e-7 after three steps of Newton's method.
+_GUESS, _FIVE, _QUARTER = np.int32(0x6F14EC40), np.float32(5), np.float32(0.25)
+_SMALL, _LARGE = np.float32(1e-9), np.float32(1e9)  # between these, d^3 is far from both ends of float32
 
 
 @reordering_kernel
 def _power(d, beta, out):
-    """out = d^-beta; the paper's 3/4 by two square roots."""
+    """out = d^-beta; the paper's 3/4 by Newton's method or two square roots."""
     if beta == 0.75:
+        if d.itemsize == 4:
+            outside = 0
+            for q in range(len(d)):
+                outside += (d[q] < _SMALL) | (d[q] > _LARGE) | (d[q] != d[q])
+            if not outside:
+                _newton(d, out)
+                return
         for q in range(len(out)):
             out[q] = 1 / np.sqrt(d[q] * np.sqrt(d[q]))
     else:
@@ -24,8 +36,26 @@ def _power(d, beta, out):
 
 
 @reordering_kernel
+def _newton(d, out):
+    """out = d^-3/4 for float32: r <- r (5 - d^3 r^4) / 4, whose error is 5/2 of its square."""
+    bits, guess = d.view(np.int32), out.view(np.int32)
+    for q in range(len(d)):
+        guess[q] = _GUESS - (bits[q] - (bits[q] >> 2))
+    for q in range(len(d)):
+        cube, r = d[q] * d[q] * d[q], out[q]
+        for _ in range(3):
+            r = r * (_FIVE - cube * (r * r) * (r * r)) * _QUARTER
+        out[q] = r
+
+
+@reordering_kernel
 def _window_sum(values, low, high, out):
     """out = the sum of values[low] ... values[high - 1], each window's afresh: what left a running sum would linger."""
+    if high - low == 5:  # the paper's, away from the first and last channels
+        a, b, c, d, e = values[low], values[low + 1], values[low + 2], values[low + 3], values[low + 4]
+        for q in range(len(out)):
+            out[q] = a[q] + b[q] + c[q] + d[q] + e[q]
+        return
     out[:] = 0
     for j in range(low, high):
         for q in range(len(out)):
@@ -58,16 +88,22 @@ def lrn_across(x, y, gy, gx, size, a, beta, k, block, start, stop):
                     squares[c, q] = values[q] * values[q]
             for c in range(channels):
                 first = c // block * block
-                _window_sum(squares[:, :width], max(first, c - before), min(first + block, c + after + 1), d[:width])
+                _window_sum(squares, max(first, c - before), min(first + block, c + after + 1), d[:width])
                 for q in range(width):
                     d[q] = k + a * d[q]
                 _power(d[:width], beta, power[:width])
                 values = x[n, c, left : left + width]
                 if backward:
                     gradient = gy[n, c, left : left + width]
-                    for q in range(width):
-                        direct[c, q] = gradient[q] * power[q]
-                        ratios[c, q] = direct[c, q] * values[q] / d[q]
+                    if beta == 0.75:  # 1 / d = d^2 (d^-3/4)^4: multiplications take less time than a division
+                        for q in range(width):
+                            direct[c, q] = gradient[q] * power[q]
+                            inverse = d[q] * (power[q] * power[q])
+                            ratios[c, q] = direct[c, q] * values[q] * (inverse * inverse)
+                    else:
+                        for q in range(width):
+                            direct[c, q] = gradient[q] * power[q]
+                            ratios[c, q] = direct[c, q] * values[q] / d[q]
                 else:
                     out = y[n, c, left : left + width]
                     for q in range(width):
@@ -76,7 +112,7 @@ def lrn_across(x, y, gy, gx, size, a, beta, k, block, start, stop):
                 for c in range(channels):
                     first = c // block * block
                     low, high = max(first, c - after), min(first + block, c + before + 1)
-                    _window_sum(ratios[:, :width], low, high, d[:width])
+                    _window_sum(ratios, low, high, d[:width])
                     values, out = x[n, c, left : left + width], gx[n, c, left : left + width]
                     for q in range(width):
                         out[q] = direct[c, q] - twice * values[q] * d[q]

@@ -42,7 +42,8 @@ from ... import threads
 from .tiles import kernels
 from .transforms import matrices
 
-_LANES = 16  # pictures, or bands of pictures, that go through a transform side by side
+_LANES = 16  # pictures, or bands of pictures, that go through a transform side by side: multiples of it
+_RUN = 64  # columns x lanes, at least: shorter loops are mostly beginning and end
 _BYTES = 4 << 20  # of V and M together, more or less, for each thread: what stays in the processor's last cache
 _SLAB = 256 << 10  # of U's gradient at a time
 
@@ -62,6 +63,7 @@ class _Plan:
         self.rows, self.columns = (-(-n // outputs) for n in window.output)
         self.channels, self.filters = w_shape[1], w_shape[0] // groups
         matrix = self.channels * self.filters * self.dtype.itemsize  # of U, for one place
+        self.lanes = _LANES * -(-_RUN // (_LANES * self.columns))
         self.slab = max(1, _SLAB // matrix)
         u, pictures = self.places * matrix, x_shape[0]
         self.parts = threads.count() if u <= _BYTES and pictures >= 2 * threads.count() else 1
@@ -78,16 +80,16 @@ class _Plan:
         parts = []
         for part in range(self.parts):
             mine = range(pictures * part // self.parts, pictures * (part + 1) // self.parts)
-            if len(mine) >= _LANES // 2:
-                band = max(1, min(self.rows, most // min(_LANES, len(mine))))
+            if len(mine) >= self.lanes // 2:
+                band = max(1, min(self.rows, most // min(self.lanes, len(mine))))
                 blocks = [
-                    (self._lanes([(n, first) for n in mine[k : k + _LANES]]), min(band, self.rows - first))
-                    for k in range(0, len(mine), _LANES)
+                    (self._lanes([(n, first) for n in mine[k : k + self.lanes]]), min(band, self.rows - first))
+                    for k in range(0, len(mine), self.lanes)
                     for first in range(0, self.rows, band)
                 ]
             else:
                 every = [(n, row) for row in range(self.rows) for n in mine]
-                blocks = [(self._lanes(every[k : k + _LANES]), 1) for k in range(0, len(every), _LANES)]
+                blocks = [(self._lanes(every[k : k + self.lanes]), 1) for k in range(0, len(every), self.lanes)]
             each = max(1, most // max(len(lanes) * rows for lanes, rows in blocks))
             parts.append([blocks[k : k + each] for k in range(0, len(blocks), each)])
         return parts
