@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import types
+import zlib
 from functools import partial
 from typing import Any
 
@@ -50,12 +52,28 @@ def kernel(function: Any, **options: Any) -> Any:
 # infinity, which max-pooling's -inf and a diverging network would turn into nonsense.
 reordering_kernel: Any = partial(kernel, fastmath={"reassoc", "contract", "nsz"})
 
-# A part of kernels, compiled into each of them.
-inlined: Any = partial(
-    numba.njit, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}, forceinline=True
-)
+# A part of kernels, compiled with each of them.
+part: Any = partial(numba.njit, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 _kept: set = set()  # functions whose compiled code is kept on disk
+
+
+def specialised(template, name, sources, sizes):
+    """A kernel made of a template: its code, with names in capitals bound to functions and numbers of its own.
+
+    template: a function with names in capitals.
+    name: of the kernel.
+    sources: Python text of functions so named.
+    sizes: {name: number}.
+    """
+    functions: dict = {}
+    file = template.__code__.co_filename
+    exec(compile("\n\n".join(sources), file, "exec"), functions)
+    own = {key: part(function) for key, function in functions.items() if key.isupper()} | sizes
+    function = types.FunctionType(template.__code__, template.__globals__ | own, name)
+    # Numba keeps what it compiled until the template's file changes; the name tells of all else.
+    function.__qualname__ = f"{name}_{zlib.crc32(''.join(sources).encode() + repr(sizes).encode()):08x}"
+    return reordering_kernel(function)
 
 
 def _has_place(function):

@@ -13,22 +13,19 @@ from __future__ import annotations
 
 import functools
 import types
-import zlib
 from typing import Any
 
 import numpy as np
 
-from .compiled import inlined, reordering_kernel
+from .compiled import part, specialised
 from .transforms import matrices, over_runs
 
 IN = OUT = STEP = 0  # in a kernel: the shape (OUT, IN) of its matrix L, and the pixels from one tile to the next
-DOWN: Any = None  # in a kernel: L times the columns of its tiles
-DOWN_OVER: Any = None  # the same, added where tiles overlap
-ALONG: Any = None  # L times the rows of its tiles
-ALONG_OVER: Any = None  # the outputs that overlap with the next tile's
+TIMES: Any = None  # in a kernel: L times the columns, or the rows, of its tiles
+TIMES_OVER: Any = None  # the outputs that overlap with the next tile's
 
 
-@inlined
+@part
 def _places(low, high, step, extent, many):
     """Where the columns low ... high - 1 stand in a row of a block's pixels."""
     places = np.empty(high - low, np.uint64)
@@ -66,10 +63,10 @@ def _cut(x, shape, first_map, lanes, left, rows, columns, tiles, plane, total, f
                     for z in range(np.uint64(len(places))):
                         pixels[target + places[z]] = x[source + z]
         for ti in range(rows):
-            DOWN(pixels, STEP * ti * line, line, 0, half, 0, line, 0, line)
+            TIMES(pixels, STEP * ti * line, line, STEP * line, half, 0, line, STEP * line, line)
             to = c * total + first + ti * run
             for i in range(OUT):
-                ALONG(half, i * line, extent, many, tiles, i * OUT * plane + to, plane, 0, run)
+                TIMES(half, i * line, extent, many, tiles, i * OUT * plane + to, plane, STEP * plane, run)
 
 
 def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes, left, bias, start, stop):
@@ -85,17 +82,20 @@ def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes
     low, high = max(0, left), min(STEP * (columns - 1) + OUT, left + shape[3])
     places = _places(low, high, STEP, extent, many)
     for c in range(start, stop):
+        if OUT > STEP:
+            pixels[:] = 0
         for ti in range(rows):
-            at = c * total + first + ti * run
+            at, to = c * total + first + ti * run, STEP * ti * line
             if OUT > STEP:
                 half[:] = 0
             for i in range(IN):
-                ALONG(tiles, i * IN * plane + at, plane, 0, half, i * line, extent, many, run)
-                ALONG_OVER(tiles, i * IN * plane + at, plane, 0, half, i * line, extent, many, run)
-            if ti == 0:
-                DOWN(half, 0, line, 0, pixels, 0, line, 0, line)
-            else:
-                DOWN_OVER(half, 0, line, 0, pixels, STEP * ti * line, line, 0, line)
+                source = i * IN * plane + at
+                TIMES(tiles, source, plane, STEP * plane, half, i * line, extent, many, run)
+                if OUT > STEP:
+                    TIMES_OVER(tiles, source, plane, STEP * plane, half, i * line, extent, many, run)
+            TIMES(half, 0, line, STEP * line, pixels, to, line, STEP * line, line)
+            if OUT > STEP:
+                TIMES_OVER(half, 0, line, STEP * line, pixels, to, line, STEP * line, line)
         added = bias[first_map + c]
         for i in range(height):
             for l in range(many):
@@ -104,12 +104,12 @@ def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes
                     target = np.uint64(
                         ((lanes[l, 0] * shape[1] + first_map + c) * shape[2] + y) * shape[3] + low - left
                     )
-                    source = np.uint64(i * line + l)
+                    pixel = np.uint64(i * line + l)
                     for z in range(np.uint64(len(places))):
                         if OUT > STEP:
-                            x[target + z] += pixels[source + places[z]]
+                            x[target + z] += pixels[pixel + places[z]]
                         else:
-                            x[target + z] = pixels[source + places[z]] + added
+                            x[target + z] = pixels[pixel + places[z]] + added
 
 
 @functools.cache
@@ -122,31 +122,19 @@ def kernels(outputs, taps):
     gx = B gV B^T.
     """
     at, _, bt = matrices(outputs, taps)
+    main, over = range(outputs), range(outputs, len(bt))
     made = {}
     for name, matrix in {"bt": bt, "a": at.T}.items():
-        down, along = over_runs("DOWN", matrix), over_runs("ALONG", matrix, source_step=outputs)
-        made[name] = _specialised(_cut, f"cut_{name}_{outputs}_{taps}", matrix, outputs, down, along)
-    for name, matrix in {"at": at, "b": bt.T}.items():
-        main, over = range(outputs), range(outputs, len(matrix))
-        sources = (
-            over_runs("DOWN", matrix, transposed=True),
-            over_runs("DOWN_OVER", matrix, transposed=True, added=range(len(over))),
-            over_runs("ALONG", matrix, transposed=True, target_step=outputs, rows=main, added=main if over else ()),
-            over_runs("ALONG_OVER", matrix, transposed=True, target_step=outputs, rows=over, added=over),
-        )
-        made[name] = _specialised(_paste, f"paste_{name}_{outputs}_{taps}", matrix, outputs, *sources)
+        made[name] = _kernel(_cut, f"cut_{name}", matrix, outputs, taps, over_runs("TIMES", matrix, outputs))
+    made["at"] = _kernel(_paste, "paste_at", at, outputs, taps, over_runs("TIMES", at, outputs, True))
+    halves = (
+        over_runs("TIMES", bt.T, outputs, True, main, added=True),
+        over_runs("TIMES_OVER", bt.T, outputs, True, over, added=True),
+    )
+    made["b"] = _kernel(_paste, "paste_b", bt.T, outputs, taps, *halves)
     return types.SimpleNamespace(**made)
 
 
-def _specialised(template, name, matrix, step, *sources):
-    """A kernel of a template: its code, with the names in capitals bound to one matrix's functions and sizes.
-
-    Numba keeps what it compiled until this file changes; so that other sources are noticed, the name tells of them.
-    """
-    functions: dict = {}
-    exec(compile("\n\n".join(sources), __file__, "exec"), functions)
-    own = {key: inlined(function) for key, function in functions.items() if key.isupper()}
-    own |= {"OUT": matrix.shape[0], "IN": matrix.shape[1], "STEP": step}
-    function = types.FunctionType(template.__code__, globals() | own, name)
-    function.__qualname__ = f"{name}_{zlib.crc32(''.join(sources).encode()):08x}"
-    return reordering_kernel(function)
+def _kernel(template, name, matrix, outputs, taps, *sources):
+    sizes = {"OUT": matrix.shape[0], "IN": matrix.shape[1], "STEP": outputs}
+    return specialised(template, f"{name}_{outputs}_{taps}", sources, sizes)

@@ -108,33 +108,28 @@ def _join(terms):
     return text.removeprefix(" + ") if text.startswith(" + ") else "-" + text.removeprefix(" - ")
 
 
-def over_runs(name, matrix, transposed=False, source_step=0, target_step=0, rows=None, added=()):
+def over_runs(name, matrix, step, transposed=False, rows=None, added=False):
     """The source of a function that multiplies a matrix by vectors whose entries lie in long runs of memory.
 
         name(d, at, a, b, o, to, oa, ob, length)
 
-    Entry k of vector q stands at d[at + offset + q]; offset = a k, or a (k % step) + b (k // step) with a step. Entry k
-    of its product goes to o[to + offset + q] likewise.
+    Entry k of vector q stands at d[at + a (k % step) + b (k // step) + q], and that of its product goes to
+    o[to + oa (k % step) + ob (k // step) + q]. With b = a step that is every a-th number.
 
     name: of the function.
     matrix, transposed: as for `product`.
-    source_step, target_step: 0 for none.
     rows: those to compute; all if None.
-    added: rows that are added to what is there.
+    added: whether to add to what is there.
     """
     rows = range(len(matrix)) if rows is None else rows
-
-    def offset(k, step, a, b):
-        return f"{a} * {k % step} + {b} * {k // step}" if step else f"{a} * {k}"
-
     names = {f"o{k}" for k in rows}
     lines = [line for line in product(matrix, transposed) if line[0] != "o" or line.split()[0] in names]
     body = [f"d{k} = x{k}[q]" for k in range(matrix.shape[1])] + lines
-    body += [f"y{k}[q] {'+=' if k in added else '='} o{k}" for k in rows]
+    body += [f"y{k}[q] {'+=' if added else '='} o{k}" for k in rows]
     return "\n".join(
         [f"def {name}(d, at, a, b, o, to, oa, ob, length):", "    number = d.dtype.type"]
-        + [f"    x{k} = d[at + {offset(k, source_step, 'a', 'b')} :]" for k in range(matrix.shape[1])]
-        + [f"    y{k} = o[to + {offset(k, target_step, 'oa', 'ob')} :]" for k in rows]
+        + [f"    x{k} = d[at + a * {k % step} + b * {k // step} :]" for k in range(matrix.shape[1])]
+        + [f"    y{k} = o[to + oa * {k % step} + ob * {k // step} :]" for k in rows]
         + ["    for q in range(length):"]
         + [f"        {line}" for line in body]
     )

@@ -27,7 +27,7 @@ Backward goes the same way in reverse; every step is linear, so each is replaced
 
 What it costs is digits: more points mean higher powers. The largest float32 error over the output's std, over 256
 channels (48 for F(4, 5)): 2e-6 directly, F(4, 3) 2e-5, F(5, 3) 4e-5, F(3, 5) 3e-5, F(4, 5) 4e-5; `ways.py` says where
-which is used. The transforms are in `tiles.py`, their matrices in `transforms.py`.
+which is used. The transforms are in `tiles.py` and `filters.py`, their matrices in `transforms.py`.
 
 Sources: Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray, "Fast algorithms for convolutional
 neural networks", CVPR 2016; Barabasz, Anderson, Soodhalter and Gregg, "Error analysis and improving the accuracy of
@@ -36,11 +36,12 @@ Winograd convolution for deep neural networks", 2020.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ... import threads
-from .tiles import kernels
-from .transforms import matrices
+from . import filters, tiles
 
 _LANES = 16  # pictures, or bands of pictures, that go through a transform side by side: multiples of it
 _RUN = 64  # columns x lanes, at least: shorter loops are mostly beginning and end
@@ -49,7 +50,7 @@ _SLAB = 256 << 10  # of U's gradient at a time
 
 
 class _Plan:
-    """One convolution's matrices and tiles, and the units of tiles that are computed one after another.
+    """One convolution's kernels and tiles, and the units of tiles that are computed one after another.
 
     A unit is a list of blocks (lanes, rows): see `tiles.py`. Its tiles are numbered block by block. Where U is small,
     each thread has units of its own; else all threads share every unit, so that U is read once for all of them.
@@ -57,9 +58,9 @@ class _Plan:
 
     def __init__(self, x_shape, w_shape, window, groups, dtype, outputs, backward=False):
         self.taps, self.step, self.groups, self.dtype = w_shape[2], outputs, groups, np.dtype(dtype)
-        self.g = matrices(outputs, self.taps)[1].astype(dtype)
-        self.places = len(self.g) ** 2
-        self.kernels = kernels(outputs, self.taps)
+        self.places = (outputs + self.taps - 1) ** 2
+        self.kernels = tiles.kernels(outputs, self.taps)
+        self.spread_kernel, self.gather_kernel = filters.kernels(outputs, self.taps)
         self.rows, self.columns = (-(-n // outputs) for n in window.output)
         self.channels, self.filters = w_shape[1], w_shape[0] // groups
         matrix = self.channels * self.filters * self.dtype.itemsize  # of U, for one place
@@ -70,8 +71,8 @@ class _Plan:
         room = (
             _BYTES if self.parts > 1 else max(2 * _BYTES, u * (2 if backward else 1))
         )  # backward streams U's gradient
-        tiles = room // (self.places * (self.channels + self.filters) * self.dtype.itemsize)
-        self.units = self._units(pictures, max(1, tiles // self.columns))
+        most = room // (self.places * (self.channels + self.filters) * self.dtype.itemsize)
+        self.units = self._units(pictures, max(1, most // self.columns))
         self.largest = max(self.count(unit) for part in self.units for unit in part)
 
     def _units(self, pictures, most):
@@ -165,31 +166,23 @@ class _Plan:
         threads.parallel(some, self.places)
 
     def spread(self, w):
-        """U = G g G^T for the filters of every group: (groups, n^2, O, C), as one product with G (x) G (n^2, r^2)."""
-        both = np.kron(self.g, self.g)
-        flat = w.reshape(self.groups, -1, self.taps**2)
-        u = np.empty((self.groups, self.places, flat.shape[1]), w.dtype)
-
-        def columns(start, stop):
-            np.matmul(both, flat[:, start:stop].swapaxes(1, 2), out=u[:, :, start:stop])
-
-        threads.parallel(columns, flat.shape[1], at_least=1024)
-        return u.reshape(self.groups, self.places, self.filters, self.channels)
+        """U = G g G^T for the filters of every group: (groups, n^2, O, C)."""
+        count = self.filters * self.channels
+        u = np.empty((self.groups, self.places, self.filters, self.channels), w.dtype)
+        for group in range(self.groups):
+            mine, target = w[group * self.filters : (group + 1) * self.filters].reshape(-1), u[group].reshape(-1)
+            threads.parallel(functools.partial(self.spread_kernel, mine, target, count), count, at_least=1024)
+        return u
 
     def gather(self, gu):
-        """gw = G^T gU G of the sum of gU (parts, groups, n^2, O, C): (groups O, C, r, r)."""
-        both = np.kron(self.g, self.g)
-        flat = gu.reshape(self.parts, self.groups, self.places, -1)
-        gw = np.empty((self.groups, flat.shape[3], self.taps**2), gu.dtype)
-
-        def rows(start, stop):
-            for first in range(start, stop, 4096):  # sums that stay in the cache
-                some = slice(first, min(first + 4096, stop))
-                total = flat[0, ..., some] if self.parts == 1 else flat[..., some].sum(axis=0)
-                np.matmul(total.swapaxes(1, 2), both, out=gw[:, some])
-
-        threads.parallel(rows, flat.shape[3], at_least=1024)
-        return gw.reshape(self.groups * self.filters, self.channels, self.taps, self.taps)
+        """gw = G^T gU G of the sum of gU (groups, parts, n^2, O, C): (groups O, C, r, r)."""
+        count = self.filters * self.channels
+        gw = np.empty((self.groups * self.filters, self.channels, self.taps, self.taps), gu.dtype)
+        for group in range(self.groups):
+            target = gw[group * self.filters : (group + 1) * self.filters].reshape(-1)
+            kernel = functools.partial(self.gather_kernel, gu[group].reshape(-1), self.parts, count, target)
+            threads.parallel(kernel, count, at_least=1024)
+        return gw
 
 
 def conv2d(x, w, b, window, groups, outputs):
@@ -219,7 +212,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups, outputs):
     (top, _), (left, _) = window.padding
     gx = np.zeros(x_shape, gy.dtype) if w is not None else None
     transposed = plan.spread(w).swapaxes(2, 3) if w is not None else np.empty(0)
-    shape = plan.parts, groups, plan.places, plan.filters, plan.channels
+    shape = groups, plan.parts, plan.places, plan.filters, plan.channels
     gu = np.empty(shape, gy.dtype) if x is not None else None
     no_bias = np.zeros(x_shape[1], gy.dtype)
 
@@ -231,7 +224,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups, outputs):
                 plan.cut(plan.kernels.a, gy, group, unit, m, 0, 0)
                 if gu is not None:
                     plan.cut(plan.kernels.bt, x, group, unit, v, top, left)
-                    plan.multiply(gm, inputs.swapaxes(1, 2), gu[part, group], add=unit is not units[0])
+                    plan.multiply(gm, inputs.swapaxes(1, 2), gu[group, part], add=unit is not units[0])
                 if gx is not None:
                     plan.multiply(transposed[group], gm, inputs)
                     plan.paste(plan.kernels.b, v, gx, group, unit, top, left, no_bias)
