@@ -364,7 +364,7 @@ class TestTorch:
     def test_both_sides_take_the_same_steps(self, name):
         workload = workloads.WORKLOADS["cifar_quick"]
         model = workload.build()
-        same = workloads.Workload("same", lambda: model, workload.size, workload.classes, (4,))
+        same = workloads.Workload("same", lambda: model, workload.size, workload.classes, (4,), 4)
         theirs = rivals.Torch(name, 1).network(same, 4)
         before = [p.numpy().copy() for p in model.parameters()]
         us = ours.Minialex("numpy").network(same, 4)
