@@ -12,15 +12,30 @@ from ..support.text import aligned
 FLOOR = """\
 floor: the time of each layer's multiplications at the machine's GEMM peak, or of moving its arrays once at the
 measured bandwidth, whichever is longer, summed over the layers; "computing" is the share of compute-bound layers in it.
-Winograd convolution needs fewer multiplications than are counted here, and cached arrays need no bandwidth: both can
-be faster than the floor. GFLOP/s counts the operations of the direct algorithm. MiB: """
+{counted}
+GFLOP/s counts the operations of the direct algorithm.
+MiB: {memory}"""
 OF_COPY = """\
 Times are GPU time, without Python's. "of copy": bytes per second of the floor's traffic, relative to a copy; for layers
 without weights."""
-ON_HOST = """memory of a process after its
-imports (start), and at most while it does two training steps (peak)."""
-ON_GPU = """largest total of the arrays of two
-training steps (peak), and memory that the library's pool took from the GPU (pool). A step's time includes Python's."""
+ON_HOST = {
+    "counted": """\
+It is that of the numba backend's algorithms: a convolution by Winograd's counts its own multiplications, and as arrays
+its tiles and transformed filters, too. Arrays in the cache need no bandwidth, and can be faster than the floor.""",
+    "memory": "memory of a process after its imports (start), and at most while it does two training steps (peak).",
+}
+ON_GPU = {
+    "counted": """\
+It is that of the direct algorithms: Winograd's convolution needs fewer multiplications, and cached arrays need no
+bandwidth, so that both can be faster.""",
+    "memory": """\
+largest total of the arrays of two training steps (peak), and memory that the library's pool took from the GPU (pool).
+A step's time includes Python's.""",
+}
+
+THREAD_TIME = """\
+seconds x threads. transforms: Winograd's, of tiles and of filters; other: all else that is shared among the threads;
+serial: the calling thread between such work; waiting: threads without work."""
 
 
 def header(machine, contenders, repeat):
@@ -62,7 +77,7 @@ def network(result):
                     *(_optional(row.get(name), "{:,.0f}") for name in memory),
                 ]
             )
-    footnote = FLOOR + (ON_GPU if on_gpu else ON_HOST)
+    footnote = FLOOR.format(**(ON_GPU if on_gpu else ON_HOST))
     return f"{title(result)}, {result['parameters']:,} parameters\n{table(lines)}\n{footnote}"
 
 
