@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
 from .. import backends, cli, threads
-from . import gpu, profile, report
+from . import gpu, phases, profile, report
 from .contenders import choose, reason
 from .host import Host
 from .measure import Bench
@@ -119,7 +120,9 @@ def _profiles(contenders, workload, batch_size, clock):
         if isinstance(contender, Minialex):
             network = contender.network(workload, batch_size)
             network.step()
-            profiles[contender.name] = profile.of_step(network, clock)
+            watched = contender.name == "numba"
+            with phases.watched(clock) if watched else contextlib.nullcontext(clock) as now:
+                profiles[contender.name] = profile.of_step(network, now, phases.PHASES if watched else ())
     return profiles
 
 
@@ -196,7 +199,11 @@ def _parser():
     alone = ", ".join(f"{name} {w.layers_batch_size}" for name, w in WORKLOADS.items())
     layers = f"time each layer alone, at one batch size: {alone}, or the first if that is not measured (default: yes)"
     p.add_argument("--layers", action=argparse.BooleanOptionalAction, default=True, help=layers)
-    p.add_argument("--profile", action="store_true", help="show one training step by operation (default: no)")
+    p.add_argument(
+        "--profile",
+        action="store_true",
+        help="show one training step by operation, and what numba's threads do in it (default: no)",
+    )
     text = "instead: time loading the images of folder D (as for --dataset folder) and compare with alexnet"
     option("--loader", "D", f"{text} (default: no)", type=cli.folder)
     option("--json", "FILE", "write all measurements to FILE (default: no)", type=_new_file)

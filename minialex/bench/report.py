@@ -120,7 +120,10 @@ def _furthest(rows, contenders):
 
 
 def profiles(result):
-    """A table for each backend, one training step by operation. result["profile"]: {backend: profile.of_step's}."""
+    """A table for each backend, one training step by operation; one more where its threads were watched.
+
+    result: its "profile" is {backend: what profile.of_step returns}.
+    """
     blocks = []
     for backend, rows in result["profile"].items():
         lines = [["operation", "calls", "forward s", "backward s", "seconds", "share"]]
@@ -129,7 +132,20 @@ def profiles(result):
             share = f"{100 * row['share']:.1f} %"
             lines.append([row["operation"], str(row["calls"]), *each, f"{row['seconds']:.4f}", share])
         blocks.append(f"{title(result)}: one training step of {backend} by operation\n{table(lines)}")
+        if "phases" in rows[0]:
+            blocks.append(f"{title(result)}: the threads of {backend} in this step\n{_thread_time(rows)}")
     return "\n\n".join(blocks)
+
+
+def _thread_time(rows):
+    """The table of a profile's phases, with their sums and what share of all they are."""
+    phases = [*rows[0]["phases"]]
+    each = [(row["operation"], [row["phases"][phase] for phase in phases]) for row in rows]
+    sums = [sum(column) for column in zip(*(seconds for _, seconds in each))]
+    lines = [["operation", *phases, "sum"]]
+    lines += [[name, *(f"{s:.4f}" for s in (*seconds, sum(seconds)))] for name, seconds in (*each, ("sum", sums))]
+    lines.append(["share", *(f"{100 * s / sum(sums):.1f} %" for s in (*sums, sum(sums)))])
+    return f"{table(lines)}\n{THREAD_TIME}"
 
 
 def title(result):
