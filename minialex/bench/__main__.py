@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
 from .. import backends, cli, threads
-from . import gpu, profile, report
+from . import gpu, phases, profile, report
 from .contenders import choose, reason
 from .host import Host
 from .measure import Bench
@@ -47,12 +48,12 @@ def main(argv=None):
         return _loader(options, contenders, device, machine)
     results: list = []
     try:
-        for workload, number, batch_size, precision in _plan(options, device):
+        for workload, with_layers, batch_size, precision in _plan(options, device):
             bench = Bench(contenders, device, precision, options.repeat, _say, _status)
             try:
                 result = bench.network(workload, batch_size)
                 _say("\n" + report.network(result))
-                if options.layers and number == 0:
+                if options.layers and with_layers:
                     result["layers"] = bench.layers(workload, batch_size)
                     _say("\n" + report.layers(result))
                 if options.profile:
@@ -101,14 +102,15 @@ def _device(options):
 
 
 def _plan(options, device):
-    """Yield (workload, index of the batch size, batch size, precision) in the order of measurement."""
+    """Yield (workload, whether its layers are timed, batch size, precision) in the order of measurement."""
     models = options.model or (["cifar_quick"] if options.quick else device.batch_sizes)
     for name in dict.fromkeys(models):
         workload = WORKLOADS[name]
         sizes = options.batch_size or device.batch_sizes.get(name, workload.batch_sizes)
-        for number, batch_size in enumerate(sizes):
+        of_layers = workload.layers_batch_size if workload.layers_batch_size in sizes else sizes[0]
+        for batch_size in sizes:
             for precision in device.precisions:
-                yield workload, number, batch_size, precision
+                yield workload, batch_size == of_layers, batch_size, precision
 
 
 def _profiles(contenders, workload, batch_size, clock):
@@ -118,7 +120,9 @@ def _profiles(contenders, workload, batch_size, clock):
         if isinstance(contender, Minialex):
             network = contender.network(workload, batch_size)
             network.step()
-            profiles[contender.name] = profile.of_step(network, clock)
+            watched = contender.name == "numba"
+            with phases.watched(clock) if watched else contextlib.nullcontext(clock) as now:
+                profiles[contender.name] = profile.of_step(network, now, phases.PHASES if watched else ())
     return profiles
 
 
@@ -182,7 +186,7 @@ def _parser():
 
     count, cores = cli.whole_number(1), threads.default_count()
     several("--model", tuple(WORKLOADS), "(default: all, on a GPU alexnet)")
-    batches = ", ".join(f"{name} {' and '.join(map(str, w.batch_sizes))}" for name, w in WORKLOADS.items())
+    batches = "; ".join(f"{name} {', '.join(map(str, w.batch_sizes))}" for name, w in WORKLOADS.items())
     on_gpu = f"on a GPU alexnet {', '.join(map(str, gpu.Gpu.batch_sizes['alexnet']))}"
     text = f"images per batch; may be repeated (default: {batches}; {on_gpu})"
     option("--batch-size", "N", text, type=count, action="append")
@@ -192,9 +196,14 @@ def _parser():
     text = f"threads of every contender (default: the usable cores, {cores})"
     option("--threads", "N", text, type=count, default=cores)
     option("--repeat", "N", "rounds, whose median is reported (default: 5)", type=count)
-    layers = "time each layer alone, with the first batch size (default: yes)"
+    alone = ", ".join(f"{name} {w.layers_batch_size}" for name, w in WORKLOADS.items())
+    layers = f"time each layer alone, at one batch size: {alone}, or the first if that is not measured (default: yes)"
     p.add_argument("--layers", action=argparse.BooleanOptionalAction, default=True, help=layers)
-    p.add_argument("--profile", action="store_true", help="show one training step by operation (default: no)")
+    p.add_argument(
+        "--profile",
+        action="store_true",
+        help="show one training step by operation, and what numba's threads do in it (default: no)",
+    )
     text = "instead: time loading the images of folder D (as for --dataset folder) and compare with alexnet"
     option("--loader", "D", f"{text} (default: no)", type=cli.folder)
     option("--json", "FILE", "write all measurements to FILE (default: no)", type=_new_file)

@@ -1,10 +1,11 @@
-"""Roofline lower bounds: the least time that the direct algorithm needs on this machine.
+"""Roofline lower bounds: the least time that an algorithm needs on this machine.
 
     floor = max(2 macs / GEMM peak, bytes / bandwidth) for each layer, summed over the layers
 
-macs: multiply-accumulates of the weights (models.layout's); layers without weights count as no computation. bytes:
-every input and output array, once. Winograd convolution does fewer multiplications, and arrays that stay in the cache
-need no bandwidth: both can be faster than the floor.
+macs: multiply-accumulates with the weights; layers without weights count as no computation. bytes: every input and
+output array, once, and what Winograd's algorithm puts down in between. The CPU's floors are those of the algorithms
+that the numba backend chooses (`as_computed`), the GPU's those of the direct ones (`of_layer`). Arrays that stay in the
+cache need no bandwidth, and can be faster than the floor.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from .. import nn
+from ..models.layout import window_of
 
 FLOAT = 4  # bytes
 
@@ -59,10 +63,10 @@ class Floor:
 
 
 def of_layer(layer, training):
-    """The Cost of a layer's forward pass or, in training, of its forward and backward pass.
+    """The Cost of a layer's forward pass or, in training, of its forward and backward pass, computed directly.
 
-    Forward moves x, W and y once. Backward takes as many MACs again for gW and, unless the layer is the first, for gx,
-    and moves the gradients of x, W and y once.
+    MACs are models.layout's. Forward moves x, W and y once. Backward takes as many MACs again for gW and, unless the
+    layer is the first, for gx, and moves the gradients of x, W and y once.
 
     layer: a workloads.Layer.
     training: whether to include the backward pass.
@@ -74,6 +78,42 @@ def of_layer(layer, training):
     if isinstance(layer.module, nn.Dropout) and layer.module.inverted:  # the identity in evaluation
         return Cost(0, 0)
     return Cost(macs, FLOAT * (x + w + y))
+
+
+def as_computed(layer, training):
+    """The Cost of a layer by the algorithm that the numba backend chooses: of_layer's, except for Winograd's.
+
+        macs   n^2 T O C / groups, for each of forward, gw and, unless the layer is the first, gx
+        bytes  of_layer's, and each of these arrays once written and once read:
+               forward V, M, U;  gw: V again, gM, gU;  gx: U again, gV
+        V, gV  n^2 T C numbers, the tiles of x
+        M, gM  n^2 T O, those of y
+        U, gU  n^2 O C / groups, the filters
+
+    T tiles of n x n in the batch, O filters, C channels: with a stride s, s^2 times those of x (fast_cpu/blocks.py).
+    The transforms' arithmetic is not counted, nor, with a stride, the copies into blocks and back.
+
+    layer: a workloads.Layer.
+    training: whether to include the backward pass.
+    """
+    direct = of_layer(layer, training)
+    if not isinstance(layer.module, nn.Conv2d):
+        return direct
+    try:
+        from ..backends.fast_cpu import ways
+    except ImportError:  # without Numba
+        return direct
+    w_shape, groups = layer.module.weight.shape, layer.module.groups
+    window = window_of(layer.module, layer.input[1:])
+    way = ways.choose(layer.input[1:], w_shape, window, groups, np.float32)
+    if not way.outputs:
+        return direct
+    filters, depth = w_shape[0], w_shape[1] * window.stride[0] ** 2  # C / groups
+    macs = layer.input[0] * ways.multiplications(way, w_shape, window, groups)
+    places, square = macs // (filters * depth), (way.outputs + way.taps - 1) ** 2  # n^2 T, n^2
+    v, m, u = places * depth * groups, places * filters, square * filters * depth
+    passes = (2 if layer.first else 3) if training else 1
+    return Cost(passes * macs, direct.bytes + FLOAT * 2 * (passes * (v + u) + min(passes, 2) * m))
 
 
 def parameters(model):

@@ -17,8 +17,7 @@ import numpy as np
 
 from .. import backends
 from ..support.errors import UserError, as_user_error
-from . import contenders, rivals
-from .floors import Limits
+from . import contenders, floors, rivals
 from .measure import interleave, medians
 from .workloads import noise
 
@@ -89,6 +88,7 @@ class Gpu:
 
     backends, rivals = ("cupy",), ("torch-eager", "torch-channels-last")
     batch_sizes = {"alexnet": (128, 256, 1024)}
+    cost = staticmethod(floors.of_layer)  # for the floors
     warm_ups = 10  # while kernels are compiled, memory pools grow, and cuDNN tries its algorithms
 
     def __init__(self, thread_count, precisions=PRECISIONS, clock=time.perf_counter):
@@ -116,7 +116,7 @@ class Gpu:
         self.backend.set_matmul_precision(precision)
         if self.torch:
             rivals.use_tf32(precision == "tf32")
-        self.limits = Limits(self.machine.gemm_peak[precision], self.machine.bandwidth)
+        self.limits = floors.Limits(self.machine.gemm_peak[precision], self.machine.bandwidth)
         return self.limits
 
     def measure(self, quick):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from .. import backends, threads
-from . import contenders, machine, memory
+from . import contenders, floors, machine, memory
 from .rivals import RIVALS
 from .workloads import WORKLOADS
 
@@ -24,6 +24,7 @@ class Host:
     backends = tuple(name for name in backends.available() if name not in ("cupy", "emulator"))
     rivals, precisions, warm_ups, out_of_memory = RIVALS, (None,), 1, ()
     batch_sizes = {name: workload.batch_sizes for name, workload in WORKLOADS.items()}
+    cost = staticmethod(floors.as_computed)  # of a layer, for the floors
 
     def __init__(self, thread_count, clock=time.perf_counter, sleep=time.sleep):
         self.thread_count, self.clock, self.sleep = thread_count, clock, sleep

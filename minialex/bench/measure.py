@@ -59,8 +59,8 @@ class Bench:
 
         Returns a dict whose "rows" are dicts, one for each pass and contender.
         """
-        parameters, costs = _costs(workload, batch_size)
-        rows = self._times(workload, batch_size, costs)  # frees its networks before memory is measured
+        parameters, work = _work(workload, batch_size, self.device.cost)
+        rows = self._times(workload, batch_size, work)  # frees its networks before memory is measured
         by_name = {contender.name: contender for contender in self.contenders}
         for row in rows:
             if row["pass"] == "training step":
@@ -69,14 +69,14 @@ class Bench:
         precision = {"precision": self.precision} if self.precision else {}
         return {"network": workload.name, "batch_size": batch_size, **precision, "parameters": parameters, "rows": rows}
 
-    def _times(self, workload, batch_size, costs):
+    def _times(self, workload, batch_size, work):
         networks = self._networks(workload, batch_size)
         steps = {name: network.step for name, network in networks.items()}
         forwards = {name: network.forward for name, network in networks.items()}
         return [
             row
             for kind, runs in (("training step", steps), ("forward pass", forwards))
-            for row in self._rows(kind, batch_size, runs, costs[kind])
+            for row in self._rows(kind, batch_size, runs, *work[kind])
         ]
 
     def _networks(self, workload, batch_size):
@@ -95,10 +95,9 @@ class Bench:
             networks[contender.name] = network
         return networks
 
-    def _rows(self, kind, batch_size, runs, costs):
+    def _rows(self, kind, batch_size, runs, operations, costs):
         taken = self._interleave(runs, self.device.seconds, kind)
         typical, floor = medians(taken), floors.floor(costs, self.limits)
-        operations = sum(cost.operations for cost in costs)
         return [
             {
                 "pass": kind,
@@ -131,7 +130,8 @@ class Bench:
         for layer in workloads.layers(model, workload, batch_size):
             images, cotangent = workloads.noise(layer.input), workloads.noise(layer.output, seed=1)
             runs = {c.name: c.layer(models[c.name], layer, images, cotangent) for c in sides}
-            rows.append(self._layer(layer.name, layer.output, runs, floors.of_layer(layer, training=True)))
+            direct, computed = floors.of_layer(layer, training=True), self.device.cost(layer, training=True)
+            rows.append(self._layer(layer.name, layer.output, runs, direct, computed))
         logits, labels = workloads.noise((batch_size, workload.classes)), workload.batch(batch_size)[1]
         runs = {c.name: c.loss(logits, labels) for c in sides}
         rows.append(self._layer("loss", logits.shape, runs, floors.of_loss(*logits.shape)))
@@ -139,9 +139,10 @@ class Bench:
         rows.append(self._layer("update", (floors.parameters(model),), runs, floors.of_update(model)))
         return rows
 
-    def _layer(self, name, shape, runs, cost):
+    def _layer(self, name, shape, runs, cost, computed=None):
+        """The row of a layer. cost: of the direct algorithm; computed: of the floor's, if that is another."""
         taken = self._interleave(runs, self.device.seconds_alone, name)
-        typical, floor, share = medians(taken), floors.floor([cost], self.limits), {}
+        typical, floor, share = medians(taken), floors.floor([computed or cost], self.limits), {}
         if self.precision and not cost.macs:
             copied = cost.bytes / self.limits.bandwidth
             share["of_bandwidth"] = {c: copied / seconds for c, seconds in typical.items()}
@@ -157,14 +158,19 @@ class Bench:
         }
 
 
-def _costs(workload, batch_size):
-    """(number of parameters, {pass: Costs of its operations}) of a network."""
+def _work(workload, batch_size, cost):
+    """(number of parameters, {pass: (operations of the direct algorithm, Costs for the floor)}) of a network.
+
+    cost: cost(layer, training) is the floor's Cost of a layer.
+    """
     model = workload.build()
     layers = workloads.layers(model, workload, batch_size)
-    step = [floors.of_layer(layer, training=True) for layer in layers]
-    step += [floors.of_loss(batch_size, workload.classes), floors.of_update(model)]
-    forward = [floors.of_layer(layer, training=False) for layer in layers]
-    return floors.parameters(model), {"training step": step, "forward pass": forward}
+    others = {True: [floors.of_loss(batch_size, workload.classes), floors.of_update(model)], False: []}
+    work = {}
+    for kind, training in (("training step", True), ("forward pass", False)):
+        operations = sum(floors.of_layer(layer, training).operations for layer in layers)
+        work[kind] = operations, [cost(layer, training) for layer in layers] + others[training]
+    return floors.parameters(model), work
 
 
 def _times_torch(seconds, name):

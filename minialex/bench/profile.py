@@ -2,51 +2,63 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .. import functional
 
 
-def of_step(network, clock):
+def of_step(network, clock, phases=()):
     """Time the operations of one training step, forward and, on the tape, backward.
 
     network: an ours.Network.
-    clock: clock() returns seconds.
+    clock: clock() returns seconds or, with phases, an array: seconds, then the thread time of each phase.
+    phases: phases.PHASES, where the clock is that of phases.watched.
 
     Returns dicts, the slowest operation first: "operation", "forward", "backward" and "seconds" (both together, s),
-    "calls", and "share" of the step from 0 to 1. "update" (the optimiser) and "the rest" have no forward and backward.
+    "calls", "share" of the step from 0 to 1 and, with phases, "phases" ({phase: s}). "update" (the optimiser) and "the
+    rest" have no forward and backward.
     """
+
+    def now():
+        return np.array(clock(), ndmin=1)
+
     rows: dict = {}
-    begin = clock()
+    begin = now()
 
     def forward(function, *inputs):
-        start = clock()
+        start = now()
         output = function(*inputs)
-        row = rows.setdefault(output.node.name, {"forward": 0.0, "backward": 0.0, "calls": 0})
-        row["forward"] += clock() - start
+        row = rows.setdefault(output.node.name, {"forward": 0 * start, "backward": 0 * start, "calls": 0})
+        row["forward"] += now() - start
         row["calls"] += 1
-        output.node.backward = _timed(output.node.backward, row, clock)
+        output.node.backward = _timed(output.node.backward, row, now)
         return output
 
     x = network.images
     for layer in network.model:
         x = forward(layer, x)
     forward(functional.cross_entropy, x, network.labels).backward()
-    start = clock()
+    start = now()
     network.optimizer.step()
-    end = clock()
+    end = now()
     network.optimizer.zero_grad()
 
-    total, alone = end - begin, {"forward": None, "backward": None, "calls": 1}
-    table = [{"operation": name, **row, "seconds": row["forward"] + row["backward"]} for name, row in rows.items()]
-    table.append({"operation": "update", **alone, "seconds": end - start})
-    table.append({"operation": "the rest", **alone, "seconds": total - sum(row["seconds"] for row in table)})
-    return sorted((row | {"share": row["seconds"] / total} for row in table), key=lambda row: -row["seconds"])
+    spent = {name: row["forward"] + row["backward"] for name, row in rows.items()} | {"update": end - start}
+    spent["the rest"] = end - begin - sum(spent.values())
+    table, alone = [], {"forward": [None], "backward": [None], "calls": 1}
+    for name, both in spent.items():
+        row, (seconds, *each) = rows.get(name, alone), both.tolist()
+        entry = {"operation": name, "forward": row["forward"][0], "backward": row["backward"][0], "calls": row["calls"]}
+        entry |= {"seconds": seconds, "share": seconds / (end - begin)[0]}
+        table.append(entry | ({"phases": dict(zip(phases, each, strict=True))} if phases else {}))
+    return sorted(table, key=lambda row: -row["seconds"])
 
 
-def _timed(backward, row, clock):
+def _timed(backward, row, now):
     def run(gy):
-        start = clock()
+        start = now()
         gradients = backward(gy)
-        row["backward"] += clock() - start
+        row["backward"] += now() - start
         return gradients
 
     return run

@@ -12,15 +12,30 @@ from ..support.text import aligned
 FLOOR = """\
 floor: the time of each layer's multiplications at the machine's GEMM peak, or of moving its arrays once at the
 measured bandwidth, whichever is longer, summed over the layers; "computing" is the share of compute-bound layers in it.
-Winograd convolution needs fewer multiplications than are counted here, and cached arrays need no bandwidth: both can
-be faster than the floor. GFLOP/s counts the operations of the direct algorithm. MiB: """
+{counted}
+GFLOP/s counts the operations of the direct algorithm.
+MiB: {memory}"""
 OF_COPY = """\
 Times are GPU time, without Python's. "of copy": bytes per second of the floor's traffic, relative to a copy; for layers
 without weights."""
-ON_HOST = """memory of a process after its
-imports (start), and at most while it does two training steps (peak)."""
-ON_GPU = """largest total of the arrays of two
-training steps (peak), and memory that the library's pool took from the GPU (pool). A step's time includes Python's."""
+ON_HOST = {
+    "counted": """\
+It is that of the numba backend's algorithms: a convolution by Winograd's counts its own multiplications, and as arrays
+its tiles and transformed filters, too. Arrays in the cache need no bandwidth, and can be faster than the floor.""",
+    "memory": "memory of a process after its imports (start), and at most while it does two training steps (peak).",
+}
+ON_GPU = {
+    "counted": """\
+It is that of the direct algorithms: Winograd's convolution needs fewer multiplications, and cached arrays need no
+bandwidth, so that both can be faster.""",
+    "memory": """\
+largest total of the arrays of two training steps (peak), and memory that the library's pool took from the GPU (pool).
+A step's time includes Python's.""",
+}
+
+THREAD_TIME = """\
+seconds x threads. transforms: Winograd's, of tiles and of filters; other: all else that is shared among the threads;
+serial: the calling thread between such work; waiting: threads without work."""
 
 
 def header(machine, contenders, repeat):
@@ -62,7 +77,7 @@ def network(result):
                     *(_optional(row.get(name), "{:,.0f}") for name in memory),
                 ]
             )
-    footnote = FLOOR + (ON_GPU if on_gpu else ON_HOST)
+    footnote = FLOOR.format(**(ON_GPU if on_gpu else ON_HOST))
     return f"{title(result)}, {result['parameters']:,} parameters\n{table(lines)}\n{footnote}"
 
 
@@ -105,7 +120,10 @@ def _furthest(rows, contenders):
 
 
 def profiles(result):
-    """A table for each backend, one training step by operation. result["profile"]: {backend: profile.of_step's}."""
+    """A table for each backend, one training step by operation; one more where its threads were watched.
+
+    result: its "profile" is {backend: what profile.of_step returns}.
+    """
     blocks = []
     for backend, rows in result["profile"].items():
         lines = [["operation", "calls", "forward s", "backward s", "seconds", "share"]]
@@ -114,7 +132,20 @@ def profiles(result):
             share = f"{100 * row['share']:.1f} %"
             lines.append([row["operation"], str(row["calls"]), *each, f"{row['seconds']:.4f}", share])
         blocks.append(f"{title(result)}: one training step of {backend} by operation\n{table(lines)}")
+        if "phases" in rows[0]:
+            blocks.append(f"{title(result)}: the threads of {backend} in this step\n{_thread_time(rows)}")
     return "\n\n".join(blocks)
+
+
+def _thread_time(rows):
+    """The table of a profile's phases, with their sums and what share of all they are."""
+    phases = [*rows[0]["phases"]]
+    each = [(row["operation"], [row["phases"][phase] for phase in phases]) for row in rows]
+    sums = [sum(column) for column in zip(*(seconds for _, seconds in each))]
+    lines = [["operation", *phases, "sum"]]
+    lines += [[name, *(f"{s:.4f}" for s in (*seconds, sum(seconds)))] for name, seconds in (*each, ("sum", sums))]
+    lines.append(["share", *(f"{100 * s / sum(sums):.1f} %" for s in (*sums, sum(sums)))])
+    return f"{table(lines)}\n{THREAD_TIME}"
 
 
 def title(result):

@@ -23,6 +23,7 @@ class Workload:
     size: height and width of its images in pixels.
     classes: how many.
     batch_sizes: the defaults, in images per batch.
+    layers_batch_size: the one of them that each layer is timed alone with.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Workload:
     size: int
     classes: int
     batch_sizes: tuple[int, ...]
+    layers_batch_size: int
 
     def batch(self, batch_size):
         """batch_size = N random images (N, 3, size, size) and labels (N,), the same at every call."""
@@ -52,15 +54,15 @@ def flattened(model):
     return nn.Sequential(layers)
 
 
-def _preset(name, *batch_sizes, arrange=lambda model: model):
-    preset = models.PRESETS[name]
-    return Workload(name, lambda: arrange(preset.build()), preset.input_size, preset.num_classes, batch_sizes)
+def _preset(name, batch_sizes, layers_batch_size, arrange=lambda model: model):
+    preset, sizes = models.PRESETS[name], (batch_sizes, layers_batch_size)
+    return Workload(name, lambda: arrange(preset.build()), preset.input_size, preset.num_classes, *sizes)
 
 
 WORKLOADS = {
-    "alexnet": _preset("alexnet", 32, 128),
-    "alexnet_torchvision": _preset("alexnet_torchvision", 32, arrange=flattened),
-    "cifar_quick": _preset("cifar_quick", 128),
+    "alexnet": _preset("alexnet", (1, 4, 32, 128), 32),
+    "alexnet_torchvision": _preset("alexnet_torchvision", (32,), 32, flattened),
+    "cifar_quick": _preset("cifar_quick", (128,), 128),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 import time
 import types
 
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 from refusals import must_refuse
 
-from minialex import Tensor, cli, nn, threads
+from minialex import Tensor, cli, nn, no_grad, threads
+from minialex.backends import fast_cpu
+from minialex.backends.fast_cpu import ways
 from minialex.bench import __main__ as bench
 from minialex.bench import contenders, floors, host, measure, memory, ours, profile, report, rivals, workloads
 from minialex.models.layout import layout
@@ -88,6 +91,44 @@ class TestFloors:
         assert floors.of_layer(layer, training=True) == floors.Cost(3 * macs, 4 * 2 * (x + y + w))
         first = layer_of(layer.module, layer.input, first=True)
         assert floors.of_layer(first, training=True) == floors.Cost(2 * macs, 4 * (x + 2 * y + 2 * w))
+
+    def test_winograds_algorithm_by_hand(self, monkeypatch):
+        """Tiles of 8 x 8 for 4 x 4 of 13 x 7 outputs: 4 x 2 of them for each of 2 images; 2 groups."""
+        monkeypatch.setattr(ways, "choose", lambda *layer: ways.Way(4, 5))
+        layer = layer_of(nn.Conv2d(40, 60, 5, padding=2, groups=2), (2, 40, 13, 7))
+        v, m, u, macs = 64 * 16 * 40, 64 * 16 * 60, 64 * 60 * 20, 64 * 16 * 60 * 20
+        once, step = (floors.of_layer(layer, training).bytes for training in (False, True))
+        assert floors.as_computed(layer, training=False) == floors.Cost(macs, once + 4 * 2 * (v + m + u))
+        assert floors.as_computed(layer, True) == floors.Cost(3 * macs, step + 4 * 2 * (3 * v + 2 * m + 3 * u))
+        first = layer_of(layer.module, layer.input, first=True)
+        moved = floors.of_layer(first, True).bytes + 4 * 2 * (2 * v + 2 * m + 2 * u)
+        assert floors.as_computed(first, True) == floors.Cost(2 * macs, moved)
+
+    def test_strides_are_channels_of_winograds_tiles(self, monkeypatch):
+        """11 x 11 of stride 4 over 3 channels is 3 x 3 over 48; 10 x 6 outputs are 2 x 2 tiles."""
+        monkeypatch.setattr(ways, "choose", lambda *layer: ways.Way(5, 3))
+        layer = layer_of(nn.Conv2d(3, 20, 11, stride=4), (2, 3, 47, 31))
+        v, m, u, macs = 49 * 8 * 48, 49 * 8 * 20, 49 * 20 * 48, 49 * 8 * 20 * 48
+        moved = floors.of_layer(layer, training=False).bytes + 4 * 2 * (v + m + u)
+        assert floors.as_computed(layer, training=False) == floors.Cost(macs, moved)
+
+    def test_as_the_numba_backend_chooses(self, monkeypatch):
+        asked, choose = [], ways.choose
+        monkeypatch.setattr(ways, "choose", lambda *layer: asked.append(layer) or choose(*layer))
+        few, many = (layer_of(nn.Conv2d(n, 32, 5, padding=2), (2, n, 16, 16)) for n in (3, 32))
+        for layer in (few, layer_of(nn.MaxPool2d(3, 2), (1, 2, 5, 5))):
+            assert floors.as_computed(layer, True) == floors.of_layer(layer, True)
+        assert floors.as_computed(many, True).macs < floors.of_layer(many, True).macs
+        with no_grad():
+            many.module.to("numba")(Tensor(np.zeros(many.input, np.float32), backend="numba"))
+        assert asked[-1] == asked[-2], "of the same layer"
+
+    def test_without_numba_direct_convolution_counts(self, monkeypatch):
+        layer = layer_of(nn.Conv2d(32, 32, 5, padding=2), (2, 32, 16, 16))
+        assert floors.as_computed(layer, True) != floors.of_layer(layer, True)
+        monkeypatch.delattr(fast_cpu, "ways")
+        monkeypatch.setitem(sys.modules, ways.__name__, None)
+        assert floors.as_computed(layer, True) == floors.of_layer(layer, True)
 
     def test_layers_without_weights_only_move(self):
         assert floors.of_layer(layer_of(nn.MaxPool2d(3, 2), (1, 2, 5, 5)), True) == floors.Cost(0, 4 * 2 * (50 + 8))
@@ -248,6 +289,19 @@ def test_quick_from_end_to_end(tmp_path, monkeypatch, capsys):
         assert row["gflops"] * row["seconds"] == pytest.approx(8 * 2 * macs[row["pass"]] / 1e9)
         assert 0 < row["floor_computing"] * row["floor_seconds"] <= (1 + 1e-9) * 8 * 2 * macs[row["pass"]] / peak
     assert 5 < step["start_mib"] < step["peak_mib"]
+    workload, limits = workloads.WORKLOADS["cifar_quick"], floors.Limits(peak, document["machine"]["bandwidth"])
+    with nn.init.skipped():
+        model = workload.build()
+    costs = {
+        row.name: [floors.as_computed(row, training) for training in (True, False)]
+        for row in workloads.layers(model, workload, 8)
+    }
+    trained, forwarded = zip(*costs.values())
+    trained += floors.of_loss(8, 10), floors.of_update(model)
+    assert step["floor_seconds"] == pytest.approx(floors.floor(trained, limits).seconds)
+    assert forward["floor_seconds"] == pytest.approx(floors.floor(forwarded, limits).seconds)
+    for row in network["layers"][:-2]:
+        assert row["floor_seconds"] == pytest.approx(floors.floor([costs[row["layer"]][0]], limits).seconds)
 
     layers = {row["layer"]: row for row in network["layers"]}
     pools = {f"{kind}{n}" for kind in ("conv", "pool") for n in (1, 2, 3)} | {f"relu{n}" for n in (1, 2, 3, 4)}
@@ -364,7 +418,7 @@ class TestTorch:
     def test_both_sides_take_the_same_steps(self, name):
         workload = workloads.WORKLOADS["cifar_quick"]
         model = workload.build()
-        same = workloads.Workload("same", lambda: model, workload.size, workload.classes, (4,))
+        same = workloads.Workload("same", lambda: model, workload.size, workload.classes, (4,), 4)
         theirs = rivals.Torch(name, 1).network(same, 4)
         before = [p.numpy().copy() for p in model.parameters()]
         us = ours.Minialex("numpy").network(same, 4)

@@ -149,15 +149,23 @@ def test_the_plan_on_a_gpu_and_on_a_processor(device):
         steps = bench._plan(bench._options(arguments), device)
         return [(workload.name, *rest) for workload, *rest in steps]
 
-    expected = [("alexnet", i, n, p) for i, n in enumerate((128, 256, 1024)) for p in ("float32", "tf32")]
+    expected = [("alexnet", n == 128, n, p) for n in (128, 256, 1024) for p in ("float32", "tf32")]
     assert plan(device) == expected
-    assert plan(device, "--model", "cifar_quick") == [("cifar_quick", 0, 128, p) for p in ("float32", "tf32")]
-    assert plan(device, "--quick")[0] == ("cifar_quick", 0, 8, "float32")
-    assert plan(host.Host(1))[:3] == [
-        ("alexnet", 0, 32, None),
-        ("alexnet", 1, 128, None),
-        ("alexnet_torchvision", 0, 32, None),
+    assert plan(device, "--model", "cifar_quick") == [("cifar_quick", True, 128, p) for p in ("float32", "tf32")]
+    assert plan(device, "--quick")[0] == ("cifar_quick", True, 8, "float32")
+    processor = host.Host(1)
+    assert plan(processor) == [
+        ("alexnet", False, 1, None),
+        ("alexnet", False, 4, None),
+        ("alexnet", True, 32, None),
+        ("alexnet", False, 128, None),
+        ("alexnet_torchvision", True, 32, None),
+        ("cifar_quick", True, 128, None),
     ]
+    sizes = ["--model", "alexnet", "--batch-size", "64", "--batch-size", "16"]
+    assert plan(processor, *sizes) == [("alexnet", True, 64, None), ("alexnet", False, 16, None)]
+    sizes += ["--batch-size", "32"]
+    assert [layers for _, layers, *_ in plan(processor, *sizes)] == [False, False, True]
     chosen = bench._device(bench._options(["--backend", "cupy", "--matmul-precision", "tf32"]))
     assert chosen.precisions == ["tf32"]
 
