@@ -383,6 +383,34 @@ class TestConvTable:
         assert self.in_use() == {}
         assert_same_end(tmp_path / "b", tmp_path / "a")
 
+    NET = """
+from minialex import functional as F, nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(900, 10)
+
+    def forward(self, x):
+        return self.fc(F.dropout(F.max_pool2d(F.relu(self.conv(x)), 2)).flatten(1))
+"""
+
+    def test_the_header_of_a_network_that_cannot_be_traced_draws_nothing(self, table, tmp_path):
+        """Its dropout never rests; a run that resumes prints the header once more than one that was not stopped."""
+        from minialex.backends.fast_cpu import ways
+
+        (tmp_path / "net.py").write_text(self.NET)
+        net = f"{tmp_path / 'net.py'}:Net"
+        options = (*TINY, "--epochs", 1, "--model", net, "--conv-table", table)
+        assert run(*options, "--out", tmp_path / "r") == 0
+        try:
+            resumed = running.Run.resume(tmp_path / "r", model=net)
+            before = random.default_generator.call
+            assert "  convolutions  as in my.json\n" in resumed.header()
+            assert random.default_generator.call == before > 0
+        finally:
+            ways.use(None)
+
     def test_without_one_the_header_says_nothing_of_it(self, tmp_path, capsys):
         assert run(*TINY, "--epochs", 1, "--out", tmp_path / "r") == 0
         out = capsys.readouterr().out
