@@ -1,10 +1,12 @@
 """Reports the installed software and hardware, and which backends work.
 
     python -m minialex.doctor
+    python -m minialex.doctor --tune my.json
 
 Every backend computes a small convolution, forward and backward, and the results are compared with a loop in NumPy.
 Anything broken becomes a line of the report and does not stop it: so modules that need more than NumPy are imported
-only where they are reported.
+only where they are reported. With --tune it measures the ways to compute convolutions instead, and writes the fastest
+to a file.
 """
 
 from __future__ import annotations
@@ -12,19 +14,23 @@ from __future__ import annotations
 import ctypes
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import __version__, backends, cli
+from . import __version__, backends, cli, models, nn, threads
 from .backends.base import BackendUnavailable
 from .functional import conv2d
+from .support import progress
 from .tensor import Tensor
 
+TUNED = ("alexnet", "cifar_quick")
 TOLERANCE = 1e-4  # relative to the largest number; the error of float32 is 1e-6
 _SECONDS = 60  # timeout for a compiler to print its version
 _REMEDIES = {
@@ -36,7 +42,7 @@ _REMEDIES = {
 
 
 def main(argv=None):
-    """Run the command: print the report, or with --kernels the table of kernels.
+    """Run the command: print the report, with --kernels the table of kernels, or with --tune that of convolutions.
 
     argv: the arguments, sys.argv's if None.
 
@@ -45,15 +51,42 @@ def main(argv=None):
     parser = cli.Parser(
         "doctor",
         "Report the installed software and hardware, and which backends work here.",
-        "examples: python -m minialex.doctor\n          python -m minialex.doctor --kernels",
+        "examples: python -m minialex.doctor\n          python -m minialex.doctor --kernels\n"
+        "          python -m minialex.doctor --tune my.json --tune-model alexnet",
     )
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--kernels",
         action="store_true",
         help="instead compile the CUDA kernels for three GPU architectures (needs no GPU) and list their registers; "
         "takes 20 s (default: no)",
     )
-    if parser.parse_args(argv).kernels:
+    instead.add_argument(
+        "--tune",
+        metavar="FILE",
+        type=cli.file,
+        help="instead measure every way to compute the convolutions of some networks in training, and write the "
+        "fastest to FILE, for --conv-table of minialex.train; takes a minute (default: no)",
+    )
+    parser.add_argument(
+        "--tune-model",
+        metavar="NAME",
+        action="append",
+        choices=models.PRESETS,
+        help=f"a network to measure with --tune; may be repeated (default: {' and '.join(TUNED)})",
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=cli.whole_number(1),
+        help="threads that compute with --tune, as many as training will have (default: all that this process may use)",
+    )
+    options = parser.parse_args(argv)
+    if options.tune:
+        return _tune(options)
+    if options.tune_model or options.threads:
+        raise cli.UserError("--tune-model and --threads are only for --tune")
+    if options.kernels:
         return _print_kernels()
     print(f"minialex {__version__}\n")
     for name, describe in FACTS.items():
@@ -94,8 +127,6 @@ def _numba():
 
 
 def _pool():
-    from . import threads
-
     return f"kernels run in {_threads(threads.count())} of {_backend('numba').thread_owner}"
 
 
@@ -302,6 +333,63 @@ def _print_table(usages, architectures):
         every = [u for pair in row.values() for u in pair]
         shared = "/".join(str(u.shared) for u in row[architectures[-1]])
         print(f"{kernel:<{width}}{registers}   {shared:>12}   {max(u.spilled + u.stack for u in every):>16}")
+
+
+# ------------------------------------------------------------------------------------------------- the convolutions
+
+
+def _tune(options):
+    from .bench.machine import cpu_name
+
+    path = Path(options.tune)
+    if path.is_dir() or not path.parent.is_dir():
+        raise cli.UserError(f"{path} cannot be written: it is a folder, or there is no folder {path.parent}")
+    with cli.as_user_error():
+        backends.get_backend("numba")  # it says what it lacks
+    from .backends.fast_cpu import tune
+
+    if options.threads:
+        threads.set_count(options.threads)
+    convolutions = _convolutions(options.tune_model or TUNED)
+    width = max(len(c.name) for c in convolutions)
+    columns = [name for name in tune.ways.NAMES if any(name in c.possible for c in convolutions)]
+    header = "".join(f"{name:>9}" for name in columns)
+    print(f"ms of forward and backward in {_threads(threads.count())} of {cpu_name()}\n")
+    print(f"{'layer':<{width}}{header}   built-in   chosen", flush=True)
+    measured = []
+    with progress.Progress("measuring", sum(c.steps for c in convolutions), "runs") as bar:
+        for convolution in convolutions:
+            bar.note = convolution.name
+            one = tune.measure(convolution, tick=bar.update)
+            times = "".join(f"{1e3 * one.seconds[w]:9.2f}" if w in one.seconds else f"{'-':>9}" for w in columns)
+            progress.write(f"{convolution.name:<{width}}{times}   {one.built_in:<8}   {one.choice}")
+            measured.append(one)
+    tune.write(path, measured, __version__, cpu_name())
+    other = sum(one.choice != one.built_in for one in measured)
+    print(f"\nwritten: {path}, {len(measured)} layers, {other} of them other than built in; to use it:")
+    print(f"  {shlex.join(['python', '-m', 'minialex.train', '--conv-table', str(path)])}")
+    return 0
+
+
+def _convolutions(names):
+    """The convolutions of presets, each once."""
+    from .backends.fast_cpu import tune
+    from .models.layout import layout, window_of
+
+    found = {}
+    for name in dict.fromkeys(names):
+        preset = models.PRESETS[name]
+        with nn.init.skipped():
+            model = preset.build()
+        shape = (3, preset.input_size, preset.input_size)
+        batch_size = 128 if preset.input_size <= 32 else 32
+        for row in layout(model, shape):
+            if isinstance(layer := row.layer, nn.Conv2d):
+                size, window = layer.weight.shape, window_of(layer, row.input)
+                is_first = row.input == shape
+                of = tune.Convolution(f"{name} {row.name}", row.input, size, window, layer.groups, batch_size, is_first)
+                found.setdefault(of.key, of)
+    return list(found.values())
 
 
 if __name__ == "__main__":

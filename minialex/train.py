@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 import time
+from pathlib import Path
 
 from . import backends, cli, data, models, threads
 from .runs import trained
@@ -104,12 +105,23 @@ _RESUME = (
 _THREADS = (
     "threads that compute (default: all that this process may use; the last digits of results may depend on the number)"
 )
+_CONV_TABLE = (
+    "table of how the numba backend computes each convolution (default: as built in), measured by "
+    "python -m minialex.doctor --tune FILE"
+)
 _PRECISION = "precision of matrix products on a GPU; tf32 rounds factors to 10 bits and uses tensor cores"
 
 
 def main(argv=None):
     """Run the command; argv: its arguments, sys.argv[1:] if None. Returns the exit code."""
     options = parser().parse_args(argv)
+    try:
+        return _run(options, argv)
+    finally:
+        backends.get_backend().set_conv_ways({})  # the run's: not of what else this process does
+
+
+def _run(options, argv):
     run = _resumed(options) if options.resume else _new(options)
     if options.lr_find:
         return _find_lr(run, argv)
@@ -214,7 +226,8 @@ def configured(options):
         given |= {"lr": ADAM_LR} if to_adam else {"lr": SGD_LR} if from_adam else {}
     if options.schedule:  # it is for all layers: the recipe's separate schedules would no longer fit it
         given |= {"bias_schedule": None, "layer_schedules": {}}
-    return Configuration(
+    thread_count = options.threads or threads.count()
+    configuration = Configuration(
         model=model,
         recipe=dataclasses.replace(recipe, **given),
         recipe_name=recipe_name,
@@ -227,7 +240,7 @@ def configured(options):
         accumulate=options.accumulate or 1,
         diagnose=bool(options.diagnose),
         overfit=options.overfit,
-        threads=options.threads or threads.count(),
+        threads=thread_count,
         matmul_precision=options.matmul_precision or "float32",
         weights=_absolute(options.weights),
         num_classes=options.num_classes,
@@ -238,7 +251,14 @@ def configured(options):
         val_labels=_absolute(options.val_labels),
         resize=options.resize,
         model_sha256=getattr(preset, "sha256", None),
+        conv_table=Path(options.conv_table).name if options.conv_table else None,
     ).check()
+    if options.conv_table:
+        from .backends.fast_cpu import tune  # which needs Numba
+
+        with as_user_error():
+            configuration.conv_ways = tune.read(options.conv_table, thread_count)
+    return configuration
 
 
 def _absolute(path):
@@ -332,6 +352,7 @@ def parser():
     choice(machine, "--backend", ("auto", *backends.available()), "(default: auto, the fastest that works here)")
     option(machine, "--threads", "N", _THREADS, type=count)
     option(machine, "--workers", "N", "threads that decode photographs (default: one per usable core)", type=count)
+    option(machine, "--conv-table", "FILE", _CONV_TABLE, type=cli.file)
     choice(machine, "--matmul-precision", ("float32", "tf32"), f"({_PRECISION}) (default: float32)")
     return p
 

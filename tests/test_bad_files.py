@@ -114,6 +114,9 @@ DAMAGED_CONFIGURATION = {
     "schedule is null": edited(schedule=None),
     "crop padding is text": edited(crop_padding="4"),
     "accumulate is 0": edited(accumulate=0),
+    "conv_ways is a list": edited(conv_ways=["direct"]),
+    "conv_ways of numbers": edited(conv_ways={"32x7x7 to 64": 4}),
+    "conv_ways of another backend": edited(conv_ways={"32x7x7 to 64": "direct"}, backend="numpy"),
 }
 
 
@@ -164,6 +167,7 @@ OTHERS = [
     "--accumulate 1",
     "--diagnose",
     "--overfit 3",
+    "--conv-table my.json",
 ]
 
 

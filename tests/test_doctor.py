@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minialex import backends, cli, doctor
+from minialex import backends, cli, doctor, threads
 from minialex.backends.cuda import compile as cuda_compile
 from minialex.backends.cuda.compile import ARCHITECTURES, CompileError, Usage
 from minialex.backends.numpy_backend import NumPyBackend
@@ -240,3 +241,97 @@ def test_no_table(monkeypatch, capsys, nvrtc, said):
     monkeypatch.setattr(cuda_compile, "by_nvcc", missing(OSError("no nvcc")))
     assert cli.run(doctor.main, ["--kernels"]) == 2
     assert capsys.readouterr().err.startswith(said)
+
+
+# ---------------------------------------------------------------------------------------------- --tune
+
+
+class TestTune:
+    @pytest.fixture
+    def quick(self, monkeypatch, tmp_path):
+        """One round, of one step, of two ways that a run of shapes_net compiles as well."""
+        pytest.importorskip("numba")
+        from minialex.backends.fast_cpu import tune, ways
+
+        before = threads.count()
+        monkeypatch.setattr(tune, "ROUNDS", 1)
+        monkeypatch.setattr(tune, "LONG_ENOUGH", 1e-9)
+        monkeypatch.setattr(ways, "CHANNELS", {(4, 3): 1024})
+        monkeypatch.chdir(tmp_path)
+        yield tune
+        threads.set_count(before)
+
+    def run(self, *arguments):
+        return cli.run(doctor.main, ["--tune", "my.json", *arguments])
+
+    def test_the_layers_of_a_network(self, quick, tmp_path, capsys):
+        assert self.run("--tune-model", "shapes_net", "--threads", "1") == 0
+        out = capsys.readouterr().out
+        assert out.startswith("ms of forward and backward in 1 thread of ")
+        header, *rows = out.split("\n\n")[1].splitlines()
+        assert header.split() == ["layer", "direct", "F(4,3)", "built-in", "chosen"]
+        table = quick.read(tmp_path / "my.json", 1)
+        other = "stride 1x1, padding 1 1 1 1, dilation 1x1, groups"
+        assert list(table) == [
+            "3x32x32 to 32, 5x5, stride 2x2, padding 2 2 2 2, dilation 1x1, groups 1, float32",
+            f"32x7x7 to 64, 3x3, {other} 2, float32",
+            f"64x3x3 to 64, 3x3, {other} 1, float32",
+        ]
+        assert [row.split()[:2] for row in rows] == [["shapes_net", f"conv{n}"] for n in (1, 2, 3)]
+        assert [row.split()[-1] for row in rows] == [*table.values()]
+        assert [row.split()[-2] for row in rows] == ["direct", "direct", "F(4,3)"], "the built-in choice"
+        for row in rows:
+            assert all(re.fullmatch(r"\d+\.\d\d|-", cell) for cell in row.split()[2:4])
+        assert rows[0].split()[3] == "-" and "-" not in [cell for row in rows[1:] for cell in row.split()]
+        others = sum(row.split()[-1] != row.split()[-2] for row in rows)
+        assert out.endswith(
+            f"written: my.json, 3 layers, {others} of them other than built in; to use it:\n"
+            "  python -m minialex.train --conv-table my.json\n"
+        )
+        assert json.loads((tmp_path / "my.json").read_text())["minialex"] == doctor.__version__
+
+    def test_the_default_networks_and_their_batches(self, quick):
+        found = doctor._convolutions(doctor.TUNED)
+        expected = [("alexnet", n, 32) for n in range(1, 6)] + [("cifar_quick", n, 128) for n in (1, 2, 3)]
+        assert [(c.name, c.batch_size) for c in found] == [(f"{name} conv{n}", size) for name, n, size in expected]
+        assert [c.first for c in found] == [True, *[False] * 4, True, False, False]
+        assert found[1].filters == (256, 48, 5, 5) and found[1].groups == 2 and found[1].image == (96, 27, 27)
+        assert doctor._convolutions(["alexnet", "alexnet"]) == found[:5], "each once"
+
+    def test_ctrl_c_leaves_the_file_as_it_was(self, quick, monkeypatch, tmp_path):
+        def interrupted(*arguments, **options):
+            raise KeyboardInterrupt
+
+        (tmp_path / "my.json").write_text("the one of before")
+        monkeypatch.setattr(quick, "measure", interrupted)
+        assert self.run("--tune-model", "shapes_net") == 130
+        assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("my.json", "the one of before")]
+
+    @pytest.mark.parametrize("place", [".", "nowhere/my.json"])
+    def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
+        self, quick, monkeypatch, capsys, place
+    ):
+        monkeypatch.setattr(quick, "measure", lambda *arguments, **options: pytest.fail("it was measured"))
+        assert cli.run(doctor.main, ["--tune", place]) == 2
+        assert f"error: {place} cannot be written" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [
+            ("--tune-model alexnet", "--tune-model and --threads are only for --tune"),
+            ("--threads 2", "--tune-model and --threads are only for --tune"),
+            ("--tune my.json --kernels", "not allowed with argument"),
+            ("--tune my.json --tune-model vgg", "'vgg'.*cifar_quick"),
+            ("--tune my.json --threads 0", "'0' is not a whole number of at least 1"),
+        ],
+    )
+    def test_wrong_options(self, capsys, arguments, expected):
+        assert cli.run(doctor.main, arguments.split()) == 2
+        assert re.search(expected, capsys.readouterr().err)
+
+    def test_without_numba(self, monkeypatch, tmp_path, capsys):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setitem(sys.modules, "numba", None)
+        monkeypatch.setattr(backends, "_made", {})
+        assert self.run() == 2
+        assert "pip install numba" in capsys.readouterr().err

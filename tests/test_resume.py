@@ -190,6 +190,7 @@ EDITED = {
     "matmul_precision": "tf32",
     "freeze": ["conv1"],
     "num_classes": 12,
+    "conv_ways": {"32x7x7 to 64": "direct"},
 }
 
 

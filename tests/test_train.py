@@ -368,6 +368,7 @@ def test_help_names_every_option_and_its_default(capsys):
         "val-labels",
         "resize",
         "threads",
+        "conv-table",
         "matmul-precision",
     ):
         assert re.search(rf" --{name} (?:(?! --[a-z]).)*\(default: ", text), name

@@ -7,15 +7,17 @@ import functools
 import json
 import os
 import re
+import shutil
 import signal
 
 import numpy as np
 import pytest
 from on_request import heavy_but
 from PIL import Image
+from refusals import must_refuse
 from tiny_runs import TINY, assert_same_arrays, assert_same_end, metrics, run
 
-from minialex import cli, data, functional, models, random, train
+from minialex import cli, data, functional, models, random, threads, train
 from minialex.runs import checkpoint
 from minialex.runs import folder as run_folder
 from minialex.runs import run as running
@@ -335,3 +337,112 @@ def test_matmul_precision_is_a_gpus(tmp_path, capsys):
     assert run(*numpy, "--matmul-precision", "tf32", "--out", tmp_path / "s") == 2
     assert "only a GPU multiplies in tf32: use --backend cupy" in capsys.readouterr().err
     assert run(*TINY, "--matmul-precision", "half") == 2
+
+
+class TestConvTable:
+    """--conv-table: how the numba backend computes convolutions, as the user's own table says."""
+
+    LAYER = "32x7x7 to 64, 3x3, stride 1x1, padding 1 1 1 1, dilation 1x1, groups 2, float32"  # built in: direct
+    OPTIONS = (*TINY, "--epochs", 3, "--seed", 5)
+
+    @pytest.fixture
+    def table(self, tmp_path):
+        """The path of a table with another way for a layer than the built-in one, and with one that is not ours."""
+        pytest.importorskip("numba")
+        found = {"format": "minialex convolutions 1", "minialex": "0.1.0", "processor": "", "threads": threads.count()}
+        layers = {self.LAYER: "F(4,3)", self.LAYER.replace("32x7x7", "32x8x8"): "direct"}
+        path = tmp_path / "my.json"
+        path.write_text(json.dumps(found | {"date": "2026-01-31", "ways": layers}))
+        return path
+
+    def in_use(self):
+        from minialex.backends.fast_cpu import ways
+
+        return ways.table()
+
+    def test_it_changes_the_bits_and_a_resumed_run_obeys_it_without_the_file(
+        self, whole, table, tmp_path, monkeypatch, capsys
+    ):
+        content = json.loads(table.read_text())["ways"]
+        assert run(*self.OPTIONS, "--conv-table", table, "--out", tmp_path / "a") == 0
+        topic = "  convolutions  as in my.json (1 of 3 layers)\n"
+        assert topic in capsys.readouterr().out
+        assert self.in_use() == {}, "it is the run's, not the process's"
+        own, other = (checkpoint.load(folder / "last.npz") for folder in (tmp_path / "a", whole))
+        assert own.weights["conv3.weight"].tobytes() != other.weights["conv3.weight"].tobytes()
+        np.testing.assert_allclose(own.weights["conv3.weight"], other.weights["conv3.weight"], atol=1e-3)
+        saved = json.loads((tmp_path / "a" / "config.json").read_text())
+        for settings in (saved, own.configuration):
+            assert (settings["conv_table"], settings["conv_ways"]) == ("my.json", content)
+        with monkeypatch.context() as m:
+            interrupt_at_loss(m, 8)
+            assert run(*self.OPTIONS, "--conv-table", table, "--out", tmp_path / "b") == 130
+        table.unlink()
+        assert run("--resume", tmp_path / "b") == 0
+        assert topic in capsys.readouterr().out.split("--resume")[1]
+        assert self.in_use() == {}
+        assert_same_end(tmp_path / "b", tmp_path / "a")
+
+    NET = """
+from minialex import functional as F, nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(900, 10)
+
+    def forward(self, x):
+        return self.fc(F.dropout(F.max_pool2d(F.relu(self.conv(x)), 2)).flatten(1))
+"""
+
+    def test_the_header_of_a_network_that_cannot_be_traced_draws_nothing(self, table, tmp_path):
+        """Its dropout never rests; a run that resumes prints the header once more than one that was not stopped."""
+        from minialex.backends.fast_cpu import ways
+
+        (tmp_path / "net.py").write_text(self.NET)
+        net = f"{tmp_path / 'net.py'}:Net"
+        options = (*TINY, "--epochs", 1, "--model", net, "--conv-table", table)
+        assert run(*options, "--out", tmp_path / "r") == 0
+        try:
+            resumed = running.Run.resume(tmp_path / "r", model=net)
+            before = random.default_generator.call
+            assert "  convolutions  as in my.json\n" in resumed.header()
+            assert random.default_generator.call == before > 0
+        finally:
+            ways.use(None)
+
+    def test_without_one_the_header_says_nothing_of_it(self, tmp_path, capsys):
+        assert run(*TINY, "--epochs", 1, "--out", tmp_path / "r") == 0
+        out = capsys.readouterr().out
+        assert "  backend    " in out and "convolutions" not in out
+        saved = json.loads((tmp_path / "r" / "config.json").read_text())
+        assert (saved["conv_table"], saved["conv_ways"]) == (None, {})
+
+    @pytest.mark.parametrize(
+        ("options", "change", "expected"),
+        [
+            (["--backend", "numpy"], {}, "--conv-table is only for --backend numba, .* not for numpy: leave it out"),
+            ([], {"ways": {"a layer": "F(9,9)"}}, r"my.json is damaged: .* should be one of direct, .*'F\(9,9\)'"),
+            ([], {"format": "recipe"}, "my.json is not a table of convolutions: its format is not"),
+            (["--threads", "3"], {"threads": 2}, "with 2 threads, but this run has 3: .*--threads 3, .*--conv-table"),
+        ],
+    )
+    def test_what_is_refused(self, table, tmp_path, monkeypatch, capsys, options, change, expected):
+        monkeypatch.chdir(tmp_path)
+        table.write_text(json.dumps(json.loads(table.read_text()) | change))
+        message = must_refuse(capsys, *TINY, *options, "--conv-table", table, "--out", "r")
+        assert re.search(expected, message)
+
+    def test_a_file_that_is_not_there(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        pytest.importorskip("numba")
+        assert "nowhere.json: No such file" in must_refuse(capsys, *TINY, "--conv-table", "nowhere.json")
+
+    def test_a_way_that_this_version_does_not_have(self, whole, tmp_path, capsys):
+        """As in a run of a later version."""
+        folder = shutil.copytree(whole, tmp_path / "r")
+        (folder / "last.npz").unlink()
+        saved = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(saved | {"conv_ways": {"a layer": "F(9,9)"}}))
+        assert run("--resume", folder) == 2
+        assert "maps layers to one of direct, F(4,3), " in capsys.readouterr().err

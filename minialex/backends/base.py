@@ -39,6 +39,16 @@ class Backend:
         if precision != "float32":
             raise ValueError(f"only a GPU multiplies in {precision}: use backend=cupy, or matmul_precision=float32")
 
+    def set_conv_ways(self, table):
+        """Set how convolutions are computed.
+
+        table: {layer: way}, see fast_cpu/ways.py; {} for the built-in choice.
+
+        Raises ValueError for an unknown way, and where there is no choice.
+        """
+        if table:
+            raise ValueError("only the numba backend has several ways to compute a convolution: use backend=numba")
+
     def upload(self, batches):
         """Batches whose images are where this backend computes.
 

@@ -76,7 +76,7 @@ def measure(side=1536, megabytes=256):
     """
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return Machine(
-        cpu=_cpu_name(),
+        cpu=cpu_name(),
         cores=threads.default_count(),
         threads=threads.count(),
         gemm_peak=_gemm_peak(side),
@@ -115,7 +115,8 @@ def _fastest(run):
     return min(seconds)
 
 
-def _cpu_name():
+def cpu_name():
+    """The name of the processor, as the system gives it."""
     try:
         with open("/proc/cpuinfo") as file:
             return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))

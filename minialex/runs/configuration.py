@@ -43,6 +43,8 @@ class Configuration:
     threads: that compute.
     matmul_precision: of matrix products on a GPU, "float32" or "tf32".
     recipe_name: name or path of the recipe file, None for the model's own recipe.
+    conv_table: name of the file that conv_ways is from, to be shown; None without one.
+    conv_ways: {layer: way}, how the numba backend computes convolutions; {} for its own choice, see fast_cpu/tune.py.
     arguments: of the network's function besides num_classes and input_size.
     weights: path of a run or a checkpoint whose weights the network starts with.
     num_classes, input_size: of the network; None for the data's and the model's.
@@ -73,6 +75,8 @@ class Configuration:
     val_labels: str | None = None
     resize: Annotated[int | None, AtLeast(1), AtMost(LARGEST_SIDE)] = None
     model_sha256: str | None = None
+    conv_table: str | None = None
+    conv_ways: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, bool | int | float | str] = field(default_factory=dict)
 
     def check(self) -> Configuration:
@@ -89,6 +93,11 @@ class Configuration:
             raise UserError(str(error)) from error
         if self.weights and self.input_size:
             raise UserError("a run that starts with weights=... has their input size: leave out input_size=...")
+        if (self.conv_table or self.conv_ways) and self.backend != "numba":
+            raise UserError(
+                f"conv_table=... is only for backend=numba, which has several ways to compute a convolution, not for "
+                f"{self.backend}: leave it out"
+            )
         if not self.reads_files:
             given = [name for name in FILES_ONLY if getattr(self, name)]
             if given:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from .. import __version__, models, threads
+from .. import __version__, models, random, threads
+from ..models.layout import known_layout, window_of
+from ..nn import Conv2d
+from ..support.text import printable
 from ..training import recipes
 from ..training.recipe import absent_layers, describe_decay
 
 
 def header(run):
     """The description of a Run that is printed before it starts, one line per topic."""
-    return "\n".join([f"minialex {__version__}", *(f"  {name:9s}  {text}" for name, text in settings(run))])
+    pairs = settings(run)
+    width = max(9, *(len(name) for name, _ in pairs))
+    return "\n".join([f"minialex {__version__}", *(f"  {name:{width}s}  {text}" for name, text in pairs)])
 
 
 def settings(run, *, place=True):
@@ -40,6 +45,7 @@ def settings(run, *, place=True):
         *(("note", text) for text in cautions(splits, c.limit)),
         ("pictures", run.pictures.describe()),
         ("backend", f"{run.backend.name}, {c.matmul_precision}, {workers}"),
+        ("convolutions", _convolutions(run)),
         ("recipe", _recipe(run)),
         (
             "optimizer",
@@ -76,6 +82,26 @@ def _weights(run):
 def _frozen(configuration):
     late = [f"{layer} after {epochs} epochs" for layer, epochs in configuration.recipe.freeze_from.items()]
     return ", ".join([*configuration.freeze, *late])
+
+
+def _convolutions(run):
+    """Whose table says how convolutions are computed, and for how many of the network's."""
+    configuration = run.configuration
+    if not configuration.conv_ways:
+        return ""
+    from ..backends.fast_cpu import ways  # which needs Numba
+
+    drawn = random.default_generator.call
+    rows = known_layout(run.model) or ()
+    random.default_generator.call = drawn  # a network of the user's own that is traced may draw for its dropout
+    keys = []
+    for row in rows:
+        if isinstance(layer := row.layer, Conv2d):
+            window, weight = window_of(layer, row.input), layer.weight
+            keys.append(ways.key(row.input, weight.shape, window, layer.groups, weight.dtype))
+    found = sum(key in configuration.conv_ways for key in keys)
+    count = f" ({found} of {len(keys)} layers)" if keys else ""  # one that cannot be traced has no known layers
+    return f"as in {printable(configuration.conv_table or 'a table')}{count}"
 
 
 def _arguments(run):

@@ -339,12 +339,13 @@ class Run:
 
 
 def _use_machine(configuration):
-    """Use the configuration's backend, threads and precision; returns the backend."""
+    """Use the configuration's backend, threads, precision and ways of convolution; returns the backend."""
     if configuration.threads:
         threads.set_count(configuration.threads)
     with as_user_error():
         backend = backends.use_backend(configuration.backend)
         backend.set_matmul_precision(configuration.matmul_precision)
+        backend.set_conv_ways(configuration.conv_ways)
     return backend
 
 

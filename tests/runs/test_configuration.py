@@ -128,3 +128,17 @@ def test_arguments_of_a_network_from_a_file():
     ):
         with pytest.raises(ValueError, match=message):
             Configuration.from_dict(values | {"arguments": wrong})
+
+
+def test_a_table_of_convolutions():
+    """It goes there and back, is only for the numba backend, and earlier runs had none."""
+    values = configured(parser().parse_args(["--model", "shapes_net", "--backend", "numba"])).to_dict()
+    assert (values["conv_table"], values["conv_ways"]) == (None, {})
+    tuned = Configuration.from_dict(values | {"conv_table": "my.json", "conv_ways": {"a layer": "direct"}})
+    assert Configuration.from_dict(json.loads(json.dumps(tuned.to_dict()))) == tuned
+    for given in ({"conv_table": "my.json"}, {"conv_ways": {"a layer": "direct"}}):
+        with pytest.raises(ValueError, match=r"conv_table=\.\.\. is only for backend=numba, .* not for numpy"):
+            Configuration.from_dict(values | given | {"backend": "numpy"})
+    del values["conv_table"], values["conv_ways"]
+    earlier = Configuration.from_dict(values)
+    assert (earlier.conv_table, earlier.conv_ways) == (None, {})

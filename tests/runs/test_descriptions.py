@@ -109,10 +109,10 @@ WRONG = {  # what a place is replaced by
     "an array": {"$array": "weights/conv1.bias"},
 }
 NUMBER, TEXT, OPTIONAL = {"1.5"}, {"text"}, {"null"}
-NAMES = "data_dir|recipe_name|weights|val_labels|model_sha256|bias_schedule|schedule|dataset"
+NAMES = "data_dir|recipe_name|weights|val_labels|model_sha256|conv_table|bias_schedule|schedule|dataset"
 MAY_BE_NULL = (
     "data_dir|limit|validation|overfit|threads|recipe_name|weights|num_classes|input_size|workers|val_labels|resize|"
-    "model_sha256|bias_schedule|color_noise_until|clip_grad_norm"
+    "model_sha256|conv_table|bias_schedule|color_noise_until|clip_grad_norm"
 )
 ACCEPTED = [  # (place, kinds of wrong values, why they are right)
     (r"configuration\.\w+", {"nothing"}, "it may have fewer fields, as that of a converted network"),
@@ -121,7 +121,11 @@ ACCEPTED = [  # (place, kinds of wrong values, why they are right)
     (rf"configuration\.({NAMES})", TEXT, "names of files, data sets and schedules, judged where they are used"),
     (r"configuration\.(weight_decay|bias_lr|color_noise|clip_grad_norm)", NUMBER, "a number from 0 on"),
     (r"configuration\.(flip|bias_decay|diagnose|strict|random_resized_crop)", {"true"}, "a switch"),
-    (r"configuration\.(weight_decay|layer_schedules|freeze_from|init_std|init_bias)", {"an object"}, "tables"),
+    (
+        r"configuration\.(weight_decay|layer_schedules|freeze_from|init_std|init_bias|conv_ways)",
+        {"an object"},
+        "tables",
+    ),
     (r"configuration\.freeze", {"a list"}, "a list of layers"),
     (r"configuration\.(lr|bias_lr)", NUMBER, "only a trainer's schedule says otherwise: see below"),
     (r"arguments", {"nothing"}, "see test_arguments"),

@@ -35,6 +35,9 @@ class NumbaBackend(NumPyBackend):
     def announcing(self, say):
         return announcing(say)
 
+    def set_conv_ways(self, table):
+        ways.use(table)
+
     # ------------------------------------------------------------------------------ activation
 
     def relu(self, x, out=None):

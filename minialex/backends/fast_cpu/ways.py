@@ -37,6 +37,7 @@ DIRECT = Way()
 # F(m, r): the most channels over which the largest float32 error measured below 5e-5 of the output's std, of y, gx and
 # gw (tests/backends/fast_cpu/test_winograd.py). F(6, 3) over 48 channels: 5.6e-5.
 CHANNELS = {(4, 3): 1024, (5, 3): 512, (3, 5): 512, (4, 5): 64}
+NAMES = (str(DIRECT), *(str(Way(m, r)) for m, r in CHANNELS))
 
 # ns in one thread, of forward: python -m minialex.bench.convolutions, AMD EPYC (Zen 3), 2026-11-30
 _DIRECT_PRODUCT, _COLUMN = 0.03, 0.5  # a multiplication and addition; a number copied into im2col's columns
@@ -126,11 +127,10 @@ def use(table):
 
     Raises ValueError for what is no such table.
     """
-    names = {str(DIRECT), *(str(Way(m, r)) for m, r in CHANNELS)}
     if table is not None and not (
-        isinstance(table, dict) and all(isinstance(k, str) and v in names for k, v in table.items())
+        isinstance(table, dict) and all(isinstance(k, str) and v in NAMES for k, v in table.items())
     ):
-        raise ValueError(f"a table of convolutions maps layers to one of {', '.join(sorted(names))}")
+        raise ValueError(f"a table of convolutions maps layers to one of {', '.join(NAMES)}")
     global _table
     _table = dict(table or {})
 
