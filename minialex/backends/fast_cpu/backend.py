@@ -139,6 +139,7 @@ class NumbaBackend(NumPyBackend):
             _maps(gy),
             _maps(winners),
             _maps(gx),
+            math.prod(window.kernel),
             window.kernel[1],
             window.stride,
             window.dilation,

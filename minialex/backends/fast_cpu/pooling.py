@@ -106,15 +106,19 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
 
 
 @kernel
-def max_pool_backward(gy, winners, gx, columns, stride, dilation, before, start, stop):
-    """Each gy is added where its window's winner stood; `columns`: the width of the kernel."""
+def max_pool_backward(gy, winners, gx, places, columns, stride, dilation, before, start, stop):
+    """Each gy is added where its window's winner stood; a window has `places` places, `columns` in a row."""
+    width = gx.shape[2]
+    steps = np.empty(places, np.int64)  # from where the window begins; computed once, since divisions take long
+    for place in range(places):
+        steps[place] = place // columns * dilation[0] * width + place % columns * dilation[1]
+    flat = gx.reshape(-1)
     for m in range(start, stop):
         gx[m] = 0
         for i in range(gy.shape[1]):
+            first = (m * gx.shape[1] + i * stride[0] - before[0]) * width - before[1]
             for j in range(gy.shape[2]):
-                u, v = winners[m, i, j] // columns, winners[m, i, j] % columns
-                row, column = i * stride[0] + u * dilation[0], j * stride[1] + v * dilation[1]
-                gx[m, row - before[0], column - before[1]] += gy[m, i, j]
+                flat[np.uint64(first + j * stride[1] + steps[winners[m, i, j]])] += gy[m, i, j]
 
 
 @kernel
