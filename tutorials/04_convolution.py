@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 4. Convolution three ways
+# # 4. Convolution four ways
 #
 # *AlexNet's second layer makes 224 million multiplications for a single picture. Seven nested loops say all there is
 # to say about it, and in Python they take minutes. minialex takes milliseconds and returns the same numbers. What does
@@ -20,6 +20,7 @@ from squares import grid, sheet
 
 import minialex
 from minialex import Tensor, data, functional, use_backend
+from minialex.backends.fast_cpu import transforms
 
 rng = np.random.default_rng(4)
 
@@ -316,7 +317,177 @@ conv2d_compiled(*small, 1, 0, 2)
 print(f"the first call, compiling: {time.perf_counter() - start:.1f} s")
 
 # %% [markdown]
-# Now all of them on AlexNet's second layer: 96 channels of 27×27, 256 filters of 5×5, padding 2, two groups. A
+# ## Fourth way: fewer multiplications
+#
+# So far every way makes the same products. A filter of three weights on a row of four pixels has two outputs, of six
+# products. **Winograd's algorithm** makes four:
+
+# %%
+g, d = np.array([1, 2, 3]), np.array([2, 7, 1, 8])
+a = (d[2] - d[0]) * -g[0]
+b = (d[1] + d[2]) * (g[0] + g[1] + g[2]) / 2
+c = (d[2] - d[1]) * (g[0] - g[1] + g[2]) / 2
+e = (d[3] - d[1]) * g[2]
+print(f"four products: {a:g}, {b:g}, {c:g}, {e:g}; the outputs a + b + c = {a + b + c:g}, b - c + e = {b - c + e:g}")
+print("six products:  1·2 + 2·7 + 3·1 =", g @ d[:3], " and 1·7 + 2·1 + 3·8 =", g @ d[1:])
+
+# %% [markdown]
+# The sums of weights are made once for all places, those of pixels once for all filters. Four products remain for each
+# filter and place.
+#
+# How does one find such formulas? The transpose again. From the gradient $y$ of the outputs, `col2im` gives pixel $k$
+# the sum of $g_v\,y_{k-v}$: a coefficient of the product of polynomials $g(x)\,y(x)$. With $r$ weights and $m$ outputs
+# it has $n=m+r-1$ coefficients, so its values at $n$ points determine it. Evaluate both factors there, multiply the
+# values, interpolate: $B\,[(Gg)\odot(Ay)]$, with $n$ products in place of $mr$. (One point may be infinity: the value
+# there is the leading coefficient.) The transpose of that is the convolution itself, called $F(m,r)$:
+#
+# $$y = A^{\mathsf T} \left[ (G g) \odot (B^{\mathsf T} d) \right]$$
+#
+# A point $p$ is a row of $A$ and of $G$, its powers; and a column of $B$, the coefficients of $\prod(x-q)$ over the
+# other finite points $q$ (Lagrange's formula). $G$ has been divided by the value of that product at $p$.
+
+
+# %%
+def winograd_matrices(outputs, points):
+    """A^T (m, n), G (n, r) and B^T (n, n) of F(m, r), for any n = m + r - 1 points."""
+    n, taps = len(points), len(points) - outputs + 1
+    at, g, bt = np.zeros((outputs, n)), np.zeros((n, taps)), np.zeros((n, n))
+    for j, p in enumerate(points):
+        others = [q for q in points if q not in (p, np.inf)]
+        bt[j, : len(others) + 1] = np.poly(others)[::-1]
+        if p == np.inf:
+            at[-1, j] = g[j, -1] = 1
+        else:
+            at[:, j] = p ** np.arange(outputs)
+            g[j] = p ** np.arange(taps) / np.prod([p - q for q in others])
+    return at, g, bt
+
+
+# %%
+at, spread, bt = (matrix + 0.0 for matrix in winograd_matrices(2, (0, 1, -1, np.inf)))  # -0 becomes 0
+u, v = spread @ g, bt @ d
+y = at @ (u * v)
+print("the outputs:", y)
+
+# %%
+hues = [tint(color, 0.4) for color in (BLUE, VERMILION, PURPLE, INK)]
+parts = (spread, "G", 2), (g, "g", 5.7), (u, "G g", 8), (bt, "Bᵀ", 11), (d, "d", 15.7), (v, "Bᵀ d", 18)
+parts += (u * v, "product", 21), (at, "Aᵀ", 24), (y, "y", 29.4)
+figure, axes = sheet(31, 5.4)
+for values, title, left in parts:
+    hue = {"Aᵀ": lambda i, j: hues[j]}.get(title, lambda i, j: hues[i])
+    fill = hue if title not in "gdy" else lambda i, j: "white"
+    grid(axes, values.reshape(len(values), -1), title, left, fill=fill)
+for row, name in enumerate(("p = 0", "p = 1", "p = −1", "p = ∞")):
+    axes.text(1.8, 1.53 + row, name, ha="right", va="center")
+for left in (7.35, 17.35, 28.7):
+    axes.text(left, 1.53, "=", ha="center", va="center", fontsize=12)
+show(figure, "04-winograd", "F(2, 3) on four pixels: its matrices, a colour for each point, and its four products")
+
+# %% [markdown]
+# A colour is a point: a row of $G$ and $B^{\mathsf T}$, a product, a column of $A^{\mathsf T}$. In two dimensions each
+# matrix works from both sides, on tiles of $n \times n$ pixels that overlap by $r-1$:
+#
+# $$Y = A^{\mathsf T} \left[ \sum_c (G g_c G^{\mathsf T}) \odot (B^{\mathsf T} d_c B) \right] A$$
+#
+# `im2col` cuts the tiles: windows of $n$ with stride $m$. With a tile as a column, $G$ from both sides is one product
+# with `np.kron(G, G)`. And in each of the $n^2$ places of a tile, the sum over channels is a matrix product.
+#
+# **Predict:** an output of a 5×5 filter takes 25 multiplications for each channel. How many with $F(4,5)$?
+
+# %%
+prediction = ...
+
+# %%
+def conv2d_winograd(x, w, points, padding=0, groups=1):
+    """The same convolution of stride 1 by F(m, r); r is the filters' size, m = n - r + 1 for n points."""
+    n, r = len(points), w.shape[-1]
+    m, high, wide = n - r + 1, *(output_size(size, r, 1, padding) for size in x.shape[2:])
+    at, g, bt = (np.kron(matrix, matrix).astype(x.dtype) for matrix in winograd_matrices(m, points))
+    x = np.pad(x, ((0, 0), (0, 0), (padding, padding + -high % m), (padding, padding + -wide % m)))  # whole tiles
+    v = bt @ im2col(x, n, m).reshape(len(x), groups, w.shape[1], n * n, -1)
+    u = g @ w.reshape(groups, -1, r * r).swapaxes(1, 2)
+    products = u.reshape(groups, n * n, -1, w.shape[1]) @ v.swapaxes(2, 3)  # (O/G, C/G) @ (C/G, tiles), n n times
+    y = (at @ products.swapaxes(2, 3)).reshape(len(x), len(w), m, m, -(-high // m), -(-wide // m))
+    y = y.transpose(0, 1, 4, 2, 5, 3)
+    return y.reshape(len(x), len(w), m * y.shape[2], m * y.shape[4])[:, :, :high, :wide]
+
+
+# %%
+def usual(n):
+    return (*(0, 1, -1, 2, -2, 1 / 2, -1 / 2, 4, -4)[: n - 1], np.inf)
+
+
+compare(prediction, 8**2 / 4**2)
+print(f"edges of the shape: {abs(conv2d_winograd(scene, edges, usual(6), 1) - found).max():.1e} from the loops")
+x = rng.standard_normal((2, 6, 13, 11))
+for m, r in ((4, 3), (5, 3), (4, 5)):
+    n, w = m + r - 1, rng.standard_normal((4, 3, r, r))
+    apart = abs(conv2d_winograd(x, w, transforms.POINTS[n], 1, 2) - conv2d_columns(x, w, 1, 1, 2)).max()
+    same = map(np.array_equal, winograd_matrices(m, transforms.POINTS[n]), transforms.matrices(m, r))
+    print(f"F({m}, {r}): {n * n}/{m * m} = {n * n / m / m:.2f} multiplications for {r * r},", end=" ")
+    print(f"{apart:.1e} from im2col; minialex's matrices: {all(same)}")
+
+# %% [markdown]
+# Larger tiles, fewer products: $F(8,3)$, by the points 0, ±1, ±2, ±½, ±4 and ∞, makes 1.56 for an output. But float32
+# keeps seven digits. **Predict:** its largest error is how many times that of the direct sum?
+
+# %%
+prediction = ...
+
+# %%
+def largest_errors(taps, *choices):
+    """Of a float32 convolution over 256 channels, by F(m, taps) for choices of points; () for the direct sum."""
+    x = rng.standard_normal((2, 256, 26, 26), np.float32)
+    w = rng.standard_normal((32, 256, taps, taps), np.float32)
+    exact = conv2d_columns(x.astype(float), w.astype(float), 1, 1)
+    ys = (conv2d_winograd(x, w, points, 1) if points else conv2d_columns(x, w, 1, 1) for points in choices)
+    return [abs(y - exact).max() / exact.std() for y in ys]
+
+
+# %%
+best = transforms.POINTS
+rows = [(3, p) for p in ((), usual(4), usual(6), best[6], usual(7), best[7], usual(8), usual(10))]
+rows += [(5, p) for p in ((), usual(7), best[7], usual(8))]
+errors = np.array([e for size in (3, 5) for e in largest_errors(size, *(p for taps, p in rows if taps == size))])
+compare(prediction, round(errors[7] / errors[0]), " times")
+names, counts, most = [], [], [taps**2 for taps, _ in rows]
+for taps, points in rows:
+    m = len(points) - taps + 1
+    own = ", minialex's points" if points in (best[6], best[7]) else ""
+    names.append(f"F({m}, {taps}){own}" if points else f"{taps}×{taps}, direct")
+    counts.append((len(points) / m) ** 2 if points else taps**2)
+colors = [VERMILION if "minialex" in name else BLUE if "F" in name else INK for name in names]
+
+# %%
+figure, left, right = panels(2, height=3.6, sharey=True, width_ratios=(2, 3))
+places = np.arange(len(rows)) + 0.6 * (np.array(most) > 9)
+left.barh(places, np.divide(counts, most), color=colors, height=0.6)
+left.bar_label(left.containers[0], [f"{count:.3g} of {total}" for count, total in zip(counts, most)], padding=3)
+right.axvline(5e-5, color=INK, linestyle=":", linewidth=1)
+right.scatter(errors, places, color=colors, zorder=3)
+for error, place in zip(errors, places):
+    label = right.text(error * 1.25, place, f"{error:.1e}", va="center")
+    label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+left.set(title="multiplications for an output", yticks=places, yticklabels=names, xlim=(0, 1.4), xticks=[])
+right.set(title="largest float32 error over the output's std", xscale="log", xlim=(1e-6, 1e-1))
+left.grid(False)
+right.grid(axis="y", visible=False)
+left.invert_yaxis()
+show(figure, "04-digits", "Multiplications and float32 errors of direct convolutions and of several F(m, r)")
+
+# %% [markdown]
+# High powers make large numbers, which must cancel, and each digit that cancels is lost. Points near ±1 have small
+# powers; but points near each other are hard to tell apart. Of seven, 0, ±1, ±2, ½ and ∞ are usual; minialex's 0, ±⅝,
+# ±9/8, ±3 lose about half as much: $F(5,3)$ stays below the dotted line, the most that minialex accepts. Errors grow
+# with the channels, so every $F(m,r)$ is taken up to a certain number of them.
+#
+# And strides? conv1 moves 11×11 weights, with zeros 12×12, by 4 pixels. Let the 16 pixels of every 4×4 block be
+# channels, and it is a convolution of stride 1: 3×3 over 48 channels in place of 3.
+#
+# ## Which is the fastest?
+#
+# All of them now on AlexNet's second layer: 96 channels of 27×27, 256 filters of 5×5, padding 2, two groups. A
 # **FLOP** is one multiplication or addition of floats; speed is counted in billions of them a second, GFLOP/s.
 # Python's loops would take too long: they get four filters on four channels, and the compiled ones a single picture.
 # The time of the whole batch is then reckoned from that.
@@ -364,6 +535,7 @@ results = {
     "loops in Python": measure(lambda: ours(conv2d_loops, x[:1, :4], w[:4, :2]), few),
     "loops, compiled": measure(lambda: ours(conv2d_compiled, x[:1], w), one),
     "im2col, NumPy": measure(lambda: conv2d_columns(x, w, 1, 2, 2), operations),
+    "Winograd, NumPy": measure(lambda: conv2d_winograd(x, w, usual(8), 2, 2), operations),
     "minialex, numpy": measure(lambda: package("numpy"), operations),
     "minialex, numba": measure(lambda: package("numba"), operations),
 }
@@ -374,16 +546,16 @@ compare(prediction, "loops" if speeds[1] > speeds[2] else "columns")
 seconds = operations / speeds / 1e9
 names = [f"{name}\n{s:,.{0 if s > 10 else 2}f} s" for name, s in zip(results, seconds)]
 figure, left, right = panels(2, height=3.2, sharey=True)
-sides = (left, speeds, BLUE, "speed, GFLOP/s"), (right, memory, VERMILION, "memory in use, MB")
-for axes, values, colour, title in sides:
+sides = (left, speeds, BLUE, 0, "speed, GFLOP/s"), (right, memory, VERMILION, 0.002, "memory in use, MB")
+for axes, values, colour, least, title in sides:
     axes.barh(names, values, color=colour, height=0.6)
-    axes.bar_label(axes.containers[0], [f"{value:,.3g}" if value >= 0.002 else "none" for value in values], padding=3)
+    axes.bar_label(axes.containers[0], [f"{v:,.3g}" if v > least else "none" for v in values], padding=3)
     axes.set(title=title)
     axes.grid(axis="y", visible=False)
 left.set(xscale="log", xlim=(speeds.min() / 3, speeds.max() * 5))
 right.set(xlim=(0, memory.max() * 1.2))
 left.invert_yaxis()
-show(figure, "04-speed", "Speed and memory of five ways to compute one convolution")
+show(figure, "04-speed", "Speed and memory of six ways to compute one convolution")
 
 # %% [markdown]
 # The columns are 25 times as large as the pictures, and yet the copying pays. The compiled loops fetch both factors of
@@ -393,8 +565,9 @@ show(figure, "04-speed", "Speed and memory of five ways to compute one convoluti
 #
 # minialex's `numpy` backend is your second way, with one difference that you see on the right: it makes the columns of
 # one picture at a time, and they stay in the processor's cache. Its `numba` backend makes them for a few rows at a
-# time, in compiled loops on all cores. For 3×3 and 5×5 filters it knows another trick, **Winograd's algorithm**, which
-# arrives at the same sums with less than half of the multiplications. (Its GFLOP/s are counted as if it made them all.)
+# time, in compiled loops on all cores; or, as here, it takes $F(4,5)$, with less than a fifth of the multiplications.
+# (GFLOP/s are counted as if all were made.) Your own saves as many, but spends time on copying and transforming;
+# compiled, both happen in the cache.
 
 # %%
 again = np.empty((1, 256, 27, 27), np.float32)
@@ -499,6 +672,28 @@ check("4.4", filter_gradient)
 # It is 4.2 once more: the picture is convolved, and the gradient of the output is the filter.
 # </details>
 
+# %% tags=["exercise"]
+# 4.5  F(m, r) computes a map of size x size outputs in tiles of m x m; what
+#      hangs over the edge is thrown away. How many multiplications does it
+#      make, for one channel and one filter?
+def multiplications(size, m, r):
+    ...
+
+
+check("4.5", multiplications)
+
+# %% [markdown]
+# <details><summary>Solution 4.5</summary>
+#
+# ```python
+# def multiplications(size, m, r):
+#     return (-(-size // m) * (m + r - 1)) ** 2
+# ```
+#
+# For conv3's maps of 13×13, $F(4,3)$ makes 576, $F(5,3)$ 441, and $F(6,3)$ again 576: 13 is three tiles of 5, and
+# three of 6 as well.
+# </details>
+
 # %% [markdown]
 # ## What to read next
 #
@@ -506,6 +701,9 @@ check("4.4", filter_gradient)
 # * `minialex/backends/numpy_backend.py`, `_ConvBuffers.im2col` and `col2im`: yours, with `Window.taps` of
 #   `minialex/window.py` in place of the slices, and one copy over six axes in place of the two loops.
 # * `minialex/backends/fast_cpu/im2col.py`, `conv2d`: the columns of a few rows at a time, compiled.
-# * `minialex/backends/fast_cpu/winograd.py`: its docstring derives how 36 multiplications do the work of 144.
+# * `minialex/backends/fast_cpu/transforms.py`, `matrices`: yours; then how they become lines of code without zeros.
+# * `minialex/backends/fast_cpu/winograd.py`: the formulas, and backward; `tiles.py` beside it cuts and joins tiles,
+#   and `blocks.py` turns strides into channels.
+# * `minialex/backends/fast_cpu/ways.py`: which layer takes which $F(m,r)$, by what a product and a transform cost.
 #
 # Next: [lesson 5](05_pooling.ipynb), about two layers that learn nothing and still have gradients.

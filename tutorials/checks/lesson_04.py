@@ -46,6 +46,11 @@ def _fold_placewise(columns, size, stride):
     return pixels
 
 
+def multiplications(size, m, r):
+    """Solution of 4.5."""
+    return (-(-size // m) * (m + r - 1)) ** 2
+
+
 _numbers = np.random.default_rng(44)
 
 
@@ -101,5 +106,17 @@ EXERCISES = {
         ),
         cases=((_digits(4, 5), _digits(2, 3)), (_digits(5, 5), _digits(4, 4))),
         right="You have written it in 4.2.",
+    ),
+    "4.5": Exercise(
+        multiplications,
+        (
+            (lambda size, m, r: (size // m * (m + r - 1)) ** 2, "The outputs beyond the last whole tile are missing."),
+            (lambda size, m, r: (size * (m + r - 1) / m) ** 2, "Parts of tiles: the last tile is computed as a whole."),
+            (lambda size, m, r: -(-size // m) * (m + r - 1), "That is one row of tiles, in one dimension: square it."),
+            (lambda size, m, r: (-(-size // m) * (m + r)) ** 2, "A tile has n = m + r - 1 pixels a side, one less."),
+            (lambda size, m, r: (size * r) ** 2, "That is the direct sum: r r products for every output."),
+        ),
+        cases=((13, 4, 3), (13, 5, 3), (13, 6, 3), (27, 4, 5)),
+        right="More points are not always fewer products: compare F(5, 3) and F(6, 3) for 13 x 13.",
     ),
 }
