@@ -44,6 +44,7 @@ _DIRECT_PRODUCT, _COLUMN = 0.03, 0.5  # a multiplication and addition; a number 
 _PRODUCT, _TILE = 0.04, 1.3  # the same in a Winograd product; a number of a tile, transformed there or back
 
 _LEAST = 16  # channels and filters: with fewer there is little to multiply
+_SMALLEST = 6  # rows and columns of outputs: with fewer most of a tile is wasted
 
 enabled = True  # False: every convolution is direct
 _table: dict[str, str] = {}  # the user's own, by `key`
@@ -85,7 +86,7 @@ def possible(w_shape, window):
     if not square or window.dilation != (1, 1) or window.stride[0] > window.kernel[0]:
         return [DIRECT]
     taps, channels = blocks.taps(window), w_shape[1] * window.stride[0] ** 2
-    if min(channels, w_shape[0]) < _LEAST:
+    if min(channels, w_shape[0]) < _LEAST or min(window.output) < _SMALLEST:
         return [DIRECT]
     return [DIRECT] + [Way(m, r) for (m, r), most in CHANNELS.items() if r == taps and channels <= most]
 
