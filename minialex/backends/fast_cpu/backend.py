@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import threads
 from ..numpy_backend import NumPyBackend
-from . import elementwise, normalization, pooling, ways
+from . import elementwise, few_rows, normalization, pooling, ways
 from .compiled import announcing
 from .memory import keep_freed_memory
 
@@ -73,8 +73,14 @@ class NumbaBackend(NumPyBackend):
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         y = np.empty((len(rows), len(w)), x.dtype)
 
+        few = 1 < len(rows) <= few_rows.MOST and w.flags.c_contiguous and rows.dtype == w.dtype
+        rows = np.ascontiguousarray(rows) if few else rows
+
         def neurons(start, stop):
-            np.matmul(rows, w[start:stop].T, out=y[:, start:stop])
+            if few:
+                few_rows.multiply(rows, w, y, start, stop)
+            else:
+                np.matmul(rows, w[start:stop].T, out=y[:, start:stop])
             if b is not None:
                 y[:, start:stop] += b[start:stop]
 

@@ -47,6 +47,8 @@ _LANES = 16  # pictures, or bands of pictures, that go through a transform side 
 _RUN = 64  # columns x lanes, at least: shorter loops are mostly beginning and end
 _BYTES = 4 << 20  # of V and M together, more or less, for each thread: what stays in the processor's last cache
 _SLAB = 256 << 10  # of U's gradient at a time
+_FILTERS = 16  # spread at a time, where U is used once
+_FEW = 64  # tiles, for which to spread the filters takes as long as to multiply them
 
 
 class _Plan:
@@ -165,6 +167,21 @@ class _Plan:
 
         threads.parallel(some, self.places)
 
+    def spread_and_multiply(self, w, group, inputs, products):
+        """products = U @ inputs, some filters of U at a time: where there is one unit, U is used once, and never need
+        leave the cache."""
+
+        def some(start, stop):
+            for first in range(start, stop, _FILTERS):
+                last = min(first + _FILTERS, stop)
+                count = (last - first) * self.channels
+                u = np.empty((self.places, last - first, self.channels), w.dtype)
+                self.spread_kernel(mine[first:last].reshape(-1), u.reshape(-1), count, 0, count)
+                np.matmul(u, inputs, out=products[:, first:last])
+
+        mine = w[group * self.filters : (group + 1) * self.filters]
+        threads.parallel(some, self.filters, at_least=8)
+
     def spread(self, w):
         """U = G g G^T for the filters of every group: (groups, n^2, O, C)."""
         count = self.filters * self.channels
@@ -191,7 +208,8 @@ def conv2d(x, w, b, window, groups, outputs):
     (top, _), (left, _) = window.padding
     y = np.empty((len(x), len(w), *window.output), x.dtype)
     bias = np.zeros(len(w), x.dtype) if b is None else b
-    u = plan.spread(w)
+    once = plan.parts == 1 and len(plan.units[0]) == 1 and plan.largest <= _FEW
+    u = None if once else plan.spread(w)
 
     def compute(part, units):
         v, m = plan.buffers()
@@ -199,7 +217,10 @@ def conv2d(x, w, b, window, groups, outputs):
             inputs, products = plan.matrices_of(v, plan.channels, unit), plan.matrices_of(m, plan.filters, unit)
             for group in range(groups):
                 plan.cut(plan.kernels.bt, x, group, unit, v, top, left)
-                plan.multiply(u[group], inputs, products)
+                if u is None:
+                    plan.spread_and_multiply(w, group, inputs, products)
+                else:
+                    plan.multiply(u[group], inputs, products)
                 plan.paste(plan.kernels.at, m, y, group, unit, 0, 0, bias)
 
     plan.each_part(compute)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import subprocess
@@ -321,3 +322,17 @@ with backend.announcing(print):
         "compiling the kernels: once, about ten seconds, then they are on disk"
     ]
     assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == ""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_linear_layers_of_few_rows(rng, dtype):
+    """Numbers of rows around those that a kernel of our own multiplies, odd ones of outputs, weights transposed."""
+    fast, reference = backends.get_backend("numba"), backends.get_backend("numpy")
+    for rows, inputs, outputs in itertools.product((1, 2, 3, 4, 5, 7, 8, 9), (1, 6, 33), (1, 2, 65, 130)):
+        x, w, b = (rng.standard_normal(shape).astype(dtype) for shape in ((rows, inputs), (outputs, inputs), outputs))
+        for weights in (w, np.asfortranarray(w)):
+            for bias in (b, None):
+                expected = reference.linear(x.astype(float), weights.astype(float), bias)
+                found = fast.linear(x, weights, bias)
+                assert found.dtype == dtype
+                np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 if dtype == "float32" else 1e-12)
