@@ -87,7 +87,7 @@ def as_computed(layer, training):
         bytes  of_layer's, and each of these arrays once written and once read:
                forward V, M, U;  gw: V again, gM, gU;  gx: U again, gV
         V, gV  n^2 T C numbers, the tiles of x
-        M, gM  n^2 T O, those of y
+        M, gM  n^2 T O, those of y; none where they are made on the way (fast_cpu/few_channels.py)
         U, gU  n^2 O C / groups, the filters
 
     T tiles of n x n in the batch, O filters, C channels: with a stride s, s^2 times those of x (fast_cpu/blocks.py).
@@ -111,7 +111,8 @@ def as_computed(layer, training):
     filters, depth = w_shape[0], w_shape[1] * window.stride[0] ** 2  # C / groups
     macs = layer.input[0] * ways.multiplications(way, w_shape, window, groups)
     places, square = macs // (filters * depth), (way.outputs + way.taps - 1) ** 2  # n^2 T, n^2
-    v, m, u = places * depth * groups, places * filters, square * filters * depth
+    v, u = places * depth * groups, square * filters * depth
+    m = 0 if ways.on_the_way(w_shape, window) else places * filters
     passes = (2 if layer.first else 3) if training else 1
     return Cost(passes * macs, direct.bytes + FLOAT * 2 * (passes * (v + u) + min(passes, 2) * m))
 

@@ -11,14 +11,14 @@ import numpy as np
 from .. import threads
 
 PHASES = ("transforms", "products", "other", "serial", "waiting")
-_TRANSFORMS = ("cut", "paste", "spread", "gather")  # methods of winograd._Plan, to tiles and filters and back
+_TRANSFORMS = ("cut", "paste", "spread", "spread_some", "gather")  # methods of winograd.Plan: tiles, filters and back
 
 
 @contextlib.contextmanager
 def watched(clock):
     """A context in which the library's functions note the time of their threads; outside it, they are as they were.
 
-        transforms  Winograd's, of tiles and of filters
+        transforms  Winograd's, of tiles and of filters; with few channels, the products that they make on the way
         products    np.matmul, and the additions of winograd.py's products
         other       the rest of the pieces of threads.parallel
         serial      the calling thread between two calls of threads.parallel, apart from the above
@@ -32,7 +32,7 @@ def watched(clock):
     """
     from ..backends.fast_cpu import winograd  # here, since it needs Numba
 
-    watch, plan, parallel = _Watch(clock), winograd._Plan, threads.parallel
+    watch, plan, parallel = _Watch(clock), winograd.Plan, threads.parallel
     replaced: list = [(np, "matmul", watch.during("products", np.matmul))]  # (owner, name, what looks at the clock)
     replaced.append((plan, "multiply", watch.during("products", plan.multiply)))
     replaced += [(plan, name, watch.during("transforms", getattr(plan, name))) for name in _TRANSFORMS]

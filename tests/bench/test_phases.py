@@ -35,10 +35,10 @@ def clock():
 @pytest.fixture(params=[1, 3])
 def count(request, monkeypatch):
     monkeypatch.setattr(threads, "_count", request.param)
-    monkeypatch.setattr(threads, "_pool", None)
+    monkeypatch.setattr(threads, "_pool", [])
     yield request.param
-    if threads._pool:
-        threads._pool.shutdown()
+    for worker in threads._pool:
+        worker.begin(None)
 
 
 def spent(now, before):
@@ -77,7 +77,7 @@ def test_transforms_and_products_wherever_they_run(clock, count, monkeypatch, in
     """cut and paste run in pieces of their own, or whole within one; either way all of their time is theirs."""
     monkeypatch.setattr(np, "matmul", lambda *arguments, **options: clock.work(100.0))
     x = np.zeros((1, 8, 9, 9), np.float32)
-    plan = winograd._Plan(x.shape, (8, 8, 3, 3), Window.over(x.shape, 3), 1, np.float32, 4)
+    plan = winograd.Plan(x.shape, (8, 8, 3, 3), Window.over(x.shape, 3), 1, np.float32, 4)
     tiles, pieces = np.zeros((36, 10000), np.float32), []
 
     def kernel(*arguments):
@@ -101,13 +101,17 @@ def test_transforms_and_products_wherever_they_run(clock, count, monkeypatch, in
     assert (parts["other"], parts["serial"]) == ((7 * units, 0) if inside else (0, 7 * units))
 
 
-def test_the_matrix_products_of_filters_are_transforms(clock, monkeypatch):
+def test_transforms_of_filters_are_transforms(clock, monkeypatch):
     monkeypatch.setattr(np, "matmul", lambda *arguments, **options: clock.work(1.0))
-    plan = winograd._Plan((1, 4, 9, 9), (4, 4, 3, 3), Window.over((1, 4, 9, 9), 3), 1, np.float32, 4)
+    plan = winograd.Plan((1, 4, 9, 9), (4, 4, 3, 3), Window.over((1, 4, 9, 9), 3), 1, np.float32, 4)
+    plan.spread_kernel = plan.gather_kernel = lambda *arguments: clock.work(10.0)
+    w, tiles = np.zeros((4, 4, 3, 3), np.float32), np.zeros((36, 4, 2), np.float32)
     with phases.watched(clock) as now:
-        plan.spread(np.zeros((4, 4, 3, 3), np.float32))
+        plan.spread(w)
         plan.gather(np.zeros((1, 1, 36, 4, 4), np.float32))
-        assert now()[1:-1].tolist() == [2, 0, 0, 0]
+        assert now()[1:-1].tolist() == [20, 0, 0, 0]
+        plan.spread_and_multiply(w, 0, tiles, tiles)
+        assert now()[1:-1].tolist() == [30, 1, 0, 0]
 
 
 def test_direct_convolution_multiplies_too(clock, monkeypatch):
@@ -120,7 +124,7 @@ def test_direct_convolution_multiplies_too(clock, monkeypatch):
 
 
 def functions():
-    plan = {name: vars(winograd._Plan)[name] for name in ("cut", "paste", "multiply", "spread", "gather")}
+    plan = {name: vars(winograd.Plan)[name] for name in ("cut", "paste", "multiply", "spread", "spread_some", "gather")}
     parallel = {module.__name__: module.parallel for module in (threads, im2col, blocks)}
     return plan | parallel | {"matmul": np.matmul}
 

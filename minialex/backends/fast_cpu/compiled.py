@@ -9,6 +9,7 @@ debugger steps through it.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import types
 import zlib
@@ -17,11 +18,29 @@ from typing import Any
 
 import numba
 from numba.core import event
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+
+class _Files(IndexDataCacheFile):
+    """Numba's files, but each compiled function's is named after what it is, and written before the index names it.
+
+    Numba numbers them: two processes that compile a kernel at once, for two types, would both take the first number,
+    and one of the two types would find the other's code there.
+    """
+
+    def save(self, key, data):
+        digest = hashlib.sha256(repr((self._source_stamp, key)).encode()).hexdigest()[:16]
+        name = f"{self._index_name.removesuffix('.nbi')}.{digest}.nbc"
+        self._save_data(name, data)
+        self._save_index(self._load_index() | {key: name})
 
 
 class _Cache(FunctionCache):
     """Numba's cache on disk. Its errors do not matter: what cannot be read is compiled, what cannot be kept is not."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def load_overload(self, sig, target_context):
         try:

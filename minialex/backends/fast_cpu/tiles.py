@@ -18,11 +18,14 @@ from typing import Any
 import numpy as np
 
 from .compiled import part, specialised
-from .transforms import matrices, over_runs
+from .transforms import matrices, over_gradients, over_products, over_runs
 
 IN = OUT = STEP = 0  # in a kernel: the shape (OUT, IN) of its matrix L, and the pixels from one tile to the next
 TIMES: Any = None  # in a kernel: L times the columns, or the rows, of its tiles
 TIMES_OVER: Any = None  # the outputs that overlap with the next tile's
+MAPS = 0  # of the input, where products are made on the way rather than kept: see `few_channels.py`
+PRODUCTS: Any = None  # then: L times the rows of tiles of products
+GRADIENTS: Any = None  # then: gU, from L times the rows of tiles of gy
 
 
 @part
@@ -34,7 +37,7 @@ def _places(low, high, step, extent, many):
     return places
 
 
-def _cut(x, shape, first_map, lanes, left, rows, columns, tiles, plane, total, first, start, stop):
+def _cut(x, shape, first_map, lanes, left, rows, columns, tiles, plane, total, first, gu, start, stop):
     """tiles = L d L^T for the tiles d of a block.
 
     x, shape: pictures (N, C, H, W), flat.
@@ -42,6 +45,7 @@ def _cut(x, shape, first_map, lanes, left, rows, columns, tiles, plane, total, f
     lanes: (lanes, 2), a picture and the row where its first tile begins, negative in the padding.
     left: the padding there, in pixels.
     tiles, plane, total, first: entry (i, j) of tile t of map c goes to tiles[(i OUT + j) plane + c total + first + t].
+    gu: with MAPS, gU (n^2, C, MAPS) to be added to, where `tiles` are V; else not used.
     start, stop: the maps of the group.
     """
     many = len(lanes)
@@ -66,13 +70,19 @@ def _cut(x, shape, first_map, lanes, left, rows, columns, tiles, plane, total, f
             TIMES(pixels, STEP * ti * line, line, STEP * line, half, 0, line, STEP * line, line)
             to = c * total + first + ti * run
             for i in range(OUT):
-                TIMES(half, i * line, extent, many, tiles, i * OUT * plane + to, plane, STEP * plane, run)
+                if MAPS > 0:
+                    there = i * OUT * plane + first + ti * run
+                    which, gap = (i * OUT * shape[1] + first_map + c) * MAPS, shape[1] * MAPS
+                    GRADIENTS(half, i * line, extent, many, tiles, there, plane, total, gu, which, gap, run)
+                else:
+                    TIMES(half, i * line, extent, many, tiles, i * OUT * plane + to, plane, STEP * plane, run)
 
 
-def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes, left, bias, start, stop):
+def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes, left, bias, u, start, stop):
     """The transpose: L m L^T of the tiles m of a block, each at its place in x; arguments as for _cut.
 
-    Where outputs do not overlap (OUT = STEP), x = that + bias; else x += that.
+    Where outputs do not overlap (OUT = STEP), x = that + bias; else x += that. With MAPS, `tiles` are V, and m is made
+    of them and of U, `u` (n^2, C, MAPS).
     """
     many = len(lanes)
     run = columns * many
@@ -90,7 +100,12 @@ def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes
                 half[:] = 0
             for i in range(IN):
                 source = i * IN * plane + at
-                TIMES(tiles, source, plane, STEP * plane, half, i * line, extent, many, run)
+                if MAPS > 0:
+                    there = i * IN * plane + first + ti * run
+                    which, gap = (i * IN * shape[1] + first_map + c) * MAPS, shape[1] * MAPS
+                    PRODUCTS(tiles, there, plane, total, u, which, gap, half, i * line, extent, many, run)
+                else:
+                    TIMES(tiles, source, plane, STEP * plane, half, i * line, extent, many, run)
                 if OUT > STEP:
                     TIMES_OVER(tiles, source, plane, STEP * plane, half, i * line, extent, many, run)
             TIMES(half, 0, line, STEP * line, pixels, to, line, STEP * line, line)
@@ -113,28 +128,35 @@ def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes
 
 
 @functools.cache
-def kernels(outputs, taps):
+def kernels(outputs, taps, maps=0):
     """The four kernels of F(m, r), each named after the matrix L that it multiplies by from both sides.
 
     outputs, taps: m and r.
+    maps: of the input, to make products on the way in `at` and `a`; 0 to keep them.
 
     Returns a namespace: bt and a cut tiles, V = B^T d B and gM = A gy A^T; at and b paste them, y = A^T M A and
     gx = B gV B^T.
     """
     at, _, bt = matrices(outputs, taps)
+
+    def made(template, name, matrix, *sources):
+        sizes = {"OUT": matrix.shape[0], "IN": matrix.shape[1], "STEP": outputs, "MAPS": maps}
+        return specialised(template, f"{name}_{outputs}_{taps}_{maps}", sources, sizes)
+
+    from_gy, to_y = over_runs("TIMES", at.T, outputs), over_runs("TIMES", at, outputs, True)
+    if maps:
+        same = kernels(outputs, taps)
+        a = made(_cut, "cut_a", at.T, from_gy, over_gradients("GRADIENTS", at.T, outputs, maps))
+        at = made(_paste, "paste_at", at, to_y, over_products("PRODUCTS", at, outputs, maps))
+        return types.SimpleNamespace(bt=same.bt, a=a, at=at, b=same.b)
     main, over = range(outputs), range(outputs, len(bt))
-    made = {}
-    for name, matrix in {"bt": bt, "a": at.T}.items():
-        made[name] = _kernel(_cut, f"cut_{name}", matrix, outputs, taps, over_runs("TIMES", matrix, outputs))
-    made["at"] = _kernel(_paste, "paste_at", at, outputs, taps, over_runs("TIMES", at, outputs, True))
     halves = (
         over_runs("TIMES", bt.T, outputs, True, main, added=True),
         over_runs("TIMES_OVER", bt.T, outputs, True, over, added=True),
     )
-    made["b"] = _kernel(_paste, "paste_b", bt.T, outputs, taps, *halves)
-    return types.SimpleNamespace(**made)
-
-
-def _kernel(template, name, matrix, outputs, taps, *sources):
-    sizes = {"OUT": matrix.shape[0], "IN": matrix.shape[1], "STEP": outputs}
-    return specialised(template, f"{name}_{outputs}_{taps}", sources, sizes)
+    return types.SimpleNamespace(
+        bt=made(_cut, "cut_bt", bt, over_runs("TIMES", bt, outputs)),
+        a=made(_cut, "cut_a", at.T, from_gy),
+        at=made(_paste, "paste_at", at, to_y),
+        b=made(_paste, "paste_b", bt.T, *halves),
+    )

@@ -122,14 +122,67 @@ def over_runs(name, matrix, step, transposed=False, rows=None, added=False):
     added: whether to add to what is there.
     """
     rows = range(len(matrix)) if rows is None else rows
-    names = {f"o{k}" for k in rows}
-    lines = [line for line in product(matrix, transposed) if line[0] != "o" or line.split()[0] in names]
-    body = [f"d{k} = x{k}[q]" for k in range(matrix.shape[1])] + lines
+    body = [f"d{k} = x{k}[q]" for k in range(matrix.shape[1])] + _only(rows, product(matrix, transposed))
     body += [f"y{k}[q] {'+=' if added else '='} o{k}" for k in rows]
-    return "\n".join(
-        [f"def {name}(d, at, a, b, o, to, oa, ob, length):", "    number = d.dtype.type"]
-        + [f"    x{k} = d[at + a * {k % step} + b * {k // step} :]" for k in range(matrix.shape[1])]
-        + [f"    y{k} = o[to + oa * {k % step} + ob * {k // step} :]" for k in rows]
-        + ["    for q in range(length):"]
-        + [f"        {line}" for line in body]
+    return _function(
+        f"{name}(d, at, a, b, o, to, oa, ob, length)",
+        [f"x{k} = d[at + a * {k % step} + b * {k // step} :]" for k in range(matrix.shape[1])]
+        + [f"y{k} = o[to + oa * {k % step} + ob * {k // step} :]" for k in rows]
+        + _loop(body),
     )
+
+
+def over_products(name, matrix, step, maps):
+    """As `over_runs`, for A^T: the vectors' entries are products that are made on the way, sums over a few maps.
+
+        name(d, at, a, between, u, which, gap, o, to, oa, ob, length)
+
+    Entry k of vector q is the sum over c of u[which + gap k + c] d[at + a k + between c + q].
+
+    maps: how many.
+    """
+    entries = range(matrix.shape[1])
+    sums = [" + ".join(f"f{k}_{c} * x{k}_{c}[q]" for c in range(maps)) for k in entries]
+    body = [f"d{k} = {text}" for k, text in enumerate(sums)] + product(matrix, True)
+    body += [f"y{k}[q] = o{k}" for k in range(len(matrix))]
+    return _function(
+        f"{name}(d, at, a, between, u, which, gap, o, to, oa, ob, length)",
+        [f"f{k}_{c} = u[which + gap * {k} + {c}]" for k in entries for c in range(maps)]
+        + [f"x{k}_{c} = d[at + a * {k} + between * {c} :]" for k in entries for c in range(maps)]
+        + [f"y{k} = o[to + oa * {k % step} + ob * {k // step} :]" for k in range(len(matrix))]
+        + _loop(body),
+    )
+
+
+def over_gradients(name, matrix, step, maps):
+    """As `over_runs`, for A, without storing the product o: its gradient's share in gU is summed on the way.
+
+        name(d, at, a, b, v, there, va, between, gu, which, gap, length)
+
+    gu[which + gap k + c] += the sum over q of o[k, q] v[there + va k + between c + q], two entries k at a time: more
+    sums than the processor has registers would have to wait for memory.
+    """
+    entries, lines = range(matrix.shape[1]), product(matrix)
+    text = [f"x{k} = d[at + a * {k % step} + b * {k // step} :]" for k in entries]
+    for rows in np.array_split(range(len(matrix)), -(-len(matrix) // 2)):
+        each = [(k, c) for k in rows for c in range(maps)]
+        text += [f"v{k}_{c} = v[there + va * {k} + between * {c} :]" for k, c in each]
+        text += [f"s{k}_{c} = number(0)" for k, c in each]
+        body = [f"d{k} = x{k}[q]" for k in entries] + _only(rows, lines)
+        text += _loop(body + [f"s{k}_{c} += o{k} * v{k}_{c}[q]" for k, c in each])
+        text += [f"gu[which + gap * {k} + {c}] += s{k}_{c}" for k, c in each]
+    return _function(f"{name}(d, at, a, b, v, there, va, between, gu, which, gap, length)", text)
+
+
+def _only(rows, lines):
+    """Those lines that compute these rows, and what rows have in common."""
+    names = {f"o{k}" for k in rows}
+    return [line for line in lines if line[0] != "o" or line.split()[0] in names]
+
+
+def _loop(body):
+    return ["for q in range(length):", *(f"    {line}" for line in body)]
+
+
+def _function(signature, lines):
+    return "\n".join([f"def {signature}:", "    number = d.dtype.type", *(f"    {line}" for line in lines)])

@@ -59,7 +59,7 @@ class Convolution:
     @property
     def possible(self) -> list[str]:
         """All ways that are possible for it."""
-        return [str(way) for way in ways.possible(self.filters, self.window)]
+        return [str(way) for way in ways.possible(self.filters, self.window, self.groups)]
 
     @property
     def steps(self) -> int:

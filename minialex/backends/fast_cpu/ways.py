@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import blocks, im2col, winograd
+from . import blocks, few_channels, im2col, winograd
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,13 @@ DIRECT = Way()
 # F(m, r): the most channels over which the largest float32 error measured below 5e-5 of the output's std, of y, gx and
 # gw (tests/backends/fast_cpu/test_winograd.py). F(6, 3) over 48 channels: 5.6e-5.
 CHANNELS = {(4, 3): 1024, (5, 3): 512, (3, 5): 512, (4, 5): 64}
+FEW = [(4, 5)]  # for few channels: others were not faster
 NAMES = (str(DIRECT), *(str(Way(m, r)) for m, r in CHANNELS))
 
-# ns in one thread, of forward: python -m minialex.bench.convolutions, AMD EPYC (Zen 3), 2026-11-30
+# ns in one thread, forward: fitted to AlexNet's and cifar_quick's layers, AMD EPYC (Zen 3), 2026-11-30
 _DIRECT_PRODUCT, _COLUMN = 0.03, 0.5  # a multiplication and addition; a number copied into im2col's columns
 _PRODUCT, _TILE = 0.04, 1.3  # the same in a Winograd product; a number of a tile, transformed there or back
+_FEW_PRODUCT, _FEW_TILE = 0.1, 0.3  # the same where there are few channels; a number of M, which is not stored
 
 _LEAST = 16  # channels and filters: with fewer there is little to multiply
 _SMALLEST = 6  # rows and columns of outputs: with fewer most of a tile is wasted
@@ -55,7 +57,7 @@ def conv2d(x, w, b, window, groups):
     way = choose(x.shape[1:], w.shape, window, groups, x.dtype)
     if not way.outputs:
         return im2col.conv2d(x, w, b, window, groups)
-    return (winograd if window.stride == (1, 1) else blocks).conv2d(x, w, b, window, groups, way.outputs)
+    return _module(w.shape, window).conv2d(x, w, b, window, groups, way.outputs)
 
 
 def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
@@ -64,7 +66,22 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     what = gy, x_shape, w_shape, x, w, window, groups
     if not way.outputs:
         return im2col.conv2d_backward(*what)
-    return (winograd if window.stride == (1, 1) else blocks).conv2d_backward(*what, way.outputs)
+    few = w is not None and on_the_way(
+        w_shape, window
+    )  # pictures need no gradient; where something does, it is summed over
+    return (winograd if few else _module(w_shape, window)).conv2d_backward(*what, way.outputs)
+
+
+def _module(w_shape, window):
+    """Where Winograd's algorithm for such filters is."""
+    if window.stride != (1, 1):
+        return blocks
+    return few_channels if on_the_way(w_shape, window) else winograd
+
+
+def on_the_way(w_shape, window):
+    """Whether filters have so few channels that their products are made on the way: see `few_channels.py`."""
+    return window.stride == (1, 1) and w_shape[1] <= few_channels.MOST
 
 
 def choose(image, w_shape, window, groups, dtype):
@@ -72,21 +89,27 @@ def choose(image, w_shape, window, groups, dtype):
     if not enabled:
         return DIRECT
     way = _table and _table.get(key(image, w_shape, window, groups, dtype))
-    return next((w for w in possible(w_shape, window) if str(w) == way), None) or _cheapest(w_shape, window, groups)
+    return next((w for w in possible(w_shape, window, groups) if str(w) == way), None) or _cheapest(
+        w_shape, window, groups
+    )
 
 
 @functools.lru_cache(1024)
 def _cheapest(w_shape, window, groups):
-    return min(possible(w_shape, window), key=lambda way: cost(way, w_shape, window, groups))
+    return min(possible(w_shape, window, groups), key=lambda way: cost(way, w_shape, window, groups))
 
 
-def possible(w_shape, window):
+def possible(w_shape, window, groups):
     """All ways for such filters that lose few enough digits, direct first."""
     square = window.kernel[0] == window.kernel[1] and window.stride[0] == window.stride[1]
     if not square or window.dilation != (1, 1) or window.stride[0] > window.kernel[0]:
         return [DIRECT]
     taps, channels = blocks.taps(window), w_shape[1] * window.stride[0] ** 2
-    if min(channels, w_shape[0]) < _LEAST or min(window.output) < _SMALLEST:
+    if w_shape[0] < _LEAST or min(window.output) < _SMALLEST:
+        return [DIRECT]
+    if on_the_way(w_shape, window):
+        return [DIRECT] + [Way(m, r) for m, r in FEW if r == taps and groups == 1]
+    if channels < _LEAST:
         return [DIRECT]
     return [DIRECT] + [Way(m, r) for (m, r), most in CHANNELS.items() if r == taps and channels <= most]
 
@@ -100,6 +123,8 @@ def cost(way, w_shape, window, groups):
     channels *= window.stride[0] ** 2
     tiles = math.prod(-(-n // way.outputs) for n in window.output)
     places = tiles * (way.outputs + way.taps - 1) ** 2
+    if on_the_way(w_shape, window):
+        return places * (filters * (channels * _FEW_PRODUCT + _FEW_TILE) + channels * _TILE)
     return places * (filters * channels * _PRODUCT + (filters + groups * channels) * _TILE)
 
 

@@ -51,17 +51,17 @@ _FILTERS = 16  # spread at a time, where U is used once
 _FEW = 64  # tiles, for which to spread the filters takes as long as to multiply them
 
 
-class _Plan:
+class Plan:
     """One convolution's kernels and tiles, and the units of tiles that are computed one after another.
 
     A unit is a list of blocks (lanes, rows): see `tiles.py`. Its tiles are numbered block by block. Where U is small,
     each thread has units of its own; else all threads share every unit, so that U is read once for all of them.
     """
 
-    def __init__(self, x_shape, w_shape, window, groups, dtype, outputs, backward=False):
+    def __init__(self, x_shape, w_shape, window, groups, dtype, outputs, backward=False, maps=0):
         self.taps, self.step, self.groups, self.dtype = w_shape[2], outputs, groups, np.dtype(dtype)
         self.places = (outputs + self.taps - 1) ** 2
-        self.kernels = tiles.kernels(outputs, self.taps)
+        self.kernels = tiles.kernels(outputs, self.taps, maps)
         self.spread_kernel, self.gather_kernel = filters.kernels(outputs, self.taps)
         self.rows, self.columns = (-(-n // outputs) for n in window.output)
         self.channels, self.filters = w_shape[1], w_shape[0] // groups
@@ -70,6 +70,7 @@ class _Plan:
         self.slab = max(1, _SLAB // matrix)
         u, pictures = self.places * matrix, x_shape[0]
         self.parts = threads.count() if u <= _BYTES and pictures >= 2 * threads.count() else 1
+        self.none = np.empty(0, dtype)
         room = (
             _BYTES if self.parts > 1 else max(2 * _BYTES, u * (2 if backward else 1))
         )  # backward streams U's gradient
@@ -124,27 +125,29 @@ class _Plan:
         count = self.count(unit)
         return buffer[:, : maps * count].reshape(self.places, maps, count)
 
-    def cut(self, kernel, x, group, unit, tiles, top, left):
-        """tiles = L d L^T for a unit's tiles d of pictures x, L by the kernel."""
+    def cut(self, kernel, x, group, unit, tiles, top, left, gu=None):
+        """tiles = L d L^T for a unit's tiles d of pictures x, L by the kernel; or gU, see `few_channels.py`."""
 
         def maps(start, stop):
             for lanes, rows, first in self._blocks(unit, top):
                 where = x.shape, group * count, lanes, left, rows, self.columns
-                kernel(x.reshape(-1), *where, tiles.reshape(-1), tiles.shape[1], total, first, start, stop)
+                kernel(x.reshape(-1), *where, tiles.reshape(-1), tiles.shape[1], total, first, gu, start, stop)
 
         count, total = x.shape[1] // self.groups, self.count(unit)
+        gu = self.none if gu is None else gu
         threads.parallel(maps, count)
 
-    def paste(self, kernel, tiles, x, group, unit, top, left, bias):
+    def paste(self, kernel, tiles, x, group, unit, top, left, bias, u=None):
         """x = L m L^T + bias, or x += L m L^T, for a unit's tiles m, L by the kernel."""
 
         def maps(start, stop):
             for lanes, rows, first in self._blocks(unit, top):
                 where = x.shape, group * count, lanes, left
                 which = tiles.shape[1], total, first, rows, self.columns
-                kernel(tiles.reshape(-1), *which, x.reshape(-1), *where, bias, start, stop)
+                kernel(tiles.reshape(-1), *which, x.reshape(-1), *where, bias, u, start, stop)
 
         count, total = x.shape[1] // self.groups, self.count(unit)
+        u = self.none if u is None else u
         threads.parallel(maps, count)
 
     def _blocks(self, unit, top):
@@ -174,13 +177,16 @@ class _Plan:
         def some(start, stop):
             for first in range(start, stop, _FILTERS):
                 last = min(first + _FILTERS, stop)
-                count = (last - first) * self.channels
-                u = np.empty((self.places, last - first, self.channels), w.dtype)
-                self.spread_kernel(mine[first:last].reshape(-1), u.reshape(-1), count, 0, count)
-                np.matmul(u, inputs, out=products[:, first:last])
+                np.matmul(self.spread_some(mine[first:last]), inputs, out=products[:, first:last])
 
         mine = w[group * self.filters : (group + 1) * self.filters]
         threads.parallel(some, self.filters, at_least=8)
+
+    def spread_some(self, w):
+        """U = G g G^T of some filters: (n^2, filters, C)."""
+        u, count = np.empty((self.places, len(w), self.channels), w.dtype), len(w) * self.channels
+        self.spread_kernel(w.reshape(-1), u.reshape(-1), count, 0, count)
+        return u
 
     def spread(self, w):
         """U = G g G^T for the filters of every group: (groups, n^2, O, C)."""
@@ -204,7 +210,7 @@ class _Plan:
 
 def conv2d(x, w, b, window, groups, outputs):
     """y = A^T [sum over channels of (G g G^T) * (B^T d B)] A, tile by tile, by F(outputs, r)."""
-    plan = _Plan(x.shape, w.shape, window, groups, x.dtype, outputs)
+    plan = Plan(x.shape, w.shape, window, groups, x.dtype, outputs)
     (top, _), (left, _) = window.padding
     y = np.empty((len(x), len(w), *window.output), x.dtype)
     bias = np.zeros(len(w), x.dtype) if b is None else b
@@ -229,7 +235,7 @@ def conv2d(x, w, b, window, groups, outputs):
 
 def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups, outputs):
     """gx and gw; one is None where what it is made from is: w, or x. Each part sums its own share of gw."""
-    plan = _Plan(x_shape, w_shape, window, groups, gy.dtype, outputs, backward=True)
+    plan = Plan(x_shape, w_shape, window, groups, gy.dtype, outputs, backward=True)
     (top, _), (left, _) = window.padding
     gx = np.zeros(x_shape, gy.dtype) if w is not None else None
     transposed = plan.spread(w).swapaxes(2, 3) if w is not None else np.empty(0)

@@ -14,6 +14,7 @@ import pytest
 
 from minialex import Tensor, backends, functional, models, nn, optim, random, threads
 from minialex.backends.fast_cpu import backend as numba_backend
+from minialex.backends.fast_cpu import compiled
 from minialex.cases import CASES
 from minialex.window import Window
 
@@ -336,3 +337,19 @@ def test_linear_layers_of_few_rows(rng, dtype):
                 found = fast.linear(x, weights, bias)
                 assert found.dtype == dtype
                 np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 if dtype == "float32" else 1e-12)
+
+
+def test_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path, monkeypatch):
+    """Each sees no index when it begins to write, as if both had looked at the same moment."""
+    first, second = (compiled._Files(str(tmp_path), "kernel-1.py311", (1.0, 2)) for _ in range(2))
+    with monkeypatch.context() as at_once:
+        at_once.setattr(compiled._Files, "_load_index", lambda self: {})
+        first.save("float32", "code for float32")
+        second.save("float64", "code for float64")
+    for files in (first, second):
+        assert files.load("float32") in (None, "code for float32")
+        assert files.load("float64") == "code for float64"
+    first.save("float32", "code for float32")
+    assert second.load("float32") == "code for float32" and second.load("float64") == "code for float64"
+    newer = compiled._Files(str(tmp_path), "kernel-1.py311", (3.0, 2))
+    assert newer.load("float32") is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minialex import backends, threads
-from minialex.backends.fast_cpu import blocks, im2col, transforms, ways, winograd
+from minialex.backends.fast_cpu import blocks, few_channels, im2col, transforms, ways, winograd
 from minialex.window import Window
 
 NUMPY = backends.get_backend("numpy")
@@ -124,6 +124,35 @@ def test_strides_as_blocks(rng, channels, size, taps, stride, padding, groups, o
     assert blocks.conv2d_backward(gy, x.shape, w.shape, x, None, window, groups, outputs)[0] is None
 
 
+@pytest.mark.parametrize("channels", [3, *(pytest.param(c, marks=pytest.mark.heavy) for c in (1, 2, 4))])
+@pytest.mark.parametrize("pictures", [1, 19, 40])
+def test_products_on_the_way(rng, monkeypatch, channels, pictures):
+    """Few channels, against the direct way: in one part and several, of one unit and several."""
+    for room in (1, 4 << 20):
+        monkeypatch.setattr(winograd, "_BYTES", room)
+        x, w, b, gy, window = problem(rng, pictures, channels, 17, (23, 14), 5, ((2, 1), (0, 3)))
+        y, _, gw = direct(x, w, b, gy, window, 1)
+        assert error(few_channels.conv2d(x, w, b, window, 1, 4), y) < 1e-11
+        assert error(few_channels.conv2d(x, w, None, window, 1, 4) + b[:, None, None], y) < 1e-11
+        found = few_channels.conv2d_backward(gy, x.shape, w.shape, x, None, window, 1, 4)
+        assert found[0] is None and error(found[1], gw) < 1e-11
+
+
+def test_few_channels_with_a_gradient_of_the_pictures(rng):
+    x, w, b, gy, window = problem(rng, 5, 3, 32, (16, 16), 5, 2)
+    y, gx, gw = direct(x, w, b, gy, window, 1)
+    assert str(ways.choose(x.shape[1:], w.shape, window, 1, x.dtype)) == "F(4,5)"
+    fast = backends.get_backend("numba")
+    ours, saved = fast.conv2d(x, w, b, window, 1, (True, True, True))
+    assert error(ours, y) < 1e-11
+    for needs in ((True, True, True), (False, True, False), (True, False, False)):
+        _, saved = fast.conv2d(x, w, b, window, 1, needs)
+        found = fast.conv2d_backward(gy, saved, window, 1, needs)
+        for ours, right, needed in zip(found, (gx, gw), needs):
+            assert (ours is None) == (not needed)
+            assert ours is None or error(ours, right) < 1e-11
+
+
 @pytest.mark.parametrize(
     ("outputs", "taps", "channels"), [(m, r, c) for m, r in ALL for c in {min(256, ways.CHANNELS[m, r]), 48}]
 )
@@ -160,7 +189,10 @@ def test_the_same_bits_twice(rng, pictures):
         ("F(5,3)", (256, 13, 13), (384, 256), 3, 1, 1, 1, 1),
         ("F(4,3)", (256, 16, 16), (384, 256), 3, 1, 1, 1, 1),  # 16 tiles of 6x6 rather than of 7x7
         ("F(3,5)", (256, 27, 27), (256, 256), 5, 1, 2, 1, 1),  # too many channels for eight points
-        ("direct", (3, 32, 32), (32, 3), 5, 1, 2, 1, 1),  # too few channels
+        ("F(4,5)", (3, 32, 32), (32, 3), 5, 1, 2, 1, 1),  # cifar_quick's, with products made on the way
+        ("direct", (6, 32, 32), (32, 3), 5, 1, 2, 1, 2),  # few channels in groups
+        ("direct", (3, 32, 32), (32, 3), 3, 1, 1, 1, 1),  # few multiplications to save
+        ("direct", (5, 32, 32), (32, 5), 5, 1, 2, 1, 1),  # neither few channels nor enough
         ("F(4,5)", (32, 16, 16), (32, 32), 5, 1, 2, 1, 1),
         ("direct", (2048, 13, 13), (64, 2048), 3, 1, 1, 1, 1),  # more channels than anybody measured
         ("direct", (64, 27, 27), (64, 64), 5, 1, 2, 2, 1),
