@@ -86,12 +86,17 @@ def specialised(template, name, sources, sizes):
     sizes: {name: number}.
     """
     functions: dict = {}
-    file = template.__code__.co_filename
-    exec(compile("\n\n".join(sources), file, "exec"), functions)
-    own = {key: part(function) for key, function in functions.items() if key.isupper()} | sizes
+    exec(compile("\n\n".join(sources), template.__code__.co_filename, "exec"), functions)
+    # What is on disk knows its parts by their names alone, so different ones must have different names. And Numba keeps
+    # what it compiled until the template's file changes: the kernel's name tells of all else.
+    digest = f"{zlib.crc32(''.join(sources).encode() + repr(sizes).encode()):08x}"
+    own = dict(sizes)
+    for key, function in functions.items():
+        if key.isupper():
+            function.__qualname__ = f"{key}_{name}_{digest}"
+            own[key] = part(function)
     function = types.FunctionType(template.__code__, template.__globals__ | own, name)
-    # Numba keeps what it compiled until the template's file changes; the name tells of all else.
-    function.__qualname__ = f"{name}_{zlib.crc32(''.join(sources).encode() + repr(sizes).encode()):08x}"
+    function.__qualname__ = f"{name}_{digest}"
     return reordering_kernel(function)
 
 
@@ -110,10 +115,10 @@ class _Announcement(event.Listener):
     def on_start(self, event):
         if not self.said:
             self.said = True
-            once = "compiling the kernels: once, about ten seconds, then they are on disk"
+            once = "compiling the kernels: once, ten seconds to half a minute, then they are on disk"
             always = (
-                "compiling the kernels: about ten seconds at every start, since no folder can be written to that would "
-                "keep them; name one with NUMBA_CACHE_DIR"
+                "compiling the kernels: ten seconds or more at every start, since no folder can be written to that "
+                "would keep them; name one with NUMBA_CACHE_DIR"
             )
             self.say(once if _kept else always)
 

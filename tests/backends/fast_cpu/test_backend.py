@@ -320,7 +320,7 @@ with backend.announcing(print):
     backend.relu_backward(np.ones(3, np.float32), np.ones(3, np.float32))
 """
     assert run(code, NUMBA_CACHE_DIR=str(tmp_path)).splitlines() == [
-        "compiling the kernels: once, about ten seconds, then they are on disk"
+        "compiling the kernels: once, ten seconds to half a minute, then they are on disk"
     ]
     assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == ""
 

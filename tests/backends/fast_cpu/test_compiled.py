@@ -40,7 +40,9 @@ def announced(function):
 
 
 def test_kept_and_found_again(places):
-    assert announced(made(places)) == ["compiling the kernels: once, about ten seconds, then they are on disk"]
+    assert announced(made(places)) == [
+        "compiling the kernels: once, ten seconds to half a minute, then they are on disk"
+    ]
     assert announced(made(places)) == [] and [*(places / "cache").rglob("*.nbi")]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -154,7 +158,8 @@ def test_few_channels_with_a_gradient_of_the_pictures(rng):
 
 
 @pytest.mark.parametrize(
-    ("outputs", "taps", "channels"), [(m, r, c) for m, r in ALL for c in {min(256, ways.CHANNELS[m, r]), 48}]
+    ("outputs", "taps", "channels"),
+    [(4, 5, 48), *(pytest.param(m, r, min(256, ways.CHANNELS[m, r]), marks=pytest.mark.heavy) for m, r in ALL)],
 )
 def test_how_much_float32_loses(rng, outputs, taps, channels):
     """Under 5e-5 of the output's std, and more than the direct way loses: it was used."""
@@ -254,3 +259,27 @@ def test_the_switch(rng, monkeypatch):
     np.testing.assert_array_equal(gx, expected[0])
     np.testing.assert_array_equal(gw, expected[1])
     np.testing.assert_allclose(gb, gy.sum(axis=(0, 2, 3)), rtol=1e-4)
+
+
+@pytest.mark.heavy
+def test_kernels_from_disk_keep_to_their_own_parts(tmp_path):
+    """A process that finds the kernels of all ways on disk, each compiled by another one, computes as they did."""
+    code = """
+import sys
+import numpy as np
+from minialex.backends.fast_cpu import im2col, ways, winograd
+from minialex.window import Window
+draw = np.random.default_rng(0)
+for outputs, taps in [way for way in ways.CHANNELS if str(ways.Way(*way)) in sys.argv]:
+    x, gy = (draw.standard_normal((8, 8, 13, 13)).astype(np.float32) for _ in range(2))
+    w, window = draw.standard_normal((8, 8, taps, taps)).astype(np.float32), Window.over(x.shape, taps, 1, taps // 2)
+    ours = winograd.conv2d(x, w, None, window, 1, outputs), *winograd.conv2d_backward(
+        gy, x.shape, w.shape, x, w, window, 1, outputs)
+    right = im2col.conv2d(x, w, None, window, 1), *im2col.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1)
+    for a, b in zip(ours, right):
+        assert abs(a - b).max() < 1e-3 * b.std(), (outputs, taps)
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    names = [str(ways.Way(*way)) for way in ALL]
+    for some in (*([name] for name in names), names):
+        subprocess.run([sys.executable, "-c", code, *some], check=True, env=environment)
