@@ -249,7 +249,7 @@ def test_no_table(monkeypatch, capsys, nvrtc, said):
 class TestTune:
     @pytest.fixture
     def quick(self, monkeypatch, tmp_path):
-        """One round, of one step, of two ways that a run of shapes_net compiles as well."""
+        """One round, of one step, of two ways that other tests compile as well."""
         pytest.importorskip("numba")
         from minialex.backends.fast_cpu import tune, ways
 

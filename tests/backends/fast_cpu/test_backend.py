@@ -49,7 +49,7 @@ def train(backend, steps=3, seed=3):
         nn.Conv2d(3, 32, 5, stride=2, padding=2),
         nn.ReLU(inplace=True),
         nn.LocalResponseNorm(5, alpha=0.1),
-        nn.Conv2d(32, 16, 3, padding=1, groups=1),
+        nn.Conv2d(32, 16, 5, padding=2, groups=1),
         nn.BatchNorm2d(16),
         nn.ReLU(),
         nn.MaxPool2d(3, 2),
