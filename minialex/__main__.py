@@ -18,7 +18,7 @@ COMMANDS = {
     "coursework": "assignments: write parts of this library yourself; instructors release and grade them",
     "gradcheck": "check every operation's gradient against finite differences",
     "bench": "time networks and layers against torch and the machine's limits",
-    "doctor": "report the installed software and hardware, and which backends work",
+    "doctor": "report software and hardware and which backends work, or --tune the fast CPU",
 }
 
 
