@@ -249,7 +249,7 @@ def test_no_table(monkeypatch, capsys, nvrtc, said):
 class TestTune:
     @pytest.fixture
     def quick(self, monkeypatch, tmp_path):
-        """One round, of one step, of two ways that other tests compile as well."""
+        """One round, of one step, of two ways."""
         pytest.importorskip("numba")
         from minialex.backends.fast_cpu import tune, ways
 
@@ -264,6 +264,7 @@ class TestTune:
     def run(self, *arguments):
         return cli.run(doctor.main, ["--tune", "my.json", *arguments])
 
+    @pytest.mark.heavy  # compiles F(4,3)
     def test_the_layers_of_a_network(self, quick, tmp_path, capsys):
         assert self.run("--tune-model", "shapes_net", "--threads", "1") == 0
         out = capsys.readouterr().out

@@ -360,6 +360,7 @@ class TestConvTable:
 
         return ways.table()
 
+    @pytest.mark.heavy  # compiles F(4,3)
     def test_it_changes_the_bits_and_a_resumed_run_obeys_it_without_the_file(
         self, whole, table, tmp_path, monkeypatch, capsys
     ):
