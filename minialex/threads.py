@@ -118,8 +118,8 @@ def parallel(function: Callable[[int, int], object], total: int, at_least: int =
 
 
 class _Worker:
-    """A thread that waits for work. Handing it some takes a quarter of what ThreadPoolExecutor takes (64 us), which one
-    picture's way through AlexNet would pay sixty times."""
+    """A thread that waits for work. A call of `parallel` with nothing to do takes 27 us on two threads where it took 64
+    with ThreadPoolExecutor, and one picture's way through AlexNet has sixty of them."""
 
     def __init__(self):
         self._work, self._signal = SimpleQueue(), SimpleQueue()
@@ -138,7 +138,7 @@ class _Worker:
         while self._ended < self._begun:
             try:
                 self._signal.get()  # or one left by an interrupted wait
-            except KeyboardInterrupt as interrupt:
+            except BaseException as interrupt:
                 interruption = interrupt
         raised, self._error = self._error, None
         return raised or interruption

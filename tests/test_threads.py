@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -98,6 +99,29 @@ def test_several_threads_at_once():
     threads.set_count(2)
     together = threading.Barrier(2, timeout=20)
     threads.parallel(lambda start, stop: together.wait(), 2, pieces=2)
+
+
+def test_an_interrupt_waits_for_the_others():
+    """Ctrl-C while the calling thread waits is raised once all pieces are done, and later calls are whole."""
+    threads.set_count(2)
+    together, done = threading.Barrier(2, timeout=20), []
+
+    def piece(start, stop):
+        together.wait()  # one in each thread
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.05)  # until the other waits
+            signal.raise_signal(signal.SIGINT)  # handled by the main thread
+            time.sleep(0.1)
+            done.append(start)
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.parallel(piece, 2, pieces=2)
+    assert len(done) == 1
+    pieces: list = []
+    for _ in range(50):
+        pieces.clear()
+        threads.parallel(lambda start, stop: pieces.append((start, time.sleep(0.001))), 8, pieces=8)
+        assert sorted(start for start, _ in pieces) == list(range(8))
 
 
 def test_one_owner():
