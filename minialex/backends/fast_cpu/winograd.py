@@ -27,7 +27,8 @@ Backward goes the same way in reverse; every step is linear, so each is replaced
 
 What it costs is digits: more points mean higher powers. tests/backends/fast_cpu/test_winograd.py measures the largest
 float32 error over the std, over 256 channels (48 for F(4, 5)): 2e-6 directly, F(4, 3) 2e-5, F(5, 3) 4e-5, F(3, 5) 3e-5,
-F(4, 5) 4e-5. `ways.py` says where which is used. The transforms are in `tiles.py` and `filters.py`, their matrices in `transforms.py`.
+F(4, 5) 4e-5. `ways.py` says where which is used. The transforms are in `tiles.py` and `filters.py`, their matrices in
+`transforms.py`.
 
 Sources: Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray, "Fast algorithms for convolutional
 neural networks", CVPR 2016; Barabasz, Anderson, Soodhalter and Gregg, "Error analysis and improving the accuracy of
