@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import numba
+import numpy as np
 from numba.core import event
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
@@ -73,6 +74,9 @@ reordering_kernel: Any = partial(kernel, fastmath={"reassoc", "contract", "nsz"}
 
 # A part of kernels, compiled with each of them.
 part: Any = partial(numba.njit, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+
+# As an argument of a part: for the literal 0, Numba would compile the part once more, as a function of its own.
+ZERO = np.int64(0)
 
 _kept: set = set()  # functions whose compiled code is kept on disk
 

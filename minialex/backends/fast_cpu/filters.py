@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from .compiled import specialised
+from .compiled import ZERO, specialised
 from .transforms import matrices, over_runs
 
 TAPS = SIZE = RUN = 0  # in a kernel: r, n and the filters at a time
 TIMES: Any = None  # in a kernel: G, or G^T, times the columns, or the rows, of filters
 
-_RUN = 64
+_RUN = np.int64(64)
 
 
 def _spread(w, u, plane, start, stop):
@@ -30,9 +30,9 @@ def _spread(w, u, plane, start, stop):
         for f in range(np.uint64(many)):
             for k in range(np.uint64(TAPS * TAPS)):
                 taps[k * np.uint64(RUN) + f] = w[source + f * np.uint64(TAPS * TAPS) + k]
-        TIMES(taps, 0, line, 0, half, 0, line, 0, line)
+        TIMES(taps, ZERO, line, ZERO, half, ZERO, line, ZERO, line)
         for i in range(SIZE):
-            TIMES(half, i * line, RUN, 0, u, i * SIZE * plane + first, plane, 0, many)
+            TIMES(half, i * line, RUN, ZERO, u, i * SIZE * plane + first, plane, ZERO, many)
 
 
 def _gather(gu, parts, plane, gw, start, stop):
@@ -45,8 +45,8 @@ def _gather(gu, parts, plane, gw, start, stop):
         for i in range(SIZE):
             for part in range(parts):
                 source = (part * SIZE + i) * SIZE * plane + first
-                TIMES(gu, source, plane, 0, half, i * line, RUN, 0, many)
-        TIMES(half, 0, line, 0, taps, 0, line, 0, line)
+                TIMES(gu, source, plane, ZERO, half, i * line, RUN, ZERO, many)
+        TIMES(half, ZERO, line, ZERO, taps, ZERO, line, ZERO, line)
         target = np.uint64(first * TAPS * TAPS)
         for f in range(np.uint64(many)):
             for k in range(np.uint64(TAPS * TAPS)):

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiled import part, specialised
+from .compiled import ZERO, part, specialised
 from .transforms import matrices, over_gradients, over_products, over_runs
 
 IN = OUT = STEP = 0  # in a kernel: the shape (OUT, IN) of its matrix L, and the pixels from one tile to the next
@@ -67,7 +67,7 @@ def _cut(x, shape, first_map, lanes, left, rows, columns, tiles, plane, total, f
                     for z in range(np.uint64(len(places))):
                         pixels[target + places[z]] = x[source + z]
         for ti in range(rows):
-            TIMES(pixels, STEP * ti * line, line, STEP * line, half, 0, line, STEP * line, line)
+            TIMES(pixels, STEP * ti * line, line, STEP * line, half, ZERO, line, STEP * line, line)
             to = c * total + first + ti * run
             for i in range(OUT):
                 if MAPS > 0:
@@ -108,9 +108,9 @@ def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes
                     TIMES(tiles, source, plane, STEP * plane, half, i * line, extent, many, run)
                 if OUT > STEP:
                     TIMES_OVER(tiles, source, plane, STEP * plane, half, i * line, extent, many, run)
-            TIMES(half, 0, line, STEP * line, pixels, to, line, STEP * line, line)
+            TIMES(half, ZERO, line, STEP * line, pixels, to, line, STEP * line, line)
             if OUT > STEP:
-                TIMES_OVER(half, 0, line, STEP * line, pixels, to, line, STEP * line, line)
+                TIMES_OVER(half, ZERO, line, STEP * line, pixels, to, line, STEP * line, line)
         added = bias[first_map + c]
         for i in range(height):
             for l in range(many):

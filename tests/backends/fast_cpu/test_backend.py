@@ -90,6 +90,7 @@ def test_one_seed_one_run(number):
     assert losses == pytest.approx(reference, rel=1e-4) and losses[-1] < losses[0]
 
 
+@pytest.mark.heavy
 def test_two_threads_train_at_once(many_pieces):
     alone = {seed: train("numba", seed=seed) for seed in (3, 4)}
     together, failures = {}, []
