@@ -119,17 +119,30 @@ def load(path: FileName, model: Any = None) -> Trained:
         )
     name = models.own.register(model) if isinstance(model, str) and models.own.is_reference(model) else model
     saved = checkpoint.load(file, model=name if isinstance(name, str) else None)
-    if not isinstance(model, Module):
+    return of(saved, file, model if isinstance(model, Module) else None)
+
+
+def of(saved: checkpoint.Checkpoint, path: FileName, model: Module | None = None) -> Trained:
+    """A Checkpoint, made ready for use.
+
+    saved: the Checkpoint.
+    path: of the file that it comes from, for messages.
+    model: a Module of its form, into which the weights are loaded; None: a new one is built.
+
+    Returns a Trained.
+    Raises ValueError where the weights do not fit the network, or for a network of the user's own that is not given.
+    """
+    if model is None:
         models.get_preset(saved.model)  # raises where it is the user's own, and not given
     try:
-        if isinstance(model, Module):
-            model.load_state_dict(saved.weights)
-        else:
+        if model is None:
             model = saved.build_model()
+        else:
+            model.load_state_dict(saved.weights)
     except models.own.OwnError:
         raise
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
+        raise ValueError(f"{path}: {error}") from error
     note = models.own.changed(saved.model, saved.configuration.get("model_sha256"))
     size = saved.resize or max(saved.input_size, *saved.normalization["mean"].shape[1:])  # a mean image may be larger
-    return Trained(file, saved, model.eval(), saved.pipeline(), saved.classes, size, note)
+    return Trained(Path(path), saved, model.eval(), saved.pipeline(), saved.classes, size, note)
