@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import backends, cli, data, threads
+from . import backends, cli, convert, data, threads
 from .runs import trained
 from .runs.fine_tuning import WithClasses
 from .runs.report import cautions
@@ -44,7 +44,7 @@ def main(argv=None):
     with cli.as_user_error():
         backend = backends.use_backend(options.backend)
         cli.register(options.model)
-        networks = [trained.load(path) for path in options.networks]
+        networks = [convert.load(path) for path in options.networks]
         name, pictures, notes = _pictures(options, networks)
         _check_fit(networks, name, pictures, options.views)
     for network in networks:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import backends, cli, threads
+from . import backends, cli, convert, threads
 from .data.decode import decode
-from .runs import trained
 from .support.progress import track
 from .support.text import printable
 from .training import evaluation
@@ -46,7 +45,7 @@ def main(argv=None):
     with cli.as_user_error():
         backends.use_backend(options.backend)
         cli.register(options.model)
-        network = trained.load(options.network)
+        network = convert.load(options.network)
     cli.note(network.note)
     read, answers, pictures, troubles = [], [], [], []
     try:

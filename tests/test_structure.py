@@ -27,7 +27,8 @@ LAYERS = [  # each may import from those above it, and from itself
     {"data", "training"},
     {"plotting"},
     {"runs", "cases"},
-    {"summary", "convert", "look", "bench", "coursework"},
+    {"convert"},
+    {"summary", "look", "bench", "coursework"},
     {"train", "evaluate", "predict", "gradcheck", "doctor", "__main__"},
 ]
 COMMANDS_INSIDE = {"data.pack"}  # a command whose name says what it packs

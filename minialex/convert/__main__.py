@@ -9,21 +9,26 @@ from ..data import Normalize
 from ..runs.checkpoint import Checkpoint
 from ..support import text
 from . import formats
-from .description import NO_NORMALIZATION, describe, guess, torchvision_normalization, with_classes
+from .description import NORMALIZATIONS, with_classes
+from .loading import Given, described
 from .variants import grouped, in_channel_order, merged
 
 DESCRIPTION = """\
-Convert the weights of a network from one file format to another. The suffix of a file gives its format:
+Convert a network from one file format to another. The suffix of a file gives its format:
 
   .npz            a minialex checkpoint, or the arrays of a state dict
   .keras.npz      np.savez(file, *model.get_weights()) of a Keras model; for model.set_weights
-  .safetensors    a state dict; writing it needs pip install 'minialex[convert]'
-  .pth, .pt       a PyTorch state dict; needs pip install 'minialex[torch]'; read also where a training script has
-                  nested it, from .pth.tar, .ckpt and .bin, with the names of DataParallel or Lightning
-  .onnx           the whole network; can only be written; needs pip install 'minialex[convert]'
+  .safetensors    a state dict; in several files: the .safetensors.index.json beside them
+  .pth, .pt       a PyTorch state dict, without PyTorch; read also where a training script has nested it, from
+                  .pth.tar, .ckpt and .bin, with the names of DataParallel or Lightning
+  .onnx           the whole network, operator sets from 7 on
+  .caffemodel     the whole network of Caffe, or the weights of that of --prototxt; can only be read
+  .h5, .keras     a Keras model, or with .weights.h5 its weights; .h5 can be written as well
+  .npy            a pickled dict of layers, as bvlc_alexnet.npy; can only be read
 
-All formats but Keras's and ONNX also hold minialex's description (model, classes, normalisation, training state), so
-that a checkpoint can be restored exactly."""
+.safetensors, .onnx, .caffemodel, .h5 and .keras need pip install 'minialex[convert]'. No other framework is needed, and
+nothing in a file is executed. .npz, .safetensors and .pth also hold minialex's description (model, classes,
+normalisation, training state), so that a checkpoint can be restored exactly."""
 
 EXAMPLES = """\
 examples:
@@ -31,13 +36,15 @@ examples:
   python -m minialex.convert runs/mine/best.npz mine.pth     # for torch.load and load_state_dict
   python -m minialex.convert runs/mine/best.npz mine.safetensors --weights-only
   python -m minialex.convert alexnet-owt-7be5be79.pth alexnet.npz --classes imagenet.txt
+  python -m minialex.convert squeezenet1.1-7.onnx squeezenet.npz --normalization torchvision
+  python -m minialex.convert bvlc_alexnet.caffemodel alexnet.npz --prototxt deploy.prototxt --mean mean.binaryproto
   python -m minialex.convert caffe.npz alexnet.npz --model alexnet_caffe --normalization 122.7,116.7,104.0
   python -m minialex.convert paper.npz merged.npz --merge"""
 
 _NORMALIZATION = (
-    "normalisation of pixels from 0 to 255, for weights without a description: torchvision, none, or the means of red, "
-    "green and blue, optionally with their stds, such as 122.7,116.7,104.0 or 122.7,116.7,104.0/58.4,57.1,57.4 "
-    "(default: torchvision for alexnet_torchvision, else none)"
+    "normalisation of pixels from 0 to 255, where the file does not say: torchvision, caffe (its means, blue first), "
+    "none, or the means of red, green and blue, optionally with their stds, such as 122.7,116.7,104.0 or "
+    "122.7,116.7,104.0/58.4,57.1,57.4 (default: what the file or the known network says; none for other weights)"
 )
 
 
@@ -47,8 +54,13 @@ def main(argv=None):
     with cli.as_user_error():
         formats.writer(options.output)  # raises an error before a large file is read in vain
         options.model = cli.register([options.model])[0] if options.model else None
-        found = formats.read(options.input)
-        saved = _with_options(found, options) if isinstance(found, Checkpoint) else _described(found, options)
+        found = formats.read(options.input, **_companions(options))
+        if isinstance(found, Checkpoint):
+            saved, notes = _with_options(found, options), []
+        else:
+            saved, notes = described(found, options.input, _given(options))
+        for sentence in notes:
+            cli.note(sentence)
         changed = merged(saved) if options.merge else grouped(saved) if options.group else saved
         if options.channel_order:
             changed = in_channel_order(changed, options.channel_order.upper())
@@ -72,33 +84,29 @@ def _with_options(saved, options):
     if options.input_size not in (None, saved.input_size):
         raise ValueError(f"{options.input} is for pictures of {saved.input_size} pixels, not {options.input_size}")
     if options.normalization is not None:
-        saved.normalization = options.normalization.to_arrays()
+        saved.normalization = options.normalization[0].to_arrays()
     return with_classes(saved, _lines(options.classes)) if options.classes else saved
 
 
-def _described(arrays, options):
-    """A Checkpoint of weights without a description; prints notes of what is assumed."""
+def _companions(options):
+    """The files beside IN."""
+    given = {"prototxt": options.prototxt, "mean": options.mean}
+    return {name: path for name, path in given.items() if path is not None}
+
+
+def _given(options):
+    """What the options say of a file without minialex's description."""
     if options.set and not options.model:
         raise ValueError("set=... is of a network that is named: give model=..., too")
-    arguments = cli.arguments(options.model, options.set) if options.set else {}
-    try:
-        model = options.model or guess(arrays, options.input_size)
-        saved = describe(
-            arrays,
-            model,
-            input_size=options.input_size,
-            normalization=options.normalization,
-            classes=_lines(options.classes) if options.classes else None,
-            arguments=arguments,
-        )
-    except ValueError as error:
-        raise ValueError(f"{options.input}: {error}") from error
-    if not options.model:
-        cli.note(f"the model is {model}, the only one with these names and shapes")
-    if options.normalization is None:
-        what = "torchvision's" if model == "alexnet_torchvision" else "none, pixels are used as they are, from 0 to 255"
-        cli.note(f"normalisation: {what} (--normalization changes it)")
-    return saved
+    normalization, order = options.normalization or (None, None)
+    return Given(
+        model=options.model,
+        arguments=cli.arguments(options.model, options.set) if options.set else {},
+        input_size=options.input_size,
+        classes=_lines(options.classes) if options.classes else None,
+        normalization=normalization,
+        pixel_order=(options.pixel_order or order or "").upper() or None,
+    )
 
 
 def _lines(path):
@@ -106,11 +114,10 @@ def _lines(path):
 
 
 def _normalization(text):
-    """An argparse type: a Normalize from its name or its numbers."""
-    named = {"torchvision": torchvision_normalization(), "none": NO_NORMALIZATION}
-    if text in named:
-        return named[text]
-    return Normalize(*([[[float(number)]] for number in part.split(",")] for part in text.split("/")))
+    """An argparse type: (a Normalize, the channel order that goes with it or None), from its name or its numbers."""
+    if text in NORMALIZATIONS:
+        return NORMALIZATIONS[text]
+    return Normalize(*([[[float(number)]] for number in part.split(",")] for part in text.split("/"))), None
 
 
 def _parse(argv):
@@ -143,6 +150,14 @@ def _parse(argv):
         choices=("rgb", "bgr"),
         help="reorder the first convolution's weights for this order of the channels (default: keep the order)",
     )
+    parser.add_argument(
+        "--pixel-order",
+        choices=("rgb", "bgr"),
+        help="the order of the channels that a network from another framework expects (default: what the file says, "
+        "else rgb)",
+    )
+    for name, what in (("--prototxt", "the network of a .caffemodel"), ("--mean", "its mean image, a .binaryproto")):
+        parser.add_argument(name, metavar="FILE", type=cli.file, help=f"{what} (default: what the .caffemodel says)")
     groups = parser.add_mutually_exclusive_group()
     groups.add_argument("--merge", action="store_true", help="convert alexnet to alexnet_merged, which has no groups")
     groups.add_argument(

@@ -16,10 +16,20 @@ from .keras import from_keras
 
 # mean and std of torchvision's transforms, for pixels from 0 to 1: https://docs.pytorch.org/vision/stable/models.html
 _TORCHVISION = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+# of bvlc_alexnet, red first: the means over the pixels of caffe's ilsvrc12 mean image, which its examples subtract
+_CAFFE = [122.67891434, 116.66876762, 104.00698793]
 _RESIZE = 256  # pixels to which networks for ImageNet resize the shorter side of an image
 _WRAPPERS = ("module.", "_orig_mod.")
 _WITHIN = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}  # of a part of a network
 NO_NORMALIZATION = Normalize(np.zeros((3, 1, 1)))
+
+
+# By name: (a Normalize for channels in the order RGB, the order that such networks expect or None).
+NORMALIZATIONS = {
+    "torchvision": (Normalize(*(255 * np.array(values)[:, None, None] for values in _TORCHVISION)), "RGB"),
+    "caffe": (Normalize(np.array(_CAFFE)[:, None, None]), "BGR"),
+    "none": (NO_NORMALIZATION, None),
+}
 
 
 def state_dict(arrays):
@@ -59,7 +69,8 @@ def describe(arrays, model=None, *, input_size=None, classes=None, normalization
     model: name of the preset; by default the only one with these shapes.
     input_size: pixels per side of the input; as published by default.
     classes: a name for each logit; "class 0", "class 1", ... by default.
-    normalization: a Normalize; torchvision's for alexnet_torchvision by default, else none.
+    normalization: a Normalize; by default that of the published weights of alexnet_torchvision or alexnet_caffe, or
+        none.
     arguments: other arguments of the network's function than num_classes and input_size, a dict.
 
     Returns a Checkpoint.
@@ -69,7 +80,7 @@ def describe(arrays, model=None, *, input_size=None, classes=None, normalization
     network, options = _loaded(arrays, model, input_size, arguments or {})
     preset = models.get_preset(model)
     if normalization is None:
-        normalization = torchvision_normalization() if model == "alexnet_torchvision" else NO_NORMALIZATION
+        normalization = NORMALIZATIONS[known_normalization(model)][0]
     described = Checkpoint(
         model=model,
         arguments=options,
@@ -79,14 +90,18 @@ def describe(arrays, model=None, *, input_size=None, classes=None, normalization
         classes=[f"class {number}" for number in range(options["num_classes"])],
         configuration={},
         channel_order=preset.channel_order,
-        resize=_resize(preset, options["input_size"]),
+        resize=resize_for(preset.input_size, options["input_size"]),
     )
     return described if classes is None else with_classes(described, classes)
 
 
-def _resize(preset, size):
-    """Pixels of the shorter side of photographs before cropping; None for a network that is not for photographs."""
-    if (preset.input_size or size) <= 200:
+def resize_for(published, size):
+    """Pixels of the shorter side of photographs before cropping; None for a network that is not for photographs.
+
+    published: input size of the network as published, None if unknown.
+    size: that of this one.
+    """
+    if (published or size) <= 200:
         return None
     return _RESIZE if size <= _RESIZE else round(size * 8 / 7)  # the paper's ratio of 256 to 224
 
@@ -98,10 +113,9 @@ def with_classes(saved, classes):
     return replace(saved, classes=classes)
 
 
-def torchvision_normalization():
-    """torchvision's (x / 255 - mean) / std as a Normalize, for pixels from 0 to 255."""
-    mean, std = (255 * np.array(values)[:, None, None] for values in _TORCHVISION)
-    return Normalize(mean, std)
+def known_normalization(model):
+    """The name of the normalisation with which the published weights of a network were trained; model: its name."""
+    return {"alexnet_torchvision": "torchvision", "alexnet_caffe": "caffe"}.get(model, "none")
 
 
 def guess(arrays, input_size=None):

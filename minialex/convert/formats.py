@@ -53,12 +53,17 @@ _NESTED = (  # under which training scripts save a state dict beside others, the
 _EXTRAS = {"safetensors": "convert", "onnx": "convert", "torch": "torch"}
 
 
-def read(path):
+SUFFIXES = (".safetensors", *_TORCH)  # of what `read` reads, besides .npz
+
+
+def read(path, **companions):
     """Read a file of weights.
 
     path: of the file: .npz, .safetensors, or one of torch.save: .pth, .pt, .pth.tar, .pt.tar, .ckpt or .bin.
 
-    Returns a Checkpoint, or {name: array} where the file holds no description.
+    companions: {name: path} of other files that a format takes.
+
+    Returns a Checkpoint, an Imported, or {name: array} where the file holds no description.
     Raises FileNotFoundError where there is no such file; ValueError for a damaged file, an unknown format, or a file
     that could only be read by running code in it.
     """

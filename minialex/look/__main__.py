@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import backends, cli, data, functional
+from .. import backends, cli, convert, data, functional
 from ..models.names import layers_called, published_names
 from ..models.own import Own
-from ..nn import Conv2d
-from ..runs import trained
+from ..nn import Conv2d, Graph
 from ..support.progress import track
 from ..tensor import Tensor
 from . import feature_maps, hidden_layer, hidden_values, input_gradient, nearest
@@ -55,7 +54,7 @@ def main(argv=None):
             backends.use_backend(options.backend)
             given = {name: getattr(options, name) for name in ("dataset", "data_dir", "limit")}
             cli.register(options.model)
-            subject = Subject(trained.load(runs[0]), given)
+            subject = Subject(convert.load(runs[0]), given)
             cli.note(subject.network.note)
         for view in views:
             path = _place(options.out, Path(runs[0]), view, len(views))
@@ -103,7 +102,7 @@ def _filters(subject, options, path):
     modules = dict(model.named_modules())
     first_named = next((n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d)), None)
     if first_named is None:
-        raise ValueError(f"{subject.network.checkpoint.model} has no convolution, so no filters")
+        raise ValueError(f"{subject.network.name} has no convolution, so no filters")
     name = layers_called(model, [options.layer or first_named])[0]
     if not isinstance(modules[name], Conv2d):
         known = ", ".join(n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d))
@@ -113,15 +112,16 @@ def _filters(subject, options, path):
     if first and subject.network.pipeline.channel_order == "BGR":
         weight = weight[:, ::-1]
     called = _shown_names(subject)[name]
-    title = f"{called} of {subject.network.checkpoint.model}"
+    title = f"{called} of {subject.network.name}"
     gpus = subject.network.preset.gpus
     plotting.filters(weight, path, title=title, gpus=gpus, most=None if first else MOST_TILES)
 
 
 def _shown_names(subject):
     """{name of a module: what it is called in a figure}: a published network's layers have the paper's names."""
-    names = published_names(subject.graph)
-    return {its: its if isinstance(subject.network.preset, Own) else name for name, its in names.items()}
+    names, network = published_names(subject.graph), subject.network
+    own = isinstance(network.model, Graph) or isinstance(network.preset, Own)
+    return {its: its if own else name for name, its in names.items()}
 
 
 def _features(subject, options, path):
@@ -129,7 +129,7 @@ def _features(subject, options, path):
 
     picture = _pictures(subject, options, "features")[0]
     image = picture.image[None]
-    name = subject.network.checkpoint.model
+    name = subject.network.name
     maps = feature_maps(subject.graph, subject.shown(image))
     names = _shown_names(subject)
     title = f"Feature maps of {name}: {picture.caption}" + (f", {picture.name}" if picture.name else "")
@@ -190,7 +190,7 @@ def _graph(subject, options, path):
     from .. import plotting
 
     model, size = subject.network.model, subject.network.pipeline.input_size
-    name = subject.network.checkpoint.model
+    name = subject.network.name
     model.train()  # as in a training step, with dropout
     loss = functional.cross_entropy(model(Tensor(np.zeros((2, CHANNELS, size, size), np.float32))), np.zeros(2, int))
     plotting.graph(loss, path, names={"loss": loss}, model=model, title=f"One training step of {name}, 2 images")

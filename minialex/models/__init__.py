@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..nn import Sequential
-from . import alexnet, arguments, cifar, dl4j, keras, own, released, shapes, torchvision
+from . import alexnet, arguments, cifar, dl4j, graph, keras, own, released, shapes, torchvision
 from .preset import Preset, Recipe
 
 PRESETS = {
@@ -38,6 +38,8 @@ def get_preset(name: str) -> Preset:
         return own.REGISTERED[name]
     if own.is_reference(name):
         raise own.missing(name)
+    if name == graph.NAME:
+        return graph.PRESET
     if name not in PRESETS:
         raise ValueError(f"unknown model {name!r}; choose one of {', '.join(PRESETS)}, or FILE.py:FUNCTION")
     return PRESETS[name]
@@ -55,5 +57,5 @@ def build(name: str, **arguments: Any) -> Sequential:
     preset = get_preset(name)
     model = preset.build(**arguments)
     side = arguments.get("input_size") or preset.input_size
-    model.input_shape = (3, side, side)
+    model.input_shape = (3, side, side) if side else None
     return model

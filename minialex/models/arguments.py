@@ -22,7 +22,7 @@ def defaults(preset: Preset) -> dict[str, Any]:
     """
     parameters = inspect.signature(preset.build).parameters.values()
     named = (p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
-    return {p.name: p.default for p in named if p.name not in OF_THEIR_OWN}
+    return {p.name: p.default for p in named if p.name not in (*OF_THEIR_OWN, "description")}
 
 
 def parsed(name: str, preset: Preset, texts: Iterable[tuple[str, str]]) -> dict[str, Any]:

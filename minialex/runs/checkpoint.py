@@ -12,6 +12,7 @@ import contextlib
 import functools
 import itertools
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NotRequired, TypedDict
@@ -66,7 +67,7 @@ class SavedTrainerState(Position):
 class Checkpoint:
     """A trained network and the state of its training; no other file is needed to use it.
 
-    model: name of the preset, or of a network of the user's own (models/own.py).
+    model: name of the preset, of a network of the user's own (models/own.py), or "graph" (models/graph.py).
     arguments: with which it is built.
     weights: the state dict, parameters and buffers.
     input_size: pixels per side of the network's input.
@@ -276,6 +277,9 @@ def _check_together(saved):
 def _check_network(saved):
     """Arguments, classes, input size and weights are those of one network."""
     preset, arguments = models.PRESETS.get(saved.model), saved.arguments
+    if saved.model == models.graph.NAME:
+        preset = models.graph.PRESET
+        _check_described(arguments, saved.weights)
     if preset:
         schema.check_arguments(preset.build, arguments, ("arguments",))
     else:
@@ -289,7 +293,16 @@ def _check_network(saved):
             default = "" if name in arguments else "the default of "
             raise ValueError(f"{what}, but {default}arguments.{name} is {schema.shown(given)}")
     if preset:
-        _check_weights(saved.model, saved.weights, _weights_of(saved.model, tuple(sorted(arguments.items()))))
+        _check_weights(saved.model, saved.weights, _weights_of(saved.model, json.dumps(arguments, sort_keys=True)))
+
+
+def _check_described(arguments, weights):
+    """Raise ValueError where a description asks for more numbers than the file holds, before any is allocated."""
+    if not isinstance(arguments.get("description"), dict):
+        raise ValueError("the field arguments.description is missing")
+    stored = sum(math.prod(array.shape) for array in weights.values())
+    if (needed := models.graph.numbers(arguments["description"])) > 2 * stored:
+        raise ValueError(f"arguments.description has layers of up to {needed:,} numbers, but the file holds {stored:,}")
 
 
 def _check_weights(model, weights, own):
@@ -312,15 +325,18 @@ def _check_weights(model, weights, own):
 
 @functools.lru_cache(32)
 def _weights_of(model, arguments):
-    """{name: (kind of dtype, shape)} of the weights of a published network, whose arrays are never written to."""
+    """{name: (kind of dtype, shape)} of the weights of a network, whose arrays are never written to.
+
+    arguments: as JSON.
+    """
     default = backends.get_backend()
     if default.xp is not np:  # a GPU has no memory that takes no space before it is written to
         backends.use_backend("numpy")
     try:
         with init.skipped():
-            state = models.build(model, **dict(arguments)).state_dict()
+            state = models.build(model, **json.loads(arguments)).state_dict()
     except MemoryError:
-        raise ValueError(f"the network of arguments {dict(arguments)} does not fit into memory") from None
+        raise ValueError(f"the network of arguments {arguments[:200]} does not fit into memory") from None
     finally:
         if default.xp is not np:
             backends.use_backend(default.name)

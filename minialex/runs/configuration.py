@@ -18,21 +18,21 @@ FILES_ONLY = ("workers", "strict", "val_labels", "resize")  # fields that are on
 
 
 class KnownModel(OneOf):
-    """A limit: the name of a published network, or FILE.py:FUNCTION."""
+    """A limit: the name of a published network, FILE.py:FUNCTION, or "graph" for a network that a file describes."""
 
     def __init__(self) -> None:
         super().__init__(*models.PRESETS, "FILE.py:FUNCTION")
 
     def allows(self, value: Any) -> bool:
         """Whether `value` is such a name; the file need not exist."""
-        return value in models.PRESETS or models.own.is_reference(value)
+        return value in (*models.PRESETS, models.graph.NAME) or models.own.is_reference(value)
 
 
 @dataclass
 class Configuration:
     """All settings of a training run.
 
-    model: a key of models.PRESETS, or the name of a network of the user's own, see models/own.py.
+    model: a key of models.PRESETS, or the name of a network of the user's own, see models/own.py, or "graph".
     recipe: a models.Recipe, how it is trained.
     backend: name of the backend.
     seed: of weights, order, augmentation and dropout.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..nn import Module
 from ..support.types import FileName
 from . import checkpoint
 
+_FOREIGN = (".pth", ".pt", ".safetensors", ".onnx", ".caffemodel", ".npy", ".h5", ".keras")
 CARRIED = ("data_dir", "limit", "validation", "val_labels")  # a run's settings that determine its data
 
 
@@ -38,6 +39,12 @@ class Trained:
     classes: list[str]
     resize: int
     note: str = ""
+
+    @property
+    def name(self) -> str:
+        """The network's name, for titles: that of the model, or of the file it was converted from."""
+        description = self.checkpoint.arguments.get("description")
+        return description["name"] if description else self.checkpoint.model
 
     @property
     def preset(self) -> models.Preset:
@@ -113,13 +120,18 @@ def load(path: FileName, model: Any = None) -> Trained:
         if found is None:
             raise FileNotFoundError(f"{candidates[0].parent} holds no checkpoint: neither best.npz nor last.npz")
         file = found
-    elif file.suffix in (".pth", ".pt", ".safetensors"):
+    elif file.suffix in _FOREIGN:
         raise ValueError(
             f"{path} is not a minialex checkpoint: convert it with python -m minialex.convert {path} NEW.npz"
         )
     name = models.own.register(model) if isinstance(model, str) and models.own.is_reference(model) else model
     saved = checkpoint.load(file, model=name if isinstance(name, str) else None)
     return of(saved, file, model if isinstance(model, Module) else None)
+
+
+def with_note(network: Trained, note: str) -> Trained:
+    """A Trained with a sentence added to its note; network: the Trained; note: the sentence."""
+    return replace(network, note="; ".join(filter(None, (network.note, note))))
 
 
 def of(saved: checkpoint.Checkpoint, path: FileName, model: Module | None = None) -> Trained:

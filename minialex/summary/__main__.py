@@ -7,7 +7,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from .. import cli, models
+from .. import cli, convert, models
 from ..models.layout import layout
 from ..nn import init
 from .diagram import class_diagram, sequence_diagram
@@ -38,7 +38,8 @@ examples:
   python -m minialex.summary alexnet --explain
   python -m minialex.summary alexnet --set norm=none --set dropout=before
   python -m minialex.summary alexnet --picture alexnet.svg
-  python -m minialex.summary my_net.py:build --input-size 32"""
+  python -m minialex.summary my_net.py:build --input-size 32
+  python -m minialex.summary squeezenet.onnx"""
 
 PICTURES = (".png", ".svg")
 CLASSES = 10  # of a network of the user's own that takes num_classes
@@ -47,21 +48,13 @@ CLASSES = 10  # of a network of the user's own that takes num_classes
 def main(argv=None):
     """Run the command; argv: its arguments, sys.argv[1:] if None."""
     options = _parse(argv)
-    arguments = {"num_classes": options.num_classes, "input_size": options.input_size}
     with cli.as_user_error():
-        (options.model,) = cli.register([options.model])
-        preset = models.get_preset(options.model)
-        size, given = options.input_size or preset.input_size, cli.arguments(options.model, options.set)
-        own = isinstance(preset, models.own.Own)
-        if own:
-            arguments = {"num_classes": options.num_classes or preset.num_classes or CLASSES, "input_size": size}
-            if size is None:
-                raise ValueError(f"{options.model} does not say for which input size it is: give input_size=...")
-        with contextlib.nullcontext() if own else init.skipped():  # an own forward may have to run
-            model = preset.build(**given, **{name: value for name, value in arguments.items() if value is not None})
+        in_file = options.model not in models.PRESETS and not models.own.is_reference(options.model)
+        preset, model, size = _of_file(options) if in_file else _by_name(options)
+        own = preset not in models.PRESETS.values()
         plain = options.style == "torch" and not (options.picture or options.explain)  # needs no shapes
         rows = [] if plain else layout(model, (3, size, size))
-    name = options.model + (f" ({', '.join(map('='.join, options.set))})" if given else "")
+    name = options.model + (f" ({', '.join(map('='.join, options.set))})" if options.set else "")
     if options.picture:
         from ..plotting import architecture  # matplotlib takes longer to import than everything else
 
@@ -87,10 +80,44 @@ def main(argv=None):
         print(cost_table(rows, options.batch_size))
 
 
+def _by_name(options):
+    """(Preset, Module, input size) of a published network, or of one of the user's own."""
+    arguments = {"num_classes": options.num_classes, "input_size": options.input_size}
+    (options.model,) = cli.register([options.model])
+    preset = models.get_preset(options.model)
+    size, given = options.input_size or preset.input_size, cli.arguments(options.model, options.set)
+    own = isinstance(preset, models.own.Own)
+    if own:
+        arguments = {"num_classes": options.num_classes or preset.num_classes or CLASSES, "input_size": size}
+        if size is None:
+            raise ValueError(f"{options.model} does not say for which input size it is: give input_size=...")
+    with contextlib.nullcontext() if own else init.skipped():  # an own forward may have to run
+        model = preset.build(**given, **{name: value for name, value in arguments.items() if value is not None})
+    return preset, model, size
+
+
+def _of_file(options):
+    """The same of the network in a file of weights."""
+    if options.set or options.num_classes or options.input_size:
+        raise ValueError(f"{options.model} is a file, which says all of its network: leave out the other options")
+    network = convert.load(options.model)
+    cli.note(network.note)
+    options.model = network.name
+    return network.preset, network.model, network.pipeline.input_size
+
+
+def _network(text):
+    """An argparse type: a published network, one of the user's own, or a file or folder of weights."""
+    return text if Path(text).suffix != ".py" and Path(text).exists() else cli.network(text)
+
+
 def _parse(argv):
     parser = cli.Parser("summary", DESCRIPTION, EXAMPLES)
-    known = f"one of: {', '.join(models.PRESETS)}; or a network of your own, FILE.py:FUNCTION, whose file is executed"
-    parser.add_argument("model", metavar="MODEL", help=known, type=cli.network)
+    known = (
+        f"one of: {', '.join(models.PRESETS)}; a network of your own, FILE.py:FUNCTION, whose file is executed; or a "
+    )
+    known += "file of weights or the folder of a run"
+    parser.add_argument("model", metavar="MODEL", help=known, type=_network)
     cli.set_option(parser)
     parser.add_argument(
         "--num-classes", type=cli.whole_number(1), metavar="C", help="number of classes (default: as published, or 10)"

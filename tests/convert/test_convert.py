@@ -192,7 +192,7 @@ def test_torchvisions_published_state_dict_loads_strictly(tmp_path, torch):
     ]
     described = convert.describe(found)
     assert (described.model, described.input_size, described.resize) == ("alexnet_torchvision", 224, 256)
-    assert_same(described.normalization, description.torchvision_normalization().to_arrays())
+    assert_same(described.normalization, description.NORMALIZATIONS["torchvision"][0].to_arrays())
     images = converting.pictures(2, 224) / 100
     with torch.no_grad(), no_grad():
         ours, theirs = described.build_model().eval()(Tensor(images)).numpy(), twin(torch.from_numpy(images)).numpy()
@@ -202,7 +202,9 @@ def test_torchvisions_published_state_dict_loads_strictly(tmp_path, torch):
 def test_torchvisions_normalisation_is_ours_on_another_scale(rng):
     pixels = rng.integers(0, 256, (2, 3, 4, 4), np.uint8)
     mean, std = (np.array(v)[:, None, None] for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
-    np.testing.assert_allclose(description.torchvision_normalization()(pixels), (pixels / 255 - mean) / std, atol=1e-5)
+    ours, order = description.NORMALIZATIONS["torchvision"]
+    np.testing.assert_allclose(ours(pixels), (pixels / 255 - mean) / std, atol=1e-5)
+    assert order == "RGB"
 
 
 def test_a_network_that_sees_blue_first():
@@ -418,5 +420,8 @@ def test_arguments_of_weights_without_a_description(monkeypatch, tmp_path, capsy
 
 def test_images_are_resized_to_at_least_the_input_size():
     alexnet, cifar = models.PRESETS["alexnet"], models.PRESETS["cifar_quick"]
-    sizes = [description._resize(preset, size) for preset, size in ((alexnet, 227), (alexnet, 300), (cifar, 32))]
+    sizes = [
+        description.resize_for(preset.input_size, size)
+        for preset, size in ((alexnet, 227), (alexnet, 300), (cifar, 32))
+    ]
     assert sizes == [256, 343, None]

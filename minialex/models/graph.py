@@ -1,0 +1,248 @@
+"""Networks as data: an nn.Graph as a description of plain values, from which it can be built again.
+
+    {"name": "squeezenet", "inputs": ["x"], "output": "pool10", "layers": [
+        ["conv1", "Conv2d", {"in_channels": 3, "out_channels": 64, "kernel_size": [3, 3], ...}, ["x"]],
+        ["relu1", "ReLU", {"inplace": false}, ["conv1"]], ...]}
+
+So a checkpoint holds a network that came from a file of another framework, with no code. A layer's arguments are its
+constructor's; the arrays are in the state dict. The type "Parameter" or "Tensor" is a value of a shape and a dtype, and
+"Same" the module of an earlier layer.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Annotated, Any, TypedDict
+
+import numpy as np
+
+from .. import nn
+from ..support import schema
+from ..support.schema import Length
+from ..tensor import Tensor
+from . import own
+from .preset import Preset
+
+NAME = "graph"  # of these networks, where a preset has its own
+MOST_PIXELS = 4096  # of a margin, or of a side to which maps are resized
+
+_TYPES = (
+    *(nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.LocalResponseNorm),
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.ConstantPad2d, nn.Upsample),
+    *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Sigmoid, nn.Tanh, nn.Softmax, nn.LogSoftmax),
+    *(nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Reshape, nn.Identity, nn.Add, nn.Multiply, nn.Concat, nn.Call),
+)
+_LAYERS = {cls.__name__: cls for cls in _TYPES}
+_VALUES = {"Parameter": nn.Parameter, "Tensor": Tensor}
+_LEFT_OUT = ("device", "dtype", "generator", "padding_mode")  # of the machine; padding_mode has one value only
+_PLAIN = (bool, int, float, str, type(None))
+
+
+class Description(TypedDict):
+    """A Graph as plain values.
+
+    name: of the network, for titles.
+    inputs: names of what it takes.
+    output: name of the layer whose output it returns.
+    layers: [name, type, arguments, names of inputs] of each.
+    """
+
+    name: str
+    inputs: Annotated[list[str], Length(1, 1)]
+    output: str
+    layers: Annotated[list[list[Any]], Length(1)]
+
+
+def described(graph: nn.Graph, name: str) -> dict[str, Any]:
+    """The description of a Graph with one input and one output.
+
+    graph: its modules are of minialex.nn, with plain values as arguments.
+    name: of the network.
+
+    Returns a Description, of values that JSON has.
+    Raises ValueError, with the layer's name, for a layer that is no such module.
+    """
+    if not isinstance(graph.output, str) or len(graph.inputs) != 1:
+        raise ValueError(f"expected a network with one input and one output, got {graph.inputs} and {graph.output}")
+    layers: list[list[Any]] = []
+    seen: dict[int, str] = {}
+    for entry, layer, inputs in graph.layers:
+        kind, arguments = type(layer).__name__, dict[str, Any]()
+        if id(layer) in seen:
+            kind, arguments = "Same", {"layer": seen[id(layer)]}
+        elif isinstance(layer, Tensor):
+            kind = "Parameter" if isinstance(layer, nn.Parameter) else "Tensor"
+            arguments = {"shape": list(layer.shape), "dtype": layer.dtype.name}
+        elif _LAYERS.get(kind) is type(layer):
+            arguments = _arguments(entry, layer)
+        else:
+            raise ValueError(f"layer {entry}: a {kind} cannot be described as data")
+        seen[id(layer)] = entry
+        layers.append([entry, kind, arguments, list(inputs)])
+    return {"name": name, "inputs": list(graph.inputs), "output": graph.output, "layers": layers}
+
+
+def _arguments(name, layer):
+    """{argument: value} of a module's constructor."""
+    if isinstance(layer, nn.Call):
+        return {"function": layer.function} | {key: _plain(name, value) for key, value in layer.arguments.items()}
+    if isinstance(layer, nn.Reshape):
+        return {"shape": list(layer.shape)}
+    arguments = {}
+    for parameter in inspect.signature(type(layer)).parameters.values():
+        if parameter.name in _LEFT_OUT or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        value = getattr(layer, parameter.name)
+        arguments[parameter.name] = value is not None if parameter.name == "bias" else _plain(name, value)
+    return arguments
+
+
+def _plain(name, value):
+    """A value as JSON has it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (tuple, list)):
+        return [_plain(name, item) for item in value]
+    if not isinstance(value, _PLAIN):
+        raise ValueError(f"layer {name}: an argument that is a {type(value).__name__} cannot be described as data")
+    return value
+
+
+def build(
+    description: Description, num_classes: int | None = None, input_size: int | None = None,
+) -> nn.Graph:  # fmt: skip
+    """Build a network from its description.
+
+    description: a Description, which may come from a file: only modules of minialex.nn are made of it.
+    num_classes: outputs of the last layer with weights; as described if None.
+    input_size: pixels per side, which the network does not depend on; for the caller's other purposes.
+
+    Raises ValueError, with the layer's name, for what is not a Description.
+    """
+    entries = _entries(description)
+    if num_classes is not None:
+        _replace_head(entries, num_classes)
+    layers: dict[str, Any] = {}
+    for name, kind, arguments, _ in entries:
+        try:
+            layers[name] = layers[arguments["layer"]] if kind == "Same" else _layer(kind, arguments)
+        except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
+            raise ValueError(f"layer {name} ({kind}): {error}") from None
+    wired = [(name, layers[name], inputs) for name, _, _, inputs in entries]
+    try:
+        return nn.Graph(wired, description["inputs"], description["output"])
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _entries(description):
+    """Copies of the layers' entries, each checked to be of the right form."""
+    schema.read(Description, description, ("description",))
+    for entry in description["layers"]:
+        form = len(entry) == 4 and isinstance(entry[0], str) and isinstance(entry[1], str)
+        if not form or not isinstance(entry[2], dict) or not isinstance(entry[3], list):
+            raise ValueError(f"a layer is [name, type, arguments, inputs], got {schema.shown(entry)}")
+        if entry[1] not in (*_LAYERS, *_VALUES, "Same"):
+            raise ValueError(f"layer {schema.shown(entry[0])} is of the unknown type {schema.shown(entry[1])}")
+        if not all(isinstance(name, str) for name in entry[3]):
+            raise ValueError(
+                f"layer {schema.shown(entry[0])}: the inputs should be names, got {schema.shown(entry[3])}"
+            )
+    return [[name, kind, dict(arguments), list(inputs)] for name, kind, arguments, inputs in description["layers"]]
+
+
+def _layer(kind, arguments):
+    """A module, or a value, of plain arguments."""
+    if kind in _VALUES:
+        shape, dtype = tuple(arguments["shape"]), arguments["dtype"]
+        if dtype not in ("float32", "float64", "int64", "bool") or not all(type(n) is int and n >= 0 for n in shape):
+            raise ValueError(f"a value has a shape and a dtype such as float32, got {schema.shown(arguments)}")
+        return _VALUES[kind](np.zeros(shape, dtype))
+    values = {key: _tuples(value) for key, value in arguments.items()}
+    if kind == "Reshape":
+        return nn.Reshape(*values["shape"])
+    _check_values(kind, values)
+    return _LAYERS[kind](**values)
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _check_values(kind, values):
+    """Raise ValueError for a value of another kind than the constructor's own, or one that asks for much memory."""
+    for key, value in values.items():
+        for item in _leaves(value):
+            if not isinstance(item, _PLAIN):
+                raise ValueError(f"{key} should be numbers or words, got {schema.shown(value)}")
+            side = key in ("padding", "pad", "output_size", "size", "scale_factor", "kernel_size", "stride", "dilation")
+            if side and not isinstance(item, str) and item is not None and abs(item) > MOST_PIXELS:
+                raise ValueError(f"{key} should be at most {MOST_PIXELS:,} pixels, got {schema.shown(item)}")
+
+
+def _leaves(value):
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _replace_head(entries, num_classes):
+    """Give the last layer with weights another number of outputs."""
+    head = next((entry for entry in reversed(entries) if entry[1] in ("Conv2d", "Linear")), None)
+    if head is None:
+        raise ValueError("this network has no layer with weights, so no number of classes")
+    after = entries[entries.index(head) + 1 :]
+    key = "out_features" if head[1] == "Linear" else "out_channels"
+    if head[2].get(key) == num_classes:
+        return
+    if stuck := next(
+        (entry for entry in after if entry[1] in ("BatchNorm1d", "BatchNorm2d", "Reshape", *_VALUES)), None
+    ):
+        raise ValueError(
+            f"the number of classes cannot be changed: after {head[0]}, the last layer with weights, {stuck[0]} "
+            f"({stuck[1]}) depends on it"
+        )
+    head[2][key] = num_classes
+
+
+def numbers(description: Description) -> int:
+    """How many numbers the arrays of a described network hold, before any is built.
+
+    description: a Description.
+
+    Raises ValueError as `build` does.
+    """
+    total = 0
+    for name, kind, arguments, _ in _entries(description):
+        try:
+            total += _numbers(kind, arguments)
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"layer {name} ({kind}) has no arguments {schema.shown(arguments)} ({error})") from None
+    return total
+
+
+def _numbers(kind, arguments):
+    if kind in _VALUES:
+        return math.prod(arguments["shape"])
+    if kind == "Linear":
+        return arguments["out_features"] * (arguments["in_features"] + 1)
+    if kind == "Conv2d":
+        taps = arguments["kernel_size"]
+        taps = taps * taps if isinstance(taps, int) else taps[0] * taps[1]
+        return arguments["out_channels"] * (arguments["in_channels"] // arguments.get("groups", 1) * taps + 1)
+    if kind in ("BatchNorm1d", "BatchNorm2d"):
+        return 4 * arguments["num_features"] + 1
+    return 0
+
+
+PRESET = Preset(
+    build,  # type: ignore[arg-type]
+    input_size=None,  # type: ignore[arg-type]
+    num_classes=None,  # type: ignore[arg-type]
+    summary="a network from a file of another framework",
+    recipe=own.RECIPE,
+    recipe_source="minialex's for networks that nobody has tuned",
+)
