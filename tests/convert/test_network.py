@@ -113,7 +113,7 @@ def test_a_command_says_how_to_add_it(file, tmp_path):
     file.normalization = None
     Image.fromarray(np.zeros((12, 12, 3), np.uint8)).save("a.png")
     with pytest.raises(
-        UserError, match=r"--normalization torchvision, .*: python -m minialex.convert my-net.* NEW.npz "
+        UserError, match=r"normalization=torchvision, .*: python -m minialex\.convert my-net.* NEW\.npz takes"
     ):
         predict.main(["my-net.v2.onnx", "a.png"])
 
