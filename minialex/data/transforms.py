@@ -71,7 +71,8 @@ class Normalize:
                 "crop after normalising, not before"
             )
         normalized = np.subtract(images, self.mean, dtype=np.float32)
-        normalized /= self.std
+        with np.errstate(over="ignore"):  # of a file with a tiny std: evaluation refuses what is not finite
+            normalized /= self.std
         return normalized
 
     def to_arrays(self) -> dict[str, Array]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, get_type_hints
 
 import numpy as np
 
@@ -22,20 +22,31 @@ from ..support import schema
 from ..support.schema import Length
 from ..tensor import Tensor
 from . import own
+from .layout import layout
 from .preset import Preset
 
 NAME = "graph"  # of these networks, where a preset has its own
-MOST_PIXELS = 4096  # of a margin, or of a side to which maps are resized
+MOST_PIXELS = 1024  # of a window, a margin or a side to which maps are pooled
+MOST_OUTPUTS = 256  # outputs of a layer for each number in the weights or in an image
 
 _TYPES = (
     *(nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.LocalResponseNorm),
-    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.ConstantPad2d, nn.Upsample),
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.ConstantPad2d),
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Sigmoid, nn.Tanh, nn.Softmax, nn.LogSoftmax),
     *(nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Reshape, nn.Identity, nn.Add, nn.Multiply, nn.Concat, nn.Call),
 )
 _LAYERS = {cls.__name__: cls for cls in _TYPES}
+_FUNCTIONS = (  # for Call: their outputs are not much larger than their inputs
+    "abs", "add", "amax", "amin", "bmm", "ceil", "clamp", "clip", "clone", "cos", "div", "elu", "exp", "flatten",
+    "flip", "floor", "gelu", "leaky_relu", "log", "log_softmax", "logsumexp", "matmul", "maximum", "mean", "minimum",
+    "mm", "mul", "neg", "pad", "permute", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt", "sigmoid", "sign",
+    "silu", "sin", "softmax", "softplus", "sqrt", "square", "squeeze", "std", "sub", "sum", "tanh", "transpose",
+    "unsqueeze", "var", "where",
+)  # fmt: skip
 _VALUES = {"Parameter": nn.Parameter, "Tensor": Tensor}
 _LEFT_OUT = ("device", "dtype", "generator", "padding_mode")  # of the machine; padding_mode has one value only
+_PIXELS = ("padding", "pad", "output_size", "kernel_size", "stride", "dilation")
+_SCALARS = (int, float, bool, str, int | None, float | None, bool | None, str | None)  # annotations
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -116,9 +127,9 @@ def build(
 
     description: a Description, which may come from a file: only modules of minialex.nn are made of it.
     num_classes: outputs of the last layer with weights; as described if None.
-    input_size: pixels per side, which the network does not depend on; for the caller's other purposes.
+    input_size: pixels per side; if given, the network is checked to take such images.
 
-    Raises ValueError, with the layer's name, for what is not a Description.
+    Raises ValueError, with the layer's name, for what is not a Description, and for layers that do not fit together.
     """
     entries = _entries(description)
     if num_classes is not None:
@@ -130,10 +141,11 @@ def build(
         except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
             raise ValueError(f"layer {name} ({kind}): {error}") from None
     wired = [(name, layers[name], inputs) for name, _, _, inputs in entries]
-    try:
-        return nn.Graph(wired, description["inputs"], description["output"])
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    graph = nn.Graph(wired, description["inputs"], description["output"])
+    if input_size is not None:
+        weights = sum(p.numel() for p in (*graph.parameters(), *graph.buffers()))
+        layout(graph, (3, input_size, input_size), MOST_OUTPUTS * max(weights, 3 * input_size**2))
+    return graph
 
 
 def _entries(description):
@@ -160,10 +172,8 @@ def _layer(kind, arguments):
             raise ValueError(f"a value has a shape and a dtype such as float32, got {schema.shown(arguments)}")
         return _VALUES[kind](np.zeros(shape, dtype))
     values = {key: _tuples(value) for key, value in arguments.items()}
-    if kind == "Reshape":
-        return nn.Reshape(*values["shape"])
     _check_values(kind, values)
-    return _LAYERS[kind](**values)
+    return nn.Reshape(*values["shape"]) if kind == "Reshape" else _LAYERS[kind](**values)
 
 
 def _tuples(value):
@@ -171,13 +181,20 @@ def _tuples(value):
 
 
 def _check_values(kind, values):
-    """Raise ValueError for a value of another kind than the constructor's own, or one that asks for much memory."""
+    """Raise ValueError for a value of another type than the constructor's own, or one that asks for much memory."""
+    if kind == "Call" and values.get("function") not in _FUNCTIONS:
+        raise ValueError(f"there is no function {schema.shown(values.get('function'))} for a network from a file")
+    hints = {} if kind == "Reshape" else get_type_hints(_LAYERS[kind].__init__)
     for key, value in values.items():
+        if (hint := hints.get(key)) in _SCALARS:
+            schema.read(hint, value, (key,))
         for item in _leaves(value):
             if not isinstance(item, _PLAIN):
                 raise ValueError(f"{key} should be numbers or words, got {schema.shown(value)}")
-            side = key in ("padding", "pad", "output_size", "size", "scale_factor", "kernel_size", "stride", "dilation")
-            if side and not isinstance(item, str) and item is not None and abs(item) > MOST_PIXELS:
+            is_word = isinstance(item, str) and (key, item) not in (("padding", "same"), ("padding", "valid"))
+            if hint not in _SCALARS and kind != "Call" and is_word:
+                raise ValueError(f"{key} should be pixels, got {schema.shown(value)}")
+            if key in _PIXELS and isinstance(item, (int, float)) and abs(item) > MOST_PIXELS:
                 raise ValueError(f"{key} should be at most {MOST_PIXELS:,} pixels, got {schema.shown(item)}")
 
 

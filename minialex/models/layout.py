@@ -10,6 +10,7 @@ Where branches meet, the largest receptive field counts.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import singledispatch
@@ -82,14 +83,15 @@ class Value(nn.Module):
         return self.tensor
 
 
-def layout(model: nn.Module, input_shape: Shape) -> list[Row]:
+def layout(model: nn.Module, input_shape: Shape, most: float = math.inf) -> list[Row]:
     """The layers of a network with their shapes and costs.
 
     model: a Sequential, a Graph, or a Module with a forward of its own, which is traced.
     input_shape: of one image, (C, H, W).
+    most: numbers that a layer's output for one image may have, for a network from a file.
 
     Returns a list of Rows, in order.
-    Raises ValueError, with the layer's name, where shapes do not fit; and as nn.trace does.
+    Raises ValueError, with the layer's name, where shapes do not fit or an output is larger; and as nn.trace does.
     """
     if not isinstance(input_shape, (tuple, list)) or not all(isinstance(n, (int, np.integer)) for n in input_shape):
         raise ValueError(f"the shape of one image is needed, such as (3, 32, 32), got {input_shape!r}")
@@ -104,7 +106,9 @@ def layout(model: nn.Module, input_shape: Shape) -> list[Row]:
     for name, layer, sources in graph.layers[:end]:
         inputs = [known[source] for source in sources]
         try:
+            _check_size(layer, inputs, most)
             output, seen = _output(layer, inputs)
+            _check_size(nn.Identity(), [output], most)
         except ValueError as error:
             raise ValueError(f"layer {name} ({type(layer).__name__}): {error}") from error
         known[name] = layer if isinstance(layer, Tensor) else output
@@ -230,6 +234,31 @@ def _wider(field, seen):
         return None
     (size, jump), (extent, stride) = field, seen
     return size + (extent - 1) * jump, jump * stride
+
+
+def _check_size(layer, inputs, most):
+    """Raise ValueError where an output would be larger than that, before a layer is run to find its shape."""
+    if most == math.inf:
+        return
+    shapes = [x.shape[1:] if isinstance(x, Tensor) else x for x in inputs]
+    sizes, function = [math.prod(shape) for shape in shapes], getattr(layer, "function", "")
+    size = max(sizes, default=0)
+    if isinstance(layer, nn.Concat):
+        size = sum(sizes)
+    elif isinstance(layer, nn.ConstantPad2d) or function == "pad":
+        widths = layer.padding if isinstance(layer, nn.ConstantPad2d) else np.ravel(layer.arguments.get("pad", 0))
+        sides = [*shapes[0]]
+        for axis, around in enumerate(zip(widths[::2], widths[1::2]), 1):
+            sides[-axis] += int(sum(around))
+        size = math.prod(sides)
+    elif function in ("matmul", "bmm", "mm"):
+        size = math.prod(sizes)
+    elif len(shapes) > 1:
+        size = math.prod(map(max, itertools.zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1)))
+    if size > most:
+        raise ValueError(
+            f"its output for one image would have {size:,} numbers, far more than a network of this size needs"
+        )
 
 
 def _output(layer, inputs):

@@ -16,10 +16,11 @@ from photographs import pixels
 from PIL import Image
 
 import minialex
-from minialex import data, models, train
+from minialex import data, models, nn, train
+from minialex.convert import Imported, describe, formats
 from minialex.convert import __main__ as conversion
-from minialex.convert import describe, formats
-from minialex.data import cache, cifar10, decode, download, listing, pack
+from minialex.convert.loading import Given, described
+from minialex.data import Normalize, cache, cifar10, decode, download, listing, pack
 from minialex.models import own
 from minialex.runs import checkpoint, page, trained
 from minialex.runs.folder import RunFolder
@@ -139,8 +140,35 @@ def checkpoint_samples(folder):
     picture = io.BytesIO()
     Image.fromarray(pixels(3, 9, 12)).save(picture, "PNG")
     runs = run_files()
-    pairs = (("best.npz", runs[0]), ("best.npz", runs[1]), ("last.npz", runs[1]))
-    return [{"weights.npz": files[name], "picture.png": picture.getvalue()} for name, files in pairs]
+    files = [runs[0]["best.npz"], runs[1]["best.npz"], runs[1]["last.npz"], a_graph(folder)]
+    return [{"weights.npz": file, "picture.png": picture.getvalue()} for file in files]
+
+
+def a_graph(folder):
+    """A checkpoint of a network that is described as data."""
+    draw = np.random.default_rng(4)
+    shift = nn.Parameter(np.ones((1, 4, 1, 1), np.float32))
+    layers = [
+        ("conv", nn.Conv2d(3, 4, 3, padding=((0, 1), (1, 1))), "x"),
+        ("norm", nn.BatchNorm2d(4), "conv"),
+        ("relu", nn.ReLU(), "norm"),
+        ("lrn", nn.LocalResponseNorm(3), "relu"),
+        ("pool", nn.MaxPool2d(3, 2, 1, ceil_mode=True), "lrn"),
+        ("shift", shift, []),
+        ("sum", nn.Add(), ["pool", "shift"]),
+        ("again", nn.Concat(), ["sum", "pool"]),
+        ("clip", nn.Call("clamp", min=0.0, max=6.0), "again"),
+        ("flat", nn.Reshape(-1), "clip"),
+        ("fc", nn.Linear(8 * 5 * 4, 4), "flat"),
+    ]
+    network = nn.Graph(layers)
+    for p in network.parameters():
+        p.data[...] = draw.standard_normal(p.shape)
+    saved, _ = described(Imported(network, (3, 8, 8), "BGR", Normalize(np.ones((3, 1, 1)))), "a.onnx", Given())
+    checkpoint.save(folder / "graph.npz", saved)
+    content = (folder / "graph.npz").read_bytes()
+    (folder / "graph.npz").unlink()
+    return content
 
 
 def read_checkpoint(folder):

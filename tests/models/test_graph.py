@@ -27,7 +27,6 @@ MODULES = [
     nn.AdaptiveAvgPool2d((3, None)),
     nn.AdaptiveMaxPool2d(2),
     nn.ConstantPad2d((1, 0, 2, 3), 0.5),
-    nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
     nn.ReLU(inplace=True),
     nn.LeakyReLU(0.2),
     nn.ELU(0.7),
@@ -162,11 +161,19 @@ DAMAGED = {
     "two inputs": (["inputs"], ["x", "y"], "inputs"),
     "short": (["layers", 0], ["a.conv", "Conv2d", {}], r"a layer is \[name, type"),
     "a type": (["layers", 2, 1], "Module", "unknown type 'Module'"),
-    "a function": (["layers", 2], ["first", "Call", {"function": "__import__"}, ["bn"]], "no function '__import__'"),
+    "a function": (
+        ["layers", 2],
+        ["first", "Call", {"function": "__import__"}, ["bn"]],
+        "no function '__import__' for",
+    ),
+    "a function of ours": (["layers", 2], ["first", "Call", {"function": "repeat"}, ["bn"]], "no function 'repeat'"),
+    "a word for a number": (["layers", 1, 2, "eps"], "x", r"layer bn \(BatchNorm2d\): eps should be a number, got 'x'"),
+    "a word for pixels": (["layers", 8, 2, "stride"], [2, "x"], "stride should be pixels"),
+    "null for a flag": (["layers", 8, 2, "ceil_mode"], None, "ceil_mode should be true or false"),
     "an argument": (["layers", 2, 2, "zzz"], 1, r"layer first \(ReLU\).*zzz"),
     "nested": (["layers", 8, 2, "kernel_size"], {"a": 1}, "kernel_size should be numbers"),
     "a text": (["layers", 0, 2, "stride"], "x", r"layer a.conv \(Conv2d\)"),
-    "a large window": (["layers", 8, 2, "kernel_size"], 10**6, "at most 4,096 pixels"),
+    "a large window": (["layers", 8, 2, "kernel_size"], 10**6, "at most 1,024 pixels"),
     "a later input": (["layers", 0, 3], ["bn"], "defined later"),
     "a name": (["layers", 0, 3], [3], "should be names"),
     "same as none": (["layers", 7, 2, "layer"], "zzz", r"layer second \(Same\)"),
@@ -181,6 +188,46 @@ def test_a_damaged_description(name):
     path, value, message = DAMAGED[name]
     with pytest.raises(ValueError, match=message):
         graph.build(changed(as_json(network()), path, value))
+
+
+def doubled(times):
+    """Maps that are concatenated with themselves."""
+    layers = [("l0", nn.ReLU(), "x")]
+    layers += [(f"l{n}", nn.Concat(), [f"l{n - 1}", f"l{n - 1}"]) for n in range(1, times)]
+    return nn.Graph(layers)
+
+
+def many(channels):
+    return nn.Conv2d(3, channels, 1)
+
+
+def crossed(join):
+    """Every number of the maps with every other."""
+    ends = [("row", nn.Reshape(1, -1), "c"), ("column", nn.Reshape(-1, 1), "c"), ("p", join, ["column", "row"])]
+    return nn.Graph([("c", many(300), "x"), *ends])
+
+
+LARGE = {
+    "doubled": (doubled(60), "l9"),
+    "margins": (nn.Graph([("c", many(600), "x"), ("p", nn.ConstantPad2d((1000, 1000, 1000, 1000), 0.0), "c")]), "p"),
+    "pads": (nn.Graph([("c", many(600), "x"), ("p", nn.Call("pad", pad=(0, 0, 0, 999)), "c")]), "p"),
+    "padding": (nn.Graph([("c", nn.Conv2d(3, 30, 1, padding=900), "x")]), "c"),
+    "products": (crossed(nn.Call("matmul")), "p"),
+    "broadcast": (crossed(nn.Add()), "p"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_description_whose_outputs_would_fill_the_memory(name):
+    net, layer = LARGE[name]
+    with pytest.raises(ValueError, match=rf"layer {layer} \(.*its output for one image would have [\d,]+ numbers"):
+        graph.build(as_json(net), input_size=12)
+
+
+def test_layers_that_do_not_fit_together():
+    description = changed(as_json(network()), ["layers", 10, 2, "in_features"], 77)
+    with pytest.raises(ValueError, match=r"layer fc \(Linear\): expects 77 inputs"):
+        graph.build(description, input_size=12)
 
 
 def test_a_description_of_more_than_the_file_holds(tmp_path):
