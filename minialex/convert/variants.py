@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 
-from .. import models
+from .. import models, nn
 from ..models.layout import has_weights
 from ..nn import Conv2d, init
 from .layouts import merge_groups, reverse_channels, split_groups
@@ -47,17 +47,25 @@ def in_channel_order(saved, order):
     reversed (data/pipeline.py).
 
     Returns `saved` if it has this order, else a Checkpoint without training state.
-    Raises ValueError for another order.
+    Raises ValueError for another order, and where other layers than convolutions take the image.
     """
     if order not in ("RGB", "BGR"):
         raise ValueError(f"the channel order must be RGB or BGR, got {order!r}")
     if order == saved.channel_order:
         return saved
     with init.skipped():
-        layers = saved.build_model().named_modules()
-    first = next(f"{name}.weight" for name, layer in layers if has_weights(layer))
-    weights = saved.weights | {first: reverse_channels(saved.weights[first])}
-    return replace(saved, channel_order=order, weights=weights, trainer_state={})
+        model = saved.build_model()
+    if isinstance(model, nn.Graph):
+        entries = [entry for entry in model.layers if model.inputs[0] in entry.inputs]
+        if wrong := next((e for e in entries if not isinstance(e.layer, nn.Conv2d) or e.layer.groups > 1), None):
+            raise ValueError(
+                f"the channel order cannot be changed: {wrong.name}, which takes the image, is no convolution"
+            )
+        first = [entry.name for entry in entries]
+    else:
+        first = [next(name for name, layer in model.named_modules() if has_weights(layer))]
+    changed = {f"{name}.weight": reverse_channels(saved.weights[f"{name}.weight"]) for name in first}
+    return replace(saved, channel_order=order, weights=saved.weights | changed, trainer_state={})
 
 
 def _check(saved, model, verb):

@@ -185,6 +185,21 @@ def test_converted_evaluated_and_trained_on(file, tmp_path, rng, capsys):
     assert trained.load("run").checkpoint.trainer_state["epoch"] == 2
 
 
+def test_the_other_channel_order(rng):
+    two = [("a", nn.Conv2d(3, 4, 3), "x"), ("b", nn.Conv2d(3, 4, 3), "x"), ("sum", nn.Add(), ["a", "b"])]
+    branched = nn.Graph([*two, ("pool", nn.AdaptiveAvgPool2d(1), "sum")])
+    saved, _ = described(imported(network=branched), "n.onnx", Given())
+    changed = convert.in_channel_order(saved, "RGB")
+    x = rng.standard_normal((2, 3, 12, 12)).astype(np.float32)
+    y, same = (s.build_model()(Tensor(images)).numpy() for s, images in ((saved, x), (changed, x[:, ::-1])))
+    np.testing.assert_allclose(same, y, rtol=1e-5, atol=1e-6)
+    assert changed.channel_order == "RGB"
+    scaled = nn.Graph([("half", nn.Call("mul", other=0.5), "x"), ("conv", nn.Conv2d(3, 4, 12), "half")])
+    saved, _ = described(imported(network=scaled), "n.onnx", Given())
+    with pytest.raises(ValueError, match="half, which takes the image, is no convolution"):
+        convert.in_channel_order(saved, "RGB")
+
+
 def test_weights_of_a_network_that_comes_in(file):
     state = convert.load_weights("my-net.v2.onnx")
     np.testing.assert_array_equal(state["conv2.weight"], network().conv2.weight.numpy())
