@@ -72,9 +72,8 @@ class Plan:
         u, pictures = self.places * matrix, x_shape[0]
         self.parts = threads.count() if u <= _BYTES and pictures >= 2 * threads.count() else 1
         self.unused = np.empty(0, dtype)
-        room = (
-            _BYTES if self.parts > 1 else max(2 * _BYTES, u * (2 if backward else 1))
-        )  # backward streams U's gradient
+        streamed = 2 * u if backward else u  # beside the tiles: U, and its gradient
+        room = _BYTES if self.parts > 1 else max(2 * _BYTES, streamed)
         most = room // (self.places * (self.channels + self.filters) * self.dtype.itemsize)
         self.units = self._units(pictures, max(1, most // self.columns))
         self.largest = max(self.count(unit) for part in self.units for unit in part)
