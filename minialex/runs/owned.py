@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from ..support import lock
 from ..support.errors import UserError
+from ..support.interrupts import Interrupts
 from ..support.types import FileName
 
 _owners: weakref.WeakValueDictionary[str, OwnedFolder] = weakref.WeakValueDictionary()  # of this process, by real path
@@ -27,7 +28,7 @@ class OwnedFolder:
     `acquire` takes it ahead of the first `with` block. It is given up at the end of the outermost block, by `release`,
     and with the object, or the process, however that ends. An owner that is not within a block, such as a run in
     another cell of a notebook, gives way to another one of the same process. Folders that were made for an owner that
-    has written nothing are removed when it gives them up.
+    has written nothing are removed when it gives them up; Ctrl-C waits meanwhile.
     """
 
     def __init__(self, path: FileName) -> None:
@@ -50,9 +51,10 @@ class OwnedFolder:
 
         Returns it as an object of this class. Raises OSError where it cannot be made.
         """
-        made = _missing(Path(parent))
-        folder = cls(lock.claim(parent, name))
-        folder.acquire([folder.path.absolute(), *made])
+        with Interrupts(hold=True):
+            made = _missing(Path(parent))
+            folder = cls(lock.claim(parent, name))
+            folder.acquire([folder.path.absolute(), *made])
         return folder
 
     def acquire(self, made: Sequence[Path] | None = None) -> None:
@@ -62,14 +64,14 @@ class OwnedFolder:
 
         Raises UserError where another owner has it, OSError where it cannot be made or written to.
         """
-        made = _missing(self.path) if made is None else made
-        self._give_up = weakref.finalize(self, _release, self._lock, made, os.getpid())
-        with self.released_on_error():
+        with Interrupts(hold=True), self.released_on_error():
+            made = _missing(self.path) if made is None else made
+            self._give_up = weakref.finalize(self, _release, self._lock, made, os.getpid())
             try:
                 self._take()
             except lock.Held:
                 self._take_over()
-        _owners[os.path.realpath(self.path)] = self
+            _owners[os.path.realpath(self.path)] = self
 
     def _take(self):
         for _ in range(100):
@@ -94,8 +96,9 @@ class OwnedFolder:
 
     def release(self) -> None:
         """Give the folder up, and remove it if it was made by `acquire` and is empty; nothing if it is not taken."""
-        if self._give_up:
-            self._give_up()  # which does nothing the second time
+        with Interrupts(hold=True):
+            if self._give_up:
+                self._give_up()  # which does nothing the second time
 
     @contextlib.contextmanager
     def released_on_error(self) -> Iterator[Self]:

@@ -12,12 +12,13 @@ from .. import backends, functional, optim, random
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_
 from ..support import schema
+from ..support.interrupts import Interrupts
 from ..support.types import Array
 from ..tensor import Tensor
 from . import diagnose
 from .display import TrainingProgress, epoch_text
 from .evaluation import Diverged, Metrics, validate
-from .interruption import Interrupts, keeping_modes, where, whole_steps
+from .interruption import keeping_modes, where, whole_steps
 from .state import TrainerState, check_position, naming
 
 

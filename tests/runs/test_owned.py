@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pressing import CtrlC
 from refusals import tree
 from tiny_runs import TINY, ctrl_c, run
 
@@ -48,6 +49,25 @@ def longer(run, epochs):
 def tiny(folder, epochs=1):
     options = train.parser().parse_args([*map(str, TINY), "--epochs", str(epochs), "--backend", "numpy"])
     return Run(train.configured(options), folder, say=lambda text: None)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("take", [lambda path: RunFolder.create(path / "r"), lambda path: RunFolder.claim(path, "r")])
+def test_ctrl_c_at_any_line_leaves_no_folder(tmp_path, take):
+    n, press = 0, None
+    while press is None or press.lines >= n:
+        n, folder = n + 1, None
+        press = CtrlC(n)
+        try:
+            with press:
+                folder = take(tmp_path / "new")
+                folder.release()
+        except KeyboardInterrupt as error:
+            error.with_traceback(None)  # it holds the frame of `take`, and with it the folder
+        folder = None
+        gc.collect()
+        assert not tree(tmp_path), f"line {n}"
+    assert n > 40
 
 
 class TestCreate:

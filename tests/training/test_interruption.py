@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import random as dice
 import signal
-import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
+from pressing import CtrlC
 from tiny_trainer import EPOCHS, everything, prepared
 
-import minialex
-from minialex.training.interruption import Interrupts
-
-PACKAGE = str(Path(minialex.__file__).parent)
+from minialex.support.interrupts import Interrupts
 
 
 @pytest.fixture(scope="module")
@@ -30,31 +26,6 @@ def reference():
         t.finish_epoch()
     states[t.epoch, t.batch] = everything(t)
     return states, rows
-
-
-class CtrlC:
-    """Presses Ctrl-C at the n-th line of minialex that is run; `lines` counts them."""
-
-    def __init__(self, n):
-        self.n, self.lines = n, 0
-
-    def __enter__(self):
-        self._before = sys.gettrace()
-        sys.settrace(self._call)
-
-    def __exit__(self, *error):
-        sys.settrace(self._before)
-
-    def _call(self, frame, event, argument):
-        inside = frame.f_code.co_filename.startswith(PACKAGE) and "reachable" not in frame.f_code.co_filename
-        return self._line if inside else None
-
-    def _line(self, frame, event, argument):
-        if event == "line":
-            self.lines += 1
-            if self.lines == self.n:
-                signal.raise_signal(signal.SIGINT)
-        return self._line
 
 
 def interrupted(n, reference):
