@@ -19,6 +19,7 @@ from .support import starting
 from .support import text as texts
 from .support.errors import UserError, as_user_error
 from .support.files import expanded
+from .support.resources import cache_text
 
 
 class Interrupted(Exception):
@@ -193,11 +194,23 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
-    def parse_args(self, *arguments, **keywords):
-        """As ArgumentParser's; also tells `with_options` this command's options."""
+    def parse_args(self, *arguments, mixed=False, **keywords):
+        """As ArgumentParser's; also tells `with_options` this command's options.
+
+        mixed: whether options may stand between the words of one argument, as in a.png --top 3 b.png.
+        """
         _options.clear()
         _options.update({a.dest: a.option_strings[-1] for a in self._actions if a.option_strings}, **self._aliases)
-        return super().parse_args(*arguments, **keywords)
+        parse = super().parse_intermixed_args if mixed else super().parse_args
+        try:
+            options = parse(*arguments, **keywords)
+        except AttributeError as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # argparse puts back what it had not yet put aside
+                raise error.__context__ from None
+            raise
+        if getattr(options, "weights_dir", None) and not options.weights:
+            self.error("--weights-dir is the folder for the file of --weights NAME, which is missing")
+        return options
 
     def error(self, message):
         """Raise UserError, where ArgumentParser's would print and exit."""
@@ -214,6 +227,28 @@ def own_model_option(parser):
     """Add the option --model to the parser of a command that uses trained networks; see `register`."""
     text = "the network of the user's own that RUN was trained with; the file is executed (default: a published one)"
     parser.add_argument("--model", action="append", default=[], metavar="FILE.py:FUNCTION", help=text, type=own_network)
+
+
+def weights_options(parser, instead):
+    """Add --weights and --weights-dir to the parser of a command that uses trained networks.
+
+    parser: the Parser.
+    instead: the argument that is left out with them, as WEIGHTS.
+    """
+    names = ", ".join(models.published.TABLE)
+    text = f"published weights instead of {instead}, one of: {names}; downloaded unless they are there already"
+    parser.add_argument("--weights", metavar="NAME", choices=tuple(models.published.TABLE), help=text)
+    text = f"folder where the file of --weights is, or is put (default: weights in the cache: {cache_text()})"
+    parser.add_argument("--weights-dir", metavar="DIR", type=folder, help=text)
+
+
+def names_weights(argv):
+    """Whether the command line has --weights, with which an argument is left out.
+
+    argv: the arguments, sys.argv's if None.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    return any(word == "--weights" or word.startswith("--weights=") for word in words)
 
 
 def set_option(parser):

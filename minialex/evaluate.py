@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from . import backends, cli, convert, data, threads
+from .convert.published import with_names
+from .models import published
 from .runs import trained
 from .runs.fine_tuning import WithClasses
 from .runs.report import cautions
@@ -24,11 +26,15 @@ Top-1 and top-5 error and loss (mean of -ln p of the true class) of trained netw
 test images of the data set that the first network was trained on are used. Several networks are also evaluated as an
 ensemble, by the mean of their probabilities."""
 
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples: python -m minialex.evaluate runs/first
           python -m minialex.evaluate runs/first --views 10 --out report
           python -m minialex.evaluate runs/first runs/second runs/third/last.npz --split validation
           python -m minialex.evaluate alexnet.npz --dataset folder --data-dir ilsvrc --views 10
+          python -m minialex.evaluate --weights torchvision --dataset folder --data-dir ilsvrc
+
+published weights, for --weights:
+{published.overview()}
 
 --out DIR writes summary.json, classes.csv (one row per class), confusion.png and mistakes.png; with several networks,
 for the ensemble."""
@@ -44,7 +50,8 @@ def main(argv=None):
     with cli.as_user_error():
         backend = backends.use_backend(options.backend)
         cli.register(options.model)
-        networks = [convert.load(path) for path in options.networks]
+        named = [convert.load_published(options.weights, options.weights_dir)] if options.weights else []
+        networks = named + [convert.load(path) for path in options.networks]
         name, pictures, notes = _pictures(options, networks)
         _check_fit(networks, name, pictures, options.views)
     for network in networks:
@@ -96,6 +103,8 @@ def _pictures(options, networks):
     pictures = getattr(splits, options.split)
     if pictures is None:
         raise ValueError(f"{name} has no {options.split} images: choose another --split")
+    if options.weights:
+        pictures = with_names(pictures)
     if list(pictures.classes) == first.classes[: len(pictures.classes)]:  # the network may have spare classes
         pictures = WithClasses(pictures, first.classes)
     return (
@@ -183,8 +192,9 @@ def _parse(argv):
 
     count = cli.whole_number(1)
     run = "(default: as in the first network's run)"
-    networks = "folder of a training run, whose best weights are used, or a checkpoint; several are also averaged"
-    option("networks", "RUN", networks, nargs="+", type=cli.folder)
+    networks = "folder of a training run, whose best weights are used, or a file of weights; several are also averaged"
+    option("networks", "RUN", networks, nargs="*" if cli.names_weights(argv) else "+", type=cli.folder)
+    cli.weights_options(parser, "RUN, or averaged with it")
     cli.own_model_option(parser)
     option("--dataset", "NAME", f"{', '.join(data.DATASETS)} {run}", choices=tuple(data.DATASETS))
     option("--data-dir", "DIR", f"folder of data sets in files {run}", type=cli.folder)
@@ -206,7 +216,7 @@ def _parse(argv):
     option(
         "--out", "DIR", "folder for tables and figures; existing files are replaced (default: none)", type=cli.folder
     )
-    return parser.parse_args(argv)
+    return parser.parse_args(argv, mixed=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import backends, cli, convert, threads
 from .data.decode import decode
+from .models import published
 from .support.progress import track
 from .support.text import printable
 from .training import evaluation
@@ -19,10 +20,14 @@ Classify images with a trained network: the most probable classes and their prob
 format that Pillow reads, grey or in colour, and is rotated as its EXIF data says. Its shorter side is resized to the
 size that the network was trained with, and its centre is cropped."""
 
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples: python -m minialex.predict runs/first cat.jpg
+          python -m minialex.predict --weights torchvision cat.jpg
           python -m minialex.predict alexnet.npz holiday/*.jpg --views 10 --picture holiday.png
           python -m minialex.predict alexnet.npz cat.jpg --json
+
+published weights, for --weights:
+{published.overview()}
 
 A file that cannot be read is reported on stderr and the exit code is 2; all other images are still classified."""
 
@@ -45,7 +50,8 @@ def main(argv=None):
     with cli.as_user_error():
         backends.use_backend(options.backend)
         cli.register(options.model)
-        network = convert.load(options.network)
+        given = options.weights
+        network = convert.load_published(given, options.weights_dir) if given else convert.load(options.network)
     cli.note(network.note)
     read, answers, pictures, troubles = [], [], [], []
     try:
@@ -101,9 +107,9 @@ def _lines(path, predictions):
 
 def _parse(argv):
     parser = cli.Parser("predict", DESCRIPTION, EXAMPLES)
-    parser.add_argument(
-        "network", metavar="WEIGHTS", type=cli.file, help="checkpoint, or folder of a training run (its best)"
-    )
+    if not cli.names_weights(argv):
+        text = "checkpoint, folder of a training run (its best), or file of another framework; left out with --weights"
+        parser.add_argument("network", metavar="WEIGHTS", type=cli.file, help=text)
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=cli.file, help="image files")
     parser.add_argument(
         "--views",
@@ -118,11 +124,12 @@ def _parse(argv):
     drawn = "draw images and bars to a .png or .svg file (default: no)"
     parser.add_argument("--picture", metavar="FILE", type=cli.file, help=drawn)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text (default: text)")
+    cli.weights_options(parser, "WEIGHTS")
     cli.own_model_option(parser)
     cli.backend_option(parser)
     threads_help = "compute threads (default: the usable cores)"
     parser.add_argument("--threads", type=count, metavar="N", help=threads_help)
-    return parser.parse_args(argv)
+    return parser.parse_args(argv, mixed=True)
 
 
 if __name__ == "__main__":

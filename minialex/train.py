@@ -169,6 +169,12 @@ def _new(options):
     """A new Run with these options, in a new folder."""
     with as_user_error():
         options.model = cli.register([options.model])[0] if options.model else None
+        if options.weights in models.published.TABLE and not Path(options.weights).exists():
+            raise UserError(
+                f"--weights {options.weights}: training starts with a run or a checkpoint; convert the file of these "
+                f"published weights, which python -m minialex.predict --weights {options.weights} downloads, with "
+                "python -m minialex.convert"
+            )
         start = trained.load(options.weights) if options.weights else None
         cli.note(start.note if start else "")
         if start and options.model not in (None, start.checkpoint.model):

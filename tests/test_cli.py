@@ -93,6 +93,19 @@ def test_parser_errors_are_one_sentence_and_name_the_help():
             parser.parse_args(arguments)
 
 
+def test_ctrl_c_while_options_are_read(monkeypatch):
+    """Also where argparse has to put back what it had not yet put aside."""
+    parser = cli.Parser("predict", "text")
+    parser.add_argument("images", nargs="+")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parser, "format_usage", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        parser.parse_args(["a.png", "b.png"], mixed=True)
+
+
 def test_a_signal_waits_for_a_safe_place(capfd):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     seen = []

@@ -67,6 +67,7 @@ def defined(tree):
                     yield name.id, statement.lineno
 
 
+@pytest.mark.heavy
 def test_no_definition_bears_a_name_that_was_given_up():
     found = []
     for path in (path for path in SOURCES if GIVEN_UP.keys() & re.findall(r"\w+", path.read_text())):

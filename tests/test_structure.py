@@ -7,6 +7,8 @@ import functools
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "minialex"
 LAYERS = [  # each may import from those above it, and from itself
@@ -78,6 +80,7 @@ def test_every_room_has_its_layer():
     assert rooms == set().union(*LAYERS)
 
 
+@pytest.mark.heavy
 def test_imports_go_one_way():
     layer = {name: number for number, names in enumerate(LAYERS) for name in names}
     upward = [

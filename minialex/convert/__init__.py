@@ -1,4 +1,13 @@
-"""Converting weights between minialex, NumPy, safetensors, PyTorch, Keras and ONNX: `python -m minialex.convert`.
+"""Converting weights between minialex and the formats of other frameworks: `python -m minialex.convert`.
+
+    formats.py        which file is read and written by what; loading.py, a Trained of any file; network.py and
+                      description.py, a Checkpoint of what came in; published.py, weights by name
+    torch_*.py        .pth without torch; pickle*.py, a machine that reads pickles and runs nothing in them
+    safetensors_file.py, shards.py, npy_file.py
+    onnx_*.py         .onnx; graph.py writes it
+    caffe*.py         .caffemodel and .prototxt
+    keras*.py         .h5, .keras; hdf5*.py reads HDF5
+    layouts.py        orders of axes, groups and colours; variants.py, equivalent networks
 
 The libraries of other formats are optional; each is imported where it is used.
 """
@@ -9,10 +18,23 @@ from ..runs.checkpoint import Checkpoint
 from .description import describe, state_dict
 from .formats import read, write
 from .imported import Imported
-from .loading import load
+from .loading import Given, load
+from .published import load_published
 from .variants import grouped, in_channel_order, merged
 
-__all__ = ["Imported", "describe", "grouped", "in_channel_order", "load", "load_weights", "merged", "read", "write"]
+__all__ = [
+    "Given",
+    "Imported",
+    "describe",
+    "grouped",
+    "in_channel_order",
+    "load",
+    "load_published",
+    "load_weights",
+    "merged",
+    "read",
+    "write",
+]
 
 
 def load_weights(path):

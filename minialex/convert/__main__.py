@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from .. import cli, models
@@ -23,12 +24,12 @@ Convert a network from one file format to another. The suffix of a file gives it
                   .pth.tar, .ckpt and .bin, with the names of DataParallel or Lightning
   .onnx           the whole network, operator sets from 7 on
   .caffemodel     the whole network of Caffe, or the weights of that of --prototxt; can only be read
-  .h5, .keras     a Keras model, or with .weights.h5 its weights; .h5 can be written as well
+  .h5, .keras     a Keras model, or with .weights.h5 its weights
   .npy            a pickled dict of layers, as bvlc_alexnet.npy; can only be read
 
-.safetensors, .onnx, .caffemodel, .h5 and .keras need pip install 'minialex[convert]'. No other framework is needed, and
-nothing in a file is executed. .npz, .safetensors and .pth also hold minialex's description (model, classes,
-normalisation, training state), so that a checkpoint can be restored exactly."""
+.onnx and .caffemodel, and writing .safetensors, .h5 and .keras, need pip install 'minialex[convert]'. No other
+framework is needed, and nothing in a file is executed. .npz, .safetensors and .pth also hold minialex's description
+(model, classes, normalisation, training state), so that a checkpoint can be restored exactly."""
 
 EXAMPLES = """\
 examples:
@@ -117,7 +118,16 @@ def _normalization(text):
     """An argparse type: (a Normalize, the channel order that goes with it or None), from its name or its numbers."""
     if text in NORMALIZATIONS:
         return NORMALIZATIONS[text]
-    return Normalize(*([[[float(number)]] for number in part.split(",")] for part in text.split("/"))), None
+    try:
+        parts = [[float(number) for number in part.split(",")] for part in text.split("/")]
+        if not 1 <= len(parts) <= 2 or any(len(part) != 3 for part in parts):
+            raise ValueError
+        return Normalize(*([[[number]] for number in part] for part in parts)), None
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is neither {', '.join(NORMALIZATIONS)} nor three means, or three means and three stds above 0, "
+            "such as 122.7,116.7,104.0 or 122.7,116.7,104.0/58.4,57.1,57.4"
+        ) from None
 
 
 def _parse(argv):

@@ -20,6 +20,7 @@ _TORCHVISION = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 _CAFFE = [122.67891434, 116.66876762, 104.00698793]
 _RESIZE = 256  # pixels to which networks for ImageNet resize the shorter side of an image
 _WRAPPERS = ("module.", "_orig_mod.")
+_HOLDERS = ("model.", "net.", "network.", "module.")  # of a network, in a module that trains it
 _WITHIN = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}  # of a part of a network
 NO_NORMALIZATION = Normalize(np.zeros((3, 1, 1)))
 
@@ -50,9 +51,10 @@ def state_dict(arrays):
 def _unwrapped(arrays):
     """Yield a state dict, then without the first word of its names while it is the same for all, as "model." is.
 
-    At last, without the names of wrappers anywhere: torch's ImageNet example wraps AlexNet's features alone.
+    Then without the names of wrappers anywhere: torch's ImageNet example wraps AlexNet's features alone. At last, what
+    a Lightning module holds as `model` or `net`, beside a loss with class weights or a moving average.
     """
-    arrays = state_dict(arrays)
+    arrays = whole = state_dict(arrays)
     yield arrays
     while len({name.partition(".")[0] for name in arrays}) == 1 and all(name.partition(".")[2] for name in arrays):
         arrays = {name.partition(".")[2]: array for name, array in arrays.items()}
@@ -60,6 +62,10 @@ def _unwrapped(arrays):
     names = [".".join(word for word in name.split(".") if word not in _WITHIN) for name in arrays]
     if names != [*arrays] and len({*names}) == len(names):
         yield dict(zip(names, arrays.values()))
+    for word in _HOLDERS:
+        part = {name.removeprefix(word): array for name, array in whole.items() if name.startswith(word)}
+        if 0 < len(part) < len(whole):
+            yield from _unwrapped(part)
 
 
 def describe(arrays, model=None, *, input_size=None, classes=None, normalization=None, arguments=None):
@@ -128,7 +134,7 @@ def guess(arrays, input_size=None):
     """
     fitting: list[str] = []
     for unwrapped in _unwrapped(arrays):
-        fitting = fitting or [name for name in models.PRESETS if _fits(unwrapped, name, input_size)]
+        fitting = fitting or [name for name in models.PRESETS if fits(unwrapped, name, input_size)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -138,8 +144,11 @@ def guess(arrays, input_size=None):
     raise ValueError("these weights do not fit any network by name and shape: give model=... to see what does not fit")
 
 
-def _fits(arrays, model, input_size):
-    """Whether weights have the names and shapes of a preset."""
+def fits(arrays, model, input_size=None):
+    """Whether weights have the names and shapes of a preset.
+
+    arrays, model, input_size: as in `describe`.
+    """
     try:
         network, weights, _ = _fit(arrays, model, input_size, {})
     except ValueError:

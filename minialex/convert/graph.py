@@ -172,7 +172,11 @@ def _(layer: nn.Call, graph, row, *inputs):
         before, after = widths[::2][::-1], widths[1::2][::-1]
         none = [0] * (len(row.input) + 1 - len(before))
         pads = graph.array(f"{name}.pads", [*none, *before, *none, *after], np.int64)
-        return graph.add("Pad", name, *inputs, pads, graph.array(f"{name}.value", given["value"] or 0))
+        if given["mode"] == "constant":
+            return graph.add("Pad", name, *inputs, pads, graph.array(f"{name}.value", given["value"] or 0))
+        if given["mode"] in ("reflect", "replicate"):
+            return graph.add("Pad", name, *inputs, pads, mode={"replicate": "edge"}.get(given["mode"], given["mode"]))
+        raise ValueError(f"a margin of mode={given['mode']!r} cannot be exported to ONNX")
     if function == "getitem":
         return _slices(graph, row, inputs[0], given["index"])
     raise ValueError(f"the function {function} cannot be exported to ONNX")
@@ -231,7 +235,22 @@ def _(layer: nn.Dropout2d, graph, row, x):
 
 _TWO = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "pow": "Pow", "matmul": "MatMul", "maximum": "Max",
     "minimum": "Min"}  # fmt: skip
-_ONE = {"neg": "Neg", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "abs": "Abs", "sigmoid": "Sigmoid", "tanh": "Tanh"}
+_ONE = {
+    "neg": "Neg",
+    "exp": "Exp",
+    "log": "Log",
+    "sqrt": "Sqrt",
+    "abs": "Abs",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "reciprocal": "Reciprocal",
+    "floor": "Floor",
+    "ceil": "Ceil",
+    "round": "Round",
+    "sign": "Sign",
+    "sin": "Sin",
+    "cos": "Cos",
+}
 
 
 def _slices(graph, row, x, index):
@@ -284,7 +303,13 @@ def _(layer: nn.Conv2d, graph, row, x):
 
 @_emit.register
 def _(layer: nn.Linear, graph, row, x):
-    return graph.add("Gemm", row.name, x, *graph.parameters(row, "weight", "bias"), transB=1)
+    """Gemm's input has two axes; with more, a MatMul by the transposed weight."""
+    weight, *bias = graph.parameters(row, "weight", "bias")
+    if len(row.input) == 1:
+        return graph.add("Gemm", row.name, x, weight, *bias, transB=1)
+    turned = graph.add("Transpose", f"{row.name}.transposed", weight, perm=(1, 0))
+    product = graph.add("MatMul", f"{row.name}.product" if bias else row.name, x, turned)
+    return graph.add("Add", row.name, product, *bias) if bias else product
 
 
 @_emit.register
@@ -312,8 +337,10 @@ def _(layer: nn.MaxPool2d, graph, row, x):
 
 @_emit.register
 def _(layer: nn.AvgPool2d, graph, row, x):
-    """ONNX's mean counts all padding, including the margin of ceil mode: rescaled to the layer's divisors."""
+    """The mean of existing pixels; else one that counts all padding, even ceil mode's, rescaled to the divisors."""
     window = window_of(layer, row.input)
+    if not layer.count_include_pad and layer.divisor_override is None:
+        return graph.add("AveragePool", row.name, x, count_include_pad=0, **_window(window))
     area = window.kernel[0] * window.kernel[1]
     scale = area / (layer.divisor_override or window.counts(layer.count_include_pad))
     mean = graph.add("AveragePool", f"{row.name}.mean", x, count_include_pad=1, **_window(window))
@@ -322,10 +349,12 @@ def _(layer: nn.AvgPool2d, graph, row, x):
 
 @_emit.register
 def _(layer: nn.AdaptiveAvgPool2d, graph, row, x):
-    """The linear map R x C^T; R and C are the results of averaging identity matrices."""
+    """To one pixel GlobalAveragePool; else the linear map R x C^T, where R and C are averages of identity matrices."""
     if row.input == row.output:
         return x
     (height, width), (rows, columns) = row.input[1:], row.output[1:]
+    if (rows, columns) == (1, 1):
+        return graph.add("GlobalAveragePool", row.name, x)
     left = functional.adaptive_avg_pool2d(Tensor(np.eye(height)[None, None]), (rows, None)).numpy()[0, 0]
     right = functional.adaptive_avg_pool2d(Tensor(np.eye(width)[None, None]), (None, columns)).numpy()[0, 0]
     x = graph.add("MatMul", f"{row.name}.down", graph.array(f"{row.name}.rows", left), x)

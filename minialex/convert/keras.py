@@ -26,7 +26,7 @@ def to_keras(weights, rows):
     arrays = []
     for name, layer, maps in _layers(rows):
         if isinstance(layer, nn.BatchNorm2d):
-            arrays += [weights[f"{name}.{part}"] for part in _parts(layer)]
+            arrays += [layouts.features_to_keras(weights[f"{name}.{part}"], maps) for part in _parts(layer)]
         else:
             weight = weights[f"{name}.weight"]
             convolution = isinstance(layer, nn.Conv2d)
@@ -51,7 +51,7 @@ def from_keras(arrays, rows):
     weights, rest = {}, iter(arrays)
     for name, layer, maps in layers:
         if isinstance(layer, nn.BatchNorm2d):
-            weights |= {f"{name}.{part}": next(rest) for part in _parts(layer)}
+            weights |= {f"{name}.{part}": layouts.features_from_keras(next(rest), maps) for part in _parts(layer)}
             if layer.track_running_stats:
                 weights[f"{name}.num_batches_tracked"] = np.array(0)
             continue
@@ -83,7 +83,7 @@ def _layers(rows):
             maps = row.input
         elif isinstance(row.layer, (nn.Conv2d, nn.BatchNorm2d, nn.Linear)):
             if row.layer not in seen:
-                yield row.name, row.layer, maps if isinstance(row.layer, nn.Linear) else None
+                yield row.name, row.layer, maps
             maps = None if isinstance(row.layer, nn.Linear) else maps
             seen.add(row.layer)
         elif row.parameters:

@@ -79,6 +79,19 @@ def dense_from_keras(kernel, maps=None):
     return np.ascontiguousarray(kernel.T)
 
 
+def features_from_keras(values, maps=None):
+    """Numbers of each feature in Keras's order, (features,), in ours; maps: as of `dense_from_keras`."""
+    if maps is None:
+        return values
+    channels, height, width = maps
+    return np.ascontiguousarray(values.reshape(height, width, channels).transpose(2, 0, 1)).ravel()
+
+
+def features_to_keras(values, maps=None):
+    """The inverse of `features_from_keras`; maps: as there."""
+    return values if maps is None else np.ascontiguousarray(values.reshape(maps).transpose(1, 2, 0)).ravel()
+
+
 def dense_to_keras(weight, maps=None):
     """The inverse of `dense_from_keras`: a `weight` (out, in) as (in, out); maps: as there."""
     if maps is not None:

@@ -16,7 +16,17 @@ from .imported import Imported
 
 
 class NotSaid(ValueError):
-    """Something that neither the file nor the user says."""
+    """The file does not say something that is needed.
+
+    what: the file does not say.
+    how: to say it, by an argument.
+    option: the same, by an option of the command convert.
+    path: of the file, for the message, if it is known.
+    """
+
+    def __init__(self, what, how, option, path=None):
+        super().__init__(f"{path}: {what}: {how}" if path is not None else f"{what}: {how}")
+        self.what, self.how, self.option = what, how, option
 
 
 def from_imported(
@@ -39,8 +49,10 @@ def from_imported(
     normalization = normalization or imported.normalization
     if normalization is None:
         raise NotSaid(
-            "the file does not say how pixels are normalised: give normalization=torchvision, caffe or none, or the "
-            "means of red, green and blue"
+            "the file does not say how pixels are normalised",
+            "give normalization=torchvision, caffe or none, or the means of red, green and blue",
+            "python -m minialex.convert {path} NEW.npz --normalization torchvision (or caffe, none, or the means of "
+            "red, green and blue)",
         )
     network = _logits(imported.network, size)
     (outputs,) = layout(network, (CHANNELS, size, size))[-1].output
@@ -67,7 +79,11 @@ def _name(path):
 def _size(shape, given):
     """Pixels per side of the input."""
     if shape is None and given is None:
-        raise NotSaid("the file does not say how large images are: give input_size=..., such as 224")
+        raise NotSaid(
+            "the file does not say how large images are",
+            "give input_size=..., such as 224",
+            "python -m minialex.convert {path} NEW.npz --input-size PIXELS",
+        )
     shape = shape or (CHANNELS, given, given)
     if len(shape) != 3 or shape[0] != CHANNELS or shape[1] != shape[2]:
         raise ValueError(f"this network takes {'x'.join(map(str, shape))}; images are needed that are 3xSxS")

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..support import schema
 from ..support.schema import AtLeast
+from . import floats
 
 _LARGEST_HEADER = 100_000_000  # bytes, the format's limit
 _NUMPY = {
@@ -28,7 +29,15 @@ _NUMPY = {
     **{f"U{8 * size}": f"<u{size}" for size in (1, 2, 4, 8)},
     "BOOL": "?",
 }
-_STORED = _NUMPY | {"BF16": "<u2", "F8_E5M2": "u1", "F8_E4M3": "u1"}  # the last three are widened to float32
+_WIDENED = {  # to float32: {name in the file: name in floats.py}
+    "BF16": "bfloat16",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E8M0": "float8_e8m0fnu",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+}
+_STORED = _NUMPY | {name: floats.STORED[kind].newbyteorder("<") for name, kind in _WIDENED.items()}
 
 
 @dataclass
@@ -43,8 +52,8 @@ def read(path):
 
     path: of the file.
 
-    Returns {name: array} and the metadata, {name: text}; bfloat16 and both kinds of float8 become float32, which holds
-    them exactly.
+    Returns {name: array} and the metadata, {name: text}; bfloat16 and float8 become float32, which holds them
+    exactly.
     Raises OSError where the file cannot be read, ValueError where it is damaged or of other types.
     """
     length = os.path.getsize(path)
@@ -91,25 +100,6 @@ def _entries(header, length):
 
 
 def _array(content, entry):
-    array = np.frombuffer(bytearray(content), _STORED[entry.dtype])
-    if entry.dtype == "BF16":  # the upper half of a float32
-        array = (array.astype(np.uint32) << 16).view(np.float32)
-    elif entry.dtype == "F8_E5M2":  # the upper half of a float16
-        array = (array.astype(np.uint16) << 8).view(np.float16).astype(np.float32)
-    elif entry.dtype == "F8_E4M3":
-        array = _float8_e4m3()[array]
-    return array.reshape(entry.shape).astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _float8_e4m3():
-    """The values of the 256 codes: a sign, 4 bits of an exponent, 3 of a mantissa; no infinity, two codes for NaN.
-
-        (-1)^s (1 + m/8) 2^(e - 7)    for e > 0,        (-1)^s (m/8) 2^-6    for e = 0
-
-    Micikevicius et al. 2022, "FP8 formats for deep learning", table 1.
-    """
-    codes = np.arange(256)
-    e, m = codes >> 3 & 15, codes & 7
-    values = np.where(e > 0, (8 + m) * 2.0 ** (e - 10), m * 2.0**-9) * np.where(codes & 128, -1, 1)
-    values[codes & 127 == 127] = np.nan
-    return values.astype(np.float32)
+    array = np.frombuffer(bytearray(content), _STORED[entry.dtype]).reshape(entry.shape)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return floats.widened(array, _WIDENED[entry.dtype]) if entry.dtype in _WIDENED else array

@@ -8,52 +8,72 @@ import os
 import shutil
 import tarfile
 import urllib.error
+import urllib.parse
 import urllib.request
 import zlib
 from pathlib import Path, PurePosixPath
 
 from ..support.progress import Progress
 
+LARGEST = 2**30  # bytes of a file whose size nobody states
 _BLOCK = 2**18
 _TIMEOUT = 30  # seconds without receiving a byte
+_SCHEMES = ("http", "https")  # urllib would also open file: and ftp:
 
 
-def fetch(url, path, md5):
+class _Wrong(OSError):
+    """What the server sends is not the file."""
+
+
+def fetch(url, path, digest, *, kind="md5", size=None):
     """Download a file, unless it is there already.
 
-    url: the address of the file.
+    url: the address of the file, http or https; so are those that it may be redirected to.
     path: where to save it. An interrupted download leaves PATH.part, which the next one continues (HTTP Range).
-    md5: its checksum in hexadecimal; a file with another one is not kept.
+    digest: its checksum in hexadecimal, or the beginning of it; a file with another one is not kept.
+    kind: of the checksum: "md5", "sha1" or "sha256".
+    size: of the file, bytes, where it is known; no more than that, or than LARGEST, is received.
 
     Returns `path` as a Path.
-    Raises OSError if the connection fails (the part is kept) or the checksum differs (the part is removed).
+    Raises OSError if the connection fails (the part is kept), or the server sends another file (the part is removed).
     """
     path = Path(path)
-    if path.is_file() and _md5(path) == md5:
+    if path.is_file() and digest_of(path, kind).startswith(digest):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
-        _transfer(url, part)
+        _transfer(url, part, size)
+    except _Wrong:
+        raise
     except (OSError, http.client.HTTPException) as error:
-        raise OSError(
-            f"downloading {url} failed ({error}); the part received is kept in {part}, "
-            "run the same command again to continue"
-        ) from error
-    found = _md5(part)
-    if found != md5:
+        again = "run the same command again"
+        if part.is_file():
+            again = f"the part received is kept in {part}, {again} to continue"
+        raise OSError(f"downloading {url} failed ({_why(error)}); {again}") from error
+    found = digest_of(part, kind)
+    if not found.startswith(digest):
         part.unlink()
-        raise OSError(f"{url} sent a file with MD5 {found} where {md5} was expected; it was removed, please try again")
+        name = NAMES[kind]
+        raise OSError(
+            f"{url} sent a file with {name} {found} where {digest} was expected; it was removed, please try again"
+        )
     os.replace(part, path)
     return path
 
 
-def _transfer(url, part):
+def _why(error):
+    """What an error of a connection says, without urllib's wrapping."""
+    reason = error.reason if type(error) is urllib.error.URLError else error
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+
+
+def _transfer(url, part, size):
     """Append the missing bytes of `url` to `part`; start over where the server does not support Range."""
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    request = urllib.request.Request(_checked(url), headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+        response = _opener().open(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing is missing; the checksum is compared next
@@ -61,20 +81,58 @@ def _transfer(url, part):
     with response:
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
             have = 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length else None
+        length = response.headers.get("Content-Length", "")
+        total = have + int(length) if length.isdecimal() else None
+        most = LARGEST if size is None else size
+        if total is not None and (total > most or size not in (None, total)):
+            raise _Wrong(f"{url} sends {total:,} bytes, where {_expected(size)} were expected; nothing was saved")
         with open(part, "ab" if have else "wb") as file, Progress(part.stem, total, "B", initial=have) as progress:
             while block := response.read(_BLOCK):
+                have += len(block)
+                if have > most:
+                    break
                 file.write(block)
                 progress.update(len(block))
-    arrived = part.stat().st_size
-    if total is not None and arrived < total:
-        raise ConnectionError(f"the connection closed after {arrived:,} of {total:,} bytes")
+    if have > most:
+        part.unlink()
+        raise _Wrong(f"{url} sends more than {most:,} bytes, where {_expected(size)} were expected; they were removed")
+    if total is not None and have < total:
+        raise ConnectionError(f"the connection closed after {have:,} of {total:,} bytes")
 
 
-def _md5(path):
+def _expected(size):
+    return f"at most {LARGEST:,}" if size is None else f"{size:,}"
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https; urllib itself refuses all others but ftp."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        return super().redirect_request(req, fp, code, msg, headers, _checked(newurl))
+
+
+def _opener():
+    return urllib.request.build_opener(_Redirects)
+
+
+def _checked(url):
+    """The address `url`; raises _Wrong unless it is of http or https."""
+    if urllib.parse.urlsplit(url).scheme not in _SCHEMES:
+        raise _Wrong(f"{url} is not an address of http or https, so it is not opened")
+    return url
+
+
+NAMES = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}
+
+
+def digest_of(path, kind):
+    """The checksum of a file, in hexadecimal.
+
+    path: of the file.
+    kind: "md5", "sha1" or "sha256".
+    """
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
 
 
 def unpack(archive, folder):

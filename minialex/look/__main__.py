@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import backends, cli, convert, data, functional
+from ..models import published
 from ..models.names import layers_called, published_names
 from ..models.own import Own
 from ..nn import Conv2d, Graph
@@ -31,14 +32,19 @@ checkpoint. WHAT is one or more of:
   graph       the autograd graph of one training step
   curves      loss and error over the epochs, of one run or of several in one figure
 
-Without WHAT: all of them for one RUN, curves for several."""
+Without WHAT: all of them for one RUN, curves for several. With --weights there is no RUN: other words are images, and
+what needs no data set is drawn."""
 
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples: python -m minialex.look runs/first
           python -m minialex.look runs/first filters --layer conv2
           python -m minialex.look runs/first features gradient --picture 17 --picture cat.jpg --class cat
           python -m minialex.look runs/first neighbours --limit 2000 --out neighbours.svg
-          python -m minialex.look runs/first runs/second curves"""
+          python -m minialex.look runs/first runs/second curves
+          python -m minialex.look --weights torchvision cat.jpg
+
+published weights, for --weights:
+{published.overview()}"""
 
 FIRST = {"features": 1, "gradient": 6, "neighbours": 6}  # the first so many test images, without --picture
 NEAREST = 6
@@ -48,13 +54,18 @@ MOST_TILES = 256  # of a layer after the first, which may have 100,000
 def main(argv=None):
     """Run the command: draw the figures and print their paths. argv: the arguments, sys.argv's if None."""
     options = _parse(argv)
-    runs, views = _runs_and_views(options.things)
+    if options.weights:
+        runs, views = ["."], _views_of_weights(options)
+    else:
+        runs, views = _runs_and_views(options.things)
     with cli.as_user_error():
         if views != ["curves"]:
             backends.use_backend(options.backend)
             given = {name: getattr(options, name) for name in ("dataset", "data_dir", "limit")}
             cli.register(options.model)
-            subject = Subject(convert.load(runs[0]), given)
+            weights = options.weights
+            network = convert.load_published(weights, options.weights_dir) if weights else convert.load(runs[0])
+            subject = Subject(network, given)
             cli.note(subject.network.note)
         for view in views:
             path = _place(options.out, Path(runs[0]), view, len(views))
@@ -80,7 +91,21 @@ def _runs_and_views(things):
         raise cli.UserError(
             f"{alone} needs exactly one RUN, got {len(runs)}: {', '.join(runs)}; only curves takes more"
         )
+    if unknown := [run for run in runs[1:] if not Path(run).exists()]:
+        raise cli.UserError(f"there is no run '{unknown[0]}', and WHAT is one of: {', '.join(VIEWS)}")
     return runs, views
+
+
+def _views_of_weights(options):
+    """The views of published weights; what names no view is an image, and is added to those of --picture."""
+    views = [view for view in VIEWS if view in options.things]
+    options.picture = (options.picture or []) + [thing for thing in options.things if thing not in VIEWS] or None
+    if "curves" in views:
+        raise cli.UserError(f"curves needs the folder of a training run, which --weights {options.weights} has not")
+    with_data = options.dataset is not None
+    with_images = with_data or options.picture is not None
+    possible = {"features": with_images, "gradient": with_images, "neighbours": with_data, "curves": False}
+    return views or [view for view in VIEWS if possible.get(view, True)]
 
 
 def _place(out, run, view, count):
@@ -222,8 +247,12 @@ def _parse(argv):
         parser.add_argument(name, metavar=metavar, help=text, **how)
 
     count = cli.whole_number(1)
-    parser.usage = f"{parser.prog} RUN [RUN ...] [WHAT ...] [--OPTION VALUE ...]"
-    option("things", "RUN", argparse.SUPPRESS, nargs="+", type=cli.folder)
+    parser.usage = (
+        f"{parser.prog} RUN [RUN ...] [WHAT ...] [--OPTION VALUE ...]\n"
+        f"       {parser.prog} --weights NAME [IMAGE ...] [WHAT ...] [--OPTION VALUE ...]"
+    )
+    named = cli.names_weights(argv)
+    option("things", "RUN", argparse.SUPPRESS, nargs="*" if named else "+", type=cli.folder)
     option("--layer", "NAME", "for filters: the convolution, conv1, conv2, ... (default: the first)")
     which = "for features, gradient and neighbours: an image file or the number of a test image; repeatable"
     firsts = ", ".join(f"{n} for {view}" for view, n in FIRST.items())
@@ -241,11 +270,14 @@ def _parse(argv):
     option("--limit", "N", f"for neighbours: search at most N training images {run}", type=count)
     batch = "images per batch (default: %(default)s)"
     option("--batch-size", "N", batch, type=count, default=100)
+    cli.weights_options(parser, "RUN")
     cli.own_model_option(parser)
     cli.backend_option(parser)
     where = "folder for the figures, or a .png or .svg file for one; existing files are replaced"
-    option("--out", "PLACE", f"{where} (default: the folder look in RUN, or beside the checkpoint)", type=cli.folder)
-    return parser.parse_args(argv)
+    option(
+        "--out", "PLACE", f"{where} (default: the folder look in RUN, beside the checkpoint, or here)", type=cli.folder
+    )
+    return parser.parse_args(argv, mixed=True)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-from ..nn import Sequential
-from . import alexnet, arguments, cifar, dl4j, graph, keras, own, released, shapes, torchvision
+from ..nn import Sequential, init
+from ..support.types import FileName
+from . import alexnet, arguments, cifar, dl4j, graph, keras, own, published, released, shapes, torchvision
 from .preset import Preset, Recipe
 
 PRESETS = {
@@ -24,7 +26,7 @@ PRESETS = {
     "alexnet_dl4j": dl4j.ALEXNET_DL4J,
 }
 
-__all__ = ["PRESETS", "Preset", "Recipe", "arguments", "build", "get_preset"]
+__all__ = ["PRESETS", "Preset", "Recipe", "arguments", "build", "get_preset", "published"]
 
 
 def get_preset(name: str) -> Preset:
@@ -45,17 +47,33 @@ def get_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def build(name: str, **arguments: Any) -> Sequential:
-    """Build a network with its authors' initial values.
+def build(
+    name: str, *, weights: str | None = None, weights_dir: FileName | None = None, **arguments: Any
+) -> Sequential:
+    """Build a network with its authors' initial values, or with published weights.
 
     name: as in get_preset.
+    weights: "published" for trained weights, which are downloaded unless they are there already, or one of several by
+        their name in published.py, such as "torchvision"; None for initial values.
+    weights_dir: folder where the file of weights is, or is put; a folder in the cache by default.
     arguments: of the network's function, such as num_classes.
 
     Returns a Sequential, of a network of the user's own any Module; its `input_shape` is that of one image, (3, H, W).
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown name, or weights that do not fit; OSError where they cannot be downloaded.
     """
     preset = get_preset(name)
-    model = preset.build(**arguments)
+    if name in own.REGISTERED:  # a function of the user's own may have such arguments
+        given = {"weights": weights, "weights_dir": weights_dir}
+        arguments |= {argument: value for argument, value in given.items() if value is not None}
+        weights = None
+    if weights is None:
+        model = preset.build(**arguments)
+    else:
+        published.of_preset(name, weights)  # raises before anything is built
+        with init.skipped():
+            model = preset.build(**arguments)
+        # by its name, since models know nothing of files and downloads, which are further up
+        importlib.import_module("minialex.convert.published").fill(model, name, weights, weights_dir)
     side = arguments.get("input_size") or preset.input_size
     model.input_shape = (3, side, side) if side else None
     return model

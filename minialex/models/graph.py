@@ -27,6 +27,7 @@ from .preset import Preset
 
 NAME = "graph"  # of these networks, where a preset has its own
 MOST_PIXELS = 1024  # of a window, a margin or a side to which maps are pooled
+_MOST_LARGER = 4  # times the numbers of a network with another head, for which it is built as described, too
 MOST_OUTPUTS = 256  # outputs of a layer for each number in the weights or in an image
 
 _TYPES = (
@@ -38,10 +39,10 @@ _TYPES = (
 _LAYERS = {cls.__name__: cls for cls in _TYPES}
 _FUNCTIONS = (  # for Call: their outputs are not much larger than their inputs
     "abs", "add", "amax", "amin", "bmm", "ceil", "clamp", "clip", "clone", "cos", "div", "elu", "exp", "flatten",
-    "flip", "floor", "gelu", "leaky_relu", "log", "log_softmax", "logsumexp", "matmul", "maximum", "mean", "minimum",
-    "mm", "mul", "neg", "pad", "permute", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt", "sigmoid", "sign",
-    "silu", "sin", "softmax", "softplus", "sqrt", "square", "squeeze", "std", "sub", "sum", "tanh", "transpose",
-    "unsqueeze", "var", "where",
+    "flip", "floor", "gelu", "getitem", "leaky_relu", "log", "log_softmax", "logsumexp", "matmul", "maximum", "mean",
+    "minimum", "mm", "mul", "neg", "norm", "pad", "permute", "pow", "reciprocal", "relu", "remainder", "reshape",
+    "round", "rsqrt", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "sqrt", "square", "squeeze", "std",
+    "sub", "sum", "tanh", "transpose", "unsqueeze", "var", "where",
 )  # fmt: skip
 _VALUES = {"Parameter": nn.Parameter, "Tensor": Tensor}
 _LEFT_OUT = ("device", "dtype", "generator", "padding_mode")  # of the machine; padding_mode has one value only
@@ -115,6 +116,8 @@ def _plain(name, value):
         value = value.item()
     if isinstance(value, (tuple, list)):
         return [_plain(name, item) for item in value]
+    if isinstance(value, slice):
+        return {"slice": [value.start, value.stop, value.step]}
     if not isinstance(value, _PLAIN):
         raise ValueError(f"layer {name}: an argument that is a {type(value).__name__} cannot be described as data")
     return value
@@ -132,8 +135,19 @@ def build(
     Raises ValueError, with the layer's name, for what is not a Description, and for layers that do not fit together.
     """
     entries = _entries(description)
-    if num_classes is not None:
-        _replace_head(entries, num_classes)
+    changed, fault = _with_head(entries, num_classes)
+    graph, outputs = _built(description, changed, input_size)
+    if not fault and (changed is entries or outputs in (None, (num_classes,))):
+        return graph
+    if outputs is not None and _total(entries) <= _MOST_LARGER * _total(changed):
+        graph, outputs = _built(description, entries, input_size)
+        if outputs == (num_classes,):  # the last layer with weights is no classifier: an average as a product, perhaps
+            return graph
+    raise ValueError(fault or "the number of classes cannot be changed: the last layer with weights is no classifier")
+
+
+def _built(description, entries, input_size):
+    """(the Graph of checked entries, the shape of its output for one image of a given size or None)."""
     layers: dict[str, Any] = {}
     for name, kind, arguments, _ in entries:
         try:
@@ -142,10 +156,11 @@ def build(
             raise ValueError(f"layer {name} ({kind}): {error}") from None
     wired = [(name, layers[name], inputs) for name, _, _, inputs in entries]
     graph = nn.Graph(wired, description["inputs"], description["output"])
-    if input_size is not None:
-        weights = sum(p.numel() for p in (*graph.parameters(), *graph.buffers()))
-        layout(graph, (3, input_size, input_size), MOST_OUTPUTS * max(weights, 3 * input_size**2))
-    return graph
+    if input_size is None:
+        return graph, None
+    weights = sum(p.numel() for p in (*graph.parameters(), *graph.buffers()))
+    most = MOST_OUTPUTS * max(weights, 3 * input_size**2)
+    return graph, layout(graph, (3, input_size, input_size), most)[-1].output
 
 
 def _entries(description):
@@ -177,6 +192,9 @@ def _layer(kind, arguments):
 
 
 def _tuples(value):
+    """An argument as constructors take it: lists are tuples, and {"slice": [start, stop, step]} is a slice."""
+    if isinstance(value, dict) and [*value] == ["slice"]:
+        return slice(*schema.read(Annotated[list[int | None], Length(3, 3)], value["slice"], ("slice",)))
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
@@ -189,7 +207,7 @@ def _check_values(kind, values):
         if (hint := hints.get(key)) in _SCALARS:
             schema.read(hint, value, (key,))
         for item in _leaves(value):
-            if not isinstance(item, _PLAIN):
+            if not isinstance(item, (*_PLAIN, slice)):
                 raise ValueError(f"{key} should be numbers or words, got {schema.shown(value)}")
             is_word = isinstance(item, str) and (key, item) not in (("padding", "same"), ("padding", "valid"))
             if hint not in _SCALARS and kind != "Call" and is_word:
@@ -206,34 +224,40 @@ def _leaves(value):
         yield value
 
 
-def _replace_head(entries, num_classes):
-    """Give the last layer with weights another number of outputs."""
-    head = next((entry for entry in reversed(entries) if entry[1] in ("Conv2d", "Linear")), None)
-    if head is None:
-        raise ValueError("this network has no layer with weights, so no number of classes")
-    after = entries[entries.index(head) + 1 :]
-    key = "out_features" if head[1] == "Linear" else "out_channels"
-    if head[2].get(key) == num_classes:
-        return
-    if stuck := next(
-        (entry for entry in after if entry[1] in ("BatchNorm1d", "BatchNorm2d", "Reshape", *_VALUES)), None
-    ):
-        raise ValueError(
-            f"the number of classes cannot be changed: after {head[0]}, the last layer with weights, {stuck[0]} "
+def _with_head(entries, num_classes):
+    """(entries whose last layer with weights has `num_classes` outputs, ""); or (entries, why there are none)."""
+    if num_classes is None:
+        return entries, ""
+    last = next((n for n in reversed(range(len(entries))) if entries[n][1] in ("Conv2d", "Linear")), None)
+    if last is None:
+        return entries, "this network has no layer with weights, so no number of classes"
+    name, kind, arguments, inputs = entries[last]
+    key = "out_features" if kind == "Linear" else "out_channels"
+    if arguments.get(key) == num_classes:
+        return entries, ""
+    dependent = ("BatchNorm1d", "BatchNorm2d", "Reshape", *_VALUES)
+    if stuck := next((entry for entry in entries[last + 1 :] if entry[1] in dependent), None):
+        return entries, (
+            f"the number of classes cannot be changed: after {name}, the last layer with weights, {stuck[0]} "
             f"({stuck[1]}) depends on it"
         )
-    head[2][key] = num_classes
+    return [*entries[:last], [name, kind, arguments | {key: num_classes}, inputs], *entries[last + 1 :]], ""
 
 
-def numbers(description: Description) -> int:
+def numbers(description: Description, num_classes: int | None = None) -> int:
     """How many numbers the arrays of a described network hold, before any is built.
 
     description: a Description.
+    num_classes: outputs of the last layer with weights, as of `build`.
 
     Raises ValueError as `build` does.
     """
+    return _total(_with_head(_entries(description), num_classes)[0])
+
+
+def _total(entries):
     total = 0
-    for name, kind, arguments, _ in _entries(description):
+    for name, kind, arguments, _ in entries:
         try:
             total += _numbers(kind, arguments)
         except (TypeError, KeyError, ValueError) as error:

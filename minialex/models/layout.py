@@ -328,6 +328,13 @@ def _(layer: nn.BatchNorm2d, shape):
 
 
 @_step.register
+def _(layer: nn.BatchNorm1d, shape):
+    if len(shape) > 2 or shape[0] != layer.num_features:
+        raise ValueError(f"expects ({layer.num_features},) or ({layer.num_features}, L), got {shape}")
+    return shape, ONE_PIXEL
+
+
+@_step.register
 def _(layer: nn.LocalResponseNorm, shape):
     _need_maps(shape)
     if shape[0] % layer.groups:

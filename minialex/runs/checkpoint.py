@@ -301,7 +301,9 @@ def _check_described(arguments, weights):
     if not isinstance(arguments.get("description"), dict):
         raise ValueError("the field arguments.description is missing")
     stored = sum(math.prod(array.shape) for array in weights.values())
-    if (needed := models.graph.numbers(arguments["description"])) > 2 * stored:
+    classes = arguments.get("num_classes")  # of a network that was fine-tuned, other than the description's
+    classes = classes if type(classes) is int else None
+    if (needed := models.graph.numbers(arguments["description"], classes)) > 2 * stored:
         raise ValueError(f"arguments.description has layers of up to {needed:,} numbers, but the file holds {stored:,}")
 
 

@@ -7,7 +7,10 @@ import contextlib
 import sys
 from pathlib import Path
 
-from .. import cli, convert, models
+import numpy as np
+
+from .. import cli, convert, data, models
+from ..convert import formats
 from ..models.layout import layout
 from ..nn import init
 from .diagram import class_diagram, sequence_diagram
@@ -98,17 +101,21 @@ def _by_name(options):
 
 def _of_file(options):
     """The same of the network in a file of weights."""
-    if options.set or options.num_classes or options.input_size:
+    if options.set or options.num_classes:
         raise ValueError(f"{options.model} is a file, which says all of its network: leave out the other options")
-    network = convert.load(options.model)
-    cli.note(network.note)
+    given = convert.Given(input_size=options.input_size, normalization=data.Normalize(np.zeros((3, 1, 1))))
+    network = convert.load(options.model, given=given)  # whose sizes do not depend on the normalisation
     options.model = network.name
     return network.preset, network.model, network.pipeline.input_size
 
 
 def _network(text):
     """An argparse type: a published network, one of the user's own, or a file or folder of weights."""
-    return text if Path(text).suffix != ".py" and Path(text).exists() else cli.network(text)
+    if Path(text).suffix != ".py" and Path(text).exists():
+        return text
+    if text.lower().endswith(formats.SUFFIXES):
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return cli.network(text)
 
 
 def _parse(argv):

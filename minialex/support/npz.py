@@ -27,6 +27,10 @@ class Damaged(ValueError):
     """A file, or an array in one, that cannot be read."""
 
 
+class HoldsObjects(Damaged):
+    """An array of Python objects, which is not read."""
+
+
 class Archive(Mapping):
     """The arrays of an .npz file, {name: array}; each is read when it is first asked for. A context that closes it.
 
@@ -93,7 +97,7 @@ class Archive(Mapping):
                 except MemoryError:  # raised by the compiler for a text that nests too deeply
                     raise ValueError("its header is no header") from None
                 if dtype.hasobject:
-                    raise ValueError("it holds Python objects")
+                    raise HoldsObjects(f"{name[:100]}: it holds Python objects")
                 stored, needed = member.file_size - file.tell(), dtype.itemsize * math.prod(shape)
                 if stored != needed:
                     raise ValueError(f"an array {shape} of {dtype} takes {needed:,} bytes, but {stored:,} are stored")
@@ -101,7 +105,7 @@ class Archive(Mapping):
                 return dtype, shape
             with self._zip.open(member) as file:
                 return np.lib.format.read_array(file, allow_pickle=False)  # to its end, which verifies the checksum
-        except MemoryError:
+        except (MemoryError, HoldsObjects):
             raise
         except Exception as error:  # zlib, zipfile and NumPy raise many kinds of errors for a damaged file
             raise Damaged(f"{name[:100]}: {brief(error)}") from error

@@ -112,6 +112,7 @@ class TestFloors:
         moved = floors.of_layer(layer, training=False).bytes + 4 * 2 * (v + m + u)
         assert floors.as_computed(layer, training=False) == floors.Cost(macs, moved)
 
+    @pytest.mark.heavy
     def test_as_the_numba_backend_chooses(self, monkeypatch):
         asked, choose = [], ways.choose
         monkeypatch.setattr(ways, "choose", lambda *layer: asked.append(layer) or choose(*layer))

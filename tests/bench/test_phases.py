@@ -137,6 +137,7 @@ def test_nothing_is_replaced_afterwards(clock):
     assert functions() == before and not set(before.values()) & set(during.values())
 
 
+@pytest.mark.heavy
 def test_phases_of_a_step_add_up_to_the_time_of_all_threads(count):
     """A real step with a real clock: equal sums, whatever it took."""
     network = ours.Minialex("numba").network(workloads.WORKLOADS["cifar_quick"], 8)

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minialex import Tensor, convert, evaluate, nn, predict, train
+from minialex import Tensor, convert, evaluate, models, nn, predict, train
 from minialex.convert import formats
 from minialex.convert.__main__ import main as convert_main
 from minialex.convert.imported import Imported
 from minialex.convert.loading import Given, described
 from minialex.data import Normalize
 from minialex.look import __main__ as look_command
+from minialex.models.layout import as_graph
+from minialex.nn import init
 from minialex.runs import checkpoint, trained
 from minialex.summary import __main__ as summary_command
 from minialex.support.errors import UserError
@@ -109,13 +111,45 @@ def test_what_neither_says(changes, given, message):
         described(imported(**changes), "n.onnx", Given(**given))
 
 
+def test_what_replaces_the_normalisation_of_the_file_is_said():
+    stated = Normalize(np.full((3, 1, 1), 7.0))
+    said = "the normalisation that the file states is replaced by the given one"
+    assert said in described(imported(normalization=stated), "n.onnx", Given(normalization=stated))[1]
+    assert said not in described(imported(normalization=stated), "n.onnx", Given())[1]
+
+
 def test_a_command_says_how_to_add_it(file, tmp_path):
     file.normalization = None
     Image.fromarray(np.zeros((12, 12, 3), np.uint8)).save("a.png")
     with pytest.raises(
-        UserError, match=r"normalization=torchvision, .*: python -m minialex\.convert my-net.* NEW\.npz takes"
+        UserError,
+        match=r"pixels are normalised: first run python -m minialex\.convert my-net.* NEW\.npz --normalization t",
     ):
         predict.main(["my-net.v2.onnx", "a.png"])
+
+
+def test_weights_of_a_known_network_bring_its_normalisation():
+    with init.skipped():
+        preset = models.build("alexnet_torchvision", num_classes=3)
+    bare = imported(
+        network=as_graph(preset, (3, 224, 224)), input_shape=None, normalization=None, channel_order=None, classes=None
+    )
+    with pytest.raises(ValueError, match="how large images are"):
+        described(bare, "n.onnx", Given())
+    saved, notes = described(bare, "n.onnx", Given(input_size=224))
+    np.testing.assert_allclose(saved.normalization["mean"].ravel(), [123.675, 116.28, 103.53])
+    assert notes[1:] == ["its weights have the names and shapes of alexnet_torchvision, whose normalisation is taken"]
+
+
+def test_weights_of_a_known_network_bring_imagenets_classes():
+    with init.skipped():
+        state = models.build("alexnet_torchvision").state_dict()
+    saved, notes = described(state, "n.pth", Given())
+    assert saved.classes[:2] == ["tench", "goldfish"] and len(saved.classes) == 1000
+    assert any(note.startswith("classes: the 1,000 of ILSVRC 2012") for note in notes)
+    names = [f"name {n}" for n in range(1000)]
+    saved, notes = described(state, "n.pth", Given(classes=names))
+    assert saved.classes == names and not any("ILSVRC" in note for note in notes)
 
 
 def test_the_user_adds_what_the_file_does_not_say():
@@ -149,6 +183,8 @@ def test_commands_take_the_file_itself(file, rng, tmp_path, capsys):
         assert ("6 x 6    3 x 3" if style == "table" else "conv2") in capsys.readouterr().out
     summary_command.main(["my-net.v2.onnx", "--picture", "net.svg", "--explain"])
     assert "my_net: a network from a file" in capsys.readouterr().out and (tmp_path / "net.svg").stat().st_size > 1000
+    file.normalization = None
+    summary_command.main(["my-net.v2.onnx"])
     with pytest.raises(UserError, match="says all of its network: leave out the other options"):
         summary_command.main(["my-net.v2.onnx", "--num-classes", "3"])
 

@@ -77,6 +77,8 @@ LAYERS = {
     "bilinear": nn.Upsample((14, 21), mode="bilinear"),
     "bilinear, corners": nn.Upsample((14, 21), mode="bilinear", align_corners=True),
     "bicubic": nn.Upsample((15, 11), mode="bicubic"),
+    "linear of rows": nn.Linear(9, 5),
+    "linear of rows, no bias": nn.Linear(9, 5, bias=False),
     "no bias": nn.Sequential(nn.Flatten(), nn.Linear(4 * 10 * 9, 3, bias=False)),
 }
 
@@ -104,6 +106,12 @@ class Residual(nn.Module):
         return self.fc(y.mean((2, 3)))
 
 
+def test_an_average_over_the_map_is_the_operator_that_others_know():
+    rows = layout(nn.Sequential(nn.Conv2d(4, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), (4, 10, 9))
+    content = to_onnx(rows, {})
+    assert [node.op_type for node in content.graph.node][1] == "GlobalAveragePool"
+
+
 def test_a_residual_network():
     model = converting.filled(Residual())
     rows = layout(model, (4, 10, 9))
@@ -127,7 +135,12 @@ FUNCTIONS = {
     "softmax": lambda self, x: functional.softmax(0.01 * x, 1) + functional.log_softmax(0.01 * x, -1),
     "bounds": lambda self, x: functional.clamp(x, max=0.5) + functional.maximum(x, 0.1) - functional.minimum(x, 2 * x),
     "pad": lambda self, x: functional.pad(x, (1, 2, 0, 3), value=0.5),
+    "pad, reflected": lambda self, x: functional.pad(x, (1, 2, 0, 3), "reflect"),
+    "pad, replicated": lambda self, x: functional.pad(x, (1, 2, 0, 3), "replicate"),
     "root": lambda self, x: (x * x + 1).sqrt().log(),
+    "more of one operand": lambda self, x: (
+        x.sin() + x.cos() + x.floor() * x.ceil() + x.round() + x.sign() + 1 / (x + 999)
+    ),
 }
 
 
@@ -152,6 +165,7 @@ def test_a_function_that_onnx_has_not_is_named():
         (nn.Flatten(2), "all axes but the batch's"),
         (nn.Upsample(scale_factor=1.7), "scale_factor=1.7 of"),
         (nn.Upsample(4, mode="area"), "mode='area' cannot be exported"),
+        (nn.Call("pad", pad=(1, 1), mode="circular"), "a margin of mode='circular' cannot"),
         (nn.Call("cumsum", dim=1), "the function cumsum cannot be exported"),
     ],
 )

@@ -138,7 +138,7 @@ def published(tiny, tmp_path, monkeypatch):
         tar.add(tiny, cifar10.FOLDER)
     asked = []
 
-    def transfer(url, part):
+    def transfer(url, part, size):
         asked.append(url)
         part.write_bytes(packed.getvalue())
 

@@ -1,13 +1,11 @@
 """Downloads against a small server on this machine: resumed, checked, unpacked safely."""
 
 import hashlib
-import http.server
 import io
-import socket
 import tarfile
-import threading
 
 import pytest
+import serving
 
 from minialex.data import download
 
@@ -15,43 +13,10 @@ BODY = bytes(range(256)) * 40
 MD5 = hashlib.md5(BODY).hexdigest()
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves `body` at every address; `manner`: "ranges", "whole" (knows no Range) or "breaks" (half of it)."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.body, self.manner, self.ranges = BODY, "ranges", []
-        self.url = f"http://127.0.0.1:{self.server_port}/file.bin"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        server = self.server
-        server.ranges.append(self.headers["Range"])
-        start = 0
-        if self.headers["Range"] and server.manner != "whole":
-            start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-        if start and start >= len(server.body):
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        rest = server.body[start:]
-        self.send_header("Content-Length", str(len(rest)))
-        self.end_headers()
-        self.wfile.write(rest[: len(rest) // 2] if server.manner == "breaks" else rest)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server():
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving.serving(BODY) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def names(folder):
@@ -112,10 +77,84 @@ def test_a_wrong_md5_removes_the_part(server, tmp_path, part):
 
 
 def test_a_server_that_is_not_there(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(OSError, match=f"downloading http://127.0.0.1:{port}/file.bin failed .*run the same command"):
+    port = serving.closed_port()
+    refused = rf"downloading http://127.0.0.1:{port}/file.bin failed \(Connection refused\); run the same command"
+    with pytest.raises(OSError, match=refused):
         download.fetch(f"http://127.0.0.1:{port}/file.bin", tmp_path / "file.bin", MD5)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["md5", "sha1", "sha256"])
+def test_every_kind_of_checksum_and_its_beginning(server, tmp_path, kind):
+    digits = hashlib.new(kind, BODY).hexdigest()
+    other = digits[:7] + ("0" if digits[7] != "0" else "1")
+    for expected in (digits, digits[:8]):
+        path = download.fetch(server.url, tmp_path / expected, expected, kind=kind)
+        assert path.read_bytes() == BODY
+    assert len(server.ranges) == 2
+    download.fetch(server.url, path, digits[:8], kind=kind)
+    assert len(server.ranges) == 2, "a file of that beginning is there"
+    name = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}[kind]
+    with pytest.raises(OSError, match=f"{name} {digits} where {other} was expected; it was removed"):
+        download.fetch(server.url, tmp_path / "other", other, kind=kind)
+    assert names(tmp_path) == sorted([digits, digits[:8]])
+
+
+def test_a_page_that_says_not_found(server, tmp_path):
+    server.manner = 404
+    with pytest.raises(OSError, match=r"failed \(HTTP Error 404: Not Found\); run the same command again"):
+        download.fetch(server.url, tmp_path / "file.bin", MD5)
+    assert names(tmp_path) == []
+
+
+def test_a_redirect_is_followed_with_its_range(server, tmp_path):
+    server.manner = f"http://127.0.0.1:{server.server_port}/moved"
+    (tmp_path / "file.bin.part").write_bytes(BODY[:1000])
+    assert download.fetch(server.url, tmp_path / "file.bin", MD5).read_bytes() == BODY
+    assert server.ranges == ["bytes=1000-"] * 2
+
+
+@pytest.mark.parametrize("scheme", ["file", "ftp", "data", "jar:file"])
+def test_a_redirect_to_something_else_is_not(server, tmp_path, scheme):
+    secret = tmp_path / "secret"
+    secret.write_bytes(BODY)
+    place = tmp_path / "place"
+    server.manner = f"{scheme}://{secret}"
+    with pytest.raises(OSError, match=rf"{scheme}://.*(not allowed|is not opened)"):
+        download.fetch(server.url, place / "file.bin", MD5)
+    assert names(place) == []
+    with pytest.raises(OSError, match="not an address of http or https"):
+        download.fetch(secret.as_uri(), place / "file.bin", MD5)
+    assert names(place) == []
+
+
+def test_another_size_than_stated_is_not_received(server, tmp_path):
+    for size in (len(BODY) - 1, len(BODY) + 1):
+        with pytest.raises(OSError, match=f"sends 10,240 bytes, where {size:,} were expected; nothing was saved"):
+            download.fetch(server.url, tmp_path / "file.bin", MD5, size=size)
+        assert names(tmp_path) == []
+    assert download.fetch(server.url, tmp_path / "file.bin", MD5, size=len(BODY)).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("manner", ["ranges", "endless"])
+def test_no_more_than_the_bound_is_received(server, tmp_path, monkeypatch, manner):
+    """A server that does not state a length could otherwise fill the disk."""
+    monkeypatch.setattr(download, "LARGEST", 5000)
+    monkeypatch.setattr(download, "_BLOCK", 1024)
+    server.manner = manner
+    written = []
+    monkeypatch.setattr(download.Progress, "update", lambda self, count=1: written.append(count))
+    with pytest.raises(OSError, match=r"sends (10,240|more than 5,000) bytes, where at most 5,000 were expected"):
+        download.fetch(server.url, tmp_path / "file.bin", MD5)
+    assert names(tmp_path) == [] and sum(written) <= 5000
+    monkeypatch.setattr(download, "LARGEST", len(BODY))
+    assert download.fetch(server.url, tmp_path / "file.bin", MD5).read_bytes() == BODY
+
+
+def test_a_connection_cut_short_without_a_length_is_found_by_the_checksum(server, tmp_path):
+    server.manner, server.body = "endless", BODY[:-1]
+    with pytest.raises(OSError, match=f"where {MD5} was expected; it was removed"):
+        download.fetch(server.url, tmp_path / "file.bin", MD5, size=len(BODY))
     assert names(tmp_path) == []
 
 

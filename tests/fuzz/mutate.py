@@ -12,6 +12,7 @@ import functools
 import gzip
 import io
 import json
+import pickletools
 import re
 import struct
 import tarfile
@@ -73,6 +74,20 @@ PICKLES = (
     b"\x8a\xff" + b"\xff" * 255,
     b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f",
     b"r\xff\xff\xff\x7f",
+)
+
+
+OPCODES = tuple(bytes([code]) for code in b"N]})(0121tlbdaesuRobQ\x81\x85\x86\x8f\x90\x91\x93\x94") + (
+    *(b"K\x01", b"J\xff\xff\xff\xff", b"U\x01x", b"h\x00", b"h\x05", b"q\x00", b"\x8a\x08" + b"\xff" * 7 + b"\x7f"),
+    *(
+        b"cos\nsystem\n",
+        b"ccollections\nOrderedDict\n",
+        b"c__builtin__\nset\n",
+        b"cnumpy\ndtype\n",
+        b"cnumpy\nndarray\n",
+    ),
+    *(b"cnumpy._core.multiarray\n_reconstruct\n", b"cnumpy._core.multiarray\nscalar\n", b"ctorch\nFloatStorage\n"),
+    *(b"ctorch._utils\n_rebuild_tensor_v2\n", b"ctorch\nfloat16\n"),
 )
 
 
@@ -455,13 +470,47 @@ def _bomb(files, at):
 # ------------------------------------------------------------------------------------------------- other kinds of files
 
 
+def of_opcodes(rng, content):
+    """A pickle with some of its opcodes missing, repeated, exchanged, or between others; what is behind it stays."""
+    try:
+        places = [place for _, _, place in pickletools.genops(content)]
+    except Exception:  # changed before
+        return of_bytes(rng, content)
+    end = places[-1] + 1
+    pieces = [content[a:b] for a, b in zip(places, [*places[1:], end])]
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        at, other = rng.randrange(len(pieces)), rng.randrange(len(pieces))
+        what = rng.randrange(5)
+        if what == 0 and len(pieces) > 1:
+            del pieces[at]
+        elif what == 1:
+            pieces[at:at] = [pieces[at]] * rng.choice((1, 1, 3, 2000))
+        elif what == 2:
+            pieces[at], pieces[other] = pieces[other], pieces[at]
+        elif what == 3:
+            pieces[at:at] = [rng.choice(OPCODES)]
+        else:
+            pieces[at] = rng.choice(OPCODES)
+    return b"".join(pieces) + content[end:]
+
+
 def of_pickle(rng, content, others=()):
     """A pickle with other opcodes, and with pieces that call something."""
+    if rng.random() < 0.4:
+        return of_opcodes(rng, content)
     if rng.random() < 0.5:
         at = place(rng, content)
         piece = rng.choice(PICKLES)
         return content[:at] + piece + (content[at:] if rng.random() < 0.7 else b"")
     return of_bytes(rng, content, others)
+
+
+def of_pickled(rng, content, others=()):
+    """A NumPy file of one Python object: mostly its pickle is changed."""
+    start = 10 + struct.unpack("<H", content[8:10])[0]
+    if rng.random() < 0.15:
+        return of_npy(rng, content, others)
+    return content[:start] + of_pickle(rng, content[start:], [other[start:] for other in others])
 
 
 def of_torch(rng, content, others=()):
@@ -481,6 +530,114 @@ def of_safetensors(rng, content, others=()):
         data = of_bytes(rng, data)
     length = len(header) if rng.random() < 0.95 else rng.choice(INTEGERS) % 2**64
     return length.to_bytes(8, "little") + header + data
+
+
+def of_keras(rng, content, others=()):
+    """A .keras archive; or a .h5 file, with another description in the place of one that ends with many spaces."""
+    if content[:2] == b"PK":
+        return of_zip(rng, content, others, of_member=of_keras)
+    if content[:1] == b"{":
+        return of_json(rng, content, others)
+    start, end = content.find(b'{"class_name"'), content.find(b" " * 2000) + 2000
+    if 0 < start < end and rng.random() < 0.6:
+        text = of_json(rng, content[start:end].rstrip())
+        if len(text) <= end - start:
+            return content[:start] + text.ljust(end - start) + content[end:]
+    return of_bytes(rng, content, others)
+
+
+def _varint(number):
+    number, found = number % 2**64, b""
+    while number > 127:
+        number, found = number >> 7, found + bytes([number & 127 | 128])
+    return found + bytes([number])
+
+
+def _read_varint(content, at):
+    number = shift = 0
+    while True:
+        byte = content[at]
+        number, shift, at = number | (byte & 127) << shift, shift + 7, at + 1
+        if byte < 128:
+            return number, at
+
+
+def _fields(content):
+    """[[number, wire type, value]] of a protobuf message; of what is none, nothing."""
+    found, at = [], 0
+    try:
+        while at < len(content):
+            key, at = _read_varint(content, at)
+            kind = key & 7
+            if kind == 0:
+                value, at = _read_varint(content, at)
+            else:
+                size = {1: 8, 5: 4}.get(kind)
+                if kind == 2:
+                    size, at = _read_varint(content, at)
+                if size is None or at + size > len(content) or not 1 <= key >> 3 < 2**29:
+                    return []
+                value, at = content[at : at + size], at + size
+            found.append([key >> 3, kind, value])
+    except IndexError:
+        return []
+    return found
+
+
+def _message(fields):
+    """The inverse of `_fields`."""
+    parts = []
+    for number, kind, value in fields:
+        parts.append(_varint(number << 3 | kind))
+        parts.append(_varint(value) if kind == 0 else _varint(len(value)) + value if kind == 2 else value)
+    return b"".join(parts)
+
+
+def of_protobuf(rng, content, others=()):
+    """A protobuf message with fields changed, missing, repeated, or of another number or kind; lengths mostly fit."""
+    if rng.random() < 0.15:
+        return of_bytes(rng, content, others)
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        content = _with_other_field(rng, content)
+    return content
+
+
+def _with_other_field(rng, content, depth=0):
+    fields = _fields(content)
+    if not fields or depth > 8:
+        return of_bytes(rng, content) if content else bytes([rng.randrange(256)])
+    field, what = rng.choice(fields), rng.random()
+    if field[1] == 2 and what < (0.9 if depth < 2 else 0.6):
+        field[2] = _with_other_field(rng, field[2], depth + 1)
+    elif what < 0.7:
+        if field[1] == 0:
+            field[2] = rng.choice((*INTEGERS, field[2] + 1, field[2] - 1, field[2] * 2))
+        elif field[1] == 2:
+            field[2] = rng.choice((b"", rng.choice(fields)[2] if rng.choice(fields)[1] == 2 else b"x", *_TEXTS))
+            field[2] = field[2] if isinstance(field[2], bytes) else b"y"
+        else:
+            numbers = (0.0, -1.0, 1e30, float("nan"), float("inf"), 0.5)
+            field[2] = struct.pack("<f" if field[1] == 5 else "<d", rng.choice(numbers))
+    elif what < 0.78:
+        fields.remove(field)
+    elif what < 0.86:
+        fields.insert(rng.randrange(len(fields) + 1), list(field))
+    elif what < 0.93:
+        rng.shuffle(fields)
+    else:
+        field[0] = rng.randrange(1, 30)
+    return _message(fields)
+
+
+_TEXTS = tuple(name.encode() for name in NAMES) + (
+    b"\xff\xfe",
+    b"a\0b",
+    b"\x1b[31m",
+    b"x" * 3000,
+    b"SAME_UPPER",
+    b"1e400",
+    b"-1",
+)
 
 
 def of_picture(rng, content, others=()):
@@ -554,7 +711,10 @@ KINDS = {
     "npy": of_npy,
     "npz": of_zip,
     "torch": of_torch,
+    "pickled": of_pickled,
     "safetensors": of_safetensors,
+    "keras": of_keras,
+    "protobuf": of_protobuf,
     "picture": of_picture,
     "tar": of_tar,
 }
@@ -620,6 +780,12 @@ def same_safetensors(rng, content):
     return len(header).to_bytes(8, "little") + header + content[8 + size :]
 
 
+def same_protobuf(rng, content):
+    """With a field that no reader knows, at the end of the message, or before it."""
+    field = _message([[rng.randrange(1000, 5000), 2, b"unknown" * rng.randrange(9)]])
+    return field + content if rng.random() < 0.5 else content + field
+
+
 def same_picture(rng, content):
     if content[:8] == b"\x89PNG\r\n\x1a\n":
         body = rng.choice((b"tEXtTitle\0a title", b"prIVwhatever"))
@@ -638,5 +804,6 @@ SAME = {
     "stored": same_stored,
     "order": same_order,
     "safetensors": same_safetensors,
+    "protobuf": same_protobuf,
     "picture": same_picture,
 }

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import io
 import json
+import pickle
 import tarfile
 import tempfile
 import zlib
 from pathlib import Path
 
+import keras_models
 import numpy as np
+from fuzz import caffe
 from fuzz.fuzzing import Target
 from photographs import pixels
 from PIL import Image
@@ -274,6 +277,137 @@ def torch_samples(folder):
         samples.append({"weights.pth": file.getvalue()})
     formats.write(folder / "described.pth", a_checkpoint(folder), False)
     return [*samples, {"weights.pth": (folder / "described.pth").read_bytes()}]
+
+
+def keras_samples(folder):
+    """Files that Keras has written, of which model_config is followed by room for a longer one."""
+    import h5py
+
+    with np.load(Path(__file__).parents[1] / "golden/keras.npz") as stored:
+        names = "sequential.h5", "functional.h5", "nested.h5", "functional.keras", "simple.keras", "double.weights.h5"
+        files = {name: stored[name].tobytes() for name in names}
+    for name in [name for name in files if name.endswith(".h5") and not name.endswith(".weights.h5")]:
+        path = folder / name
+        path.write_bytes(files[name])
+        with h5py.File(path, "a") as file:
+            text = file.attrs["model_config"]
+            del file.attrs["model_config"]
+            file.attrs["model_config"] = text + " " * 4000
+        files[name] = path.read_bytes()
+    draw = np.random.default_rng(3).standard_normal
+    arrays = {"conv1": [(3, 2, 3, 4), (4,)], "flatten": [], "fc": [(80, 6), (6,)]}
+    weights = {
+        name: dict(zip(("kernel", "bias"), (draw(shape).astype(np.float32) for shape in shapes)))
+        for name, shapes in arrays.items()
+    }
+    for model in (keras_models.KERAS_1, keras_models.KERAS_2, keras_models.MODEL):
+        path = keras_models.write_old(h5py, folder / "old.h5", model, weights, room=4000)
+        files[f"{len(files)}.h5"] = path.read_bytes()
+    return [{f"model{name[name.index('.') :]}": content} for name, content in files.items()]
+
+
+def read_keras(folder):
+    found = formats.read(only_file(folder))
+    if isinstance(found, dict):
+        return found
+    normalization = found.normalization and found.normalization.to_arrays()
+    return [repr(found.network), found.network.state_dict(), found.input_shape, normalization, found.origin]
+
+
+def layers():
+    """{layer: arrays} in TensorFlow's order of axes, whose weights fit a network of TINY's form."""
+    found = weights()
+    return {
+        "conv": [found["conv.weight"].transpose(2, 3, 1, 0), found["conv.bias"]],
+        "fc": {"weights": found["fc.weight"].T, "biases": found["fc.bias"]},
+    }
+
+
+def npy_samples(folder):
+    objects = np.empty((), object)
+    objects[()] = layers()
+    samples = []
+    for protocol in (2, 3, 4, 5):
+        file = io.BytesIO()
+        np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": ()})
+        samples.append({"weights.npy": file.getvalue() + pickle.dumps(objects, protocol)})
+    file = io.BytesIO()
+    np.savez(file, objects)
+    return [*samples, {"weights.npz": file.getvalue()}]
+
+
+def shards_samples(folder):
+    found = of_arrays(weights())
+    names = [*found]
+    samples = []
+    for cut in (1, 3):
+        parts = {"a-1.safetensors": names[:cut], "a-2.safetensors": names[cut:]}
+        index = {"metadata": {"total_size": 9}, "weight_map": {n: part for part, of in parts.items() for n in of}}
+        files = {part: safetensors({name: found[name] for name in of}) for part, of in parts.items()}
+        samples.append({**files, "a.safetensors.index.json": json.dumps(index).encode()})
+    return samples
+
+
+def read_shards(folder):
+    return formats.read(folder / "a.safetensors.index.json")
+
+
+def onnx_samples(folder):
+    """Networks of many operators: our exporter's, one with numbers beside it, one whose shapes are computed."""
+    from onnx_graphs import Graph
+
+    formats.write(folder / "ours.onnx", a_checkpoint(folder), False)
+    g = Graph(13, (4, 6, 5))
+    y = g("Relu", g("Conv", "x", g.random(6, 2, 3, 3), g.random(6), group=2, pads=[1, 0, 1, 2], name="/a/a.0/Conv"))
+    y = g("BatchNormalization", y, *(g.random(6) for _ in range(3)), g.random(6, low=0.1))
+    y = g("AveragePool", g("LRN", y, size=3, alpha=0.1), kernel_shape=[2, 2], auto_pad="SAME_LOWER")
+    y = g("MaxPool", g("Concat", y, y, axis=1), kernel_shape=[3, 2], strides=[2, 1], ceil_mode=1, pads=[0, 0, 1, 0])
+    gate = g("Sigmoid", g("ReduceMean", y, axes=[2, 3], keepdims=1))
+    y = g("Mul", g("Pad", y, np.array([0, 0, 1, 0, 0, 0, -1, 2])), gate)
+    n = g("Unsqueeze", g("Gather", g("Shape", "x"), np.int64(0)), np.array([0]))
+    y = g("Reshape", g("GlobalMaxPool", y), g("Concat", n, np.array([-1]), axis=0))
+    y = g("Add", g("MatMul", y, g("Transpose", g.random(5, 12))), g.random(5))
+    first = g.model(g("Softmax", g("Clip", g("Gemm", y, g.random(4, 5), transB=1), np.float32(-1), np.float32(9))))
+    g = Graph(9, (3, 6, 6), batch=2)
+    a, b = g("Split", "x", axis=2, split=[2, 4], outputs=2)
+    y = g("Slice", g("Concat", b, a, axis=2), starts=[0, 1], ends=[9, -1], axes=[3, 2])
+    y = g("PRelu", g("Sub", g("Transpose", y, perm=[0, 2, 1, 3]), np.float32(0.5)), g.random(4, 1, 1))
+    y = g(
+        "Sum", y, g("Squeeze", g("Unsqueeze", g("Elu", y), axes=[1]), axes=[1]), g("Constant", value=g.initializers[0])
+    )
+    second = g.model(g("Gemm", g("Dropout", g("Flatten", y), ratio=0.4), g.random(72, 3), g.random(3), beta=0.5))
+    numbers = b""
+    for tensor in second.graph.initializer:
+        for key, value in (("location", "w.bin"), ("offset", len(numbers)), ("length", len(tensor.raw_data))):
+            tensor.external_data.add(key=key, value=str(value))
+        numbers += tensor.raw_data
+        tensor.ClearField("raw_data")
+        tensor.data_location = 1
+    ours = (folder / "ours.onnx").read_bytes()
+    beside = {"a.onnx": second.SerializeToString(), "w.bin": numbers}
+    return [{"a.onnx": ours}, {"a.onnx": first.SerializeToString()}, beside]
+
+
+def read_onnx(folder):
+    """What predict does, with networks whose results are small; whatever is accepted can be computed."""
+    from minialex.convert import onnx_node
+
+    whole, onnx_node.LARGEST_RESULT = onnx_node.LARGEST_RESULT, 2**16
+    try:
+        read = formats.read(folder / "a.onnx")
+    finally:
+        onnx_node.LARGEST_RESULT = whole
+    network = read.network.eval()
+    names = [*network.state_dict(), *network, read.origin, *(read.classes or ())]
+    assert all(printable(name) == name and name for name in names) and len({*network}) == len([*network])
+    found = [names, dict(network.state_dict()), read.input_shape, repr(network), vars(read.normalization or object)]
+    if read.input_shape is None or np.prod(read.input_shape) > 2**16:
+        return found
+    dtype = next((p.dtype for p in network.parameters()), np.float32)
+    with minialex.no_grad(), np.errstate(all="ignore"):
+        y = network(minialex.Tensor(np.ones((2, *read.input_shape), dtype)))
+    assert y.shape[0] == 2
+    return [*found, y.shape]
 
 
 # ----------------------------------------------------------------------------------------------------- minialex.save
@@ -631,7 +765,20 @@ TARGETS = {
     "safetensors": Target(
         safetensors_samples, read_weights, {"*.safetensors": "safetensors"}, {"*.safetensors": "safetensors"}
     ),
+    "npy": Target(npy_samples, read_weights, {"*.npy": "pickled", "*.npz": "npz"}, {"*.npz": "order"}),
+    "shards": Target(
+        shards_samples,
+        read_shards,
+        {"*.json": "json", "*.safetensors": "safetensors"},
+        {"*.json": "json", "*.safetensors": "safetensors"},
+    ),
     "torch": Target(torch_samples, read_weights, {"*.pth": "torch"}, needs=("torch",)),
+    "keras": Target(
+        keras_samples, read_keras, {"*.keras": "keras", "*.h5": "keras"}, {"*.keras": "order"}, needs=("h5py",)
+    ),
+    "onnx": Target(
+        onnx_samples, read_onnx, {"a.onnx": "protobuf", "w.bin": "bytes"}, {"a.onnx": "protobuf"}, needs=("onnx",)
+    ),
     "saved": Target(saved_samples, read_saved, {"saved": "npz"}, {"saved": "stored"}),
     "picture": Target(picture_samples, read_picture, PICTURES, SAME_PICTURES),
     "folder": Target(
@@ -651,5 +798,6 @@ TARGETS = {
     "recipe": Target(recipe_samples, read_recipe, {"*.toml": "toml"}, {"*.toml": "toml"}),
     "cifar10": Target(cifar_samples, read_cifar, {"*.bin": "bytes", "*.txt": "text"}, {"*.txt": "text"}),
     "cache": Target(cache_samples, read_cached, {"*.npz": "npz"}, {"*.npz": "npz"}, raises=()),
+    "caffe": caffe.TARGET,
     "archive": Target(archive_samples, read_archive, {"*.tar": "tar"}, writes=True),
 }

@@ -99,6 +99,16 @@ def test_a_module_is_built_again(module):
     assert graph.numbers(as_json(net)) <= 2 * sum(p.size for p in net.state_dict().values())
 
 
+def test_slices_are_kept():
+    net = nn.Graph([("part", nn.Call("getitem", index=(slice(None), slice(1, None, 2), 0)), "x")])
+    built = graph.build(as_json(net))
+    x = Tensor(np.arange(2 * 5 * 3.0).reshape(2, 5, 3))
+    np.testing.assert_array_equal(built(x).numpy(), x.numpy()[:, 1::2, 0])
+    for wrong in ([1, 2], [1, 2, "x"], 3):
+        with pytest.raises(ValueError, match=r"layer part \(Call\): slice"):
+            graph.build(changed(as_json(net), ["layers", 0, 2, "index"], [{"slice": wrong}]))
+
+
 def test_a_network_is_built_again_and_computes_the_same(rng, tmp_path):
     net, x = network(), Tensor(rng.standard_normal((4, 3, 12, 12)).astype(np.float32))
     net(x)  # running statistics
@@ -119,6 +129,29 @@ def test_another_number_of_classes(rng):
     with pytest.raises(ValueError, match=r"cannot be changed: after conv.* bn \(BatchNorm2d\) depends on it"):
         graph.build(as_json(net), num_classes=9)
     assert graph.build(as_json(net), num_classes=4)
+
+
+def test_a_network_whose_last_weights_are_no_classifier_is_built_as_described(rng):
+    """As of an ONNX file where an average over the map is a product with a matrix."""
+    after = {"none": [], "reshape": [("shaped", nn.Reshape(-1, 4, 1), "mean")]}
+    for name, more in after.items():
+        pool = nn.Linear(144, 1, bias=False)
+        last = more[-1][0] if more else "mean"
+        layers = [("conv", nn.Conv2d(3, 4, 1), "x"), ("rows", nn.Flatten(2), "conv"), ("mean", pool, "rows"), *more]
+        net = nn.Graph([*layers, ("flat", nn.Flatten(), last)])
+        description = as_json(net)
+        assert repr(graph.build(description, num_classes=4, input_size=12)) == repr(net), name
+        with pytest.raises(ValueError, match="the number of classes cannot be changed: "):
+            graph.build(description, num_classes=3, input_size=12)
+
+
+def test_a_checkpoint_of_fewer_classes_than_described(tmp_path):
+    """As fine-tuning leaves it; most of the described numbers are those of the last layer."""
+    net = nn.Graph([("flat", nn.Flatten(), "x"), ("fc", nn.Linear(432, 40), "flat")])
+    few = saved(net, classes=4)
+    few.weights = graph.build(as_json(net), num_classes=4, input_size=12).state_dict()
+    checkpoint.save(tmp_path / "net.npz", few)
+    assert checkpoint.load(tmp_path / "net.npz").build_model().fc.weight.shape == (4, 432)
 
 
 def test_initial_values_are_drawn(rng):

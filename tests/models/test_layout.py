@@ -28,6 +28,8 @@ LAYERS = [  # every kind of layer, with settings that change its output; the sha
     (nn.AvgPool2d(3, 2, ceil_mode=True, count_include_pad=False), (2, 16, 15)),
     (nn.AvgPool2d((3, 2), padding=1), (2, 9, 9)),
     (nn.AdaptiveAvgPool2d(6), (2, 6, 13)),
+    (nn.BatchNorm1d(5), (5,)),
+    (nn.BatchNorm1d(5), (5, 3)),
     (nn.AdaptiveAvgPool2d((3, None)), (2, 12, 5)),
     (nn.BatchNorm2d(3), (3, 4, 5)),
     (nn.BatchNorm2d(3, affine=False), (3, 4, 5)),
@@ -199,6 +201,8 @@ REFUSED = [
     (nn.Sequential(nn.Flatten(), nn.MaxPool2d(2)), (3, 4, 4), r"^layer 1 .*expects maps \(C, H, W\), .*\(48,\)"),
     (nn.Sequential({"fc": nn.Linear(5, 2)}), (6,), r"^layer fc \(Linear\): expects 5 inputs, got 6"),
     (nn.Sequential(nn.BatchNorm2d(4)), (3, 2, 2), r"expects maps \(4, H, W\)"),
+    (nn.Sequential(nn.BatchNorm1d(4)), (4, 2, 2), r"expects \(4,\) or \(4, L\), got \(4, 2, 2\)"),
+    (nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4)), (5, 1, 1), r"expects \(4,\) or \(4, L\), got \(5,\)"),
     (nn.Sequential(nn.LocalResponseNorm(5, groups=2)), (3, 2, 2), r"groups=2 must divide 3 channels"),
     (
         nn.Sequential(nn.AdaptiveAvgPool2d(0)),

@@ -102,7 +102,7 @@ class TestPredictions:
         line = pixels(tmp_path / "p.png")[46 + 17 + 3 + round(3 * 94 / 4), 12 + 104 :][:122]
         assert 10 <= sum(near(p, style.tint(style.RIGHT, 0.45)) for p in line) <= 14
 
-    @pytest.mark.parametrize("classes", [2, 1000])
+    @pytest.mark.parametrize("classes", [2, pytest.param(1000, marks=pytest.mark.heavy)])
     def test_any_number_of_classes_large_pictures_one_channel(self, tmp_path, rng, classes):
         names = [f"a name that is much too long {i}" for i in range(classes)]
         pictures = data.ArrayDataset(np.full((5, 1, 227, 227), 50, np.uint8), np.array([0, 1, 0, 1, 0]), names)

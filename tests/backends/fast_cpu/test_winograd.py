@@ -90,7 +90,7 @@ LAYERS = [  # pictures, channels, filters, size, padding, groups
 @pytest.mark.parametrize("room", [1, 4 << 20])  # a row of tiles at a time; all that fit into the cache
 @pytest.mark.parametrize("shared", [False, True])  # units of tiles that all threads share
 @pytest.mark.parametrize(
-    ("outputs", "taps"), [pytest.param(*way, marks=pytest.mark.heavy) for way in ALL[:-1]] + ALL[-1:]
+    ("outputs", "taps"), ALL[:1] + [pytest.param(*way, marks=pytest.mark.heavy) for way in ALL[1:]]
 )
 def test_against_the_direct_way(rng, monkeypatch, outputs, taps, shared, room, thread_count, dtype, most):
     threads.set_count(thread_count)
@@ -116,7 +116,8 @@ def test_against_the_direct_way(rng, monkeypatch, outputs, taps, shared, room, t
 @pytest.mark.parametrize(
     ("channels", "size", "taps", "stride", "padding", "groups", "outputs"),
     [
-        (2, (33, 29), 9, 2, ((4, 1), (0, 3)), 2, 4),
+        (2, (33, 29), 5, 2, ((4, 1), (0, 3)), 2, 4),
+        pytest.param(2, (33, 29), 9, 2, ((4, 1), (0, 3)), 2, 4, marks=pytest.mark.heavy),
         pytest.param(3, (41, 38), 11, 4, 0, 1, 5, marks=pytest.mark.heavy),
         pytest.param(4, (37, 40), 11, 4, 2, 2, 4, marks=pytest.mark.heavy),
         pytest.param(2, (31, 26), 5, 2, ((1, 3), (2, 0)), 1, 5, marks=pytest.mark.heavy),
@@ -169,7 +170,7 @@ def test_few_channels_with_a_gradient_of_the_pictures(rng, dtype, most):
 
 @pytest.mark.parametrize(
     ("outputs", "taps", "channels"),
-    [(4, 5, 48), *(pytest.param(m, r, min(256, ways.CHANNELS[m, r]), marks=pytest.mark.heavy) for m, r in ALL)],
+    [(4, 3, 48), *(pytest.param(m, r, min(256, ways.CHANNELS[m, r]), marks=pytest.mark.heavy) for m, r in ALL)],
 )
 def test_how_much_float32_loses(rng, outputs, taps, channels):
     """Under 5e-5 of the output's std, and more than the direct way loses: it was used."""
@@ -188,7 +189,7 @@ def test_how_much_float32_loses(rng, outputs, taps, channels):
 
 @pytest.mark.parametrize("pictures", [1, 4, 20])
 def test_the_same_bits_twice(rng, pictures):
-    x, w, _b, gy, window = problem(rng, pictures, 8, 6, (9, 9), 5, 2, dtype=np.float32)
+    x, w, _b, gy, window = problem(rng, pictures, 8, 6, (9, 9), 3, 1, dtype=np.float32)
     first = winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1, 4)
     for _ in range(3):
         again = winograd.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1, 4)
@@ -228,9 +229,9 @@ def test_which_way_is_chosen(expected, image, w_shape, kernel, stride, padding, 
 
 
 def test_a_table_of_ones_own(rng):
-    x, w, b, gy, window = problem(rng, 8, 32, 16, (8, 8), 5, 2, dtype=np.float32)
+    x, w, b, gy, window = problem(rng, 8, 32, 16, (8, 8), 3, 1, dtype=np.float32)
     layer = ways.key(x.shape[1:], w.shape, window, 1, x.dtype)
-    assert layer == "32x8x8 to 16, 5x5, stride 1x1, padding 2 2 2 2, dilation 1x1, groups 1, float32"
+    assert layer == "32x8x8 to 16, 3x3, stride 1x1, padding 1 1 1 1, dilation 1x1, groups 1, float32"
     built_in = winograd.conv2d(x, w, b, window, 1, 4)
     np.testing.assert_array_equal(ways.conv2d(x, w, b, window, 1), built_in)
     try:
@@ -241,8 +242,8 @@ def test_a_table_of_ones_own(rng):
         expected = im2col.conv2d_backward(gy, x.shape, w.shape, x, w, window, 1)
         np.testing.assert_array_equal(gx, expected[0])
         np.testing.assert_array_equal(gw, expected[1])
-        assert (ways.conv2d(x[:, :, :7], w, b, Window.over((7, 8), 5, 1, 2), 1) != 0).all()  # another layer
-        ways.use({layer: "F(4,3)"})  # for another size of filter: not for this layer
+        assert (ways.conv2d(x[:, :, :7], w, b, Window.over((7, 8), 3, 1, 1), 1) != 0).all()  # another layer
+        ways.use({layer: "F(4,5)"})  # for another size of filter: not for this layer
         np.testing.assert_array_equal(ways.conv2d(x, w, b, window, 1), built_in)
     finally:
         ways.use(None)
@@ -256,7 +257,7 @@ def test_a_table_that_is_none(table):
 
 
 def test_the_switch(rng, monkeypatch):
-    x, w, b, gy, window = problem(rng, 8, 32, 16, (8, 8), 5, 2, dtype=np.float32)
+    x, w, b, gy, window = problem(rng, 8, 32, 16, (8, 8), 3, 1, dtype=np.float32)
     fast, needs = backends.get_backend("numba"), (True, True, True)
     by_winograd, _ = fast.conv2d(x, w, b, window, 1, needs)
     np.testing.assert_array_equal(by_winograd, winograd.conv2d(x, w, b, window, 1, 4))
