@@ -25,8 +25,9 @@ def restored():
 
 
 def blas_threads():
-    """What NumPy's BLAS has; none where it cannot be told, as on macOS."""
-    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    """What NumPy's BLAS has, which need not be SciPy's; none where it cannot be told, as on macOS."""
+    libraries = (library for library in threadpool_info() if library["user_api"] == "blas")
+    return {library["num_threads"] for library in libraries if "scipy.libs" not in library["filepath"].lower()}
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
