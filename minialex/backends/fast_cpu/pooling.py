@@ -78,13 +78,14 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
     """
     height, width = y.shape[1:]
     pitch, phases = _phases(padded, stride, -np.inf, x)
-    runs = _runs(pitch, kernel_size, stride, dilation)
+    runs, near = _runs(pitch, kernel_size, stride, dilation), np.empty(x.shape[1:], x.dtype)
     length = (height - 1) * pitch + width
     # Before and after a place, by turns: in one array, "store the new value or leave the old one" would become a masked
     # store, which takes some processors ten times as long.
     bests, winners_so_far = np.empty((2, length), x.dtype), np.empty((2, length), np.int32)
     for m in range(start, stop):
-        _split_phases(x[m], phases, pitch, stride, before)
+        near[:] = x[m]  # one run over memory, which is fetched ahead; the phases' many short ones would wait for it
+        _split_phases(near, phases, pitch, stride, before)
         best, winner = bests[0], winners_so_far[0]
         best[:] = -np.inf
         winner[:] = -1
@@ -126,10 +127,11 @@ def avg_pool(x, y, scale, padded, kernel_size, stride, dilation, before, start, 
     """y = scale * sum over the window; scale (OH, OW)."""
     height, width = y.shape[1:]
     pitch, phases = _phases(padded, stride, 0.0, x)
-    runs = _runs(pitch, kernel_size, stride, dilation)
+    runs, near = _runs(pitch, kernel_size, stride, dilation), np.empty(x.shape[1:], x.dtype)
     total = np.empty((height - 1) * pitch + width, x.dtype)
     for m in range(start, stop):
-        _split_phases(x[m], phases, pitch, stride, before)
+        near[:] = x[m]
+        _split_phases(near, phases, pitch, stride, before)
         total[:] = 0
         for place in range(len(runs)):
             values = phases[runs[place, 0], runs[place, 1] :]
