@@ -127,7 +127,7 @@ def _check_fit(networks, name, pictures, views):
                 f"{network.path} expects images of {size}x{size}, but those of {name} are {height}x{width}: "
                 "choose another --dataset"
             )
-        network.pipeline.views(np.zeros((1, *pictures.image_shape), np.uint8), views)
+        evaluation.views_of(network.pipeline, np.zeros((1, *pictures.image_shape), np.uint8), views)
 
 
 def _with_progress(batches, total):
@@ -201,9 +201,11 @@ def _parse(argv):
     parser.add_argument(
         "--split", choices=("test", "validation", "train"), default="test", help="which images (default: %(default)s)"
     )
-    ten = "10 is the paper's: four corners, the centre, and their mirror images"
-    views = f"1, the centre crop, or 10; {ten} (default: %(default)s)"
-    parser.add_argument("--views", type=int, choices=(1, 10), default=1, help=views)
+    views = (
+        "1, the centre crop; 10, the paper's: four corners, the centre, and their mirror images; or 9, cuda-convnet's "
+        "for CIFAR: a grid of 3 x 3 crops (default: %(default)s)"
+    )
+    parser.add_argument("--views", type=int, choices=(1, 9, 10), default=1, help=views)
     option("--limit", "N", f"at most N images {run}", type=count)
     option("--validation", "N", f"training images held out for validation {run}", type=cli.whole_number(0))
     option("--val-labels", "FILE", f"labels of a validation folder that has no folder per class {run}", type=cli.file)

@@ -114,10 +114,10 @@ def _parse(argv):
     parser.add_argument(
         "--views",
         type=int,
-        choices=(1, 10),
+        choices=(1, 9, 10),
         default=1,
-        help="1, the centre crop, or the paper's 10, whose probabilities are averaged: four corners, the centre, and "
-        "their mirror images (default: %(default)s)",
+        help="1, the centre crop, or several, whose probabilities are averaged: the paper's 10 are four corners, the "
+        "centre, and their mirror images; cuda-convnet's 9 for CIFAR a grid of 3 x 3 crops (default: %(default)s)",
     )
     count = cli.whole_number(1)
     parser.add_argument("--top", type=count, default=5, metavar="N", help="classes to show (default: %(default)s)")

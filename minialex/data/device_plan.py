@@ -122,7 +122,7 @@ def _corner(crop, words, height, width):
     elif isinstance(crop, CenterCrop):
         top, left = round((height - size) / 2), round((width - size) / 2)
     else:
-        top, left = crop.bottom * (height - size), crop.right * (width - size)
+        top, left = round(crop.bottom * (height - size)), round(crop.right * (width - size))
     return top - padding, left - padding, (size, size)
 
 

@@ -87,6 +87,23 @@ class Pipeline:
                 shown.append(view[..., ::-1] if mirrored else view)
         return np.ascontiguousarray(np.stack(shown), np.float32)
 
+    def nine_views(self, images: Array) -> Array:
+        """The network's inputs for nine crops of each image: a grid of 3 x 3, from corner to corner, none mirrored.
+
+        images: uint8 (n, C, H, W).
+
+        Returns float32 (9, n, C, input_size, input_size).
+        Raises ValueError for images smaller than the network's input.
+        cuda-convnet's multi-view test for CIFAR (convdata.py: CroppedCIFARDataProvider).
+        """
+        grid = [CornerCrop(self.input_size, bottom, right) for bottom in (0, 0.5, 1) for right in (0, 0.5, 1)]
+        return np.ascontiguousarray(np.stack([self._seen_through(crop, images) for crop in grid]), np.float32)
+
+    def _seen_through(self, crop, images):
+        for transform in [*self._normalized(crop), *self._order()]:
+            images = transform(images)
+        return images
+
     def raw_views(self, images: Array, count: int) -> Any:
         """The same as RawImages, for a backend that takes bytes; see device_plan.raw_views."""
         from .device_plan import raw_views  # only now: it imports this module

@@ -137,16 +137,16 @@ class CornerCrop:
     """Crops a corner of each image.
 
     size: pixels per side.
-    bottom, right: which corner, 0 or 1 each.
+    bottom, right: which corner, 0 or 1 each; 1/2 is half-way between them.
     """
 
-    def __init__(self, size: int, bottom: int, right: int) -> None:
+    def __init__(self, size: int, bottom: float, right: float) -> None:
         self.size, self.bottom, self.right = size, bottom, right
 
     def __call__(self, images: Array, words: Array | None = None) -> Array:
         height, width = images.shape[2:]
         _check_fits(self.size, height, width)
-        top, left = self.bottom * (height - self.size), self.right * (width - self.size)
+        top, left = round(self.bottom * (height - self.size)), round(self.right * (width - self.size))
         return images[:, :, top : top + self.size, left : left + self.size]
 
     def __repr__(self) -> str:

@@ -194,7 +194,7 @@ def log_probabilities(trained: Any, images: Array, views: int = 1) -> Array:
 
     trained: a runs.trained.Trained.
     images: (n, 3, H, W), from 0 to 255.
-    views: 1, the centre crop, or 10 crops whose probabilities are averaged, see Pipeline.views.
+    views: 1, the centre crop, or 9 or 10 crops whose probabilities are averaged, see Pipeline.
 
     Returns float64 (n, C).
     Raises NotFinite where logits are NaN or infinite.
@@ -209,17 +209,29 @@ def log_probabilities(trained: Any, images: Array, views: int = 1) -> Array:
     return log_mean(log_p.reshape(-1, len(images), log_p.shape[1]))
 
 
+def views_of(pipeline: Any, images: Array, views: int) -> Array:
+    """The network's inputs for the views of each image, float32 (views, n, C, side, side).
+
+    pipeline: a data.pipeline.Pipeline.
+    images: (n, C, H, W), from 0 to 255.
+    views: 1, 9 or 10, see `log_probabilities`.
+
+    Raises ValueError for another number, or images smaller than the network's input.
+    """
+    return pipeline.nine_views(images) if views == 9 else pipeline.views(images, views)
+
+
 def _inputs(pipeline, images, views):
-    """Pipeline.views in one batch, view by view; made where the backend computes if it takes bytes, and these are."""
+    """The views in one batch, one after the other; made where the backend computes if it takes bytes, and these are."""
     backend = backends.get_backend()
-    if backend.takes_bytes:
+    if backend.takes_bytes and views != 9:
         with np.errstate(invalid="ignore"):
             pixels = np.asarray(images).astype(np.uint8)
         raw = pipeline.raw_views(pixels, views) if (pixels == images).all() else None
         if raw:
             [(batch, _)] = backend.upload([(raw, None)])
             return batch
-    shown = pipeline.views(images, views)
+    shown = views_of(pipeline, images, views)
     return shown.reshape(-1, *shown.shape[2:])
 
 

@@ -127,6 +127,7 @@ LISTS = {
     "a mean of rows": lambda rng: [Normalize(rng.uniform(90, 140, (3, SIDES[0], 1))), RandomCrop(5)],
     "a crop of bytes": lambda rng: [RandomCrop(SIZE, 3)],
     "a corner": lambda rng: [CornerCrop(SIZE, 1, 0), normalize("crop", rng)],
+    "half-way between corners": lambda rng: [CornerCrop(SIZE, 0.5, 1), normalize("crop", rng)],
     "another corner": lambda rng: [normalize("whole", rng), CornerCrop(SIZE, 0, 1)],
     "rare mirror images": lambda rng: [RandomHorizontalFlip(0.2), blue_first],
     "noise on bytes": lambda rng: [CenterCrop(SIZE), noise("std", rng)],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,20 @@ def test_ten_views_are_corners_and_centre_and_their_mirror_images(rng, sides, si
             expected = seen(image, norm, kind, *place, size, order)
             np.testing.assert_allclose(views[number, n], expected, atol=1e-5)
             np.testing.assert_allclose(views[5 + number, n], expected[:, :, ::-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+@pytest.mark.parametrize("kind", MEANS)
+@pytest.mark.parametrize(("sides", "size"), SIZES)
+def test_nine_views_are_a_grid_from_corner_to_corner(rng, sides, size, kind, order):
+    images = rng.integers(0, 256, (2, 3, *sides), np.uint8)
+    norm = normalization(kind, sides, size, rng)
+    tops, lefts = ((0, round((side - size) / 2), side - size) for side in sides)
+    views = Pipeline(norm, size, order).nine_views(images)
+    assert views.shape == (9, 2, 3, size, size) and views.dtype == np.float32 and views.flags.c_contiguous
+    for number, (top, left) in enumerate(itertools.product(tops, lefts)):
+        for n, image in enumerate(images):
+            np.testing.assert_allclose(views[number, n], seen(image, norm, kind, top, left, size, order), atol=1e-5)
 
 
 @pytest.mark.parametrize("order", ["RGB", "BGR"])
