@@ -182,7 +182,7 @@ def torchs_function(torch, name):
     return theirs
 
 
-OWN_FUNCTIONS = {"getitem", "to", "unbroadcast", "expand", "repeat"}  # not torch's, or its methods only
+OWN_FUNCTIONS = {"getitem", "to", "unbroadcast", "expand", "repeat", "local2d"}  # not torch's, or its methods only
 
 
 @pytest.mark.parametrize("name", functional.__all__)

@@ -16,6 +16,7 @@ from ..support import absent
 from .activation import dropout, leaky_relu, relu, sigmoid, tanh
 from .arithmetic import add, div, exp, log, matmul, mul, neg, pow, sqrt, sub, to, unbroadcast
 from .convolution import conv2d, linear
+from .local import local2d
 from .loss import cross_entropy, mse_loss, nll_loss
 from .more import (
     adaptive_max_pool2d,
@@ -106,7 +107,7 @@ __all__ = [
     "cumsum", "div", "dot", "dropout", "dropout2d", "elu", "eq", "equal", "exp", "expand", "flatten", "flip",
     "floor", "floor_divide", "gather", "ge", "gelu", "getitem", "gt", "hstack", "huber_loss", "index_select",
     "interpolate", "isfinite", "isinf", "isnan", "l1_loss", "le", "leaky_relu", "linear",
-    "local_response_norm", "log", "log_softmax", "logsumexp", "lt", "masked_fill", "masked_select", "matmul",
+    "local2d", "local_response_norm", "log", "log_softmax", "logsumexp", "lt", "masked_fill", "masked_select", "matmul",
     "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mm", "mse_loss", "mul", "ne", "neg", "nll_loss",
     "norm", "normalize", "one_hot", "outer", "pad", "permute", "pow", "reciprocal", "relu", "remainder",
     "repeat", "reshape", "round", "rsqrt", "sigmoid", "sign", "silu", "sin", "smooth_l1_loss", "softmax",

@@ -40,6 +40,14 @@ def _conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     return F.conv2d(F.pad(x, (left, right, top, bottom)), w, b, stride, 0, dilation, groups)
 
 
+def _local2d(x, w, b=None, stride=1, padding=0, groups=1):
+    """A convolution with each place's filters, of which that place is kept."""
+    shape, places = tuple(w.shape), np.ndindex(*w.shape[:2])
+    pixels = [_conv2d(x, w[place], None, stride, padding, 1, groups)[(..., *place)] for place in places]
+    y = torch.stack(pixels, -1).reshape(len(x), shape[2], *shape[:2])
+    return y if b is None else y + b
+
+
 def _local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0, alpha_over="window", within_channel=False, groups=1):
     per_element = alpha if alpha_over == "element" else alpha / (size * size if within_channel else size)
     if within_channel:
@@ -215,6 +223,7 @@ FUNCTIONS = {
     "exp": torch.exp,
     "flatten": torch.flatten,
     "linear": F.linear,
+    "local2d": _local2d,
     "local_response_norm": _local_response_norm,
     "log": torch.log,
     "log_softmax": F.log_softmax,
