@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..window import Window
 from .base import Backend
 
 
@@ -12,6 +13,9 @@ class MoreLayers(Backend):
     """Methods in pairs `f` and `f_backward`, as NumPyBackend's own, and written with `self.xp` as those are."""
 
     xp: Any
+    asarray: Any
+    avg_pool2d: Any
+    avg_pool2d_backward: Any
 
     # ------------------------------------------------------------------------------ the locally connected layer
 
@@ -59,6 +63,30 @@ class MoreLayers(Backend):
         for place, tap in enumerate(window.taps()):
             padded[..., *tap] += taps[..., place].transpose(3, 2, 4, 0, 1)
         return padded.reshape(pictures, channels, *window.padded)[..., *window.inside]
+
+    # ------------------------------------------------------------------------------ local contrast normalisation
+
+    def contrast_norm(self, x, size, a, beta, k, save):
+        """y = x D^-beta, D = k + a * (sum over the window of d^2), d = x - its mean over the window"""
+        window, share = self._square(x, size)
+        d = x - self.avg_pool2d(x, share, window)
+        scale = k + self.avg_pool2d(d * d, self.asarray(a, x.dtype), window)
+        return x * scale**-beta, (x, d, scale) if save else None
+
+    def contrast_norm_backward(self, gy, saved, size, a, beta, k):
+        """gd = -2 a beta d * (sum of gy x D^(-beta - 1)), gx = gy D^-beta + gd - (sum of gd / c), sums mirrored"""
+        x, d, scale = saved
+        window, share = self._square(x, size)
+        direct = gy * scale**-beta
+        factor = self.asarray(-2 * a * beta, x.dtype)
+        gd = d * self.avg_pool2d_backward(direct * x / scale, factor, window)
+        return direct + gd - self.avg_pool2d_backward(gd, share, window)
+
+    def _square(self, x, size):
+        """The window of size x size pixels around every pixel, and 1 / c, c the pixels of it that exist."""
+        before, after = size // 2, size - 1 - size // 2
+        window = Window.over(x.shape, size, 1, ((before, after), (before, after)))
+        return window, self.asarray(1 / window.counts(False), x.dtype)
 
 
 def _by_place(w, groups):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import functional
+from ..random import Generator
 from ..support.types import DType, Padding, Size
 from ..tensor import Tensor
 from ..window import Window, check_padding, pair
@@ -72,3 +73,56 @@ class Local2d(Module):
         text += f", padding={self.padding}" if self.padding != (0, 0) else ""
         text += f", groups={self.groups}" if self.groups != 1 else ""
         return text + ("" if self.bias is not None else ", bias=False")
+
+
+class ContrastNorm(Module):
+    """Divide each activation by a power of its neighbours' variance within the channel; see functional.contrast_norm.
+
+        y = x (k + alpha / size^2 sum over neighbours of (x - their mean)^2)^-beta
+
+    size, alpha, beta, k: as of functional.contrast_norm.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        _at_least_one("ContrastNorm", size=size)
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.contrast_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class StochasticPool2d(Module):
+    """In training an element of every window, drawn in proportion to its value; see functional.stochastic_pool2d.
+
+    kernel_size, stride, padding: pixels, an int or (vertical, horizontal); stride is kernel_size if None.
+    ceil_mode: round the output size up.
+    evaluation: what is computed in evaluation, "mean" or "max".
+    generator: a random.Generator that is drawn from; the default one if None.
+
+    Raises ValueError for another word.
+    """
+
+    def __init__(
+        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False, *,
+        evaluation: str = "mean", generator: Generator | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if evaluation not in ("mean", "max"):
+            raise ValueError(f'StochasticPool2d: evaluation is "mean" or "max", got {evaluation!r}')
+        pair(kernel_size, "kernel_size")
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.ceil_mode, self.evaluation, self.generator = padding, ceil_mode, evaluation, generator
+
+    def forward(self, input: Tensor) -> Tensor:
+        settings = self.kernel_size, self.stride, self.padding, self.ceil_mode, self.training
+        ours: dict[str, Any] = {"evaluation": self.evaluation, "generator": self.generator}
+        return functional.stochastic_pool2d(input, *settings, **ours)
+
+    def extra_repr(self) -> str:
+        text = f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        text += ", ceil_mode=True" if self.ceil_mode else ""
+        return text + (f", evaluation={self.evaluation!r}" if self.evaluation != "mean" else "")

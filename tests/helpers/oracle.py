@@ -58,6 +58,33 @@ def _local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0, alpha_over="wind
     return torch.cat(blocks, dim=1)
 
 
+def _contrast_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
+    def neighbours(t):  # in a last axis; what lies outside of the image is left out of sums
+        before, after = size // 2, size - 1 - size // 2
+        return F.pad(t, (before, after, before, after)).unfold(2, size, 1).unfold(3, size, 1).flatten(-2)
+
+    d = x - neighbours(x).sum(-1) / neighbours(torch.ones_like(x)).sum(-1)
+    return x / (k + alpha * neighbours(d * d).sum(-1) / size**2) ** beta
+
+
+def _stochastic_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, training=True, evaluation="mean"):
+    kernel, padding = _pair(kernel_size), [(p, p) for p in _pair(padding)]
+    rows, columns = loops.corners(x.shape[2:], kernel, _pair(stride or kernel), padding, (1, 1), ceil_mode)
+    found = []
+    for number, (n, c, i, j) in enumerate(np.ndindex(*x.shape[:2], len(rows), len(columns))):
+        pixels = loops.pixels((rows[i], columns[j]), kernel, (1, 1), x.shape[2:])
+        a = torch.stack([x[n, c, row, column].clamp(min=0) for _, _, row, column in pixels])
+        total = a.sum().item()
+        if total == 0:
+            found.append(0 * a[0])
+        elif training:
+            bound = total * loops.word(number, seed=7, call=0) / 2**32
+            found.append(next(a[q] for q in range(len(a)) if a[: q + 1].sum().item() > bound))
+        else:
+            found.append(a.max() if evaluation == "max" else (a * a).sum() / a.sum())
+    return torch.stack(found).reshape(*x.shape[:2], len(rows), len(columns))
+
+
 def _dropout(x, p=0.5, training=True, inverted=True):
     keep = 1 - p
     if not training:
@@ -179,6 +206,7 @@ FUNCTIONS = {
     "binary_cross_entropy": _weighted_loss("binary_cross_entropy"),
     "clamp": _clamp,
     "clone": torch.clone,
+    "contrast_norm": _contrast_norm,
     "cumsum": torch.cumsum,
     "dropout2d": _dropout2d,
     "elu": F.elu,
@@ -197,6 +225,7 @@ FUNCTIONS = {
     "smooth_l1_loss": F.smooth_l1_loss,
     "softplus": F.softplus,
     "squeeze": torch.squeeze,
+    "stochastic_pool2d": _stochastic_pool2d,
     "std": torch.std,
     "unsqueeze": torch.unsqueeze,
     "concatenate": lambda *tensors, dim: torch.cat(tensors, dim),
