@@ -3,7 +3,8 @@
     program = cfg.read("layers-145.cfg", "layer-params-145.cfg", initial_rates=True)
 """
 
-from .program import Network, Program, read
+from .optimizer import SGD2012, EveryStep
+from .program import Network, Program, name_of, read
 from .text import Text
 
-__all__ = ["Network", "Program", "Text", "read"]
+__all__ = ["EveryStep", "Network", "Program", "SGD2012", "Text", "name_of", "read"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..optim import SGD, Optimizer
+from ..optim import SGD, LRScheduler, Optimizer
 from ..random import Generator
 
 _NOISE = 2**63  # the first number of the draws for learning rates: no others get so far
@@ -69,6 +69,22 @@ class SGD2012(SGD):
         c = self.coefficient
         scaled = {**group, "lr": group["lr"] * c, "weight_decay": group["weight_decay"] / c}
         super().update(p, group if c == 1 else scaled, state)
+
+
+class EveryStep(LRScheduler):
+    """A scheduler that counts epochs: the rates of an SGD2012 change with every step, by its own schedules.
+
+    optimizer: the SGD2012.
+    """
+
+    def set_rates(self):
+        """Take note of the learning rates."""
+        self._own_lrs = self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def load_state_dict(self, state_dict):
+        """Continue from a saved state; state_dict: as of LRScheduler."""
+        self.last_epoch = self._checked(state_dict)["last_epoch"]
+        self.set_rates()
 
 
 def _limit(p, filters, limit):

@@ -112,8 +112,8 @@ class Program:
 
     @property
     def name(self):
-        """The name of the definition file without "layers-" and ".cfg"."""
-        return self.texts[0].name.removesuffix(".cfg").removeprefix("layers-").removeprefix("layers.") or "cfg"
+        """The name of the network, see name_of."""
+        return name_of(self.texts[0].name)
 
     @property
     def usual_size(self):
@@ -241,6 +241,11 @@ def read(path, parameters_path=None, initial_rates=False):
     """
     second = None if parameters_path is None else text.read(parameters_path)
     return Program(text.read(path), second, initial_rates)
+
+
+def name_of(file):
+    """The name of a network: that of its definition file without "layers-" and ".cfg". file: its name."""
+    return file.removesuffix(".cfg").removeprefix("layers-").removeprefix("layers.") or "cfg"
 
 
 def _Nothing(file, name):  # noqa: N802
