@@ -55,7 +55,7 @@ class Case:
             like = tensors[0]
             running = [None if r is None else Tensor(r, dtype=like.dtype, backend=like.backend) for r in running]
             return function(like, *running, *tensors[1:], **options)
-        if self.op in ("dropout", "dropout2d"):
+        if self.op in ("dropout", "dropout2d", "stochastic_pool2d"):
             options["generator"] = random.Generator(7)
         y = function(*tensors, **options)
         return getattr(y, "values", y)  # max and min along an axis return (values, indices)
@@ -260,6 +260,16 @@ CASES = [
     Case("conv2d", "kernel of the padded size", ((2, 3, 3, 4), (4, 3, 5, 6), (4,)), {"padding": 1}),
     Case("conv2d", "all at once", ((2, 4, 9, 8), (6, 2, 3, 2), (6,)),
          {"stride": 2, "padding": ((1, 2), (0, 3)), "dilation": (1, 2), "groups": 2}),
+    Case("local2d", "plain", ((2, 3, 5, 4), (3, 3, 4, 3, 3, 2), (4, 3, 3))),
+    Case("local2d", "no bias, one picture", ((1, 2, 4, 5), (3, 3, 3, 2, 2, 3))),
+    Case("local2d", "stride that does not divide", ((3, 2, 8, 7), (3, 2, 4, 2, 3, 2), (4, 3, 2)), {"stride": (2, 3)}),
+    Case("local2d", "padding, a pair", ((2, 3, 5, 4), (4, 2, 4, 3, 3, 3), (4, 4, 2)), {"padding": (2, 1), "stride": 2}),
+    Case("local2d", "padding same, strided", ((2, 3, 5, 4), (2, 2, 4, 3, 4, 2), (4, 2, 2)),
+         {"padding": "same", "stride": (3, 2)}),
+    Case("local2d", "groups, padding of each side", ((2, 6, 5, 4), (3, 5, 9, 2, 4, 2), (9, 3, 5)),
+         {"groups": 3, "padding": ((0, 1), (2, 0))}),
+    Case("local2d", "stride beyond the kernel", ((2, 3, 9, 8), (3, 3, 4, 3, 2, 2), (4, 3, 3)), {"stride": 3}),
+    Case("local2d", "one place", ((3, 2, 4, 5), (1, 1, 4, 2, 4, 5), (4, 1, 1))),
     Case("max_pool2d", "overlapping", (distinct(*MAPS),), {"kernel_size": 3, "stride": 2}),
     Case("max_pool2d", "stride 1", (distinct(*MAPS),), {"kernel_size": (2, 3), "stride": 1}),
     Case("max_pool2d", "default stride", (distinct(*MAPS),), {"kernel_size": 2}),
@@ -277,6 +287,13 @@ CASES = [
     Case("avg_pool2d", "ceil mode, padding counted", ((2, 3, 6, 8),),
          {"kernel_size": (3, 4), "stride": 3, "padding": (1, 2), "ceil_mode": True}),
     Case("avg_pool2d", "divisor", (MAPS,), {"kernel_size": (2, 3), "divisor_override": 5}),
+    Case("stochastic_pool2d", "overlapping", (away_from_zero(*MAPS),), {"kernel_size": 3, "stride": 2}),
+    Case("stochastic_pool2d", "mostly negative, padded", (lambda draw: away_from_zero(*MAPS)(draw) - 1.0,),
+         {"kernel_size": (2, 3), "stride": 1, "padding": 1}),
+    Case("stochastic_pool2d", "ceil mode", (positive(2, 3, 6, 8),), {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+    Case("stochastic_pool2d", "evaluation", (away_from_zero(*MAPS),), {"kernel_size": 2, "training": False}),
+    Case("stochastic_pool2d", "evaluation, the largest, ceil mode", (distinct(2, 3, 6, 8, shift=0.003),),
+         {"kernel_size": 3, "stride": 2, "ceil_mode": True, "training": False, "evaluation": "max"}),
     Case("adaptive_avg_pool2d", "windows that overlap", ((2, 3, 7, 5),), {"output_size": (3, 4)}),
     Case("adaptive_avg_pool2d", "to one", ((2, 3, 7, 5),), {"output_size": 1}),
     Case("adaptive_avg_pool2d", "larger, one kept", ((2, 3, 4, 5),), {"output_size": (7, None)}),
@@ -312,6 +329,10 @@ CASES = [
     Case("local_response_norm", "same map", (MAPS,), {"size": 3, "alpha": 1.0, "within_channel": True}),
     Case("local_response_norm", "same map, even, element", (MAPS,),
          {"size": 4, "alpha": 0.3, "within_channel": True, "alpha_over": "element"}),
+    Case("contrast_norm", "plain", (MAPS,), {"size": 3, "alpha": 1.0}),
+    Case("contrast_norm", "even window, another exponent", (MAPS,), {"size": 4, "alpha": 3.0, "beta": 0.6, "k": 2.0}),
+    Case("contrast_norm", "larger than the images", ((2, 3, 4, 5),), {"size": 9, "alpha": 10.0}),
+    Case("contrast_norm", "far from 0", (lambda draw: 5 + draw.standard_normal(MAPS),), {"size": 5, "alpha": 2.0}),
     Case("log_softmax", "last axis", ((3, 4),), {"dim": -1}),
     Case("log_softmax", "middle axis", ((2, 4, 3),), {"dim": 1}),
     Case("log_softmax", "logits of 1e4", (extreme_logits(5, 4),), {"dim": 1}),

@@ -12,10 +12,11 @@ from .support import absent
 
 # The functions that torch has in torch.nn.functional alone, or elsewhere with other arguments.
 _FUNCTIONAL_ALONE = {
-    "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_norm", "binary_cross_entropy", "cross_entropy",
+    "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_norm", "binary_cross_entropy", "contrast_norm",
+    "cross_entropy",
     "dropout", "dropout2d", "elu", "expand", "gelu", "getitem", "huber_loss", "interpolate", "l1_loss", "leaky_relu",
-    "linear", "local_response_norm", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "repeat", "silu",
-    "smooth_l1_loss", "softplus", "to", "unbroadcast",
+    "linear", "local2d", "local_response_norm", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "repeat", "silu",
+    "smooth_l1_loss", "softplus", "stochastic_pool2d", "to", "unbroadcast",
 }  # fmt: skip
 FUNCTIONS = frozenset(functional.__all__) - _FUNCTIONAL_ALONE
 # Methods of Tensor that torch has as functions of a tensor.

@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import backends, cli, data, models, threads
-from .runs import trained
+from . import backends, cfg, cli, data, models, threads
+from .runs import program_options, trained
 from .runs.configuration import Configuration
 from .runs.folder import RunFolder
 from .runs.run import RESUMABLE, Run
@@ -44,6 +44,7 @@ examples:
   python -m minialex.train --model alexnet --dataset folder --data-dir D --recipe plain --set norm=none
   python -m minialex.train --weights runs/big --dataset folder --data-dir D --freeze conv1,conv2 --lr 0.001
   python -m minialex.train --resume runs/slow --epochs 6
+  python -m minialex.train --cfg layers-80sec.cfg --cfg-params layer-params-80sec.cfg --dataset cifar10 --epochs 10
 
 A network is trained as its authors did. Where that is a recipe, a short file such as
 minialex/training/recipes/paper.toml, the table below names it, and --recipe chooses another one. Options override the
@@ -78,7 +79,14 @@ _RECIPE = (
 )
 _WEIGHTS = (
     "start with the weights and the normalisation of a run, or of a checkpoint .npz; the last layer is initialised "
-    "anew if the number of classes differs; arguments that are set replace theirs (default: random weights)"
+    "anew if the number of classes differs; arguments that are set replace theirs; with --cfg, what its initWFunc and "
+    "initBFunc name, or everything (default: random weights)"
+)
+_CFG = "instead of --model, the network in a layer definition file of cuda-convnet, layers-*.cfg; see minialex.summary"
+_CFG_PARAMS = "its layer parameter file, layer-params-*.cfg: learning rates, schedules and decays of every layer"
+_INIT_RATES = (
+    "take the learning rates of the beginning of training instead of those in --cfg-params, a file that was kept as it "
+    "was at the end"
 )
 _FREEZE = "layers not to train, such as conv1,conv2; their batch normalisation is fixed, too (default: train all)"
 _LABELS = "file of ILSVRC's labels, if D/val is one flat folder (default: found in D by its usual name)"
@@ -179,9 +187,10 @@ def _new(options):
         cli.note(start.note if start else "")
         if start and options.model not in (None, start.checkpoint.model):
             raise UserError(f"{start.path} holds the weights of '{start.checkpoint.model}', not of '{options.model}'")
-    options.model = start.checkpoint.model if start else options.model
+    options.model = start.checkpoint.model if start and not options.cfg else options.model
     configuration = configured(options)
-    name = f"{configuration.model.partition('.py:')[0]}-{configuration.recipe.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    network = cfg.name_of(configuration.cfg_files[0]) if options.cfg else configuration.model.partition(".py:")[0]
+    name = f"{network}-{configuration.recipe.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
     _free_folder(options, name).release()  # raises where no run can be left, before data is read, which takes long
     folder = RunFolder(options.out or os.path.join("runs", name))
     return Run(configuration, folder, start=start, download=bool(options.download), say=say)
@@ -217,11 +226,12 @@ def configured(options):
     Returns a Configuration.
     Raises UserError where options are invalid or exclude each other.
     """
-    model = options.model or "shapes_net"
+    described = program_options.read(options)
+    model = models.graph.NAME if described else options.model or "shapes_net"
     preset = models.get_preset(model)
     recipe_name = options.recipe or preset.recipe_file
     with as_user_error():
-        recipe = recipes.of(model, recipe_name)
+        recipe = described.recipe if described else recipes.of(model, recipe_name)
     names = (
         *("dataset", "epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay"),
         *("clip_grad_norm", "schedule"),
@@ -258,6 +268,7 @@ def configured(options):
         resize=options.resize,
         model_sha256=getattr(preset, "sha256", None),
         conv_table=Path(options.conv_table).name if options.conv_table else None,
+        **(described.texts if described else {}),
     ).check()
     if options.conv_table:
         from .backends.fast_cpu import tune  # which needs Numba
@@ -307,6 +318,9 @@ def parser():
     network = p.add_argument_group("network")
     option(network, "--model", "NAME", _MODEL, type=cli.network)
     cli.set_option(network)
+    option(network, "--cfg", "FILE", _CFG, type=cli.file)
+    option(network, "--cfg-params", "FILE", _CFG_PARAMS, type=cli.file)
+    switch(network, "--init-rates", _INIT_RATES)
     option(network, "--weights", "W", _WEIGHTS, type=cli.folder)
     option(
         network,

@@ -96,11 +96,12 @@ def test_a_deviation_is_a_standard_deviation():
 PUBLIC = """
     creation grad_modes saving torch_names
     tape tensor tensor_methods tensor_changes window random threads gradcheck backends
-    functional.activation functional.arithmetic functional.axes functional.convolution functional.loss
+    functional.activation functional.arithmetic functional.axes functional.convolution functional.local functional.loss
     functional.normalization functional.pooling functional.reduction functional.selection functional.shaping
-    functional.more.activation functional.more.arithmetic functional.more.loss functional.more.ordering
+    functional.more.activation functional.more.arithmetic functional.more.loss functional.more.normalization
+    functional.more.ordering
     functional.more.pooling functional.more.resampling functional.more.reduction functional.more.shaping
-    nn.module nn.hooks nn.module_methods nn.layers nn.losses nn.more_layers nn.init nn.more nn.utils
+    nn.module nn.hooks nn.module_methods nn.convnet_layers nn.layers nn.losses nn.more_layers nn.init nn.more nn.utils
     optim.optimizers optim.scheduling optim.lr_scheduler optim.more
     data data.color data.dataloader data.dataset data.loader data.moments data.resized_crop data.transforms
     data.pipeline data.decode

@@ -182,7 +182,8 @@ def torchs_function(torch, name):
     return theirs
 
 
-OWN_FUNCTIONS = {"getitem", "to", "unbroadcast", "expand", "repeat"}  # not torch's, or its methods only
+OWN_FUNCTIONS = {"getitem", "to", "unbroadcast", "local2d", "contrast_norm", "stochastic_pool2d"}  # torch has none
+OWN_FUNCTIONS |= {"expand", "repeat"}  # its methods only
 
 
 @pytest.mark.parametrize("name", functional.__all__)

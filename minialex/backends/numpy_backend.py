@@ -12,13 +12,13 @@ import math
 import numpy as np
 
 from .. import random
-from .base import Backend
+from .more_layers import MoreLayers
 
 _COLUMNS = 1 << 20  # bytes of columns that a convolution makes at a time, if more than one picture's
 _CHUNK = 1 << 15  # elements an optimiser updates at a time: its temporaries stay in the cache
 
 
-class NumPyBackend(Backend):
+class NumPyBackend(MoreLayers):
     """The methods of every backend, in pairs `f` and `f_backward`.
 
     A forward whose backward needs something returns (y, saved); only that pair knows what `saved` holds. `needs` says,

@@ -21,6 +21,7 @@ from .. import nn
 from ..support import schema
 from ..support.schema import Length
 from ..tensor import Tensor
+from ..window import Window, pair
 from . import own
 from .layout import layout
 from .preset import Preset
@@ -31,14 +32,14 @@ _MOST_LARGER = 4  # times the numbers of a network with another head, for which 
 MOST_OUTPUTS = 256  # outputs of a layer for each number in the weights or in an image
 
 _TYPES = (
-    *(nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.LocalResponseNorm),
-    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.ConstantPad2d),
+    *(nn.Conv2d, nn.Local2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.LocalResponseNorm, nn.ContrastNorm),
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.StochasticPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.ConstantPad2d),
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Sigmoid, nn.Tanh, nn.Softmax, nn.LogSoftmax),
     *(nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Reshape, nn.Identity, nn.Add, nn.Multiply, nn.Concat, nn.Call),
 )
 _LAYERS = {cls.__name__: cls for cls in _TYPES}
 _FUNCTIONS = (  # for Call: their outputs are not much larger than their inputs
-    "abs", "add", "amax", "amin", "bmm", "ceil", "clamp", "clip", "clone", "cos", "div", "elu", "exp", "flatten",
+    "abs", "add", "amax", "amin", "bmm", "ceil", "clamp", "clip", "clone", "conv2d", "cos", "div", "elu", "exp", "flatten",
     "flip", "floor", "gelu", "getitem", "leaky_relu", "log", "log_softmax", "logsumexp", "matmul", "maximum", "mean",
     "minimum", "mm", "mul", "neg", "norm", "pad", "permute", "pow", "reciprocal", "relu", "remainder", "reshape",
     "round", "rsqrt", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "sqrt", "square", "squeeze", "std",
@@ -151,7 +152,7 @@ def _built(description, entries, input_size):
     layers: dict[str, Any] = {}
     for name, kind, arguments, _ in entries:
         try:
-            layers[name] = layers[arguments["layer"]] if kind == "Same" else _layer(kind, arguments)
+            layers[name] = layers[arguments["layer"]] if kind == "Same" else layer(kind, arguments)
         except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
             raise ValueError(f"layer {name} ({kind}): {error}") from None
     wired = [(name, layers[name], inputs) for name, _, _, inputs in entries]
@@ -179,8 +180,14 @@ def _entries(description):
     return [[name, kind, dict(arguments), list(inputs)] for name, kind, arguments, inputs in description["layers"]]
 
 
-def _layer(kind, arguments):
-    """A module, or a value, of plain arguments."""
+def layer(kind, arguments):
+    """The module, or the value, of an entry of a Description.
+
+    kind: its type.
+    arguments: its constructor's, as plain values; of a value shape and dtype.
+
+    Raises ValueError or TypeError where there is none of these arguments.
+    """
     if kind in _VALUES:
         shape, dtype = tuple(arguments["shape"]), arguments["dtype"]
         if dtype not in ("float32", "float64", "int64", "bool") or not all(type(n) is int and n >= 0 for n in shape):
@@ -235,7 +242,7 @@ def _with_head(entries, num_classes):
     key = "out_features" if kind == "Linear" else "out_channels"
     if arguments.get(key) == num_classes:
         return entries, ""
-    dependent = ("BatchNorm1d", "BatchNorm2d", "Reshape", *_VALUES)
+    dependent = ("BatchNorm1d", "BatchNorm2d", "Local2d", "Reshape", *_VALUES)
     if stuck := next((entry for entry in entries[last + 1 :] if entry[1] in dependent), None):
         return entries, (
             f"the number of classes cannot be changed: after {name}, the last layer with weights, {stuck[0]} "
@@ -274,6 +281,12 @@ def _numbers(kind, arguments):
         taps = arguments["kernel_size"]
         taps = taps * taps if isinstance(taps, int) else taps[0] * taps[1]
         return arguments["out_channels"] * (arguments["in_channels"] // arguments.get("groups", 1) * taps + 1)
+    if kind == "Local2d":
+        values = {key: _tuples(value) for key, value in arguments.items()}
+        over = values["input_size"], values["kernel_size"], values.get("stride", 1), values.get("padding", 0)
+        places = math.prod(Window.over((1, *pair(over[0], "input_size")), *over[1:]).output)
+        taps = math.prod(pair(over[1], "kernel_size")) * (values["in_channels"] // values.get("groups", 1))
+        return places * values["out_channels"] * (taps + 1)
     if kind in ("BatchNorm1d", "BatchNorm2d"):
         return 4 * arguments["num_features"] + 1
     return 0

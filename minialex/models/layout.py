@@ -126,13 +126,21 @@ def layout(model: nn.Module, input_shape: Shape, most: float = math.inf) -> list
                 output,
                 parameters=sum(t.numel() for t in new),
                 trainable=sum(t.numel() for t in new if t.requires_grad),
-                macs=math.prod(output) * math.prod(layer.weight.shape[1:]) if has_weights(layer) else 0,
+                macs=_macs(layer, output),
                 receptive_field=field and field[0],
                 jump=field and field[1],
                 sources=sources,
             )
         )
     return rows
+
+
+def _macs(layer, output):
+    """Multiply-accumulates of a layer's weights for one image."""
+    if not has_weights(layer):
+        return 0
+    own = layer.weight.shape[3:] if isinstance(layer, nn.Local2d) else layer.weight.shape[1:]
+    return math.prod(output) * math.prod(own)
 
 
 def as_graph(model: nn.Module, input_shape: Shape) -> Any:
@@ -201,14 +209,14 @@ html.layout_of = known_layout  # for the modules' representation in notebooks
 
 
 def has_weights(layer: nn.Module) -> bool:
-    """Whether a layer is a convolution or a fully connected layer, those that papers count."""
-    return isinstance(layer, (nn.Conv2d, nn.Linear))
+    """Whether a layer is a convolution, a locally or a fully connected layer, those that papers count."""
+    return isinstance(layer, (nn.Conv2d, nn.Local2d, nn.Linear))
 
 
 def window_of(layer: Any, shape: Shape) -> Window:
     """The Window of a convolution or pool over an input.
 
-    layer: a Conv2d, MaxPool2d or AvgPool2d.
+    layer: a Conv2d, Local2d, MaxPool2d, AvgPool2d or StochasticPool2d.
     shape: of one input, (C, H, W).
 
     Returns a window.Window.
@@ -216,6 +224,8 @@ def window_of(layer: Any, shape: Shape) -> Window:
     """
     if isinstance(layer, nn.Conv2d):
         return Window.over(shape, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    if isinstance(layer, nn.Local2d):
+        return Window.over(shape, layer.kernel_size, layer.stride, layer.padding)
     dilation = getattr(layer, "dilation", 1)
     return Window.over_pool((1, *shape), layer.kernel_size, layer.stride, layer.padding, dilation, layer.ceil_mode)
 
@@ -253,6 +263,8 @@ def _check_size(layer, inputs, most):
         size = math.prod(sides)
     elif function in ("matmul", "bmm", "mm"):
         size = math.prod(sizes)
+    elif function == "conv2d":
+        size = math.prod(_convolved(layer, inputs)[0])
     elif len(shapes) > 1:
         size = math.prod(map(max, itertools.zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1)))
     if size > most:
@@ -267,8 +279,21 @@ def _output(layer, inputs):
         return layer.shape, None
     if len(inputs) == 1 and not isinstance(inputs[0], Tensor):
         return _step(layer, inputs[0])
+    if getattr(layer, "function", None) == "conv2d":
+        return _convolved(layer, inputs)
     pixelwise = isinstance(layer, JOINING) or getattr(layer, "function", None) in PIXEL_BY_PIXEL
     return _run(layer, inputs), ONE_PIXEL if pixelwise else None
+
+
+def _convolved(layer, inputs):
+    """As _output, for a convolution by a value: its filters are no layer's."""
+    shape, weight, *bias = (x.shape if isinstance(x, Tensor) else x for x in inputs)
+    wrong = isinstance(inputs[0], Tensor) or not all(isinstance(x, Tensor) for x in inputs[1:])
+    if wrong or len(shape) != 3 or len(weight) != 4 or len(bias) > 1:
+        raise ValueError("expects maps (C, H, W), filters (O, C, KH, KW) and a bias")
+    settings = (layer.arguments.get(name, usual) for name, usual in (("stride", 1), ("padding", 0), ("dilation", 1)))
+    window = Window.over(shape, weight[2:], *settings)
+    return (weight[0], *window.output), _seen(window)
 
 
 def _run(layer, inputs):
@@ -302,8 +327,23 @@ def _(layer: nn.Conv2d, shape):
     return (layer.out_channels, *window.output), _seen(window)
 
 
+@_step.register
+def _(layer: nn.Local2d, shape):
+    _need_maps(shape, layer.in_channels)
+    if shape[1:] != layer.input_size:
+        raise ValueError(f"expects maps of {layer.input_size} pixels, got {shape}")
+    return (layer.out_channels, *layer.output_size), _seen(window_of(layer, shape))
+
+
+@_step.register
+def _(layer: nn.ContrastNorm, shape):
+    _need_maps(shape)
+    return shape, (2 * layer.size - 1, 1)
+
+
 @_step.register(nn.MaxPool2d)
 @_step.register(nn.AvgPool2d)
+@_step.register(nn.StochasticPool2d)
 def _(layer, shape):
     _need_maps(shape)
     window = window_of(layer, shape)

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..support import absent
+from .convnet_layers import ContrastNorm, Local2d, StochasticPool2d
 from .layers import (
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Identity, LeakyReLU, Linear,
     LocalResponseNorm, MaxPool2d, ReLU, Sigmoid, Tanh,
@@ -24,11 +25,11 @@ from . import functional, init, utils
 
 __all__ = [
     "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "Add", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
-    "BatchNorm2d", "Call", "Concat", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Dropout", "Dropout2d", "ELU",
-    "Flatten", "GELU", "Graph", "HuberLoss", "Identity", "L1Loss", "LeakyReLU", "Linear", "LocalResponseNorm",
-    "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict", "ModuleList", "Multiply", "NLLLoss", "Parameter",
-    "ReLU", "Reshape", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "Untraceable",
-    "Upsample", "ZeroPad2d", "functional", "init", "trace", "utils",
+    "BatchNorm2d", "Call", "Concat", "ConstantPad2d", "ContrastNorm", "Conv2d", "CrossEntropyLoss", "Dropout",
+    "Dropout2d", "ELU", "Flatten", "GELU", "Graph", "HuberLoss", "Identity", "L1Loss", "LeakyReLU", "Linear", "Local2d",
+    "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict", "ModuleList", "Multiply",
+    "NLLLoss", "Parameter", "ReLU", "Reshape", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus",
+    "StochasticPool2d", "Tanh", "Untraceable", "Upsample", "ZeroPad2d", "functional", "init", "trace", "utils",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # to a type checker every name would be there

@@ -121,7 +121,8 @@ class Checkpoint:
             raise ValueError(f"trainer_state.epoch is {epoch:,}, but history has {len(self.history):,} rows")
         if last > epoch or (last < epoch and isinstance(schedule, LRScheduler)):
             raise ValueError(f"trainer_state.schedule.last_epoch is {last:,}, but trainer_state.epoch is {epoch:,}")
-        rates = {own["lr"], own["lr"] * own.get("bias_lr", 1)} if "lr" in own else {*schedule.base_lrs}
+        one_rate = "lr" in own and own.get("cfg_definition") is None
+        rates = {own["lr"], own["lr"] * own.get("bias_lr", 1)} if one_rate else {*schedule.base_lrs}
         if wrong := [rate for rate in schedule.base_lrs if rate not in rates]:
             made = ", ".join(map(str, sorted(rates)))
             raise ValueError(f"schedule.base_lrs has {wrong[0]}, but configuration.lr and bias_lr make {made}")

@@ -46,6 +46,9 @@ class Configuration:
     conv_table: name of the file that conv_ways is from, to be shown; None without one.
     conv_ways: {layer: way}, how the numba backend computes convolutions; {} for its own choice, see fast_cpu/tune.py.
     arguments: of the network's function besides num_classes and input_size.
+    cfg_definition, cfg_parameters: texts of a pair of .cfg files that describe network and training, see minialex.cfg.
+    cfg_files: their names.
+    cfg_initial_rates: whether the learning rates of the beginning replace theirs.
     weights: path of a run or a checkpoint whose weights the network starts with.
     num_classes, input_size: of the network; None for the data's and the model's.
     freeze: layers that are not trained.
@@ -78,6 +81,10 @@ class Configuration:
     conv_table: str | None = None
     conv_ways: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, bool | int | float | str] = field(default_factory=dict)
+    cfg_definition: str | None = None
+    cfg_parameters: str | None = None
+    cfg_files: list[str] = field(default_factory=list)
+    cfg_initial_rates: bool = False
 
     def check(self) -> Configuration:
         """Returns the configuration itself; raises UserError where a field is invalid, or two exclude each other."""
@@ -91,6 +98,8 @@ class Configuration:
                 raise ValueError(f"unknown data set {self.recipe.dataset}; choose one of {', '.join(data.DATASETS)}")
         except ValueError as error:
             raise UserError(str(error)) from error
+        if self.cfg_definition is not None and (self.model != models.graph.NAME or self.cfg_parameters is None):
+            raise UserError("a run of .cfg files has both files, and no other model")
         if self.weights and self.input_size:
             raise UserError("a run that starts with weights=... has their input size: leave out input_size=...")
         if (self.conv_table or self.conv_ways) and self.backend != "numba":

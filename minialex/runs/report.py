@@ -34,7 +34,8 @@ def settings(run, *, place=True):
     clip = "" if r.clip_grad_norm is None else f", gradients clipped to norm {r.clip_grad_norm:g}"
     at = f", continuing at epoch {progress.epoch + 1}, batch {progress.batch + 1}" if run.has_begun and place else ""
     tests, batches = len(splits.test), len(progress.loader)
-    network = c.model + _arguments(run)
+    network = " and ".join(c.cfg_files) if run.files else c.model + _arguments(run)
+    training = f"{r.optimizer}, lr {r.lr:g}{biases}{momentum}, weight decay {decay}, schedule {r.schedule}{clip}"
     steps = f", {c.accumulate} batches per step" if c.accumulate > 1 else ""
     pairs = [
         ("model", f"{network}, {parameters:,} parameters, pictures {shape}, {len(run.classes)} classes"),
@@ -43,14 +44,12 @@ def settings(run, *, place=True):
         ("data", f"{r.dataset}: {len(splits.train):,} training, {validation} and {tests:,} test pictures"),
         ("split", getattr(splits.train, "division", "")),
         *(("note", text) for text in cautions(splits, c.limit)),
+        *(("note", text) for text in (run.files.program.notes if run.files else ())),
         ("pictures", run.pictures.describe()),
         ("backend", f"{run.backend.name}, {c.matmul_precision}, {workers}"),
         ("convolutions", _convolutions(run)),
-        ("recipe", _recipe(run)),
-        (
-            "optimizer",
-            f"{r.optimizer}, lr {r.lr:g}{biases}{momentum}, weight decay {decay}, schedule {r.schedule}{clip}",
-        ),
+        ("recipe", "" if run.files else _recipe(run)),
+        ("optimizer", run.files.describe() if run.files else training),
         ("epochs", f"{r.epochs} of {batches:,} batches of {r.batch_size} pictures{steps}, seed {c.seed}{at}"),
         ("folder", str(run.folder.path)),
     ]

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .. import backends, data, models, random, threads
+from .. import backends, cfg, data, models, random, threads
 from ..models.layout import in_order
 from ..support.errors import UserError, as_user_error
 from ..support.progress import folded, write
@@ -18,7 +18,7 @@ from ..training import diagnose, evaluation, overfit, trainer
 from ..training.display import TrainingProgress
 from ..training.range_test import lr_find
 from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set_initial_values
-from . import checkpoint, fine_tuning, report, trained
+from . import checkpoint, fine_tuning, programs, report, trained
 from .configuration import Configuration
 from .folder import RunFolder
 from .pictures import Pictures
@@ -72,6 +72,7 @@ class Run:
                 f"{', '.join(self.classes)}"
             )
 
+        self.files = self._files()
         random.manual_seed(configuration.seed)
         self.arguments = self._arguments(origin)
         with _blame(path) if origin else as_user_error():
@@ -82,13 +83,16 @@ class Run:
         recipe, ordered = configuration.recipe, self._in_order(self.model)
         set_initial_values(ordered, recipe)
         self.transferred = ""
-        if start:
+        if self.files:
+            with as_user_error():
+                self.transferred = self.files.initialise(self.model, start)
+        elif start:
             with _blame(path):
                 self.transferred = fine_tuning.transfer(self.model, start.checkpoint.weights)
         with as_user_error():
-            optimizer = make_optimizer(self.model, recipe)
+            optimizer = self._optimizer(self.model)
             frozen = frozen_modules(ordered, recipe, configuration.freeze)
-        schedule = make_schedule(self.model, recipe, optimizer)
+        schedule = cfg.EveryStep(optimizer) if self.files else make_schedule(self.model, recipe, optimizer)
 
         self.pictures.read()  # last, after everything that can raise a UserError: reading an image folder takes long
         loader = self.pictures.loader()
@@ -96,6 +100,8 @@ class Run:
             self.model, optimizer, schedule, loader, configuration.accumulate, frozen, recipe.clip_grad_norm
         )
         self.trainer.recording = True
+        if isinstance(optimizer, cfg.SGD2012):
+            optimizer.total_steps = recipe.epochs * self.steps_per_epoch()
         if saved:
             with _blame(path):
                 self.model.load_state_dict(saved.weights)
@@ -147,9 +153,22 @@ class Run:
             folder.remove_leftovers()  # now that it is known to be a run's folder
             return cls(configuration, folder, start=start, saved=saved, say=say)
 
+    def _files(self):
+        """The programs.OfFiles of a run whose network is that of .cfg files, else None."""
+        c = self.configuration
+        if c.cfg_definition is None:
+            return None
+        with as_user_error():
+            return programs.OfFiles(c, self.pictures.size, len(self.splits.train.classes))
+
+    def _optimizer(self, model):
+        return self.files.optimizer(model) if self.files else make_optimizer(model, self.configuration.recipe)
+
     def _arguments(self, origin):
         """The model's arguments: those of the checkpoint, changed by the configuration and the data."""
         arguments = dict(origin.arguments) if origin else {}
+        if self.files:
+            arguments = {"description": self.files.network.description}
         if self.configuration.input_size or self.configuration.model not in models.PRESETS:
             arguments["input_size"] = self.pictures.size
         return arguments | self.configuration.arguments | {"num_classes": len(self.classes)}
@@ -188,7 +207,7 @@ class Run:
         images, labels = self.some_pictures(wanted)
         loader = self.pictures.undistorted(data.ArrayDataset(images, labels, self.classes))
         try:
-            result = overfit.overfit_batch(network, make_optimizer(network, recipe), loader, c.accumulate, watch)
+            result = overfit.overfit_batch(network, self._optimizer(network), loader, c.accumulate, watch)
         except trainer.Diverged as error:
             raise UserError(f"overfit={wanted}: {error}") from error
         self.say(f"memorised {result.right} of {wanted} pictures after {result.steps} steps, loss {result.loss:.4f}")
@@ -198,6 +217,8 @@ class Run:
 
     def find_lr(self) -> Any:
         """Make a learning-rate range test, see training.lr_find; the run itself is not changed. Returns a RangeTest."""
+        if self.files:
+            raise UserError("lr_find=True is for one learning rate; a parameter file has one for every layer")
         t = self.trainer
         frozen = [module for epoch, modules in t.freezing if epoch == 0 for module in modules]
         options: dict[str, Any] = {"accumulate": t.accumulate, "clip_grad_norm": t.clip_grad_norm, "frozen": frozen}

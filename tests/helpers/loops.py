@@ -27,11 +27,14 @@ def philox(counter, key):
 
 def dropout_mask(shape, keep, seed, call):
     """1.0 where an element is kept: word i % 4 of counter (i // 4, call) under the key `seed`, below keep 2^32."""
-    kept = []
-    for i in range(int(np.prod(shape))):
-        counter = (i // 4) & LOW, (i // 4) >> 32, call & LOW, call >> 32
-        kept.append(float(philox(counter, (seed & LOW, seed >> 32))[i % 4] < round(keep * 2**32)))
+    kept = [float(word(i, seed, call) < round(keep * 2**32)) for i in range(int(np.prod(shape)))]
     return np.array(kept).reshape(shape)
+
+
+def word(i, seed, call):
+    """Word i % 4 of counter (i // 4, call) under the key `seed`."""
+    counter = (i // 4) & LOW, (i // 4) >> 32, call & LOW, call >> 32
+    return philox(counter, (seed & LOW, seed >> 32))[i % 4]
 
 
 def starts(n, extent, stride, before, after, ceil_mode=False):

@@ -40,6 +40,14 @@ def _conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     return F.conv2d(F.pad(x, (left, right, top, bottom)), w, b, stride, 0, dilation, groups)
 
 
+def _local2d(x, w, b=None, stride=1, padding=0, groups=1):
+    """A convolution with each place's filters, of which that place is kept."""
+    shape, places = tuple(w.shape), np.ndindex(*w.shape[:2])
+    pixels = [_conv2d(x, w[place], None, stride, padding, 1, groups)[(..., *place)] for place in places]
+    y = torch.stack(pixels, -1).reshape(len(x), shape[2], *shape[:2])
+    return y if b is None else y + b
+
+
 def _local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0, alpha_over="window", within_channel=False, groups=1):
     per_element = alpha if alpha_over == "element" else alpha / (size * size if within_channel else size)
     if within_channel:
@@ -48,6 +56,33 @@ def _local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0, alpha_over="wind
         return x / (k + per_element * squares.sum((-1, -2))) ** beta
     blocks = [F.local_response_norm(block, size, per_element * size, beta, k) for block in x.chunk(groups, dim=1)]
     return torch.cat(blocks, dim=1)
+
+
+def _contrast_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
+    def neighbours(t):  # in a last axis; what lies outside of the image is left out of sums
+        before, after = size // 2, size - 1 - size // 2
+        return F.pad(t, (before, after, before, after)).unfold(2, size, 1).unfold(3, size, 1).flatten(-2)
+
+    d = x - neighbours(x).sum(-1) / neighbours(torch.ones_like(x)).sum(-1)
+    return x / (k + alpha * neighbours(d * d).sum(-1) / size**2) ** beta
+
+
+def _stochastic_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, training=True, evaluation="mean"):
+    kernel, padding = _pair(kernel_size), [(p, p) for p in _pair(padding)]
+    rows, columns = loops.corners(x.shape[2:], kernel, _pair(stride or kernel), padding, (1, 1), ceil_mode)
+    found = []
+    for number, (n, c, i, j) in enumerate(np.ndindex(*x.shape[:2], len(rows), len(columns))):
+        pixels = loops.pixels((rows[i], columns[j]), kernel, (1, 1), x.shape[2:])
+        a = torch.stack([x[n, c, row, column].clamp(min=0) for _, _, row, column in pixels])
+        total = a.sum().item()
+        if total == 0:
+            found.append(0 * a[0])
+        elif training:
+            bound = total * loops.word(number, seed=7, call=0) / 2**32
+            found.append(next(a[q] for q in range(len(a)) if a[: q + 1].sum().item() > bound))
+        else:
+            found.append(a.max() if evaluation == "max" else (a * a).sum() / a.sum())
+    return torch.stack(found).reshape(*x.shape[:2], len(rows), len(columns))
 
 
 def _dropout(x, p=0.5, training=True, inverted=True):
@@ -171,6 +206,7 @@ FUNCTIONS = {
     "binary_cross_entropy": _weighted_loss("binary_cross_entropy"),
     "clamp": _clamp,
     "clone": torch.clone,
+    "contrast_norm": _contrast_norm,
     "cumsum": torch.cumsum,
     "dropout2d": _dropout2d,
     "elu": F.elu,
@@ -189,6 +225,7 @@ FUNCTIONS = {
     "smooth_l1_loss": F.smooth_l1_loss,
     "softplus": F.softplus,
     "squeeze": torch.squeeze,
+    "stochastic_pool2d": _stochastic_pool2d,
     "std": torch.std,
     "unsqueeze": torch.unsqueeze,
     "concatenate": lambda *tensors, dim: torch.cat(tensors, dim),
@@ -215,6 +252,7 @@ FUNCTIONS = {
     "exp": torch.exp,
     "flatten": torch.flatten,
     "linear": F.linear,
+    "local2d": _local2d,
     "local_response_norm": _local_response_norm,
     "log": torch.log,
     "log_softmax": F.log_softmax,

@@ -43,19 +43,20 @@ from .names import (
     unbind,
     vstack,
 )  # fmt: skip
+from .normalization import contrast_norm
 from .ordering import argsort, sort, topk
-from .pooling import adaptive_max_pool2d, dropout2d
+from .pooling import adaptive_max_pool2d, dropout2d, stochastic_pool2d
 from .reduction import cumsum, norm, std
 from .resampling import interpolate
 from .shaping import chunk, clone, expand, flip, gather, masked_fill, repeat, split, squeeze, unsqueeze
 
 __all__ = [
     "adaptive_max_pool2d", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort",
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "bincount", "bitwise_and", "bitwise_not",
-    "bitwise_or", "bitwise_xor", "bmm", "ceil", "chunk", "clone", "cos", "cumsum", "dot", "dropout2d", "elu",
-    "eq", "equal", "expand", "flip", "floor", "floor_divide", "gather", "ge", "gelu", "gt", "hstack",
-    "huber_loss", "index_select", "interpolate", "isfinite", "isinf", "isnan", "l1_loss", "le", "lt",
-    "masked_fill", "masked_select", "mm", "ne", "norm", "normalize", "one_hot", "outer", "reciprocal",
-    "remainder", "repeat", "round", "rsqrt", "sign", "silu", "sin", "smooth_l1_loss", "softplus", "sort",
-    "split", "square", "squeeze", "std", "t", "topk", "unbind", "unsqueeze", "vstack",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "bincount", "bitwise_and", "bitwise_not", "bitwise_or",
+    "bitwise_xor", "bmm", "ceil", "chunk", "clone", "contrast_norm", "cos", "cumsum", "dot", "dropout2d", "elu", "eq",
+    "equal", "expand", "flip", "floor", "floor_divide", "gather", "ge", "gelu", "gt", "hstack", "huber_loss",
+    "index_select", "interpolate", "isfinite", "isinf", "isnan", "l1_loss", "le", "lt", "masked_fill", "masked_select",
+    "mm", "ne", "norm", "normalize", "one_hot", "outer", "reciprocal", "remainder", "repeat", "round", "rsqrt", "sign",
+    "silu", "sin", "smooth_l1_loss", "softplus", "sort", "split", "square", "squeeze", "std", "stochastic_pool2d", "t",
+    "topk", "unbind", "unsqueeze", "vstack",
 ]  # fmt: skip

@@ -1,13 +1,16 @@
-"""Adaptive max-pooling, and dropout of whole maps."""
+"""Adaptive max-pooling, stochastic pooling, and dropout of whole maps."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from ... import random
+from ...support.types import Size
 from ...tensor import Tensor, check_dtypes, common_backend
-from ...window import pair
+from ...window import Window, pair
 from ..activation import dropout
 from ..shaping import reshape
 from .shaping import gather
@@ -51,6 +54,100 @@ def adaptive_max_pool2d(
 
 def _windows(old, new):
     return [slice(i * old // new, -(-(i + 1) * old // new)) for i in range(new)]
+
+
+def stochastic_pool2d(
+    input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False,
+    training: bool = True, *, evaluation: str = "mean", generator: Any = None,
+) -> Tensor:  # fmt: skip
+    """In training one element of every window, drawn with a probability in proportion to its value.
+
+        a = max(x, 0)       p_i = a_i / sum over the window of a
+        in training         y = a_i, i drawn with probability p_i            gx = gy at i
+        in evaluation       y = sum over the window of p_i a_i               evaluation="mean", as in the paper
+                            y = the largest a_i                              evaluation="max", cuda-convnet's doMax
+
+    Where no element of a window is positive, y = 0 and gx = 0.
+
+    input: (N, C, H, W).
+    kernel_size, stride, padding, ceil_mode: as of max_pool2d.
+    training: whether to draw.
+    evaluation: what is computed where it is not: "mean" or "max".
+    generator: a random.Generator that is drawn from; random.default_generator if None.
+
+    Output q (C order) is drawn by word q of the generator's next call, as dropout's element q is: the first place of
+    its window, in C order, up to which the sum of the p_i is above word / 2^32. What is drawn depends on (seed, call)
+    and x alone.
+
+    Returns (N, C, OH, OW). Raises ValueError for other shapes and where the window does not fit.
+    Zeiler and Fergus, "Stochastic pooling for regularization of deep convolutional neural networks", 2013.
+    cuda-convnet's pool=rand; its kernels were not released, so that negative elements and empty windows are our choice.
+    """
+    check_dtypes("stochastic_pool2d", input)
+    if evaluation not in ("mean", "max"):
+        raise ValueError(f'stochastic_pool2d: evaluation is "mean" or "max", got {evaluation!r}')
+    window = Window.over_pool(input.shape, kernel_size, stride, padding, 1, ceil_mode)
+    backend, a = common_backend(input), input.backend.xp.maximum(input.data, 0)
+    if training:
+        generator = generator or random.default_generator
+        y, backward = _drawn(backend, a, window, generator.seed, generator.next_call())
+    elif evaluation == "max":
+        y, backward = _largest(backend, a, window, input.records_grad)
+    else:
+        y, backward = _weighted_mean(backend, a, window)
+    return Tensor.from_operation(y, backward, input, name="stochastic_pool2d")
+
+
+def _drawn(backend, a, window, seed, call):
+    """An element of every window, drawn; and backward.
+
+    Sums are in double precision, where 2^-32 is not lost beside 1: the last of them is above every bound.
+    """
+    xp, shape = backend.xp, (*a.shape[:2], *window.output)
+    padded = xp.zeros((*shape[:2], *window.padded), a.dtype)
+    padded[..., *window.inside] = a
+    total = sum(padded[..., *tap].astype(np.float64) for tap in window.taps())
+    bound = total * (random.words(total.size, seed, call, xp).reshape(shape) / 2**32)
+    with np.errstate(invalid="ignore"):
+        y = (0 * total).astype(a.dtype)  # NaN where an element is, or is infinite
+    places, reached = xp.zeros(shape, np.min_scalar_type(math.prod(window.kernel))), xp.zeros_like(total)
+    for place, tap in enumerate(window.taps()):
+        before, reached = reached, reached + padded[..., *tap]
+        here = (before <= bound) & (bound < reached)
+        xp.copyto(y, padded[..., *tap], where=here)
+        xp.copyto(places, place, where=here)
+
+    def backward(gy):
+        return (backend.max_pool2d_backward(gy * (total > 0), places, window),)
+
+    return y, backward
+
+
+def _largest(backend, a, window, save):
+    """The largest element of every window, and backward."""
+    y, winners = backend.max_pool2d(a, window, save)
+
+    def backward(gy):
+        return (backend.max_pool2d_backward(gy * (y > 0), winners, window),)
+
+    return y, backward
+
+
+def _weighted_mean(backend, a, window):
+    """y = (sum of a^2) / (sum of a) of every window; backward: gx = (2 a - y) gy / (sum of a) where a > 0, added up."""
+    one = backend.asarray(1, a.dtype)
+    total = backend.avg_pool2d(a, one, window)
+    total += total == 0
+    y = backend.avg_pool2d(a * a, one, window) / total
+
+    def backward(gy):
+        share = gy / total
+        gx = 2 * a * backend.avg_pool2d_backward(share, one, window) - backend.avg_pool2d_backward(
+            share * y, one, window
+        )
+        return (gx * (a > 0),)
+
+    return y, backward
 
 
 def dropout2d(

@@ -1,0 +1,94 @@
+"""NumPyBackend's methods for layers that a reader of the core may skip."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..window import Window
+from .base import Backend
+
+
+class MoreLayers(Backend):
+    """Methods in pairs `f` and `f_backward`, as NumPyBackend's own, and written with `self.xp` as those are."""
+
+    xp: Any
+    asarray: Any
+    avg_pool2d: Any
+    avg_pool2d_backward: Any
+
+    # ------------------------------------------------------------------------------ the locally connected layer
+
+    def local2d(self, x, w, b, window, groups, needs):
+        """A matrix product for each place and group: columns (N, K) @ W^T (K, O), K = C KH KW.
+
+        The columns of all places together are N / O times as many numbers as the weights.
+        """
+        xp, filters = self.xp, w.shape[2]
+        y = xp.matmul(self._local_columns(x, window, groups), _by_place(w, groups).swapaxes(2, 3))
+        y = xp.ascontiguousarray(y.transpose(2, 1, 3, 0)).reshape(len(x), filters, *window.output)
+        if b is not None:
+            y += b
+        return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)
+
+    def local2d_backward(self, gy, saved, window, groups, needs):
+        """gW = gy^T @ columns, and gx = gy @ W, each number of it added to the pixel that it belongs to."""
+        xp, (x_shape, w_shape, x, w) = self.xp, saved
+        gx = gw = None
+        gb = gy.sum(axis=0) if needs[2] else None
+        shape = len(gy), groups, w_shape[2] // groups, math.prod(window.output)
+        gy = xp.ascontiguousarray(gy.reshape(shape).transpose(3, 1, 0, 2))  # (L, groups, N, O)
+        if needs[1]:
+            gw = xp.matmul(gy.swapaxes(2, 3), self._local_columns(x, window, groups)).reshape(w_shape)
+        if needs[0]:
+            gx = self._from_local_columns(xp.matmul(gy, _by_place(w, groups)), x_shape, window)
+        return gx, gw, gb
+
+    def _local_columns(self, x, window, groups):
+        """columns[(i, j), g, n, (c, u, v)] = x[n, (g, c), i s + u - p, j s + v - p]"""
+        (pictures, channels), taps = x.shape[:2], math.prod(window.kernel)
+        padded = self.xp.zeros((pictures, channels, *window.padded), x.dtype)
+        padded[..., *window.inside] = x
+        by_group = padded.reshape(pictures, groups, channels // groups, *window.padded)
+        columns = self.xp.empty((*window.output, groups, pictures, channels // groups, taps), x.dtype)
+        for place, tap in enumerate(window.taps()):
+            columns[..., place] = by_group[..., *tap].transpose(3, 4, 1, 0, 2)
+        return columns.reshape(math.prod(window.output), groups, pictures, channels // groups * taps)
+
+    def _from_local_columns(self, columns, x_shape, window):
+        """The adjoint of _local_columns: every entry is added to the pixel that it was copied from."""
+        groups, (pictures, channels) = columns.shape[1], x_shape[:2]
+        padded = self.xp.zeros((pictures, groups, channels // groups, *window.padded), columns.dtype)
+        taps = columns.reshape(*window.output, groups, pictures, channels // groups, math.prod(window.kernel))
+        for place, tap in enumerate(window.taps()):
+            padded[..., *tap] += taps[..., place].transpose(3, 2, 4, 0, 1)
+        return padded.reshape(pictures, channels, *window.padded)[..., *window.inside]
+
+    # ------------------------------------------------------------------------------ local contrast normalisation
+
+    def contrast_norm(self, x, size, a, beta, k, save):
+        """y = x D^-beta, D = k + a * (sum over the window of d^2), d = x - its mean over the window"""
+        window, share = self._square(x, size)
+        d = x - self.avg_pool2d(x, share, window)
+        scale = k + self.avg_pool2d(d * d, self.asarray(a, x.dtype), window)
+        return x * scale**-beta, (x, d, scale) if save else None
+
+    def contrast_norm_backward(self, gy, saved, size, a, beta, k):
+        """gd = -2 a beta d * (sum of gy x D^(-beta - 1)), gx = gy D^-beta + gd - (sum of gd / c), sums mirrored"""
+        x, d, scale = saved
+        window, share = self._square(x, size)
+        direct = gy * scale**-beta
+        factor = self.asarray(-2 * a * beta, x.dtype)
+        gd = d * self.avg_pool2d_backward(direct * x / scale, factor, window)
+        return direct + gd - self.avg_pool2d_backward(gd, share, window)
+
+    def _square(self, x, size):
+        """The window of size x size pixels around every pixel, and 1 / c, c the pixels of it that exist."""
+        before, after = size // 2, size - 1 - size // 2
+        window = Window.over(x.shape, size, 1, ((before, after), (before, after)))
+        return window, self.asarray(1 / window.counts(False), x.dtype)
+
+
+def _by_place(w, groups):
+    """Weights (OH, OW, O, ...) as (L, groups, O / groups, K)."""
+    return w.reshape(math.prod(w.shape[:2]), groups, w.shape[2] // groups, math.prod(w.shape[3:]))
