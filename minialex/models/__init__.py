@@ -7,13 +7,15 @@ from typing import Any
 
 from ..nn import Sequential, init
 from ..support.types import FileName
-from . import alexnet, arguments, cifar, dl4j, graph, keras, own, published, released, shapes, torchvision
+from . import alexnet, arguments, cifar, cifar_local, dl4j, graph, keras, own, published, released, shapes, torchvision
 from .preset import Preset, Recipe
 
 PRESETS = {
     "shapes_net": shapes.SHAPES_NET,
     "cifar_quick": cifar.CIFAR_QUICK,
     "cifar_18pct": cifar.CIFAR_18PCT,
+    "cifar_13pct": cifar_local.CIFAR_13PCT,
+    "cifar_11pct": cifar_local.CIFAR_11PCT,
     "alexnet": alexnet.ALEXNET,
     "alexnet_2012": released.ALEXNET_2012,
     "alexnet_2012_one_gpu": released.ALEXNET_2012_ONE_GPU,

@@ -1,4 +1,4 @@
-"""The published names of layers, the same for all networks: conv1, conv2, ..., fc6, fc7, ..."""
+"""The published names of layers, the same for all networks: conv1, conv2, ..., local3, ..., fc6, fc7, ..."""
 
 from __future__ import annotations
 

@@ -58,11 +58,20 @@ def features(maps, input_size):
     Returns an int.
     Raises ValueError where the input is too small for a layer, or input_size is not a positive integer.
     """
+    return math.prod(_output(maps, input_size))
+
+
+def side(maps, input_size):
+    """The pixels per side of some layers' output, an int. maps, input_size: as of `features`, as is what it raises."""
+    return _output(maps, input_size)[1]
+
+
+def _output(maps, input_size):
     check_side(input_size)
     if not isinstance(maps, Sequential):
         maps = Sequential({name: layer for name, layer, *_ in maps if layer is not None})
     try:
-        return math.prod(layout(maps, (3, input_size, input_size))[-1].output)
+        return layout(maps, (3, input_size, input_size))[-1].output
     except ValueError as error:
         raise ValueError(f"input_size={input_size} leaves no pixels: {error}") from error
 

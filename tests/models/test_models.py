@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minialex import Tensor, models, nn, no_grad, random
-from minialex.training.recipe import make_optimizer, parameter_groups
+from minialex.training.recipe import make_optimizer, make_schedule, parameter_groups
 
 # fmt: off
 ALEXNET_MAPS = {
@@ -178,6 +178,26 @@ def test_cifar_quicks_groups():
         **{f"fc{n}.weight": (0.001, 0.03) for n in (64, 10)},
         **{f"{layer}.bias": (0.002, 0.0) for layer in ("conv1", "conv2", "conv3", "fc64", "fc10")},
     }
+
+
+@pytest.mark.parametrize("name, of_last, ends", [("cifar_13pct", 0.004, (140, 150)), ("cifar_11pct", 0.01, (500, 510))])
+def test_the_groups_and_stages_of_the_networks_with_local_layers(name, of_last, ends):
+    """layer-params-conv-local-*.cfg: decay on local and fully connected layers alone; epsW falls twice, epsB never."""
+    model, recipe = models.build(name), models.PRESETS[name].recipe
+    decays = {"conv1": 0.0, "conv2": 0.0, "local3": 0.004, "local4": 0.004, "fc10": of_last}
+    assert grouped(model, recipe, lr=0.001) == {
+        **{f"{layer}.weight": (0.001, decay) for layer, decay in decays.items()},
+        **{f"{layer}.bias": (0.002, 0.0) for layer in decays},
+    }
+    optimizer = make_optimizer(model, recipe)
+    schedule, rates = make_schedule(model, recipe, optimizer), {}
+    is_bias = [g["params"][0] is model.conv1.bias for g in optimizer.param_groups]
+    for epoch in range(recipe.epochs):
+        rates[epoch] = {(bias, round(g["lr"], 9)) for bias, g in zip(is_bias, optimizer.param_groups)}
+        schedule.step()
+    for epoch, rate in {0: 1e-3, ends[0] - 1: 1e-3, ends[0]: 1e-4, ends[1] - 1: 1e-4, ends[1]: 1e-5}.items():
+        assert rates[epoch] == {(False, rate), (True, 0.002)}
+    assert recipe.epochs == ends[1] + 10 and (recipe.flip, recipe.normalization) == (True, "mean-image-center")
 
 
 def test_alexnets_groups(alexnet):

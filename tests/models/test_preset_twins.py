@@ -35,12 +35,13 @@ class Halve(nn.Module):
 class Norm(nn.Module):
     """torch's local response normalisation, which divides alpha by the size of the window; parts: of the channels."""
 
-    def __init__(self, alpha, k, parts=1):
+    def __init__(self, alpha, k, parts=1, n=5):
         super().__init__()
-        self.alpha, self.k, self.parts = alpha, k, parts
+        self.alpha, self.k, self.parts, self.n = alpha, k, parts, n
 
     def forward(self, x):
-        return torch.cat([F.local_response_norm(p, 5, self.alpha, 0.75, self.k) for p in x.chunk(self.parts, 1)], 1)
+        parts = x.chunk(self.parts, 1)
+        return torch.cat([F.local_response_norm(p, self.n, self.alpha, 0.75, self.k) for p in parts], 1)
 
 
 class SameMap(nn.Module):
@@ -54,6 +55,19 @@ class SameMap(nn.Module):
         ones = torch.ones(x.shape[1], 1, self.n, self.n, dtype=x.dtype)
         sums = F.conv2d(x**2, ones, padding=self.n // 2, groups=x.shape[1])
         return x / (1 + self.alpha / self.n**2 * sums) ** 0.75
+
+
+class Local(nn.Module):
+    """A convolution of 3 x 3 with padding 1 and filters, and biases, of its own for every pixel of a square map."""
+
+    def __init__(self, channels, filters, side):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(side, side, filters, channels, 3, 3))
+        self.bias = nn.Parameter(torch.empty(filters, side, side))
+
+    def forward(self, x):
+        seen = F.pad(x, (1, 1, 1, 1)).unfold(2, 3, 1).unfold(3, 3, 1)  # N, C, H, W, 3, 3
+        return torch.einsum("nchwuv,hwocuv->nohw", seen, self.weight) + self.bias
 
 
 def pool(ceil=False):
@@ -133,6 +147,15 @@ def cifar(*between, tail):
     )  # fmt: skip
 
 
+def local(filters, norm):
+    """cuda-convnet's two convolutions and two local layers; norm: what stands behind pool1 and before pool2."""
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 5, padding=2), nn.ReLU(), pool(True), norm(),
+        nn.Conv2d(64, 64, 5, padding=2), nn.ReLU(), norm(), pool(True),
+        Local(64, filters, 5), nn.ReLU(), Local(filters, 32, 5), nn.ReLU(), nn.Flatten(), nn.Linear(800, C),
+    )  # fmt: skip
+
+
 def with_norm(kind, *numbers):
     return {number: [nn.ReLU(), kind(number)] for number in numbers}
 
@@ -148,6 +171,8 @@ TWINS = {
     "cifar_quick": (31, lambda: cifar(nn.Identity(), nn.Identity(), tail=[
         nn.Linear(576, 64), nn.ReLU(), nn.Linear(64, C)])),
     "cifar_18pct": (32, lambda: cifar(SameMap(3, 5e-5), SameMap(3, 5e-5), tail=[nn.Linear(1024, C)])),
+    "cifar_13pct": (21, lambda: local(32, nn.Identity)),  # 21, 10, 5
+    "cifar_11pct": (20, lambda: local(64, lambda: Norm(1e-3, 1, n=9))),  # 20, 10, 5
     # the paper's alpha stands before the plain sum: five times torch's
     "alexnet": (67, lambda: classic(nn.Identity(), 2, with_norm(lambda _: Norm(5e-4, 2), 1, 2), tail=[Halve()])),
     "alexnet_2012": (64, lambda: released(96, 256, 384, 2)),

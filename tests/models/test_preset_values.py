@@ -38,7 +38,7 @@ def weighted(name, **arguments):
 
 def biases(layers):
     assert all(np.ptp(layer.bias.data) == 0 for layer in layers)
-    return [round(float(layer.bias.data[0]), 6) for layer in layers]
+    return [round(float(layer.bias.data.flat[0]), 6) for layer in layers]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,8 @@ def biases(layers):
         ("alexnet_2012_one_gpu", 64, [0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01], [0, 1, 0, 1, 1, 1, 1, 0]),
         ("alexnet_caffe", 64, [0.01] * 5 + [0.005, 0.005, 0.01], [0, 0.1, 0, 0.1, 0.1, 0.1, 0.1, 0]),
         ("cifar_18pct", 32, [1e-4, 0.01, 0.01, 0.01], [0, 0, 0, 0]),
+        ("cifar_13pct", 24, [1e-4, 0.01, 0.04, 0.04, 0.01], [0] * 5),
+        ("cifar_11pct", 24, [1e-4, 0.01, 0.04, 0.04, 0.01], [0] * 5),
     ],
 )
 def test_normal_initial_values(name, side, stds, bias):

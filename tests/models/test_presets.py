@@ -50,6 +50,12 @@ MAPS = {  # every output of a convolution, a pool and a fully connected layer
     "cifar_18pct": [
         (32, 32, 32), (32, 16, 16), (32, 16, 16), (32, 8, 8), (64, 8, 8), (64, 4, 4), (10,),
     ],
+    "cifar_13pct": [
+        (64, 24, 24), (64, 12, 12), (64, 12, 12), (64, 6, 6), (32, 6, 6), (32, 6, 6), (10,),
+    ],
+    "cifar_11pct": [
+        (64, 24, 24), (64, 12, 12), (64, 12, 12), (64, 6, 6), (64, 6, 6), (32, 6, 6), (10,),
+    ],
     "shapes_net": [
         (32, 16, 16), (32, 7, 7), (64, 7, 7), (64, 3, 3), (64, 3, 3), (128,), (10,),
     ],
@@ -75,6 +81,8 @@ ORDER = {  # of the layers
     "alexnet_dl4j": PLAIN + "flatten " + CLASSIFIER["before"],
     "cifar_quick": "conv max relu conv relu mean conv relu mean flatten fc relu fc",
     "cifar_18pct": "conv max relu lrn conv relu mean lrn conv relu mean flatten fc",
+    "cifar_13pct": "conv relu max conv relu max local relu local relu flatten fc",
+    "cifar_11pct": "conv relu max lrn conv relu lrn max local relu local relu flatten fc",
     "shapes_net": "conv relu lrn max conv relu lrn max conv relu flatten fc relu drop fc",
 }
 TOTALS = {  # parameters, of these not trainable, MACs
@@ -90,13 +98,16 @@ TOTALS = {  # parameters, of these not trainable, MACs
     "alexnet_dl4j": (28_823_912, 0, 614_310_432),
     "cifar_quick": (145_578, 0, 12_354_176),
     "cifar_18pct": (89_578, 0, 12_298_240),
+    # 24^2*64*75 + 12^2*64*1600 + 36*(32*576 + 32*288) + 11,520, by hand; of the other, 36*(64*576 + 32*576)
+    "cifar_13pct": (1_116_490, 0, 2_764_800 + 14_745_600 + 995_328 + 11_520),
+    "cifar_11pct": (2_112_970, 0, 2_764_800 + 14_745_600 + 1_990_656 + 11_520),
     # 2432 + 9280 + 36,928 + 73,856 + 1290; 256*2400 + 49*64*144 * 2 / 2 + 9*64*576 + 576*128 + 1280, by hand
     "shapes_net": (123_786, 0, 614_400 + 451_584 + 331_776 + 73_728 + 1_280),
 }
 GROUPED = {"alexnet", "alexnet_2012", "alexnet_caffe"}
 SIDES = {"alexnet_2012": 224, "alexnet_2012_one_gpu": 224, "alexnet_pad2": 224, "alexnet_torchvision": 224,
-         "cifar_quick": 32, "cifar_18pct": 32, "shapes_net": 32}  # the others: 227
-TEN_CLASSES = {"alexnet_keras_bn10", "cifar_quick", "cifar_18pct", "shapes_net"}
+         "cifar_quick": 32, "cifar_18pct": 32, "cifar_13pct": 24, "cifar_11pct": 24, "shapes_net": 32}  # the others: 227
+TEN_CLASSES = {"alexnet_keras_bn10", "cifar_quick", "cifar_18pct", "cifar_13pct", "cifar_11pct", "shapes_net"}
 BY_LAYER = {
     "alexnet": (34_944, 307_456, 885_120, 663_936, 442_624, 37_752_832, 16_781_312, 4_097_000),
     "alexnet_merged": (34_944, 614_656, 885_120, 1_327_488, 884_992, 37_752_832, 16_781_312, 4_097_000),
@@ -106,6 +117,7 @@ BY_LAYER = {
 # fmt: on
 KINDS = {
     nn.Conv2d: "conv",
+    nn.Local2d: "local",
     nn.ReLU: "relu",
     nn.LocalResponseNorm: "lrn",
     nn.BatchNorm2d: "bn",
@@ -143,7 +155,7 @@ def test_the_published_table(name):
     preset, rows = models.PRESETS[name], rows_of(name)
     assert preset.input_size == SIDES.get(name, 227) and rows[0].input == (3, preset.input_size, preset.input_size)
     assert [KINDS[type(row.layer)] for row in rows] == ORDER[name].split()
-    sized = [row for row in rows if KINDS[type(row.layer)] in ("conv", "max", "mean", "adaptive", "fc")]
+    sized = [row for row in rows if KINDS[type(row.layer)] in ("conv", "local", "max", "mean", "adaptive", "fc")]
     assert [row.output for row in sized] == MAPS[name]
     others = [row for row in rows if row not in sized and not isinstance(row.layer, nn.Flatten)]
     assert all(row.output == row.input for row in others)
@@ -247,6 +259,8 @@ OTHER_SIZES = [  # preset, side, maps from conv1 to the flattened
     ("alexnet_dl4j", 195, [47, 23, 19, 9, 7, 5, 3, 1], 256),
     ("cifar_quick", 24, [24, 12, 12, 6, 6, 3], 576),
     ("cifar_18pct", 33, [33, 16, 16, 8, 8, 4], 1024),
+    ("cifar_13pct", 32, [32, 16, 16, 8, 8, 8], 2048),
+    ("cifar_11pct", 21, [21, 10, 10, 5, 5, 5], 800),
     ("shapes_net", 64, [32, 15, 15, 7, 7], 3136),
 ]
 # fmt: on
@@ -255,7 +269,7 @@ OTHER_SIZES = [  # preset, side, maps from conv1 to the flattened
 @pytest.mark.parametrize("name, side, sides, inputs", OTHER_SIZES)
 def test_another_input_size(name, side, sides, inputs):
     rows = rows_of(name, input_size=side)
-    sized = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+    sized = (nn.Conv2d, nn.Local2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
     assert [row.output[1:] for row in rows if isinstance(row.layer, sized)] == [(n, n) for n in sides]
     assert next(row.layer.in_features for row in rows if isinstance(row.layer, nn.Linear)) == inputs
 
@@ -319,17 +333,19 @@ def test_the_network_of_148():
             ["5, alpha=0.0001, beta=0.75, k=2.0"] * 2 + ["5, alpha=0.001, beta=0.75, k=1.0, within_channel=True"],
         ),
         ("cifar_18pct", ["3, alpha=5e-05, beta=0.75, k=1.0, within_channel=True"] * 2),
+        ("cifar_11pct", ["9, alpha=0.001, beta=0.75, k=1.0"] * 2),
     ],
 )
 def test_settings_of_local_response_normalisation(name, expected):
     assert [layer.extra_repr() for layer in layers_of(name, nn.LocalResponseNorm)] == expected
 
 
-@pytest.mark.parametrize("name", ["cifar_quick", "cifar_18pct"])
+@pytest.mark.parametrize("name", ["cifar_quick", "cifar_18pct", "cifar_13pct", "cifar_11pct"])
 def test_pools_of_the_cifar_networks(name):
     pools = layers_of(name, (nn.MaxPool2d, nn.AvgPool2d))
     assert all((pool.kernel_size, pool.stride, pool.ceil_mode) == (3, 2, True) for pool in pools)
-    assert [pool.count_include_pad for pool in pools[1:]] == [False, False]
+    means = [pool.count_include_pad for pool in pools if isinstance(pool, nn.AvgPool2d)]
+    assert means == ([] if "pct" in name and name != "cifar_18pct" else [False, False])
 
 
 # fmt: off
