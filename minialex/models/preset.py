@@ -27,7 +27,7 @@ class Recipe:
     weight_decay: a number, or {beginning of a parameter's name: number}.
     bias_lr: factor on the learning rate for biases.
     bias_decay: whether biases have weight decay.
-    bias_schedule: schedule of the biases; None for the same one.
+    bias_schedule: schedule of the biases; None for the same one, "" in a recipe file.
     layer_schedules: {layer: schedule} of its weights, and of its biases unless there is a bias_schedule.
     freeze_from: {layer: epochs done before it is frozen}, see training.recipe.modules_frozen_with.
     init_std: {layer: std of its initial weights}; "all" is for layers that are not named.

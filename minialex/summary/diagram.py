@@ -8,25 +8,23 @@ from .. import nn
 from ..models.layout import has_weights
 from .tables import by, kind_of
 
-CLASSES = """\
-    class ConvLayer {
+_OF_MAPS = """\
         +int in_channels
         +int out_channels
         +int[2] kernel_size
         +int[2] stride
         +padding
-        +int groups
+        +int groups"""
+_OF_ALL = """\
         +Tensor weight
         +Tensor bias
-        +forward(x) y
-    }
-    class FullyConnectedLayer {
-        +int in_features
-        +int out_features
-        +Tensor weight
-        +Tensor bias
-        +forward(x) y
-    }"""
+        +forward(x) y"""
+MEMBERS = {
+    "ConvLayer": [_OF_MAPS, _OF_ALL],
+    "LocallyConnectedLayer": [_OF_MAPS, "        +int[2] input_size", _OF_ALL],
+    "FullyConnectedLayer": ["        +int in_features\n        +int out_features", _OF_ALL],
+}
+KINDS = {nn.Conv2d: "ConvLayer", nn.Local2d: "LocallyConnectedLayer", nn.Linear: "FullyConnectedLayer"}
 
 # Words with a meaning of their own in sequence diagrams, which no participant may be called.
 RESERVED = {
@@ -34,7 +32,6 @@ RESERVED = {
     "destroy", "details", "else", "end", "left", "link", "links", "loop", "note", "off", "opt", "option", "over",
     "par", "par_over", "participant", "properties", "rect", "right", "sequencediagram", "title",
 }  # fmt: skip
-
 
 def class_diagram(name, rows):
     """A Mermaid class diagram of a network's layers with weights.
@@ -45,12 +42,14 @@ def class_diagram(name, rows):
     Returns the text.
     """
     weighted = [row for row in rows if has_weights(row.layer)]
-    kinds = {row.name: "ConvLayer" if isinstance(row.layer, nn.Conv2d) else "FullyConnectedLayer" for row in weighted}
+    kinds = {row.name: next(word for kind, word in KINDS.items() if isinstance(row.layer, kind)) for row in weighted}
     name = re.sub(r"\W+", "_", name)
     lines = ["classDiagram", f"    class {name} {{"]
     names = {row.name: f"{kinds[row.name]} {_member(row.name)}" for row in weighted}
     lines += [f"        +{names[row.name]} : {by(row.input)} to {by(row.output)}" for row in weighted]
-    lines += ["        +forward(x) logits", "    }", CLASSES]
+    lines += ["        +forward(x) logits", "    }"]
+    for kind in (kind for kind in MEMBERS if kind in kinds.values()):
+        lines += [f"    class {kind} {{", *MEMBERS[kind], "    }"]
     for kind in dict.fromkeys(kinds.values()):
         members = [_member(layer) for layer, its in kinds.items() if its == kind]
         lines.append(f'    {name} *-- "{len(members)}" {kind} : {", ".join(members)}')

@@ -9,7 +9,8 @@ from .tables import by, kind_of
 FORMULA = """\
   output = floor((input + before + after - dilation * (kernel - 1) - 1) / stride) + 1
   (before, after: padding; a pool in ceil mode rounds up instead)
-  parameters = filters * channels a filter sees * kernel height * kernel width + biases
+  parameters = filters * channels a filter sees * kernel height * kernel width + biases, in a locally connected layer
+    for every output pixel
   MACs = outputs * inputs of one output"""
 
 
@@ -38,7 +39,7 @@ def explain(name, preset, rows):
 
 def _steps(row):
     """The equations of a layer, one per line."""
-    if isinstance(row.layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+    if isinstance(row.layer, (nn.Conv2d, nn.Local2d, nn.MaxPool2d, nn.AvgPool2d, nn.StochasticPool2d)):
         yield from _sizes(row)
     elif isinstance(row.layer, nn.AdaptiveAvgPool2d):
         yield f"output size {by(row.output[1:])} is given: each output is the mean of its share of {by(row.input[1:])}"
@@ -74,11 +75,12 @@ def _sizes(row):
 
 def _weights(row):
     layer, weight = row.layer, row.layer.weight.shape
-    if isinstance(layer, nn.Conv2d) and layer.groups > 1:
-        yield f"channels a filter sees = {layer.in_channels} / {layer.groups} = {weight[1]}"
-    biases = f" + {weight[0]}" if layer.bias is not None else ""
+    seen = weight[3:] if isinstance(layer, nn.Local2d) else weight[1:]  # by one output
+    if isinstance(layer, (nn.Conv2d, nn.Local2d)) and layer.groups > 1:
+        yield f"channels a filter sees = {layer.in_channels} / {layer.groups} = {seen[0]}"
+    biases = f" + {_times(layer.bias.shape)}" if layer.bias is not None else ""
     yield f"parameters = {_times(weight)}{biases} = {row.parameters:,}"
-    yield f"MACs = {_times(row.output)} * {_times(weight[1:])} = {row.macs:,}"
+    yield f"MACs = {_times(row.output)} * {_times(seen)} = {row.macs:,}"
 
 
 def _times(numbers):

@@ -134,7 +134,7 @@ def activation_bytes(row):
 
 def column_bytes(row):
     """Bytes of one image's im2col matrix, channels x KH x KW numbers per output pixel; row: of its layout."""
-    if not isinstance(row.layer, nn.Conv2d):
+    if not isinstance(row.layer, (nn.Conv2d, nn.Local2d)):
         return 0
     return FLOAT * row.input[0] * math.prod(row.layer.kernel_size) * math.prod(row.output[1:])
 
@@ -142,7 +142,7 @@ def column_bytes(row):
 def layer_table(rows):
     """A table of Layer, Type, Maps, Size, Kernel size, Stride, Padding, Activation, from Out to In.
 
-    Convolutions are C, pools S, fully connected layers F, joined branches J, numbered together; normalisation, dropout
+    Convolutions are C, locally connected layers L, pools S, fully connected layers F, joined branches J, numbered together; normalisation, dropout
     and other functions have no row.
 
     rows: the models.layout.layout of a network.
@@ -160,6 +160,8 @@ def layer_table(rows):
             lines[-1] = (*lines[-1][:-1], type(layer).__name__)
         elif isinstance(layer, nn.Conv2d):
             lines.append((f"C{len(lines)}", "Convolution", *_maps(row.output), *_window(row), NONE))
+        elif isinstance(layer, nn.Local2d):
+            lines.append((f"L{len(lines)}", "Locally connected", *_maps(row.output), *_window(row), NONE))
         elif isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
             kind = "Max pooling" if isinstance(layer, nn.MaxPool2d) else "Average pooling"
             lines.append((f"S{len(lines)}", kind, *_maps(row.output), *_window(row), NONE))

@@ -245,10 +245,11 @@ def test_class_diagrams(printed, name):
     for line in lines[1:]:
         assert re.fullmatch(rf"    class \w+ {{|    }}|{member}|{relation}", line), line
     classes = re.findall(r"^    class (\w+)", "\n".join(lines), re.MULTILINE)
-    assert classes == [name, "ConvLayer", "FullyConnectedLayer"]
+    local = ["LocallyConnectedLayer"] if name in ("cifar_13pct", "cifar_11pct") else []
+    assert classes == [name, "ConvLayer", *local, "FullyConnectedLayer"]
     with init.skipped():
-        layers = [n for n, m in models.build(name).named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    inside = re.findall(r"\+(?:ConvLayer|FullyConnectedLayer) (\S+) :", "\n".join(lines))
+        layers = [n for n, m in models.build(name).named_modules() if isinstance(m, nn.Conv2d | nn.Local2d | nn.Linear)]
+    inside = re.findall(r"\+(?:ConvLayer|LocallyConnectedLayer|FullyConnectedLayer) (\S+) :", "\n".join(lines))
     owned = [(int(count), names.split(", ")) for count, names in re.findall(r'"(\d+)" \w+ : (.*)', "\n".join(lines))]
     assert inside == layers == [n for _, names in owned for n in names]
     assert all(count == len(names) for count, names in owned)
@@ -400,9 +401,11 @@ def test_every_network_as_deeplearning4j_prints_it(printed, name):
     kinds = [cell[0].partition(" (")[2].rstrip(")") for cell in cells]
     assert kinds.count("OutputLayer") == 1 == kinds[::-1].index("OutputLayer") + 1
     names = [cell[0].partition(" (")[0] for cell in cells]
-    weighted = [row.name for row in expected if isinstance(row.layer, nn.Conv2d | nn.Linear)]
+    weighted = [row.name for row in expected if isinstance(row.layer, nn.Conv2d | nn.Local2d | nn.Linear)]
     assert [name for name in names if name in weighted] == weighted
-    assert "DropoutLayer" not in kinds and ("ActivationLayer" in kinds) == (name.startswith(("alexnet_2012", "cifar")))
+    assert "DropoutLayer" not in kinds and ("ActivationLayer" in kinds) == (
+        name.startswith(("alexnet_2012", "cifar_q", "cifar_18"))
+    )
 
 
 def test_padding_and_batch_normalisation_of_deeplearning4j(printed):
@@ -456,7 +459,7 @@ def test_every_equation_holds(printed, name):
             }.get(label.strip())
             assert expected in (None, sides[-1]), (row.name, label)
             checked += 1
-    weighted = sum(isinstance(row.layer, (nn.Conv2d, nn.Linear)) for row in rows)
+    weighted = sum(isinstance(row.layer, (nn.Conv2d, nn.Local2d, nn.Linear)) for row in rows)
     assert checked > 2 * weighted
     assert "Compared with the paper's network:\n  * " in text
     assert all(f"  * {line}\n" in text for line in preset.differs)

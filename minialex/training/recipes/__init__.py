@@ -60,6 +60,8 @@ def apply(name: str, recipe: models.Recipe) -> models.Recipe:
         raise ValueError(f"{path} is not a recipe: it is not valid TOML ({error})") from error
     if unknown := [key for key in values if key not in KEYS]:
         raise ValueError(f"{path}: unknown field {unknown[0]}; the fields are {', '.join(KEYS)}")
+    if values.get("bias_schedule") == "":  # TOML has no None
+        values["bias_schedule"] = None
     try:
         return check_recipe(schema.check(dataclasses.replace(recipe, **values)))
     except ValueError as error:
