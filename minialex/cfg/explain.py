@@ -37,7 +37,9 @@ def explain(program, network):
     lines += ["Layer by layer, with the size of what each computes:"]
     images = program.definition.images
     for name, index in program.definition.data.items():
-        lines.append(f"  {name}: {f'the pictures, 3 x {size} x {size}' if name == images else f'labels (dataIdx={index})'}")
+        lines.append(
+            f"  {name}: {f'the pictures, 3 x {size} x {size}' if name == images else f'labels (dataIdx={index})'}"
+        )
     for step in network.steps:
         lines += _layer(step)
     lines += [f"  {_cost(program)}", "", *_training(program, network), ""]
@@ -110,8 +112,10 @@ def _filters(step):
         text = f"{window.filters} {kind} {window.size} x {window.size} x {seen}{random}{groups}, stride {window.stride}"
         texts.append(text + padding + _beyond(window.beyond))
     name = "locally connected layer of " if step.kind == "local" else "convolution of "
-    return name + ", plus ".join(texts) + (
-        "; a bias for every place" if step.kind == "conv" and step.learned[-1].count > windows[0].filters else ""
+    return (
+        name
+        + ", plus ".join(texts)
+        + ("; a bias for every place" if step.kind == "conv" and step.learned[-1].count > windows[0].filters else "")
     )
 
 
@@ -128,7 +132,8 @@ def _pool(step):
     how = f"; windows overlap by {overlap}" if overlap else "; windows do not overlap"
     start = f", from pixel {facts['start']}" if facts["start"] else ""
     clipped = f"{_beyond(facts['beyond'])}, and is clipped to the picture" if facts["beyond"] else ""
-    return f"{kinds[facts['pool']]} of every {facts['size']} x {facts['size']} window, stride {facts['stride']}{start}{how}{clipped}"
+    window = f"{facts['size']} x {facts['size']} window, stride {facts['stride']}"
+    return f"{kinds[facts['pool']]} of every {window}{start}{how}{clipped}"
 
 
 def _norm(step):

@@ -64,28 +64,30 @@ def _normalization(program, steps):
     if across and len(columns) > 1:
         maps = steps[across[0].name].output.shape[0]
         yield (
-            f"windows of the normalisation do not go from one of the {len(columns)} columns ({_listed(columns)}) to the "
-            f"next: the first ones see {maps} maps; the paper speaks of the maps of a layer"
+            f"windows of the normalisation do not go from one of the {len(columns)} columns ({_listed(columns)}) to "
+            f"the next: the first ones see {maps} maps; the paper speaks of the maps of a layer"
         )
 
 
 def _signed(step):
     """Whether a layer computes sums of both signs."""
-    return step is not None and step.kind in ("conv", "fc", "local") and step.facts.get("neuron", ("ident",))[0] == "ident"
+    return (
+        step is not None and step.kind in ("conv", "fc", "local") and step.facts.get("neuron", ("ident",))[0] == "ident"
+    )
 
 
 def _values(network):
     weights = [one for one in network.learned.values() if one.input is not None and not one.function]
     for std, names in sorted(_by_value(weights).items()):
         if std != 0.01:
-            yield f"{_listed(names)}: weights are drawn from N(0, {std:g}^2) at first; the paper has 0.01 in every layer"
+            yield f"{_listed(names)}: weights are at first from N(0, {std:g}^2); the paper has 0.01 in every layer"
     biases = [one for one in network.learned.values() if one.input is None and not one.function]
     for value, names in sorted(_by_value(biases).items()):
         if value not in (0, 1):
             yield f"{_listed(names)}: biases are {value:g} at first; the paper has 1 or 0"
     taken = [one.layer for one in network.learned.values() if one.function]
     if taken:
-        yield f"{_listed(taken)} begins with the numbers of another network: the paper's pre-trained ones do"
+        yield f"{_listed(taken)}: the first values are those of another network, as in the paper's pre-trained ones"
 
 
 def _by_value(learned):
@@ -115,7 +117,8 @@ def _rates(program):
         yield "weights alone decay, biases do not; the paper does not tell them apart"
     kinds = {one.schedule.kind for one in rates.values()} - {"const"}
     if kinds:
-        yield f"rates fall by a schedule ({', '.join(sorted(kinds))}); in the paper by hand, three times by a factor of 10"
+        listed = ", ".join(sorted(kinds))
+        yield f"rates fall by a schedule ({listed}); in the paper by hand, three times by a factor of 10"
 
 
 def _pictures(program, network):
