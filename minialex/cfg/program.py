@@ -201,7 +201,7 @@ class Program:
         return Network(description, steps, learned, fixed, math.prod(values[cost.inputs[-1]].shape))
 
     def loss(self, outputs, target=None):
-        """The mean cost of a batch, times its `coeff`.
+        """The mean cost of a batch; its `coeff` multiplies the gradients, in the optimiser.
 
             cost.logreg      -ln p(label), of logits (N, C) and labels (N,)
             cost.crossent2   -sum of t ln y + (1 - t) ln(1 - y), of outputs and targets (N, C)
@@ -211,13 +211,11 @@ class Program:
         target: labels, or targets.
         """
         if self.definition.cost.kind == "cost.logreg":
-            cost = functional.cross_entropy(outputs, target)
-        elif self.definition.cost.kind == "cost.sum2":
-            cost = functional.mul(outputs, outputs).sum() * (1 / outputs.shape[0])
-        else:
-            target = target if isinstance(target, Tensor) else Tensor(target)
-            cost = functional.binary_cross_entropy(outputs, target, reduction="sum") * (1 / outputs.shape[0])
-        return cost if self.coefficient == 1 else cost * self.coefficient
+            return functional.cross_entropy(outputs, target)
+        if self.definition.cost.kind == "cost.sum2":
+            return functional.mul(outputs, outputs).sum() * (1 / outputs.shape[0])
+        target = target if isinstance(target, Tensor) else Tensor(target)
+        return functional.binary_cross_entropy(outputs, target, reduction="sum") * (1 / outputs.shape[0])
 
     @property
     def coefficient(self):
