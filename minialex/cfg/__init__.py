@@ -1,6 +1,6 @@
 """The .cfg files of cuda-convnet, in which AlexNet was written: networks and training, read as data.
 
-    program = cfg.read("layers-145.cfg", "layer-params-145.cfg", initial_rates=True)
+program = cfg.read("layers-145.cfg", "layer-params-145.cfg", initial_rates=True)
 """
 
 from .optimizer import SGD2012, EveryStep

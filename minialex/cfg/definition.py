@@ -111,9 +111,7 @@ def _inputs(given, kind, above):
     names = given.words("inputs")
     for name in names:
         if name not in above:
-            raise given.fault(
-                "inputs", f": there is no layer {quoted(name)} above this one{suggestion(name, above)}"
-            )
+            raise given.fault("inputs", f": there is no layer {quoted(name)} above this one{suggestion(name, above)}")
         if above[name].kind.startswith("cost."):
             raise given.fault("inputs", f": {name} is a cost, which no layer takes")
     if len(names) > MOST_INPUTS:

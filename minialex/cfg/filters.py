@@ -3,8 +3,8 @@
     y = b + sum over the inputs i of W_i x_i
 
 Of several inputs each has a layer of its own with its weights, the first one of them the bias; their sum is the layer.
-The output of a convolution is 1 + ceil((2 padding + size - filter) / stride) wide: where the last filter goes beyond the
-picture, zeros are implied at the right and at the bottom. `filters` is the number for each group.
+The output of a convolution is 1 + ceil((2 padding + size - filter) / stride) wide: where the last filter goes beyond
+the picture, zeros are implied at the right and at the bottom. `filters` is the number for each group.
 
 layer.py (parse_conv, parse_local, parse_fc) of both programs; src/layer.cu.
 """
@@ -20,7 +20,7 @@ from .steps import Learned
 
 _CONNECTIONS = 2**62  # the first number of the draws for sparse connections: no others get so far
 _FUNCTIONS = {"initWFunc": "makew", "initBFunc": "makeb"}
-MOST_FILTERS, MOST_PIXELS = 1_000_000, 1024
+MOST_FILTERS, MOST_CONNECTIONS, MOST_PIXELS = 1_000_000, 100_000, 1024
 
 
 def fully_connected(step):
@@ -117,9 +117,11 @@ def _connections(step, i, window):
         raise step.given.fault("initCFunc", " is not known: random connections are drawn, by the seed")
     seen = step.given.wholes("filterChannels", count, max(window.channels // window.groups, 1), 1)[i]
     total, channels = seen * window.groups, window.channels
-    if total % channels or seen > channels or total > MOST_FILTERS:
+    if total % channels or seen > channels or total > MOST_CONNECTIONS:
         raise step.given.fault(
-            "filterChannels", f"={seen} times groups={window.groups} should be a multiple of {channels} channels"
+            "filterChannels",
+            f"={seen} times groups={window.groups} should be a multiple of {channels} channels, up "
+            f"to {MOST_CONNECTIONS:,}",
         )
     generator = Generator(step.seed)
     generator.call = _CONNECTIONS + 1000 * step.number + i
@@ -142,9 +144,7 @@ def _summed(step, modules, biases, places=None):
         weight = Learned(f"{names[i]}.weight", step.name, i, count, filter_size, stds[i], makes["initWFunc"])
         step.learned.append(weight)
     bias = f"{names[0]}.bias" if places is None else step.add("Parameter", _value(places), [], "bias")
-    step.learned.append(
-        Learned(bias, step.name, None, biases, 1, step.given.number("initB", 0.0), makes["initBFunc"])
-    )
+    step.learned.append(Learned(bias, step.name, None, biases, 1, step.given.number("initB", 0.0), makes["initBFunc"]))
     if several:
         step.add("Add", {}, names if places is None else [*names, bias])
 

@@ -43,8 +43,8 @@ def _take(parameter, learned, weights):
     if name not in weights or tuple(weights[name].shape) != parameter.shape:
         found = f"has the shape {tuple(weights[name].shape)}" if name in weights else "is not there"
         raise ValueError(
-            f"[{learned.layer}] takes its first values by {function}({layer}), {parameter.shape}, but {name} {found} in "
-            "the network of weights=..."
+            f"[{learned.layer}] takes its first values by {function}({layer}), {parameter.shape}, but {name} {found} "
+            "in the network of weights=..."
         )
     parameter.data[...] = parameter.backend.asarray(weights[name], parameter.dtype)
     parameter.bump_version()

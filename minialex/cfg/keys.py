@@ -33,8 +33,8 @@ DEFINITION = {
     "cost.crossent2": ("coeff",),
     "cost.sum2": ("coeff",),
 }
-_WEIGHTS = ("epsW", "epsB", "momW", "momB", "wc", "wball", "superEps", "superMom", "schedW", "schedB", "sched", "quantF",
-    "quantB", "updatePeriod", "wcnorm")  # fmt: skip
+_WEIGHTS = ("epsW", "epsB", "momW", "momB", "wc", "wball", "superEps", "superMom", "schedW", "schedB", "sched",
+    "quantF", "quantB", "updatePeriod", "wcnorm")  # fmt: skip
 PARAMETERS = {
     **dict.fromkeys(DEFINITION, ()),
     "fc": _WEIGHTS,
@@ -49,8 +49,8 @@ PARAMETERS = {
 }
 
 NOT_READ = dict.fromkeys(("cost.crossent", "cost.gsum2", "cost.tica", "cost.msm", "cost.rflickr", "cost.bce",
-    "cost.dce"), "cost") | dict.fromkeys(("treefc", "sfc", "eltmax", "resize", "rscale", "crop", "cmpool", "sum", "rgb2yuv",
-    "rgb2lab", "maxabs"), "layer")  # fmt: skip
+    "cost.dce"), "cost") | dict.fromkeys(("treefc", "sfc", "eltmax", "resize", "rscale", "crop", "cmpool", "sum",
+    "rgb2yuv", "rgb2lab"), "layer")  # fmt: skip
 
 # Keys that change no number, and why; of two, only where they have the value that says nothing.
 NO_EFFECT = {

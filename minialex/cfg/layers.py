@@ -35,7 +35,13 @@ def normalizing(step):
     if step.kind == "rnorm":
         arguments["within_channel"] = True
     step.add("ContrastNorm" if step.kind == "cnorm" else "LocalResponseNorm", arguments, [name])
-    step.facts |= {"size": size, "scale": scale, "pow": power, "minDiv": constant, "ignored": has_constant and not across}
+    step.facts |= {
+        "size": size,
+        "scale": scale,
+        "pow": power,
+        "minDiv": constant,
+        "ignored": has_constant and not across,
+    }
     return shape
 
 
@@ -80,7 +86,8 @@ def adding(step):
     factors = where.numbers("coeffs", len(step.inputs), 1.0)
     shapes = {value.shape for value in step.inputs if value.shape is not None}
     if len(shapes) != 1:
-        raise step.fault(f"its inputs should have one shape, got {', '.join(map(str, sorted(shapes, key=str)))}", "inputs")
+        found = ", ".join(map(str, sorted(shapes))) or "labels alone"
+        raise step.fault(f"its inputs should have one shape, got {found}", "inputs")
     names = []
     for i, (value, factor) in enumerate(zip(step.inputs, factors)):
         names.append(value.name if factor == 1 else step.call("mul", [value.name], f"scaled{i}", other=factor))

@@ -6,11 +6,12 @@ Source: include/neuron.cuh; layer.py (the NeuronParsers, which take no exponents
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from .settings import quoted, suggestion
 
 # name: (letters of its numbers, [(type or function, arguments)])
-_NEURONS = {
+_NEURONS: dict[str, tuple[str, Callable[..., list]]] = {
     "ident": ("", lambda: []),
     "relu": ("", lambda: [("ReLU", {})]),
     "logistic": ("", lambda: [("Sigmoid", {})]),

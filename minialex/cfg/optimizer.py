@@ -115,7 +115,7 @@ def make(program, model, network, total_steps, seed):
         filters.append(learned.count // learned.filter)
     if not groups:
         raise ValueError(
-            f"{program.texts[1].name} has no learning rate above 0, so nothing is trained: init_rates=True takes those of "
-            "the beginning"
+            f"{program.texts[1].name} has no learning rate above 0, so nothing is trained: init_rates=True takes those "
+            "of the beginning"
         )
     return SGD2012(groups, schedules, filters, total_steps, program.coefficient, seed)

@@ -53,6 +53,12 @@ class Parameters:
     notes: list[str]
 
     @property
+    def is_second(self):
+        """Whether the file is for cuda-convnet2: its rates are schedules, or it has updatePeriod."""
+        texts = [one.word(key) for one in self.settings.values() for key in ("epsW", "epsB") if key in one]
+        return any("[" in text for text in texts) or any("updatePeriod" in one for one in self.settings.values())
+
+    @property
     def is_end(self):
         """Whether the file has the rates of the end of a training: all of the weights' are almost 0."""
         bases = [rates.schedule.base for (_, number), rates in self.rates.items() if number is not None]
@@ -83,8 +89,8 @@ def read(text, definition):
         if layer.kind in ("fc", "conv", "local"):
             if name not in settings:
                 raise ValueError(
-                    f"{text.name}: there is no section [{name}], which {layer.given.section.place} needs for its rates: "
-                    "epsW, epsB, momW, momB"
+                    f"{text.name}: there is no section [{name}], which {layer.given.section.place} needs for its "
+                    "rates: epsW, epsB, momW, momB"
                 )
             rates |= _rates(name, settings[name], len(layer.inputs), notes)
     return Parameters(settings, rates, notes)

@@ -27,6 +27,7 @@ from .steps import Learned, Settings, Step, Value
 
 CHANNELS = 3  # of pictures
 MOST_NUMBERS = 2**30  # of all weights; the largest network of 2012 has 137 million
+MOST_ENTRIES, MOST_CONNECTIONS = 10_000, 1_000_000  # of a network
 MOST_OUTPUTS = 2**28  # numbers that a layer computes for one picture
 LARGE, SMALL = 224, 32  # pixels: of networks whose first filters move by several pixels, and of others
 
@@ -62,7 +63,7 @@ class Network:
     def build(self):
         """The nn.Graph, with its layers' usual first values."""
         if len(self.description["inputs"]) == 1:
-            return graph.build(self.description)
+            return graph.build(self.description)  # type: ignore[arg-type]  # a dict of a file's values
         entries = [
             (name, graph.layer(kind, arguments), inputs) for name, kind, arguments, inputs in self.description["layers"]
         ]
@@ -97,7 +98,7 @@ class Program:
         if parameters_text is not None:
             self.parameters = parameters.read(parameters_text, self.definition)
             self.notes += self.parameters.notes
-            if any("updatePeriod" in one for one in self.parameters.settings.values()) or "base=" in parameters_text.text:
+            if self.parameters.is_second:
                 self.version = 2
             if initial_rates:
                 self.parameters, note = parameters.with_initial_rates(self.parameters, self.definition)
@@ -105,8 +106,8 @@ class Program:
             elif self.parameters.is_end:
                 self.notes.append(
                     f"{parameters_text.name} has the learning rates of the end of its training, at most "
-                    f"{parameters.TRAINED:g}: from random weights they train next to nothing (init_rates=True takes those "
-                    "of the beginning)"
+                    f"{parameters.TRAINED:g}: from random weights they train next to nothing (init_rates=True takes "
+                    "those of the beginning)"
                 )
         self.notes += keys.without_effect(layer.given.section for layer in self.definition.layers.values())
 
@@ -161,17 +162,23 @@ class Program:
             for name, index in self.definition.data.items()
         }
         entries: dict[str, list[Any]] = {}
-        steps, total = [], 0
+        steps, total, connections = [], 0, 0
         for number, (name, layer) in enumerate(self.definition.layers.items()):
-            rates = self.parameters and self.parameters.settings.get(name, _Nothing(self.texts[1].name, name))
+            rates = self.parameters and self.parameters.settings.get(name, _nothing(self.texts[1].name, name))
             inputs = [values[one] for one in layer.inputs]
             step = Step(number, name, layer.kind, layer.given, rates, inputs, seed, self.version)
             if layer is head and classes:
                 step.changed["outputs"] = classes
-            values[name] = step.output = _converted(step, entries, self.definition)
+            values[name] = _converted(step, entries, self.definition)
+            connections += sum(len(window.connections or ()) for window in step.facts.get("windows", ()))
             total += sum(one.count for one in step.learned)
-            if total > MOST_NUMBERS or math.prod(step.output.shape) > MOST_OUTPUTS:
+            if total > MOST_NUMBERS or math.prod(step.known(values[name])) > MOST_OUTPUTS:
                 raise step.fault("is too large: the network would have billions of numbers")
+            if len(entries) > MOST_ENTRIES or connections > MOST_CONNECTIONS:
+                raise step.fault(
+                    f"is one layer too many: networks of up to {MOST_ENTRIES:,} layers and {MOST_CONNECTIONS:,} random "
+                    "connections are known"
+                )
             steps.append(step)
         return self._network(steps, entries, values)
 
@@ -182,13 +189,19 @@ class Program:
             output = entries.pop(output)[3][0]  # logits: the loss takes their softmax itself
         taken = {one for _, _, _, inputs in entries.values() for one in inputs}
         inputs = [name for name, index in data.items() if index == 0 or name in taken]
+        first = next(iter(entries.values()))
+        if first[1] == "Tensor":  # the first layer shows what the network takes
+            entries = {"images": [f"{inputs[0]}.images", "Identity", {}, [inputs[0]]]} | {
+                name: [*entry[:3], [f"{inputs[0]}.images" if one == inputs[0] else one for one in entry[3]]]
+                for name, entry in entries.items()
+            }
         description = {"name": self.name, "inputs": inputs, "output": output, "layers": list(entries.values())}
         learned = {one.name: one for step in steps for one in step.learned}
         fixed = {name: array for step in steps for name, array in step.fixed.items()}
         return Network(description, steps, learned, fixed, math.prod(values[cost.inputs[-1]].shape))
 
     def loss(self, outputs, target=None):
-        """The mean cost of a batch, times its `coeff`.
+        """The mean cost of a batch; its `coeff` multiplies the gradients, in the optimiser.
 
             cost.logreg      -ln p(label), of logits (N, C) and labels (N,)
             cost.crossent2   -sum of t ln y + (1 - t) ln(1 - y), of outputs and targets (N, C)
@@ -198,13 +211,11 @@ class Program:
         target: labels, or targets.
         """
         if self.definition.cost.kind == "cost.logreg":
-            cost = functional.cross_entropy(outputs, target)
-        elif self.definition.cost.kind == "cost.sum2":
-            cost = functional.mul(outputs, outputs).sum() * (1 / outputs.shape[0])
-        else:
-            target = target if isinstance(target, Tensor) else Tensor(target)
-            cost = functional.binary_cross_entropy(outputs, target, reduction="sum") * (1 / outputs.shape[0])
-        return cost if self.coefficient == 1 else cost * self.coefficient
+            return functional.cross_entropy(outputs, target)
+        if self.definition.cost.kind == "cost.sum2":
+            return functional.mul(outputs, outputs).sum() * (1 / outputs.shape[0])
+        target = target if isinstance(target, Tensor) else Tensor(target)
+        return functional.binary_cross_entropy(outputs, target, reduction="sum") * (1 / outputs.shape[0])
 
     @property
     def coefficient(self):
@@ -248,18 +259,19 @@ def name_of(file):
     return file.removesuffix(".cfg").removeprefix("layers-").removeprefix("layers.") or "cfg"
 
 
-def _Nothing(file, name):  # noqa: N802
+def _nothing(file, name):
     """The Settings of a layer that the parameter file does not name."""
     return Settings(text.Section(name, text.Place(file, 1)))
 
 
 def _converted(step, entries, defined):
-    """Add a step's entries to those of the network; returns its Value."""
+    """Add a step's entries to those of the network; returns its output, a Value."""
     before = set(entries)
     shape = LAYERS[step.kind](step)
     name = neurons.add(step) if "neuron" in step.given else step.name
     for entry in step.entries:
-        if entry[0] in before and entries[entry[0]] != entry or entry[0] in defined.data:
+        if entry[0] in defined.data or (entry[0] in before and entries[entry[0]] != entry):
             raise step.fault(f"becomes several layers, one of which is called {entry[0]}, as another layer is")
         entries[entry[0]] = entry
-    return Value(name, shape)
+    step.output = value = Value(name, shape)
+    return value

@@ -107,7 +107,7 @@ def parse(settings, key, text, base=None):
     if missing := [name for name in needed if name not in values]:
         raise settings.fault(key, f"={quoted(text)} has no {missing[0]}")
     factor, steps = values.get("tgtFactor", 1.0), values.get("numSteps", 1.0)
-    if not 1e-30 <= factor or steps != int(steps) or not 1 <= steps <= MOST_STEPS:
+    if factor < 1e-30 or steps != int(steps) or not 1 <= steps <= MOST_STEPS:
         raise settings.fault(
             key, f"={quoted(text)}: tgtFactor should be above 0, numSteps a whole number from 1 to {MOST_STEPS:,}"
         )

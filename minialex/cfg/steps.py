@@ -140,8 +140,10 @@ class Step:
             return value.name, shape
         side = math.isqrt(shape[0] // channels) if channels else 0
         if not channels or channels * side * side != shape[0] or not side:
-            raise self.fault(f"its input {value.name} has {shape[0]} numbers, which are not {channels} square maps", key)
-        return self._once("Reshape", {"shape": [channels, side, side]}, value, f"maps{channels}"), (channels, side, side)
+            what = f"{shape[0]:,} numbers, which are not {channels or 'a known number of'} square maps"
+            raise self.fault(f"its input {value.name} has {what}", key)
+        shape = (channels, side, side)
+        return self._once("Reshape", {"shape": list(shape)}, value, f"maps{channels}"), shape
 
     def vector(self, value):
         """A Value as a vector. Returns (name, numbers)."""

@@ -2,7 +2,8 @@
 
     outputs = ceil((size - start - sizeX) / stride) + 1      or outputsX
 
-Windows begin at `start`, which may be before the picture, and are clipped to it: a mean divides by the pixels that exist.
+Windows begin at `start`, which may be before the picture, and are clipped to it: a mean divides by the pixels that
+exist.
 layer.py (parse_pool); cudaconv3/include/conv_util.cuh of cuda-convnet2.
 """
 
@@ -35,7 +36,9 @@ def pooling(step):
         name = step.call("getitem", [name], "started", index=[_ALL, _ALL, *[{"slice": [start, None, None]}] * 2])
         side, start = side - start, 0
     if not stride <= size <= side - start:
-        raise given.fault("sizeX", f"={size} should be from stride={stride} to the input's {max(side - start, 0)} pixels")
+        raise given.fault(
+            "sizeX", f"={size} should be from stride={stride} to the input's {max(side - start, 0)} pixels"
+        )
     out = wanted or math.ceil((side - start - size) / stride) + 1
     step.facts |= {"size": size, "stride": stride, "out": out, "pool": kind, "start": start}
     step.facts["beyond"] = max((out - 1) * stride + size + start - side, 0)
@@ -60,7 +63,7 @@ def pooling(step):
 def blur(step):
     """Every channel convolved with a Gaussian, first along rows, then along columns; outside the picture are zeros.
 
-        taps(i) ~ exp(-i^2 / (2 stdev^2)), i = -r ... r, with the sum 1
+    taps(i) ~ exp(-i^2 / (2 stdev^2)), i = -r ... r, with the sum 1
     """
     given = step.given
     size, stdev = given.whole("filterSize", None, 1, 99), given.number("stdev", None, 1e-6)

@@ -104,7 +104,7 @@ def _(layer, graph, row, *inputs):
     """ONNX's operators take two inputs: of n inputs, n - 1 operators."""
     operator, total = "Add" if isinstance(layer, nn.Add) else "Mul", inputs[0]
     for number, x in enumerate(inputs[1:], 1):
-        total = graph.add(operator, row.name if number == len(inputs) - 1 else f"{row.name}.{number}", total, x)
+        total = graph.add(operator, row.name if number == len(inputs) - 1 else f"{row.name}.sum{number}", total, x)
     return total
 
 
@@ -179,6 +179,19 @@ def _(layer: nn.Call, graph, row, *inputs):
         raise ValueError(f"a margin of mode={given['mode']!r} cannot be exported to ONNX")
     if function == "getitem":
         return _slices(graph, row, inputs[0], given["index"])
+    if function == "conv2d":
+        return graph_convnet.convolution(graph, row, inputs, given)
+    if function == "square":
+        return graph.add("Mul", name, *inputs, *inputs)
+    if function == "flip":
+        axes = [axis % (len(row.input) + 1) for axis in np.ravel(given["dims"])]
+        ends = (
+            ("starts", [-1] * len(axes)),
+            ("ends", [-(2**31)] * len(axes)),
+            ("axes", axes),
+            ("steps", [-1] * len(axes)),
+        )
+        return graph.add("Slice", name, *inputs, *(graph.array(f"{name}.{k}", v, np.int64) for k, v in ends))
     raise ValueError(f"the function {function} cannot be exported to ONNX")
 
 
@@ -256,8 +269,12 @@ _ONE = {
 def _slices(graph, row, x, index):
     """A slice of axes, each with a step of its own."""
     index = index if isinstance(index, tuple) else (index,)
+    lists = [axis for axis, part in enumerate(index) if isinstance(part, (tuple, list))]
+    if len(lists) == 1 and all(part == slice(None) for axis, part in enumerate(index) if axis not in lists):
+        chosen = graph.array(f"{row.name}.index", index[lists[0]], np.int64)
+        return graph.add("Gather", row.name, x, chosen, axis=lists[0])
     if not all(isinstance(part, slice) for part in index) or any((part.step or 1) < 1 for part in index):
-        raise ValueError("ONNX can export slices, x[:, 1:3], but no other index")
+        raise ValueError("ONNX can export slices, x[:, 1:3], and one list, x[:, [2, 0]], but no other index")
     arrays = {
         "starts": [part.start or 0 for part in index],
         "ends": [2**31 - 1 if part.stop is None else part.stop for part in index],
@@ -401,3 +418,6 @@ def _window(window):
     (top, _), (left, _) = window.padding
     bottom, right = (all_of - n - before for all_of, n, before in zip(window.padded, window.size, (top, left)))
     return {"kernel_shape": window.kernel, "strides": window.stride, "pads": (top, left, bottom, right)}
+
+
+from . import graph_convnet  # noqa: E402  # its layers take _emit from here

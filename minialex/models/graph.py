@@ -39,11 +39,11 @@ _TYPES = (
 )
 _LAYERS = {cls.__name__: cls for cls in _TYPES}
 _FUNCTIONS = (  # for Call: their outputs are not much larger than their inputs
-    "abs", "add", "amax", "amin", "bmm", "ceil", "clamp", "clip", "clone", "conv2d", "cos", "div", "elu", "exp", "flatten",
-    "flip", "floor", "gelu", "getitem", "leaky_relu", "log", "log_softmax", "logsumexp", "matmul", "maximum", "mean",
-    "minimum", "mm", "mul", "neg", "norm", "pad", "permute", "pow", "reciprocal", "relu", "remainder", "reshape",
-    "round", "rsqrt", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "sqrt", "square", "squeeze", "std",
-    "sub", "sum", "tanh", "transpose", "unsqueeze", "var", "where",
+    "abs", "add", "amax", "amin", "bmm", "ceil", "clamp", "clip", "clone", "conv2d", "cos", "div", "elu", "exp",
+    "flatten", "flip", "floor", "gelu", "getitem", "leaky_relu", "log", "log_softmax", "logsumexp", "matmul",
+    "maximum", "mean", "minimum", "mm", "mul", "neg", "norm", "pad", "permute", "pow", "reciprocal", "relu",
+    "remainder", "reshape", "round", "rsqrt", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "sqrt",
+    "square", "squeeze", "std", "sub", "sum", "tanh", "transpose", "unsqueeze", "var", "where",
 )  # fmt: skip
 _VALUES = {"Parameter": nn.Parameter, "Tensor": Tensor}
 _LEFT_OUT = ("device", "dtype", "generator", "padding_mode")  # of the machine; padding_mode has one value only

@@ -317,7 +317,15 @@ def _step(layer, shape):
     """(output shape, (height of the window, stride) or None) of a layer for one input of `shape`."""
     if isinstance(layer, ELEMENTWISE):
         return shape, ONE_PIXEL
-    return _run(layer, [shape]), ONE_PIXEL if getattr(layer, "function", None) in PIXEL_BY_PIXEL else None
+    return _run(layer, [shape]), _seen_by(layer)
+
+
+def _seen_by(layer):
+    """(height of the window, stride) of a function of one input; None where it is not known."""
+    index = layer.arguments.get("index") if getattr(layer, "function", "") == "getitem" else None
+    if isinstance(index, tuple) and len(index) == 4 and isinstance(index[2], slice):  # every so many pixels
+        return 1, index[2].step or 1
+    return ONE_PIXEL if getattr(layer, "function", None) in PIXEL_BY_PIXEL else None
 
 
 @_step.register

@@ -45,7 +45,9 @@ def read(options):
     if options.model:
         raise UserError("cfg=... is the network: leave out model=...")
     if given := next((name for name in _IN_FILE if getattr(options, name) is not None), None):
-        raise UserError(f"{given}=... stands in the parameter file, as {_IN_FILE[given]} of every layer: change it there")
+        raise UserError(
+            f"{given}=... stands in the parameter file, as {_IN_FILE[given]} of each layer: change it there"
+        )
     if not options.cfg_params:
         raise UserError("cfg=... says nothing about training: give its parameter file, layer-params-*.cfg, too: "
             "cfg_params=...")  # fmt: skip

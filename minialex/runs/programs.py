@@ -65,7 +65,9 @@ class OfFiles:
             words.append(f"{kind} {_few(schedules)}")
         momenta = _few(sorted({f"{one.momentum:g}" for one in rates.values()}))
         decays = _few(sorted({f"{one.decay:g}" for (_, number), one in rates.items() if number is not None}, key=float))
-        return f"rates of {self.configuration.cfg_files[1]}: {', '.join(words)}; momentum {momenta}, weight decay {decays}"
+        return (
+            f"rates of {self.configuration.cfg_files[1]}: {', '.join(words)}; momentum {momenta}, weight decay {decays}"
+        )
 
 
 def program(configuration):

@@ -13,6 +13,7 @@ from .. import cli, convert, data, models
 from ..convert import formats
 from ..models.layout import layout
 from ..nn import init
+from . import programs
 from .diagram import class_diagram, sequence_diagram
 from .dl4j import dl4j_summary
 from .explain import explain
@@ -42,7 +43,8 @@ examples:
   python -m minialex.summary alexnet --set norm=none --set dropout=before
   python -m minialex.summary alexnet --picture alexnet.svg
   python -m minialex.summary my_net.py:build --input-size 32
-  python -m minialex.summary squeezenet.onnx"""
+  python -m minialex.summary squeezenet.onnx
+  python -m minialex.summary layers-145.cfg --cfg-params layer-params-145.cfg --explain"""
 
 PICTURES = (".png", ".svg")
 CLASSES = 10  # of a network of the user's own that takes num_classes
@@ -53,7 +55,11 @@ def main(argv=None):
     options = _parse(argv)
     with cli.as_user_error():
         in_file = options.model not in models.PRESETS and not models.own.is_reference(options.model)
-        preset, model, size = _of_file(options) if in_file else _by_name(options)
+        described = programs.read(options)
+        if described:
+            preset, model, size = described.preset, described.model, described.size
+        else:
+            preset, model, size = _of_file(options) if in_file else _by_name(options)
         own = preset not in models.PRESETS.values()
         plain = options.style == "torch" and not (options.picture or options.explain)  # needs no shapes
         rows = [] if plain else layout(model, (3, size, size))
@@ -65,7 +71,7 @@ def main(argv=None):
         architecture(rows, options.picture, title=title)
         print(f"drawn: {options.picture}", file=sys.stderr)
     if options.explain:
-        print(explain(name, preset, rows))
+        print(described.explain() if described else explain(name, preset, rows))
     elif options.style == "keras":
         print(keras_summary(rows, options.counters or ("fresh" if own else "published")))
     elif options.style == "dl4j":
@@ -119,13 +125,16 @@ def _network(text):
 
 
 def _parse(argv):
-    parser = cli.Parser("summary", DESCRIPTION, EXAMPLES)
+    parser = cli.Parser("summary", DESCRIPTION, EXAMPLES, aliases={"init_rates": "--init-rates of train"})
     known = (
         f"one of: {', '.join(models.PRESETS)}; a network of your own, FILE.py:FUNCTION, whose file is executed; or a "
     )
-    known += "file of weights or the folder of a run"
+    known += "file of weights or the folder of a run, or a layer definition file of cuda-convnet, layers-*.cfg"
     parser.add_argument("model", metavar="MODEL", help=known, type=_network)
     cli.set_option(parser)
+    parser.add_argument(
+        "--cfg-params", type=cli.file, metavar="FILE", help="layer parameter file of a .cfg MODEL, layer-params-*.cfg"
+    )
     parser.add_argument(
         "--num-classes", type=cli.whole_number(1), metavar="C", help="number of classes (default: as published, or 10)"
     )
