@@ -123,8 +123,8 @@ class NumbaBackend(NumPyBackend):
         return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)
 
     def local2d_backward(self, gy, saved, window, groups, needs):
-        gy = np.ascontiguousarray(gy)
-        gx, gw = local.local2d_backward(gy, *saved, window, groups) if needs[0] or needs[1] else (None, None)
+        (x_shape, w_shape, x, w), gy = saved, np.ascontiguousarray(gy)
+        gx, gw = local.local2d_backward(gy, x_shape, w_shape, x, w, window, groups)
         return gx, gw, gy.sum(axis=0) if needs[2] else None
 
     # ------------------------------------------------------------------------------ pooling
