@@ -30,7 +30,8 @@ def race(told: Mapping[str, Any], path: FileName | None = None) -> Figure:
             label = f"{name}, rate {one['rate']:g}" if seed == 0 else None
             axes.plot(epochs, run["errors"], style, color=color, linewidth=1.4, alpha=0.8, label=label)
     axes.axhline(told["target"], color=INK, linestyle=":", linewidth=1)
-    axes.set_xlim(0, max(PAPERS_EPOCHS, told["most_epochs"]))
+    longest = max(len(run["errors"]) for one in told["variants"].values() for run in one["runs"].values())
+    axes.set_xlim(0, max(PAPERS_EPOCHS, longest))
     axes.set_ylim(0, PAPERS_ERROR)
     axes.set_yticks((0, 0.25, 0.5, 0.75))
     axes.set_xlabel("epochs", **STYLE)
