@@ -40,7 +40,7 @@ _OWN = "(default: from the recipe)"
 _TRAINING_RECIPE = (
     "by which all variants are trained, as --recipe of train (default: that of the base's authors; options override it)"
 )
-_ONLY = "of a recipe's variants only these (default: all)"
+_ONLY = "of the variants only these, which need not run with the others (default: all)"
 _RATES = "of a race: learning rates to try for every variant (default: those of the recipe)"
 _SEEDS = f"runs of each variant, at most {experiment.MOST_SEEDS}, with seeds from --seed on (default: 3)"
 _DATA_DIR = f"folder of the data's files, as of train (default: {cache_text()})"
@@ -53,48 +53,48 @@ def main(argv=None):
         print(word_table())
         return 0
     with as_user_error():
-        chosen = experiment_of(options).check()
-    out = Path(options.out or os.path.join("runs", default_name(options, chosen)))
+        planned = experiment_of(options).check()
+    out = Path(options.out or os.path.join("runs", default_name(options, planned)))
     command = shlex.join(["python", "-m", "minialex.ablate", *map(str, sys.argv[1:] if argv is None else argv)])
-    is_race = chosen.target is not None
-    runs = race.count(chosen) if is_race else len(chosen.all_variants()) * chosen.seeds
+    is_race = planned.target is not None
+    runs = race.count(planned) if is_race else len(planned.all_variants()) * planned.seeds
     machine = {"data_dir": options.data_dir, "threads": options.threads, "download": bool(options.download)}
     with (
         cli.Interrupt() as interrupt,
-        lab.Lab(out, chosen, command, runs=runs, interrupt=interrupt, say=say, **machine) as opened,
+        lab.Lab(out, planned, command, runs=runs, interrupt=interrupt, say=say, **machine) as opened,
     ):
         say(f"{runs} runs in {out}")
         try:
-            return _race(chosen, opened, options) if is_race else _ablation(chosen, opened)
+            return _race(planned, opened, options) if is_race else _ablation(planned, opened)
         except cli.Interrupted as signal:
             say(f"stopped; everything is saved, continue with:\n  {command}")
             interrupt.finish()
             return signal.exit_code
 
 
-def _ablation(chosen, opened):
+def _ablation(planned, opened):
     """Run an ablation and leave its table and picture. Returns the exit code."""
 
     def leave(found):
-        rows, sentences = deltas.table(chosen, found), deltas.notes(chosen, found)
+        rows, sentences = deltas.table(planned, found), deltas.notes(planned, found)
         files.write_text(opened.folder / "table.csv", deltas.as_csv(found))
         files.write_text(opened.folder / "table.md", deltas.as_markdown(rows, sentences))
 
-    found = deltas.run(chosen, opened, leave)
-    _show(deltas.table(chosen, found), deltas.notes(chosen, found))
+    found = deltas.run(planned, opened, leave)
+    _show(deltas.table(planned, found), deltas.notes(planned, found))
     from . import plotting  # Matplotlib takes a second to import
 
     others = [one for one in found if one.name != experiment.BASE]
-    labels = [deltas.label(chosen, one.name) for one in others]
+    labels = [deltas.label(planned, one.name) for one in others]
     plotting.deltas(others, labels, opened.folder / "ablation.png")
     say(f"\n{opened.folder}: table.csv, table.md, ablation.png")
     return 0
 
 
-def _race(chosen, opened, options):
+def _race(planned, opened, options):
     """Run a race and leave its results, table and picture. Returns the exit code."""
     name = Path(options.recipe).stem if options.recipe else "race"
-    told = race.run(chosen, opened)
+    told = race.run(planned, opened)
     rows, sentences = race.table(told), race.notes(told)
     files.write_text(opened.folder / f"{name}.json", json.dumps(told, indent=1) + "\n")
     files.write_text(opened.folder / "table.md", deltas.as_markdown(rows, sentences))
@@ -138,9 +138,12 @@ def experiment_of(options):
     found.train = found.train | {name: value for name, value in train.items() if value is not None}
     found.set = found.set | cli.arguments(found.base, options.set)
     if options.only:
-        if unknown := [name for name in options.only if name not in found.variants]:
-            raise UserError(f"--only {unknown[0]}: the recipe has the variants {', '.join(found.variants) or 'none'}")
-        found.variants = {name: found.variants[name] for name in options.only}
+        known = [*found.without, *found.adding, *found.variants]
+        if unknown := [name for name in options.only if name not in known]:
+            raise UserError(f"--only {unknown[0]}: there is no such variant, only {', '.join(known) or 'the base'}")
+        found.without = [word for word in found.without if word in options.only]
+        found.adding = [word for word in found.adding if word in options.only]
+        found.variants = {name: one for name, one in found.variants.items() if name in options.only}
     if options.rates:
         if found.target is None:
             raise UserError("--rates is for a race, such as --recipe figure1: leave it out")
@@ -148,10 +151,10 @@ def experiment_of(options):
     return found
 
 
-def default_name(options, chosen):
+def default_name(options, planned):
     """The name of OUT in runs/, which is the same for the same command."""
-    first = Path(options.recipe).stem if options.recipe else chosen.base
-    return f"ablate-{first}-{chosen.recipe().dataset}"
+    first = Path(options.recipe).stem if options.recipe else planned.base
+    return f"ablate-{first}-{planned.recipe().dataset}"
 
 
 def word_table():

@@ -54,7 +54,8 @@ class Experiment:
     variants: {name: Variant}, further ones.
     target: makes it a race: every run ends when the training error of an epoch has fallen to this share; None for an
         ablation, in which variants are compared by their test errors.
-    seeds: how many runs of each variant, with the seeds `seed`, `seed` + 1, ...
+    seeds: how many runs of each variant there are.
+    seed: of the first one; the others have the numbers that follow.
     dataset, limit, validation, input_size, num_classes: as in runs.Configuration.
     backend: its name, or "auto".
     """
@@ -89,7 +90,7 @@ class Experiment:
 
         Raises ValueError for an unknown word, one that means nothing for the base, and a name that is there twice.
         """
-        found = {} if self.target is not None else {BASE: Variant(f"{self.base}, as published", {}, {})}
+        found = {} if self.target is not None else {BASE: Variant("nothing is changed")}
         for word, adds in (*((word, False) for word in self.without), *((word, True) for word in self.adding)):
             known = [name for name, one in words.WORDS.items() if one.adds == adds]
             if word not in known:

@@ -94,8 +94,10 @@ class Lab:
     def _claim(self):
         """Write experiment.json, or compare the one that is there."""
         path, now = self.folder / EXPERIMENT, json.loads(json.dumps(self.experiment.to_dict()))
-        if not path.exists():
-            if {*self.folder.iterdir()} - {self.folder / lock.NAME, *files.leftovers(self.folder, (EXPERIMENT,))}:
+        ours = {self.folder / lock.NAME, path, *files.leftovers(self.folder, (EXPERIMENT,))}
+        is_new = not {*self.folder.iterdir()} - ours  # or its first run could not begin
+        if is_new or not path.exists():
+            if not is_new:
                 raise UserError(f"{self.folder} is not empty, and has no {EXPERIMENT}: choose another one with out=...")
             files.write_text(path, json.dumps({"command": self.command, "experiment": now}, indent=2) + "\n")
             return
@@ -116,7 +118,7 @@ class Lab:
 
     def result(
         self, name: str, variant: Variant, seed: int, lr: float | None = None, *, test: bool = True,
-        enough: Callable[[list[dict[str, Any]]], bool] = lambda history: False,
+        enough: Callable[[list[dict[str, Any]]], bool] | None = None,
     ) -> Result:  # fmt: skip
         """The Result of a run, which is trained, or continued, unless it has one.
 

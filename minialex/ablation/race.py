@@ -62,7 +62,7 @@ def run(experiment: Experiment, lab: Lab) -> dict[str, Any]:
     experiment: an Experiment with a target.
     lab: a Lab, entered.
 
-    Returns the results as `summary` does.
+    Returns what `results` does.
     """
     target: Any = experiment.target
     first, *others = experiment.all_seeds()
@@ -72,19 +72,19 @@ def run(experiment: Experiment, lab: Lab) -> dict[str, Any]:
         enough = lambda history: bool(history) and history[-1]["train_error"] <= target  # noqa: E731
         return lab.result(folder, variant, seed, lr, test=False, enough=enough)
 
-    searches, chosen = {}, {}
+    searches, best = {}, {}
     for name, variant in experiment.all_variants().items():
         rates = sorted({*variant.rates}) or [experiment.configuration(variant, first).recipe.lr]
         searches[name] = {lr: result(name, variant, lr, first) for lr in rates}
-        chosen[name] = best_rate(searches[name], target)
-    runs = {name: {first: searches[name][chosen[name]]} for name in searches}
+        best[name] = best_rate(searches[name], target)
+    runs = {name: {first: searches[name][best[name]]} for name in searches}
     for seed in others:
         for name, variant in experiment.all_variants().items():
-            runs[name][seed] = result(name, variant, chosen[name], seed)
-    return summary(experiment, searches, runs)
+            runs[name][seed] = result(name, variant, best[name], seed)
+    return results(experiment, searches, runs)
 
 
-def summary(
+def results(
     experiment: Experiment, searches: Mapping[str, Mapping[float, Result]], runs: Mapping[str, Mapping[int, Result]]
 ) -> dict[str, Any]:
     """All that is to be said of a race, for JSON; infinite numbers of epochs are None.
@@ -110,14 +110,14 @@ def summary(
         "variants": {},
     }
     leader = next(iter(runs))
-    for name, results in runs.items():
+    for name, own in runs.items():
         rates = searches[name]
         told["variants"][name] = {
             "meaning": kinds[name].meaning,
             "rate": best_rate(rates, target),
             "search": {f"{lr:g}": _of_run(result, target) for lr, result in rates.items()},
-            "runs": {str(seed): _of_run(result, target) for seed, result in results.items()},
-            "ratio": _ratio(results, runs[leader], target, recipe.epochs) if name != leader else None,
+            "runs": {str(seed): _of_run(result, target) for seed, result in own.items()},
+            "ratio": _ratio(own, runs[leader], target, recipe.epochs) if name != leader else None,
         }
     return told
 
@@ -144,7 +144,7 @@ def _ratio(results, leaders, target, most):
 
 
 def table(told: Mapping[str, Any]) -> list[list[str]]:
-    """The rows of a race's table, its heading first; told: what `summary` returns."""
+    """The rows of a race's table, its heading first; told: what `results` returns."""
     leader = next(iter(told["variants"]))
     rows = [["variant", "rate", *(f"seed {seed}" for seed in told["seeds"]), "mean", f"times {leader}", "range"]]
     for name, one in told["variants"].items():
@@ -158,7 +158,7 @@ def table(told: Mapping[str, Any]) -> list[list[str]]:
 
 
 def notes(told: Mapping[str, Any]) -> list[str]:
-    """Sentences below the table; told: what `summary` returns."""
+    """Sentences below the table; told: what `results` returns."""
     which = f"the first {told['limit']:,} training pictures" if told["limit"] else "all training pictures"
     percent = f"{100 * told['target']:g} %"
     sentences = [

@@ -31,6 +31,7 @@ class Word:
     train: {field of the training's Recipe: value}.
     model: {network: the one that takes its place}.
     part: what a network must have, for the sentence on one that has not.
+    networks: those that may have it; () for all that have the arguments.
     published: Published, or None where nobody has said.
     adds: whether it is for `--adding`, not for `--without`.
     """
@@ -42,8 +43,10 @@ class Word:
     model: dict[str, str] = field(default_factory=dict)
     published: Published | None = None
     adds: bool = False
+    networks: tuple[str, ...] = ()
 
 
+_RELEASED = ("alexnet_2012", "alexnet_2012_one_gpu")
 _OTHERWISE = "trained by another schedule than 145"
 
 WORDS = {
@@ -57,6 +60,7 @@ WORDS = {
         "no normalisation in layer 2, neither across channels nor over pixels; configuration 167",
         "two normalisations in layer 2",
         set={"norm": "layer1"},
+        networks=_RELEASED,
         published=Published(
             -0.176, -0.092, f"layer-params-167.cfg, {_OTHERWISE}; minus 169, trained more alike: -0.11 and +0.01"
         ),
@@ -65,6 +69,7 @@ WORDS = {
         "the ReLU of layer 2 behind its normalisations and its pool, not before them; configuration 166",
         "normalisation behind a ReLU in layer 2",
         set={"norm": "signed"},
+        networks=_RELEASED,
         published=Published(0.432, 0.464, f"layer-params-166.cfg, {_OTHERWISE}"),
     ),
     "overlap": Word(
@@ -146,6 +151,7 @@ def missing(word: str, model: str, arguments: dict[str, Any], recipe: models.Rec
         any(name not in has or has[name] == value for name, value in change.set.items())
         or any(getattr(recipe, name) == value for name, value in change.train.items())
         or bool(change.model and model not in change.model)
+        or bool(change.networks and model not in change.networks)
         or (word == "ones" and not any(recipe.init_bias.values()))
     )
     return f"{model} has no {change.part}: leave {word} out" if absent else ""

@@ -15,7 +15,7 @@ PAPERS_EPOCHS, PAPERS_ERROR = 40, 0.75  # the ends of the axes of the paper's fi
 def race(told: Mapping[str, Any], path: FileName | None = None) -> Figure:
     """Draw the training errors of a race over the epochs, a line for each seed, on the axes of the paper's figure 1.
 
-    told: see ablation.race.summary; the first variant has solid lines, the others dashed ones.
+    told: see ablation.race.results; the first variant has solid lines, the others dashed ones.
     path: the file to write, PNG or SVG by its suffix; None to write none.
 
     Returns the Figure.

@@ -207,13 +207,11 @@ class Run:
         """The first `count` images of the first epoch, not augmented: uint8 (n, C, H, W), and their labels."""
         return self.splits.train.fetch(self.trainer.loader.order(0)[:count])
 
-    def train(
-        self, interrupt: Any = None, enough: Callable[[list[dict[str, Any]]], bool] = lambda history: False
-    ) -> None:
+    def train(self, interrupt: Any = None, enough: Callable[[list[dict[str, Any]]], bool] | None = None) -> None:
         """Train until all epochs are done, printing and saving the results.
 
         interrupt: a cli.Interrupt, whose check() and watch() can stop the run where it is safe to save; or None.
-        enough: a function of Trainer.history that says whether to end before, asked before every epoch.
+        enough: a function of Trainer.history, asked before every epoch, that says whether to end there; or None.
 
         Raises Diverged where a loss or a weight becomes NaN or infinite.
         """
@@ -229,7 +227,7 @@ class Run:
             self.say(f"this run has finished its epochs ({epochs}); to train longer:")
             self.say(f"  {self.command()} --epochs {2 * epochs}")
         with TrainingProgress(t, epochs) as bar:
-            while t.epoch < epochs and not (t.batch == 0 and enough(t.history)):
+            while t.epoch < epochs and not (enough and t.batch == 0 and enough(t.history)):
                 for _ in t.steps():
                     bar.show()
                     if interrupt:
@@ -272,7 +270,9 @@ class Run:
         return watch(self.pictures.undistorted(dataset).epoch())
 
     def test(self, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Any:
-        """Evaluate the current weights on the test images, print the result and draw it; watch: wraps the batches.
+        """Evaluate the current weights on the test images, print the result and draw it.
+
+        watch: wraps the batches.
 
         Returns the Evaluation.
         """
