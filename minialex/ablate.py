@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shlex
 import sys
@@ -16,7 +15,6 @@ from .ablation.words import WORDS
 from .support import files, progress
 from .support.errors import UserError, as_user_error
 from .support.resources import cache_text
-from .support.text import aligned
 
 DESCRIPTION = """\
 Train a network, and one variant of it for each word of --without and --adding, all with the same seeds, order of
@@ -81,7 +79,7 @@ def _ablation(planned, opened):
         files.write_text(opened.folder / "table.md", deltas.as_markdown(rows, sentences))
 
     found = deltas.run(planned, opened, leave)
-    _show(deltas.table(planned, found), deltas.notes(planned, found))
+    say("\n" + deltas.as_text(deltas.table(planned, found), deltas.notes(planned, found)))
     from . import plotting  # Matplotlib takes a second to import
 
     others = [one for one in found if one.name != experiment.BASE]
@@ -95,21 +93,14 @@ def _race(planned, opened, options):
     """Run a race and leave its results, table and picture. Returns the exit code."""
     name = Path(options.recipe).stem if options.recipe else "race"
     told = race.run(planned, opened)
-    rows, sentences = race.table(told), race.notes(told)
-    files.write_text(opened.folder / f"{name}.json", json.dumps(told, indent=1) + "\n")
-    files.write_text(opened.folder / "table.md", deltas.as_markdown(rows, sentences))
-    _show(rows, sentences)
+    files.write_text(opened.folder / f"{name}.json", race.as_json(told))
+    files.write_text(opened.folder / "table.md", deltas.as_markdown(race.table(told), race.notes(told)))
+    say("\n" + race.as_text(told))
     from . import plotting
 
     plotting.race(told, opened.folder / f"{name}.png")
     say(f"\n{opened.folder}: {name}.json, table.md, {name}.png")
     return 0
-
-
-def _show(rows, sentences):
-    say("\n" + aligned(rows, rules=(0,)) + "\n")
-    for sentence in sentences:
-        say(TextWrapper(120, subsequent_indent="  ").fill(sentence))
 
 
 def experiment_of(options):

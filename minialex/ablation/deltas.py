@@ -15,8 +15,10 @@ import io
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from textwrap import TextWrapper
 from typing import Any, NamedTuple
 
+from ..support.text import aligned
 from .experiment import BASE, MOST_SEEDS, Experiment
 from .lab import Lab, Result
 from .words import WORDS, Published
@@ -186,6 +188,12 @@ def as_csv(found: Sequence[Delta]) -> str:
         row = (one.name, one.parameters, *middle, differences, one.diverged, *of_2012, one.meaning)
         writer.writerow("" if value is None else value for value in row)
     return text.getvalue()
+
+
+def as_text(rows: Sequence[Sequence[str]], sentences: Sequence[str], width: int = 120) -> str:
+    """A table, its heading first, and the sentences below it, in lines of at most `width` characters."""
+    wrapper = TextWrapper(width, subsequent_indent="  ")
+    return "\n".join([aligned(rows, rules=(0,)), "", *map(wrapper.fill, sentences)])
 
 
 def as_markdown(rows: Sequence[Sequence[str]], sentences: Sequence[str]) -> str:

@@ -12,10 +12,16 @@ best is the one that needs the fewest epochs or, where none arrives, has the low
 from __future__ import annotations
 
 import itertools
+import json
 import math
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ..support import schema
+from ..support.types import FileName
+from . import deltas
 from .experiment import Experiment
 from .lab import Lab, Result
 
@@ -141,6 +147,22 @@ def _ratio(results, leaders, target, most):
         at_least |= math.isinf(own)
         ratios.append(min(own, most) / first)
     return {"mean": sum(ratios) / len(ratios), "low": min(ratios), "high": max(ratios), "at_least": at_least}
+
+
+def read_results(path: FileName) -> dict[str, Any]:
+    """What `results` returned, from the JSON file `path`; raises ValueError where it is not JSON."""
+    return schema.read(dict[str, Any], schema.from_json_file(Path(path)))
+
+
+def as_text(told: Mapping[str, Any], width: int = 120) -> str:
+    """The table of a race and its notes, in lines of at most `width` characters; told: what `results` returns."""
+    return deltas.as_text(table(told), notes(told), width)
+
+
+def as_json(told: Mapping[str, Any]) -> str:
+    """The text of a JSON file with each list on one line; told: what `results` returns."""
+    text = json.dumps(told, indent=1)
+    return re.sub(r"\[[^][{}]+\]", lambda found: re.sub(r"\s*\n\s*", " ", found[0]), text) + "\n"
 
 
 def table(told: Mapping[str, Any]) -> list[list[str]]:

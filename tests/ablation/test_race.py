@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -88,6 +89,7 @@ def test_the_search_comes_first_and_the_best_of_it_counts_as_the_first_seed():
     ratio = told["variants"]["tanh"]["ratio"]  # 3 / 1.5, and at least 9 / 1.5
     assert ratio == {"mean": 4, "low": 2, "high": 6, "at_least": True}
     assert (told["dataset"], told["limit"], told["most_epochs"], told["batch_size"]) == ("cifar10", 1000, 9, 128)
+    assert json.loads(race.as_json(told)) == told and '"errors": [ 0.75, 0.5, 0.25 ]' in race.as_json(told)
     head, relu, tanh = race.table(told)
     assert head == ["variant", "rate", "seed 0", "seed 1", "mean", "times relu", "range"]
     assert relu == ["relu", "0.02", "1.5", "1.5", "1.5", "", ""]
