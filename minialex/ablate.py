@@ -26,7 +26,7 @@ EXAMPLES = """\
 examples:
   python -m minialex.ablate --base cifar_18pct --without lrn,overlap,relu --seeds 3 --epochs 20 --limit 10000
   python -m minialex.ablate --base alexnet_2012 --without lrn,overlap,groups,dropout,color --dataset folder --data-dir D
-  python -m minialex.ablate --base alexnet_2012 --without relu --dataset shapes --input-size 67 --epochs 10
+  python -m minialex.ablate --base alexnet_2012 --without groups,dropout --dataset cifar10 --resize 64 --input-size 56
   python -m minialex.ablate --recipe figure1 --data-dir D
   python -m minialex.ablate --recipe figure1 --limit 10000 --epochs 40
   python -m minialex.ablate --list"""
@@ -120,6 +120,7 @@ def experiment_of(options):
         "dataset",
         "limit",
         "validation",
+        "resize",
         "input_size",
         "num_classes",
     )
@@ -195,6 +196,8 @@ def parser():
     pictures.add_argument("--download", action="store_true", help="download missing files (default: off)")
     option(pictures, "--limit", "N", "use at most N pictures of each split (default: all)", type=count)
     option(pictures, "--validation", "N", "pictures for validation (default: 0)", type=natural)
+    resize = "resize or enlarge pictures, as of train: cifar10 to 64, 96, ... (default: as train)"
+    option(pictures, "--resize", "PIXELS", resize, type=count)
     option(pictures, "--input-size", "PIXELS", "pixels per side of the input (default: the model's)", type=count)
     option(pictures, "--num-classes", "C", "number of classes (default: that of the data)", type=count)
 

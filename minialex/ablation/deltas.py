@@ -150,9 +150,10 @@ def notes(experiment: Experiment, found: Sequence[Delta]) -> list[str]:
     """Sentences below the table; found: what `deltas` returns."""
     recipe = experiment.recipe()
     which = f"the first {experiment.limit:,} pictures of each split" if experiment.limit else "all pictures"
+    epochs = f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''} in batches of {recipe.batch_size}"
     sentences = [
-        f"Test error of the last epoch, on {which} of {recipe.dataset}; {recipe.epochs} epochs in batches of "
-        f"{recipe.batch_size}; differences from {experiment.base} in percentage points.",
+        f"Test error of the last epoch, on {which} of {recipe.dataset}; {epochs}; differences from {experiment.base} "
+        "in percentage points.",
         "The interval is that of the mean of the differences between runs with the same seed, by Student's t: it holds "
         "chance of initial values and order, not that of the pictures, nor that of another recipe.",
     ]

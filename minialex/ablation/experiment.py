@@ -56,7 +56,7 @@ class Experiment:
         ablation, in which variants are compared by their test errors.
     seeds: how many runs of each variant there are.
     seed: of the first one; the others have the numbers that follow.
-    dataset, limit, validation, input_size, num_classes: as in runs.Configuration.
+    dataset, limit, validation, resize, input_size, num_classes: as in runs.Configuration.
     backend: its name, or "auto".
     """
 
@@ -73,6 +73,7 @@ class Experiment:
     dataset: str | None = None
     limit: Annotated[int | None, AtLeast(1)] = None
     validation: Annotated[int, AtLeast(0)] = 0
+    resize: Annotated[int | None, AtLeast(1)] = None
     input_size: Annotated[int | None, AtLeast(1)] = None
     num_classes: Annotated[int | None, AtLeast(1), AtMost(MOST_CLASSES)] = None
     backend: Annotated[str, OneOf("auto", *backends.available())] = "auto"
@@ -129,6 +130,7 @@ class Experiment:
             seed=seed,
             limit=self.limit,
             validation=self.validation,
+            resize=self.resize,
             input_size=self.input_size,
             num_classes=self.num_classes,
             **machine,
