@@ -9,6 +9,7 @@ from . import __version__, cli
 
 COMMANDS = {
     "train": "train a network; writes checkpoints, metrics and figures to a run folder",
+    "ablate": "train a network and variants of it alike, and compare them; the race of the paper's figure 1",
     "summary": "print a network's layers, parameters and cost, as a table, explained, or drawn",
     "evaluate": "top-1 and top-5 error of trained networks, alone and averaged, in one or ten views",
     "predict": "classify images; optionally draw them with bars like those of the paper's figure 4",

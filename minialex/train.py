@@ -92,7 +92,7 @@ _FREEZE = "layers not to train, such as conv1,conv2; their batch normalisation i
 _LABELS = "file of ILSVRC's labels, if D/val is one flat folder (default: found in D by its usual name)"
 _RESIZE = (
     "for photographs: resize the shorter side to so many pixels, then crop to the input size of the network (default: "
-    "256; 8/7 of the input size if that is below 200)"
+    "256; 8/7 of the input size if that is below 200); for cifar10: enlarge pictures to 64, 96, ... (default: 32)"
 )
 _ACCUMULATE = "each step is that of one N times larger batch, in the memory of one (except for batch normalisation)"
 _OVERFIT = (

@@ -108,6 +108,7 @@ PUBLIC = """
     training.trainer training.state training.display training.interruption training.nonfinite training.range_test
     training.evaluation training.diagnose training.overfit training.recipe training.recipes training.schedule_text
     runs.run runs.folder runs.owned runs.checkpoint runs.trained runs.pictures runs.configuration runs.fine_tuning
+    ablation.deltas ablation.experiment ablation.lab ablation.race ablation.words
     runs.page models models.arguments models.layout models.names look.inside convert.formats
     support.schema support.text support.files support.resources support.reachable support.errors
     support.absent support.handle support.progress support.html

@@ -31,8 +31,8 @@ LAYERS = [  # each may import from those above it, and from itself
     {"plotting"},
     {"runs", "cases"},
     {"convert"},
-    {"summary", "look", "bench", "coursework"},
-    {"train", "evaluate", "predict", "gradcheck", "doctor", "__main__"},
+    {"summary", "look", "bench", "coursework", "ablation"},
+    {"train", "ablate", "evaluate", "predict", "gradcheck", "doctor", "__main__"},
 ]
 COMMANDS_INSIDE = {"data.pack"}  # a command whose name says what it packs
 
@@ -102,7 +102,7 @@ def test_imports_go_one_way():
 def test_what_stands_on_top():
     files = {path.name for path in PACKAGE.glob("*.py")}
     reading = {"tape.py", "tensor.py", "window.py", "random.py", "threads.py"}
-    commands = {"train.py", "evaluate.py", "predict.py", "gradcheck.py", "cases.py", "doctor.py", "cli.py"}
+    commands = {"train.py", "ablate.py", "evaluate.py", "predict.py", "gradcheck.py", "cases.py", "doctor.py", "cli.py"}
     top = {"creation.py", "grad_modes.py", "saving.py", "torch_names.py"}  # of minialex, as of torch
     assert files == reading | commands | top | {"tensor_methods.py", "tensor_changes.py", "__init__.py", "__main__.py"}
 

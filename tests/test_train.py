@@ -230,7 +230,10 @@ def sentence(capsys, *arguments):
 class TestErrors:
     def test_pictures_of_another_size(self, data_dir, capsys):
         error = sentence(capsys, "--model", "alexnet", "--dataset", "cifar10", "--data-dir", data_dir)
-        assert "alexnet takes pictures of 227x227, but those of cifar10 are 32x32: choose another --model or" in error
+        assert (
+            "alexnet takes pictures of 227x227, but those of cifar10 are 32x32: give --resize 256, which enlarges"
+            in error
+        )
 
     def test_a_folder_in_use(self, whole, tmp_path, capsys):
         before = {p.name: p.stat().st_mtime_ns for p in whole.iterdir()}

@@ -25,7 +25,8 @@ import numpy as np
 from lesson import BLUE, INK, VERMILION, check, compare, panels, pick, show
 
 import minialex
-from minialex import Tensor, data, nn, optim, use_backend
+from minialex import Tensor, data, nn, optim, plotting, use_backend
+from minialex.ablation.race import as_text, read_results
 from minialex.nn import init
 from minialex.plotting.curves import name_ends
 from minialex.support import files
@@ -313,6 +314,28 @@ for activation, shares in flat.items():
 # those that are on pass everything. For each picture others are on, and along the ways that are open nothing fades. For
 # each picture the network is linear, and for different pictures it is a different one.
 #
+# ## The whole race
+#
+# That was a small race, so that you need not wait. The whole one is a command: the network is `cifar_18pct` itself, in
+# its full width, the pictures are all of CIFAR-10, and after a search of rates for either network three seeds run.
+# Ctrl-C stops it, the same command goes on, and `--limit 10000 --epochs 40` makes half an hour of it.
+#
+# ```
+# python -m minialex.ablate --recipe figure1
+# ```
+#
+# What it leaves, `figure1.json`, was put beside this lesson. The next cell shows it, and says which race it was.
+
+# %%
+FIGURE1 = LOG.with_name("07_figure1.json")
+if FIGURE1.exists():
+    told = read_results(FIGURE1)
+    print(as_text(told, width=100))
+    show(plotting.race(told), "07-figure1", "The training errors of ReLU and tanh on the axes of the paper's figure 1")
+else:
+    print(f"The race has not been run: there is no {FIGURE1.name}")
+
+# %% [markdown]
 # ## And the six times?
 #
 # The paper says six; your number is smaller, or it was when this was written. Nobody cheated. "The magnitude of the

@@ -56,6 +56,7 @@ class Source(NamedTuple):
     summary: one line about the data set.
     in_files: whether every image is a file of its own.
     side: pixels per side of what a network sees, where neither the network nor the user says another number.
+    enlarges: whether its images, of one size, are enlarged to the argument `size` if that is given.
     """
 
     load: Callable[..., Splits]
@@ -63,6 +64,7 @@ class Source(NamedTuple):
     summary: str
     in_files: bool = False
     side: int = 32
+    enlarges: bool = False
 
 
 DATASETS = {
@@ -73,8 +75,9 @@ DATASETS = {
     ),
     "cifar10": Source(
         cifar10.load,
-        ("data_dir", "download", "validation", "limit"),
+        ("data_dir", "download", "validation", "limit", "size"),
         "60,000 photographs in ten classes, 32x32; read from the official binary files (download=True fetches them)",
+        enlarges=True,
     ),
     "folder": Source(
         folder.load,
@@ -98,7 +101,7 @@ def load(
     name: "shapes", "cifar10" or "folder", see DATASETS.
     data_dir: the folder that holds the data; ~/.cache/minialex by default, required for "folder".
     download: whether to download missing files ("cifar10").
-    size: pixels per side of an image ("shapes", "folder").
+    size: pixels per side of an image ("shapes", "folder"; of "cifar10" a multiple of 32).
     train_count, test_count: images per split ("shapes").
     validation: images in the validation split, 0 for no such split; "cifar10" and "folder" hold them out from training.
     limit: at most so many images per split: the first ones, or of a folder evenly spread ones.

@@ -18,7 +18,7 @@ from ..support.resources import cache_folder
 from ..support.text import read_text
 from ..support.types import FileName
 from . import download as downloads
-from .dataset import ArrayDataset, Splits
+from .dataset import ArrayDataset, Enlarged, Splits
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
@@ -32,31 +32,36 @@ RECORD_BYTES = 1 + 3 * 32 * 32
 
 
 def load(
-    data_dir: FileName | None = None, download: bool = False, validation: int = 5000, limit: int | None = None
-) -> Splits:
+    data_dir: FileName | None = None, download: bool = False, validation: int = 5000, limit: int | None = None,
+    size: int | None = None,
+) -> Splits:  # fmt: skip
     """Load CIFAR-10 from data_dir/cifar-10-batches-bin, or from data_dir itself if it is that folder.
 
     data_dir: a folder; $XDG_CACHE_HOME/minialex by default, or ~/.cache/minialex.
     download: whether to download missing or damaged files.
     validation: how many of the last training images are held out, 0 for none.
     limit: only the first so many images of each split.
+    size: pixels per side, 32 or a multiple of it: images are enlarged, each pixel becomes several.
 
-    Returns Splits of ArrayDatasets; validation is None if no image is held out.
+    Returns Splits of ArrayDatasets, or of Enlarged ones; validation is None if no image is held out.
     Raises FileNotFoundError for a missing file, ValueError for one of the wrong length or with an invalid label.
     """
     total = RECORDS * len(TRAINING_FILES)
     if not 0 <= validation < total:
         raise ValueError(f"validation must be from 0 to {total - 1} of the {total} training pictures, got {validation}")
+    side = IMAGE_SHAPE[1]
+    if size is not None and (size < side or size % side):
+        raise ValueError(f"pictures of CIFAR-10 can be enlarged from 32 to 64, 96, 128, ... pixels, not to {size}")
     folder = find(data_dir)
     if download:
         _download(folder)
     classes = _read_names(folder)
     records = np.concatenate([_read_records(folder / name) for name in TRAINING_FILES])
-    held_out = total - validation
+    held_out, factor = total - validation, (size or side) // side
     return Splits(
-        _dataset(records[:held_out][:limit], classes),
-        _dataset(records[held_out:][:limit], classes) if validation else None,
-        _dataset(_read_records(folder / TEST_FILE)[:limit], classes),
+        _dataset(records[:held_out][:limit], classes, factor),
+        _dataset(records[held_out:][:limit], classes, factor) if validation else None,
+        _dataset(_read_records(folder / TEST_FILE)[:limit], classes, factor),
     )
 
 
@@ -92,8 +97,9 @@ def _download(folder):
             downloads.unpack(downloads.fetch(URL, place / URL.rpartition("/")[2], MD5), folder)
 
 
-def _dataset(records, classes):
-    return ArrayDataset(records[:, 1:].reshape(-1, *IMAGE_SHAPE), records[:, 0], classes)
+def _dataset(records, classes, factor):
+    images = ArrayDataset(records[:, 1:].reshape(-1, *IMAGE_SHAPE), records[:, 0], classes)
+    return images if factor == 1 else Enlarged(images, factor)
 
 
 def _existing(path):

@@ -90,3 +90,25 @@ class ArrayDataset(ImageDataset):
         """Copies of the images, uint8 (n, C, H, W), and the labels, int64 (n,), at `indices`, integers (n,)."""
         indices = np.asarray(indices, np.int64)
         return self.images[indices], self.labels[indices]
+
+
+class Enlarged(ImageDataset):
+    """The images of another data set, larger by a whole factor: every pixel is repeated, as they are fetched.
+
+    dataset: any data set.
+    factor: by which height and width grow.
+    """
+
+    def __init__(self, dataset: ImageDataset, factor: int) -> None:
+        self.dataset, self.factor = dataset, factor
+        self.classes, self.labels = dataset.classes, dataset.labels
+        channels, height, width = dataset.image_shape
+        self.image_shape = channels, factor * height, factor * width
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def fetch(self, indices: Indices) -> tuple[Array, Array]:
+        """The enlarged images, uint8 (n, C, H, W), and the labels, int64 (n,), at `indices`, integers (n,)."""
+        images, labels = self.dataset.fetch(indices)
+        return images.repeat(self.factor, axis=2).repeat(self.factor, axis=3), labels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..nn import AvgPool2d, Conv2d, Flatten, Linear, LocalResponseNorm, MaxPool2d, ReLU, Sequential
 from .preset import Preset, Recipe
-from .table import features, from_table
+from .table import activation, features, from_table
 
 
 def cifar_quick(num_classes: int = 10, input_size: int = 32) -> Sequential:
@@ -40,40 +40,48 @@ def cifar_quick(num_classes: int = 10, input_size: int = 32) -> Sequential:
     )
 
 
-def cifar_18pct(num_classes: int = 10, input_size: int = 32) -> Sequential:
+def cifar_18pct(
+    num_classes: int = 10, input_size: int = 32, *, norm: str = "lrn", overlap: bool = True, nonlinearity: str = "relu"
+) -> Sequential:
     """cuda-convnet's `layers-18pct.cfg`, "18 % error in 20 minutes": (N, 3, 32, 32) -> logits (N, num_classes).
 
     num_classes, input_size: as in `cifar_quick`, as are the pools.
+    norm: "lrn", or "none" for a network without normalisation, as in `layers-19pct.cfg`.
+    overlap: whether pools are of 3 x 3 pixels in steps of 2; else of 2 x 2, which leaves maps of the same sizes.
+    nonlinearity: "relu" or "tanh".
 
     Normalisation is within a map, over the 3 x 3 pixels around each one.
 
     Returns a Sequential; 89,578 parameters for 10 classes.
     """
+    if norm not in ("lrn", "none"):
+        raise ValueError(f'norm must be "lrn" or "none" in cifar_18pct, got {norm!r}')
+    bend, side = activation(nonlinearity), 3 if overlap else 2
+
+    def same_map_norm():
+        return LocalResponseNorm(3, alpha=5e-5, beta=0.75, k=1.0, within_channel=True) if norm == "lrn" else None
+
     maps = [
         # name, layer, std of its weights, bias; behind it the output
         ("conv1", Conv2d(3, 32, 5, padding=2), 1e-4, 0),  # 32 x 32 x 32
-        ("pool1", MaxPool2d(3, 2, ceil_mode=True)),  # 32 x 16 x 16
-        ("relu1", ReLU()),
-        ("rnorm1", _same_map_norm()),
+        ("pool1", MaxPool2d(side, 2, ceil_mode=True)),  # 32 x 16 x 16
+        (f"{nonlinearity}1", bend()),
+        ("rnorm1", same_map_norm()),
         ("conv2", Conv2d(32, 32, 5, padding=2), 0.01, 0),
-        ("relu2", ReLU()),
-        ("pool2", _average()),  # 32 x 8 x 8
-        ("rnorm2", _same_map_norm()),
+        (f"{nonlinearity}2", bend()),
+        ("pool2", _average(side)),  # 32 x 8 x 8
+        ("rnorm2", same_map_norm()),
         ("conv3", Conv2d(32, 64, 5, padding=2), 0.01, 0),
-        ("relu3", ReLU()),
-        ("pool3", _average()),  # 64 x 4 x 4
+        (f"{nonlinearity}3", bend()),
+        ("pool3", _average(side)),  # 64 x 4 x 4
     ]
     return from_table(
         [*maps, ("flatten", Flatten()), ("fc10", Linear(features(maps, input_size), num_classes), 0.01, 0)]
     )
 
 
-def _average():
-    return AvgPool2d(3, 2, ceil_mode=True, count_include_pad=False)
-
-
-def _same_map_norm():
-    return LocalResponseNorm(3, alpha=5e-5, beta=0.75, k=1.0, within_channel=True)
+def _average(side=3):
+    return AvgPool2d(side, 2, ceil_mode=True, count_include_pad=False)
 
 
 def _recipe(epochs, schedule, decay):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .. import nn
-from ..nn import BatchNorm2d, Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, ReLU, init
+from ..nn import BatchNorm2d, Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, ReLU, Tanh, init
 from ..tensor import Tensor
 from .layout import layout
 
@@ -82,7 +82,7 @@ def check_side(input_size):
         raise ValueError(f"input_size must be an integer, at least 1 pixel, got {input_size!r}")
 
 
-def fully_connected(maps, input_size, num_classes, drop, hidden=(), last=()):
+def fully_connected(maps, input_size, num_classes, drop, hidden=(), last=(), nonlinearity="relu"):
     """The rows after the maps, for an AlexNet with three fully connected layers.
 
     maps: the rows before.
@@ -91,33 +91,46 @@ def fully_connected(maps, input_size, num_classes, drop, hidden=(), last=()):
     drop: a function of "before" or "after" that returns a layer or None, see `dropout_at`.
     hidden: (std, bias) of fc6 and fc7; () to leave their initial values to `from_table`.
     last: (std, bias) of fc8, likewise.
+    nonlinearity: of fc6 and fc7, see `activation`.
 
     Returns a list of rows.
     """
+    bend = activation(nonlinearity)
     return [
         ("flatten", Flatten()),
         ("drop6", drop("before")),
         ("fc6", Linear(features(maps, input_size), 4096), *hidden),
-        ("relu6", ReLU()),
+        (f"{nonlinearity}6", bend()),
         ("drop6", drop("after")),
         ("drop7", drop("before")),
         ("fc7", Linear(4096, 4096), *hidden),
-        ("relu7", ReLU()),
+        (f"{nonlinearity}7", bend()),
         ("drop7", drop("after")),
         ("fc8", Linear(4096, num_classes), *last),
     ]
 
 
+def activation(nonlinearity):
+    """The class of a nonlinearity's layers: nn.ReLU for "relu", nn.Tanh for "tanh".
+
+    Raises ValueError for another name.
+    """
+    known = {"relu": ReLU, "tanh": Tanh}
+    if nonlinearity not in known:
+        raise ValueError(f'nonlinearity must be "relu" or "tanh", got {nonlinearity!r}')
+    return known[nonlinearity]
+
+
 def dropout_at(place, inverted):
     """Where dropout is applied: a function of "before" or "after" a linear layer that returns Dropout(0.5) or None.
 
-    place: "before" or "after"; only for this one the function returns a layer.
+    place: "before" or "after", for which alone the function returns a layer; or "none".
     inverted: the form of dropout, see nn.Dropout.
 
     Raises ValueError for another place.
     """
-    if place not in ("before", "after"):
-        raise ValueError(f'dropout must be "before" or "after" (the linear layers), got {place!r}')
+    if place not in ("before", "after", "none"):
+        raise ValueError(f'dropout must be "before" or "after" (the linear layers), or "none", got {place!r}')
     return lambda here: Dropout(0.5, inverted=inverted) if here == place else None
 
 

@@ -52,7 +52,7 @@ class Configuration:
     weights: path of a run or a checkpoint whose weights the network starts with.
     num_classes, input_size: of the network; None for the data's and the model's.
     freeze: layers that are not trained.
-    resize: pixels to which the shorter side of images from files is resized.
+    resize: pixels to which the shorter side of images from files is resized, or those of cifar10 are enlarged.
     model_sha256: SHA-256 of the text of the file that the user's own network is from; None for another.
     """
 
@@ -108,7 +108,8 @@ class Configuration:
                 f"{self.backend}: leave it out"
             )
         if not self.reads_files:
-            given = [name for name in FILES_ONLY if getattr(self, name)]
+            enlarged = {"resize"} if data.DATASETS[self.recipe.dataset].enlarges else set()
+            given = [name for name in FILES_ONLY if getattr(self, name) and name not in enlarged]
             if given:
                 files = ", ".join(name for name, source in data.DATASETS.items() if source.in_files)
                 raise UserError(

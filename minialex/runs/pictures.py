@@ -32,7 +32,7 @@ class Pictures:
         of_data = data.DATASETS[configuration.recipe.dataset].side
         self.size = known.input_size if known else configuration.input_size or preset.input_size or of_data
         self.in_files = configuration.reads_files
-        self.resize = self._resize(resize) if self.in_files else None
+        self.resize = self._resize(resize) if self.in_files else configuration.resize
         self.splits = self._load(download)
         self._check_size()
         if known:
@@ -70,6 +70,8 @@ class Pictures:
     def _load(self, download):
         c = self.configuration
         options: dict = {"size": self.size} if "size" in data.DATASETS[self.recipe.dataset].options else {}
+        if data.DATASETS[self.recipe.dataset].enlarges:
+            options = {"size": self.resize}
         if self.in_files:
             options = {"size": self.resize, "workers": c.workers, "strict": c.strict, "val_labels": c.val_labels}
         with as_user_error():
@@ -86,6 +88,9 @@ class Pictures:
         height, width = self.splits.train.image_shape[1:]
         if min(height, width) < self.size:
             advice = f"give resize={self.size} or more" if self.in_files else "choose another model=... or dataset=..."
+            if data.DATASETS[self.recipe.dataset].enlarges:
+                larger = -(-self.size // height) * height
+                advice = f"give resize={larger}, which enlarges them, or {advice}"
             raise UserError(
                 f"{self.configuration.model} takes pictures of {self.size}x{self.size}, but those of "
                 f"{self.recipe.dataset} are {height}x{width}: {advice}"

@@ -228,17 +228,18 @@ class Run:
         """The first `count` images of the first epoch, not augmented: uint8 (n, C, H, W), and their labels."""
         return self.splits.train.fetch(self.trainer.loader.order(0)[:count])
 
-    def train(self, interrupt: Any = None) -> None:
+    def train(self, interrupt: Any = None, enough: Callable[[list[dict[str, Any]]], bool] | None = None) -> None:
         """Train until all epochs are done, printing and saving the results.
 
         interrupt: a cli.Interrupt, whose check() and watch() can stop the run where it is safe to save; or None.
+        enough: a function of Trainer.history, asked before every epoch, that says whether to end there; or None.
 
         Raises Diverged where a loss or a weight becomes NaN or infinite.
         """
         with self.folder:
-            self._train(interrupt)
+            self._train(interrupt, enough)
 
-    def _train(self, interrupt):
+    def _train(self, interrupt, enough):
         t, epochs = self.trainer, self.configuration.recipe.epochs
         self.folder.write_configuration(self.configuration)
         self.folder.write_metrics(t.history)
@@ -247,7 +248,7 @@ class Run:
             self.say(f"this run has finished its epochs ({epochs}); to train longer:")
             self.say(f"  {self.command()} --epochs {2 * epochs}")
         with TrainingProgress(t, epochs) as bar:
-            while t.epoch < epochs:
+            while t.epoch < epochs and not (enough and t.batch == 0 and enough(t.history)):
                 for _ in t.steps():
                     bar.show()
                     if interrupt:
@@ -290,13 +291,19 @@ class Run:
         return watch(self.pictures.undistorted(dataset).epoch())
 
     def test(self, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Any:
-        """Evaluate the current weights on the test images, print the result and draw it; watch: wraps the batches."""
+        """Evaluate the current weights on the test images, print the result and draw it.
+
+        watch: wraps the batches.
+
+        Returns the Evaluation.
+        """
         result = evaluation.validate(self.model, self.batches(self.splits.test, watch), "the test loss")
         accuracy = 100 * (result.pictures - result.top1_errors) / result.pictures  # rounded as in confusion.png
         errors = report.errors(result.top1_error, result.top5_error, len(self.classes))
         self.say(folded(f"test accuracy {accuracy:.1f} %, {errors} ({result.pictures:,} pictures)"))
         with self.folder:
             self.folder.draw_test(fine_tuning.WithClasses(self.splits.test, self.classes), result)
+        return result
 
     def stop(self) -> None:
         """Save everything needed to resume the run, and print how to; the figures are left to `draw`."""

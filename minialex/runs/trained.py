@@ -72,8 +72,10 @@ class Trained:
             chosen["size"] = self.size_of(name)
         return name, data.load(name, **{key: value for key, value in chosen.items() if value is not None})
 
-    def size_of(self, dataset: str) -> int:
-        """The size, pixels per side, for images of `dataset`, a name, if that data set has images of any size."""
+    def size_of(self, dataset: str) -> int | None:
+        """Pixels per side for images of `dataset`, a name, if it has any size; None for images as they are."""
+        if data.DATASETS[dataset].enlarges:
+            return self.checkpoint.resize if self.checkpoint.configuration.get("dataset") == dataset else None
         return self.resize if dataset == "folder" else self.pipeline.input_size
 
     def columns(self, classes: Sequence[str]) -> Any:

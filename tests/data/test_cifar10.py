@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import tarfile
 
 import numpy as np
@@ -109,9 +110,23 @@ def test_a_wrong_validation_count_is_named(tiny, validation):
         data.load("cifar10", data_dir=tiny.parent, validation=validation)
 
 
-def test_another_size_is_refused(tiny):
-    with pytest.raises(ValueError, match="cifar10 takes no size"):
-        data.load("cifar10", data_dir=tiny.parent, validation=0, size=64)
+@pytest.mark.parametrize("size", [16, 33, 0])
+def test_another_size_is_refused(tiny, size):
+    with pytest.raises(ValueError, match=f"enlarged from 32 to 64, 96, 128, ... pixels, not to {size}"):
+        data.load("cifar10", data_dir=tiny.parent, validation=0, size=size)
+
+
+def test_enlarged_pictures(tiny):
+    """Every pixel becomes nine."""
+    plain, enlarged = (data.load("cifar10", data_dir=tiny.parent, validation=2, size=size) for size in (32, 96))
+    assert type(plain.train).__name__ == "ArrayDataset" and enlarged.test.image_shape == (3, 96, 96)
+    for one, other in zip(plain, enlarged):
+        assert len(one) == len(other) and one.classes == other.classes
+        (images, labels), (larger, same) = one.fetch([1, 0]), other.fetch([1, 0])
+        assert (labels == same).all() and larger.dtype == np.uint8 and larger.shape == (2, 3, 96, 96)
+        for y, x in itertools.product(range(3), repeat=2):
+            assert (larger[:, :, y::3, x::3] == images).all()
+    assert data.load("cifar10", data_dir=tiny.parent, validation=0, size=64).validation is None
 
 
 def test_two_downloads_into_one_folder(tiny):

@@ -12,13 +12,27 @@ from minialex.models import arguments, table
 from minialex.nn import init
 from minialex.train import configured, parser
 
-NORMS = {"alexnet": "lrn", "alexnet_keras_bn": "bn", "alexnet_keras_bn10": "bn", "alexnet_caffe": "lrn"}
+NORMS = {
+    "alexnet": "lrn",
+    "cifar_18pct": "lrn",
+    "alexnet_keras_bn": "bn",
+    "alexnet_keras_bn10": "bn",
+    "alexnet_caffe": "lrn",
+}
 
 
 @pytest.mark.parametrize("name", models.PRESETS)
 def test_what_can_be_set(name):
     known = arguments.defaults(models.PRESETS[name])
-    assert [*known] == (["norm", "dropout", "inverted"] if name.startswith("alexnet") else [])
+    ablated = {
+        "cifar_18pct": ["overlap", "nonlinearity"],
+        "alexnet_2012": ["overlap", "nonlinearity", "columns", "conv_dropout"],
+        "alexnet_2012_one_gpu": ["overlap", "nonlinearity", "conv_dropout"],
+    }.get(name, [])
+    if name == "cifar_18pct":
+        assert [*known] == ["norm", *ablated]
+    else:
+        assert [*known] == (["norm", "dropout", "inverted", *ablated] if name.startswith("alexnet") else [])
     if known:
         assert known["norm"] == NORMS.get(name, "lrn" if "2012" in name else "none")
 

@@ -119,6 +119,7 @@ KINDS = {
     nn.Conv2d: "conv",
     nn.Local2d: "local",
     nn.ReLU: "relu",
+    nn.Tanh: "tanh",
     nn.LocalResponseNorm: "lrn",
     nn.BatchNorm2d: "bn",
     nn.MaxPool2d: "max",
@@ -313,9 +314,68 @@ def test_normalisation_as_an_argument(name):
     assert not layers_of(name, norms, norm="none")
 
 
-def test_the_network_of_148():
-    """layers-148.cfg: without all three normalisations."""
-    assert not layers_of("alexnet_2012", nn.LocalResponseNorm, norm="none")
+def order(name, **arguments):
+    return " ".join(KINDS[type(row.layer)] for row in rows_of(name, **arguments))
+
+
+# What the released source's variants of layers-145.cfg are in one line: arguments, order of layers 1 and 2, maps behind
+# every convolution and pool, parameters.
+SIDES_OF_145 = [55, 27, 27, 13, 13, 13, 13, 6]
+WITH_NORMS = "conv lrn max relu conv relu lrn lrn max conv"
+VARIANTS = [
+    ({}, WITH_NORMS, SIDES_OF_145, 60_965_224),
+    ({"norm": "none"}, "conv max relu conv relu max conv", SIDES_OF_145, 60_965_224),  # 148
+    ({"norm": "layer1"}, "conv lrn max relu conv relu max conv", SIDES_OF_145, 60_965_224),  # 167
+    ({"norm": "signed"}, "conv lrn max relu conv lrn lrn max relu conv", SIDES_OF_145, 60_965_224),  # 166
+    ({"overlap": False}, WITH_NORMS, [55, 28, 26, 13, 13, 13, 11, 6], 60_965_224),  # 147
+    ({"columns": "merged"}, WITH_NORMS, SIDES_OF_145, 62_378_344),
+    ({"columns": "apart"}, WITH_NORMS, SIDES_OF_145, 60_710_312),
+]
+
+
+@pytest.mark.parametrize("arguments, start, maps, parameters", VARIANTS)
+def test_the_variants_of_145(arguments, start, maps, parameters):
+    rows = rows_of("alexnet_2012", **arguments)
+    sized = [row.output[1] for row in rows if isinstance(row.layer, (nn.Conv2d, nn.MaxPool2d))]
+    assert order("alexnet_2012", **arguments).startswith(start + " ") and sized == maps
+    assert sum(row.parameters for row in rows) == parameters
+
+
+def test_columns_that_are_joined_merged_and_apart():
+    def groups(columns):
+        found = layers_of("alexnet_2012", (nn.Conv2d, nn.LocalResponseNorm), columns=columns)
+        return [layer.groups for layer in found if not getattr(layer, "within_channel", False)]
+
+    assert groups("joined") == [1, 2, 2, 2, 1, 2, 2]  # conv1, its norm, conv2, its norm, conv3, conv4, conv5
+    assert groups("merged") == [1] * 7 and groups("apart") == [1, 2, 2, 2, 2, 2, 2]
+    wide = layers_of("alexnet_2012", nn.Conv2d, columns="apart")
+    assert [layer.out_channels for layer in wide] == [96, 320, 384, 384, 256]
+
+
+@pytest.mark.parametrize("name", ["alexnet_2012", "alexnet_2012_one_gpu"])
+def test_dropout_behind_conv4_and_none(name):
+    """Configuration 177 keeps 0.8 of the outputs of conv4."""
+    rows = rows_of(name, conv_dropout=0.2)
+    kinds, drop = [row.name for row in rows], next(row.layer for row in rows if row.name == "drop4")
+    assert kinds[kinds.index("drop4") - 1 : kinds.index("drop4") + 2] == ["relu4", "drop4", "conv5"]
+    assert (drop.p, drop.inverted) == (0.2, False)
+    assert not layers_of(name, nn.Dropout, dropout="none")
+
+
+@pytest.mark.parametrize("name, count", [("alexnet_2012", 7), ("alexnet_2012_one_gpu", 7), ("cifar_18pct", 3)])
+def test_tanh_in_the_place_of_every_relu(name, count):
+    assert order(name).replace("relu", "x") == order(name, nonlinearity="tanh").replace("tanh", "x")
+    assert len(layers_of(name, nn.Tanh, nonlinearity="tanh")) == count
+    assert not layers_of(name, nn.ReLU, nonlinearity="tanh")
+
+
+def test_the_network_of_figure_1():
+    """Three convolutions and a fully connected layer, as in layers-19pct.cfg."""
+    expected = "conv max tanh conv tanh mean conv tanh mean flatten fc"
+    assert order("cifar_18pct", norm="none", nonlinearity="tanh") == expected
+    pools = layers_of("cifar_18pct", (nn.MaxPool2d, nn.AvgPool2d), overlap=False)
+    assert [(pool.kernel_size, pool.stride) for pool in pools] == [(2, 2)] * 3
+    assert sum(row.parameters for row in rows_of("cifar_18pct", overlap=False)) == 89_578
 
 
 @pytest.mark.parametrize(
@@ -357,10 +417,13 @@ REFUSED = [
     ("alexnet", {"input_size": 227.0}, "input_size must be an integer, at least 1 pixel, got 227.0"),
     ("alexnet_2012", {"input_size": "224"}, "input_size must be an integer, at least 1 pixel, got '224'"),
     ("alexnet_keras_bn10", {"input_size": 0}, "input_size must be an integer, at least 1 pixel, got 0"),
-    ("alexnet", {"dropout": "both"}, 'dropout must be "before" or "after" (the linear layers), got \'both\''),
-    ("alexnet_pad2", {"dropout": None}, 'dropout must be "before" or "after" (the linear layers), got None'),
+    ("alexnet", {"dropout": "both"}, '"before" or "after" (the linear layers), or "none", got \'both\''),
+    ("alexnet_pad2", {"dropout": None}, 'dropout must be "before" or "after" (the linear layers), or "none", got None'),
+    ("alexnet_2012", {"columns": "both"}, 'columns must be "joined", "merged" or "apart", got \'both\''),
+    ("alexnet_2012_one_gpu", {"nonlinearity": "Tanh"}, 'nonlinearity must be "relu" or "tanh", got \'Tanh\''),
+    ("cifar_18pct", {"norm": "bn"}, 'norm must be "lrn" or "none" in cifar_18pct, got \'bn\''),
     ("alexnet_caffe", {"norm": "batch"}, 'norm must be "lrn", "bn" or "none", got \'batch\''),
-    ("alexnet_2012", {"norm": "bn"}, 'norm must be "lrn" or "none" in the networks of 2012, got \'bn\''),
+    ("alexnet_2012", {"norm": "bn"}, 'norm must be "lrn", "layer1", "signed" or "none" in the networks of 2012, got'),
     ("alexnet_dl4j", {"num_classes": 0}, "out_features must be at least 1, got 0"),
 ]
 # fmt: on

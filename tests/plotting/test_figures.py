@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from on_request import heavy_but
 from PIL import Image
 
 from minialex import Tensor, data, look, models, nn, plotting, random
+from minialex.ablation.words import WORDS
 from minialex.models.layout import layout
 from minialex.training import RangeTest
 from minialex.training.evaluation import Predictions
@@ -48,6 +50,19 @@ def saliency_arguments():
     return draw.random((1, 3, 8, 8)), draw.random((1, 3)), np.array([1]), dataset().images[:1]
 
 
+def differences():
+    """What an ablation finds, as ablation.deltas.Delta: one with an interval and a number of 2012, one without."""
+    one = {"differences": {0: 0.5, 1: 1.5}, "mean": 1.0, "low": -5.4, "high": 7.4, "published": WORDS["lrn"].published}
+    other = {"differences": {}, "mean": None, "low": None, "high": None, "published": None}
+    return [SimpleNamespace(**one), SimpleNamespace(**other)]
+
+
+def raced():
+    """What a race leaves, as ablation.race.results."""
+    runs = {"0": {"errors": [0.7, 0.4, 0.2]}, "1": {"errors": [0.8, 0.5]}}
+    return {"target": 0.25, "variants": {"relu": {"rate": 0.1, "runs": runs}, "tanh": {"rate": 0.2, "runs": runs}}}
+
+
 TWO = [(image, "a") for image in dataset().images[:2]]
 ARGUMENTS = {  # positional arguments before `path`, and keywords
     "architecture": (lambda: (layout(models.build("shapes_net"), (3, 32, 32)),), {"title": "a net"}),
@@ -55,6 +70,7 @@ ARGUMENTS = {  # positional arguments before `path`, and keywords
     "compare": (lambda: ({"one": history(2), "two": history(3)},), {}),
     "confusion": (lambda: (np.arange(6) % 3, np.arange(6) // 2, "abc"), {}),
     "curves": (lambda: (history(3),), {}),
+    "deltas": (lambda: (differences(), ["without lrn", "without relu"]), {}),
     "diagnosis": (lambda: (diagnosed(),), {}),
     "features": (lambda: (look.feature_maps(small(), dataset().images[:1].astype(np.float32)),), {}),
     "filters": (lambda: (small().conv.weight.numpy(),), {}),
@@ -63,6 +79,7 @@ ARGUMENTS = {  # positional arguments before `path`, and keywords
     "mistakes": (lambda: (dataset(), verdicts()), {}),
     "neighbours": (lambda: (TWO, [TWO, TWO]), {}),
     "predictions": (lambda: (dataset(), np.random.default_rng(0).random((6, 3))), {}),
+    "race": (lambda: (raced(),), {}),
     "saliency": (saliency_arguments, {"classes": "abc"}),
 }
 

@@ -181,7 +181,8 @@ class TestTraining:
         (["--workers", "2"], r"--workers is only for pictures read from files \(--dataset folder\), not for shapes"),
         (["--strict"], "--strict is only for pictures read from files"),
         (["--val-labels", "f"], "--val-labels is only for pictures read from files"),
-        (["--resize", "40", "--dataset", "cifar10"], "--resize is only for pictures .* not for cifar10"),
+        (["--resize", "40"], "--resize is only for pictures .* not for shapes"),
+        (["--resize", "40", "--dataset", "cifar10"], "CIFAR-10 can be enlarged from 32 to 64, .* not to 40"),
         (["--workers", "2", "--resume", "SOURCE"], "--workers is only for pictures read from files"),
     ],
 )
