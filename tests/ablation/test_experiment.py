@@ -46,7 +46,10 @@ def test_a_schedule_is_for_all_layers():
         ({"without": ["conv4-dropout"]}, "unknown word 'conv4-dropout' in without=..."),
         ({"adding": ["lrn"]}, "unknown word 'lrn' in adding=...; choose from conv4-dropout"),
         ({"without": ["lrn", "lrn"]}, "the variant 'lrn' is there twice"),
-        ({"base": "cifar_18pct", "without": ["groups"]}, "cifar_18pct has no groups: leave groups out"),
+        (
+            {"base": "cifar_18pct", "without": ["groups"]},
+            "cifar_18pct has no groups that can be changed: leave groups out",
+        ),
         ({"variants": {"a/b": Variant()}}, "the variant 'a/b' needs a name of letters"),
         (
             {"without": ["lrn"], "train": {"rate": 1}},
