@@ -195,7 +195,7 @@ def parser():
     option(pictures, "--data-dir", "DIR", _DATA_DIR, type=cli.folder)
     pictures.add_argument("--download", action="store_true", help="download missing files (default: off)")
     option(pictures, "--limit", "N", "use at most N pictures of each split (default: all)", type=count)
-    option(pictures, "--validation", "N", "pictures for validation (default: 0)", type=natural)
+    option(pictures, "--validation", "N", "pictures for validation (default: 0; of a folder as train)", type=natural)
     resize = "resize or enlarge pictures, as of train: cifar10 to 64, 96, ... (default: as train)"
     option(pictures, "--resize", "PIXELS", resize, type=count)
     option(pictures, "--input-size", "PIXELS", "pixels per side of the input (default: the model's)", type=count)

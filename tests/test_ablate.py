@@ -31,7 +31,7 @@ def test_help_has_a_default_for_every_option_and_examples(capsys):
     [
         ((), "there is nothing to compare: name variants with --without or --adding, or a --recipe"),
         (("--without", "lnr"), "unknown word 'lnr' in --without; choose from lrn, "),
-        (("--base", "cifar_18pct", "--without", "groups"), "cifar_18pct has no groups: leave groups out"),
+        (("--base", "cifar_18pct", "--without", "groups"), "leave groups out, or choose --base of alexnet_2012"),
         (("--base", "vgg", "--without", "lrn"), "'vgg'"),
         (("--without", "lrn", "--rates", "0.1"), "--rates is for a race, such as --recipe figure1: leave it out"),
         (("--without", "lrn", "--rates", "fast"), "'fast' is not a number"),

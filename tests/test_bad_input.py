@@ -170,7 +170,9 @@ def test_more_validation_pictures_than_there_are(refused, cifar, count):
 
 def test_pictures_of_a_wrong_size_for_the_network(refused, cifar):
     message = refused("--model", "alexnet", "--dataset", "cifar10", "--data-dir", ".", "--validation", 3)
-    assert re.search("227x227, but .* cifar10 are 32x32: choose another --model or --dataset", message), message
+    assert re.search(
+        "227x227, but .* cifar10 are 32x32: give --resize 256, .* or choose another --model or --dataset", message
+    ), message
 
 
 # Classes and outputs

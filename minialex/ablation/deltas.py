@@ -149,7 +149,7 @@ def table(experiment: Experiment, found: Sequence[Delta]) -> list[list[str]]:
 def notes(experiment: Experiment, found: Sequence[Delta]) -> list[str]:
     """Sentences below the table; found: what `deltas` returns."""
     recipe = experiment.recipe()
-    which = f"the first {experiment.limit:,} pictures of each split" if experiment.limit else "all pictures"
+    which = f"at most {experiment.limit:,} pictures of each split" if experiment.limit else "all pictures"
     epochs = f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''} in batches of {recipe.batch_size}"
     sentences = [
         f"Test error of the last epoch, on {which} of {recipe.dataset}; {epochs}; differences from {experiment.base} "
@@ -163,7 +163,7 @@ def notes(experiment: Experiment, found: Sequence[Delta]) -> list[str]:
     if of_2012:
         sentences.append(
             "2012: what the same change did to the error of the paper's network on ImageNet, from the notes in the "
-            "released source. It is another data set, and another size: to compare the signs, not the sizes."
+            "released source. With other data, or a smaller experiment, compare the signs, not the sizes."
         )
     sentences += [f"{one.name}: {one.meaning}." for one in found if one.name != BASE]
     sentences += [f"{one.name}, 2012: {one.published.source}." for one in of_2012 if one.published]

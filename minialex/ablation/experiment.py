@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from .. import backends, models
+from .. import backends, data, models
 from ..runs.configuration import MOST_CLASSES, Configuration
 from ..support import schema
 from ..support.errors import as_user_error
@@ -56,7 +56,8 @@ class Experiment:
         ablation, in which variants are compared by their test errors.
     seeds: how many runs of each variant there are.
     seed: of the first one; the others have the numbers that follow.
-    dataset, limit, validation, resize, input_size, num_classes: as in runs.Configuration.
+    dataset, limit, resize, input_size, num_classes: as in runs.Configuration.
+    validation: likewise; None for no such pictures, of a folder for its own, without which it may have no test.
     backend: its name, or "auto".
     """
 
@@ -72,7 +73,7 @@ class Experiment:
     seed: Annotated[int, AtLeast(0), Below(2**63)] = 0
     dataset: str | None = None
     limit: Annotated[int | None, AtLeast(1)] = None
-    validation: Annotated[int, AtLeast(0)] = 0
+    validation: Annotated[int | None, AtLeast(0)] = None
     resize: Annotated[int | None, AtLeast(1)] = None
     input_size: Annotated[int | None, AtLeast(1)] = None
     num_classes: Annotated[int | None, AtLeast(1), AtMost(MOST_CLASSES)] = None
@@ -121,6 +122,7 @@ class Experiment:
         """
         model = variant.model or self.base
         recipe = _changed(self.recipe(), variant.train)
+        in_files = recipe.dataset in data.DATASETS and data.DATASETS[recipe.dataset].in_files
         return Configuration(
             model=model,
             recipe=recipe if lr is None else dataclasses.replace(recipe, lr=lr),
@@ -129,7 +131,7 @@ class Experiment:
             backend=backends.fastest() if self.backend == "auto" else self.backend,
             seed=seed,
             limit=self.limit,
-            validation=self.validation,
+            validation=0 if self.validation is None and not in_files else self.validation,
             resize=self.resize,
             input_size=self.input_size,
             num_classes=self.num_classes,

@@ -129,6 +129,7 @@ class Lab:
 
         Raises cli.Interrupted, with everything saved, after Ctrl-C.
         """
+        self.interrupt.check()  # a signal may have come between two runs
         result = self._read(name)
         if result is None:
             self.say(f"run {len(self._done) + 1} of {self.runs}: {name}{self._time_left()}")

@@ -107,29 +107,30 @@ WORDS = {
     ),
     "color": Word(
         "no noise along the principal axes of colour; the paper, section 4.1: it is worth over 1 point of top-1 error",
-        "colour noise in its recipe",
+        "colour noise",
         train={"color_noise": 0.0},
     ),
-    "flip": Word("pictures are not mirrored", "mirroring in its recipe", train={"flip": False}),
+    "flip": Word("pictures are not mirrored", "mirroring", train={"flip": False}),
     "relu": Word(
         "tanh in the place of every ReLU; the learning rate and initial values as they are",
-        "argument nonlinearity",
+        "ReLUs",
         set={"nonlinearity": "tanh"},
     ),
     "decay": Word(
         "no weight decay; the paper, section 5, says without a number that it lowers the training error, too",
-        "weight decay in its recipe",
+        "weight decay",
         train={"weight_decay": 0.0},
     ),
-    "momentum": Word("no momentum, at the same learning rate", "momentum in its recipe", train={"momentum": 0.0}),
+    "momentum": Word("no momentum, at the same learning rate", "momentum", train={"momentum": 0.0}),
     "ones": Word(
         "all biases start at 0; in the paper, section 5, some at 1, so that ReLUs have positive inputs at first",
-        "biases in its recipe that start at 1",
+        "biases at 1",
         train={"init_bias": {"all": 0.0}},
+        networks=("alexnet", *_RELEASED),
     ),
     "conv4-dropout": Word(
         "dropout behind conv4, which keeps 0.8 of its outputs; configuration 177",
-        "argument conv_dropout",
+        "place for dropout behind conv4",
         set={"conv_dropout": 0.2},
         published=Published(0.026, 0.090, f"layer-params-177.cfg, {_OTHERWISE}"),
         adds=True,
@@ -146,12 +147,22 @@ def missing(word: str, model: str, arguments: dict[str, Any], recipe: models.Rec
     recipe: by which it is trained.
     """
     change = WORDS[word]
+    able = [name for name in models.PRESETS if _can_change(name, change)]
+    if model not in able:
+        sentence = f"{model} has no {change.part} that can be changed: leave {word} out"
+        return f"{sentence}, or choose base=... of {', '.join(able)}"
     has = models.arguments.defaults(models.get_preset(model)) | arguments
-    absent = (
-        any(name not in has or has[name] == value for name, value in change.set.items())
-        or any(getattr(recipe, name) == value for name, value in change.train.items())
-        or bool(change.model and model not in change.model)
-        or bool(change.networks and model not in change.networks)
-        or (word == "ones" and not any(recipe.init_bias.values()))
-    )
-    return f"{model} has no {change.part}: leave {word} out" if absent else ""
+    if any(has[name] == value for name, value in change.set.items()):
+        return (
+            f"{model} is so already, with {', '.join(f'{name}={has[name]}' for name in change.set)}: leave {word} out"
+        )
+    if any(getattr(recipe, name) == value for name, value in change.train.items()):
+        return f"{model} is trained without {change.part}: leave {word} out"
+    return ""
+
+
+def _can_change(model, change):
+    """Whether a network has the arguments of a Word, and is one of those that it is for."""
+    known = models.arguments.defaults(models.get_preset(model))
+    networks = change.networks or change.model or models.PRESETS
+    return model in networks and all(name in known for name in change.set)

@@ -69,7 +69,7 @@ def test_tables():
     ]
     said = " ".join(deltas.notes(PLAN, found))
     for words in (
-        "first 100 pictures of each split of cifar10; 2 epochs in batches of 128",
+        "at most 100 pictures of each split of cifar10; 2 epochs in batches of 128",
         "on ImageNet",
         "Student's t",
     ):

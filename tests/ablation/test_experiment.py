@@ -33,6 +33,13 @@ def test_every_variant_differs_from_the_base_in_its_own_part_alone():
     assert plan.configuration(plan.all_variants()["lrn"], 3, lr=0.5).recipe.lr == 0.5
 
 
+def test_a_folder_keeps_its_validation():
+    """D/CLASS/*.jpg without one would have no test."""
+    for fields, expected in (({}, None), ({"validation": 7}, 7)):
+        plan = Experiment("alexnet_2012", without=["lrn"], dataset="folder", **fields)
+        assert plan.configuration(plan.all_variants()["lrn"], 0, data_dir="D").validation == expected
+
+
 def test_a_schedule_is_for_all_layers():
     recipe = Experiment("alexnet_2012", train={"schedule": "step:3"}).recipe()
     assert (recipe.schedule, recipe.bias_schedule, recipe.layer_schedules) == ("step:3", None, {})
@@ -46,7 +53,10 @@ def test_a_schedule_is_for_all_layers():
         ({"without": ["conv4-dropout"]}, "unknown word 'conv4-dropout' in without=..."),
         ({"adding": ["lrn"]}, "unknown word 'lrn' in adding=...; choose from conv4-dropout"),
         ({"without": ["lrn", "lrn"]}, "the variant 'lrn' is there twice"),
-        ({"base": "cifar_18pct", "without": ["groups"]}, "cifar_18pct has no groups: leave groups out"),
+        (
+            {"base": "cifar_18pct", "without": ["groups"]},
+            "cifar_18pct has no groups that can be changed: leave groups out",
+        ),
         ({"variants": {"a/b": Variant()}}, "the variant 'a/b' needs a name of letters"),
         (
             {"without": ["lrn"], "train": {"rate": 1}},

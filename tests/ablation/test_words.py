@@ -24,12 +24,18 @@ def test_which_words_mean_something(model):
     found = {word: missing(word, model, {}, recipes.of(model)) for word in WORDS}
     assert {word for word, sentence in found.items() if sentence} == LACKING[model]
     for word in LACKING[model]:
-        assert found[word] == f"{model} has no {WORDS[word].part}: leave {word} out"
+        part, sentence = WORDS[word].part, found[word]
+        is_of_recipe = word in ("color", "flip")
+        begins = f"{model} is trained without {part}" if is_of_recipe else f"{model} has no {part} that can be changed"
+        assert sentence.startswith(f"{begins}: leave {word} out")
 
 
 def test_what_is_left_out_already_cannot_be_left_out():
     recipe = recipes.of("alexnet_2012")
-    assert missing("lrn", "alexnet_2012", {"norm": "none"}, recipe)
+    assert missing("lrn", "alexnet_2012", {"norm": "none"}, recipe) == (
+        "alexnet_2012 is so already, with norm=none: leave lrn out"
+    )
+    assert missing("groups", "cifar_18pct", {}, recipe).endswith("leave groups out, or choose base=... of alexnet_2012")
     assert missing("dropout", "alexnet_2012", {"dropout": "none"}, recipe)
     assert missing("color", "alexnet_2012", {}, recipes.of("alexnet_2012", "plain"))
     assert not missing("lrn", "alexnet_2012", {"dropout": "none"}, recipe)
