@@ -68,25 +68,29 @@ class MoreLayers(Backend):
 
     def contrast_norm(self, x, size, a, beta, k, save):
         """y = x D^-beta, D = k + a * (sum over the window of d^2), d = x - its mean over the window"""
-        window, share = self._square(x, size)
-        d = x - self.avg_pool2d(x, share, window)
-        scale = k + self.avg_pool2d(d * d, self.asarray(a, x.dtype), window)
+        d = x - self._sums(x, size) / self._counts(x, size)
+        scale = k + a * self._sums(d * d, size)
         return x * scale**-beta, (x, d, scale) if save else None
 
     def contrast_norm_backward(self, gy, saved, size, a, beta, k):
         """gd = -2 a beta d * (sum of gy x D^(-beta - 1)), gx = gy D^-beta + gd - (sum of gd / c), sums mirrored"""
         x, d, scale = saved
-        window, share = self._square(x, size)
         direct = gy * scale**-beta
-        factor = self.asarray(-2 * a * beta, x.dtype)
-        gd = d * self.avg_pool2d_backward(direct * x / scale, factor, window)
-        return direct + gd - self.avg_pool2d_backward(gd, share, window)
+        gd = (-2 * a * beta) * d * self._sums(direct * x / scale, size, mirrored=True)
+        return direct + gd - self._sums(gd / self._counts(x, size), size, mirrored=True)
 
-    def _square(self, x, size):
-        """The window of size x size pixels around every pixel, and 1 / c, c the pixels of it that exist."""
-        before, after = size // 2, size - 1 - size // 2
-        window = Window.over(x.shape, size, 1, ((before, after), (before, after)))
-        return window, self.asarray(1 / window.counts(False), x.dtype)
+    def _sums(self, x, size, mirrored=False):
+        """Sums over size x size pixels, down and then along the rows; mirrored: over the i whose window holds j."""
+        pool, one = self.avg_pool2d_backward if mirrored else self.avg_pool2d, self.asarray(1, x.dtype)
+        around = size // 2, size - 1 - size // 2
+        for kernel, padding in (((size, 1), (around, (0, 0))), ((1, size), ((0, 0), around))):
+            x = pool(x, one, Window.over(x.shape, kernel, 1, padding))
+        return x
+
+    def _counts(self, x, size):
+        """How many pixels of each window exist, (H, W)."""
+        around = size // 2, size - 1 - size // 2
+        return self.asarray(Window.over(x.shape, size, 1, (around, around)).counts(False), x.dtype)
 
 
 def _by_place(w, groups):

@@ -13,18 +13,22 @@ from . import branches, lettering
 from .style import BLUE, DPI, INK, PURPLE, VERMILION, tint
 
 PICTURE, YELLOW, GREEN, GREY, SKY, SAND = "#BBBBBB", "#E6C619", "#009E73", "#888888", "#56B4E9", "#C9A66B"
+INDIGO = "#332288"
+POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.StochasticPool2d)
 KINDS = (  # what a layer is, its colour, its modules
     ("convolution", BLUE, nn.Conv2d),
+    ("locally connected", INDIGO, nn.Local2d),
     ("activation", YELLOW, ACTIVATIONS),
-    ("normalisation", PURPLE, (nn.LocalResponseNorm, nn.BatchNorm2d)),
-    ("pooling", VERMILION, (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)),
+    ("normalisation", PURPLE, (nn.LocalResponseNorm, nn.ContrastNorm, nn.BatchNorm2d)),
+    ("pooling", VERMILION, (*POOLS, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)),
     ("flattened", PICTURE, (nn.Flatten, nn.Reshape, nn.Identity)),
     ("fully connected", GREEN, nn.Linear),
     ("dropout", GREY, (nn.Dropout, nn.Dropout2d)),
     ("joined", SKY, (nn.Add, nn.Multiply, nn.Concat)),
     ("function", SAND, (nn.Call, nn.Softmax, nn.Upsample, nn.ConstantPad2d)),
 )
-STARTS = ("convolution", "pooling", "flattened", "fully connected", "joined")  # kinds with a label of their own
+# Kinds with a label of their own.
+STARTS = ("convolution", "locally connected", "pooling", "flattened", "fully connected", "joined")
 LARGEST = 190  # pixels of the drawing, for the height of the largest map and for the longest bar
 SLANT = (0.40, -0.28)  # pixels to the right and down for each pixel of a map's width
 SLAB, BAR = 6, 12  # pixels: thickness of layers that keep the shape, of flattened layers

@@ -8,6 +8,7 @@ from .. import nn
 from ..models.layout import has_weights
 from .tables import by, kind_of
 
+KINDS = {nn.Conv2d: "ConvLayer", nn.Local2d: "LocalLayer", nn.Linear: "FullyConnectedLayer"}
 CLASSES = """\
     class ConvLayer {
         +int in_channels
@@ -28,6 +29,8 @@ CLASSES = """\
         +forward(x) y
     }"""
 
+LOCAL = CLASSES.partition("    class Fully")[0].rstrip("\n").replace("ConvLayer", "LocalLayer")  # the same members
+
 # Words with a meaning of their own in sequence diagrams, which no participant may be called.
 RESERVED = {
     "activate", "actor", "alt", "and", "as", "autonumber", "box", "break", "create", "critical", "deactivate",
@@ -45,12 +48,13 @@ def class_diagram(name, rows):
     Returns the text.
     """
     weighted = [row for row in rows if has_weights(row.layer)]
-    kinds = {row.name: "ConvLayer" if isinstance(row.layer, nn.Conv2d) else "FullyConnectedLayer" for row in weighted}
+    kinds = {row.name: next(kind for of, kind in KINDS.items() if isinstance(row.layer, of)) for row in weighted}
     name = re.sub(r"\W+", "_", name)
     lines = ["classDiagram", f"    class {name} {{"]
     names = {row.name: f"{kinds[row.name]} {_member(row.name)}" for row in weighted}
     lines += [f"        +{names[row.name]} : {by(row.input)} to {by(row.output)}" for row in weighted]
     lines += ["        +forward(x) logits", "    }", CLASSES]
+    lines += [LOCAL] * ("LocalLayer" in kinds.values())
     for kind in dict.fromkeys(kinds.values()):
         members = [_member(layer) for layer, its in kinds.items() if its == kind]
         lines.append(f'    {name} *-- "{len(members)}" {kind} : {", ".join(members)}')

@@ -11,13 +11,14 @@ import itertools
 from typing import Any
 
 from .. import nn
-from ..models.layout import ACTIVATIONS, has_weights, window_of
+from ..models.layout import ACTIVATIONS, WINDOWED, has_weights, window_of
 from .keras import padding_word
 
 HEADER = ("LayerName (LayerType)", "nIn,nOut", "TotalParams", "ParamsShape")
 ACTIVE = (*ACTIVATIONS, nn.Softmax, nn.LogSoftmax)
 KINDS: dict[Any, str] = {
     nn.Conv2d: "ConvolutionLayer",
+    nn.Local2d: "LocallyConnected2D",
     nn.Linear: "DenseLayer",
     nn.MaxPool2d: "SubsamplingLayer",
     nn.AvgPool2d: "SubsamplingLayer",
@@ -58,7 +59,7 @@ def _layers(rows):
         kind = next((name for of, name in KINDS.items() if isinstance(layer, of)), type(layer).__name__)
         if isinstance(layer, nn.Linear) and number == shown[-1]:
             kind = "OutputLayer"
-        if isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)) and _is_uneven(window_of(layer, row.input)):
+        if isinstance(layer, WINDOWED) and _is_uneven(window_of(layer, row.input)):
             yield f"{row.name}_padding (ZeroPaddingLayer)", "-,-", "0", "-"
         kind = f"Frozen {kind}" if _is_frozen(row) else kind
         yield f"{row.name} ({kind})", _ins_and_outs(layer), f"{row.parameters:,}", _shapes(layer) or "-"
@@ -85,7 +86,7 @@ def _is_frozen(row):
 
 
 def _ins_and_outs(layer):
-    if isinstance(layer, nn.Conv2d):
+    if isinstance(layer, (nn.Conv2d, nn.Local2d)):
         return f"{layer.in_channels},{layer.out_channels}"
     if isinstance(layer, nn.Linear):
         return f"{layer.in_features},{layer.out_features}"

@@ -13,6 +13,7 @@ from .keras import padding_word
 FLOAT = 4  # bytes
 MEGABYTE = 10**6
 JOINING = {nn.Add: "Sum", nn.Multiply: "Product", nn.Concat: "Concatenation"}
+POOLS = {nn.MaxPool2d: "Max pooling", nn.AvgPool2d: "Average pooling", nn.StochasticPool2d: "Stochastic pooling"}
 NONE = "-"
 
 
@@ -134,7 +135,7 @@ def activation_bytes(row):
 
 def column_bytes(row):
     """Bytes of one image's im2col matrix, channels x KH x KW numbers per output pixel; row: of its layout."""
-    if not isinstance(row.layer, nn.Conv2d):
+    if not isinstance(row.layer, (nn.Conv2d, nn.Local2d)):
         return 0
     return FLOAT * row.input[0] * math.prod(row.layer.kernel_size) * math.prod(row.output[1:])
 
@@ -142,8 +143,8 @@ def column_bytes(row):
 def layer_table(rows):
     """A table of Layer, Type, Maps, Size, Kernel size, Stride, Padding, Activation, from Out to In.
 
-    Convolutions are C, pools S, fully connected layers F, joined branches J, numbered together; normalisation, dropout
-    and other functions have no row.
+    Convolutions are C, locally connected layers L, pools S, fully connected layers F, joined branches J, numbered
+    together; normalisation, dropout and other functions have no row.
 
     rows: the models.layout.layout of a network.
 
@@ -160,8 +161,10 @@ def layer_table(rows):
             lines[-1] = (*lines[-1][:-1], type(layer).__name__)
         elif isinstance(layer, nn.Conv2d):
             lines.append((f"C{len(lines)}", "Convolution", *_maps(row.output), *_window(row), NONE))
-        elif isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
-            kind = "Max pooling" if isinstance(layer, nn.MaxPool2d) else "Average pooling"
+        elif isinstance(layer, nn.Local2d):
+            lines.append((f"L{len(lines)}", "Locally connected", *_maps(row.output), *_window(row), NONE))
+        elif isinstance(layer, tuple(POOLS)):
+            kind = next(name for pool, name in POOLS.items() if isinstance(layer, pool))
             lines.append((f"S{len(lines)}", kind, *_maps(row.output), *_window(row), NONE))
         elif isinstance(layer, nn.AdaptiveAvgPool2d):
             lines.append((f"S{len(lines)}", "Average pooling", *_maps(row.output), NONE, NONE, NONE, NONE))

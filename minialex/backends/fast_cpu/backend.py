@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import threads
 from ..numpy_backend import NumPyBackend
-from . import elementwise, few_rows, normalization, pooling, ways
+from . import elementwise, few_rows, local, normalization, pooling, ways
 from .compiled import announcing
 from .memory import keep_freed_memory
 
@@ -116,6 +116,16 @@ class NumbaBackend(NumPyBackend):
             maps, gb = gy.reshape(*gy.shape[:2], math.prod(gy.shape[2:])), np.empty(gy.shape[1], gy.dtype)
             _share(normalization.channel_sums, gy.shape[1], maps, gb)
         return gx, gw, gb
+
+    def local2d(self, x, w, b, window, groups, needs):
+        x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
+        y = local.local2d(x, w, b, window, groups)
+        return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)
+
+    def local2d_backward(self, gy, saved, window, groups, needs):
+        (x_shape, w_shape, x, w), gy = saved, np.ascontiguousarray(gy)
+        gx, gw = local.local2d_backward(gy, x_shape, w_shape, x, w, window, groups)
+        return gx, gw, gy.sum(axis=0) if needs[2] else None
 
     # ------------------------------------------------------------------------------ pooling
 

@@ -141,11 +141,9 @@ def _weighted_mean(backend, a, window):
     y = backend.avg_pool2d(a * a, one, window) / total
 
     def backward(gy):
-        share = gy / total
-        gx = 2 * a * backend.avg_pool2d_backward(share, one, window) - backend.avg_pool2d_backward(
-            share * y, one, window
-        )
-        return (gx * (a > 0),)
+        shares = gy / total, gy * y / total
+        upper, lower = (backend.avg_pool2d_backward(share, one, window) for share in shares)
+        return ((2 * a * upper - lower) * (a > 0),)
 
     return y, backward
 
