@@ -79,8 +79,8 @@ _RECIPE = (
 )
 _WEIGHTS = (
     "start with the weights and the normalisation of a run, or of a checkpoint .npz; the last layer is initialised "
-    "anew if the number of classes differs; arguments that are set replace theirs; with --cfg, what its initWFunc and "
-    "initBFunc name, or everything (default: random weights)"
+    "anew if the number of classes differs; arguments that are set replace theirs; for .cfg files, what their "
+    "initWFunc and initBFunc name, or everything (default: random weights)"
 )
 _CFG = "instead of --model, the network in a layer definition file of cuda-convnet, layers-*.cfg; see minialex.summary"
 _CFG_PARAMS = "its layer parameter file, layer-params-*.cfg: learning rates, schedules and decays of every layer"

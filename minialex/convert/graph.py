@@ -7,6 +7,7 @@ Initializers have the names of the state dict. https://onnx.ai/onnx/operators/
 from __future__ import annotations
 
 import inspect
+import math
 from functools import singledispatch
 
 import numpy as np
@@ -15,6 +16,7 @@ from onnx import helper, numpy_helper
 
 from .. import Tensor, functional, nn
 from ..models.layout import Value, window_of
+from ..window import Window
 
 OPSET, IR_VERSION = 17, 8  # of 2022, which runtimes on small devices support as well
 _SAME_NAME = {nn.ReLU: "Relu", nn.Sigmoid: "Sigmoid", nn.Tanh: "Tanh"}
@@ -180,7 +182,7 @@ def _(layer: nn.Call, graph, row, *inputs):
     if function == "getitem":
         return _slices(graph, row, inputs[0], given["index"])
     if function == "conv2d":
-        return graph_convnet.convolution(graph, row, inputs, given)
+        return _convolution(graph, row, inputs, given)
     if function == "square":
         return graph.add("Mul", name, *inputs, *inputs)
     if function == "flip":
@@ -266,6 +268,25 @@ _ONE = {
 }
 
 
+def _convolution(graph, row, inputs, given):
+    """A Conv by a value, functional.conv2d; inputs: names; given: the function's arguments."""
+    if inputs[1] not in graph.initializers:
+        raise ValueError("a convolution by what another layer computes cannot be exported to ONNX")
+    kernel = tuple(graph.initializers[inputs[1]].dims)[2:]
+    window = Window.over(row.input, kernel, given["stride"], given["padding"], given["dilation"])
+    (top, bottom), (left, right) = window.padding
+    return graph.add(
+        "Conv",
+        row.name,
+        *inputs,
+        group=given["groups"],
+        strides=window.stride,
+        dilations=window.dilation,
+        kernel_shape=kernel,
+        pads=(top, left, bottom, right),
+    )
+
+
 def _slices(graph, row, x, index):
     """A slice of axes, each with a step of its own."""
     index = index if isinstance(index, tuple) else (index,)
@@ -319,6 +340,38 @@ def _(layer: nn.Conv2d, graph, row, x):
 
 
 @_emit.register
+def _(layer: nn.Local2d, graph, row, x):
+    """Columns by a convolution with filters of a single 1, one for each place of the kernel; then products by place."""
+    name, groups, taps = row.name, layer.groups, math.prod(layer.kernel_size)
+    (top, bottom), (left, right) = window_of(layer, row.input).padding
+    places = np.tile(np.eye(taps).reshape(taps, 1, *layer.kernel_size), (layer.in_channels, 1, 1, 1))
+    columns = graph.add(
+        "Conv",
+        f"{name}.columns",
+        x,
+        graph.array(f"{name}.places", places),
+        group=layer.in_channels,
+        strides=layer.stride,
+        kernel_shape=layer.kernel_size,
+        pads=(top, left, bottom, right),
+    )
+    weight, *bias = graph.parameters(row, "weight", "bias")
+    depth, length = layer.in_channels // groups * taps, math.prod(layer.output_size)
+
+    def arranged(part, y, shape, *order):
+        shaped = graph.add("Reshape", f"{name}.{part}_shaped", y, graph.array(f"{name}.{part}_shape", shape, np.int64))
+        return graph.add("Transpose", f"{name}.{part}", shaped, perm=order)
+
+    columns = arranged("by_place", columns, (-1, groups, depth, length), 3, 1, 0, 2)  # (L, groups, N, K)
+    filters = arranged("filters", weight, (length, groups, layer.out_channels // groups, depth), 0, 1, 3, 2)
+    products = graph.add("MatMul", f"{name}.products", columns, filters)
+    turned = graph.add("Transpose", f"{name}.turned", products, perm=(2, 1, 3, 0))
+    shape = graph.array(f"{name}.shape", (-1, *row.output), np.int64)
+    y = graph.add("Reshape", f"{name}.maps" if bias else name, turned, shape)
+    return graph.add("Add", name, y, *bias) if bias else y
+
+
+@_emit.register
 def _(layer: nn.Linear, graph, row, x):
     """Gemm's input has two axes; with more, a MatMul by the transposed weight."""
     weight, *bias = graph.parameters(row, "weight", "bias")
@@ -365,6 +418,22 @@ def _(layer: nn.AvgPool2d, graph, row, x):
 
 
 @_emit.register
+def _(layer: nn.StochasticPool2d, graph, row, x):
+    """The largest, or the means of the squares by those of the numbers, in which the divisors cancel out."""
+    name, window = row.name, _window(window_of(layer, row.input))
+    positive = graph.add("Relu", f"{name}.positive", x)
+    if layer.evaluation == "max":
+        return graph.add("MaxPool", name, positive, **window)
+    squares = graph.add("Mul", f"{name}.squares", positive, positive)
+    upper, lower = (
+        graph.add("AveragePool", f"{name}.{word}", y, count_include_pad=1, **window)
+        for word, y in (("mean_square", squares), ("mean", positive))
+    )
+    least = graph.array(f"{name}.least", np.finfo(np.float32).tiny)  # divides the 0 of a window with nothing positive
+    return graph.add("Div", name, upper, graph.add("Max", f"{name}.divisor", lower, least))
+
+
+@_emit.register
 def _(layer: nn.AdaptiveAvgPool2d, graph, row, x):
     """To one pixel GlobalAveragePool; else the linear map R x C^T, where R and C are averages of identity matrices."""
     if row.input == row.output:
@@ -385,21 +454,7 @@ def _(layer: nn.LocalResponseNorm, graph, row, x):
     cells = n * n if layer.within_channel else n
     alpha = layer.alpha * (cells if layer.alpha_over == "element" else 1)
     if layer.within_channel:
-        before, after = n // 2, (n - 1) // 2
-        squares = graph.add("Mul", f"{name}.squares", x, x)
-        mean = graph.add(
-            "AveragePool",
-            f"{name}.mean",
-            squares,
-            count_include_pad=1,
-            kernel_shape=(n, n),
-            strides=(1, 1),
-            pads=(before, before, after, after),
-        )
-        scaled = graph.add("Mul", f"{name}.scaled", mean, graph.array(f"{name}.alpha", alpha))
-        base = graph.add("Add", f"{name}.base", scaled, graph.array(f"{name}.k", layer.k))
-        power = graph.add("Pow", f"{name}.power", base, graph.array(f"{name}.beta", layer.beta))
-        return graph.add("Div", name, x, power)
+        return _divided(graph, name, x, graph.add("Mul", f"{name}.squares", x, x), n, alpha, layer)
     if n % 2 == 0:
         raise ValueError(f"ONNX's window of {n} channels starts one channel later: only odd sizes can be exported")
     groups, (channels, height, width) = layer.groups, row.input
@@ -413,11 +468,31 @@ def _(layer: nn.LocalResponseNorm, graph, row, x):
     return x
 
 
+@_emit.register
+def _(layer: nn.ContrastNorm, graph, row, x):
+    name = row.name
+    mean = graph.add("AveragePool", f"{name}.mean", x, count_include_pad=0, **_around(layer.size))
+    difference = graph.add("Sub", f"{name}.difference", x, mean)
+    squares = graph.add("Mul", f"{name}.squares", difference, difference)
+    return _divided(graph, name, x, squares, layer.size, layer.alpha, layer)
+
+
+def _divided(graph, name, x, squares, n, alpha, layer):
+    """x (k + alpha / n^2 sum of the squares in n x n pixels around each)^-beta"""
+    mean = graph.add("AveragePool", f"{name}.mean_square", squares, count_include_pad=1, **_around(n))
+    scaled = graph.add("Mul", f"{name}.scaled", mean, graph.array(f"{name}.alpha", alpha))
+    base = graph.add("Add", f"{name}.base", scaled, graph.array(f"{name}.k", layer.k))
+    return graph.add("Div", name, x, graph.add("Pow", f"{name}.power", base, graph.array(f"{name}.beta", layer.beta)))
+
+
+def _around(n):
+    """Attributes of a pool over n x n pixels around each, one more before than after where n is even."""
+    before, after = n // 2, (n - 1) // 2
+    return {"kernel_shape": (n, n), "strides": (1, 1), "pads": (before, before, after, after)}
+
+
 def _window(window):
     """Attributes of a pool, with explicit padding: ONNX's ceil mode differs between versions."""
     (top, _), (left, _) = window.padding
     bottom, right = (all_of - n - before for all_of, n, before in zip(window.padded, window.size, (top, left)))
     return {"kernel_shape": window.kernel, "strides": window.stride, "pads": (top, left, bottom, right)}
-
-
-from . import graph_convnet  # noqa: E402  # its layers take _emit from here

@@ -13,7 +13,7 @@ from .. import backends, cli, convert, data, functional
 from ..models import published
 from ..models.names import layers_called, published_names
 from ..models.own import Own
-from ..nn import Conv2d, Graph
+from ..nn import Conv2d, Graph, Local2d
 from ..support.progress import track
 from ..tensor import Tensor
 from . import feature_maps, hidden_layer, hidden_values, input_gradient, nearest
@@ -25,7 +25,8 @@ DESCRIPTION = """\
 Draw what a trained network has learned. RUN is the folder of a training run, whose best weights are used, or a
 checkpoint. WHAT is one or more of:
 
-  filters     the filters of a convolution, as in the paper's figure 3; one block per GPU for AlexNet
+  filters     the filters of a convolution, as in the paper's figure 3; one block per GPU for AlexNet; of a locally
+              connected layer those of its middle pixel
   features    the feature maps of every layer for one image
   gradient    saliency: the gradient of a class's logit with respect to the pixels
   neighbours  the nearest training images by the activations of the last hidden layer, as in the paper's figure 4
@@ -125,19 +126,23 @@ def _filters(subject, options, path):
 
     model = subject.graph
     modules = dict(model.named_modules())
-    first_named = next((n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d)), None)
+    convolutions = {n: its for n, its in published_names(model).items() if isinstance(modules[its], (Conv2d, Local2d))}
+    first_named = next(iter(convolutions), None)
     if first_named is None:
         raise ValueError(f"{subject.network.name} has no convolution, so no filters")
     name = layers_called(model, [options.layer or first_named])[0]
-    if not isinstance(modules[name], Conv2d):
-        known = ", ".join(n for n, its in published_names(model).items() if isinstance(modules[its], Conv2d))
+    if name not in convolutions.values():
+        known = ", ".join(convolutions)
         raise ValueError(f"--layer {options.layer} is not a convolution; the convolutions are {known}")
-    convolutions = [module for module in modules.values() if isinstance(module, Conv2d)]
-    weight, first = modules[name].weight.numpy(), modules[name] is convolutions[0]
+    weight, first = modules[name].weight.numpy(), name == convolutions[first_named]
+    middle = ""
+    if isinstance(modules[name], Local2d):
+        row, column = (n // 2 for n in weight.shape[:2])
+        weight, middle = weight[row, column], f" at output pixel ({row}, {column})"
     if first and subject.network.pipeline.channel_order == "BGR":
         weight = weight[:, ::-1]
     called = _shown_names(subject)[name]
-    title = f"{called} of {subject.network.name}"
+    title = f"{called} of {subject.network.name}{middle}"
     gpus = subject.network.preset.gpus
     plotting.filters(weight, path, title=title, gpus=gpus, most=None if first else MOST_TILES)
 

@@ -32,11 +32,13 @@ _MOST_LARGER = 4  # times the numbers of a network with another head, for which 
 MOST_OUTPUTS = 256  # outputs of a layer for each number in the weights or in an image
 
 _TYPES = (
-    *(nn.Conv2d, nn.Local2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.LocalResponseNorm, nn.ContrastNorm),
+    *(nn.Conv2d, nn.Local2d, nn.Linear),
+    *(nn.BatchNorm2d, nn.BatchNorm1d, nn.LocalResponseNorm, nn.ContrastNorm),
     *(nn.MaxPool2d, nn.AvgPool2d, nn.StochasticPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.ConstantPad2d),
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Sigmoid, nn.Tanh, nn.Softmax, nn.LogSoftmax),
     *(nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Reshape, nn.Identity, nn.Add, nn.Multiply, nn.Concat, nn.Call),
 )
+_WEIGHTED = ("Conv2d", "Local2d", "Linear")
 _LAYERS = {cls.__name__: cls for cls in _TYPES}
 _FUNCTIONS = (  # for Call: their outputs are not much larger than their inputs
     "abs", "add", "amax", "amin", "bmm", "ceil", "clamp", "clip", "clone", "conv2d", "cos", "div", "elu", "exp",
@@ -47,7 +49,7 @@ _FUNCTIONS = (  # for Call: their outputs are not much larger than their inputs
 )  # fmt: skip
 _VALUES = {"Parameter": nn.Parameter, "Tensor": Tensor}
 _LEFT_OUT = ("device", "dtype", "generator", "padding_mode")  # of the machine; padding_mode has one value only
-_PIXELS = ("padding", "pad", "output_size", "kernel_size", "stride", "dilation")
+_PIXELS = ("padding", "pad", "output_size", "kernel_size", "stride", "dilation", "input_size")
 _SCALARS = (int, float, bool, str, int | None, float | None, bool | None, str | None)  # annotations
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -235,7 +237,7 @@ def _with_head(entries, num_classes):
     """(entries whose last layer with weights has `num_classes` outputs, ""); or (entries, why there are none)."""
     if num_classes is None:
         return entries, ""
-    last = next((n for n in reversed(range(len(entries))) if entries[n][1] in ("Conv2d", "Linear")), None)
+    last = next((n for n in reversed(range(len(entries))) if entries[n][1] in _WEIGHTED), None)
     if last is None:
         return entries, "this network has no layer with weights, so no number of classes"
     name, kind, arguments, inputs = entries[last]
@@ -277,19 +279,19 @@ def _numbers(kind, arguments):
         return math.prod(arguments["shape"])
     if kind == "Linear":
         return arguments["out_features"] * (arguments["in_features"] + 1)
-    if kind == "Conv2d":
-        taps = arguments["kernel_size"]
-        taps = taps * taps if isinstance(taps, int) else taps[0] * taps[1]
-        return arguments["out_channels"] * (arguments["in_channels"] // arguments.get("groups", 1) * taps + 1)
-    if kind == "Local2d":
-        values = {key: _tuples(value) for key, value in arguments.items()}
-        over = values["input_size"], values["kernel_size"], values.get("stride", 1), values.get("padding", 0)
-        places = math.prod(Window.over((1, *pair(over[0], "input_size")), *over[1:]).output)
-        taps = math.prod(pair(over[1], "kernel_size")) * (values["in_channels"] // values.get("groups", 1))
-        return places * values["out_channels"] * (taps + 1)
+    if kind in ("Conv2d", "Local2d"):
+        taps = math.prod(pair(arguments["kernel_size"], "kernel_size"))
+        filters = arguments["out_channels"] * (_places(arguments) if kind == "Local2d" else 1)
+        return filters * (arguments["in_channels"] // arguments.get("groups", 1) * taps + 1)
     if kind in ("BatchNorm1d", "BatchNorm2d"):
         return 4 * arguments["num_features"] + 1
     return 0
+
+
+def _places(arguments):
+    """Output pixels of a Local2d, each of which has filters of its own."""
+    size, kernel_size = pair(arguments["input_size"], "input_size"), arguments["kernel_size"]
+    return math.prod(Window.over(size, kernel_size, arguments.get("stride", 1), arguments.get("padding", 0)).output)
 
 
 PRESET = Preset(

@@ -28,6 +28,7 @@ from ..window import Window, pair
 
 ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.ELU, nn.SiLU, nn.Softplus)
 ELEMENTWISE = (*ACTIVATIONS, nn.Identity, nn.Dropout, nn.Dropout2d)
+WINDOWED = (nn.Conv2d, nn.Local2d, nn.MaxPool2d, nn.AvgPool2d, nn.StochasticPool2d)  # those of which window_of tells
 JOINING = (nn.Add, nn.Multiply, nn.Concat)
 # Functions that work on each pixel by itself.
 PIXEL_BY_PIXEL = [
@@ -126,21 +127,13 @@ def layout(model: nn.Module, input_shape: Shape, most: float = math.inf) -> list
                 output,
                 parameters=sum(t.numel() for t in new),
                 trainable=sum(t.numel() for t in new if t.requires_grad),
-                macs=_macs(layer, output),
+                macs=math.prod(output) * math.prod(of_one_output(layer)) if has_weights(layer) else 0,
                 receptive_field=field and field[0],
                 jump=field and field[1],
                 sources=sources,
             )
         )
     return rows
-
-
-def _macs(layer, output):
-    """Multiply-accumulates of a layer's weights for one image."""
-    if not has_weights(layer):
-        return 0
-    own = layer.weight.shape[3:] if isinstance(layer, nn.Local2d) else layer.weight.shape[1:]
-    return math.prod(output) * math.prod(own)
 
 
 def as_graph(model: nn.Module, input_shape: Shape) -> Any:
@@ -213,20 +206,23 @@ def has_weights(layer: nn.Module) -> bool:
     return isinstance(layer, (nn.Conv2d, nn.Local2d, nn.Linear))
 
 
+def of_one_output(layer: Any) -> Shape:
+    """The shape of the weights that one output of a layer is computed with. layer: one that has_weights."""
+    return layer.weight.shape[3 if isinstance(layer, nn.Local2d) else 1 :]
+
+
 def window_of(layer: Any, shape: Shape) -> Window:
     """The Window of a convolution or pool over an input.
 
-    layer: a Conv2d, Local2d, MaxPool2d, AvgPool2d or StochasticPool2d.
+    layer: one of WINDOWED.
     shape: of one input, (C, H, W).
 
     Returns a window.Window.
     Raises ValueError where the window does not fit.
     """
-    if isinstance(layer, nn.Conv2d):
-        return Window.over(shape, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-    if isinstance(layer, nn.Local2d):
-        return Window.over(shape, layer.kernel_size, layer.stride, layer.padding)
     dilation = getattr(layer, "dilation", 1)
+    if has_weights(layer):
+        return Window.over(shape, layer.kernel_size, layer.stride, layer.padding, dilation)
     return Window.over_pool((1, *shape), layer.kernel_size, layer.stride, layer.padding, dilation, layer.ceil_mode)
 
 
@@ -339,19 +335,13 @@ def _(layer: nn.Conv2d, shape):
 def _(layer: nn.Local2d, shape):
     _need_maps(shape, layer.in_channels)
     if shape[1:] != layer.input_size:
-        raise ValueError(f"expects maps of {layer.input_size} pixels, got {shape}")
+        raise ValueError(f"has filters for maps of {layer.input_size} pixels, got {shape}")
     return (layer.out_channels, *layer.output_size), _seen(window_of(layer, shape))
 
 
-@_step.register
-def _(layer: nn.ContrastNorm, shape):
-    _need_maps(shape)
-    return shape, (2 * layer.size - 1, 1)
-
-
 @_step.register(nn.MaxPool2d)
-@_step.register(nn.AvgPool2d)
 @_step.register(nn.StochasticPool2d)
+@_step.register(nn.AvgPool2d)
 def _(layer, shape):
     _need_maps(shape)
     window = window_of(layer, shape)
@@ -388,6 +378,13 @@ def _(layer: nn.LocalResponseNorm, shape):
     if shape[0] % layer.groups:
         raise ValueError(f"groups={layer.groups} must divide {shape[0]} channels")
     return shape, (layer.size, 1) if layer.within_channel else ONE_PIXEL
+
+
+@_step.register
+def _(layer: nn.ContrastNorm, shape):
+    """A pixel sees the neighbours of its neighbours, whose means are taken from them."""
+    _need_maps(shape)
+    return shape, (2 * layer.size - 1, 1)
 
 
 @_step.register

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from ..nn import Conv2d, Linear, Local2d, Module
 
+_KINDS = {Conv2d: "conv", Local2d: "local", Linear: "fc"}
+
 
 def published_names(model: Module) -> dict[str, str]:
     """Names for the layers with weights, numbered together in order, as the paper numbers them.
@@ -15,10 +17,9 @@ def published_names(model: Module) -> dict[str, str]:
     Returns {published name: name of the module}, such as {"conv1": "features.0", ...}; where one of them would be the
     module name of another layer, as "fc3" in a network of conv1, conv2, fc1, fc2 and fc3, all layers have their own.
     """
-    kinds = {Conv2d: "conv", Local2d: "local", Linear: "fc"}
-    weighted = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, (*kinds,))]
-    called = (next(word for kind, word in kinds.items() if isinstance(layer, kind)) for _, layer in weighted)
-    names = {f"{word}{number}": name for number, (word, (name, _)) in enumerate(zip(called, weighted), 1)}
+    weighted = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, tuple(_KINDS))]
+    kinds = (next(word for kind, word in _KINDS.items() if isinstance(layer, kind)) for _, layer in weighted)
+    names = {f"{kind}{number}": name for number, (kind, (name, _)) in enumerate(zip(kinds, weighted), 1)}
     own = {name: name for name, _ in weighted}
     return own if any(own.get(name, its) != its for name, its in names.items()) else names
 

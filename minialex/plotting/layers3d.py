@@ -13,13 +13,14 @@ from . import branches, lettering
 from .style import BLUE, DPI, INK, PURPLE, VERMILION, tint
 
 PICTURE, YELLOW, GREEN, GREY, SKY, SAND = "#BBBBBB", "#E6C619", "#009E73", "#888888", "#56B4E9", "#C9A66B"
-INDIGO = "#3D5A99"
+INDIGO = "#332288"
+POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.StochasticPool2d)
 KINDS = (  # what a layer is, its colour, its modules
     ("convolution", BLUE, nn.Conv2d),
     ("locally connected", INDIGO, nn.Local2d),
     ("activation", YELLOW, ACTIVATIONS),
     ("normalisation", PURPLE, (nn.LocalResponseNorm, nn.ContrastNorm, nn.BatchNorm2d)),
-    ("pooling", VERMILION, (nn.MaxPool2d, nn.AvgPool2d, nn.StochasticPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)),
+    ("pooling", VERMILION, (*POOLS, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)),
     ("flattened", PICTURE, (nn.Flatten, nn.Reshape, nn.Identity)),
     ("fully connected", GREEN, nn.Linear),
     ("dropout", GREY, (nn.Dropout, nn.Dropout2d)),

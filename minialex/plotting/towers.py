@@ -13,7 +13,7 @@ from .style import INK, tint
 
 CONE = 64  # pixels between two layers
 ROOM = 46  # pixels between the two towers
-POOLS = {nn.MaxPool2d: "Max\npooling", nn.AvgPool2d: "Mean\npooling"}
+POOLS = {nn.MaxPool2d: "Max\npooling", nn.AvgPool2d: "Mean\npooling", nn.StochasticPool2d: "Stochastic\npooling"}
 
 
 @dataclass
@@ -98,7 +98,7 @@ def _stages(rows):
         if not has_weights(row.layer):
             continue
         before, (kind, color) = stages[-1], kind_of(row.layer)
-        if kind == "convolution":
+        if kind in ("convolution", "locally connected"):
             before.kernel, before.over, before.crossing = row.layer.kernel_size, row.input[1:], row.layer.groups == 1
             stride = set(row.layer.stride)
             captions += [f"Stride\nof {sizes(stride)}"] if stride != {1} else []

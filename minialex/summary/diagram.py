@@ -8,23 +8,28 @@ from .. import nn
 from ..models.layout import has_weights
 from .tables import by, kind_of
 
-_OF_MAPS = """\
+KINDS = {nn.Conv2d: "ConvLayer", nn.Local2d: "LocalLayer", nn.Linear: "FullyConnectedLayer"}
+CLASSES = """\
+    class ConvLayer {
         +int in_channels
         +int out_channels
         +int[2] kernel_size
         +int[2] stride
         +padding
-        +int groups"""
-_OF_ALL = """\
+        +int groups
         +Tensor weight
         +Tensor bias
-        +forward(x) y"""
-MEMBERS = {
-    "ConvLayer": [_OF_MAPS, _OF_ALL],
-    "LocallyConnectedLayer": [_OF_MAPS, "        +int[2] input_size", _OF_ALL],
-    "FullyConnectedLayer": ["        +int in_features\n        +int out_features", _OF_ALL],
-}
-KINDS = {nn.Conv2d: "ConvLayer", nn.Local2d: "LocallyConnectedLayer", nn.Linear: "FullyConnectedLayer"}
+        +forward(x) y
+    }
+    class FullyConnectedLayer {
+        +int in_features
+        +int out_features
+        +Tensor weight
+        +Tensor bias
+        +forward(x) y
+    }"""
+
+LOCAL = CLASSES.partition("    class Fully")[0].rstrip("\n").replace("ConvLayer", "LocalLayer")  # the same members
 
 # Words with a meaning of their own in sequence diagrams, which no participant may be called.
 RESERVED = {
@@ -32,6 +37,7 @@ RESERVED = {
     "destroy", "details", "else", "end", "left", "link", "links", "loop", "note", "off", "opt", "option", "over",
     "par", "par_over", "participant", "properties", "rect", "right", "sequencediagram", "title",
 }  # fmt: skip
+
 
 def class_diagram(name, rows):
     """A Mermaid class diagram of a network's layers with weights.
@@ -42,14 +48,13 @@ def class_diagram(name, rows):
     Returns the text.
     """
     weighted = [row for row in rows if has_weights(row.layer)]
-    kinds = {row.name: next(word for kind, word in KINDS.items() if isinstance(row.layer, kind)) for row in weighted}
+    kinds = {row.name: next(kind for of, kind in KINDS.items() if isinstance(row.layer, of)) for row in weighted}
     name = re.sub(r"\W+", "_", name)
     lines = ["classDiagram", f"    class {name} {{"]
     names = {row.name: f"{kinds[row.name]} {_member(row.name)}" for row in weighted}
     lines += [f"        +{names[row.name]} : {by(row.input)} to {by(row.output)}" for row in weighted]
-    lines += ["        +forward(x) logits", "    }"]
-    for kind in (kind for kind in MEMBERS if kind in kinds.values()):
-        lines += [f"    class {kind} {{", *MEMBERS[kind], "    }"]
+    lines += ["        +forward(x) logits", "    }", CLASSES]
+    lines += [LOCAL] * ("LocalLayer" in kinds.values())
     for kind in dict.fromkeys(kinds.values()):
         members = [_member(layer) for layer, its in kinds.items() if its == kind]
         lines.append(f'    {name} *-- "{len(members)}" {kind} : {", ".join(members)}')

@@ -11,7 +11,7 @@ import itertools
 from typing import Any
 
 from .. import nn
-from ..models.layout import ACTIVATIONS, has_weights, window_of
+from ..models.layout import ACTIVATIONS, WINDOWED, has_weights, window_of
 from .keras import padding_word
 
 HEADER = ("LayerName (LayerType)", "nIn,nOut", "TotalParams", "ParamsShape")
@@ -59,7 +59,7 @@ def _layers(rows):
         kind = next((name for of, name in KINDS.items() if isinstance(layer, of)), type(layer).__name__)
         if isinstance(layer, nn.Linear) and number == shown[-1]:
             kind = "OutputLayer"
-        if isinstance(layer, (nn.Conv2d, nn.Local2d, nn.MaxPool2d, nn.AvgPool2d)) and _is_uneven(window_of(layer, row.input)):
+        if isinstance(layer, WINDOWED) and _is_uneven(window_of(layer, row.input)):
             yield f"{row.name}_padding (ZeroPaddingLayer)", "-,-", "0", "-"
         kind = f"Frozen {kind}" if _is_frozen(row) else kind
         yield f"{row.name} ({kind})", _ins_and_outs(layer), f"{row.parameters:,}", _shapes(layer) or "-"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from .. import nn
-from ..models.layout import has_weights, window_of
+from ..models.layout import WINDOWED, has_weights, of_one_output, window_of
 from .tables import by, kind_of
 
 FORMULA = """\
   output = floor((input + before + after - dilation * (kernel - 1) - 1) / stride) + 1
   (before, after: padding; a pool in ceil mode rounds up instead)
-  parameters = filters * channels a filter sees * kernel height * kernel width + biases, in a locally connected layer
-    for every output pixel
+  parameters = filters * channels a filter sees * kernel height * kernel width + biases
   MACs = outputs * inputs of one output"""
 
 
@@ -39,7 +40,7 @@ def explain(name, preset, rows):
 
 def _steps(row):
     """The equations of a layer, one per line."""
-    if isinstance(row.layer, (nn.Conv2d, nn.Local2d, nn.MaxPool2d, nn.AvgPool2d, nn.StochasticPool2d)):
+    if isinstance(row.layer, WINDOWED):
         yield from _sizes(row)
     elif isinstance(row.layer, nn.AdaptiveAvgPool2d):
         yield f"output size {by(row.output[1:])} is given: each output is the mean of its share of {by(row.input[1:])}"
@@ -74,13 +75,15 @@ def _sizes(row):
 
 
 def _weights(row):
-    layer, weight = row.layer, row.layer.weight.shape
-    seen = weight[3:] if isinstance(layer, nn.Local2d) else weight[1:]  # by one output
-    if isinstance(layer, (nn.Conv2d, nn.Local2d)) and layer.groups > 1:
-        yield f"channels a filter sees = {layer.in_channels} / {layer.groups} = {seen[0]}"
-    biases = f" + {_times(layer.bias.shape)}" if layer.bias is not None else ""
+    layer, weight, inputs = row.layer, row.layer.weight.shape, of_one_output(row.layer)
+    if getattr(layer, "groups", 1) > 1:
+        yield f"channels a filter sees = {layer.in_channels} / {layer.groups} = {inputs[0]}"
+    if isinstance(layer, nn.Local2d):
+        yield f"filters = {_times(weight[:2])} places * {layer.out_channels} = {math.prod(weight[:3]):,}"
+        weight = (math.prod(weight[:3]), *inputs)
+    biases = f" + {weight[0]}" if layer.bias is not None else ""
     yield f"parameters = {_times(weight)}{biases} = {row.parameters:,}"
-    yield f"MACs = {_times(row.output)} * {_times(seen)} = {row.macs:,}"
+    yield f"MACs = {_times(row.output)} * {_times(inputs)} = {row.macs:,}"
 
 
 def _times(numbers):

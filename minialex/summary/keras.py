@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from .. import nn
-from ..models.layout import has_weights, window_of
+from ..models.layout import WINDOWED, has_weights, window_of
 from ..window import Window
 
 WIDTH, ENDS = 65, (29, 55, 65)  # of a line, and where its columns end, in characters
@@ -91,7 +91,7 @@ def _layers(rows):
         kind = next((name for layer, name in KINDS.items() if isinstance(row.layer, layer)), type(row.layer).__name__)
         if kind == "Activation" and before is not None and has_weights(before.layer):
             continue
-        if isinstance(row.layer, (nn.Conv2d, nn.Local2d, nn.MaxPool2d, nn.AvgPool2d)):
+        if isinstance(row.layer, WINDOWED):
             window = window_of(row.layer, row.input)
             if padding_word(window) is None:
                 size = (n + sum(sides) for n, sides in zip(window.size, window.padding))

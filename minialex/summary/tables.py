@@ -13,6 +13,7 @@ from .keras import padding_word
 FLOAT = 4  # bytes
 MEGABYTE = 10**6
 JOINING = {nn.Add: "Sum", nn.Multiply: "Product", nn.Concat: "Concatenation"}
+POOLS = {nn.MaxPool2d: "Max pooling", nn.AvgPool2d: "Average pooling", nn.StochasticPool2d: "Stochastic pooling"}
 NONE = "-"
 
 
@@ -142,8 +143,8 @@ def column_bytes(row):
 def layer_table(rows):
     """A table of Layer, Type, Maps, Size, Kernel size, Stride, Padding, Activation, from Out to In.
 
-    Convolutions are C, locally connected layers L, pools S, fully connected layers F, joined branches J, numbered together; normalisation, dropout
-    and other functions have no row.
+    Convolutions are C, locally connected layers L, pools S, fully connected layers F, joined branches J, numbered
+    together; normalisation, dropout and other functions have no row.
 
     rows: the models.layout.layout of a network.
 
@@ -162,8 +163,8 @@ def layer_table(rows):
             lines.append((f"C{len(lines)}", "Convolution", *_maps(row.output), *_window(row), NONE))
         elif isinstance(layer, nn.Local2d):
             lines.append((f"L{len(lines)}", "Locally connected", *_maps(row.output), *_window(row), NONE))
-        elif isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
-            kind = "Max pooling" if isinstance(layer, nn.MaxPool2d) else "Average pooling"
+        elif isinstance(layer, tuple(POOLS)):
+            kind = next(name for pool, name in POOLS.items() if isinstance(layer, pool))
             lines.append((f"S{len(lines)}", kind, *_maps(row.output), *_window(row), NONE))
         elif isinstance(layer, nn.AdaptiveAvgPool2d):
             lines.append((f"S{len(lines)}", "Average pooling", *_maps(row.output), NONE, NONE, NONE, NONE))

@@ -145,6 +145,11 @@ def test_files_that_do_not_go_together(files, tmp_path, capsys):
     assert "--cfg-params belongs to a definition file: give --cfg, too" in capsys.readouterr().err
     assert run("--cfg", tmp_path / "none.cfg", "--cfg-params", second) == 2
     assert "none.cfg: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.heavy
+def test_files_that_do_not_go_with_the_data(files, tmp_path, capsys):
+    first, second = files
     first.write_text(DEFINITION.replace("outputs=10", "outputs=1000"))
     assert run(*options(files), "--out", tmp_path / "r") == 2
     expected = "has 1,000 outputs, but the data has 10 classes: --num-classes 10 gives it as many, --num-classes 1000"

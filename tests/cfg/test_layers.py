@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from cfg_files import network, program, rates
+from on_request import heavy_but
 
 from minialex import Tensor
 
@@ -212,7 +213,7 @@ def blurred(torch, F, x, size, stdev):
     return F.conv2d(x, square, None, 1, size // 2, groups=3)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", heavy_but(["conv of two inputs", "local"], CASES))
 def test_loss_and_gradients(name, torch, rng):
     layers, last, others, forward = CASES[name]
     text = network(layers, last)

@@ -49,6 +49,8 @@ LAYERS = {
     "uneven padding": nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=((0, 2), (3, 1)), groups=2, bias=False),
     "same padding": nn.Conv2d(4, 3, 4, stride=3, padding="same"),
     "dilation": nn.Conv2d(4, 3, (2, 3), padding=1, dilation=(2, 1)),
+    "local": nn.Local2d(4, 6, (3, 2), (10, 9), stride=(2, 1), padding=((0, 2), (3, 1)), groups=2),
+    "local, no bias, same padding": nn.Local2d(4, 3, 4, (10, 9), stride=3, padding="same", bias=False),
     "max pool": nn.MaxPool2d((3, 2), stride=2, padding=(1, 0)),
     "max pool, ceil": nn.MaxPool2d(3, 2, padding=1, dilation=2, ceil_mode=True),
     "max pool that leaves pixels out": nn.MaxPool2d(2, 5),
@@ -63,6 +65,13 @@ LAYERS = {
     "LRN in groups": nn.LocalResponseNorm(3, 1e-3, groups=2),
     "LRN in one map": nn.LocalResponseNorm(3, 1e-3, 0.6, 1.5, within_channel=True),
     "LRN in one map, even": nn.LocalResponseNorm(4, 1e-3, alpha_over="element", within_channel=True),
+    "contrast": nn.ContrastNorm(3, 1e-3, 0.6, 1.5),
+    "contrast, even": nn.ContrastNorm(4, 1e-3),
+    "stochastic pool": nn.StochasticPool2d((3, 2), 2, padding=(1, 0)),
+    "stochastic pool, ceil": nn.Sequential(
+        nn.Call("sub", other=90.0), nn.StochasticPool2d(2, 3, padding=1, ceil_mode=True)
+    ),
+    "stochastic pool, the largest": nn.StochasticPool2d(3, 2, ceil_mode=True, evaluation="max"),
     "batch norm": nn.BatchNorm2d(4, eps=0.3),
     "leaky": nn.LeakyReLU(0.3),
     "sigmoid": nn.Sequential(nn.Tanh(), nn.Sigmoid()),

@@ -16,7 +16,7 @@ def zeros(*shape, dtype=np.float64):
     return Tensor(np.zeros(shape, dtype), requires_grad=np.dtype(dtype).kind == "f")
 
 
-MAPS, FILTERS = zeros(2, 3, 5, 4), zeros(4, 3, 3, 2)
+MAPS, FILTERS, LOCAL = zeros(2, 3, 5, 4), zeros(4, 3, 3, 2), zeros(3, 3, 4, 3, 3, 2)
 
 WRONG = [
     ("conv2d", (zeros(5, 4), FILTERS), {}, ValueError, r"needs input \(N, C, H, W\) and weight .*got \(5, 4\)"),
@@ -40,6 +40,30 @@ WRONG = [
     ("conv2d", (MAPS, FILTERS), {"padding": ((1, 2), (0, 1, 2))}, TypeError, "side's padding .*pair"),
     ("conv2d", (MAPS, zeros(4, 3, 3, 2, dtype=np.float32)), {}, (TypeError, ValueError), "float64.*float32"),
     ("conv2d", (zeros(2, 3, 5, 4, dtype=np.uint8), FILTERS), {}, (TypeError, ValueError), "uint8"),
+    ("local2d", (zeros(3, 5, 4), LOCAL), {}, ValueError, r"needs input \(N, C, H, W\) and weight .*got \(3, 5, 4\)"),
+    ("local2d", (MAPS, FILTERS), {}, ValueError, r"weight \(OH, OW, O, C/groups, KH, KW\), got .* \(4, 3, 3, 2\)"),
+    ("local2d", (MAPS, zeros(3, 3, 4, 2, 3, 2)), {}, ValueError, r"has 3 channels.* \(3, 3, 4, 2, 3, 2\) needs 2"),
+    ("local2d", (zeros(2, 6, 5, 4), LOCAL), {"groups": 4}, ValueError, "has 6 channels, .* needs 12 with groups=4"),
+    ("local2d", (MAPS, LOCAL), {"groups": 3}, ValueError, "groups=3 must divide the 4 filters"),
+    ("local2d", (MAPS, LOCAL), {"groups": 0}, ValueError, "groups=0"),
+    ("local2d", (MAPS, LOCAL, zeros(4)), {}, ValueError, r"bias of shape \(4,\) .*, expected \(4, 3, 3\)"),
+    (
+        "local2d",
+        (zeros(2, 3, 5, 5), LOCAL),
+        {},
+        ValueError,
+        r"images of \(5, 5\) give outputs of \(3, 4\), .* \(3, 3\)",
+    ),
+    (
+        "local2d",
+        (MAPS, LOCAL),
+        {"padding": 1},
+        ValueError,
+        r"outputs of \(5, 5\), but weight .* \(3, 3\): give images of",
+    ),
+    ("local2d", (zeros(2, 3, 2, 4), LOCAL), {}, ValueError, "3x2 does not fit into pictures of 2x4"),
+    ("local2d", (MAPS, zeros(3, 3, 4, 3, 3, 2, dtype=np.float32)), {}, (TypeError, ValueError), "float64.*float32"),
+    ("local2d", (zeros(2, 3, 5, 4, dtype=np.uint8), LOCAL), {}, (TypeError, ValueError), "uint8"),
     ("linear", (zeros(2, 3), zeros(4, 5)), {}, ValueError, r"\(4, 5\) means 5 inputs, but .*\(2, 3\)"),
     ("linear", (zeros(2, 3), zeros(3)), {}, ValueError, r"\(3,\)"),
     ("linear", (zeros(2, 3), zeros(4, 3), zeros(3)), {}, ValueError, r"bias.*\(3,\)"),
@@ -63,6 +87,13 @@ WRONG = [
     ("local_response_norm", (MAPS, 0), {}, ValueError, "size=0"),
     ("local_response_norm", (MAPS, 3), {"groups": 2}, ValueError, "groups=2 .*3 channels"),
     ("local_response_norm", (MAPS, 3), {"alpha_over": "sum"}, ValueError, '"window" or "element", got \'sum\''),
+    ("contrast_norm", (zeros(3, 5, 4), 3), {}, ValueError, r"needs input \(N, C, H, W\) .*got \(3, 5, 4\) and 3"),
+    ("contrast_norm", (MAPS, 0), {}, ValueError, r"a size of at least 1, got \(2, 3, 5, 4\) and 0"),
+    ("contrast_norm", (zeros(2, 3, 5, 4, dtype=np.int64), 3), {}, TypeError, "int64"),
+    ("stochastic_pool2d", (zeros(3, 5, 4), 2), {}, ValueError, r"needs input \(N, C, H, W\), got \(3, 5, 4\)"),
+    ("stochastic_pool2d", (MAPS, 6), {}, ValueError, "6x6 does not fit into pictures of 5x4"),
+    ("stochastic_pool2d", (MAPS, 2), {"evaluation": "median"}, ValueError, '"mean" or "max", got \'median\''),
+    ("stochastic_pool2d", (zeros(2, 3, 5, 4, dtype=np.int64), 3), {}, TypeError, "int64"),
     ("matmul", (zeros(2, 3), zeros(4, 5)), {}, ValueError, r"\(2, 3\) and \(4, 5\): the last axis"),
     ("matmul", (zeros(2, 3), zeros(2)), {}, ValueError, r"\(2, 3\) and \(2,\)"),
     ("matmul", (zeros(2, 3), 2.0), {}, ValueError, r"\(2, 3\) and \(\)"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import keras_models
 import numpy as np
-from fuzz import caffe
+from fuzz import caffe, cfg_pairs
 from fuzz.fuzzing import Target
 from photographs import pixels
 from PIL import Image
@@ -799,5 +799,6 @@ TARGETS = {
     "cifar10": Target(cifar_samples, read_cifar, {"*.bin": "bytes", "*.txt": "text"}, {"*.txt": "text"}),
     "cache": Target(cache_samples, read_cached, {"*.npz": "npz"}, {"*.npz": "npz"}, raises=()),
     "caffe": caffe.TARGET,
+    "cfg": cfg_pairs.TARGET,
     "archive": Target(archive_samples, read_archive, {"*.tar": "tar"}, writes=True),
 }

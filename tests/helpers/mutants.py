@@ -17,6 +17,7 @@ import mutants_elsewhere  # noqa: F401  registers the others
 from verdicts import FINITE, altered, mutant, print_table
 
 from minialex import functional
+from minialex.backends.more_layers import MoreLayers
 from minialex.backends.numpy_backend import NumPyBackend
 from minialex.functional import arithmetic, unbroadcast
 from minialex.functional.more import loss, resampling
@@ -110,6 +111,42 @@ def conv_padding_ignored_in_gx(original, self, gy, saved, window, *rest):
     gx, gw, gb = original(self, gy, saved, window, *rest)
     (top, _), (left, _) = window.padding
     return np.roll(gx, (top, left), (2, 3)), gw, gb
+
+
+@mutant(FINITE, MoreLayers, "local2d_backward", "local2d")
+def local_filters_shared_after_all(original, self, gy, *rest):
+    """The gradient of a convolution's filters, at every place."""
+    gx, gw, gb = original(self, gy, *rest)
+    return gx, gw if gw is None else np.broadcast_to(gw.sum((0, 1)), gw.shape).copy(), gb
+
+
+@mutant(FINITE, MoreLayers, "local2d_backward", "local2d")
+def local_bias_gradient_of_one_picture(original, self, gy, *rest):
+    gx, gw, gb = original(self, gy, *rest)
+    return gx, gw, None if gb is None else gy[0].copy()
+
+
+@mutant(FINITE, MoreLayers, "_from_local_columns", "local2d")
+def local_assigns_where_it_must_add(original, self, columns, x_shape, window):
+    padded = np.zeros((*x_shape[:2], *window.padded))
+    taps = columns.reshape(*window.output, columns.shape[1], len(padded), -1, np.prod(window.kernel))
+    for place, tap in enumerate(window.taps()):
+        moved = taps[..., place].transpose(3, 2, 4, 0, 1)
+        padded[..., *tap] = moved.reshape(*x_shape[:2], *window.output)
+    return padded[..., *window.inside]
+
+
+@mutant(FINITE, MoreLayers, "contrast_norm_backward", "contrast_norm")
+def contrast_with_constant_means(original, self, gy, saved, size, a, beta, k):
+    x, d, scale = saved
+    ratio = gy * scale ** (-beta - 1) * x
+    return gy * scale**-beta - 2 * a * beta * d * self._sums(ratio, size, mirrored=True)
+
+
+@mutant(FINITE, MoreLayers, "_sums", "contrast_norm")
+def contrast_sums_never_mirrored(original, self, x, size, mirrored=False):
+    """Another window only where n is even."""
+    return original(self, x, size)
 
 
 @mutant(FINITE, NumPyBackend, "linear_backward", "linear")
@@ -271,6 +308,7 @@ altered("reshape", "reshape_back_in_fortran_order", lambda gy, g, x: (gy.reshape
 altered("sigmoid", "sigmoid_with_y_unsquared", lambda gy, g, x: (gy / (1 + np.exp(-x)),))
 altered("sqrt", "sqrt_without_its_half", lambda gy, g, x: (2 * g[0],))
 altered("stack", "stack_gives_all_of_them_the_first", lambda gy, g, *x: (g[0],) * len(g))
+altered("stochastic_pool2d", "stochastic_pool_of_its_neighbour", lambda gy, g, x: (np.roll(g[0], 1, -1),))
 altered("sum", "sum_shared_out_like_a_mean", lambda gy, g, x: (g[0] * gy.size / x.size,))
 altered("transpose", "transpose_reshaped_where_it_must_transpose", lambda gy, g, x: (gy.reshape(x.shape),))
 altered("var", "var_without_its_two", lambda gy, g, x: (g[0] / 2,))

@@ -12,6 +12,7 @@ from verdicts import EQUALS, FLOAT32, GOLDEN, KEPT, MEMORY, RETURNED, RUNNING, S
 from minialex import functional, tape, tensor
 from minialex.backends import numpy_backend
 from minialex.backends.base import Backend
+from minialex.backends.more_layers import MoreLayers
 from minialex.backends.numpy_backend import NumPyBackend
 from minialex.functional import more, pooling, unbroadcast
 from minialex.support import reachable
@@ -39,6 +40,50 @@ def max_pool_padded_with_zeros(original, xp, x, window, value):
 @mutant(GOLDEN, more.pooling, "_windows", "adaptive_max_pool2d")
 def adaptive_windows_that_do_not_overlap(original, old, new):
     return [slice(w.start, max(w.start + 1, (i + 1) * old // new)) for i, w in enumerate(original(old, new))]
+
+
+@mutant(GOLDEN, more.pooling, "_drawn", "stochastic_pool2d")
+def drawn_by_the_next_call(original, backend, a, window, seed, call):
+    return original(backend, a, window, seed, call + 1)
+
+
+@mutant(GOLDEN, functional, "stochastic_pool2d", "stochastic_pool2d")
+def evaluated_as_a_plain_mean(original, x, kernel_size, *args, training=True, evaluation="mean", **options):
+    if training or evaluation == "max":
+        return original(x, kernel_size, *args, training=training, evaluation=evaluation, **options)
+    return functional.avg_pool2d(functional.relu(x), kernel_size)
+
+
+@mutant(GOLDEN, functional, "stochastic_pool2d", "stochastic_pool2d")
+def drawn_from_absolute_values(original, x, *args, training=True, **options):
+    return original(functional.abs(x) if training else x, *args, training=training, **options)
+
+
+@mutant(GOLDEN, MoreLayers, "_counts", "contrast_norm")
+def pixels_that_do_not_exist_count_in_means(original, self, x, size):
+    return np.full(x.shape[2:], float(size * size))
+
+
+@mutant(GOLDEN, functional, "contrast_norm", "contrast_norm")
+def contrast_divided_by_existing_pixels(original, x, size, alpha=1e-4, **options):
+    """A larger a than the one of a whole window, everywhere."""
+    return original(x, size, alpha * size * size / min(size * size, x.shape[2] * x.shape[3] // 2), **options)
+
+
+@mutant(GOLDEN, functional, "contrast_norm", "contrast_norm")
+def contrast_window_from_the_other_side(original, x, *args, **options):
+    """Another one only where n is even."""
+    return functional.flip(original(functional.flip(x, (2, 3)), *args, **options), (2, 3))
+
+
+@mutant(GOLDEN, functional, "local2d", "local2d")
+def local_with_flipped_filters(original, x, w, *args, **options):
+    return original(x, functional.flip(w, (4, 5)), *args, **options)
+
+
+@mutant(GOLDEN, functional, "local2d", "local2d")
+def local_places_from_the_end(original, x, w, *args, **options):
+    return original(x, functional.flip(w, (0, 1)), *args, **options)
 
 
 @mutant(GOLDEN, more.resampling, "_taps", "interpolate")

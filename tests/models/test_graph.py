@@ -18,12 +18,15 @@ from minialex.runs import checkpoint
 # A module of each type, with no argument at its default.
 MODULES = [
     nn.Conv2d(6, 4, (3, 2), (2, 1), ((0, 1), (2, 3)), (1, 2), 2, False),
+    nn.Local2d(6, 4, (3, 2), (5, 4), (2, 1), ((0, 1), (2, 3)), 2, False),
     nn.Linear(5, 3, bias=False),
     nn.BatchNorm2d(4, 1e-3, 0.2, True, True, bias=False),
     nn.BatchNorm1d(4, 1e-3, None, False),
     nn.LocalResponseNorm(3, 0.5, 0.6, 2.0, alpha_over="element", within_channel=False, groups=2),
+    nn.ContrastNorm(3, 0.5, 0.6, 2.0),
     nn.MaxPool2d((3, 2), (2, 1), 1, (1, 2), False, True),
     nn.AvgPool2d(3, 2, 1, True, False, 5),
+    nn.StochasticPool2d((3, 2), (2, 1), 1, True, evaluation="max"),
     nn.AdaptiveAvgPool2d((3, None)),
     nn.AdaptiveMaxPool2d(2),
     nn.ConstantPad2d((1, 0, 2, 3), 0.5),
@@ -152,6 +155,22 @@ def test_a_checkpoint_of_fewer_classes_than_described(tmp_path):
     few.weights = graph.build(as_json(net), num_classes=4, input_size=12).state_dict()
     checkpoint.save(tmp_path / "net.npz", few)
     assert checkpoint.load(tmp_path / "net.npz").build_model().fc.weight.shape == (4, 432)
+
+
+def test_a_locally_connected_layer_holds_the_numbers_of_all_its_places(tmp_path):
+    """As many as it says, of which a file that says more is refused before any is made; as a head, too."""
+    layer = nn.Local2d(3, 5, 4, (12, 10), (2, 3), padding=((1, 0), (0, 2)))
+    net = nn.Graph([("local1", layer, "x")])
+    assert graph.numbers(as_json(net)) == sum(p.numel() for p in net.parameters()) == 5 * 5 * 3 * (3 * 4 * 4 + 1)
+    assert graph.build(as_json(net), num_classes=7).local1.weight.shape == (5, 3, 7, 3, 4, 4)
+    large = changed(as_json(net), ["layers", 0, 2, "input_size"], [1000, 1000])
+    assert graph.numbers(large) > 166_000 * 5 * 49
+    with pytest.raises(ValueError, match="input_size should be at most 1,024 pixels, got 1025"):
+        graph.build(changed(large, ["layers", 0, 2, "input_size"], [10, 1025]))
+    with pytest.raises(
+        ValueError, match=r"layer local1 \(Local2d\): has filters for maps of \(12, 10\) pixels, got \(3, 12, 12\)"
+    ):
+        graph.build(as_json(net), input_size=12)
 
 
 def test_initial_values_are_drawn(rng):

@@ -21,6 +21,10 @@ LAYERS = [  # every kind of layer, with settings that change its output; the sha
     (nn.Conv2d(3, 2, 4, stride=3, padding="same"), (3, 10, 11)),
     (nn.Conv2d(3, 2, 4, padding="same", dilation=2, bias=False), (3, 7, 5)),
     (nn.Conv2d(3, 2, 3, padding="valid"), (3, 7, 5)),
+    (nn.Local2d(4, 6, (3, 5), (10, 13), (2, 3), (1, 0), groups=2), (4, 10, 13)),
+    (nn.Local2d(3, 2, 4, (10, 11), 3, "same", bias=False), (3, 10, 11)),
+    (nn.StochasticPool2d(2, 3, padding=1, ceil_mode=True), (2, 6, 7)),
+    (nn.ContrastNorm(4), (3, 4, 5)),
     (nn.MaxPool2d(3, 2), (2, 8, 9)),
     (nn.MaxPool2d(3, 2, ceil_mode=True), (2, 8, 9)),
     (nn.MaxPool2d(2, 3, padding=1, ceil_mode=True), (2, 6, 7)),  # the last window would begin behind the picture

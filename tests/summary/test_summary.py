@@ -245,11 +245,11 @@ def test_class_diagrams(printed, name):
     for line in lines[1:]:
         assert re.fullmatch(rf"    class \w+ {{|    }}|{member}|{relation}", line), line
     classes = re.findall(r"^    class (\w+)", "\n".join(lines), re.MULTILINE)
-    local = ["LocallyConnectedLayer"] if name in ("cifar_13pct", "cifar_11pct") else []
-    assert classes == [name, "ConvLayer", *local, "FullyConnectedLayer"]
+    local = ["LocalLayer"] if name in ("cifar_13pct", "cifar_11pct") else []
+    assert classes == [name, "ConvLayer", "FullyConnectedLayer", *local]
     with init.skipped():
         layers = [n for n, m in models.build(name).named_modules() if isinstance(m, nn.Conv2d | nn.Local2d | nn.Linear)]
-    inside = re.findall(r"\+(?:ConvLayer|LocallyConnectedLayer|FullyConnectedLayer) (\S+) :", "\n".join(lines))
+    inside = re.findall(r"\+(?:ConvLayer|LocalLayer|FullyConnectedLayer) (\S+) :", "\n".join(lines))
     owned = [(int(count), names.split(", ")) for count, names in re.findall(r'"(\d+)" \w+ : (.*)', "\n".join(lines))]
     assert inside == layers == [n for _, names in owned for n in names]
     assert all(count == len(names) for count, names in owned)
@@ -448,7 +448,7 @@ def test_every_equation_holds(printed, name):
     for row in rows:
         block = re.search(rf"^{re.escape(row.name)}, .*\n((?:  .*\n)*)", text, re.MULTILINE)[1]
         for label, equation in re.findall(r"^  ([^=]+) = (.*)$", block, re.MULTILINE):
-            bare = re.sub(r" per channel|, \d+ before.*|, of which [\d,]+ trainable", "", equation)
+            bare = re.sub(r" per channel| places|, \d+ before.*|, of which [\d,]+ trainable", "", equation)
             sides = [evaluated(side) for side in bare.split(" = ")]
             assert len(sides) > 1 and len(set(sides)) == 1, (row.name, equation)
             expected = {
