@@ -183,7 +183,7 @@ def test_gradients_of_nothing_go_to_pixels_of_the_image(monkeypatch):
     )
     x = leaf(-np.ones((1, 1, 4, 5)))
     functional.stochastic_pool2d(x, (3, 4), 2, (1, 2), True).sum().backward()
-    ((places, window),) = given
+    ((places, _),) = given
     u, v = places[0, 0] // 4, places[0, 0] % 4
     rows, columns = np.indices(places.shape[2:])
     rows, columns = 2 * rows - 1 + u, 2 * columns - 2 + v
