@@ -110,15 +110,17 @@ def _drawn(backend, a, window, seed, call):
     bound = total * (random.words(total.size, seed, call, xp).reshape(shape) / 2**32)
     with np.errstate(invalid="ignore"):
         y = (0 * total).astype(a.dtype)  # NaN where an element is, or is infinite
-    places, reached = xp.zeros(shape, np.min_scalar_type(math.prod(window.kernel))), xp.zeros_like(total)
+    places, reached = xp.empty(shape, np.min_scalar_type(math.prod(window.kernel))), xp.zeros_like(total)
+    places[...] = xp.asarray(window.first_inside())  # a place on the image, where nothing is drawn
     for place, tap in enumerate(window.taps()):
         before, reached = reached, reached + padded[..., *tap]
         here = (before <= bound) & (bound < reached)
         xp.copyto(y, padded[..., *tap], where=here)
         xp.copyto(places, place, where=here)
+    drawn = total > 0
 
     def backward(gy):
-        return (backend.max_pool2d_backward(gy * (total > 0), places, window),)
+        return (backend.max_pool2d_backward(gy * drawn, places, window),)
 
     return y, backward
 
