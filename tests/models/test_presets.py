@@ -106,7 +106,8 @@ TOTALS = {  # parameters, of these not trainable, MACs
 }
 GROUPED = {"alexnet", "alexnet_2012", "alexnet_caffe"}
 SIDES = {"alexnet_2012": 224, "alexnet_2012_one_gpu": 224, "alexnet_pad2": 224, "alexnet_torchvision": 224,
-         "cifar_quick": 32, "cifar_18pct": 32, "cifar_13pct": 24, "cifar_11pct": 24, "shapes_net": 32}  # the others: 227
+         "cifar_quick": 32, "cifar_18pct": 32, "cifar_13pct": 24, "cifar_11pct": 24,
+         "shapes_net": 32}  # the others: 227
 TEN_CLASSES = {"alexnet_keras_bn10", "cifar_quick", "cifar_18pct", "cifar_13pct", "cifar_11pct", "shapes_net"}
 BY_LAYER = {
     "alexnet": (34_944, 307_456, 885_120, 663_936, 442_624, 37_752_832, 16_781_312, 4_097_000),
