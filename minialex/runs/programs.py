@@ -6,6 +6,8 @@ from .. import cfg
 from ..optim import Optimizer
 from . import fine_tuning
 
+LONG = 2**60  # steps
+
 
 class OfFiles:
     """The program of a run, and its network for the run's pictures and classes.
@@ -20,7 +22,11 @@ class OfFiles:
     def __init__(self, configuration, size, classes):
         c = self.configuration = configuration
         self.program = program(c)
-        self.network = self.program.network(size, self._outputs(classes), c.seed)
+        wanted = self._outputs(classes)
+        self.network = self.program.network(size, wanted, c.seed)
+        if self.network.outputs != (wanted or classes):
+            cost, found = self.program.definition.cost, self.network.outputs
+            raise cost.fault(f"compares {found:,} outputs with the data's {classes:,} classes", "inputs")
 
     def _outputs(self, classes):
         """Outputs of the network: the file's, or those of num_classes."""
@@ -52,8 +58,8 @@ class OfFiles:
         return f"{', '.join(taken)} are taken, as the file says, the others are new"
 
     def optimizer(self, model) -> Optimizer:
-        """The optimiser for a model, whose number of steps is set later."""
-        return self.program.optimizer(model, self.network, 1, self.configuration.seed)
+        """The optimiser for a model; until the number of steps is set, rates stay as at first."""
+        return self.program.optimizer(model, self.network, LONG, self.configuration.seed)
 
     def describe(self):
         """How it is trained, as text: the range of learning rates, momenta and decays."""
