@@ -79,9 +79,8 @@ class OfFiles:
 def program(configuration):
     """The cfg.Program of a configuration with cfg_definition."""
     c = configuration
-    names = [*c.cfg_files, "layers.cfg", "layer-params.cfg"]
-    second = None if c.cfg_parameters is None else cfg.Text(names[1], c.cfg_parameters)
-    return cfg.Program(cfg.Text(names[0], c.cfg_definition), second, c.cfg_initial_rates)
+    first, second = map(cfg.Text, c.cfg_files, (c.cfg_definition, c.cfg_parameters))
+    return cfg.Program(first, second, c.cfg_initial_rates)
 
 
 def _few(texts, most=3):

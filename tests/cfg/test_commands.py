@@ -222,3 +222,28 @@ def test_outputs_that_are_joined(files, tmp_path, capsys):
     capsys.readouterr()
     assert run(*options(files), *SMALL, "--epochs", 1, "--out", tmp_path / "s") == 2
     assert "[logprob] compares 11 outputs with the data's 10 classes" in capsys.readouterr().err
+
+
+@pytest.mark.heavy
+def test_a_configuration_that_was_edited(files, tmp_path, capsys):
+    """A run that has no checkpoint yet is built from the texts in config.json; whatever stands there is checked."""
+    folder = tmp_path / "r"
+    assert run(*options(files), *SMALL, "--epochs", 1, "--out", folder) == 0
+    values = json.loads((folder / "config.json").read_text())
+    for changes, what in (
+        (
+            {"cfg_definition": DEFINITION.replace("type=conv", "type=cov")},
+            "layers-tiny.cfg, line 8: [conv1] type='cov'",
+        ),
+        ({"cfg_parameters": None}, "two texts, their names"),
+        ({"cfg_files": ["a.cfg"]}, "two texts, their names"),
+        ({"model": "alexnet", "arguments": {}}, "two texts, their names"),
+        ({"cfg_definition": 7}, "cfg_definition should be"),
+    ):
+        (folder / "last.npz").unlink(missing_ok=True)
+        (folder / "config.json").write_text(json.dumps(values | changes))
+        assert run("--resume", folder) == 2
+        error = capsys.readouterr().err
+        assert what in error and "Traceback" not in error
+    (folder / "config.json").write_text(json.dumps(values))
+    assert run("--resume", folder) == 0
