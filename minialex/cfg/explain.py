@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from . import paper
+from . import keys, paper
 from .neurons import FORMULAS
 from .steps import Learned
 
@@ -45,7 +45,8 @@ def explain(program, network):
     lines += [f"  {_cost(program)}", "", *_training(program, network), ""]
     compared = paper.differences(program, network)
     lines += ["Compared with the paper (Krizhevsky et al. 2012):", *_points(compared), ""] if compared else []
-    lines += ["Notes on the files:", *_points(program.notes), ""] if program.notes else []
+    notes = [*program.notes, *keys.usual([layer.given.section for layer in program.definition.layers.values()])]
+    lines += ["Notes on the files:", *_points(notes), ""] if notes else []
     return "\n".join([*map(_folded, lines), NOT_SAID.format(size=size), "", OTHERWISE])
 
 

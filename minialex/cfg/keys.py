@@ -87,8 +87,15 @@ def check(section, kind, known, file):
             )
 
 
+def usual(sections):
+    """Sentences on the keys of kernels and GPUs that are there. sections: text.Sections. Returns a list of texts."""
+    given = {key: len([one for one in sections if key in one.values]) for key in USUAL}
+    spelled = {"gpu": "gpu", "partialsum": "partialSum", "sumwidth": "sumWidth"}
+    return [f"{spelled[key]} ({count} layers): {NO_EFFECT[key]}" for key, count in given.items() if count]
+
+
 def without_effect(sections):
-    """Sentences on the keys that are there and change nothing, each once.
+    """Sentences on the keys that are there and change nothing, each once, without those of `usual`.
 
     sections: text.Sections.
 

@@ -98,8 +98,10 @@ class Configuration:
                 raise ValueError(f"unknown data set {self.recipe.dataset}; choose one of {', '.join(data.DATASETS)}")
         except ValueError as error:
             raise UserError(str(error)) from error
-        if self.cfg_definition is not None and (self.model != models.graph.NAME or self.cfg_parameters is None):
-            raise UserError("a run of .cfg files has both files, and no other model")
+        if self.cfg_definition is not None:
+            whole = self.cfg_parameters is not None and len(self.cfg_files) == 2
+            if self.model != models.graph.NAME or not whole:
+                raise UserError("a run of .cfg files has two texts, their names, and no other model")
         if self.weights and self.input_size:
             raise UserError("a run that starts with weights=... has their input size: leave out input_size=...")
         if (self.conv_table or self.conv_ways) and self.backend != "numba":

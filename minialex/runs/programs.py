@@ -6,6 +6,8 @@ from .. import cfg
 from ..optim import Optimizer
 from . import fine_tuning
 
+LONG = 2**60  # steps
+
 
 class OfFiles:
     """The program of a run, and its network for the run's pictures and classes.
@@ -20,7 +22,11 @@ class OfFiles:
     def __init__(self, configuration, size, classes):
         c = self.configuration = configuration
         self.program = program(c)
-        self.network = self.program.network(size, self._outputs(classes), c.seed)
+        wanted = self._outputs(classes)
+        self.network = self.program.network(size, wanted, c.seed)
+        if self.network.outputs != (wanted or classes):
+            cost, found = self.program.definition.cost, self.network.outputs
+            raise cost.fault(f"compares {found:,} outputs with the data's {classes:,} classes", "inputs")
 
     def _outputs(self, classes):
         """Outputs of the network: the file's, or those of num_classes."""
@@ -52,8 +58,8 @@ class OfFiles:
         return f"{', '.join(taken)} are taken, as the file says, the others are new"
 
     def optimizer(self, model) -> Optimizer:
-        """The optimiser for a model, whose number of steps is set later."""
-        return self.program.optimizer(model, self.network, 1, self.configuration.seed)
+        """The optimiser for a model; until the number of steps is set, rates stay as at first."""
+        return self.program.optimizer(model, self.network, LONG, self.configuration.seed)
 
     def describe(self):
         """How it is trained, as text: the range of learning rates, momenta and decays."""
@@ -73,9 +79,8 @@ class OfFiles:
 def program(configuration):
     """The cfg.Program of a configuration with cfg_definition."""
     c = configuration
-    names = [*c.cfg_files, "layers.cfg", "layer-params.cfg"]
-    second = None if c.cfg_parameters is None else cfg.Text(names[1], c.cfg_parameters)
-    return cfg.Program(cfg.Text(names[0], c.cfg_definition), second, c.cfg_initial_rates)
+    first, second = map(cfg.Text, c.cfg_files, (c.cfg_definition, c.cfg_parameters))
+    return cfg.Program(first, second, c.cfg_initial_rates)
 
 
 def _few(texts, most=3):

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from cfg_files import DATA, network, rates
+from cfg_files import COST, DATA, network, rates
 from tiny_runs import after_forwards, assert_same_end, ctrl_c, run
 
 from minialex import cli
@@ -182,3 +182,68 @@ def test_nearly_no_rate_is_said(files, capsys):
     assert cli.run(summary_command.main, [str(first), "--cfg-params", str(second)]) == 0
     note = " ".join(capsys.readouterr().err.split())
     assert "has the learning rates of the end of its training" in note and "--init-rates of train" in note
+
+
+@pytest.mark.heavy
+def test_weights_of_a_run_for_a_file_without_functions(files, tmp_path, capsys):
+    """All are taken; and a head of another size is new."""
+    assert run(*options(files), *SMALL, "--epochs", 1, "--out", tmp_path / "old") == 0
+    files[1].write_text(PARAMETERS.replace("epsW=0.01", "epsW=1e-12").replace("epsB=0.02", "epsB=1e-12"))
+    again = (*SMALL, "--epochs", 1, "--weights", tmp_path / "old" / "last.npz")
+    assert run(*options(files), *again, "--out", tmp_path / "r") == 0
+    old, new = (checkpoint.load(tmp_path / name / "last.npz").weights for name in ("old", "r"))
+    for name in old:
+        np.testing.assert_allclose(new[name], old[name], rtol=1e-4, atol=1e-7, err_msg=name)
+    capsys.readouterr()
+    assert run(*options(files), *again, "--num-classes", 12, "--out", tmp_path / "s") == 0
+    assert "fc is new, for 12 classes instead of 10" in capsys.readouterr().out
+    assert checkpoint.load(tmp_path / "s" / "last.npz").weights["fc.weight"].shape[0] == 12
+
+
+@pytest.mark.heavy
+def test_measuring_leaves_the_run_as_it_is(files, tmp_path):
+    assert run(*options(files), *SMALL, "--epochs", 2, "--out", tmp_path / "whole") == 0
+    assert run(*options(files), *SMALL, "--epochs", 2, "--diagnose", "--out", tmp_path / "r") == 0
+    old, new = (checkpoint.load(tmp_path / name / "last.npz").weights for name in ("whole", "r"))
+    assert all(old[name].tobytes() == new[name].tobytes() for name in old)
+
+
+@pytest.mark.heavy
+def test_outputs_that_are_joined(files, tmp_path, capsys):
+    """Classes that several layers divide among them; their number is that of the file."""
+    first, second = files
+    layers = "[a]\ntype=fc\ninputs=data\noutputs=4\ninitW=0.01\n[b]\ntype=fc\ninputs=data\noutputs={}\ninitW=0.01\n"
+    ends = "[fc]\ntype=concat\ninputs=a,b\n"
+    first.write_text(DATA + layers.format(6) + ends + COST)
+    second.write_text(rates(layers))
+    assert run(*options(files), *SMALL, "--epochs", 1, "--out", tmp_path / "r") == 0
+    assert trained.load(tmp_path / "r" / "last.npz").checkpoint.weights["b.weight"].shape == (6, 3072)
+    first.write_text(DATA + layers.format(7) + ends + COST)
+    capsys.readouterr()
+    assert run(*options(files), *SMALL, "--epochs", 1, "--out", tmp_path / "s") == 2
+    assert "[logprob] compares 11 outputs with the data's 10 classes" in capsys.readouterr().err
+
+
+@pytest.mark.heavy
+def test_a_configuration_that_was_edited(files, tmp_path, capsys):
+    """A run that has no checkpoint yet is built from the texts in config.json; whatever stands there is checked."""
+    folder = tmp_path / "r"
+    assert run(*options(files), *SMALL, "--epochs", 1, "--out", folder) == 0
+    values = json.loads((folder / "config.json").read_text())
+    for changes, what in (
+        (
+            {"cfg_definition": DEFINITION.replace("type=conv", "type=cov")},
+            "layers-tiny.cfg, line 8: [conv1] type='cov'",
+        ),
+        ({"cfg_parameters": None}, "two texts, their names"),
+        ({"cfg_files": ["a.cfg"]}, "two texts, their names"),
+        ({"model": "alexnet", "arguments": {}}, "two texts, their names"),
+        ({"cfg_definition": 7}, "cfg_definition should be"),
+    ):
+        (folder / "last.npz").unlink(missing_ok=True)
+        (folder / "config.json").write_text(json.dumps(values | changes))
+        assert run("--resume", folder) == 2
+        error = capsys.readouterr().err
+        assert what in error and "Traceback" not in error
+    (folder / "config.json").write_text(json.dumps(values))
+    assert run("--resume", folder) == 0

@@ -59,6 +59,7 @@ def test_counts(name, folder):
     found = {step.name: step.output.shape for step in network.steps}
     assert found.items() >= ACTIVATIONS.get(name, {}).items()
     text = explain(program, network)
+    assert ("* gpu (" in text) == ("gpu=" in (folder / name).read_text())
     assert all(f"\n  {step.name}, of " in text for step in network.steps) and max(map(len, text.split("\n"))) <= 120
 
 

@@ -146,6 +146,7 @@ FUNCTIONS = {
     "pad": lambda self, x: functional.pad(x, (1, 2, 0, 3), value=0.5),
     "pad, reflected": lambda self, x: functional.pad(x, (1, 2, 0, 3), "reflect"),
     "pad, replicated": lambda self, x: functional.pad(x, (1, 2, 0, 3), "replicate"),
+    "pixels and channels": lambda self, x: x.flip(3)[:, :, 1::2] * x[:, [2, 0, 0, 3]][:, :, :5] + x.square()[:, :, :5],
     "root": lambda self, x: (x * x + 1).sqrt().log(),
     "more of one operand": lambda self, x: (
         x.sin() + x.cos() + x.floor() * x.ceil() + x.round() + x.sign() + 1 / (x + 999)
@@ -157,6 +158,18 @@ FUNCTIONS = {
 def test_functions_of_an_own_forward(name):
     model = type("Own", (nn.Module,), {"forward": FUNCTIONS[name]})()
     assert difference(model, layout(model, (4, 10, 9))) < 1e-5
+
+
+def test_a_convolution_by_a_value():
+    taps = Tensor(np.arange(24, dtype=np.float32).reshape(4, 1, 2, 3))
+    bias = Tensor(np.arange(4, dtype=np.float32))
+    call = nn.Call("conv2d", stride=(2, 1), padding=((1, 0), (0, 2)), groups=4)
+    model = nn.Graph(
+        [("first", nn.ReLU(), "x"), ("taps", taps, []), ("bias", bias, []), ("c", call, ["first", "taps", "bias"])]
+    )
+    rows = layout(model, (4, 10, 9))
+    assert difference(model, rows) < 1e-5
+    assert rows[-1].output == (4, 5, 9) and (rows[-1].receptive_field, rows[-1].jump) == (2, 2)
 
 
 def test_a_function_that_onnx_has_not_is_named():

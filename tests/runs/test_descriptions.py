@@ -112,7 +112,7 @@ NUMBER, TEXT, OPTIONAL = {"1.5"}, {"text"}, {"null"}
 NAMES = "data_dir|recipe_name|weights|val_labels|model_sha256|conv_table|bias_schedule|schedule|dataset"
 MAY_BE_NULL = (
     "data_dir|limit|validation|overfit|threads|recipe_name|weights|num_classes|input_size|workers|val_labels|resize|"
-    "model_sha256|conv_table|bias_schedule|color_noise_until|clip_grad_norm"
+    "model_sha256|conv_table|bias_schedule|color_noise_until|clip_grad_norm|cfg_definition|cfg_parameters"
 )
 ACCEPTED = [  # (place, kinds of wrong values, why they are right)
     (r"configuration\.\w+", {"nothing"}, "it may have fewer fields, as that of a converted network"),
@@ -120,13 +120,15 @@ ACCEPTED = [  # (place, kinds of wrong values, why they are right)
     (rf"configuration\.({MAY_BE_NULL})", OPTIONAL, "these fields may be null"),
     (rf"configuration\.({NAMES})", TEXT, "names of files, data sets and schedules, judged where they are used"),
     (r"configuration\.(weight_decay|bias_lr|color_noise|clip_grad_norm)", NUMBER, "a number from 0 on"),
-    (r"configuration\.(flip|bias_decay|diagnose|strict|random_resized_crop)", {"true"}, "a switch"),
+    (r"configuration\.(flip|bias_decay|diagnose|strict|random_resized_crop|cfg_initial_rates)", {"true"}, "a switch"),
     (
         r"configuration\.(weight_decay|layer_schedules|freeze_from|init_std|init_bias|conv_ways)",
         {"an object"},
         "tables",
     ),
     (r"configuration\.freeze", {"a list"}, "a list of layers"),
+    (r"configuration\.cfg_files", {"a list"}, "names of files"),
+    (r"configuration\.cfg_(definition|parameters)", TEXT, "texts of files, read where a run goes on"),
     (r"configuration\.(lr|bias_lr)", NUMBER, "only a trainer's schedule says otherwise: see below"),
     (r"arguments", {"nothing"}, "see test_arguments"),
     (r"classes\[\d\]", TEXT, "a class may have any name"),
