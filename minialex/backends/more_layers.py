@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from .. import random
 from ..window import Window
 from .base import Backend
 
@@ -63,6 +66,30 @@ class MoreLayers(Backend):
         for place, tap in enumerate(window.taps()):
             padded[..., *tap] += taps[..., place].transpose(3, 2, 4, 0, 1)
         return padded.reshape(pictures, channels, *window.padded)[..., *window.inside]
+
+    # ------------------------------------------------------------------------------ stochastic pooling
+
+    def stochastic_pool2d(self, a, window, seed, call):
+        """(an element of every window, drawn; whether any was; its place, a number in the kernel), of a >= 0.
+
+        Backward is max_pool2d_backward. Sums are in double precision, where 2^-32 is not lost beside 1: the last of
+        them is above every bound.
+        """
+        xp, shape = self.xp, (*a.shape[:2], *window.output)
+        padded = xp.zeros((*shape[:2], *window.padded), a.dtype)
+        padded[..., *window.inside] = a
+        total = sum(padded[..., *tap].astype(np.float64) for tap in window.taps())
+        bound = total * (random.words(total.size, seed, call, xp).reshape(shape) / 2**32)
+        with np.errstate(invalid="ignore"):
+            y = (0 * total).astype(a.dtype)  # NaN where an element is, or is infinite
+        places, reached = xp.empty(shape, np.min_scalar_type(math.prod(window.kernel))), xp.zeros_like(total)
+        places[...] = xp.asarray(window.first_inside())  # a pixel of the image, where nothing is drawn
+        for place, tap in enumerate(window.taps()):
+            earlier, reached = reached, reached + padded[..., *tap]
+            here = (earlier <= bound) & (bound < reached)
+            xp.copyto(y, padded[..., *tap], where=here)
+            xp.copyto(places, place, where=here)
+        return y, total > 0, places
 
     # ------------------------------------------------------------------------------ local contrast normalisation
 

@@ -46,6 +46,7 @@ OTHERS = {  # file: tests at least
     "test_ports": 9,
     "test_tensor_methods": 1,
     "test_names_by_hand": 20,
+    "functional/test_convnet_layers": 2,
     "functional/test_unusual_by_hand": 4,
     "optim/test_more": 1,
     "nn/test_utils": 4,

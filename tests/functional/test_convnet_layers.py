@@ -10,6 +10,7 @@ import usable
 
 import minialex
 from minialex import Tensor, functional, nn
+from minialex.backends.numpy_backend import NumPyBackend
 
 every_backend = pytest.mark.parametrize("backend", [name for name in usable.EVERY if name != "numpy"])
 
@@ -171,6 +172,22 @@ def test_where_nothing_is_positive(options):
     y.backward(np.ones(y.shape))
     assert y.numpy()[0, 0, 0, 0] == 0 and np.isnan(y.numpy()[0, 0, 0, 1])
     assert not x.grad.numpy()[..., :2].any()
+
+
+def test_gradients_of_nothing_go_to_pixels_of_the_image(monkeypatch):
+    """Which the compiled kernels take for granted: an element of the padding is no place in memory."""
+    given = []
+    right = NumPyBackend.max_pool2d_backward
+    monkeypatch.setattr(
+        NumPyBackend, "max_pool2d_backward", lambda self, gy, *rest: given.append(rest) or right(self, gy, *rest)
+    )
+    x = leaf(-np.ones((1, 1, 4, 5)))
+    functional.stochastic_pool2d(x, (3, 4), 2, (1, 2), True).sum().backward()
+    ((places, _),) = given
+    u, v = places[0, 0] // 4, places[0, 0] % 4
+    rows, columns = np.indices(places.shape[2:])
+    rows, columns = 2 * rows - 1 + u, 2 * columns - 2 + v
+    assert rows.min() == columns.min() == 0 and rows.max() < 4 and columns.max() < 5
 
 
 @every_backend

@@ -201,6 +201,26 @@ class NumbaBackend(NumPyBackend):
         )
         return gx
 
+    def stochastic_pool2d(self, a, window, seed, call):
+        y = np.empty((*a.shape[:2], *window.output), a.dtype)
+        places = np.empty(y.shape, np.min_scalar_type(math.prod(window.kernel)))
+        drawn = np.empty(y.shape, bool)
+        _share(
+            pooling.stochastic_pool,
+            math.prod(a.shape[:2]),
+            _maps(a),
+            _maps(y),
+            _maps(places),
+            _maps(drawn),
+            window.kernel,
+            window.stride,
+            _before(window),
+            window.first_inside(),
+            np.uint64(seed),
+            np.uint64(call),
+        )
+        return y, drawn, places
+
     # ------------------------------------------------------------------------------ normalisation
 
     def local_response_norm(self, x, size, a, beta, k, within_channel, groups, save):

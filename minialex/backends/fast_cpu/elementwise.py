@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import kernel
+from .compiled import kernel, part
 
 _M0, _M1, _W0, _W1 = (np.uint64(n) for n in (0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85))
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
@@ -32,23 +32,26 @@ def relu_backward(gy, y, gx):
         gx[i] = zero if y[i] <= 0 else g
 
 
+@part(inline="always")  # as a function of its own it would make dropout a fifth slower
+def philox(block, seed, call):
+    """The four words of Philox at counter (block, call); `minialex/random.py` explains the generator."""
+    c0, c1 = np.uint64(block) & _LOW, np.uint64(block) >> _HALF
+    c2, c3 = call & _LOW, call >> _HALF
+    k0, k1 = seed & _LOW, seed >> _HALF
+    for _ in range(10):
+        p0, p1 = c0 * _M0, c2 * _M1
+        c0 = (p1 >> _HALF) ^ c1 ^ k0
+        c2 = (p0 >> _HALF) ^ c3 ^ k1
+        c1, c3 = p1 & _LOW, p0 & _LOW
+        k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    return c0, c1, c2, c3
+
+
 @kernel
 def dropout(x, y, below, scale, seed, call, first):
-    """y_i = scale x_i where word i % 4 of Philox at counter (first + i // 4, call) is smaller than `below`, else 0.
-
-    `minialex/random.py` explains the generator.
-    """
+    """y_i = scale x_i where word i % 4 of Philox at counter (first + i // 4, call) is smaller than `below`, else 0."""
     for block in range((len(x) + 3) // 4):
-        c0, c1 = np.uint64(first + block) & _LOW, np.uint64(first + block) >> _HALF
-        c2, c3 = call & _LOW, call >> _HALF
-        k0, k1 = seed & _LOW, seed >> _HALF
-        for _ in range(10):
-            p0, p1 = c0 * _M0, c2 * _M1
-            c0 = (p1 >> _HALF) ^ c1 ^ k0
-            c2 = (p0 >> _HALF) ^ c3 ^ k1
-            c1, c3 = p1 & _LOW, p0 & _LOW
-            k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
-        words = (c0, c1, c2, c3)
+        words = philox(first + block, seed, call)
         for i in range(min(4, len(x) - 4 * block)):
             y[4 * block + i] = x[4 * block + i] * scale if words[i] < below else x[4 * block + i] * (scale - scale)
 

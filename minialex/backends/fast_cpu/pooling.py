@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import kernel
+from .elementwise import philox
 
 
 @kernel
@@ -119,6 +120,34 @@ def max_pool_backward(gy, winners, gx, places, columns, stride, dilation, before
             first = (m * gx.shape[1] + i * stride[0] - before[0]) * width - before[1]
             for j in range(gy.shape[2]):
                 flat[np.uint64(first + j * stride[1] + steps[winners[m, i, j]])] += gy[m, i, j]
+
+
+@kernel
+def stochastic_pool(a, y, places, drawn, kernel_size, stride, before, first_inside, seed, call, start, stop):
+    """One of every window's elements, drawn, its place, and whether there is any; see NumPyBackend.stochastic_pool2d.
+
+    Each sum is taken in the order in which NumPy takes it, so that both draw the same.
+    """
+    (height, width), (rows, columns) = y.shape[1:], a.shape[1:]
+    words = philox(0, seed, call)
+    for m in range(start, stop):
+        for i in range(height):
+            for j in range(width):
+                number = (m * height + i) * width + j
+                if number % 4 == 0 or (m == start and i + j == 0):
+                    words = philox(number // 4, seed, call)
+                top, left = i * stride[0] - before[0], j * stride[1] - before[1]
+                total = 0.0
+                for u in range(max(0, -top), min(kernel_size[0], rows - top)):
+                    for v in range(max(0, -left), min(kernel_size[1], columns - left)):
+                        total += a[m, top + u, left + v]
+                bound, reached = total * (words[number % 4] / 2.0**32), 0.0
+                y[m, i, j], places[m, i, j], drawn[m, i, j] = 0 * total, first_inside[i, j], total > 0
+                for u in range(max(0, -top), min(kernel_size[0], rows - top)):
+                    for v in range(max(0, -left), min(kernel_size[1], columns - left)):
+                        earlier, reached = reached, reached + a[m, top + u, left + v]
+                        if earlier <= bound < reached:
+                            y[m, i, j], places[m, i, j] = a[m, top + u, left + v], u * kernel_size[1] + v
 
 
 @kernel

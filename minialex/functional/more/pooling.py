@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -99,26 +98,11 @@ def stochastic_pool2d(
 
 
 def _drawn(backend, a, window, seed, call):
-    """An element of every window, drawn; and backward.
-
-    Sums are in double precision, where 2^-32 is not lost beside 1: the last of them is above every bound.
-    """
-    xp, shape = backend.xp, (*a.shape[:2], *window.output)
-    padded = xp.zeros((*shape[:2], *window.padded), a.dtype)
-    padded[..., *window.inside] = a
-    total = sum(padded[..., *tap].astype(np.float64) for tap in window.taps())
-    bound = total * (random.words(total.size, seed, call, xp).reshape(shape) / 2**32)
-    with np.errstate(invalid="ignore"):
-        y = (0 * total).astype(a.dtype)  # NaN where an element is, or is infinite
-    places, reached = xp.zeros(shape, np.min_scalar_type(math.prod(window.kernel))), xp.zeros_like(total)
-    for place, tap in enumerate(window.taps()):
-        before, reached = reached, reached + padded[..., *tap]
-        here = (before <= bound) & (bound < reached)
-        xp.copyto(y, padded[..., *tap], where=here)
-        xp.copyto(places, place, where=here)
+    """An element of every window, drawn; and backward."""
+    y, drawn, places = backend.stochastic_pool2d(a, window, seed, call)
 
     def backward(gy):
-        return (backend.max_pool2d_backward(gy * (total > 0), places, window),)
+        return (backend.max_pool2d_backward(gy * drawn, places, window),)
 
     return y, backward
 
