@@ -18,6 +18,7 @@ from .text import sections
 
 MOST_LAYERS = 2_000
 COSTS = ("cost.logreg", "cost.crossent2", "cost.sum2")
+RESERVED = "training"  # whether a module is in training; a layer of this name would take its place
 _VERSION_2 = {"dropout", "dropout2", "pass"}  # types that only cuda-convnet2 has
 
 
@@ -85,6 +86,10 @@ def read(text):
     found = {}
     for name, section in sections(text).items():
         given = Settings(section)
+        if name == RESERVED:
+            raise ValueError(
+                f"{section.place}: [{name}] is no name for a layer here: every module has a {name} of its own"
+            )
         kind = given.word("type")
         if kind in keys.NOT_READ:
             raise given.fault("type", f"={kind}: this {keys.NOT_READ[kind]} is not known")
@@ -95,7 +100,7 @@ def read(text):
     if not found or len(found) > MOST_LAYERS:
         raise ValueError(f"{text.name}: it has {len(found):,} layers, expected 1 to {MOST_LAYERS:,}")
     layers = {name: layer for name, layer in found.items() if layer.kind in LAYERS}
-    data = {name: layer.given.whole("dataIdx", None, 0, 9) for name, layer in found.items() if layer.kind == "data"}
+    data = _data(found)
     cost = _cost(text, found)
     _check_used(found)
     if 0 not in data.values():
@@ -117,6 +122,15 @@ def _inputs(given, kind, above):
     if len(names) > MOST_INPUTS:
         raise given.fault("inputs", f" are {len(names):,}; at most {MOST_INPUTS} are known")
     return names
+
+
+def _data(found):
+    """{name: dataIdx}; raises ValueError where several are the images."""
+    data = {name: layer.given.whole("dataIdx", None, 0, 9) for name, layer in found.items() if layer.kind == "data"}
+    images = [name for name, index in data.items() if index == 0]
+    if len(images) > 1:
+        raise found[images[1]].given.fault("dataIdx", f"=0: {images[0]} is the images already, labels have dataIdx=1")
+    return data
 
 
 def _cost(text, found):

@@ -40,6 +40,13 @@ DEFINITIONS = {  # text, what the message has
     "cost of no probabilities": (DATA + FC + COST.replace("labels,probs", "labels,fc"), "needs probabilities: fc"),
     "cost of one input": (DATA + FC + COST.replace("labels,probs", "probs"), "takes 2 inputs, got 1"),
     "no images": (network(CONV, "c").replace("dataIdx=0", "dataIdx=1"), "no layer of type=data has dataIdx=0"),
+    "images twice": (
+        network(CONV, "c").replace("dataIdx=1", "dataIdx=0"),
+        "line 6: [labels] dataIdx=0: data is the images already",
+    ),
+    "name of a module's own": (network(CONV.replace("[c]", "[training]"), "training"), "line 7: [training] is no name"),
+    "coefficient": (network(CONV, "c") + "coeff=-1\n", "coeff='-1' should be a number of at least 0"),
+    "first labels": (network(CONV, "c") + "topk=0\n", "topk='0' should be a whole number from 1 to"),
     "number": (
         network(CONV.replace("filters=4", "filters=4.5"), "c"),
         "line 11: [c] filters='4.5' should be a whole number from 1 to 1,000,000",
@@ -116,6 +123,9 @@ PARAMETERS = {
     "norms": (rates(FULL, f"[c]\n{RATES}wcNormMax=1\n"), "wcNormMax='1' is not known"),
     "period": (rates(FULL, f"[c]\n{RATES}updatePeriod=2\n"), "the option --accumulate"),
     "definition's key": (rates(FULL, f"[c]\n{RATES}filters=2\n"), "has no key 'filters' in the parameter file"),
+    "coefficient": (rates(FULL, "[logprob]\ncoeff=-1\n"), "[logprob] coeff='-1' should be a number of at least 0"),
+    "no cost": (rates(FULL, "[logprob]\ncoeff=0\n"), "[logprob] coeff=0: without its cost nothing is trained"),
+    "first labels": (rates(FULL, "[logprob]\ntopk=x\n"), "[logprob] topk='x' should be a whole number"),
     "two momenta": (rates(FULL, f"[c]\n{RATES}momW=0.9,0.8\n"), "momW has 2 items, but the layer has 1 inputs"),
 }
 
@@ -156,3 +166,17 @@ def test_another_number_of_classes():
     assert program(joined).classes is None and program(joined).network(8).outputs == 6
     with pytest.raises(ValueError, match=r"\[logprob\] does not take the outputs of one fully connected layer"):
         program(joined).network(8, 7)
+
+
+def test_joined_outputs_keep_their_number():
+    text = (
+        DATA
+        + FC
+        + FC.replace("[fc]", "[f]")
+        + "[j]\ntype=concat\ninputs=fc,f\n"
+        + COST.replace("inputs=fc", "inputs=j")
+    )
+    made = program(text, rates(text))
+    assert made.network(8, 6).outputs == 6
+    with pytest.raises(ValueError, match="cannot be changed from 6 to 7"):
+        made.network(8, 7)
