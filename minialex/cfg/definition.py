@@ -49,12 +49,14 @@ class Definition:
     data: {name: dataIdx} of what comes from the data set: 0 is the images, others are labels.
     cost: the Layer of the cost.
     version: 1, or 2 where the file is for cuda-convnet2.
+    notes: sentences on what is ignored.
     """
 
     layers: dict[str, Layer]
     data: dict[str, int]
     cost: Layer
     version: int
+    notes: list[str]
 
     @property
     def images(self):
@@ -83,7 +85,7 @@ def read(text):
 
     Raises ValueError, with the line, for what is not known or does not fit together.
     """
-    found = {}
+    found, notes = {}, []
     for name, section in sections(text).items():
         given = Settings(section)
         if name == RESERVED:
@@ -95,7 +97,7 @@ def read(text):
             raise given.fault("type", f"={kind}: this {keys.NOT_READ[kind]} is not known")
         if kind not in keys.DEFINITION:
             raise given.fault("type", f"={quoted(kind)} is no type of layer{suggestion(kind, keys.DEFINITION)}")
-        keys.check(section, kind, keys.DEFINITION, "definition")
+        notes += keys.check(section, kind, keys.DEFINITION, "definition")
         found[name] = Layer(name, kind, given, _inputs(given, kind, found))
     if not found or len(found) > MOST_LAYERS:
         raise ValueError(f"{text.name}: it has {len(found):,} layers, expected 1 to {MOST_LAYERS:,}")
@@ -106,7 +108,7 @@ def read(text):
     if 0 not in data.values():
         raise ValueError(f"{text.name}: no layer of type=data has dataIdx=0, the images")
     is_second = any(layer.kind in _VERSION_2 or "sumWidth" in layer.given for layer in found.values())
-    return Definition(layers, data, cost, 2 if is_second else 1)
+    return Definition(layers, data, cost, 2 if is_second else 1, notes)
 
 
 def _inputs(given, kind, above):

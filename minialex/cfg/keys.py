@@ -68,23 +68,29 @@ USUAL = ("gpu", "partialsum", "sumwidth")  # of NO_EFFECT: they need no note
 
 
 def check(section, kind, known, file):
-    """Raise ValueError for a key that the layer's type does not have.
+    """The keys that the layer's type does not have, which the programs ignore; a misspelled one is refused.
 
     section: a text.Section.
     kind: the type, such as "conv".
     known: {type: keys}, DEFINITION or PARAMETERS.
     file: what the file is called in messages.
+
+    Returns sentences on them.
+    Raises ValueError for a key that is like one that the type has.
     """
     common = COMMON if known is DEFINITION else ()
     spelled = {key.lower(): key for key in (*common, *known[kind])}
+    of_others = {key.lower() for keys in (DEFINITION, PARAMETERS) for own in keys.values() for key in (*COMMON, *own)}
+    notes = []
     for key, value in section.values.items():
-        if key not in spelled:
-            others = [other for other, keys in known.items() if key in map(str.lower, keys)]
-            elsewhere = f", only {', '.join(others[:3])}" if others else ""
-            raise ValueError(
-                f"{value.place}: [{section.name}] a layer of type {kind} has no key {quoted(key)} in the {file} file"
-                f"{elsewhere}{suggestion(key, spelled.values())}"
-            )
+        if key in spelled:
+            continue
+        what = f"a layer of type {kind} has no key {quoted(key)} in the {file} file"
+        close = "" if key in of_others else suggestion(key, spelled.values())
+        if close:
+            raise ValueError(f"{value.place}: [{section.name}] {what}{close}")
+        notes.append(f"{value.place}: [{section.name}] {what}: it is ignored")
+    return notes
 
 
 def usual(sections):

@@ -95,7 +95,7 @@ class Program:
     def __init__(self, definition_text, parameters_text=None, initial_rates=False):
         self.texts = definition_text, parameters_text
         self.definition = definition.read(definition_text)
-        self.parameters, self.notes = None, []
+        self.parameters, self.notes = None, [*self.definition.notes]
         self.version = self.definition.version
         if parameters_text is not None:
             self.parameters = parameters.read(parameters_text, self.definition)

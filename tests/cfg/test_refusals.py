@@ -15,7 +15,6 @@ DEFINITIONS = {  # text, what the message has
         network(CONV + "padings=1\n", "c"),
         "line 14: [c] a layer of type conv has no key 'padings' in the definition file; did you mean padding?",
     ),
-    "key of another type": (network(CONV + "sizeX=1\n", "c"), "only pool, rnorm, cnorm"),
     "unknown type": (
         network(CONV.replace("=conv", "=cov"), "c"),
         "line 8: [c] type='cov' is no type of layer; did you mean conv?",
@@ -122,7 +121,6 @@ PARAMETERS = {
     "superEps": (rates(FULL, f"[c]\n{RATES}superEps=1\n"), "superEps='1' is not known: leave it out"),
     "norms": (rates(FULL, f"[c]\n{RATES}wcNormMax=1\n"), "wcNormMax='1' is not known"),
     "period": (rates(FULL, f"[c]\n{RATES}updatePeriod=2\n"), "the option --accumulate"),
-    "definition's key": (rates(FULL, f"[c]\n{RATES}filters=2\n"), "has no key 'filters' in the parameter file"),
     "coefficient": (rates(FULL, "[logprob]\ncoeff=-1\n"), "[logprob] coeff='-1' should be a number of at least 0"),
     "no cost": (rates(FULL, "[logprob]\ncoeff=0\n"), "[logprob] coeff=0: without its cost nothing is trained"),
     "first labels": (rates(FULL, "[logprob]\ntopk=x\n"), "[logprob] topk='x' should be a whole number"),
@@ -153,6 +151,26 @@ def test_what_has_no_effect_is_said_once():
     assert any("schedB=dexp[10,2] has numbers without names" in note for note in made.notes)
     assert made.parameters.rates["fc", None].schedule.steps == 2
     assert not any("gpu" in note or "partialSum" in note for note in made.notes)
+
+
+def test_what_the_programs_ignore_is_said():
+    text = network(CONV + "sizeX=1\nauthor=x\n", "c")
+    others = f"[c]\n{RATES}filters=2\n[pool9]\nscale=1\n[norm9]\nscale=1\n"
+    notes = program(text, rates(text, others)).notes
+    assert notes[:2] == [
+        "layers.cfg, line 14: [c] a layer of type conv has no key 'sizex' in the definition file: it is ignored",
+        "layers.cfg, line 15: [c] a layer of type conv has no key 'author' in the definition file: it is ignored",
+    ]
+    assert (
+        "params.cfg, line 13: [c] a layer of type conv has no key 'filters' in the parameter file: it is ignored"
+        in notes
+    )
+    assert any(
+        re.match(r"params.cfg, line 14: there is no layer \[pool9\] .* and those of 1 other layers", one)
+        for one in notes
+    )
+    with pytest.raises(ValueError, match="no layer .cc. in layers.cfg; did you mean c"):
+        program(text.replace("[c]", "[ccc]").replace("inputs=c\n", "inputs=ccc\n"), rates(text, f"[cc]\n{RATES}"))
 
 
 def test_another_number_of_classes():
