@@ -59,6 +59,8 @@ NO_EFFECT = {
     "sumwidth": "it divides the work of a kernel and changes no number",
     "quantf": "the precision of transfers between GPUs; here numbers stay float32",
     "quantb": "the precision of transfers between GPUs; here numbers stay float32",
+    "initcfunc": "no function of a file is run: connections are drawn, by the seed, to which another network's weights "
+    "need not belong",
     "sched": "the program does not read this key (schedW and schedB are read)",
     "wcnorm": "the program does not read this key",
     "supereps": "of an experimental rule that is not used where it is 0",

@@ -68,7 +68,15 @@ DEFINITIONS = {  # text, what the message has
     "gaps": (network("[c]\ntype=pool\npool=max\ninputs=data\nsizeX=2\nstride=3\n", "c"), "should be from stride=3"),
     "start": (
         network("[c]\ntype=pool\npool=max\ninputs=data\nsizeX=2\nstride=1\nstart=-2\n", "c"),
-        "start=-2: pooling needs padding of at most half",
+        "start=-2 should be from -1 on",
+    ),
+    "start of random ones": (
+        network("[c]\ntype=pool\npool=rand\ninputs=data\nsizeX=3\nstride=1\nstart=-2\n", "c"),
+        "start=-2 should be from -2 on, or -1 with pool=rand",
+    ),
+    "outputs far beyond": (
+        network("[c]\ntype=pool\npool=max\ninputs=data\nsizeX=3\nstride=2\nstart=-2\noutputsX=9\n", "c"),
+        "outputsX=9: the last of 9 windows would lie outside",
     ),
     "outputs beyond": (
         network("[c]\ntype=pool\npool=max\ninputs=data\nsizeX=2\nstride=2\noutputsX=9\n", "c"),
@@ -171,6 +179,12 @@ def test_what_the_programs_ignore_is_said():
     )
     with pytest.raises(ValueError, match="no layer .cc. in layers.cfg; did you mean c"):
         program(text.replace("[c]", "[ccc]").replace("inputs=c\n", "inputs=ccc\n"), rates(text, f"[cc]\n{RATES}"))
+
+
+def test_random_connections_of_a_function_are_drawn():
+    made = program(network(CONV + "randSparse=1\ninitCFunc=initw.makec(c)\n", "c"))
+    assert any("line 15: initcfunc=initw.makec(c) has no effect: no function of a file is run" in n for n in made.notes)
+    assert sorted(made.network(8).steps[0].facts["windows"][0].connections) == [0, 1, 2]
 
 
 def test_another_number_of_classes():
