@@ -7,6 +7,8 @@ import re
 import pytest
 from cfg_files import COST, DATA, RATES, network, program, rates
 
+from minialex.models import graph
+
 CONV = "[c]\ntype=conv\ninputs=data\nchannels=3\nfilters=4\nfilterSize=3\ninitW=1\n"  # from line 7 on
 FC = "[fc]\ntype=fc\ninputs=data\noutputs=3\ninitW=1\n"
 
@@ -212,3 +214,5 @@ def test_joined_outputs_keep_their_number():
     assert made.network(8, 6).outputs == 6
     with pytest.raises(ValueError, match="cannot be changed from 6 to 7"):
         made.network(8, 7)
+    both = program(text.replace("inputs=data\noutputs=3", "inputs=data,data\noutputs=3")).network(8)
+    assert graph.build(both.description, num_classes=6, input_size=8).state_dict()["f.1.weight"].shape == (3, 192)
