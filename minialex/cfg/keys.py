@@ -112,7 +112,7 @@ def without_effect(sections):
     first, counts = {}, {}
     for section in sections:
         for key, value in section.values.items():
-            if key in NO_EFFECT and key not in USUAL:
+            if key in NO_EFFECT and key not in USUAL and value.text:
                 first.setdefault(key, value)
                 counts[key] = counts.get(key, 0) + 1
     return [

@@ -189,6 +189,15 @@ def test_random_connections_of_a_function_are_drawn():
     assert sorted(made.network(8).steps[0].facts["windows"][0].connections) == [0, 1, 2]
 
 
+def test_what_may_be_empty():
+    empty = "neuron=\ninitWFunc=\ninitBFunc= ; none\ninitCFunc=\nweightSource=\n"
+    made = program(network(CONV + empty, "c"))
+    assert made.notes == [] and made.needs_weights == []
+    assert made.network(8).description == program(network(CONV, "c")).network(8).description
+    with pytest.raises(ValueError, match="line 14: .c. groups has no value"):
+        program(network(CONV + "groups=\n", "c")).network(8)
+
+
 def test_another_number_of_classes():
     made = program(FULL)
     assert made.classes == 3 and made.network(8, 3).outputs == 3
