@@ -105,6 +105,8 @@ def read(text):
     data = _data(found)
     cost = _cost(text, found)
     _check_used(found)
+    if not layers:
+        raise ValueError(f"{text.name}: there are no layers between the data and the cost, so nothing is trained")
     if 0 not in data.values():
         raise ValueError(f"{text.name}: no layer of type=data has dataIdx=0, the images")
     is_second = any(layer.kind in _VERSION_2 or "sumWidth" in layer.given for layer in found.values())
@@ -150,6 +152,8 @@ def _cost(text, found):
         raise cost.fault("takes the labels and what is compared with them, in this order", "inputs")
     if cost.kind == "cost.logreg" and found[cost.inputs[1]].kind != "softmax":
         raise cost.fault(f"needs probabilities: {cost.inputs[1]} is no layer of type=softmax", "inputs")
+    if cost.kind == "cost.logreg" and found[cost.inputs[1]].given.word("neuron", "ident") != "ident":
+        raise found[cost.inputs[1]].fault("gives a cost its probabilities, which need no neuron", "neuron")
     if "neuron" in cost.given:
         raise cost.fault("is a cost, which has no neuron", "neuron")
     return cost

@@ -41,6 +41,15 @@ DEFINITIONS = {  # text, what the message has
     "cost of no probabilities": (DATA + FC + COST.replace("labels,probs", "labels,fc"), "needs probabilities: fc"),
     "cost of one input": (DATA + FC + COST.replace("labels,probs", "probs"), "takes 2 inputs, got 1"),
     "no images": (network(CONV, "c").replace("dataIdx=0", "dataIdx=1"), "no layer of type=data has dataIdx=0"),
+    "neuron of a neuron": (
+        network("[n]\ntype=neuron\ninputs=data\n", "n"),
+        "line 7: [n] has no neuron, which it needs",
+    ),
+    "neuron of the probabilities": (
+        network(CONV, "c").replace("=softmax\n", "=softmax\nneuron=relu\n"),
+        "[probs] gives a cost its probabilities, which need no neuron",
+    ),
+    "cost of the data": ("[data]\ntype=data\ndataIdx=0\n[x]\ntype=cost.sum2\ninputs=data\n", "there are no layers"),
     "images twice": (
         network(CONV, "c").replace("dataIdx=1", "dataIdx=0"),
         "line 6: [labels] dataIdx=0: data is the images already",
