@@ -92,7 +92,8 @@ def check(section, kind, known, file):
         if close:
             raise ValueError(f"{value.place}: [{section.name}] {what}{close}")
         notes.append(f"{value.place}: [{section.name}] {what}: it is ignored")
-    return notes
+    more = [f"{section.place}: [{section.name}] {len(notes) - 3} more keys are ignored"] if len(notes) > 3 else []
+    return notes[:3] + more
 
 
 def usual(sections):

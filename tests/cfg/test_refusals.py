@@ -188,6 +188,8 @@ def test_what_the_programs_ignore_is_said():
         re.match(r"params.cfg, line 14: there is no layer \[pool9\] .* and those of 1 other layers", one)
         for one in notes
     )
+    many = program(network(CONV + "".join(f"zz{i}=1\n" for i in range(9)), "c")).notes
+    assert len(many) == 4 and many[3] == "layers.cfg, line 7: [c] 6 more keys are ignored"
     with pytest.raises(ValueError, match="no layer .cc. in layers.cfg; did you mean c"):
         program(text.replace("[c]", "[ccc]").replace("inputs=c\n", "inputs=ccc\n"), rates(text, f"[cc]\n{RATES}"))
 
