@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from .. import nn
+from ..models.layout import window_of
 from .workloads import RECIPE
 
 RIVALS = ("torch-eager", "torch-channels-last", "torch-compile")
@@ -168,6 +169,8 @@ def _layer(layer):
     match layer:
         case nn.Conv2d():
             return _convolution(layer)
+        case nn.Local2d() if layer.groups == 1:
+            return _local(layer)
         case nn.Linear():
             return torch.nn.Linear(layer.in_features, layer.out_features, layer.bias is not None)
         case nn.ReLU():
@@ -196,6 +199,30 @@ def _layer(layer):
         case nn.Flatten():
             return torch.nn.Flatten(layer.start_dim, layer.end_dim)
     raise TypeError(f"torch has no counterpart of {layer!r}")
+
+
+def _local(layer):
+    """torch has no such layer: the windows of all images, place by place, and one batched product."""
+    import torch
+
+    class Local2d(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.empty(*layer.weight.shape))
+            self.bias = None if layer.bias is None else torch.nn.Parameter(torch.empty(*layer.bias.shape))
+
+        def forward(self, x):
+            (height, width), (rows, columns) = layer.kernel_size, layer.stride
+            (top, bottom), (left, right) = window_of(layer, x.shape[1:]).padding
+            padded = torch.nn.functional.pad(x, (left, right, top, bottom))
+            seen = padded.unfold(2, height, rows).unfold(3, width, columns).permute(2, 3, 0, 1, 4, 5)
+            places = layer.output_size[0] * layer.output_size[1]
+            weight = self.weight.reshape(places, layer.out_channels, -1)
+            y = torch.bmm(seen.reshape(places, len(x), -1), weight.transpose(1, 2)).permute(1, 2, 0)
+            y = y.reshape(len(x), layer.out_channels, *layer.output_size)
+            return y if self.bias is None else y + self.bias
+
+    return Local2d()
 
 
 def _convolution(layer):

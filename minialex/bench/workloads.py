@@ -1,4 +1,4 @@
-"""The workloads that are timed: three networks, their batches, and their layers with input and output shapes."""
+"""The workloads that are timed: four networks, their batches, and their layers with input and output shapes."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ WORKLOADS = {
     "alexnet": _preset("alexnet", (1, 4, 32, 128), 32),
     "alexnet_torchvision": _preset("alexnet_torchvision", (32,), 32, flattened),
     "cifar_quick": _preset("cifar_quick", (128,), 128),
+    "cifar_13pct": _preset("cifar_13pct", (128,), 128),
 }
 
 

@@ -14,7 +14,7 @@ _FILTERS = ("channels", "filters", "filterSize", "padding", "stride", "groups", 
 _NORM = ("scale", "pow", "minDiv")
 
 DEFINITION = {
-    "data": ("dataIdx", "start", "end"),
+    "data": ("dataIdx",),
     "fc": ("outputs", "initW", "initB", *_FUNCTIONS),
     "conv": (*_FILTERS, "partialSum", "sumWidth", "sharedBiases", "modulesX"),
     "local": (*_FILTERS, "partialSum", "sumWidth", "sharedBiases"),
@@ -27,7 +27,7 @@ DEFINITION = {
     "concat": (),
     "pass": (),
     "blur": ("channels", "filterSize", "stdev"),
-    "nailbed": ("channels", "stride", "start"),
+    "nailbed": ("channels", "stride"),
     "href": ("channels",),
     "cost.logreg": ("coeff", "topk"),
     "cost.crossent2": ("coeff",),

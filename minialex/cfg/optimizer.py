@@ -24,7 +24,8 @@ class SGD2012(SGD):
     coefficient: of the cost.
     seed: of the noise of learning rates, which is a function of (seed, step): a run that is continued draws it again.
 
-    A group's lr is the rate of the step done last, its "step" the number of steps done; both are in the state.
+    A group's lr is the rate of the step done last, its "step" the number of steps done; both are in the state. The
+    number of all steps is not: a run that goes on for more epochs has the rates of its new length, as in the program.
     src/weights.cu and src/lr.cu; of the limit: include/layer.cuh.
     """
 
@@ -60,8 +61,9 @@ class SGD2012(SGD):
         super().step()
         for group, filters in zip(self.param_groups, self.filters):
             group["step"] += 1
-            if group["limit"]:
-                _limit(group["params"][0], filters, group["limit"])
+            (p,) = group["params"]
+            if group["limit"] and p.grad is not None:
+                _limit(p, filters, group["limit"])
         return loss
 
     def update(self, p, group, state):

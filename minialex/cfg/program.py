@@ -112,6 +112,10 @@ class Program:
                     "those of the beginning)"
                 )
         self.notes += keys.without_effect(layer.given.section for layer in self.definition.layers.values())
+        for layer in self.definition.layers.values():
+            if layer.kind == "local" and "sharedBiases" in layer.given:
+                place = layer.given.place("sharedBiases")
+                self.notes.append(f"{place}: sharedBiases has no effect: a local layer has a bias for every place")
         self.coefficient, self.topk = self._of_cost()
 
     @property

@@ -52,6 +52,9 @@ TORCHVISION = {
     "fc8": 4096 * 1000,
 }
 CIFAR = {"conv1": 1024 * 32 * 75, "conv2": 256 * 32 * 800, "conv3": 64 * 64 * 800, "fc64": 1024 * 64, "fc10": 640}
+CIFAR_13PCT = {"conv1": 576 * 64 * 75, "conv2": 144 * 64 * 1600, "local3": 36 * 32 * 576, "local4": 36 * 32 * 288} | {
+    "fc10": 11_520
+}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,7 @@ CIFAR = {"conv1": 1024 * 32 * 75, "conv2": 256 * 32 * 800, "conv3": 64 * 64 * 80
         ("alexnet", 60_965_224, 724_406_816, ALEXNET),
         ("alexnet_torchvision", 61_100_840, 714_188_480, TORCHVISION),
         ("cifar_quick", 145_578, 12_354_176, CIFAR),
+        ("cifar_13pct", 1_116_490, 18_517_248, CIFAR_13PCT),
     ],
 )
 def test_operations_of_the_networks(name, parameters, macs, by_layer):
@@ -404,6 +408,7 @@ class TestTorch:
                 "pool1": nn.MaxPool2d(3, 2, ceil_mode=True),
                 "conv2": nn.Conv2d(8, 6, 3, padding=1, groups=2),
                 "pool2": nn.AvgPool2d(3, 2, ceil_mode=True, count_include_pad=False),
+                "local3": nn.Local2d(6, 6, (2, 1), 2, padding=((0, 1), (1, 0))),
                 "pool3": nn.AdaptiveAvgPool2d(2),
                 "flatten": nn.Flatten(),
                 "drop": nn.Dropout(0.9),
@@ -416,7 +421,7 @@ class TestTorch:
         expected = model(Tensor(x)).numpy()
         np.testing.assert_allclose(copy(torch.from_numpy(x)).detach().numpy(), expected, rtol=1e-4, atol=1e-6)
 
-    @pytest.mark.parametrize("layer", [nn.Tanh(), nn.Conv2d(1, 1, 3, padding="same")])
+    @pytest.mark.parametrize("layer", [nn.Tanh(), nn.Conv2d(1, 1, 3, padding="same"), nn.Local2d(2, 2, 1, 2, groups=2)])
     def test_no_counterpart(self, layer):
         with pytest.raises(TypeError, match=f"torch has no counterpart of {type(layer).__name__}"):
             rivals.twin(nn.Sequential(layer))

@@ -161,6 +161,7 @@ def test_the_plan_on_a_gpu_and_on_a_processor(device):
         ("alexnet", False, 128, None),
         ("alexnet_torchvision", True, 32, None),
         ("cifar_quick", True, 128, None),
+        ("cifar_13pct", True, 128, None),
     ]
     sizes = ["--model", "alexnet", "--batch-size", "64", "--batch-size", "16"]
     assert plan(processor, *sizes) == [("alexnet", True, 64, None), ("alexnet", False, 16, None)]

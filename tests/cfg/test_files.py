@@ -105,3 +105,31 @@ def test_a_training_step(name, folder, rng):
     assert np.isfinite(loss.item())
     still = {n for n, p in (*model.named_parameters(), *model.named_buffers()) if (p.numpy() == before[n]).all()}
     assert still == {*network.fixed}
+
+
+SAYS = {  # what an explanation says, and what it does not
+    "layers-145.cfg": (
+        ["alpha is 2e-05", "before their ReLU", "cnorm2a, cnorm2b: a normalisation within each map", "290,400 neurons",
+         "zeros beyond them at the right and lower edges, 3 of them", "N(0, 0.03^2)", "go from one of the 2 columns",
+         "the last window goes 3 pixels beyond the right and lower edges", "x (2 + 0.0001/5 sum of x_j^2)^-0.75",
+         "rate 0.01, momentum 0.9, decay 0.0005"],
+        ["k is 1", "blurred", "do not overlap", "dropout; the paper"],
+    ),
+    "layers-120.cfg": (["the constant k is 1; the paper has 2", "blurred view", "sum of (x_j - mean"], ["signs"]),
+    "layers-147.cfg": (["pool1a, pool1b, pool2a, pool2b and 2 more: windows do not overlap"], []),
+    "layers-148.cfg": (["there is no normalisation"], ["alpha"]),
+    "layers-146-2012-2011.cfg": (["6 convolutional layers", "those of conv1a in another network"], []),
+    "layers-80sec.cfg": (["the cost, -ln of the probability of the label"], ["neurons", "ReLU comes first"]),
+    "layers-imagenet-1gpu.cfg": (
+        ["cuda-convnet2 (2014)", "by a schedule (dexp)", "biases are -7 at first", "0.01 to 4e-05 in 4 equal"],
+        ["columns"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_what_is_explained(name, folder):
+    program = read(folder, name)
+    text = " ".join(explain(program, program.network()).split())
+    says, says_not = SAYS[name]
+    assert [words for words in says if words not in text] == [] == [words for words in says_not if words in text]

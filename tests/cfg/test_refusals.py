@@ -162,6 +162,17 @@ def test_a_normalisation_without_its_settings():
     assert program(text).network(8).assumed == "scale, pow"
 
 
+def test_a_part_of_the_data_is_not_known():
+    with pytest.raises(ValueError, match=r"line 4: \[data\] a layer of type data has no key 'start'"):
+        program(FULL.replace("dataIdx=0", "dataIdx=0\nstart=3"))
+
+
+def test_a_local_layer_shares_no_bias():
+    made = program(FULL.replace("type=conv", "type=local").replace("filters=4", "filters=4\nsharedBiases=true"))
+    assert any("line 12: sharedBiases has no effect" in note for note in made.notes)
+    assert made.network(8).build().state_dict()["c.bias"].shape == (4, 6, 6)
+
+
 def test_what_has_no_effect_is_said_once():
     text = network(CONV + "gpu=0\npartialSum=4\n", "c")
     made = program(text, rates(text, f"[c]\n{RATES}sched=dexp\nwcnorm=3\n[fc]\n{RATES}sched=x\nschedB=dexp[10,2]\n"))

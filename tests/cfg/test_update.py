@@ -104,6 +104,11 @@ def test_a_norm_constraint_shortens_long_filters_alone(second, limit, rng):
     norms = np.linalg.norm(weight.numpy().reshape(4, -1), axis=1)
     assert norms[[0, 2, 3]] == pytest.approx([limit] * 3, rel=1e-5)
     np.testing.assert_allclose(weight.numpy()[1], decayed[1], rtol=1e-6)
+    frozen = weight.numpy().copy() * 5
+    weight.data[...], weight.grad = frozen, None
+    made.optimizer(model, found, 10).step()
+    np.testing.assert_array_equal(weight.numpy(), frozen, err_msg="what is frozen is not shortened either")
+    weight.data[...] = frozen / 5
     expected = decayed[0] * limit / np.linalg.norm(decayed[0])
     np.testing.assert_allclose(weight.numpy()[0], expected, rtol=1e-4)
 
