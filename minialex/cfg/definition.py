@@ -129,7 +129,11 @@ def _inputs(given, kind, above):
 
 
 def _data(found):
-    """{name: dataIdx}; raises ValueError where several are the images."""
+    """{name: dataIdx}; raises ValueError where several are the images, or only a part of the data is taken."""
+    for layer in found.values():
+        for key in ("start", "end"):
+            if layer.kind == "data" and key in layer.given:
+                raise layer.given.fault(key, ": a part of the data is not known")
     data = {name: layer.given.whole("dataIdx", None, 0, 9) for name, layer in found.items() if layer.kind == "data"}
     images = [name for name, index in data.items() if index == 0]
     if len(images) > 1:

@@ -14,7 +14,7 @@ _FILTERS = ("channels", "filters", "filterSize", "padding", "stride", "groups", 
 _NORM = ("scale", "pow", "minDiv")
 
 DEFINITION = {
-    "data": ("dataIdx",),
+    "data": ("dataIdx", "start", "end"),
     "fc": ("outputs", "initW", "initB", *_FUNCTIONS),
     "conv": (*_FILTERS, "partialSum", "sumWidth", "sharedBiases", "modulesX"),
     "local": (*_FILTERS, "partialSum", "sumWidth", "sharedBiases"),

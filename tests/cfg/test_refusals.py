@@ -163,7 +163,7 @@ def test_a_normalisation_without_its_settings():
 
 
 def test_a_part_of_the_data_is_not_known():
-    with pytest.raises(ValueError, match=r"line 4: \[data\] a layer of type data has no key 'start'"):
+    with pytest.raises(ValueError, match=r"line 4: \[data\] start: a part of the data is not known"):
         program(FULL.replace("dataIdx=0", "dataIdx=0\nstart=3"))
 
 
