@@ -18,6 +18,7 @@ from .text import sections
 
 MOST_LAYERS = 2_000
 COSTS = ("cost.logreg", "cost.crossent2", "cost.sum2")
+RESERVED = "training"  # whether a module is in training; a layer of this name would take its place
 _VERSION_2 = {"dropout", "dropout2", "pass"}  # types that only cuda-convnet2 has
 
 
@@ -48,12 +49,14 @@ class Definition:
     data: {name: dataIdx} of what comes from the data set: 0 is the images, others are labels.
     cost: the Layer of the cost.
     version: 1, or 2 where the file is for cuda-convnet2.
+    notes: sentences on what is ignored.
     """
 
     layers: dict[str, Layer]
     data: dict[str, int]
     cost: Layer
     version: int
+    notes: list[str]
 
     @property
     def images(self):
@@ -82,26 +85,32 @@ def read(text):
 
     Raises ValueError, with the line, for what is not known or does not fit together.
     """
-    found = {}
+    found, notes = {}, []
     for name, section in sections(text).items():
         given = Settings(section)
+        if name == RESERVED:
+            raise ValueError(
+                f"{section.place}: [{name}] is no name for a layer here: every module has a {name} of its own"
+            )
         kind = given.word("type")
         if kind in keys.NOT_READ:
             raise given.fault("type", f"={kind}: this {keys.NOT_READ[kind]} is not known")
         if kind not in keys.DEFINITION:
             raise given.fault("type", f"={quoted(kind)} is no type of layer{suggestion(kind, keys.DEFINITION)}")
-        keys.check(section, kind, keys.DEFINITION, "definition")
+        notes += keys.check(section, kind, keys.DEFINITION, "definition")
         found[name] = Layer(name, kind, given, _inputs(given, kind, found))
     if not found or len(found) > MOST_LAYERS:
         raise ValueError(f"{text.name}: it has {len(found):,} layers, expected 1 to {MOST_LAYERS:,}")
     layers = {name: layer for name, layer in found.items() if layer.kind in LAYERS}
-    data = {name: layer.given.whole("dataIdx", None, 0, 9) for name, layer in found.items() if layer.kind == "data"}
+    data = _data(found)
     cost = _cost(text, found)
     _check_used(found)
+    if not layers:
+        raise ValueError(f"{text.name}: there are no layers between the data and the cost, so nothing is trained")
     if 0 not in data.values():
         raise ValueError(f"{text.name}: no layer of type=data has dataIdx=0, the images")
     is_second = any(layer.kind in _VERSION_2 or "sumWidth" in layer.given for layer in found.values())
-    return Definition(layers, data, cost, 2 if is_second else 1)
+    return Definition(layers, data, cost, 2 if is_second else 1, notes)
 
 
 def _inputs(given, kind, above):
@@ -119,6 +128,19 @@ def _inputs(given, kind, above):
     return names
 
 
+def _data(found):
+    """{name: dataIdx}; raises ValueError where several are the images, or only a part of the data is taken."""
+    for layer in found.values():
+        for key in ("start", "end"):
+            if layer.kind == "data" and key in layer.given:
+                raise layer.given.fault(key, ": a part of the data is not known")
+    data = {name: layer.given.whole("dataIdx", None, 0, 9) for name, layer in found.items() if layer.kind == "data"}
+    images = [name for name, index in data.items() if index == 0]
+    if len(images) > 1:
+        raise found[images[1]].given.fault("dataIdx", f"=0: {images[0]} is the images already, labels have dataIdx=1")
+    return data
+
+
 def _cost(text, found):
     """The Layer of the cost; raises ValueError unless there is one, with inputs that it takes."""
     costs = [layer for layer in found.values() if layer.kind in COSTS]
@@ -134,6 +156,8 @@ def _cost(text, found):
         raise cost.fault("takes the labels and what is compared with them, in this order", "inputs")
     if cost.kind == "cost.logreg" and found[cost.inputs[1]].kind != "softmax":
         raise cost.fault(f"needs probabilities: {cost.inputs[1]} is no layer of type=softmax", "inputs")
+    if cost.kind == "cost.logreg" and found[cost.inputs[1]].given.word("neuron", "ident") != "ident":
+        raise found[cost.inputs[1]].fault("gives a cost its probabilities, which need no neuron", "neuron")
     if "neuron" in cost.given:
         raise cost.fault("is a cost, which has no neuron", "neuron")
     return cost

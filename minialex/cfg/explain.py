@@ -191,8 +191,7 @@ def _cost(program):
         "cost.crossent2": "-sum of t ln y + (1 - t) ln(1 - y)",
         "cost.sum2": "sum of the squares",
     }[cost.kind]
-    given = program.parameters.settings.get(cost.name, cost.given) if program.parameters else cost.given
-    topk = f"; it also counts labels that are not among the first {given.whole('topk', 1)}" if "topk" in given else ""
+    topk = f"; it also counts labels that are not among the first {program.topk}" if program.topk else ""
     times = f", times {program.coefficient:g}" if program.coefficient != 1 else ""
     return f"{cost.name}, of {' and '.join(cost.inputs)}: the cost, {words}{times}, a mean over the batch{topk}"
 

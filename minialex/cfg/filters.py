@@ -110,8 +110,6 @@ def _connections(step, i, window):
     count = len(step.inputs)
     if not step.given.flags("randSparse", count, False)[i]:
         return None
-    if "initCFunc" in step.given:
-        raise step.given.fault("initCFunc", " is not known: random connections are drawn, by the seed")
     seen = step.given.wholes("filterChannels", count, max(window.channels // window.groups, 1), 1)[i]
     total, channels = seen * window.groups, window.channels
     if total % channels or seen > channels or total > MOST_CONNECTIONS:

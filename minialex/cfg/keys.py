@@ -14,7 +14,7 @@ _FILTERS = ("channels", "filters", "filterSize", "padding", "stride", "groups", 
 _NORM = ("scale", "pow", "minDiv")
 
 DEFINITION = {
-    "data": ("dataIdx",),
+    "data": ("dataIdx", "start", "end"),
     "fc": ("outputs", "initW", "initB", *_FUNCTIONS),
     "conv": (*_FILTERS, "partialSum", "sumWidth", "sharedBiases", "modulesX"),
     "local": (*_FILTERS, "partialSum", "sumWidth", "sharedBiases"),
@@ -59,6 +59,8 @@ NO_EFFECT = {
     "sumwidth": "it divides the work of a kernel and changes no number",
     "quantf": "the precision of transfers between GPUs; here numbers stay float32",
     "quantb": "the precision of transfers between GPUs; here numbers stay float32",
+    "initcfunc": "no function of a file is run: connections are drawn, by the seed, to which another network's weights "
+    "need not belong",
     "sched": "the program does not read this key (schedW and schedB are read)",
     "wcnorm": "the program does not read this key",
     "supereps": "of an experimental rule that is not used where it is 0",
@@ -68,23 +70,30 @@ USUAL = ("gpu", "partialsum", "sumwidth")  # of NO_EFFECT: they need no note
 
 
 def check(section, kind, known, file):
-    """Raise ValueError for a key that the layer's type does not have.
+    """The keys that the layer's type does not have, which the programs ignore; a misspelled one is refused.
 
     section: a text.Section.
     kind: the type, such as "conv".
     known: {type: keys}, DEFINITION or PARAMETERS.
     file: what the file is called in messages.
+
+    Returns sentences on them.
+    Raises ValueError for a key that is like one that the type has.
     """
     common = COMMON if known is DEFINITION else ()
     spelled = {key.lower(): key for key in (*common, *known[kind])}
+    of_others = {key.lower() for keys in (DEFINITION, PARAMETERS) for own in keys.values() for key in (*COMMON, *own)}
+    notes = []
     for key, value in section.values.items():
-        if key not in spelled:
-            others = [other for other, keys in known.items() if key in map(str.lower, keys)]
-            elsewhere = f", only {', '.join(others[:3])}" if others else ""
-            raise ValueError(
-                f"{value.place}: [{section.name}] a layer of type {kind} has no key {quoted(key)} in the {file} file"
-                f"{elsewhere}{suggestion(key, spelled.values())}"
-            )
+        if key in spelled:
+            continue
+        what = f"a layer of type {kind} has no key {quoted(key)} in the {file} file"
+        close = "" if key in of_others else suggestion(key, spelled.values())
+        if close:
+            raise ValueError(f"{value.place}: [{section.name}] {what}{close}")
+        notes.append(f"{value.place}: [{section.name}] {what}: it is ignored")
+    more = [f"{section.place}: [{section.name}] {len(notes) - 3} more keys are ignored"] if len(notes) > 3 else []
+    return notes[:3] + more
 
 
 def usual(sections):
@@ -104,7 +113,7 @@ def without_effect(sections):
     first, counts = {}, {}
     for section in sections:
         for key, value in section.values.items():
-            if key in NO_EFFECT and key not in USUAL:
+            if key in NO_EFFECT and key not in USUAL and value.text:
                 first.setdefault(key, value)
                 counts[key] = counts.get(key, 0) + 1
     return [

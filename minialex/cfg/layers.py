@@ -105,6 +105,7 @@ def softmax(step):
 
 def neuron(step):
     """A neuron as a layer of its own; its function is added by neurons.add."""
+    step.given.word("neuron")
     return step.known(step.input)
 
 

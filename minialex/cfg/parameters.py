@@ -70,20 +70,17 @@ def read(text, definition):
 
     definition: the definition.Definition that they belong to.
 
-    Raises ValueError, with the line, for layers and keys that are not known, and for what a layer needs.
+    Raises ValueError, with the line, for layers and keys that look misspelled, and for what a layer needs.
     """
     named = {**definition.layers, **dict.fromkeys(definition.data), definition.cost.name: definition.cost}
     found = sections(text)
+    notes = _of_no_layer(found, named, definition.cost.given.section.place.file)
+    found = {name: section for name, section in found.items() if name in named}
     for name, section in found.items():
-        if name not in named:
-            raise ValueError(
-                f"{section.place}: there is no layer [{name[:100]}] in {definition.cost.given.section.place.file}"
-                f"{suggestion(name, named)}"
-            )
         kind = "data" if name in definition.data else named[name].kind
-        keys.check(section, kind, keys.PARAMETERS, "parameter")
+        notes += keys.check(section, kind, keys.PARAMETERS, "parameter")
     settings = {name: Settings(section) for name, section in found.items()}
-    notes = keys.without_effect(found.values())
+    notes += keys.without_effect(found.values())
     rates = {}
     for name, layer in definition.layers.items():
         if layer.kind in ("fc", "conv", "local"):
@@ -94,6 +91,25 @@ def read(text, definition):
                 )
             rates |= _rates(name, settings[name], len(layer.inputs), notes)
     return Parameters(settings, rates, notes)
+
+
+def _of_no_layer(found, named, file):
+    """Sentences on sections of no layer, which the programs ignore.
+
+    found: {name: text.Section}.
+    named: names of layers.
+    file: name of the definition file.
+
+    Raises ValueError for a name that is like that of a layer without a section.
+    """
+    others = [name for name in found if name not in named]
+    for name in others:
+        if close := suggestion(name, [one for one in named if one not in found]):
+            raise ValueError(f"{found[name].place}: there is no layer [{name[:100]}] in {file}{close}")
+    if not others:
+        return []
+    first = f"{found[others[0]].place}: there is no layer [{others[0][:100]}] in {file}: the section is ignored"
+    return [first + (f", and those of {len(others) - 1} other layers that are not there" if len(others) > 1 else "")]
 
 
 def _rates(name, settings, count, notes):

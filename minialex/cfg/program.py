@@ -87,13 +87,15 @@ class Program:
     parameters: another, or None.
     initial_rates: whether to take the learning rates of the beginning, see parameters.with_initial_rates.
 
+    `coefficient` is the factor of the cost, by which all gradients are multiplied: coeff. `topk` is that of the cost: a
+    label is also looked for among so many first ones; None if it does not say.
     Raises ValueError, with file and line, for what is not known or does not fit together.
     """
 
     def __init__(self, definition_text, parameters_text=None, initial_rates=False):
         self.texts = definition_text, parameters_text
         self.definition = definition.read(definition_text)
-        self.parameters, self.notes = None, []
+        self.parameters, self.notes = None, [*self.definition.notes]
         self.version = self.definition.version
         if parameters_text is not None:
             self.parameters = parameters.read(parameters_text, self.definition)
@@ -114,6 +116,7 @@ class Program:
             if layer.kind == "local" and "sharedBiases" in layer.given:
                 place = layer.given.place("sharedBiases")
                 self.notes.append(f"{place}: sharedBiases has no effect: a local layer has a bias for every place")
+        self.coefficient, self.topk = self._of_cost()
 
     @property
     def name(self):
@@ -157,10 +160,6 @@ class Program:
         Raises ValueError, with file and line, where layers do not fit together, or would be too large.
         """
         size, head = size or self.usual_size, self.definition.head
-        if classes not in (None, self.classes) and head is None:
-            raise self.definition.cost.fault(
-                f"does not take the outputs of one fully connected layer: their number cannot be changed to {classes}"
-            )
         values: dict[str, Value] = {
             name: Value(name, (CHANNELS, size, size) if index == 0 else None)
             for name, index in self.definition.data.items()
@@ -184,7 +183,13 @@ class Program:
                     "connections are known"
                 )
             steps.append(step)
-        return self._network(steps, entries, values)
+        network = self._network(steps, entries, values)
+        if head is None and classes not in (None, network.outputs):
+            raise self.definition.cost.fault(
+                "does not take the outputs of one fully connected layer: their number cannot be changed from "
+                f"{network.outputs:,} to {classes:,}"
+            )
+        return network
 
     def _network(self, steps, entries, values):
         cost, data = self.definition.cost, self.definition.data
@@ -221,15 +226,15 @@ class Program:
         target = target if isinstance(target, Tensor) else Tensor(target)
         return functional.binary_cross_entropy(outputs, target, reduction="sum") * (1 / outputs.shape[0])
 
-    @property
-    def coefficient(self):
-        """The factor of the cost, by which all gradients are multiplied: coeff."""
+    def _of_cost(self):
+        """(coeff, topk or None) of the cost."""
         cost, settings = self.definition.cost, self.parameters.settings if self.parameters else {}
-        where = settings.get(cost.name, cost.given)
-        coefficient = (where if "coeff" in where else cost.given).number("coeff", 1.0, 0)
+        both = [settings.get(cost.name, cost.given), cost.given]
+        where, ranks = (next((one for one in both if key in one), cost.given) for key in ("coeff", "topk"))
+        coefficient = where.number("coeff", 1.0, 0)
         if not coefficient:
             raise where.fault("coeff", "=0: without its cost nothing is trained")
-        return coefficient
+        return coefficient, ranks.whole("topk", 1, 1) if "topk" in ranks else None
 
     def optimizer(self, model, network, total_steps, seed=0):
         """The optimiser of the parameter file, see optimizer.SGD2012.

@@ -12,6 +12,7 @@ _WHOLE = re.compile(r"[-+]?\d{1,12}")
 _NUMBER = re.compile(r"[-+]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([eE][-+]?\d{1,3})?")
 _FLAGS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 LARGEST = 1e30  # number
+MAY_BE_EMPTY = ("neuron", "initwfunc", "initbfunc", "initcfunc", "weightsource")  # which says as much as leaving it out
 
 
 def suggestion(word, known):
@@ -37,7 +38,8 @@ class Settings:
         self.section = section
 
     def __contains__(self, key):
-        return key.lower() in self.section.values
+        value = self.section.values.get(key.lower())
+        return value is not None and (value.text != "" or key.lower() not in MAY_BE_EMPTY)
 
     def place(self, key):
         """The Place of a key; of the section where it has not the key."""

@@ -22,7 +22,7 @@ from ..support.text import content, decoded, printable
 
 MOST_BYTES = 2**20  # of a file; the longest of 2012 has 6 kB
 _HEADER = re.compile(r"\[([^\]]+)\]")
-_OPTION = re.compile(r"([^:=\s][^:=]*?)\s*[:=]\s*(.*)")
+_OPTION = re.compile(r"([^:=\s][^:=]*)[:=](.*)")
 _INLINE_COMMENT = re.compile(r"(^|\s);.*")
 
 
@@ -94,8 +94,8 @@ def sections(text):
                 raise ValueError(f"{place}: [{printable(name)[:100]}] is no name of a layer")
             section, key = found.setdefault(name, Section(name, place)), ""
         elif option and section is not None:
-            key = option[1].lower()
-            section.values[key] = Value(_without_comment(option[2]), place)
+            key = option[1].rstrip().lower()
+            section.values[key] = Value(_without_comment(option[2].strip()), place)
         else:
             what = "stands before the first section, [name]" if option else "is neither [name] nor key=value"
             raise ValueError(f"{place}: {_shown(stripped)} {what}")

@@ -42,6 +42,8 @@ def pooling(step):
     out = wanted or math.ceil((side - start - size) / stride) + 1
     step.facts |= {"size": size, "stride": stride, "out": out, "pool": kind, "start": start}
     step.facts["beyond"] = max((out - 1) * stride + size + start - side, 0)
+    if -start > size // 2:
+        return _pooled_with_margins(step, name, channels, side)
     arguments = {"kernel_size": size, "stride": stride, "padding": -start, "ceil_mode": True}
     if kind == "avg":
         arguments["count_include_pad"] = False
@@ -57,6 +59,32 @@ def pooling(step):
     pooled = step.add(_POOLS[kind], arguments, [name], "pool" if out < possible else "")
     if out < possible:
         step.call("getitem", [pooled], index=[_ALL, _ALL, *[{"slice": [0, out, None]}] * 2])
+    return channels, out, out
+
+
+def _pooled_with_margins(step, name, channels, side):
+    """Pooling that begins further outside than a pooling module's padding may be, which is half a window.
+
+    With margins of the lowest number the largest value is the same; with margins of 0 the mean of a window of S^2
+    pixels, n of them in the picture, is that of all its pixels times S^2 / n.
+    """
+    size, stride, out, start = (step.facts[key] for key in ("size", "stride", "out", "start"))
+    kind, last = step.facts["pool"], start + (out - 1) * stride
+    if kind == "rand" or -start >= size:
+        raise step.given.fault("start", f"={start} should be from {1 - size} on, or {-(size // 2)} with pool=rand")
+    if last >= side:
+        raise step.given.fault("outputsX", f"={out}: the last of {out} windows would lie outside of the picture")
+    lowest = float(np.finfo(np.float32).min) if kind == "max" else 0.0
+    margins = [-start, last + size - side] * 2
+    padded = step.add("ConstantPad2d", {"padding": margins, "value": lowest}, [name], "padded")
+    pooled = step.add(_POOLS[kind], {"kernel_size": size, "stride": stride}, [padded], "" if kind == "max" else "pool")
+    if kind == "avg":
+        first = start + stride * np.arange(out)
+        inside = np.minimum(first + size, side) - np.maximum(first, 0)
+        factors = (size**2 / np.outer(inside, inside)).astype(np.float32)[None, None]
+        weight = step.add("Tensor", {"shape": list(factors.shape), "dtype": "float32"}, [], "factors")
+        step.fixed[weight] = factors
+        step.call("mul", [pooled, weight])
     return channels, out, out
 
 

@@ -139,7 +139,12 @@ def build(
     """
     entries = _entries(description)
     changed, fault = _with_head(entries, num_classes)
-    graph, outputs = _built(description, changed, input_size)
+    try:
+        graph, outputs = _built(description, changed, input_size)
+    except ValueError:
+        if changed is entries:
+            raise
+        graph, outputs = None, ()  # other outputs do not fit to the layers behind it: it is one of several last layers
     if not fault and (changed is entries or outputs in (None, (num_classes,))):
         return graph
     if outputs is not None and _total(entries) <= _MOST_LARGER * _total(changed):

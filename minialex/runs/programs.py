@@ -23,10 +23,21 @@ class OfFiles:
         c = self.configuration = configuration
         self.program = program(c)
         wanted = self._outputs(classes)
-        self.network = self.program.network(size, wanted, c.seed)
+        self.network = self._network(size, wanted)
         if self.network.outputs != (wanted or classes):
             cost, found = self.program.definition.cost, self.network.outputs
             raise cost.fault(f"compares {found:,} outputs with the data's {classes:,} classes", "inputs")
+
+    def _network(self, size, wanted):
+        try:
+            return self.program.network(size, wanted, self.configuration.seed)
+        except ValueError as error:
+            usual = self.program.usual_size
+            if size >= usual:
+                raise
+            advice = f"pictures have {size} pixels, those of such networks usually {usual}: "
+            advice += f"input_size={usual}, for cifar10 resize={usual}"
+            raise ValueError(f"{error}; {advice}") from None
 
     def _outputs(self, classes):
         """Outputs of the network: the file's, or those of num_classes."""

@@ -61,8 +61,8 @@ def main(argv=None):
         else:
             preset, model, size = _of_file(options) if in_file else _by_name(options)
         own = preset not in models.PRESETS.values()
-        plain = options.style == "torch" and not (options.picture or options.explain)  # needs no shapes
-        rows = [] if plain else layout(model, (3, size, size))
+        in_words = described if options.explain else options.style == "torch"  # needs no shapes
+        rows = [] if in_words and not options.picture else layout(model, (3, size, size))
     name = options.model + (f" ({', '.join(map('='.join, options.set))})" if options.set else "")
     if options.picture:
         from ..plotting import architecture  # matplotlib takes longer to import than everything else
@@ -119,7 +119,7 @@ def _network(text):
     """An argparse type: a published network, one of the user's own, or a file or folder of weights."""
     if Path(text).suffix != ".py" and Path(text).exists():
         return text
-    if text.lower().endswith(formats.SUFFIXES):
+    if text.lower().endswith((*formats.SUFFIXES, ".cfg")):
         raise argparse.ArgumentTypeError(f"there is no file {text}")
     return cli.network(text)
 

@@ -48,6 +48,9 @@ def read(options):
     program = cfg.read(options.model, options.cfg_params)
     size = options.input_size or program.usual_size
     network = program.network(size, options.num_classes)
+    needs_shapes = options.picture or not (options.explain or options.style == "torch")
+    if needs_shapes and len(network.description["inputs"]) > 1:
+        raise program.definition.cost.fault("compares labels within the network: explain=True or style=torch show it")
     with init.skipped():
         model = network.build()
     if not options.explain:

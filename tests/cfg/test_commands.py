@@ -176,6 +176,28 @@ def test_summary(files, capsys):
     assert "belongs to a layer definition file" in capsys.readouterr().err
 
 
+def test_summary_of_a_network_that_takes_labels(files, capsys):
+    first = str(files[0])
+    text = DEFINITION[: DEFINITION.index("[probs]")] + "[diff]\ntype=eltsum\ninputs=fc,labels\ncoeffs=1,-1\n"
+    files[0].write_text(text + "[cost]\ntype=cost.sum2\ninputs=diff\n")
+    assert cli.run(summary_command.main, [first, "--explain"]) == 0
+    assert "sum of 1 fc + -1 labels" in capsys.readouterr().out
+    assert cli.run(summary_command.main, [first, "--style", "torch"]) == 0
+    capsys.readouterr()
+    assert cli.run(summary_command.main, [first]) == 2
+    assert "[cost] compares labels within the network: --explain or --style torch show it" in capsys.readouterr().err
+    assert cli.run(summary_command.main, ["none.cfg"]) == 2
+    assert "there is no file none.cfg" in capsys.readouterr().err
+
+
+@pytest.mark.heavy
+def test_pictures_that_are_too_small(files, tmp_path, capsys):
+    files[0].write_text(DEFINITION.replace("sizeX=3\nstride=2", "sizeX=20\nstride=2"))
+    assert run(*options(files), *SMALL, "--out", tmp_path / "r") == 2
+    error = capsys.readouterr().err
+    assert "[pool1] sizeX=20" in error and "pictures have 32 pixels, those of such networks usually 224" in error
+
+
 def test_nearly_no_rate_is_said(files, capsys):
     first, second = files
     second.write_text(PARAMETERS.replace("epsW=0.01", "epsW=0.00001"))

@@ -130,6 +130,18 @@ CASES = {
         "",
         lambda t, F, x, p: pooled(t, x, 4, 2, -2, 4, lambda w: w.mean((-2, -1))),
     ),
+    "pool avg, from far before the picture": (
+        "[c]\ntype=pool\npool=avg\ninputs=data\nsizeX=3\nstride=2\nstart=-2\n",
+        "c",
+        "",
+        lambda t, F, x, p: pooled(t, x, 3, 2, -2, 5, lambda w: w.mean((-2, -1))),
+    ),
+    "pool max, from far before the picture, fewer outputs": (
+        "[c]\ntype=pool\npool=max\ninputs=data\nsizeX=4\nstride=2\nstart=-3\noutputsX=3\n",
+        "c",
+        "",
+        lambda t, F, x, p: pooled(t, x, 4, 2, -3, 3, lambda w: w.amax((-2, -1))),
+    ),
     "pool avg, fewer outputs": (
         "[c]\ntype=pool\npool=avg\ninputs=data\nchannels=3\nsizeX=3\nstride=3\nstart=-1\noutputsX=2\n",
         "c",

@@ -7,6 +7,8 @@ import re
 import pytest
 from cfg_files import COST, DATA, RATES, network, program, rates
 
+from minialex.models import graph
+
 CONV = "[c]\ntype=conv\ninputs=data\nchannels=3\nfilters=4\nfilterSize=3\ninitW=1\n"  # from line 7 on
 FC = "[fc]\ntype=fc\ninputs=data\noutputs=3\ninitW=1\n"
 
@@ -15,7 +17,6 @@ DEFINITIONS = {  # text, what the message has
         network(CONV + "padings=1\n", "c"),
         "line 14: [c] a layer of type conv has no key 'padings' in the definition file; did you mean padding?",
     ),
-    "key of another type": (network(CONV + "sizeX=1\n", "c"), "only pool, rnorm, cnorm"),
     "unknown type": (
         network(CONV.replace("=conv", "=cov"), "c"),
         "line 8: [c] type='cov' is no type of layer; did you mean conv?",
@@ -40,6 +41,22 @@ DEFINITIONS = {  # text, what the message has
     "cost of no probabilities": (DATA + FC + COST.replace("labels,probs", "labels,fc"), "needs probabilities: fc"),
     "cost of one input": (DATA + FC + COST.replace("labels,probs", "probs"), "takes 2 inputs, got 1"),
     "no images": (network(CONV, "c").replace("dataIdx=0", "dataIdx=1"), "no layer of type=data has dataIdx=0"),
+    "neuron of a neuron": (
+        network("[n]\ntype=neuron\ninputs=data\n", "n"),
+        "line 7: [n] has no neuron, which it needs",
+    ),
+    "neuron of the probabilities": (
+        network(CONV, "c").replace("=softmax\n", "=softmax\nneuron=relu\n"),
+        "[probs] gives a cost its probabilities, which need no neuron",
+    ),
+    "cost of the data": ("[data]\ntype=data\ndataIdx=0\n[x]\ntype=cost.sum2\ninputs=data\n", "there are no layers"),
+    "images twice": (
+        network(CONV, "c").replace("dataIdx=1", "dataIdx=0"),
+        "line 6: [labels] dataIdx=0: data is the images already",
+    ),
+    "name of a module's own": (network(CONV.replace("[c]", "[training]"), "training"), "line 7: [training] is no name"),
+    "coefficient": (network(CONV, "c") + "coeff=-1\n", "coeff='-1' should be a number of at least 0"),
+    "first labels": (network(CONV, "c") + "topk=0\n", "topk='0' should be a whole number from 1 to"),
     "number": (
         network(CONV.replace("filters=4", "filters=4.5"), "c"),
         "line 11: [c] filters='4.5' should be a whole number from 1 to 1,000,000",
@@ -62,7 +79,15 @@ DEFINITIONS = {  # text, what the message has
     "gaps": (network("[c]\ntype=pool\npool=max\ninputs=data\nsizeX=2\nstride=3\n", "c"), "should be from stride=3"),
     "start": (
         network("[c]\ntype=pool\npool=max\ninputs=data\nsizeX=2\nstride=1\nstart=-2\n", "c"),
-        "start=-2: pooling needs padding of at most half",
+        "start=-2 should be from -1 on",
+    ),
+    "start of random ones": (
+        network("[c]\ntype=pool\npool=rand\ninputs=data\nsizeX=3\nstride=1\nstart=-2\n", "c"),
+        "start=-2 should be from -2 on, or -1 with pool=rand",
+    ),
+    "outputs far beyond": (
+        network("[c]\ntype=pool\npool=max\ninputs=data\nsizeX=3\nstride=2\nstart=-2\noutputsX=9\n", "c"),
+        "outputsX=9: the last of 9 windows would lie outside",
     ),
     "outputs beyond": (
         network("[c]\ntype=pool\npool=max\ninputs=data\nsizeX=2\nstride=2\noutputsX=9\n", "c"),
@@ -115,7 +140,9 @@ PARAMETERS = {
     "superEps": (rates(FULL, f"[c]\n{RATES}superEps=1\n"), "superEps='1' is not known: leave it out"),
     "norms": (rates(FULL, f"[c]\n{RATES}wcNormMax=1\n"), "wcNormMax='1' is not known"),
     "period": (rates(FULL, f"[c]\n{RATES}updatePeriod=2\n"), "the option --accumulate"),
-    "definition's key": (rates(FULL, f"[c]\n{RATES}filters=2\n"), "has no key 'filters' in the parameter file"),
+    "coefficient": (rates(FULL, "[logprob]\ncoeff=-1\n"), "[logprob] coeff='-1' should be a number of at least 0"),
+    "no cost": (rates(FULL, "[logprob]\ncoeff=0\n"), "[logprob] coeff=0: without its cost nothing is trained"),
+    "first labels": (rates(FULL, "[logprob]\ntopk=x\n"), "[logprob] topk='x' should be a whole number"),
     "two momenta": (rates(FULL, f"[c]\n{RATES}momW=0.9,0.8\n"), "momW has 2 items, but the layer has 1 inputs"),
 }
 
@@ -136,7 +163,7 @@ def test_a_normalisation_without_its_settings():
 
 
 def test_a_part_of_the_data_is_not_known():
-    with pytest.raises(ValueError, match=r"line 4: \[data\] a layer of type data has no key 'start'"):
+    with pytest.raises(ValueError, match=r"line 4: \[data\] start: a part of the data is not known"):
         program(FULL.replace("dataIdx=0", "dataIdx=0\nstart=3"))
 
 
@@ -156,6 +183,43 @@ def test_what_has_no_effect_is_said_once():
     assert not any("gpu" in note or "partialSum" in note for note in made.notes)
 
 
+def test_what_the_programs_ignore_is_said():
+    text = network(CONV + "sizeX=1\nauthor=x\n", "c")
+    others = f"[c]\n{RATES}filters=2\n[pool9]\nscale=1\n[norm9]\nscale=1\n"
+    notes = program(text, rates(text, others)).notes
+    assert notes[:2] == [
+        "layers.cfg, line 14: [c] a layer of type conv has no key 'sizex' in the definition file: it is ignored",
+        "layers.cfg, line 15: [c] a layer of type conv has no key 'author' in the definition file: it is ignored",
+    ]
+    assert (
+        "params.cfg, line 13: [c] a layer of type conv has no key 'filters' in the parameter file: it is ignored"
+        in notes
+    )
+    assert any(
+        re.match(r"params.cfg, line 14: there is no layer \[pool9\] .* and those of 1 other layers", one)
+        for one in notes
+    )
+    many = program(network(CONV + "".join(f"zz{i}=1\n" for i in range(9)), "c")).notes
+    assert len(many) == 4 and many[3] == "layers.cfg, line 7: [c] 6 more keys are ignored"
+    with pytest.raises(ValueError, match="no layer .cc. in layers.cfg; did you mean c"):
+        program(text.replace("[c]", "[ccc]").replace("inputs=c\n", "inputs=ccc\n"), rates(text, f"[cc]\n{RATES}"))
+
+
+def test_random_connections_of_a_function_are_drawn():
+    made = program(network(CONV + "randSparse=1\ninitCFunc=initw.makec(c)\n", "c"))
+    assert any("line 15: initcfunc=initw.makec(c) has no effect: no function of a file is run" in n for n in made.notes)
+    assert sorted(made.network(8).steps[0].facts["windows"][0].connections) == [0, 1, 2]
+
+
+def test_what_may_be_empty():
+    empty = "neuron=\ninitWFunc=\ninitBFunc= ; none\ninitCFunc=\nweightSource=\n"
+    made = program(network(CONV + empty, "c"))
+    assert made.notes == [] and made.needs_weights == []
+    assert made.network(8).description == program(network(CONV, "c")).network(8).description
+    with pytest.raises(ValueError, match="line 14: .c. groups has no value"):
+        program(network(CONV + "groups=\n", "c")).network(8)
+
+
 def test_another_number_of_classes():
     made = program(FULL)
     assert made.classes == 3 and made.network(8, 3).outputs == 3
@@ -167,3 +231,19 @@ def test_another_number_of_classes():
     assert program(joined).classes is None and program(joined).network(8).outputs == 6
     with pytest.raises(ValueError, match=r"\[logprob\] does not take the outputs of one fully connected layer"):
         program(joined).network(8, 7)
+
+
+def test_joined_outputs_keep_their_number():
+    text = (
+        DATA
+        + FC
+        + FC.replace("[fc]", "[f]")
+        + "[j]\ntype=concat\ninputs=fc,f\n"
+        + COST.replace("inputs=fc", "inputs=j")
+    )
+    made = program(text, rates(text))
+    assert made.network(8, 6).outputs == 6
+    with pytest.raises(ValueError, match="cannot be changed from 6 to 7"):
+        made.network(8, 7)
+    both = program(text.replace("inputs=data\noutputs=3", "inputs=data,data\noutputs=3")).network(8)
+    assert graph.build(both.description, num_classes=6, input_size=8).state_dict()["f.1.weight"].shape == (3, 192)

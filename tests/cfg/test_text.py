@@ -73,3 +73,8 @@ def test_files_of_any_line_end_and_no_longer_than_a_limit(tmp_path):
     path.write_bytes(b"#" * (text.MOST_BYTES + 1))
     with pytest.raises(ValueError, match="longer than"):
         text.read(path)
+
+
+def test_a_long_line_is_read_at_once():
+    with pytest.raises(ValueError, match="line 2: 'a .* is neither"):
+        text.sections(text.Text("f", f"[x]\na{' ' * 500_000}b"))
