@@ -339,11 +339,11 @@ else:
 # ## And the six times?
 #
 # The paper says six; your number is smaller, and so is that of the race with the full network. Nobody cheated. "The
-# magnitude of the effect demonstrated here varies with network architecture", says the caption, "but networks with ReLUs
-# consistently learn several times faster than equivalents with saturating neurons". The paper does not say which network
-# it was, and this one is our guess. And how far each side was tuned decides as much as the activation: stop the search
-# of tanh two rates earlier, and the ratio grows by itself. Keep that in mind when you read that something is several
-# times better than a *baseline*, and ask who tuned the baseline, and for how long.
+# magnitude of the effect demonstrated here varies with network architecture", says the caption, "but networks with
+# ReLUs consistently learn several times faster than equivalents with saturating neurons". The paper does not say which
+# network it was, and this one is our guess. And how far each side was tuned decides as much as the activation: stop
+# the search of tanh two rates earlier, and the ratio grows by itself. Keep that in mind when you read that something
+# is several times better than a *baseline*, and ask who tuned the baseline, and for how long.
 #
 # It also varies with what comes *before* the first step. Tanh's trouble in conv1 begins with inputs of the size of 100
 # and with initial weights that were chosen for ReLUs. So the same command runs the race again with one thing changed at

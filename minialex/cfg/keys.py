@@ -70,7 +70,7 @@ USUAL = ("gpu", "partialsum", "sumwidth")  # of NO_EFFECT: they need no note
 
 
 def check(section, kind, known, file):
-    """The keys that the layer's type does not have, which the programs ignore; a misspelled one is refused.
+    """The keys of other types, which the programs ignore where they stand; one that no type has is refused.
 
     section: a text.Section.
     kind: the type, such as "conv".
@@ -78,7 +78,7 @@ def check(section, kind, known, file):
     file: what the file is called in messages.
 
     Returns sentences on them.
-    Raises ValueError for a key that is like one that the type has.
+    Raises ValueError for a key that is not known.
     """
     common = COMMON if known is DEFINITION else ()
     spelled = {key.lower(): key for key in (*common, *known[kind])}
@@ -88,9 +88,8 @@ def check(section, kind, known, file):
         if key in spelled:
             continue
         what = f"a layer of type {kind} has no key {quoted(key)} in the {file} file"
-        close = "" if key in of_others else suggestion(key, spelled.values())
-        if close:
-            raise ValueError(f"{value.place}: [{section.name}] {what}{close}")
+        if key not in of_others:
+            raise ValueError(f"{value.place}: [{section.name}] {what}{suggestion(key, spelled.values())}")
         notes.append(f"{value.place}: [{section.name}] {what}: it is ignored")
     more = [f"{section.place}: [{section.name}] {len(notes) - 3} more keys are ignored"] if len(notes) > 3 else []
     return notes[:3] + more

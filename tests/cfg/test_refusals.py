@@ -184,12 +184,12 @@ def test_what_has_no_effect_is_said_once():
 
 
 def test_what_the_programs_ignore_is_said():
-    text = network(CONV + "sizeX=1\nauthor=x\n", "c")
+    text = network(CONV + "sizeX=1\nstdev=2\n", "c")
     others = f"[c]\n{RATES}filters=2\n[pool9]\nscale=1\n[norm9]\nscale=1\n"
     notes = program(text, rates(text, others)).notes
     assert notes[:2] == [
         "layers.cfg, line 14: [c] a layer of type conv has no key 'sizex' in the definition file: it is ignored",
-        "layers.cfg, line 15: [c] a layer of type conv has no key 'author' in the definition file: it is ignored",
+        "layers.cfg, line 15: [c] a layer of type conv has no key 'stdev' in the definition file: it is ignored",
     ]
     assert (
         "params.cfg, line 13: [c] a layer of type conv has no key 'filters' in the parameter file: it is ignored"
@@ -199,8 +199,14 @@ def test_what_the_programs_ignore_is_said():
         re.match(r"params.cfg, line 14: there is no layer \[pool9\] .* and those of 1 other layers", one)
         for one in notes
     )
-    many = program(network(CONV + "".join(f"zz{i}=1\n" for i in range(9)), "c")).notes
-    assert len(many) == 4 and many[3] == "layers.cfg, line 7: [c] 6 more keys are ignored"
+    many = program(
+        network(
+            CONV + "".join(f"{key}=1\n" for key in ("sizeX", "size", "pow", "scale", "keep", "stdev", "outputs")), "c"
+        )
+    ).notes
+    assert len(many) == 4 and many[3] == "layers.cfg, line 7: [c] 4 more keys are ignored"
+    with pytest.raises(ValueError, match=r"line 14: \[c\] a layer of type conv has no key 'author'"):
+        program(network(CONV + "author=x\n", "c"))
     with pytest.raises(ValueError, match="no layer .cc. in layers.cfg; did you mean c"):
         program(text.replace("[c]", "[ccc]").replace("inputs=c\n", "inputs=ccc\n"), rates(text, f"[cc]\n{RATES}"))
 
