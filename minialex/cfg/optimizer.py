@@ -18,7 +18,7 @@ class SGD2012(SGD):
         then every filter w of W with |w| > limit becomes w limit / |w|
 
     groups: [{"params": [one Parameter], "lr", "momentum", "weight_decay", "limit"}]; a limit of 0 is none.
-    schedules: for each group its schedules.Schedule.
+    schedules: for each group its schedules.RateSchedule.
     filters: for each group how many filters its parameter has.
     total_steps: of the training.
     coefficient: of the cost.

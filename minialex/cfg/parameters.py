@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from . import keys, schedules
-from .schedules import Schedule
+from .schedules import RateSchedule
 from .settings import Settings, quoted, suggestion
 from .text import sections
 
@@ -28,7 +28,7 @@ class Rates:
     ball: wball, 0 for no constraint.
     """
 
-    schedule: Schedule
+    schedule: RateSchedule
     momentum: float
     decay: float = 0.0
     ball: float = 0.0

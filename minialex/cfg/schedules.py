@@ -31,7 +31,7 @@ MOST_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Schedule:
+class RateSchedule:
     """A learning rate.
 
     base: the rate at p = 0, without noise.
@@ -84,20 +84,20 @@ class Schedule:
 
 
 def parse(settings, key, text, base=None):
-    """The Schedule in a text.
+    """The RateSchedule in a text.
 
     settings, key: where it stands.
     text: of one schedule; a number is a constant rate.
     base: the base rate, where it stands in another key; None where it is in the text.
 
-    Returns (the Schedule, whether its numbers have no names).
+    Returns (the RateSchedule, whether its numbers have no names).
     Raises ValueError, with the place, for another text.
     """
     kind, arguments = _taken_apart(settings, key, text)
     if kind is None:
         if base is not None:
             raise settings.fault(key, f"={quoted(text)} is no schedule: write one such as dexp[...], or default")
-        return Schedule(settings.read_number(key, text, 0)), False
+        return RateSchedule(settings.read_number(key, text, 0)), False
     values, positional = _named(settings, key, text, kind, arguments)
     if (base is None) != ("base" in values):
         where = "has no base, its first rate" if base is None else "has a base, which stands in epsW or epsB"
@@ -112,8 +112,8 @@ def parse(settings, key, text, base=None):
             key, f"={quoted(text)}: tgtFactor should be above 0, numSteps a whole number from 1 to {MOST_STEPS:,}"
         )
     if kind in ("const", "default"):
-        return Schedule(rate), positional
-    return Schedule(rate, kind, factor, values.get("noiseStdev", 0.0), int(steps)), positional
+        return RateSchedule(rate), positional
+    return RateSchedule(rate, kind, factor, values.get("noiseStdev", 0.0), int(steps)), positional
 
 
 def _taken_apart(settings, key, text):

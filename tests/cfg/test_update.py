@@ -9,7 +9,7 @@ from cfg_files import COST, DATA, RATES, network, program, rates
 from minialex import Tensor, nn
 from minialex.cfg import SGD2012
 from minialex.cfg.optimizer import EveryStep
-from minialex.cfg.schedules import Schedule
+from minialex.cfg.schedules import RateSchedule
 
 FC = "[fc]\ntype=fc\ninputs=data,data\noutputs=3\ninitW=0.1,0.2\ninitB=0.5\n"
 PARAMETERS = """
@@ -66,7 +66,7 @@ def test_the_coefficient_multiplies_the_gradient_alone():
     """The trainer's loss is the plain cost: the optimiser multiplies, and the decay does not change with it."""
     w = nn.Parameter(np.array([2.0]))
     optimizer = SGD2012(
-        [{"params": [w], "lr": 0.1, "momentum": 0.5, "weight_decay": 0.25}], [Schedule(0.1)], [1], 9, 3.0
+        [{"params": [w], "lr": 0.1, "momentum": 0.5, "weight_decay": 0.25}], [RateSchedule(0.1)], [1], 9, 3.0
     )
     w.grad = Tensor(np.array([1.0]))
     optimizer.step()
@@ -116,7 +116,7 @@ def test_a_norm_constraint_shortens_long_filters_alone(second, limit, rng):
 def noisy(seed=3):
     w = [nn.Parameter(np.zeros(2)) for _ in range(2)]
     groups = [{"params": [p], "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0} for p in w]
-    return w, SGD2012(groups, [Schedule(0.1, "exp", 10, 0.5), Schedule(0.1)], [1, 1], 8, seed=seed)
+    return w, SGD2012(groups, [RateSchedule(0.1, "exp", 10, 0.5), RateSchedule(0.1)], [1, 1], 8, seed=seed)
 
 
 def stepped(optimizer, steps, seen):
@@ -132,7 +132,7 @@ def test_noise_is_a_function_of_the_seed_and_the_step():
     (whole, _), through = noisy()
     rates_seen = []
     stepped(through, 6, rates_seen)
-    clean = [Schedule(0.1, "exp", 10).rate(step / 8) for step in range(6)]
+    clean = [RateSchedule(0.1, "exp", 10).rate(step / 8) for step in range(6)]
     factors = [rate / own for rate, own in zip(rates_seen, clean)]
     assert all(factor >= 1 for factor in factors) and len({*factors}) == 6
     assert through.param_groups[1]["lr"] == 0.1, "only schedules with noise have it"
