@@ -11,6 +11,7 @@ size after it, as in the authors' source; channel means after it, which is less 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,13 +97,13 @@ class Pipeline:
         Raises ValueError for images smaller than the network's input.
         cuda-convnet's multi-view test for CIFAR (convdata.py: CroppedCIFARDataProvider).
         """
-        grid = [CornerCrop(self.input_size, bottom, right) for bottom in (0, 0.5, 1) for right in (0, 0.5, 1)]
-        return np.ascontiguousarray(np.stack([self._seen_through(crop, images) for crop in grid]), np.float32)
-
-    def _seen_through(self, crop, images):
-        for transform in [*self._normalized(crop), *self._order()]:
-            images = transform(images)
-        return images
+        shown = []
+        for bottom, right in itertools.product((0, 0.5, 1), repeat=2):
+            crop, view = CornerCrop(self.input_size, bottom, right), images
+            for transform in (*self._normalized(crop), *self._order()):
+                view = transform(view)
+            shown.append(view)
+        return np.ascontiguousarray(np.stack(shown), np.float32)
 
     def raw_views(self, images: Array, count: int) -> Any:
         """The same as RawImages, for a backend that takes bytes; see device_plan.raw_views."""
