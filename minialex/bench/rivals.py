@@ -205,6 +205,9 @@ def _local(layer):
     """torch has no such layer: the windows of all images, place by place, and one batched product."""
     import torch
 
+    (top, bottom), (left, right) = window_of(layer, (layer.in_channels, *layer.input_size)).padding
+    (height, width), (rows, columns) = layer.kernel_size, layer.stride
+
     class Local2d(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -212,8 +215,6 @@ def _local(layer):
             self.bias = None if layer.bias is None else torch.nn.Parameter(torch.empty(*layer.bias.shape))
 
         def forward(self, x):
-            (height, width), (rows, columns) = layer.kernel_size, layer.stride
-            (top, bottom), (left, right) = window_of(layer, x.shape[1:]).padding
             padded = torch.nn.functional.pad(x, (left, right, top, bottom))
             seen = padded.unfold(2, height, rows).unfold(3, width, columns).permute(2, 3, 0, 1, 4, 5)
             places = layer.output_size[0] * layer.output_size[1]
