@@ -27,7 +27,7 @@ def deltas(found: Sequence[Any], labels: Sequence[str], path: FileName | None = 
             axes.plot([one.low, one.high], [row, row], color=BLUE, linewidth=2, alpha=0.5)
         axes.plot(seeds, [row] * len(seeds), "o", color=BLUE, markersize=3.5, alpha=0.7)
         if one.mean is not None:
-            axes.plot([one.mean], [row], "D", color=BLUE, markersize=7, label="mean" if row == 0 else None)
+            axes.plot([one.mean], [row], "D", color=BLUE, markersize=7)
         if one.published:
             axes.plot([one.published.top1], [row + 0.22], "x", color=VERMILION, markersize=6)
     axes.set_yticks(range(len(found)), [short(label, 40) for label in labels], **STYLE)

@@ -29,7 +29,7 @@ class Described:
 
     def explain(self):
         """What the files say, in words."""
-        return explain(self.program, self.network)
+        return cli.with_options(explain(self.program, self.network))
 
 
 def read(options):

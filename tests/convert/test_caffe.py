@@ -38,7 +38,7 @@ def run(network, images):
         return network.eval()(Tensor(images.astype(np.float32))).numpy()
 
 
-def close(ours, expected, tolerance=1e-5):
+def assert_close(ours, expected, tolerance=1e-5):
     assert ours.shape == expected.shape
     assert np.abs(ours - expected).max() <= tolerance * max(np.ptp(expected), 1e-3)
 
@@ -135,7 +135,7 @@ def test_convolution(tmp_path, draw, images, name, bias):
     w, b = draw(6, CHANNELS // how.get("groups", 1), *kernel), draw(6)
     settings = {106: {1: 6} | settings | ({} if bias else {2: False})}
     found = of_layer(tmp_path, images, "Convolution", settings, [w, b] if bias else [w])
-    close(found, convolved(images, w, b if bias else 0.0, **how))
+    assert_close(found, convolved(images, w, b if bias else 0.0, **how))
 
 
 POOLS = {  # settings of pooling_param; kernel, stride, pad
@@ -156,27 +156,27 @@ def test_pooling(tmp_path, images, name, mean, ceil):
     settings, *how = POOLS[name]
     settings = {121: {1: int(mean)} | settings | ({} if ceil else {13: 1})}
     found = of_layer(tmp_path, images, "Pooling", settings)
-    close(found, pooled(images, mean, *how, ceil))
+    assert_close(found, pooled(images, mean, *how, ceil))
 
 
 @pytest.mark.parametrize("mean", (False, True))
 def test_global_pooling(tmp_path, images, mean):
     found = of_layer(tmp_path, images, "Pooling", {121: {1: int(mean), 12: True}})
     x = images.astype(np.float64)
-    close(found, x.mean((2, 3), keepdims=True) if mean else x.max((2, 3), keepdims=True))
+    assert_close(found, x.mean((2, 3), keepdims=True) if mean else x.max((2, 3), keepdims=True))
 
 
 def test_local_response_normalisation(tmp_path, images):
     x = 3 * images
     found = of_layer(tmp_path, x, "LRN", {118: {1: 3, 2: 0.6, 3: 0.8, 5: 2.5}})
-    close(found, across(x, 3, 0.6, 0.8, 2.5))
-    close(of_layer(tmp_path, x, "LRN"), across(x, 5, 1.0, 0.75, 1.0))  # Caffe's defaults
+    assert_close(found, across(x, 3, 0.6, 0.8, 2.5))
+    assert_close(of_layer(tmp_path, x, "LRN"), across(x, 5, 1.0, 0.75, 1.0))  # Caffe's defaults
 
 
 def test_local_response_normalisation_within_a_channel_ignores_k(tmp_path, images):
     x = 3 * images
     found = of_layer(tmp_path, x, "LRN", {118: {1: 3, 2: 0.6, 3: 0.8, 4: 1, 5: 2.5}})
-    close(found, within(x, 3, 0.6, 0.8))
+    assert_close(found, within(x, 3, 0.6, 0.8))
 
 
 @pytest.mark.parametrize("legacy", (False, True))
@@ -188,9 +188,11 @@ def test_inner_product(tmp_path, draw, images, axis, transpose, legacy):
     settings = {117: {1: 5, 5: axis} | ({6: True} if transpose else {})}
     weights = w.T if transpose else w
     found = of_layer(tmp_path, images, "InnerProduct", settings, [weights, b], legacy=legacy)
-    close(found, x.astype(np.float64) @ w.T + b)
+    assert_close(found, x.astype(np.float64) @ w.T + b)
     settings[117][2] = False
-    close(of_layer(tmp_path, images, "InnerProduct", settings, [weights], legacy=legacy), x.astype(np.float64) @ w.T)
+    assert_close(
+        of_layer(tmp_path, images, "InnerProduct", settings, [weights], legacy=legacy), x.astype(np.float64) @ w.T
+    )
 
 
 SIMPLE = {
@@ -217,7 +219,7 @@ SIMPLE = {
 @pytest.mark.parametrize("name", SIMPLE)
 def test_layer_without_weights(tmp_path, images, name):
     kind, settings, function = SIMPLE[name]
-    close(of_layer(tmp_path, images, kind, settings), function(images.astype(np.float64)))
+    assert_close(of_layer(tmp_path, images, kind, settings), function(images.astype(np.float64)))
 
 
 def test_dropout_scales_in_training(tmp_path):
@@ -244,7 +246,7 @@ def test_joining(tmp_path, images, name):
     other = files.v2("other", "Power", "x", "z", {122: {1: 3.0}})
     network = read(tmp_path, front(other, files.v2("y", kind, ("x", "z"), "y", settings))).network
     x = images.astype(np.float64)
-    close(run(network, images), function(x, x**3))
+    assert_close(run(network, images), function(x, x**3))
 
 
 def test_largest_of_three(tmp_path, images):
@@ -252,7 +254,7 @@ def test_largest_of_three(tmp_path, images):
         files.v2(name, "Power", "x", name, {122: {2: -1.0, 3: shift}}) for name, shift in (("a", 0.5), ("b", -0.5))
     ]
     network = read(tmp_path, front(*others, files.v2("y", "Eltwise", ("x", "a", "b"), "y", {110: {1: 2}}))).network
-    close(run(network, images), np.maximum(np.maximum(images, 0.5 - images), -0.5 - images))
+    assert_close(run(network, images), np.maximum(np.maximum(images, 0.5 - images), -0.5 - images))
 
 
 def normalised(x, mean, variance, factor, eps=1e-5):
@@ -264,7 +266,7 @@ def normalised(x, mean, variance, factor, eps=1e-5):
 def test_batch_normalisation(tmp_path, draw, images, factor):
     mean, variance, one = draw(CHANNELS), np.abs(draw(CHANNELS)) + 0.5, np.array([factor], np.float32)
     found = of_layer(tmp_path, images, "BatchNorm", {139: {3: 0.25}}, [mean, variance, one])
-    close(found, normalised(images, mean, variance, factor, 0.25))
+    assert_close(found, normalised(images, mean, variance, factor, 0.25))
 
 
 def scaled_norm(draw, *more, bottom="n", bias=True):
@@ -280,7 +282,7 @@ def scaled_norm(draw, *more, bottom="n", bias=True):
 def test_scale_becomes_a_part_of_the_batch_normalisation(tmp_path, draw, images, bias):
     content, mean, variance, w, b = scaled_norm(draw, bias=bias)
     network = read(tmp_path, content).network
-    close(run(network, images), normalised(images, mean, variance, 2.0) * w + b * bias)
+    assert_close(run(network, images), normalised(images, mean, variance, 2.0) * w + b * bias)
     assert [*network] == ["same", "norm"] and isinstance(network.get_submodule("norm"), nn.BatchNorm2d)
     assert np.array_equal(network.state_dict()["norm.weight"], w.ravel())
 
@@ -289,7 +291,7 @@ def test_scale_of_a_normalisation_that_another_layer_takes_too(tmp_path, draw, i
     content, mean, variance, w, b = scaled_norm(draw, files.v2("r", "ReLU", "n", "r"))
     both = content + files.v2("sum", "Eltwise", ("y", "r"), "sum")
     plain = normalised(images, mean, variance, 2.0)
-    close(run(read(tmp_path, both).network, images), plain * w + b + np.maximum(plain, 0))
+    assert_close(run(read(tmp_path, both).network, images), plain * w + b + np.maximum(plain, 0))
 
 
 @pytest.mark.parametrize("axis", (1, 2, -1))
@@ -298,13 +300,13 @@ def test_scale_along_other_axes(tmp_path, draw, images, axis):
     w, b = draw(*shape), draw(*shape)
     found = of_layer(tmp_path, images, "Scale", {142: {1: axis, 2: len(shape), 4: True}}, [w, b])
     more = (..., *[None] * (1 if axis == 1 else 0))
-    close(found, images * w[more] + b[more])
+    assert_close(found, images * w[more] + b[more])
 
 
 def test_bias_and_a_scale_of_one_number(tmp_path, draw, images):
     b, w = draw(CHANNELS), draw(1)[0]
-    close(of_layer(tmp_path, images, "Bias", {}, [b]), images + b[:, None, None])
-    close(of_layer(tmp_path, images, "Scale", {142: {2: 0}}, [np.asarray(w)]), images * w)
+    assert_close(of_layer(tmp_path, images, "Bias", {}, [b]), images + b[:, None, None])
+    assert_close(of_layer(tmp_path, images, "Scale", {142: {2: 0}}, [np.asarray(w)]), images * w)
 
 
 # ------------------------------------------------------------------------------------------------------------ numbers
@@ -324,7 +326,7 @@ def test_numbers_in_every_encoding(tmp_path, draw, images):
     }
     for blob in blobs.values():
         layer = files.v2("y", "Convolution", "x", "y", {106: {1: 5, 2: False, 4: 1}}, [blob])
-        close(run(read(tmp_path, front(layer)).network, images), convolved(images, w))
+        assert_close(run(read(tmp_path, front(layer)).network, images), convolved(images, w))
 
 
 def test_weights_are_copies_with_the_names_of_the_layers(tmp_path, draw):
@@ -389,7 +391,7 @@ def test_network_of_training(tmp_path, draw, v1, rules):
     content, expected = trained(draw, v1, rules=rules)
     found = read(tmp_path, content)
     x = draw(2, 3, CROP, CROP)
-    close(run(found.network, x), expected(x))
+    assert_close(run(found.network, x), expected(x))
     assert found.input_shape == (3, CROP, CROP) and found.channel_order == "BGR"
     assert layout(found.network, found.input_shape)[-1].output == (5,)
     assert found.origin == f"Caffe, V{1 if v1 else 2} layers, Small" and found.classes is None
@@ -433,7 +435,7 @@ def test_prototxt_for_deployment(tmp_path, draw, name, v1):
     found = read(tmp_path, content, prototxt=DEPLOY.replace("INPUT", INPUTS[name]))
     x = draw(2, 3, CROP, CROP)
     logits = np.exp(expected(x))
-    close(run(found.network, x), logits / logits.sum(1, keepdims=True))
+    assert_close(run(found.network, x), logits / logits.sum(1, keepdims=True))
     assert found.input_shape == (3, CROP, CROP)  # where the text has no size, that of training
     assert "drop" not in [*found.network] and found.network.output == "prob"
     assert found.origin == "Caffe, V2 layers, Small"
@@ -476,7 +478,7 @@ def test_prototxt_of_training(tmp_path, draw, v1):
     content, expected = trained(draw, v1)
     found = read(tmp_path, content, prototxt=TRAINING)
     x = draw(2, 3, CROP, CROP)
-    close(run(found.network, x), expected(x))
+    assert_close(run(found.network, x), expected(x))
     assert found.input_shape == (3, CROP, CROP) and found.normalization.mean.ravel().tolist() == [123, 117, 104]
 
 
@@ -484,14 +486,14 @@ def test_v1_before_v2(tmp_path, draw):
     """upgrade_proto.cpp: where there are layers of both versions, those of V2 are ignored."""
     content, expected = trained(draw, True)
     x = draw(2, 3, CROP, CROP)
-    close(run(read(tmp_path, content + files.v2("z", "Power", "fc", "z")).network, x), expected(x))
+    assert_close(run(read(tmp_path, content + files.v2("z", "Power", "fc", "z")).network, x), expected(x))
 
 
 def test_silence_is_no_output(tmp_path, draw, images):
     w = draw(5, CHANNELS, 1, 1)
     aside = files.v2("aside", "Power", "x", "aside") + files.v2("quiet", "Silence", ("aside",))
     network = read(tmp_path, front(aside, conv(w))).network
-    close(run(network, images), convolved(images, w))
+    assert_close(run(network, images), convolved(images, w))
     assert [*network] == ["same", "y"]
 
 
@@ -537,7 +539,7 @@ def test_stages_and_levels_of_the_state_choose_layers(tmp_path, draw):
     network = DEPLOY.replace("INPUT", INPUTS["input_dim"]).replace('layer { name: "prob"', f"{rules}#")
     x = draw(2, 3, CROP, CROP)
     for state, (_, factor) in both.items():
-        close(run(read(tmp_path, content, prototxt=state + network).network, x), expected(x) * (factor or 1))
+        assert_close(run(read(tmp_path, content, prototxt=state + network).network, x), expected(x) * (factor or 1))
 
 
 # ----------------------------------------------------------------------------------------------- images and their means
@@ -570,7 +572,7 @@ def test_mean_values_are_blue_first(tmp_path, draw, pictures):
     text = with_transform("crop_size: 12 mean_value: 10 mean_value: 20 mean_value: 30 scale: 0.0078125")
     found = read(tmp_path, trained(draw, False)[0], prototxt=text)
     blue_first = pictures[:, ::-1, 2:14, 2:14].astype(np.float64)
-    close(prepared(found, pictures), (blue_first - np.array([10, 20, 30])[:, None, None]) / 128)
+    assert_close(prepared(found, pictures), (blue_first - np.array([10, 20, 30])[:, None, None]) / 128)
     assert found.resize is None
 
 
@@ -584,7 +586,7 @@ def test_mean_values_are_blue_first(tmp_path, draw, pictures):
 )
 def test_one_mean_value_or_none(tmp_path, draw, pictures, text, mean, scale):
     found = read(tmp_path, trained(draw, False)[0], prototxt=with_transform(text))
-    close(prepared(found, pictures), scale * (pictures[:, ::-1, 2:14, 2:14].astype(np.float64) - mean))
+    assert_close(prepared(found, pictures), scale * (pictures[:, ::-1, 2:14, 2:14].astype(np.float64) - mean))
 
 
 def test_images_of_a_list_are_resized_first(tmp_path, draw):
@@ -627,14 +629,14 @@ def test_mean_image_of_the_input_or_of_images_before_the_crop(tmp_path, draw, pi
     found = read(tmp_path, trained(draw, False)[0], mean=mean_file(tmp_path, mean))
     blue_first = pictures[:, ::-1].astype(np.float64)
     whole = (blue_first - mean)[..., 2:14, 2:14] if side == 16 else blue_first[..., 2:14, 2:14] - mean
-    close(prepared(found, pictures), whole)
+    assert_close(prepared(found, pictures), whole)
     assert found.resize == (16 if side == 16 else None)
 
 
 def test_mean_image_that_is_no_square_is_used_by_its_centre(tmp_path, draw, pictures):
     mean = 100 + 20 * draw(3, 14, 20)
     found = read(tmp_path, trained(draw, False)[0], mean=mean_file(tmp_path, mean))
-    close(prepared(found, pictures), pictures[:, ::-1, 2:14, 2:14] - mean[:, 1:13, 4:16].astype(np.float64))
+    assert_close(prepared(found, pictures), pictures[:, ::-1, 2:14, 2:14] - mean[:, 1:13, 4:16].astype(np.float64))
 
 
 def test_network_of_another_number_of_channels(tmp_path, draw, images):
@@ -935,7 +937,7 @@ def test_alexnet_is_the_preset(tmp_path, torch, network_of_2012, bright, v1):
     if v1:
         preset.load_state_dict(found.network.state_dict())
     logits = run(found.network, bright)
-    close(logits, by_torch(torch, network_of_2012, bright, norm_first=True))
+    assert_close(logits, by_torch(torch, network_of_2012, bright, norm_first=True))
     assert np.array_equal(run(preset, bright), logits)
     assert found.input_shape == (3, 227, 227) and found.normalization.mean.ravel().tolist() == [123, 117, 104]
     layers = {name: repr(layer) for name, layer, _ in found.network.layers}
@@ -949,6 +951,6 @@ def test_caffenet_has_pools_before_norms(tmp_path, torch, bright):
     narrow = drawn(256)
     found = read(tmp_path, alexnet_file(narrow, True, norm_first=False))
     expected = by_torch(torch, narrow, bright, norm_first=False)
-    close(run(found.network, bright), expected)
+    assert_close(run(found.network, bright), expected)
     other = by_torch(torch, narrow, bright, norm_first=True)
     assert np.abs(other - expected).max() > 1e-2 * np.ptp(expected)
