@@ -103,7 +103,7 @@ class Pipeline:
             for transform in (*self._normalized(crop), *self._order()):
                 view = transform(view)
             shown.append(view)
-        return np.ascontiguousarray(np.stack(shown), np.float32)
+        return np.stack(shown, dtype=np.float32)
 
     def raw_views(self, images: Array, count: int) -> Any:
         """The same as RawImages, for a backend that takes bytes; see device_plan.raw_views."""
