@@ -70,13 +70,15 @@ def set_count(number: int) -> None:
 
 
 def release() -> None:
-    """Let NumPy's BLAS use its threads again, until the next call of `parallel`."""
+    """Let NumPy's BLAS use its threads again, until the next call of `parallel_for`."""
     with _owner:
         for library in _libraries():
             library.set_num_threads(count())
 
 
-def parallel(function: Callable[[int, int], object], total: int, at_least: int = 1, pieces: int | None = None) -> None:
+def parallel_for(
+    function: Callable[[int, int], object], total: int, at_least: int = 1, pieces: int | None = None
+) -> None:
     """Call function(start, stop) for pieces of range(total) in several threads, and wait for all of them.
 
     The pieces run in any order and on any thread, so they must be independent of each other. A call within a piece
@@ -118,8 +120,8 @@ def parallel(function: Callable[[int, int], object], total: int, at_least: int =
 
 
 class _Worker:
-    """A thread that waits for work. A call of `parallel` with nothing to do takes 27 us on two threads where it took 64
-    with ThreadPoolExecutor, and one picture's way through AlexNet has sixty of them."""
+    """A thread that waits for work. A call of `parallel_for` with nothing to do takes 27 us on two threads where it
+    took 64 with ThreadPoolExecutor, and one picture's way through AlexNet has sixty of them."""
 
     def __init__(self):
         self._work, self._signal = SimpleQueue(), SimpleQueue()

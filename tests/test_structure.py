@@ -22,7 +22,7 @@ LAYERS = [  # each may import from those above it, and from itself
         "functional",
     },  # a Tensor's methods are the functions, which take Tensors: the one circle
     {"nn"},
-    {"optim", "models"},
+    {"optim", "models", "parallel"},
     {"cfg"},  # describes networks for models.graph, and has an optimiser of its own
     {"creation", "grad_modes", "saving", "torch_names"},  # what torch has at its top
     {""},  # minialex/__init__.py: what `import minialex` brings

@@ -87,7 +87,7 @@ def test_every_index_once(number, total, at_least, pieces):
         calls.append((start, stop))
         seen[start:stop] += 1
 
-    threads.parallel(piece, total, at_least, pieces)
+    threads.parallel_for(piece, total, at_least, pieces)
     assert (seen == 1).all()
     if pieces:
         assert len(calls) == pieces
@@ -99,7 +99,7 @@ def test_several_threads_at_once():
     """Two pieces that wait for each other: one thread alone would wait for ever."""
     threads.set_count(2)
     together = threading.Barrier(2, timeout=20)
-    threads.parallel(lambda start, stop: together.wait(), 2, pieces=2)
+    threads.parallel_for(lambda start, stop: together.wait(), 2, pieces=2)
 
 
 def test_an_interrupt_waits_for_the_others():
@@ -116,12 +116,12 @@ def test_an_interrupt_waits_for_the_others():
             done.append(start)
 
     with pytest.raises(KeyboardInterrupt):
-        threads.parallel(piece, 2, pieces=2)
+        threads.parallel_for(piece, 2, pieces=2)
     assert len(done) == 1
     pieces: list = []
     for _ in range(50):
         pieces.clear()
-        threads.parallel(lambda start, stop: pieces.append((start, time.sleep(0.001))), 8, pieces=8)
+        threads.parallel_for(lambda start, stop: pieces.append((start, time.sleep(0.001))), 8, pieces=8)
         assert sorted(start for start, _ in pieces) == list(range(8))
 
 
@@ -138,7 +138,7 @@ def test_one_owner():
 
     def work(who):
         for _ in range(5):
-            threads.parallel(lambda start, stop: piece(start, stop, who), 4, pieces=4)
+            threads.parallel_for(lambda start, stop: piece(start, stop, who), 4, pieces=4)
 
     callers = [threading.Thread(target=work, args=(who,)) for who in range(3)]
     for caller in callers:
@@ -159,7 +159,7 @@ def test_an_error_in_a_piece(wrong):
 
     for _ in range(3):
         with pytest.raises(ArithmeticError, match="piece"):
-            threads.parallel(piece, 4, pieces=4)
+            threads.parallel_for(piece, 4, pieces=4)
     test_every_index_once(2, 100, 1, None)
 
 
@@ -174,9 +174,9 @@ def test_within_a_piece():
             def inner(first, last, row=row):
                 seen[row, first:last] += 1
 
-            threads.parallel(inner, 10)
+            threads.parallel_for(inner, 10)
 
-    threads.parallel(outer, 4, pieces=4)
+    threads.parallel_for(outer, 4, pieces=4)
     assert (seen == 1).all()
 
 
@@ -186,7 +186,7 @@ def test_blas_keeps_to_one_thread_until_it_is_released():
     threads.set_count(2)
     assert blas_threads() == {2}
     within = []
-    threads.parallel(lambda start, stop: within.append(blas_threads()), 2, pieces=2)
+    threads.parallel_for(lambda start, stop: within.append(blas_threads()), 2, pieces=2)
     assert within == [{1}, {1}] and blas_threads() == {1}
     threads.release()
     assert blas_threads() == {2}
@@ -198,10 +198,10 @@ def test_a_forked_child_computes():
 import os
 from minialex import threads
 threads.set_count(2)
-threads.parallel(lambda start, stop: None, 10)
+threads.parallel_for(lambda start, stop: None, 10)
 child = os.fork()
 if not child:
-    threads.parallel(lambda start, stop: None, 10)
+    threads.parallel_for(lambda start, stop: None, 10)
     os._exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """

@@ -20,8 +20,8 @@ def watched(clock):
 
         transforms  Winograd's, of tiles and of filters; with few channels, the products that they make on the way
         products    np.matmul, and the additions of winograd.py's products
-        other       the rest of the pieces of threads.parallel
-        serial      the calling thread between two calls of threads.parallel, apart from the above
+        other       the rest of the pieces of threads.parallel_for
+        serial      the calling thread between two calls of threads.parallel_for, apart from the above
         waiting     threads x seconds - all of these: threads without a piece
 
     A thread that has a piece is never waiting, not even for a core or for Python's lock.
@@ -32,13 +32,13 @@ def watched(clock):
     """
     from ..backends.fast_cpu import winograd  # here, since it needs Numba
 
-    watch, plan, parallel = _Watch(clock), winograd.Plan, threads.parallel
+    watch, plan, parallel_for = _Watch(clock), winograd.Plan, threads.parallel_for
     replaced: list = [(np, "matmul", watch.during("products", np.matmul))]  # (owner, name, what looks at the clock)
     replaced.append((plan, "multiply", watch.during("products", plan.multiply)))
     replaced += [(plan, name, watch.during("transforms", getattr(plan, name))) for name in _TRANSFORMS]
     users = [m for name, m in sys.modules.items() if name.startswith("minialex.")]
-    users = [m for m in users if vars(m).get("parallel") is parallel]  # threads, and modules that import the name
-    replaced += [(module, "parallel", watch.pieces(parallel)) for module in users]
+    users = [m for m in users if vars(m).get("parallel_for") is parallel_for]  # threads, and who imports it
+    replaced += [(module, "parallel_for", watch.pieces(parallel_for)) for module in users]
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
     try:
         for owner, name, function in replaced:
@@ -91,8 +91,8 @@ class _Watch:
 
         return run
 
-    def pieces(self, parallel):
-        """threads.parallel, whose pieces are in the caller's phase, in whichever threads they run."""
+    def pieces(self, parallel_for):
+        """threads.parallel_for, whose pieces are in the caller's phase, in whichever threads they run."""
 
         def run(function, *arguments, **options):
             phase = self.inherited("other")
@@ -102,7 +102,7 @@ class _Watch:
                     function(start, stop)
 
             with self.phase("waiting"):
-                parallel(piece, *arguments, **options)
+                parallel_for(piece, *arguments, **options)
 
         return run
 

@@ -58,7 +58,7 @@ def test_the_time_of_pieces_in_all_threads(clock, count):
     with phases.watched(clock) as now:
         before = now()
         clock.work(1.0)
-        threads.parallel(piece, 100, pieces=100)
+        threads.parallel_for(piece, 100, pieces=100)
         clock.work(0.5)
         elapsed, parts = spent(now, before)
     assert len(mine) == 100 and (count == 1) == all(mine)
@@ -68,7 +68,7 @@ def test_the_time_of_pieces_in_all_threads(clock, count):
 
 def test_pieces_that_others_cut_again_count_once(clock, count):
     with phases.watched(clock) as now:
-        threads.parallel(lambda i, j: threads.parallel(lambda a, b: clock.work(1.0), 5), 4, pieces=4)
+        threads.parallel_for(lambda i, j: threads.parallel_for(lambda a, b: clock.work(1.0), 5), 4, pieces=4)
         assert now()[1:-1].tolist() == [0, 0, 4, 0]
 
 
@@ -92,7 +92,7 @@ def test_transforms_and_products_wherever_they_run(clock, count, monkeypatch, in
             clock.work(7.0)
 
     with phases.watched(clock) as now:
-        threads.parallel(step, 1) if inside else step(0, 1)
+        threads.parallel_for(step, 1) if inside else step(0, 1)
         np.matmul()
         _, parts = spent(now, 0 * now())
     units = len(plan.units[0])
@@ -125,7 +125,7 @@ def test_direct_convolution_multiplies_too(clock, monkeypatch):
 
 def functions():
     plan = {name: vars(winograd.Plan)[name] for name in ("cut", "paste", "multiply", "spread", "spread_some", "gather")}
-    parallel = {module.__name__: module.parallel for module in (threads, im2col, blocks)}
+    parallel = {module.__name__: module.parallel_for for module in (threads, im2col, blocks)}
     return plan | parallel | {"matmul": np.matmul}
 
 
@@ -133,7 +133,7 @@ def test_nothing_is_replaced_afterwards(clock):
     before = functions()
     with pytest.raises(ZeroDivisionError), phases.watched(clock):
         during = functions()
-        threads.parallel(lambda i, j: 1 / 0, 1)
+        threads.parallel_for(lambda i, j: 1 / 0, 1)
     assert functions() == before and not set(before.values()) & set(during.values())
 
 

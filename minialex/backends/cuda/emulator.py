@@ -108,7 +108,9 @@ class EmulatorLauncher(cuda_launch.Launcher):
         holders, pointers = _pointers(values)
         dimensions = (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block)
         blocks, at_least = math.prod(grid), max(1, 4096 // math.prod(block))  # a second thread must be worth it
-        threads.parallel(lambda start, stop: function(*dimensions, start, stop, pointers, None, None), blocks, at_least)
+        threads.parallel_for(
+            lambda start, stop: function(*dimensions, start, stop, pointers, None, None), blocks, at_least
+        )
         del holders  # not before: the pointers lead to them
 
 

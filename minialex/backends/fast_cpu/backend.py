@@ -64,7 +64,7 @@ class NumbaBackend(NumPyBackend):
             some = slice(4 * start, 4 * stop)
             elementwise.dropout(flat_x[some], flat_y[some], *numbers, start)
 
-        threads.parallel(counters, -(-x.size // 4), max(1, _FEW // 4))
+        threads.parallel_for(counters, -(-x.size // 4), max(1, _FEW // 4))
         return y
 
     # ------------------------------------------------------------------------------ layers with weights
@@ -84,7 +84,7 @@ class NumbaBackend(NumPyBackend):
             if b is not None:
                 y[:, start:stop] += b[start:stop]
 
-        threads.parallel(neurons, len(w), at_least=64)
+        threads.parallel_for(neurons, len(w), at_least=64)
         return y.reshape(*x.shape[:-1], len(w))
 
     def linear_backward(self, gy, x, w, needs):
@@ -94,12 +94,12 @@ class NumbaBackend(NumPyBackend):
         gw = None
         if needs[0]:
             gx = np.empty((count, w.shape[1]), gy.dtype)
-            threads.parallel(lambda i, j: np.matmul(rows, w[:, i:j], out=gx[:, i:j]), w.shape[1], at_least=64)
+            threads.parallel_for(lambda i, j: np.matmul(rows, w[:, i:j], out=gx[:, i:j]), w.shape[1], at_least=64)
             gx = gx.reshape(*gy.shape[:-1], w.shape[1])
         if needs[1]:
             inputs = x.reshape(count, x.shape[-1])
             gw = np.empty((rows.shape[1], inputs.shape[1]), gy.dtype)
-            threads.parallel(lambda i, j: np.matmul(rows[:, i:j].T, inputs, out=gw[i:j]), len(gw), at_least=64)
+            threads.parallel_for(lambda i, j: np.matmul(rows[:, i:j].T, inputs, out=gw[i:j]), len(gw), at_least=64)
         return gx, gw, rows.sum(axis=0) if needs[2] else None
 
     def conv2d(self, x, w, b, window, groups, needs):
@@ -302,14 +302,14 @@ def _elements(kernel, *arguments):
     def piece(start, stop):
         kernel(*(a[start:stop] if isinstance(a, np.ndarray) else a for a in flat))
 
-    threads.parallel(piece, flat[0].size, _FEW)
+    threads.parallel_for(piece, flat[0].size, _FEW)
 
 
 def _share(kernel, count, *arguments):
     """Run a kernel for `count` pictures, maps, channels or rows, in several threads."""
     largest = max(a.size for a in arguments if isinstance(a, np.ndarray))
     at_least = max(1, count * _FEW // max(1, largest))
-    threads.parallel(lambda start, stop: kernel(*arguments, start, stop), count, at_least)
+    threads.parallel_for(lambda start, stop: kernel(*arguments, start, stop), count, at_least)
 
 
 def _maps(x):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...threads import parallel
+from ...threads import parallel_for
 from ...window import Window
 from . import winograd
 from .compiled import kernel
@@ -56,14 +56,14 @@ def _inner(x_shape, window):
 def _split(x, window, size):
     stride, before = window.stride[0], [pair[0] for pair in window.padding]
     blocks = np.zeros((len(x), x.shape[1] * stride**2, *size), x.dtype)
-    parallel(lambda i, j: _copy(x[i:j], blocks[i:j], stride, *before, False), len(x))
+    parallel_for(lambda i, j: _copy(x[i:j], blocks[i:j], stride, *before, False), len(x))
     return blocks
 
 
 def _merge(blocks, x_shape, window):
     stride, before = window.stride[0], [pair[0] for pair in window.padding]
     x = np.zeros(x_shape, blocks.dtype)
-    parallel(lambda i, j: _copy(x[i:j], blocks[i:j], stride, *before, True), len(x))
+    parallel_for(lambda i, j: _copy(x[i:j], blocks[i:j], stride, *before, True), len(x))
     return x
 
 

@@ -2,8 +2,8 @@
 
 A kernel is a plain function with loops. Numba compiles it at its first call for the types it is called with, and keeps
 the result on disk, beside the source or in the user's cache, if it can. It runs without Python's global lock, so that
-`threads.parallel` can run it in several threads at once. With NUMBA_DISABLE_JIT=1 it stays plain Python: slow, but a
-debugger steps through it.
+`threads.parallel_for` can run it in several threads at once. With NUMBA_DISABLE_JIT=1 it stays plain Python: slow, but
+a debugger steps through it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The numba backend's kernels that go through arrays once, element by element: activation, dropout, optimisers.
 
-All arrays are flat, and of one length: the piece of larger ones that `threads.parallel` gives this call. A loop over
-len(x) becomes vector operations; over range(start, stop) it does not, since a negative index would count from the end.
+All arrays are flat, and of one length: the piece of larger ones that `threads.parallel_for` gives this call. A loop
+over len(x) becomes vector operations; over range(start, stop) it does not, since a negative index would count from the
+end.
 Numbers must come in the arrays' own type: a Python float would make every float32 loop a double one.
 """
 

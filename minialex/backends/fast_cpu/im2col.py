@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from ...threads import parallel
+from ...threads import parallel_for
 from .compiled import kernel
 
 _BYTES = 2 << 20  # of columns at a time, for each thread
@@ -40,7 +40,7 @@ def conv2d(x, w, b, window, groups):
                 if b is not None:
                     here += b[group * filters : (group + 1) * filters, None, None]
 
-    parallel(pictures, len(x), at_least=tiling.block)
+    parallel_for(pictures, len(x), at_least=tiling.block)
     return y
 
 
@@ -72,7 +72,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
             if rows.stop == window.output[0] and gx is not None:
                 tiling.merge_phases(workspace, gx[some])
 
-    parallel(lambda start, stop: [share(part) for part in range(start, stop)], parts, pieces=parts)
+    parallel_for(lambda start, stop: [share(part) for part in range(start, stop)], parts, pieces=parts)
     return gx, sums.sum(axis=0).reshape(w_shape) if sums is not None else None
 
 

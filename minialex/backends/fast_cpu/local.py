@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from ...threads import parallel
+from ...threads import parallel_for
 from .compiled import kernel
 
 _BYTES = 1 << 19  # of columns at a time, for each thread
@@ -29,9 +29,9 @@ def local2d(x, w, b, window, groups):
         for some, columns in layer.columns(maps, start, stop):
             np.matmul(weights[some], columns, out=products[some])
 
-    parallel(places, layer.places)
+    parallel_for(places, layer.places)
     result = np.empty((len(x), layer.filters, *window.output), x.dtype)
-    parallel(lambda start, stop: _turn_back(y, result, 0, 0, start, stop), layer.filters)
+    parallel_for(lambda start, stop: _turn_back(y, result, 0, 0, start, stop), layer.filters)
     if b is not None:
         result += b
     return result
@@ -57,7 +57,7 @@ class _Layer:
     def turned(self, x, size, top=0, left=0):
         """(N, C, H, W) as (C, *size, N), with the picture's corner at (top, left) and zeros around it."""
         maps = (np.empty if size == x.shape[2:] else np.zeros)((x.shape[1], *size, len(x)), x.dtype)
-        parallel(lambda start, stop: _turn(x, maps, top, left, start, stop), x.shape[1])
+        parallel_for(lambda start, stop: _turn(x, maps, top, left, start, stop), x.shape[1])
         return maps
 
     def weights(self, w):
@@ -93,7 +93,7 @@ class _Layer:
             for some, columns in self.columns(maps, start, stop):
                 np.matmul(gradients[some], columns.swapaxes(2, 3), out=gw[some])
 
-        parallel(places, self.places)
+        parallel_for(places, self.places)
         return gw
 
     def input_gradient(self, gradients, weights):
@@ -113,7 +113,7 @@ class _Layer:
                     _add_columns(columns, maps[own], some.start, self.window.output[1], self.window.stride)
             _turn_back(maps, gx, *self.corner, start, stop)
 
-        parallel(channels, self.x_shape[1])
+        parallel_for(channels, self.x_shape[1])
         return gx
 
 

@@ -1,6 +1,6 @@
 """The numba backend's kernels for normalisation and the loss: loops over one picture, channel or row at a time.
 
-The last two arguments of a public kernel, `start` and `stop`, say which: `threads.parallel` shares them out.
+The last two arguments of a public kernel, `start` and `stop`, say which: `threads.parallel_for` shares them out.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ one of them, for all outputs at once: what the processor's vectors want. Rows of
 what stands beyond the last output of a row belongs to no window and is dropped at the end.
 
 x, y, gx and gy are maps (N C, H, W); geometry: padded height and width, kernel, stride, dilation and the padding before
-the first pixel, a pair each. The last two arguments, `start` and `stop`, say which maps: `threads.parallel` shares
+the first pixel, a pair each. The last two arguments, `start` and `stop`, say which maps: `threads.parallel_for` shares
 them out.
 """
 

@@ -107,7 +107,7 @@ class Plan:
         if self.parts == 1:
             function(0, self.units[0])
         else:
-            threads.parallel(
+            threads.parallel_for(
                 lambda i, j: [function(p, self.units[p]) for p in range(i, j)], self.parts, pieces=self.parts
             )
 
@@ -135,7 +135,7 @@ class Plan:
 
         count, total = x.shape[1] // self.groups, self.count(unit)
         gu = self.unused if gu is None else gu
-        threads.parallel(maps, count)
+        threads.parallel_for(maps, count)
 
     def paste(self, kernel, tiles, x, group, unit, top, left, bias, u=None):
         """x = L m L^T + bias, or x += L m L^T, for a unit's tiles m, L by the kernel."""
@@ -148,7 +148,7 @@ class Plan:
 
         count, total = x.shape[1] // self.groups, self.count(unit)
         u = self.unused if u is None else u
-        threads.parallel(maps, count)
+        threads.parallel_for(maps, count)
 
     def _blocks(self, unit, top):
         """(lanes, rows, number of the first tile) of every block, for pictures padded by `top` rows."""
@@ -168,7 +168,7 @@ class Plan:
                 few = slice(first, min(first + self.slab, stop))
                 out[few] += np.matmul(a[few], b[few])
 
-        threads.parallel(some, self.places)
+        threads.parallel_for(some, self.places)
 
     def spread_and_multiply(self, w, group, inputs, products):
         """products = U @ inputs, some filters of U at a time: where there is one unit, U is used once, and never need
@@ -180,7 +180,7 @@ class Plan:
                 np.matmul(self.spread_some(mine[first:last]), inputs, out=products[:, first:last])
 
         mine = w[group * self.filters : (group + 1) * self.filters]
-        threads.parallel(some, self.filters, at_least=8)
+        threads.parallel_for(some, self.filters, at_least=8)
 
     def spread_some(self, w):
         """U = G g G^T of some filters: (n^2, filters, C)."""
@@ -194,7 +194,7 @@ class Plan:
         u = np.empty((self.groups, self.places, self.filters, self.channels), w.dtype)
         for group in range(self.groups):
             mine, target = w[group * self.filters : (group + 1) * self.filters].reshape(-1), u[group].reshape(-1)
-            threads.parallel(functools.partial(self.spread_kernel, mine, target, count), count, at_least=1024)
+            threads.parallel_for(functools.partial(self.spread_kernel, mine, target, count), count, at_least=1024)
         return u
 
     def gather(self, gu):
@@ -204,7 +204,7 @@ class Plan:
         for group in range(self.groups):
             target = gw[group * self.filters : (group + 1) * self.filters].reshape(-1)
             kernel = functools.partial(self.gather_kernel, gu[group].reshape(-1), self.parts, count, target)
-            threads.parallel(kernel, count, at_least=1024)
+            threads.parallel_for(kernel, count, at_least=1024)
         return gw
 
 
