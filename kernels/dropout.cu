@@ -3,8 +3,9 @@
 //   y_i = scale x_i  where word i % 4 of Philox4x32-10 (counter (i / 4, call), key seed) < below,  else 0
 //   backward: the same on gy. Nothing is stored: who knows seed and call draws the same words again.
 //
-// One thread four elements: a counter gives 128 bits. The masks are those of the CPU, bit by bit; how Philox works is
-// told in minialex/random.py. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+// One thread four elements: a counter gives 128 bits. `first` is the number of the first counter: 0, unless other GPUs
+// have the pictures before these. The masks are those of the CPU, bit by bit; how Philox works is told in
+// minialex/random.py. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
 #include "common.cuh"
 
@@ -29,9 +30,10 @@ __device__ inline Words philox(unsigned long long counter, unsigned long long ca
 
 // `below` is round(keep 2^32), which for keep = 1 needs more than 32 bits.
 extern "C" __global__ void dropout(global<const REAL> x, global<REAL> y, unsigned long long below, REAL scale,
-                                   unsigned long long seed, unsigned long long call, long long n) {
+                                   unsigned long long seed, unsigned long long call, long long n,
+                                   unsigned long long first) {
     for (long long i = thread_number(); 4 * i < n; i += thread_count()) {
-        Words words = philox((unsigned long long)i, call, seed);
+        Words words = philox(first + (unsigned long long)i, call, seed);
         if (4 * i + 4 <= n) {
             Four four = load4(x, 4 * i);
             for (int k = 0; k < 4; ++k) four.v[k] *= words.word[k] < below ? scale : (REAL)0;

@@ -10,9 +10,11 @@ Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from .support.types import Any
+from .support.types import Any, Shape
 
 _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _WEYL = 0x9E3779B9, 0xBB67AE85
@@ -42,18 +44,20 @@ def philox(counter: Any, key: Any, xp: Any = np) -> Any:
     return xp.stack([c0, c1, c2, c3]).astype(xp.uint32)
 
 
-def words(count: int, seed: int, call: int, xp: Any = np) -> Any:
+def words(count: int, seed: int, call: int, xp: Any = np, first: int = 0) -> Any:
     """Random 32-bit words: word i is number i % 4 of counter (i // 4, call) under the key `seed`.
 
     count: how many.
     seed, call: whole numbers below 2^64.
     xp: the array module, numpy or cupy.
+    first: the number i of the first word.
 
     Returns uint32 (count,).
     """
-    block = xp.arange((count + 3) // 4, dtype=xp.uint64)
+    before = first % 4
+    block = xp.arange(first // 4, (first + count + 3) // 4, dtype=xp.uint64)
     counter = (block & xp.uint64(_LOW), block >> xp.uint64(32), call & _LOW, call >> 32)
-    return philox(counter, (seed & _LOW, seed >> 32), xp).T.reshape(-1)[:count]
+    return philox(counter, (seed & _LOW, seed >> 32), xp).T.reshape(-1)[before : before + count]
 
 
 class Generator:
@@ -62,7 +66,10 @@ class Generator:
     seed: an int below 2^64.
 
     Saving and restoring (seed, call) is all that an exact resume needs. Raises ValueError for another seed.
+    `first_picture` is for a process that has a part of each batch: the pictures before it, which others have.
     """
+
+    first_picture = 0
 
     def __init__(self, seed: int = 0) -> None:
         self.manual_seed(seed)
@@ -81,6 +88,10 @@ class Generator:
         """The number of this draw: 0, 1, 2, ..."""
         call, self.call = self.call, self.call + 1
         return call
+
+    def elements_before(self, shape: Shape) -> tuple[int, ...]:
+        """The number of elements in all pictures before `first_picture`, for a batch of this shape; () for none."""
+        return (self.first_picture * math.prod(shape[1:]),) if self.first_picture else ()
 
     def numpy(self) -> np.random.Generator:
         """A NumPy generator for the next call, from which initial values are drawn."""

@@ -230,7 +230,8 @@ def sorted_nodes(root: Any) -> list[Any]:
 
     root: a Node or a leaf.
 
-    Depth first, with a stack of its own: Python's is too short for ten thousand operations in a row.
+    Depth first, with a stack of its own: Python's is too short for ten thousand operations in a row. Of an operation's
+    inputs the first is searched first: its weights come right behind it, so that their gradients are complete early.
     """
     order, seen, stack = [], set(), [(root, False)]
     while stack:
@@ -240,7 +241,7 @@ def sorted_nodes(root: Any) -> list[Any]:
         elif id(node) not in seen:
             seen.add(id(node))
             stack.append((node, True))
-            for parent in node.parents if isinstance(node, Node) else ():
+            for parent in reversed(node.parents) if isinstance(node, Node) else ():
                 if parent is not None:
                     stack.append((parent, False))
     return order[::-1]
@@ -286,6 +287,8 @@ class Arrival:
             leaf._grad_tensor = leaf._holding(gradient, leaf.backend, Version())  # checked already, by Node.run
         else:
             leaf.grad.data += self.gradient
+        if leaf._hooks is not None:
+            leaf._hooks.call_accumulated(leaf)
 
 
 def _base_references(view):

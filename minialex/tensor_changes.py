@@ -28,7 +28,19 @@ _RETAIN = "retain_grad"
 
 
 class _GradientHooks(dict):
-    """Hooks by number, in the order in which they were added; retain_grad's own stays the last."""
+    """Hooks by number, in the order in which they were added; retain_grad's own stays the last.
+
+    `accumulated` holds those that are called afterwards, when the gradient is in the leaf's `.grad`.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.accumulated = {}
+
+    def call_accumulated(self, leaf):
+        with no_grad():
+            for hook in tuple(self.accumulated.values()):
+                hook(leaf)
 
     def __setitem__(self, number, hook):
         super().__setitem__(number, hook)
@@ -65,6 +77,18 @@ class TensorChanges:
         Returns a handle: `handle.remove()` removes the hook. Raises RuntimeError where no gradient is required.
         """
         return Handle(self._gradient_hooks("register_hook"), self._checked_hook(hook))
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Handle:
+        """Call hook(tensor) in every backward(), when the gradient of this leaf is complete and in its `.grad`.
+
+        hook: a function of the tensor; what it returns is ignored.
+
+        Returns a handle: `handle.remove()` removes the hook. Raises RuntimeError for a computed tensor, and where no
+        gradient is required.
+        """
+        if self.node is not None:
+            raise RuntimeError("register_post_accumulate_grad_hook is for leaves: a computed tensor has no .grad")
+        return Handle(self._gradient_hooks("register_post_accumulate_grad_hook").accumulated, hook)
 
     def retain_grad(self) -> None:
         """Have backward() leave the gradient of a computed tensor in `.grad`, too; after all hooks, as in torch."""

@@ -276,16 +276,57 @@ def not_recorded(library):
     return seen
 
 
+def accumulated(library):
+    """When a gradient is complete: after its last path and all other hooks, and before those of earlier layers."""
+    x, w, v = library.leaf(3), library.leaf(3), library.leaf(3)
+    seen = []
+    handles = [
+        t.register_post_accumulate_grad_hook(lambda t, name=name: seen.append((name, t.grad + 0, t.requires_grad)))
+        for name, t in (("x", x), ("w", w), ("v", v))
+    ]
+    w.register_hook(lambda g: g * 10)
+    h = x * w
+    ((h * v).sum() + (h * w).sum()).backward()
+    handles[0].remove()
+    v.register_post_accumulate_grad_hook(lambda t: setattr(t.mul_(2), "grad", None))
+    (x * w * v).sum().backward()
+    return sorted(name for name, *_ in seen[:3]), seen[0], sorted(seen[3:], key=str), x.grad, v, v.grad
+
+
+def accumulated_of_a_computed_tensor(library):
+    (library.leaf(3) * 2).register_post_accumulate_grad_hook(print)
+
+
+def no_gradient_to_accumulate(library):
+    library.tensor([1.0, 2.0]).register_post_accumulate_grad_hook(print)
+
+
 TENSORS = [
-    observed, doubled, of_a_leaf, removed, retained, retained_twice, retained_and_changed_in_place, no_gradient,
-    no_gradient_to_retain, not_recorded,
+    accumulated, accumulated_of_a_computed_tensor, doubled, no_gradient, no_gradient_to_accumulate,
+    no_gradient_to_retain, not_recorded, observed, of_a_leaf, removed, retained, retained_and_changed_in_place,
+    retained_twice,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("program", TENSORS)
 def test_hooks_of_tensors(as_torch, program):
     result = as_torch(program)
-    assert (result == "RuntimeError") is program.__name__.startswith("no_gradient")
+    assert (result == "RuntimeError") is program.__name__.startswith(("no_gradient", "accumulated_of"))
+
+
+def test_gradients_of_later_layers_are_complete_first():
+    """Weights come right behind their operation, so that they can be sent while backward goes on."""
+    model, seen = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.Flatten(), nn.Linear(4, 2)), []
+    before = len(list(model.parameters()))
+    for name, weight in model.named_parameters():
+        weight.register_post_accumulate_grad_hook(lambda t, name=name: seen.append((name, done.count(1))))
+    done = []
+    x = leaf(5, 3).float()
+    hidden = model[0](x)
+    hidden.register_hook(lambda g: done.append(1))
+    model[1:](hidden).sum().backward()
+    assert len(seen) == before and [name[0] for name, _ in seen] == ["4", "4", "2", "2", "0", "0"]
+    assert [steps for _, steps in seen] == [0, 0, 0, 0, 1, 1]
 
 
 def test_what_a_hook_was_given_stays(as_torch):

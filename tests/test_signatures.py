@@ -84,7 +84,7 @@ METHODS = {  # those of Tensor that are not the function of the same name
     "norm": "p='fro', dim=None, keepdim=False, dtype=None",
     "numpy": "*, force=False",
     "pow_": "exponent",
-    "register_hook": "hook",
+    "register_hook register_post_accumulate_grad_hook": "hook",
     "requires_grad_": "requires_grad=True",
     "where": "condition, other",
     "size": "dim=None",

@@ -69,7 +69,7 @@ class MoreLayers(Backend):
 
     # ------------------------------------------------------------------------------ stochastic pooling
 
-    def stochastic_pool2d(self, a, window, seed, call):
+    def stochastic_pool2d(self, a, window, seed, call, first=0):
         """(an element of every window, drawn; whether any was; its place, a number in the kernel), of a >= 0.
 
         Backward is max_pool2d_backward. Sums are in double precision, where 2^-32 is not lost beside 1: the last of
@@ -79,7 +79,7 @@ class MoreLayers(Backend):
         padded = xp.zeros((*shape[:2], *window.padded), a.dtype)
         padded[..., *window.inside] = a
         total = sum(padded[..., *tap].astype(np.float64) for tap in window.taps())
-        bound = total * (random.words(total.size, seed, call, xp).reshape(shape) / 2**32)
+        bound = total * (random.words(total.size, seed, call, xp, first).reshape(shape) / 2**32)
         with np.errstate(invalid="ignore"):
             y = (0 * total).astype(a.dtype)  # NaN where an element is, or is infinite
         places, reached = xp.empty(shape, np.min_scalar_type(math.prod(window.kernel))), xp.zeros_like(total)

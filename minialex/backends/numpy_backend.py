@@ -67,10 +67,10 @@ class NumPyBackend(MoreLayers):
         """gx = gy [y > 0 or NaN]"""
         return self.xp.where(y <= 0, gy.dtype.type(0), gy)  # so that a NaN does not end a gradient unseen
 
-    def dropout(self, x, keep, scale, seed, call):
-        """y_i = scale x_i where word i of Philox (seed, call) is below keep 2^32, else 0; its own backward."""
+    def dropout(self, x, keep, scale, seed, call, first=0):
+        """y_i = scale x_i where word first + i of Philox (seed, call) is below keep 2^32, else 0; its own backward."""
         xp = self.xp
-        words = random.words(x.size, seed, call, xp)
+        words = random.words(x.size, seed, call, xp, first)
         mask = (words < xp.uint64(round(keep * 2**32))).reshape(x.shape)
         return x * mask * x.dtype.type(scale)
 

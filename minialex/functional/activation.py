@@ -80,10 +80,11 @@ def dropout(
     if training and p > 0:
         generator = generator or random.default_generator
         seed, call = generator.seed, generator.next_call()
+        first = generator.elements_before(input.shape)
         scale = 1 / keep if inverted and keep > 0 else 1.0
 
         def masked(x):
-            return backend.dropout(x, keep, scale, seed, call)
+            return backend.dropout(x, keep, scale, seed, call, *first)
     elif p == 0:
         return input
     else:

@@ -26,16 +26,16 @@ NAMES = {
         name nan_to_num nan_to_num_ nanmean nanmedian nanquantile narrow_copy ne_ neg_ negative_ new new_empty
         new_empty_strided nextafter nextafter_ nonzero_static not_equal not_equal_ orgqr ormqr output_nr pinverse
         polygamma polygamma_ positive prelu put put_ q_per_channel_axis q_per_channel_scales q_per_channel_zero_points
-        q_scale q_zero_point qr qscheme quantile rad2deg rad2deg_ random_ real reciprocal_ record_stream
-        register_post_accumulate_grad_hook reinforce remainder_ renorm renorm_ repeat_interleave resize resize_
-        resize_as resize_as_ resize_as_sparse_ resolve_conj resolve_neg roll rot90 round_ row_indices rsqrt_ scatter
-        scatter_add scatter_add_ scatter_reduce scatter_reduce_ select_scatter set_ sgn sgn_ share_memory_ sigmoid_
-        sign_ signbit sin_ sinc sinc_ sinh sinh_ slice_inverse slice_scatter slogdet smm solve sparse_dim sparse_mask
-        sparse_resize_ sparse_resize_and_clear_ split_with_sizes square_ sspaddmm stft storage storage_offset
-        storage_type subtract_ sum_to_size svd swapaxes_ swapdims_ symeig t_ tan_ tanh_ tensor_split to_dense to_mkldnn
-        to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr to_sparse_coo to_sparse_csc to_sparse_csr trace
-        transpose_ triangular_solve tril tril_ triu triu_ true_divide_ trunc_ unfold unique_consecutive unsafe_chunk
-        unsafe_split unsafe_split_with_sizes untyped_storage values vdot volatile vsplit xlogy xlogy_ xpu
+        q_scale q_zero_point qr qscheme quantile rad2deg rad2deg_ random_ real reciprocal_ record_stream reinforce
+        remainder_ renorm renorm_ repeat_interleave resize resize_ resize_as resize_as_ resize_as_sparse_ resolve_conj
+        resolve_neg roll rot90 round_ row_indices rsqrt_ scatter scatter_add scatter_add_ scatter_reduce scatter_reduce_
+        select_scatter set_ sgn sgn_ share_memory_ sigmoid_ sign_ signbit sin_ sinc sinc_ sinh sinh_ slice_inverse
+        slice_scatter slogdet smm solve sparse_dim sparse_mask sparse_resize_ sparse_resize_and_clear_ split_with_sizes
+        square_ sspaddmm stft storage storage_offset storage_type subtract_ sum_to_size svd swapaxes_ swapdims_ symeig
+        t_ tan_ tanh_ tensor_split to_dense to_mkldnn to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr
+        to_sparse_coo to_sparse_csc to_sparse_csr trace transpose_ triangular_solve tril tril_ triu triu_ true_divide_
+        trunc_ unfold unique_consecutive unsafe_chunk unsafe_split unsafe_split_with_sizes untyped_storage values vdot
+        volatile vsplit xlogy xlogy_ xpu
     """,
     "Module": """
         T_destination call_super_init dump_patches get_extra_state ipu mtia set_extra_state set_submodule xpu

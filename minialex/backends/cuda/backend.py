@@ -54,12 +54,16 @@ class CudaBackend(NumPyBackend):
         self.launch.elements("relu_backward", gy.size, gy, y, gx, gy.size)
         return gx
 
-    def dropout(self, x, keep, scale, seed, call):
+    def dropout(self, x, keep, scale, seed, call, first=0):
+        if first % 4:  # the first counter has words for elements that are not here
+            room = self.xp.zeros(first % 4 + x.size, x.dtype)
+            room[first % 4 :] = x.reshape(-1)
+            return self.dropout(room, keep, scale, seed, call, first - first % 4)[first % 4 :].reshape(x.shape)
         x = self._solid(x)
         x = x if self.launch.aligned(x) else x.copy()
         y = self.empty(x.shape, x.dtype)
         below = round(keep * 2**32)
-        self.launch.elements("dropout", -(-x.size // 4), x, y, below, scale, seed, call, x.size)
+        self.launch.elements("dropout", -(-x.size // 4), x, y, below, scale, seed, call, x.size, first // 4)
         return y
 
     # ------------------------------------------------------------------------------ layers with weights

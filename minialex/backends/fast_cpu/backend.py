@@ -54,7 +54,11 @@ class NumbaBackend(NumPyBackend):
         _elements(elementwise.relu_backward, gy, y, gx)
         return gx
 
-    def dropout(self, x, keep, scale, seed, call):
+    def dropout(self, x, keep, scale, seed, call, first=0):
+        if first % 4:  # the first counter has words for elements that are not here
+            room = np.zeros(first % 4 + x.size, x.dtype)
+            room[first % 4 :] = x.reshape(-1)
+            return self.dropout(room, keep, scale, seed, call, first - first % 4)[first % 4 :].reshape(x.shape)
         x = np.asarray(x, order="C")
         y, one = np.empty_like(x), x.dtype.type
         numbers = np.uint64(round(keep * 2**32)), one(scale), np.uint64(seed), np.uint64(call)
@@ -62,7 +66,7 @@ class NumbaBackend(NumPyBackend):
 
         def counters(start, stop):  # each gives four elements their words
             some = slice(4 * start, 4 * stop)
-            elementwise.dropout(flat_x[some], flat_y[some], *numbers, start)
+            elementwise.dropout(flat_x[some], flat_y[some], *numbers, first // 4 + start)
 
         threads.parallel_for(counters, -(-x.size // 4), max(1, _FEW // 4))
         return y
@@ -201,7 +205,7 @@ class NumbaBackend(NumPyBackend):
         )
         return gx
 
-    def stochastic_pool2d(self, a, window, seed, call):
+    def stochastic_pool2d(self, a, window, seed, call, first=0):
         y = np.empty((*a.shape[:2], *window.output), a.dtype)
         places = np.empty(y.shape, np.min_scalar_type(math.prod(window.kernel)))
         drawn = np.empty(y.shape, bool)
@@ -218,6 +222,7 @@ class NumbaBackend(NumPyBackend):
             window.first_inside(),
             np.uint64(seed),
             np.uint64(call),
+            first,
         )
         return y, drawn, places
 

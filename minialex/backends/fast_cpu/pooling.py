@@ -124,7 +124,7 @@ def max_pool_backward(gy, winners, gx, places, columns, stride, dilation, before
 
 
 @kernel
-def stochastic_pool(a, y, places, drawn, kernel_size, stride, before, first_inside, seed, call, start, stop):
+def stochastic_pool(a, y, places, drawn, kernel_size, stride, before, first_inside, seed, call, first, start, stop):
     """One of every window's elements, drawn, its place, and whether there is any; see NumPyBackend.stochastic_pool2d.
 
     Each sum is taken in the order in which NumPy takes it, so that both draw the same.
@@ -134,7 +134,7 @@ def stochastic_pool(a, y, places, drawn, kernel_size, stride, before, first_insi
     for m in range(start, stop):
         for i in range(height):
             for j in range(width):
-                number = (m * height + i) * width + j
+                number = first + (m * height + i) * width + j
                 if number % 4 == 0 or (m == start and i + j == 0):
                     words = philox(number // 4, seed, call)
                 top, left = i * stride[0] - before[0], j * stride[1] - before[1]

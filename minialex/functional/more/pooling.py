@@ -89,7 +89,8 @@ def stochastic_pool2d(
     backend, a = common_backend(input), input.backend.xp.maximum(input.data, 0)
     if training:
         generator = generator or random.default_generator
-        y, backward = _drawn(backend, a, window, generator.seed, generator.next_call())
+        first = generator.elements_before((*input.shape[:2], *window.output))
+        y, backward = _drawn(backend, a, window, generator.seed, generator.next_call(), *first)
     elif evaluation == "max":
         y, backward = _largest(backend, a, window, input.records_grad)
     else:
@@ -97,9 +98,9 @@ def stochastic_pool2d(
     return Tensor.from_operation(y, backward, input, name="stochastic_pool2d")
 
 
-def _drawn(backend, a, window, seed, call):
-    """An element of every window, drawn; and backward."""
-    y, drawn, places = backend.stochastic_pool2d(a, window, seed, call)
+def _drawn(backend, a, window, *draw):
+    """An element of every window, drawn by (seed, call) of the generator, and the first number; and backward."""
+    y, drawn, places = backend.stochastic_pool2d(a, window, *draw)
 
     def backward(gy):
         return (backend.max_pool2d_backward(gy * drawn, places, window),)

@@ -45,9 +45,9 @@ def test_what_passes_arrives_in_the_declared_types(launcher):
 )
 def test_numbers_take_the_type_of_the_arrays(launcher, dtype, wanted):
     x, y = arrays(4, 4, dtype=dtype)
-    launcher("dropout", 1, 32, x, y, 2**32, 0.5, 2**64 - 1, 3, np.int64(4))
+    launcher("dropout", 1, 32, x, y, 2**32, 0.5, 2**64 - 1, 3, np.int64(4), 5)
     values = launcher.launched[0][4]
-    assert [type(v) for v in values[2:]] == [np.uint64, wanted, np.uint64, np.uint64, np.int64]
+    assert [type(v) for v in values[2:]] == [np.uint64, wanted, np.uint64, np.uint64, np.int64, np.uint64]
     assert values[2] == 2**32 and values[4] == 2**64 - 1
 
 
@@ -105,9 +105,9 @@ def test_more_refusals(launcher):
     with pytest.raises(ValueError, match="grid is one to three whole numbers"):
         launcher("relu", (1, 1, 1, 1), 32, x, y, 4)
     with pytest.raises(TypeError, match="dropout: scale must be a number of float32, got True"):
-        launcher("dropout", 1, 32, x, y, 1, True, 1, 1, 4)
+        launcher("dropout", 1, 32, x, y, 1, True, 1, 1, 4, 0)
     with pytest.raises(ValueError, match="dropout: seed does not fit into uint64: -1"):
-        launcher("dropout", 1, 32, x, y, 1, 1.0, -1, 1, 4)
+        launcher("dropout", 1, 32, x, y, 1, 1.0, -1, 1, 4, 0)
     with pytest.raises(TypeError, match="avg_pool2d: w must be a Window, got tuple"):
         launcher("avg_pool2d", 1, 32, *arrays((1, 2, 2), (1, 1), (1, 1, 1)), (2, 2), 1)
 
@@ -128,7 +128,7 @@ def test_more_refusals(launcher):
     ],
 )
 def test_an_equal_number_of_another_type_is_not_taken_for_one_that_passed(launcher, position, first, then, message):
-    arguments = [*arrays(4, 4), 1, 1.0, 1, 1, 4]
+    arguments = [*arrays(4, 4), 1, 1.0, 1, 1, 4, 0]
     arguments[position] = first
     launcher("dropout", 1, 32, *arguments)
     arguments[position] = then
@@ -139,10 +139,10 @@ def test_an_equal_number_of_another_type_is_not_taken_for_one_that_passed(launch
 def test_both_types_of_arrays_in_turn(launcher):
     """What is prepared for one is not taken for the other."""
     for dtype in (np.float32, np.float64, np.float32):
-        launcher("dropout", 1, 32, *arrays(4, 4, dtype=dtype), 1, 0.5, 1, 1, 4)
+        launcher("dropout", 1, 32, *arrays(4, 4, dtype=dtype), 1, 0.5, 1, 1, 4, 0)
         assert type(launcher.launched[-1][4][3]) is dtype
     with pytest.raises(TypeError, match="dropout: y must be of float64, got float32"):
-        launcher("dropout", 1, 32, *arrays(4, dtype=np.float64), *arrays(4), 1, 0.5, 1, 1, 4)
+        launcher("dropout", 1, 32, *arrays(4, dtype=np.float64), *arrays(4), 1, 0.5, 1, 1, 4, 0)
 
 
 def test_a_later_launch_prepares_nothing(launcher, monkeypatch):

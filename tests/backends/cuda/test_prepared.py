@@ -101,7 +101,7 @@ def test_every_kernel_gets_what_check_makes_of_its_arguments(make, calls, name, 
 
 
 X, Y = Array(np.float32, 64), Array(np.float32, 128)
-DROPOUT = [X, Y, 1, 0.5, 2, 3, 4]  # x, y, unsigned long long below, REAL scale, seed, call, long long n
+DROPOUT = [X, Y, 1, 0.5, 2, 3, 4, 5]  # x, y, unsigned long long below, REAL scale, seed, call, long long n, first
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_argument_that_is_not_exactly_as_declared_launches_nothing(make, call
     assert launched(ready, *DROPOUT) and len(calls) == 1
 
 
-@pytest.mark.parametrize("count", [0, 6, 8])
+@pytest.mark.parametrize("count", [0, 7, 9])
 def test_another_number_of_arguments_launches_nothing(make, calls, count):
     assert not launched(make("dropout"), *[*DROPOUT, 1][:count]) and not calls
 
@@ -128,7 +128,7 @@ def test_another_number_of_arguments_launches_nothing(make, calls, count):
 @pytest.mark.parametrize("number", [1e39, -1e39, float("inf"), float("nan"), 1e-46, 0.1, 16777217.0])
 def test_a_float_is_rounded_as_numpy_rounds_it(make, calls, number):
     assert launched(make("dropout"), *DROPOUT[:3], number, *DROPOUT[4:])
-    place = (ctypes.c_void_p * 7).from_address(calls.pop()[-1])[3]
+    place = (ctypes.c_void_p * 8).from_address(calls.pop()[-1])[3]
     with np.errstate(over="ignore"):
         assert ctypes.string_at(place, 4) == np.float32(number).tobytes()
 
