@@ -290,7 +290,7 @@ def accumulated(library):
     handles[0].remove()
     v.register_post_accumulate_grad_hook(lambda t: setattr(t.mul_(2), "grad", None))
     (x * w * v).sum().backward()
-    return sorted(name for name, *_ in seen[:3]), seen[0], sorted(seen[3:], key=str), x.grad, v, v.grad
+    return sorted(name for name, *_ in seen[:3]), seen[0], sorted(seen[3:], key=str), x.grad, v.detach(), v.grad
 
 
 def accumulated_of_a_computed_tensor(library):
