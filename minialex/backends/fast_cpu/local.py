@@ -82,7 +82,7 @@ class _Layer:
         for some, room in self.blocks(start, stop, self.x_shape[1] * self.taps):
             shape = len(room), self.x_shape[1], *self.window.kernel, self.x_shape[0]
             _columns(maps, room.reshape(shape), some.start, self.window.output[1], self.window.stride)
-            yield some, room.reshape(len(room), self.groups, -1, self.x_shape[0])
+            yield some, room.reshape(len(room), self.groups, self.channels * self.taps, self.x_shape[0])
 
     def weight_gradient(self, gradients, x):
         """gy (O, N) @ columns^T (N, K), each thread with places of its own."""
@@ -109,7 +109,7 @@ class _Layer:
                 transposed = weights[:, group, :, rows].swapaxes(1, 2)
                 for some, room in self.blocks(0, self.places, rows.stop - rows.start):
                     np.matmul(transposed[some], gradients[some, group], out=room)
-                    columns = room.reshape(len(room), own.stop - own.start, *self.window.kernel, -1)
+                    columns = room.reshape(len(room), own.stop - own.start, *self.window.kernel, self.x_shape[0])
                     _add_columns(columns, maps[own], some.start, self.window.output[1], self.window.stride)
             _turn_back(maps, gx, *self.corner, start, stop)
 

@@ -56,7 +56,7 @@ _table: dict[str, str] = {}  # the user's own, by `key`
 def conv2d(x, w, b, window, groups):
     """y = x * w + b, the way that `choose` chooses."""
     way = choose(x.shape[1:], w.shape, window, groups, x.dtype)
-    if not way.outputs:
+    if not way.outputs or not len(x):
         return im2col.conv2d(x, w, b, window, groups)
     return _module(w.shape, window).conv2d(x, w, b, window, groups, way.outputs)
 
@@ -65,7 +65,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     """gx and gw, the same way; one is None where what it is made from is: w, or x."""
     way = choose(x_shape[1:], w_shape, window, groups, gy.dtype)
     what = gy, x_shape, w_shape, x, w, window, groups
-    if not way.outputs:
+    if not way.outputs or not len(gy):
         return im2col.conv2d_backward(*what)
     few = w is not None and on_the_way(
         w_shape, window
