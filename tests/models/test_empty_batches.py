@@ -1,4 +1,4 @@
-"""A batch without pictures, as a process has that shares a short last batch with others: empty logits, gradients of 0."""
+"""A batch without pictures, as a process has that shares a short last batch: empty logits, gradients of 0."""
 
 from __future__ import annotations
 
