@@ -95,6 +95,18 @@ class Group:
         """
         return array
 
+    def start_broadcast(self, array: Array, root: int = 0) -> Done:
+        """Begin a broadcast, which goes on while this process computes, where the engine can.
+
+        array: contiguous; not to be written until the transfer is complete, and elsewhere than on the root not to be
+            read.
+        root: the rank that sends.
+
+        Returns the transfer, whose `wait` must be called.
+        """
+        self.broadcast(array, root)
+        return Done()
+
     def send_recv(self, array: Array, to: int, source: int) -> Array:
         """Send an array to one rank while receiving one, of the same shape and dtype, from another.
 

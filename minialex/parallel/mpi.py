@@ -61,6 +61,9 @@ class MPIGroup(Group):
         self.communicator.Bcast(array, root)
         return array
 
+    def start_broadcast(self, array: Array, root: int = 0) -> Done:
+        return _Pending(self.communicator.Ibcast(array, root))
+
     def send_recv(self, array: Array, to: int, source: int) -> Array:
         received = np.empty_like(array)
         self.communicator.Sendrecv(array, to, recvbuf=received, source=source)

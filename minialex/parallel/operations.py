@@ -5,6 +5,8 @@ backward is the mirror image of forward:
 
     all_reduce   y = sum over ranks of x                gx = sum over ranks of gy
     all_gather   y = x of rank 0, x of rank 1, ...      gx = this rank's part of the sum over ranks of gy
+    own_part     y = this rank's part of x              gx = gy in this part, 0 elsewhere
+    broadcast    y = x of the root                      gx = on the root the sum over ranks of gy, 0 elsewhere
 
 Where all ranks have computed the same loss from the same y, each has the whole gy already:
 
@@ -13,7 +15,7 @@ Where all ranks have computed the same loss from the same y, each has the whole 
 
 from __future__ import annotations
 
-from ..support.types import Sequence
+from ..support.types import Callable, Sequence
 from ..tensor import Tensor
 from .group import Group, equal_lengths, pieces
 
@@ -65,3 +67,52 @@ def gather_same(input: Tensor, group: Group, axis: int = 0, lengths: Sequence[in
         return (pieces(gy, axis, parts)[group.rank].copy(),)
 
     return Tensor.from_operation(y, backward, input, name="gather_same", saves=())
+
+
+def own_part(input: Tensor, group: Group, axis: int, lengths: Sequence[int]) -> Tensor:
+    """This rank's part of a tensor that is equal on all ranks.
+
+        y = part r of x      gx = gy in part r, 0 elsewhere
+
+    input: x.
+    group: the Group.
+    axis: along which it is divided.
+    lengths: of every rank's part along that axis.
+    """
+    xp, shape = input.backend.xp, input.shape
+
+    def backward(gy):
+        gx = xp.zeros(shape, gy.dtype)
+        pieces(gx, axis, lengths)[group.rank][...] = gy
+        return (gx,)
+
+    y = pieces(input.data, axis, lengths)[group.rank].copy()
+    return Tensor.from_operation(y, backward, input, name="own_part", saves=())
+
+
+def start_broadcast(input: Tensor, group: Group, root: int, length: int) -> Callable[[], Tensor]:
+    """Begin to send one rank's tensor to all ranks, while this process computes.
+
+        y = x_root      gx = sum_r gy_r on the root, 0 elsewhere
+
+    input: x, this rank's; the axes after the first agree on all ranks.
+    group: the Group.
+    root: the rank that sends.
+    length: of its tensor along the first axis.
+
+    Returns a function that waits for the tensor and returns it; it must be called.
+    """
+    xp, shape, dtype, is_root = input.backend.xp, input.shape, input.dtype, group.rank == root
+    y = input.data.copy() if is_root else xp.empty((length, *shape[1:]), dtype)
+    lengths = [length if rank == root else 0 for rank in range(group.size)]
+    transfer = group.start_broadcast(y, root)
+
+    def backward(gy):
+        total = group.reduce_scatter(gy, 0, lengths)
+        return (total if is_root else xp.zeros(shape, dtype),)
+
+    def finish():
+        transfer.wait()
+        return Tensor.from_operation(y, backward, input, name="broadcast", saves=())
+
+    return finish

@@ -36,6 +36,9 @@ def check(group):
             sent = every[rank].copy()
             assert group.broadcast(sent, root) is sent
             same(sent, every[root])
+            pending, sent = group.start_broadcast(before := every[rank].copy(), root), before
+            pending.wait()
+            same(sent, every[root])
         moved = group.send_recv(every[rank], (rank + 1) % size, (rank - 1) % size)
         same(moved, every[rank - 1])
         for axis in range(-1, len(shape)) if shape else ():

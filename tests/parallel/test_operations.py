@@ -65,6 +65,32 @@ def test_gather_same_takes_its_part_of_the_one_gradient():
         np.testing.assert_array_equal(gx, own)
 
 
+def test_own_part_is_one_of_a_whole():
+    x = np.random.default_rng(5).standard_normal((2, sum(LENGTHS)))
+    gradients = [np.random.default_rng(6).standard_normal((2, length)) for length in LENGTHS]
+
+    def own(x, group):
+        return operations.own_part(x, group, 1, LENGTHS)
+
+    for rank, (y, gx) in enumerate(on_each(own, [x] * SIZE, gradients)):
+        np.testing.assert_array_equal(y, np.split(x, np.cumsum(LENGTHS)[:-1], axis=1)[rank])
+        others = [np.zeros_like(g) if r != rank else g for r, g in enumerate(gradients)]
+        np.testing.assert_array_equal(gx, np.concatenate(others, 1))
+
+
+@pytest.mark.parametrize("root", range(SIZE))
+def test_broadcast_adds_the_gradients_at_the_root(root):
+    inputs = [np.random.default_rng(7 + rank).standard_normal((length, 2)) for rank, length in enumerate(LENGTHS)]
+    gradients = cotangents((LENGTHS[root], 2))
+
+    def broadcast(x, group):
+        return operations.start_broadcast(x, group, root, LENGTHS[root])()
+
+    for rank, (y, gx) in enumerate(on_each(broadcast, inputs, gradients)):
+        np.testing.assert_array_equal(y, inputs[root])
+        np.testing.assert_allclose(gx, sum(gradients) if rank == root else np.zeros((LENGTHS[rank], 2)), rtol=1e-15)
+
+
 @pytest.mark.parametrize("name", ["all_reduce", "all_gather", "gather_same"])
 def test_alone_they_are_the_identity(name):
     x = Tensor(np.random.default_rng(3).standard_normal((2, 3)), requires_grad=True)
