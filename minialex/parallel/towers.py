@@ -41,9 +41,14 @@ def towers(model: nn.Sequential, group: Group) -> nn.Sequential:
     its sum over the ranks is the whole one.
     Raises ValueError, with the layer's name, where a layer cannot be divided so.
     """
+    check_unshared(model)
+    return nn.Sequential(divided(model.named_children(), group))
+
+
+def check_unshared(model: nn.Module) -> None:
+    """Raise ValueError where layers of a network share weights: their parts would be apart."""
     if len(list(model.parameters())) != len(list(model.named_parameters(remove_duplicate=False))):
         raise ValueError("a network in which layers share weights cannot be divided among ranks: give each its own")
-    return nn.Sequential(divided(model.named_children(), group))
 
 
 def divided(layers: Iterable[tuple[str, nn.Module]], group: Group) -> dict[str, nn.Module]:

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 
 from minialex import Tensor, functional, nn, optim
+from minialex.parallel import group as groups
 from minialex.random import Generator
 
 CLASSES, PICTURES, SIDE = 7, 5, 35
@@ -71,25 +72,24 @@ def own_generator(model):
     return model
 
 
-def batches(pictures=PICTURES):
-    draws = np.random.default_rng(5)
-    for _ in range(STEPS):
-        yield draws.standard_normal((pictures, 3, SIDE, SIDE)), draws.integers(0, CLASSES, pictures)
+def pictures(count, seed=6):
+    return np.random.default_rng(seed).standard_normal((count, 3, SIDE, SIDE))
 
 
 def optimizer_of(model):
     biases = [p for p in model.parameters() if p.ndim == 1]
     weights = [p for p in model.parameters() if p.ndim > 1]
-    groups = [{"params": weights, "weight_decay": 0.01}, {"params": biases, "lr": 0.1}]
-    return optim.SGD(groups, lr=0.05, momentum=0.9)
+    settings = [{"params": weights, "weight_decay": 0.01}, {"params": biases, "lr": 0.1}]
+    return optim.SGD(settings, lr=0.05, momentum=0.9)
 
 
-def train(model, pictures=PICTURES, own=slice(None), after_backward=lambda: None):
+def train(model, count=PICTURES, own=slice(None), after_backward=lambda: None):
     """Three steps: [(logits, loss, {name: gradient})], and the optimiser. own: the pictures that the model gets."""
     optimizer, steps = optimizer_of(model), []
-    for images, labels in batches(pictures):
+    for step in range(STEPS):
+        labels = np.random.default_rng(step).integers(0, CLASSES, count)
         optimizer.zero_grad()
-        logits = model(Tensor(np.ascontiguousarray(images[own])))
+        logits = model(Tensor(pictures(count, step)[own]))
         loss = functional.cross_entropy(logits, labels)
         loss.backward()
         after_backward()
@@ -97,6 +97,27 @@ def train(model, pictures=PICTURES, own=slice(None), after_backward=lambda: None
         steps.append((logits.numpy().copy(), loss.item(), gradients))
         optimizer.step()
     return steps, optimizer
+
+
+def alone(model, count=PICTURES):
+    """The training of one process: its steps, state, optimiser's state, and evaluation."""
+    model = own_generator(model)
+    steps, optimizer = train(model, count)
+    return steps, model.state_dict(), optimizer.state_dict(), model.eval()(Tensor(pictures(2))).numpy()
+
+
+def compare(found, expected):
+    """Assert that two trainings are one, to rounding."""
+    for step, wanted in zip(found[0], expected[0], strict=True):
+        close(step[0], wanted[0])
+        close(step[1], wanted[1])
+        same_dicts(step[2], wanted[2])
+    same_dicts(found[1], expected[1])
+    assert found[2]["param_groups"] == expected[2]["param_groups"]
+    assert found[2]["state"].keys() == expected[2]["state"].keys()
+    for index, arrays in expected[2]["state"].items():
+        same_dicts(found[2]["state"][index], arrays)
+    close(found[3], expected[3])
 
 
 def close(found, expected):
@@ -108,3 +129,15 @@ def same_dicts(found, expected):
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         close(found[name], array)
+
+
+def backwards(group, array, axis=0, lengths=None):
+    """A mistake for the tests to find: an all_gather of ThreadGroup in the wrong order of the ranks."""
+    return np.concatenate(group._exchange(array.copy())[::-1], axis)
+
+
+def without_sum(group, array, axis=0, lengths=None):
+    """Another: a reduce_scatter that takes this rank's slice and adds nothing."""
+    lengths = groups.equal_lengths(array, axis, group.size) if lengths is None else lengths
+    group._exchange(None)
+    return groups.pieces(array, axis, lengths)[group.rank].copy()

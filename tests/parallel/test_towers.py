@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import divided
 import numpy as np
 import pytest
-from divided import close, nested, own_generator, same_dicts, small, train
+from divided import alone, backwards, close, compare, nested, own_generator, pictures, small, train, without_sum
 from ranks import NEEDS_MPI, on_ranks
 
 from minialex import Tensor, manual_seed, nn, optim
@@ -23,36 +24,13 @@ def as_towers(group, model):
     tower = towers(own_generator(model), group)
     steps, optimizer = train(tower)
     steps = [(logits, loss, states.whole_state(gradients, group)) for logits, loss, gradients in steps]
-    evaluated = tower.eval()(Tensor(picture()))
+    evaluated = tower.eval()(Tensor(pictures(2)))
     return (
         steps,
         states.whole_state(tower.state_dict(), group),
         states.whole_optimizer(optimizer.state_dict(), group),
         evaluated.numpy(),
     )
-
-
-def picture():
-    return np.random.default_rng(6).standard_normal((2, 3, 35, 35))
-
-
-def alone(model):
-    model = own_generator(model)
-    steps, optimizer = train(model)
-    return steps, model.state_dict(), optimizer.state_dict(), model.eval()(Tensor(picture())).numpy()
-
-
-def compare(found, expected):
-    for step, wanted in zip(found[0], expected[0], strict=True):
-        close(step[0], wanted[0])
-        assert step[1] == pytest.approx(wanted[1], rel=1e-12)
-        same_dicts(step[2], wanted[2])
-    same_dicts(found[1], expected[1])
-    assert found[2]["param_groups"] == expected[2]["param_groups"]
-    assert found[2]["state"].keys() == expected[2]["state"].keys()
-    for index, arrays in expected[2]["state"].items():
-        same_dicts(found[2]["state"][index], arrays)
-    close(found[3], expected[3])
 
 
 @pytest.mark.parametrize("kind", ["2012", *(pytest.param(k, marks=pytest.mark.heavy) for k in NETWORKS if k != "2012")])
@@ -148,7 +126,7 @@ def test_the_pictures_gradient_is_the_sum_of_the_ranks():
     cotangent = np.random.default_rng(8).standard_normal((2, 7))
 
     def gradient(network):
-        x = Tensor(picture(), requires_grad=True)
+        x = Tensor(pictures(2), requires_grad=True)
         network.eval()(x).backward(cotangent)
         return x.grad.numpy()
 
@@ -187,16 +165,6 @@ def test_shared_weights_are_refused():
         towers(nn.Sequential(layer, nn.ReLU(), layer), Rank())
 
 
-def backwards(group, array, axis=0, lengths=None):
-    return np.concatenate(group._exchange(array.copy())[::-1], axis)
-
-
-def without_sum(group, array, axis=0, lengths=None):
-    lengths = groups.equal_lengths(array, axis, group.size) if lengths is None else lengths
-    group._exchange(None)
-    return groups.pieces(array, axis, lengths)[group.rank].copy()
-
-
 MUTANTS = {
     "ranks in the wrong order": (threads.ThreadGroup, "all_gather", backwards),
     "gradients that are not added": (threads.ThreadGroup, "reduce_scatter", without_sum),
@@ -209,6 +177,7 @@ MUTANTS = {
 def test_mistakes_are_found(monkeypatch, name):
     manual_seed(3)
     model = small("paper")
+    monkeypatch.setattr(divided, "STEPS", 1)
     expected = alone(model)
     monkeypatch.setattr(*MUTANTS[name])
     with pytest.raises(AssertionError):
