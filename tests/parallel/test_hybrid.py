@@ -181,6 +181,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mistakes_are_found(monkeypatch, name):
     manual_seed(3)
