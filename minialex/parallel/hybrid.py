@@ -28,6 +28,7 @@ from .. import functional, nn, random
 from ..nn import Parameter
 from ..support.types import Any, Iterator, Mapping
 from ..tensor import Tensor
+from .batch_norm import synchronise
 from .group import Group
 from .operations import all_gather, start_broadcast
 from .towers import check_unshared, divided
@@ -116,7 +117,8 @@ def hybrid(model: nn.Sequential, group: Group, exchange: str = "all") -> Hybrid:
                             pictures. The whole gradient is the sum over ranks, an all_reduce, which the caller does.
         split_parameters    those behind it, copies of this rank's rows: complete, see states.py for whole ones.
 
-    Dropout draws the masks of one process; before Flatten the caller sets the generator's first_picture for that.
+    Dropout draws the masks of one process; before Flatten it needs data.Numbered(network, group) for that. Batch
+    normalisation is synchronised, see batch_norm.py.
     "turns" overlaps the transfers of the forward pass, where the engine can, not those of the backward pass.
     Raises ValueError for another exchange, for a network without that Flatten, and, with its name, for a layer that
     cannot be divided.
@@ -128,20 +130,15 @@ def hybrid(model: nn.Sequential, group: Group, exchange: str = "all") -> Hybrid:
     flatten = next((i for i, (_, layer) in enumerate(children) if isinstance(layer, nn.Flatten)), None)
     if flatten is None:
         raise ValueError("the network has no Flatten() among its layers, behind which it could be divided among ranks")
-    maps, rest = dict(children[: flatten + 1]), children[flatten + 1 :]
-    for name, layer in maps.items():
-        _check_maps(name, layer)
-    return Hybrid(maps, divided(rest, group), group, exchange)
-
-
-def _check_maps(path: str, layer: nn.Module) -> None:
-    """Raise ValueError for a layer that cannot compute on a part of the batch, or should stand behind Flatten."""
-    for name, module in layer.named_modules(prefix=path):
-        if isinstance(module, nn.Linear):
+    maps, rows = dict(children[: flatten + 1]), divided(children[flatten + 1 :], group)
+    below = [found for name, layer in maps.items() for found in layer.named_modules(prefix=name)]
+    for name, layer in below:
+        if isinstance(layer, nn.Linear):
             raise ValueError(f"layer {name} (Linear) stands before Flatten(): it would not be divided among ranks")
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            kind = type(module).__name__
-            raise ValueError(f"layer {name} ({kind}) needs the statistics of all pictures, and a rank has its own")
+    for _, layer in below:
+        if isinstance(layer, nn.BatchNorm2d):
+            synchronise(layer, group)
+    return Hybrid(maps, rows, group, exchange)
 
 
 def shared_parameters(model: Hybrid) -> list[Parameter]:
