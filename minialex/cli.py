@@ -376,9 +376,14 @@ class Interrupt:
         except Interrupted:
             ...                        # save; a second signal waits, too
             interrupt.finish()
+
+    agree: a function of whether a signal has come to this process that says whether one has come to any; None for one
+        process. Where there are several, all of them must call `check` alike.
+    quiet: whether to leave the words about signals to another process.
     """
 
-    def __init__(self):
+    def __init__(self, agree=None, quiet=False):
+        self._agree, self._quiet = agree or bool, quiet
         self.number = None
         self._saving, self._again = False, False
 
@@ -396,10 +401,10 @@ class Interrupt:
     def _handle(self, number, frame):
         if self.number is None:
             self.number = number
-            _write_at_once("stopping after this batch; press Ctrl-C again to stop at once, without saving")
+            self._write("stopping after this batch; press Ctrl-C again to stop at once, without saving")
         elif self._saving and not self._again:
             self._again = True
-            _write_at_once("saving; press Ctrl-C again to stop at once, without it")
+            self._write("saving; press Ctrl-C again to stop at once, without it")
         else:
             handler = self._previous[signal.SIGINT]
             if callable(handler):
@@ -408,9 +413,14 @@ class Interrupt:
 
     def check(self):
         """Raise Interrupted if a signal has come; from then on, another one waits for `finish`."""
-        if self.number is not None:
+        if self._agree(self.number is not None):
+            self.number = self.number or signal.SIGINT
             self._saving = True
             raise Interrupted(self.number)
+
+    def _write(self, text):
+        if not self._quiet:
+            _write_at_once(text)
 
     def finish(self):
         """Everything is saved: signals stop at once again. Raises KeyboardInterrupt if one has come since `check`."""

@@ -11,10 +11,15 @@ import time
 from pathlib import Path
 
 from . import backends, cfg, cli, data, models, threads
-from .runs import program_options, trained
+from .parallel import launch, schemes
+from .parallel.group import Group
+from .parallel.hybrid import EXCHANGES
+from .parallel.witness import Witness
+from .runs import launching, program_options, shared_out, trained
 from .runs.configuration import Configuration
 from .runs.folder import RunFolder
 from .runs.run import RESUMABLE, Run
+from .runs.watched import WatchedFolder
 from .support import progress
 from .support.errors import UserError, as_user_error
 from .support.resources import cache_text
@@ -45,6 +50,8 @@ examples:
   python -m minialex.train --weights runs/big --dataset folder --data-dir D --freeze conv1,conv2 --lr 0.001
   python -m minialex.train --resume runs/slow --epochs 6
   python -m minialex.train --cfg layers-80sec.cfg --cfg-params layer-params-80sec.cfg --dataset cifar10 --epochs 10
+  mpiexec -n 4 python -m minialex.train --parallel data
+  mpiexec -n 2 python -m minialex.train --parallel towers --model alexnet_2012 --dataset folder --data-dir D
 
 A network is trained as its authors did. Where that is a recipe, a short file such as
 minialex/training/recipes/paper.toml, the table below names it, and --recipe chooses another one. Options override the
@@ -108,7 +115,8 @@ _DIAGNOSE = (
 )
 _RESUME = (
     "with its settings; only these options can be added: --epochs, to train longer, --data-dir and --val-labels, if "
-    "the data was moved, --threads and --workers, and --model, which a network of your own needs"
+    "the data was moved, --threads and --workers, --parallel, for any number of processes, and --model, which a "
+    "network of your own needs"
 )
 _THREADS = (
     "threads that compute (default: all that this process may use; the last digits of results may depend on the number)"
@@ -117,6 +125,14 @@ _CONV_TABLE = (
     "table of how the numba backend computes each convolution (default: as built in), measured by "
     "python -m minialex.doctor --tune FILE"
 )
+_PARALLEL = (
+    "share the run out among the processes that mpiexec starts: parts of each batch; parts of it for convolutions and "
+    "rows of fully connected layers; half of each layer, as in 2012 (default: one process)"
+)
+_EXCHANGE = "of activities in --parallel hybrid: of the whole batch at once, or of each process in turn (default: all)"
+_LOCAL_BATCH_NORM = (
+    "with --parallel data or towers: batch normalisation over each process's part of a batch, instead of the batch"
+)
 _PRECISION = "precision of matrix products on a GPU; tf32 rounds factors to 10 bits and uses tensor cores"
 
 
@@ -124,30 +140,32 @@ def main(argv=None):
     """Run the command; argv: its arguments, sys.argv[1:] if None. Returns the exit code."""
     options = parser().parse_args(argv)
     try:
-        return _run(options, argv)
+        return _run(options, argv, launch.world())
     finally:
         backends.get_backend().set_conv_ways({})  # the run's: not of what else this process does
 
 
-def _run(options, argv):
-    run = _resumed(options) if options.resume else _new(options)
+def _run(options, argv, world):
+    run = _resumed(options, world) if options.resume else _new(options, world)
     if options.lr_find:
         return _find_lr(run, argv)
-    with cli.Interrupt() as interrupt:
+    with cli.Interrupt(lambda here: world.agree(here)[0], quiet=world.rank > 0) as interrupt:
         if not options.resume:
-            run.folder = _free_folder(options, run.folder.path.name)
-        with run.folder, _troubles_in_words(run.folder), run.backend.announcing(say):
+            run.folder = _new_folder(options, run.folder.path.name, world)
+        with run.folder, _troubles_in_words(run.folder), run.backend.announcing(run.say), _witnessed(run):
             return _train(run, interrupt)
 
 
 def _train(run, interrupt):
     """Train and test; after a signal, save. Returns the exit code."""
-    say(run.header())
+    run.say(run.header())
+    # Processes look at signals together, after each step: their numbers of batches to evaluate may differ.
+    watch = interrupt.watch if run.world.size == 1 else iter
     try:
-        if run.configuration.overfit and not run.has_begun and not run.passes_overfit_check(interrupt.watch):
+        if run.configuration.overfit and not run.has_begun and not run.passes_overfit_check(watch):
             return 1
         run.train(interrupt)
-        run.test(interrupt.watch)
+        run.test(watch)
     except cli.Interrupted as signal:
         run.stop()
         interrupt.finish()
@@ -173,7 +191,29 @@ def _find_lr(run, argv):
     return 0
 
 
-def _new(options):
+@contextlib.contextmanager
+def _witnessed(run):
+    """Where there are several processes: if they are killed within this context, somebody says what was saved."""
+    if run.world.size == 1 or run.world.rank:
+        yield
+        return
+    witness = Witness()
+
+    def know():
+        t = run.trainer
+        done = f"{t.epoch} epochs and {t.batch} batches" if run.folder.last.exists() else "nothing yet"
+        go_on = f", continue with: {run.command()}" if run.folder.last.exists() else ""
+        witness.know(f"the processes of this run were ended; saved: {done}{go_on}")
+
+    run.after_save = know
+    know()
+    try:
+        yield
+    finally:
+        witness.dismiss()
+
+
+def _new(options, world):
     """A new Run with these options, in a new folder."""
     with as_user_error():
         options.model = cli.register([options.model])[0] if options.model else None
@@ -188,12 +228,26 @@ def _new(options):
         if start and options.model not in (None, start.checkpoint.model):
             raise UserError(f"{start.path} holds the weights of '{start.checkpoint.model}', not of '{options.model}'")
     options.model = start.checkpoint.model if start and not options.cfg else options.model
-    configuration = configured(options)
+    configuration = configured(options, world)
     network = cfg.name_of(configuration.cfg_files[0]) if options.cfg else configuration.model.partition(".py:")[0]
     name = f"{network}-{configuration.recipe.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
-    _free_folder(options, name).release()  # raises where no run can be left, before data is read, which takes long
+    if not world.rank:
+        _free_folder(options, name).release()  # raises where no run can be left, before data is read, which takes long
     folder = RunFolder(options.out or os.path.join("runs", name))
-    return Run(configuration, folder, start=start, download=bool(options.download), say=say)
+    download = bool(options.download)
+    return Run(configuration, folder, start=start, download=download, say=_say(world), world=world)
+
+
+def _new_folder(options, name, world):
+    """The folder of a new run: the first process takes it, the others only know its name."""
+    folder = None if world.rank else _free_folder(options, name)
+    path = world.text(str(folder.path) if folder else "")
+    return folder or WatchedFolder(path)
+
+
+def _say(world):
+    """What prints a run's lines: one process of all."""
+    return (lambda text: None) if world.rank else say
 
 
 def _free_folder(options, name):
@@ -201,7 +255,7 @@ def _free_folder(options, name):
     return RunFolder.create(options.out) if options.out else RunFolder.claim("runs", name)
 
 
-def _resumed(options):
+def _resumed(options, world):
     """The Run to resume, with these options."""
     own = options.model is not None and models.own.is_reference(options.model)
     for name, value in vars(options).items():
@@ -215,13 +269,14 @@ def _resumed(options):
     changes = {name: getattr(options, name) for name in RESUMABLE}
     changes |= {name: _absolute(changes[name]) for name in ("data_dir", "val_labels")}
     changes = {name: value for name, value in changes.items() if value is not None}
-    return Run.resume(options.resume, model=options.model, say=say, **changes)
+    return Run.resume(options.resume, model=options.model, say=_say(world), world=world, **changes)
 
 
-def configured(options):
+def configured(options, world=None):
     """The Configuration of a run: options override the recipe, which is that of the model's authors.
 
     options: the namespace from parser().parse_args().
+    world: the Group of all processes, which share the threads of a machine.
 
     Returns a Configuration.
     Raises UserError where options are invalid or exclude each other.
@@ -242,7 +297,7 @@ def configured(options):
         given |= {"lr": ADAM_LR} if to_adam else {"lr": SGD_LR} if from_adam else {}
     if options.schedule:  # it is for all layers: the recipe's separate schedules would no longer fit it
         given |= {"bias_schedule": None, "layer_schedules": {}}
-    thread_count = options.threads or threads.count()
+    thread_count = options.threads or shared_out.threads_of(threads.count(), world or Group())
     configuration = Configuration(
         model=model,
         recipe=dataclasses.replace(recipe, **given),
@@ -268,6 +323,10 @@ def configured(options):
         resize=options.resize,
         model_sha256=getattr(preset, "sha256", None),
         conv_table=Path(options.conv_table).name if options.conv_table else None,
+        parallel=options.parallel,
+        exchange=options.exchange or "all",
+        local_batch_norm=bool(options.local_batch_norm),
+        processes=world.size if world else 1,
         **(described.texts if described else {}),
     ).check()
     if options.conv_table:
@@ -373,6 +432,9 @@ def parser():
     option(machine, "--threads", "N", _THREADS, type=count)
     option(machine, "--workers", "N", "threads that decode photographs (default: one per usable core)", type=count)
     option(machine, "--conv-table", "FILE", _CONV_TABLE, type=cli.file)
+    choice(machine, "--parallel", schemes.NAMES, _PARALLEL)
+    choice(machine, "--exchange", EXCHANGES, _EXCHANGE)
+    switch(machine, "--local-batch-norm", _LOCAL_BATCH_NORM)
     choice(machine, "--matmul-precision", ("float32", "tf32"), f"({_PRECISION}) (default: float32)")
     return p
 
@@ -395,4 +457,4 @@ def _defaults():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(launching.run(main))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import get_backend
+from ..parallel.group import part
 from ..random import philox
 from ..support.prefetch import prefetched
 from ..support.types import Array, Transform
@@ -34,6 +35,7 @@ class Loader:
     seed: of the order and the transforms, an integer from 0 to 2^64 - 1.
     drop_last: whether to leave out a last batch that is not full.
     workers: threads, each of which prepares one batch ahead; the batches do not depend on it.
+    ranks: (r, P) where P processes share each batch: this one, r, gets its part of the images, and all labels.
     as_bytes: whether the images of a batch are RawImages, which the `upload` of a backend that `takes_bytes` turns into
         the same input, where the transforms are such as device_plan.py knows.
 
@@ -44,6 +46,7 @@ class Loader:
         self, dataset: Any, batch_size: int,
         transforms: Sequence[Transform] | Callable[[int], Sequence[Transform]] = (), *, shuffle: bool = False,
         seed: int = 0, drop_last: bool = False, workers: int = 1, as_bytes: bool = False,
+        ranks: tuple[int, int] = (0, 1),
     ) -> None:  # fmt: skip
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -55,7 +58,7 @@ class Loader:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         self.shuffle, self.seed, self.drop_last, self.workers = shuffle, seed, drop_last, workers
-        self.as_bytes = as_bytes
+        self.as_bytes, self.ranks = as_bytes, ranks
         self._iterations = 0
 
     def __len__(self) -> int:
@@ -85,7 +88,8 @@ class Loader:
 
         def batch(number):
             indices = order[number * self.batch_size : (number + 1) * self.batch_size]
-            return self._batch(indices, epoch, transforms, plan)
+            images, labels = self._batch(indices[part(len(indices), *self.ranks)], epoch, transforms, plan)
+            return images, labels if self.ranks[1] == 1 else np.asarray(self.dataset.labels)[indices]
 
         return prefetched(batch, range(start_batch, len(self)), self.workers)
 

@@ -17,11 +17,12 @@ in one. The others speak MPI (mpi.py), NCCL between GPUs (nccl.py), or are threa
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 import numpy as np
 
-from ..support.types import Any, Array, Self, Sequence
+from ..support.types import Any, Array, Iterator, Sequence
 
 
 class Done:
@@ -127,7 +128,7 @@ class Group:
 
     def agree(self, *flags: bool) -> tuple[bool, ...]:
         """For each flag, whether it is True on any rank."""
-        counts = self.all_reduce(np.array(flags, np.int64))
+        counts = self.all_reduce(np.array([bool(flag) for flag in flags], np.int64))
         return tuple(bool(count) for count in counts)
 
     def text(self, text: str, root: int = 0) -> str:
@@ -143,6 +144,21 @@ class Group:
             letters[:] = written
         return self.broadcast(letters, root).tobytes().decode()
 
+    @contextlib.contextmanager
+    def one_first(self) -> Iterator[None]:
+        """A context that rank 0 passes through before all others: for files that it makes, and that they find."""
+        if self.rank:
+            self.agree(False)
+        yield
+        if not self.rank:
+            self.agree(False)
+
+    def leave(self, code: int) -> None:
+        """Wait for the others before this process ends; where they do not come, end them.
+
+        code: the exit code.
+        """
+
     def end(self, code: int) -> None:
         """End all processes now, wherever they are.
 
@@ -150,12 +166,6 @@ class Group:
 
         A process that is alone goes on: it has nobody who waits for it.
         """
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """For engines that have something to close."""
 
 
 def part(count: int, rank: int, size: int) -> slice:

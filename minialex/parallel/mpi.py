@@ -6,12 +6,15 @@ mpiexec -n 4 python -m minialex.train --parallel data
 from __future__ import annotations
 
 import os
+import time
 
 import numpy as np
 from mpi4py import MPI
 
 from ..support.types import Any, Array, Sequence
 from .group import Done, Group, equal_lengths, pieces
+
+PATIENCE = 60.0  # seconds until a process that is about to leave no longer waits for the others
 
 
 class _Pending(Done):
@@ -71,6 +74,13 @@ class MPIGroup(Group):
 
     def split(self, color: int) -> Group:
         return MPIGroup(self.communicator.Split(color, self.rank))
+
+    def leave(self, code: int) -> None:
+        request, patience = self.communicator.Ibarrier(), time.monotonic() + PATIENCE
+        while not request.Test():
+            if time.monotonic() > patience:
+                self.end(code)
+            time.sleep(0.01)
 
     def end(self, code: int) -> None:
         self.communicator.Abort(code)

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from .. import backends, data, models
 from ..data.pipeline import LARGEST_SIDE
+from ..parallel import schemes
+from ..parallel.hybrid import EXCHANGES
 from ..support import schema
 from ..support.errors import UserError
 from ..support.schema import AtLeast, AtMost, Below, OneOf
@@ -53,6 +55,10 @@ class Configuration:
     num_classes, input_size: of the network; None for the data's and the model's.
     freeze: layers that are not trained.
     resize: pixels to which the shorter side of images from files is resized, or those of cifar10 are enlarged.
+    parallel: how the run is shared out among processes, one of parallel.schemes.NAMES; None for one process.
+    exchange: of activities in parallel="hybrid", see parallel.hybrid.
+    processes: among which it was shared out last.
+    local_batch_norm: whether each process normalises its own part of a batch, and not the batch.
     model_sha256: SHA-256 of the text of the file that the user's own network is from; None for another.
     """
 
@@ -85,6 +91,10 @@ class Configuration:
     cfg_parameters: str | None = None
     cfg_files: list[str] = field(default_factory=list)
     cfg_initial_rates: bool = False
+    parallel: Annotated[str | None, OneOf(*schemes.NAMES)] = None
+    exchange: Annotated[str, OneOf(*EXCHANGES)] = "all"
+    local_batch_norm: bool = False
+    processes: Annotated[int, AtLeast(1)] = 1
 
     def check(self) -> Configuration:
         """Returns the configuration itself; raises UserError where a field is invalid, or two exclude each other."""
@@ -109,6 +119,13 @@ class Configuration:
                 f"conv_table=... is only for backend=numba, which has several ways to compute a convolution, not for "
                 f"{self.backend}: leave it out"
             )
+        if self.parallel in ("hybrid", "towers"):
+            self._check_divided()
+        if (self.local_batch_norm and self.parallel not in ("data", "towers")) or (
+            self.exchange != "all" and self.parallel != "hybrid"
+        ):
+            name, those = ("local_batch_norm", "data or towers") if self.local_batch_norm else ("exchange", "hybrid")
+            raise UserError(f"{name}=... is for parallel={those}: leave it out")
         if not self.reads_files:
             enlarged = {"resize"} if data.DATASETS[self.recipe.dataset].enlarges else set()
             given = [name for name in FILES_ONLY if getattr(self, name) and name not in enlarged]
@@ -119,6 +136,17 @@ class Configuration:
                     f"{self.recipe.dataset}: leave it out"
                 )
         return self
+
+    def _check_divided(self):
+        """Raise UserError for what does not go with layers of which each process has rows."""
+        with_rows = {
+            "clip_grad_norm": self.recipe.clip_grad_norm is not None,
+            "freeze": bool(self.freeze or self.recipe.freeze_from),
+            "cfg": self.cfg_definition is not None,
+        }
+        for name, given in with_rows.items():
+            if given:
+                raise UserError(f"{name}=... needs whole layers: use parallel=data, not {self.parallel}")
 
     @property
     def reads_files(self) -> bool:

@@ -108,13 +108,17 @@ class RunFolder(OwnedFolder):
         Raises FileNotFoundError where there is no run; UserError where it is being trained.
         """
         folder = cls(path)
-        if not folder.path.is_dir():
-            raise FileNotFoundError(f"there is no run folder {path}")
-        if not (folder.path / "config.json").is_file():
-            raise FileNotFoundError(f"{path} is not the folder of a training run: it has no config.json")
+        folder.check_is_run()
         folder.acquire()
         folder._known = _stamp(folder.last)
         return folder
+
+    def check_is_run(self) -> None:
+        """Raise FileNotFoundError where there is no run."""
+        if not self.path.is_dir():
+            raise FileNotFoundError(f"there is no run folder {self.path}")
+        if not (self.path / "config.json").is_file():
+            raise FileNotFoundError(f"{self.path} is not the folder of a training run: it has no config.json")
 
     def remove_leftovers(self) -> None:
         """Remove the unfinished files of a run that was killed; those of others stay."""

@@ -22,7 +22,7 @@ class Pictures:
     resize: of the same weights, see Checkpoint.
     download: whether to download missing files.
 
-    Of an image folder only the file names are listed at first; `read` reads the images.
+    Of an image folder only the file names are listed at first; `read` reads the images. `ranks` is that of data.Loader.
 
     Raises UserError where the data does not fit the network.
     """
@@ -37,7 +37,7 @@ class Pictures:
         self._check_size()
         if known:
             self._check_mean(known.normalization.mean.shape)
-        self._known, self._channel_order = known, preset.channel_order
+        self._known, self._channel_order, self.ranks = known, preset.channel_order, (0, 1)
 
     def read(self):
         """Read an image folder and compute all statistics now, while Ctrl-C still stops at once.
@@ -129,13 +129,13 @@ class Pictures:
         size, seed = self.recipe.batch_size, self.configuration.seed
         workers = self.configuration.workers or 1
         as_bytes = backends.get_backend().takes_bytes
-        options = {"shuffle": True, "seed": seed, "workers": workers, "as_bytes": as_bytes}
+        options = {"shuffle": True, "seed": seed, "workers": workers, "as_bytes": as_bytes, "ranks": self.ranks}
         return data.Loader(self.splits.train, size, self.transforms, **options)
 
-    def undistorted(self, dataset):
-        """A Loader of `dataset` in its own order, without augmentation."""
+    def undistorted(self, dataset, ranks=(0, 1)):
+        """A Loader of `dataset` in its own order, without augmentation. ranks: as of data.Loader."""
         transforms, as_bytes = self.pipeline.evaluation_transforms(), backends.get_backend().takes_bytes
-        return data.Loader(dataset, self.recipe.batch_size, transforms, as_bytes=as_bytes)
+        return data.Loader(dataset, self.recipe.batch_size, transforms, as_bytes=as_bytes, ranks=ranks)
 
     def describe(self):
         """The augmentation of the training images as text; empty where there is none."""

@@ -8,6 +8,7 @@ from ..nn import Conv2d
 from ..support.text import printable
 from ..training import recipes
 from ..training.recipe import absent_layers, describe_decay
+from . import shared_out
 
 
 def header(run):
@@ -25,7 +26,6 @@ def settings(run, *, place=True):
     """
     c, r, splits, progress = run.configuration, run.configuration.recipe, run.splits, run.trainer
     shape = f"{splits.train.image_shape[0]}x{run.pictures.size}x{run.pictures.size}"
-    parameters = sum(p.numel() for p in run.model.parameters())
     validation = f"{len(splits.validation):,} validation" if splits.validation else "no validation"
     workers = f"{threads.count()} thread{'s' if threads.count() > 1 else ''} of {run.backend.thread_owner}"
     biases = f" (biases {r.lr * r.bias_lr:g})" if r.bias_lr != 1 else ""
@@ -38,7 +38,7 @@ def settings(run, *, place=True):
     training = f"{r.optimizer}, lr {r.lr:g}{biases}{momentum}, weight decay {decay}, schedule {r.schedule}{clip}"
     steps = f", {c.accumulate} batches per step" if c.accumulate > 1 else ""
     pairs = [
-        ("model", f"{network}, {parameters:,} parameters, pictures {shape}, {len(run.classes)} classes"),
+        ("model", f"{network}, {run.parameters:,} parameters, pictures {shape}, {len(run.classes)} classes"),
         ("weights", _weights(run)),
         ("frozen", _frozen(c)),
         ("data", f"{r.dataset}: {len(splits.train):,} training, {validation} and {tests:,} test pictures"),
@@ -47,6 +47,7 @@ def settings(run, *, place=True):
         *(("note", text) for text in (run.files.program.notes if run.files else ())),
         ("pictures", run.pictures.describe()),
         ("backend", f"{run.backend.name}, {c.matmul_precision}, {workers}"),
+        ("parallel", shared_out.describe(run)),
         ("convolutions", _convolutions(run)),
         ("recipe", "" if run.files else _recipe(run)),
         ("optimizer", run.files.describe() if run.files else training),

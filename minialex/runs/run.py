@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import backends, cfg, data, models, random, threads
 from ..models.layout import in_order
+from ..parallel.group import Group
 from ..support.errors import UserError, as_user_error
 from ..support.progress import folded, write
 from ..support.types import FileName
@@ -18,13 +19,15 @@ from ..training import diagnose, evaluation, overfit, trainer
 from ..training.display import TrainingProgress
 from ..training.range_test import lr_find
 from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set_initial_values
-from . import checkpoint, fine_tuning, programs, report, trained
+from ..training.shared_trainer import SharedTrainer
+from . import checkpoint, fine_tuning, programs, report, shared_out, trained
 from .configuration import Configuration
 from .folder import RunFolder
 from .pictures import Pictures
+from .watched import WatchedFolder
 
-# Settings that may change when a run is resumed: its length, the place of its data, the number of threads.
-RESUMABLE = ("epochs", "data_dir", "val_labels", "threads", "workers")
+# Settings that may change when a run is resumed: its length, the place of its data, how many threads and processes.
+RESUMABLE = ("epochs", "data_dir", "val_labels", "threads", "workers", "parallel")
 
 OVERFIT_ADVICE = f"""\
 Not all of them are classified correctly with a loss below {overfit.TARGET_LOSS}, without dropout: a network that cannot
@@ -45,6 +48,7 @@ class Run:
     saved: a Checkpoint to continue from, or None; see also Run.resume.
     download: whether to download missing files.
     say: a function that is called with each line of output.
+    world: the Group of processes among which the run is shared out; each of them makes its Run, the first one writes.
 
     Raises UserError where configuration, data and weights do not fit together, before any image file is read.
     """
@@ -52,8 +56,11 @@ class Run:
     def __init__(
         self, configuration: Configuration, folder: RunFolder, *, start: trained.Trained | None = None,
         saved: checkpoint.Checkpoint | None = None, download: bool = False, say: Callable[[str], object] = write,
+        world: Group | None = None,
     ) -> None:  # fmt: skip
         self.configuration, self.folder, self.say = configuration, folder, say
+        self.world = shared_out.group(configuration, world or Group())
+        self.after_save: Callable[[], object] = lambda: None
         self.backend = _use_machine(configuration)
         origin = saved or (start and start.checkpoint)
         path = folder.last if saved else start and start.path
@@ -62,7 +69,8 @@ class Run:
 
         with _blame(path) if origin else contextlib.nullcontext():
             pipeline = origin.pipeline() if origin else None
-        self.pictures = Pictures(configuration, preset, pipeline, origin and origin.resize, download)
+        with self.world.one_first():  # which may download, or unpack
+            self.pictures = Pictures(configuration, preset, pipeline, origin and origin.resize, download)
         self.splits = self.pictures.splits
         with as_user_error():
             self.classes = fine_tuning.class_names(self.splits.train.classes, configuration.num_classes)
@@ -89,22 +97,34 @@ class Run:
         elif start:
             with _blame(path):
                 self.transferred = fine_tuning.transfer(self.model, start.checkpoint.weights)
+        self.parameters = sum(p.numel() for p in self.model.parameters())
         with as_user_error():
-            optimizer = self._optimizer(self.model)
             frozen = frozen_modules(ordered, recipe, configuration.freeze)
+            self.scheme = shared_out.scheme(configuration, self.model, self.world)
+            self.model = self.scheme.model
+            optimizer = self._optimizer(self.model)
         schedule = cfg.EveryStep(optimizer) if self.files else make_schedule(self.model, recipe, optimizer)
 
-        self.pictures.read()  # last, after everything that can raise a UserError: reading an image folder takes long
+        with self.world.one_first():
+            self.pictures.read()  # last, after everything that can raise a UserError: reading image files takes long
+        self.pictures.ranks = shared_out.ranks(self.scheme)
         loader = self.pictures.loader()
-        self.trainer = trainer.Trainer(
-            self.model, optimizer, schedule, loader, configuration.accumulate, frozen, recipe.clip_grad_norm
+        self.trainer = SharedTrainer(
+            self.scheme,
+            self.world,
+            optimizer,
+            schedule,
+            loader,
+            configuration.accumulate,
+            frozen,
+            recipe.clip_grad_norm,
         )
         self.trainer.recording = True
         if isinstance(optimizer, cfg.SGD2012):
             optimizer.total_steps = recipe.epochs * self.steps_per_epoch()
         if saved:
             with _blame(path):
-                self.model.load_state_dict(saved.weights)
+                self.model.load_state_dict(self.scheme.own_state(saved.weights))
                 self.trainer.load_state_dict(saved.trainer_state)
                 saved.check_course(self.trainer)
             self.trainer.history = saved.history
@@ -112,20 +132,21 @@ class Run:
     @classmethod
     def resume(
         cls, path: FileName, *, epochs: int | None = None, model: Any=None, say: Callable[[str], object] = write,
-        **changes: Any,
+        world: Group | None = None, **changes: Any,
     ) -> Run:  # fmt: skip
         """The run in a folder, ready to continue where it stopped, with the same result as without the interruption.
 
         path: of the run folder.
         epochs: a new number of epochs; None to keep it.
         model: "FILE.py:FUNCTION" where the run has a network of the user's own: the file is executed.
-        say: as in Run.
-        changes: new values of data_dir, val_labels, threads and workers.
+        say, world: as in Run; the number of processes may be another one than before.
+        changes: new values of data_dir, val_labels, threads, workers and parallel.
 
         Returns a Run.
         Raises FileNotFoundError where there is no run, UserError where it cannot continue, or is being trained now.
         """
-        with RunFolder.open(path).released_on_error() as folder:
+        kind = WatchedFolder if world and world.rank else RunFolder
+        with kind.open(path).released_on_error() as folder:
             with as_user_error():
                 configuration = folder.read_configuration()
                 if model and models.own.register(model) != configuration.model:
@@ -146,12 +167,15 @@ class Run:
                         f"the run has finished {finished} epochs already: epochs=... must be at least {finished}"
                     )
                 changes["recipe"] = dataclasses.replace(configuration.recipe, epochs=epochs)
+            if world and world.size != configuration.processes:
+                changes = {"threads": shared_out.threads_of(threads.count(), world)} | changes
+                changes["processes"] = world.size
             if change := models.own.changed(configuration.model, configuration.model_sha256):
                 say(f"note: {change}")
                 changes["model_sha256"] = models.own.REGISTERED[configuration.model].sha256
             configuration = dataclasses.replace(configuration, **changes).check()
             folder.remove_leftovers()  # now that it is known to be a run's folder
-            return cls(configuration, folder, start=start, saved=saved, say=say)
+            return cls(configuration, folder, start=start, saved=saved, say=say, world=world)
 
     def _files(self):
         """The programs.OfFiles of a run whose network is that of .cfg files, else None."""
@@ -217,6 +241,8 @@ class Run:
 
     def find_lr(self) -> Any:
         """Make a learning-rate range test, see training.lr_find; the run itself is not changed. Returns a RangeTest."""
+        if self.world.size > 1:
+            raise UserError("lr_find=True is for one process: leave out parallel=... and start one")
         if self.files:
             raise UserError("lr_find=True is for one learning rate; a parameter file has one for every layer")
         t = self.trainer
@@ -247,18 +273,20 @@ class Run:
         if t.epoch >= epochs:
             self.say(f"this run has finished its epochs ({epochs}); to train longer:")
             self.say(f"  {self.command()} --epochs {2 * epochs}")
-        with TrainingProgress(t, epochs) as bar:
+        with TrainingProgress(t, epochs, shown=not self.world.rank) as bar:
             while t.epoch < epochs and not (enough and t.batch == 0 and enough(t.history)):
                 for _ in t.steps():
                     bar.show()
                     if interrupt:
                         interrupt.check()
-                    if self.folder.save_is_due():
+                    save, write = self.world.agree(self.folder.save_is_due(), self.folder.steps_are_due())
+                    if save:
                         self.save()
-                    elif self.folder.steps_are_due():
+                    elif write:
                         self.folder.write_steps(t.recorded_steps())
                 layers = self.measure_layers() if self.configuration.diagnose else None
-                row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
+                watched = interrupt and self.world.size == 1
+                row = t.finish_epoch(self.validation_batches(interrupt.watch if watched else iter))
                 self.say(folded(report.epoch_line(row, epochs, len(self.classes))))
                 if layers:
                     row["layers"] = layers
@@ -288,7 +316,7 @@ class Run:
 
     def batches(self, dataset: Any, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Any:
         """Batches of `dataset` in its own order, without augmentation; watch: wraps the iterator."""
-        return watch(self.pictures.undistorted(dataset).epoch())
+        return watch(self.pictures.undistorted(dataset, self.pictures.ranks).epoch())
 
     def test(self, watch: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Any:
         """Evaluate the current weights on the test images, print the result and draw it.
@@ -320,7 +348,7 @@ class Run:
         return checkpoint.Checkpoint(
             model=self.configuration.model,
             arguments=self.arguments,
-            weights=self.model.state_dict(),
+            weights=self.scheme.whole_state(self.model.state_dict()),
             input_size=self.pictures.size,
             normalization=self.pictures.pipeline.normalization.to_arrays(),
             classes=self.classes,
@@ -338,6 +366,7 @@ class Run:
             self.folder.write_steps(self.trainer.recorded_steps())
             self.folder.save(snapshot)
             self.folder.write_metrics(self.trainer.history)
+        self.after_save()
 
     def draw(self, *, now: bool = False) -> None:
         """Draw the figures; now: whether to do so in any case, see RunFolder.draw."""
@@ -349,7 +378,8 @@ class Run:
         own = models.own.REGISTERED.get(self.configuration.model)
         model = own and f"{own.path}:{self.configuration.model.rpartition(':')[2]}"
         words = ["--resume", str(self.folder.path), *(["--model", model] if model else [])]
-        return f"python -m minialex.train {shlex.join(words)}"
+        start = f"mpiexec -n {self.world.size} " if self.world.size > 1 else ""
+        return f"{start}python -m minialex.train {shlex.join(words)}"
 
     def steps_done(self) -> Any:
         """The number of optimizer steps so far, over all epochs."""
@@ -387,7 +417,7 @@ def _check_unchanged(configuration, saved, folder):
     with _blame(folder.last):
         before = Configuration.from_dict(saved.configuration).to_dict()
     for name, value in configuration.to_dict().items():
-        if value != before[name] and name not in (*RESUMABLE, "model_sha256"):
+        if value != before[name] and name not in (*RESUMABLE, "processes", "model_sha256"):
             was, now = json.dumps(before[name]), json.dumps(value)
             raise UserError(
                 f'{folder.path / "config.json"} has "{name}": {now}, but the run was trained with {was} so far: put '

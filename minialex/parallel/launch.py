@@ -1,0 +1,47 @@
+"""Whether this process is one of several, which mpiexec or the like has started, and their Group."""
+
+from __future__ import annotations
+
+import os
+
+from ..support.errors import UserError
+from .group import Group
+
+# What launchers tell the processes that they start: how many they are, and which of them this one is.
+_TOLD = (
+    ("PMI_SIZE", "PMI_RANK"),  # MPICH, Intel MPI
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),  # Open MPI
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),  # srun
+)
+
+
+def launched() -> tuple[int, int]:
+    """(rank, size) as the launcher says, without MPI; (0, 1) where there is none."""
+    for size, rank in _TOLD:
+        if os.environ.get(size, "").isdigit() and os.environ.get(rank, "").isdigit():
+            return int(os.environ[rank]), int(os.environ[size])
+    return 0, 1
+
+
+def world() -> Group:
+    """The Group of all processes that were started together: of MPI, or of this one alone.
+
+    Raises UserError where mpi4py, or the MPI library, is missing, or is not that of the launcher.
+    """
+    rank, size = launched()
+    if size == 1:
+        return Group()
+    try:
+        from .mpi import MPIGroup
+    except (ImportError, RuntimeError) as error:
+        raise UserError(
+            f"{size} processes were started, which need MPI to talk to each other ({error}): pip install mpi4py mpich, "
+            "and start them with the mpiexec that comes with it"
+        ) from error
+    group = MPIGroup()
+    if (group.rank, group.size) != (rank, size):
+        raise UserError(
+            f"the launcher has started {size} processes, but MPI knows of {group.size}: start them with the mpiexec of "
+            "the MPI that mpi4py uses, which pip install mpich puts beside python"
+        )
+    return group

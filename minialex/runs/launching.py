@@ -1,0 +1,65 @@
+"""A command in several processes: the first speaks, and an error of any ends all."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from .. import cli
+from ..parallel import launch
+from ..support.errors import UserError
+
+FIRST_SPEAKS = 2.0  # seconds that other ranks leave to the first one, which has mostly met the same error
+
+
+def run(main: Callable[[Any], Any], argv: Any = None) -> int:
+    """As cli.run, where the launcher may have started several processes.
+
+    main: takes argv and returns an exit code or None.
+    argv: the arguments, sys.argv's if None.
+
+    Rank 0 prints as one process does. What another rank prints is not shown, but for its error, if no other rank has
+    ended the run by then. Returns the exit code; after an error all processes are ended with it.
+    """
+    rank, size = launch.launched()
+    if size == 1:
+        return cli.run(main, argv)
+    shown = sys.stderr
+    if rank:
+        sys.stdout, sys.stderr = open(os.devnull, "w", encoding="utf-8"), io.StringIO()
+    code = _code(main, argv)
+    if code in (1, 2):
+        if rank:
+            time.sleep(FIRST_SPEAKS)
+            words = sys.stderr.getvalue()  # type: ignore[union-attr]
+            print(f"process {rank} of {size}: {words}", end="", file=shown, flush=True)
+        _end(code)
+    _leave(code)
+    return code
+
+
+def _code(main, argv):
+    try:
+        return cli.run(main, argv)
+    except Exception:  # an error of the library deserves its traceback, also of a rank that is silent otherwise
+        traceback.print_exc()
+        return 1
+
+
+def _end(code):
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        world = launch.world()
+    except UserError:  # without MPI the launcher sees the exit code
+        return
+    world.end(code)
+
+
+def _leave(code):
+    launch.world().leave(code)
