@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 from ..support.errors import UserError
@@ -23,6 +24,7 @@ def launched() -> tuple[int, int]:
     return 0, 1
 
 
+@functools.cache
 def world() -> Group:
     """The Group of all processes that were started together: of MPI, or of this one alone.
 
@@ -45,3 +47,15 @@ def world() -> Group:
             "the MPI that mpi4py uses, which pip install mpich puts beside python"
         )
     return group
+
+
+def end(code: int) -> None:
+    """End all processes that were started together, without asking them; returns where there is no MPI.
+
+    code: the exit code.
+    """
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError):
+        return
+    MPI.COMM_WORLD.Abort(code)

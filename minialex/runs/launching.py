@@ -12,7 +12,6 @@ from typing import Any
 
 from .. import cli
 from ..parallel import launch
-from ..support.errors import UserError
 
 FIRST_SPEAKS = 2.0  # seconds that other ranks leave to the first one, which has mostly met the same error
 
@@ -38,28 +37,20 @@ def run(main: Callable[[Any], Any], argv: Any = None) -> int:
             time.sleep(FIRST_SPEAKS)
             words = sys.stderr.getvalue()  # type: ignore[union-attr]
             print(f"process {rank} of {size}: {words}", end="", file=shown, flush=True)
-        _end(code)
-    _leave(code)
+        sys.stdout.flush()
+        launch.end(code)
+        return code
+    launch.world().leave(code)
     return code
 
 
 def _code(main, argv):
+    def connected(argv):
+        launch.world()  # first: nobody can end the others who is not connected to them yet
+        return main(argv)
+
     try:
-        return cli.run(main, argv)
+        return cli.run(connected, argv)
     except Exception:  # an error of the library deserves its traceback, also of a rank that is silent otherwise
         traceback.print_exc()
         return 1
-
-
-def _end(code):
-    sys.stdout.flush()
-    sys.stderr.flush()
-    try:
-        world = launch.world()
-    except UserError:  # without MPI the launcher sees the exit code
-        return
-    world.end(code)
-
-
-def _leave(code):
-    launch.world().leave(code)
