@@ -193,24 +193,29 @@ def _find_lr(run, argv):
 
 @contextlib.contextmanager
 def _witnessed(run):
-    """Where there are several processes: if they are killed within this context, somebody says what was saved."""
-    if run.world.size == 1 or run.world.rank:
+    """Where there are several processes: if they are ended within this context, somebody says what was saved."""
+    if run.world.size == 1:
         yield
         return
-    witness = Witness()
+    witness = None if run.world.rank else Witness()
 
-    def know():
+    def know(saved="nothing yet"):
+        sentence = f"the processes of this run were ended; saved: {saved}"
+        launching.last_words = f"{sentence}\n"
+        if witness:
+            witness.know(sentence)
+
+    def know_saved():
         t = run.trainer
-        done = f"{t.epoch} epochs and {t.batch} batches" if run.folder.last.exists() else "nothing yet"
-        go_on = f", continue with: {run.command()}" if run.folder.last.exists() else ""
-        witness.know(f"the processes of this run were ended; saved: {done}{go_on}")
+        know(f"{t.epoch} epochs and {t.batch} batches, continue with: {run.command()}")
 
-    run.after_save = know
-    know()
+    run.after_save = know_saved
+    know_saved() if run.has_begun else know()
     try:
         yield
     finally:
-        witness.dismiss()
+        if witness:
+            witness.dismiss()
 
 
 def _new(options, world):

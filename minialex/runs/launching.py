@@ -13,7 +13,9 @@ from typing import Any
 from .. import cli
 from ..parallel import launch
 
-FIRST_SPEAKS = 2.0  # seconds that other ranks leave to the first one, which has mostly met the same error
+FIRST_SPEAKS = 5.0  # seconds that other ranks leave to the first one, which has mostly met the same error
+
+last_words = ""  # what a process that ends the others says of what was saved
 
 
 def run(main: Callable[[Any], Any], argv: Any = None) -> int:
@@ -30,13 +32,14 @@ def run(main: Callable[[Any], Any], argv: Any = None) -> int:
         return cli.run(main, argv)
     shown = sys.stderr
     if rank:
-        sys.stdout, sys.stderr = open(os.devnull, "w", encoding="utf-8"), io.StringIO()
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # until the process ends
+        sys.stderr = io.StringIO()
     code = _code(main, argv)
     if code in (1, 2):
         if rank:
             time.sleep(FIRST_SPEAKS)
             words = sys.stderr.getvalue()  # type: ignore[union-attr]
-            print(f"process {rank} of {size}: {words}", end="", file=shown, flush=True)
+            print(f"process {rank} of {size}: {words}{last_words}", end="", file=shown, flush=True)
         sys.stdout.flush()
         launch.end(code)
         return code
