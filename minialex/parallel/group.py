@@ -41,9 +41,10 @@ class Group:
     rank: the number of this process, from 0 to size - 1.
     size: the number of processes.
     local_size: how many of them are on this machine.
+    local_rank: the number of this process among those.
     """
 
-    rank, size, local_size = 0, 1, 1
+    rank, size, local_size, local_rank = 0, 1, 1, 0
 
     def all_reduce(self, array: Array) -> Array:
         """The sum over all ranks, written into the array of each.

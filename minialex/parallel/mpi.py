@@ -37,7 +37,7 @@ class MPIGroup(Group):
         self.communicator = MPI.COMM_WORLD if communicator is None else communicator
         self.rank, self.size = self.communicator.Get_rank(), self.communicator.Get_size()
         machine = self.communicator.Split_type(MPI.COMM_TYPE_SHARED)
-        self.local_size = machine.Get_size()
+        self.local_size, self.local_rank = machine.Get_size(), machine.Get_rank()
         machine.Free()
 
     def start_all_reduce(self, array: Array) -> Done:

@@ -37,7 +37,8 @@ class ThreadGroup(Group):
     """
 
     def __init__(self, rank: int, size: int, table: _Table) -> None:
-        self.rank, self.size, self.local_size, self._table = rank, size, size, table
+        self.rank, self.size, self._table = rank, size, table
+        self.local_rank, self.local_size = rank, size
 
     def _exchange(self, thing: Any) -> list[Any]:
         """What every rank has put down, in the order of the ranks."""

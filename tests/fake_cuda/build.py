@@ -1,8 +1,8 @@
 """Builds the fake GPU's library for the CuPy that is installed, once, into minialex's cache folder.
 
 What depends on CuPy's wheel is read from the wheel itself: the places of the CUDA runtime's functions inside
-`runtime.so`, and the functions of cuBLAS that `cublas.so` calls. What the fake does not simulate among them becomes a
-stub that is reported when it is called.
+`runtime.so`, and the functions of cuBLAS and NCCL that `cublas.so` and `nccl.so` call. What the fake does not simulate
+among them becomes a stub that is reported when it is called.
 """
 
 from __future__ import annotations
@@ -105,20 +105,20 @@ def _build(made):
     for name in ("lib", "lib_without_driver", "kernels", "cupy"):
         (made / name).mkdir(parents=True)
     shutil.copytree(HERE / "include", made / "include")
-    runtime, cublas = (_extension(name) for name in ("api/runtime", "libs/cublas"))
+    runtime, cublas, nccl = (_extension(name) for name in ("api/runtime", "libs/cublas", "libs/nccl"))
     places = _functions(runtime, "cuda")
     (made / "runtime.json").write_text(json.dumps({name: at for name, at in places.items() if name not in _KEPT}))
     stubs = "".join(
         f'extern "C" __attribute__((weak)) int {name}() {{ return fake_unknown("{name}"); }}\n'
-        for name in sorted({*places, *_undefined(cublas, "cublas")} - _KEPT)
+        for name in sorted({*places, *_undefined(cublas, "cublas"), *_undefined(nccl, "nccl")} - _KEPT)
     )
     (made / "stubs.cpp").write_text(f'extern "C" int fake_unknown(const char*);\n{stubs}')
     library = made / "lib" / "libfake_cuda.so"
     flags = ["-std=c++17", "-O1", "-fPIC", "-shared", f"-I{_nvidia() / 'include'}"]
-    _run(compiler(), *flags, HERE / "src" / "fake.cpp", made / "stubs.cpp", "-o", library, "-ldl")
+    _run(compiler(), *flags, HERE / "src" / "fake.cpp", made / "stubs.cpp", "-o", library, "-ldl", "-lrt")
     # One library under the names by which CuPy's parts look for theirs. Without a driver there is none under its name.
     for links in ("lib", "lib_without_driver"):
-        for name in ("libcuda.so.1", "libcublas.so.13", "libcublasLt.so.13"):
+        for name in ("libcuda.so.1", "libcublas.so.13", "libcublasLt.so.13", "libnccl.so.2"):
             (made / links / name).symlink_to("../lib/libfake_cuda.so")
     (made / "lib_without_driver" / "libcuda.so.1").unlink()
     (made / "lib_without_driver" / "libcuda.so.1").write_text("")

@@ -124,6 +124,19 @@ def test_a_dry_run_counts_and_computes_nothing():
     assert (wet[0], dry[0]) == ("81.0", "0.0") and wet[1] == dry[1]
 
 
+@pytest.mark.heavy
+def test_devices_have_arrays_of_their_own():
+    text = """
+import cupy
+for device in range(cupy.cuda.runtime.getDeviceCount()):
+    with cupy.cuda.Device(device):
+        x = cupy.ones(3) + device
+        print(x.device.id, cupy.cuda.runtime.pointerGetAttributes(x.data.ptr).device, x.get()[0], end="; ")
+"""
+    assert fake_cuda.run("-c", text, FAKE_DEVICES=3).stdout == "0 0 1.0; 1 1 2.0; 2 2 3.0; "
+    assert fake_cuda.run("-c", text).stdout == "0 0 1.0; "
+
+
 def test_what_it_needs_is_named(monkeypatch):
     """Where it cannot be built, tests skip with the reason; with MINIALEX_FAKE_CUDA=required they fail."""
     monkeypatch.setattr(fake_cuda, "missing", lambda: "the fake GPU needs this and that")

@@ -28,16 +28,15 @@ def command(size, *words):
 
 def start(size, *words, **options):
     """A Popen of that command, whose output is text; in its own session, in which Ctrl-C does what it usually does."""
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS / "helpers"), os.environ.get("PYTHONPATH", "")])
-    }
+    environment = os.environ | options.pop("env", {})
+    paths = [str(TESTS.parent), str(TESTS), str(TESTS / "helpers"), environment.get("PYTHONPATH", "")]
     return subprocess.Popen(
         command(size, *words),
         text=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment | options.pop("env", {}),
+        env=environment | {"PYTHONPATH": os.pathsep.join(paths)},
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **options,
@@ -55,9 +54,12 @@ def finished(process):
     return process.returncode, output, errors
 
 
-def on_ranks(size, file, function, *words):
-    """Call a function of a file as function(group, *words) on so many processes; returns what was printed."""
-    code, output, errors = finished(start(size, __file__, file, function, *words))
+def on_ranks(size, file, function, *words, **options):
+    """Call a function of a file as function(group, *words) on so many processes; returns what was printed.
+
+    options: of start.
+    """
+    code, output, errors = finished(start(size, __file__, file, function, *words, **options))
     assert code == 0, f"exit code {code}\n{output}\n{errors}"
     return output
 

@@ -20,49 +20,55 @@ def arrays(size, shape, dtype, seed=0):
     return [np.array(draw, dtype) for draw in draws]
 
 
-def check(group):
-    """Every method of a group of any size."""
+def check(group, xp=np):
+    """Every method of a group of any size, on the arrays of NumPy or of CuPy."""
     rank, size = group.rank, group.size
+
+    def same(found, expected):
+        assert isinstance(found, xp.ndarray)
+        same_numbers(found if xp is np else xp.asnumpy(found), expected)
+
     for shape, dtype in itertools.product(SHAPES, (np.float32, np.float64, np.int64)):
         every = arrays(size, shape, dtype)
-        total, own = sum(every), every[rank].copy()
+        total, own = sum(every), xp.array(every[rank])
         assert group.all_reduce(own) is own
         same(own, total)
-        pending, own = group.start_all_reduce(before := every[rank].copy()), before
+        pending, own = group.start_all_reduce(before := xp.array(every[rank])), before
         pending.poke()
         pending.wait()
         same(own, total)
         for root in range(size):
-            sent = every[rank].copy()
+            sent = xp.array(every[rank])
             assert group.broadcast(sent, root) is sent
             same(sent, every[root])
-            pending, sent = group.start_broadcast(before := every[rank].copy(), root), before
+            pending, sent = group.start_broadcast(before := xp.array(every[rank]), root), before
             pending.wait()
             same(sent, every[root])
-        moved = group.send_recv(every[rank], (rank + 1) % size, (rank - 1) % size)
+        moved = group.send_recv(xp.array(every[rank]), (rank + 1) % size, (rank - 1) % size)
         same(moved, every[rank - 1])
         for axis in range(-1, len(shape)) if shape else ():
-            same(group.all_gather(every[rank], axis), np.concatenate(every, axis))
-            same(every[rank], arrays(size, shape, dtype)[rank])
+            own = xp.array(every[rank])
+            same(group.all_gather(own, axis), np.concatenate(every, axis))
+            same(own, every[rank])
             longer = [np.repeat(array, number + 1, axis) for number, array in enumerate(every)]
             lengths = [array.shape[axis] for array in longer]
-            same(group.all_gather(longer[rank], axis, lengths), np.concatenate(longer, axis))
+            same(group.all_gather(xp.array(longer[rank]), axis, lengths), np.concatenate(longer, axis))
             whole = arrays(size, np.concatenate(longer, axis).shape, dtype, seed=1)
             parts = np.split(sum(whole), np.cumsum(lengths)[:-1], axis)
-            same(group.reduce_scatter(whole[rank], axis, lengths), parts[rank])
+            same(group.reduce_scatter(xp.array(whole[rank]), axis, lengths), parts[rank])
             equal = [np.concatenate([array] * size, axis) for array in every]
-            same(group.reduce_scatter(equal[rank], axis), np.split(sum(equal), size, axis)[rank])
+            same(group.reduce_scatter(xp.array(equal[rank]), axis), np.split(sum(equal), size, axis)[rank])
     halves = group.split(rank % 2)
     assert (halves.rank, halves.size) == (rank // 2, len(range(rank % 2, size, 2)))
-    same(halves.all_reduce(np.array([rank])), np.array([sum(range(rank % 2, size, 2))]))
+    same(halves.all_reduce(xp.array([rank])), np.array([sum(range(rank % 2, size, 2))]))
     assert group.agree(rank == size - 1, False, rank == 0) == (True, False, True)
     texts = ["", "one", "größer"] * size
     for root in range(size):
         assert group.text(texts[rank], root) == texts[root]
-    assert 1 <= group.local_size <= size
+    assert 0 <= group.local_rank < group.local_size <= size
 
 
-def same(found, expected):
+def same_numbers(found, expected):
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected, strict=True)
 
@@ -74,13 +80,29 @@ def check_repeats(group):
         sums = [group.all_reduce(own.copy()) for _ in range(4)]
         first = group.broadcast(sums[0].copy())
         for other in sums:
-            same(other, first)
+            same_numbers(other, first)
 
 
 def check_mpi(group, size):
     assert group.size == int(size) and group.local_size == group.size
     check(group)
     check_repeats(group)
+
+
+def check_nccl(world):
+    """On CuPy's arrays, in every order of the streams, and on NumPy's."""
+    import cupy
+    import fake_cuda
+    import sitecustomize as fake
+
+    from minialex.parallel.nccl import NCCLGroup
+
+    with NCCLGroup(world) as group:
+        assert cupy.cuda.runtime.getDevice() == group.device == world.local_rank
+        check(group)
+        for order in fake_cuda.ORDERS:
+            fake.set_order(order)
+            check(group, cupy)
 
 
 def test_alone():

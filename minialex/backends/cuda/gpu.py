@@ -187,12 +187,8 @@ class CupyBackend(CudaBackend):
         return upload(self.xp, cupyx.empty_pinned, batches, self.preprocess)
 
 
-def usable_cupy():
-    """The module cupy, once it has compiled a kernel. Raises BackendUnavailable that says what is missing.
-
-    Every `except` stands around one call of CuPy's, with what that call raises where something is missing: a mistake of
-    our own must not be told as advice to install something.
-    """
+def cupy_and_gpus():
+    """The module cupy, and how many GPUs it finds; none is used yet. Raises BackendUnavailable as usable_cupy does."""
     try:
         import cupy
     except ModuleNotFoundError as error:
@@ -206,6 +202,16 @@ def usable_cupy():
         raise BackendUnavailable(f"CuPy finds no usable GPU: {_refused(cupy, error)}; {_WITHOUT}") from error
     if not count:
         raise BackendUnavailable(f"CuPy finds no usable GPU: {_NO_DEVICE}; {_WITHOUT}")
+    return cupy, count
+
+
+def usable_cupy():
+    """The module cupy, once it has compiled a kernel. Raises BackendUnavailable that says what is missing.
+
+    Every `except` stands around one call of CuPy's, with what that call raises where something is missing: a mistake of
+    our own must not be told as advice to install something.
+    """
+    cupy, _ = cupy_and_gpus()
     try:
         cupy.cuda.nvrtc.getVersion()
     except RuntimeError as error:

@@ -108,11 +108,28 @@ def _hide_library(module):
     module.load_nvidia_dynamic_lib = load
 
 
+def _only_this_nccl(module):
+    """CuPy looks for NCCL's wheel first, which needs a GPU that is there."""
+    original = module._preload_library
+
+    def preload(name):
+        if name != "nccl":
+            original(name)
+        elif WITHOUT == "nccl":
+            raise ImportError("libnccl.so.2: cannot open shared object file: No such file or directory")
+
+    module._preload_library = preload
+
+
 def _without_pool(module):
     module.cuda.set_allocator(None)
 
 
-_HOOKS = {"cupy_backends.cuda.api.runtime": _redirect_runtime, "cupy.cuda.compiler": _replace_compiler}
+_HOOKS = {
+    "cupy_backends.cuda.api.runtime": _redirect_runtime,
+    "cupy.cuda.compiler": _replace_compiler,
+    "cupy._environment": _only_this_nccl,
+}
 if WITHOUT in ("nvrtc", "cublas"):
     _HOOKS["cuda.pathfinder"] = _hide_library
 if os.environ.get("FAKE_GUARD") == "1":

@@ -1,23 +1,26 @@
-// One device, an H200 by its figures, and the versions of driver and runtime.
+// Devices, H200s by their figures, and the versions of driver and runtime. The devices differ in their numbers alone: they
+// have one memory and one null stream, and each array knows on which device it was made.
 
 using namespace fake;
 
 cudaError_t cudaGetDeviceCount(int* count) {
     *count = 0;
     RUNTIME_CALL;
-    *count = 1;
+    *count = devices;
     return cudaSuccess;
 }
 
 cudaError_t cudaGetDevice(int* device) {
     RUNTIME_CALL;
-    *device = 0;
+    *device = current_device;
     return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device) {
     RUNTIME_CALL;
-    return device ? cudaErrorInvalidDevice : cudaSuccess;
+    if (device < 0 || device >= devices) return cudaErrorInvalidDevice;
+    current_device = device;
+    return cudaSuccess;
 }
 
 // The version of CUDA that the driver supports: 0 without one.
@@ -74,6 +77,12 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     properties->maxThreadsPerBlock = 1024;
     properties->major = 9;
     properties->multiProcessorCount = 132;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetPCIBusId(char* text, int size, int device) {
+    RUNTIME_CALL;
+    snprintf(text, size, "0000:%02X:00.0", first_device + device);
     return cudaSuccess;
 }
 

@@ -23,13 +23,13 @@ CUresult cuDriverGetVersion(int* version) {
 }
 
 CUresult cuDeviceGetCount(int* count) {
-    *count = without != "device";
+    *count = without == "device" ? 0 : devices;
     return *count ? CUDA_SUCCESS : CUDA_ERROR_NOT_INITIALIZED;
 }
 
 CUresult cuDeviceGet(CUdevice* device, int ordinal) {
-    *device = 0;
-    return ordinal || without == "device" ? CUDA_ERROR_INVALID_DEVICE : CUDA_SUCCESS;
+    *device = ordinal;
+    return ordinal < 0 || ordinal >= devices || without == "device" ? CUDA_ERROR_INVALID_DEVICE : CUDA_SUCCESS;
 }
 
 CUresult cuDeviceGetName(char* name, int size, CUdevice) {
@@ -66,7 +66,7 @@ CUresult cuCtxGetCurrent(CUcontext* context) {
 CUresult cuCtxSetCurrent(CUcontext) { return CUDA_SUCCESS; }
 
 CUresult cuCtxGetDevice(CUdevice* device) {
-    *device = 0;
+    *device = current_device;
     return CUDA_SUCCESS;
 }
 

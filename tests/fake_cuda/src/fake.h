@@ -6,6 +6,7 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -38,7 +40,9 @@ Order order = Order(atoi(setting("FAKE_LAZY").c_str()));
 const bool dry = setting("FAKE_DRY") == "1";      // count, compute nothing
 const bool guarded = setting("FAKE_GUARD") == "1";  // arrays end where a page ends
 const std::string without = setting("FAKE_WITHOUT");
-const size_t capacity = 140ull << 30;  // bytes of device memory
+const int first_device = atoi(setting("FAKE_FIRST_DEVICE").c_str());  // device 0's number among the machine's
+const int devices = std::max(1, atoi(setting("FAKE_DEVICES").c_str()));
+const size_t capacity = 140ull << 30;  // bytes of memory, of all devices
 const int FAILED = 86;                 // exit code of a process in which a problem was found
 
 // ---------------------------------------------------------------------------------------------- the record
@@ -57,6 +61,8 @@ void problem(const std::string& what) {
     problems += what + "\n";
     fprintf(stderr, "FAKE CUDA: %s\n", what.c_str());
 }
+
+thread_local int current_device = 0;
 
 // The first line of every function of the API: one thread at a time; counted under the function's name.
 struct Call {

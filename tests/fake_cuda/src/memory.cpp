@@ -15,6 +15,7 @@ struct Block {
     char* pages;    // what was mapped: pages of `room` bytes
     size_t room;
     size_t size;  // of the array
+    int device;
 };
 
 char *const FIRST = (char*)0x600000000000, *const LAST = (char*)0x700000000000;  // of addresses on the device
@@ -35,6 +36,8 @@ bool inside(const Sizes& blocks, const void* pointer, size_t bytes, Size size) {
 bool on_device(const void* pointer, size_t bytes) {
     return inside(device_blocks, pointer, bytes, [](const Block& b) { return b.size; });
 }
+
+int device_of(const void* pointer) { return std::prev(device_blocks.upper_bound((char*)pointer))->second.device; }
 
 bool is_pinned(const void* pointer, size_t bytes) {
     return inside(pinned_blocks, pointer, bytes, [](size_t size) { return size; });
@@ -90,7 +93,7 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
     next_pages = pages + room + GAP;
     char* array = guarded ? pages + room - (bytes + 15) / 16 * 16 : pages;
     if (!dry) memset(pages, UNWRITTEN, room);
-    device_blocks[array] = {pages, room, bytes};
+    device_blocks[array] = {pages, room, bytes, current_device};
     device_bytes += bytes;
     *pointer = array;
     return cudaSuccess;
@@ -150,7 +153,7 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
     attributes->type = device                  ? cudaMemoryTypeDevice
                        : is_pinned(pointer, 1) ? cudaMemoryTypeHost
                                                : cudaMemoryTypeUnregistered;
-    attributes->device = device ? 0 : -2;
+    attributes->device = device ? device_of(pointer) : -2;
     (device ? attributes->devicePointer : attributes->hostPointer) = (void*)pointer;
     return cudaSuccess;
 }
