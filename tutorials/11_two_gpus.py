@@ -398,7 +398,7 @@ def loss_after(steps, exchange):
     return ((np.maximum(x @ a, 0) @ b - t) ** 2).sum() / 2
 
 
-for steps in (0, 50, 500):
+for steps in pick(smoke=(0, 5), quick=(0, 50, 500)):
     right_one, wrong_one = loss_after(steps, packaged), loss_after(steps, forgetful)
     print(f"{steps:3} steps: loss {right_one:6.2f}, with the sum forgotten {wrong_one:6.2f}")
 
