@@ -591,5 +591,7 @@ check("10.5", pixel)
 # * `tutorials/ladder.py`; `minialex/backends/cuda/launch.py`, `Launcher.check`: what can go wrong.
 # * `kernels/checked.h`, `Shared`: how a race is caught, in forty lines.
 #
-# This was the last lesson. From one scalar with a gradient you have come to the kernels that a GPU trains AlexNet with;
-# nothing lies between the two that you have not seen. `python -m minialex.train` is yours.
+# From one scalar with a gradient you have come to the kernels that a GPU trains AlexNet with; nothing lies between the
+# two that you have not seen. `python -m minialex.train` is yours.
+#
+# Next: [lesson 11](11_two_gpus.ipynb), where one GPU is not enough.

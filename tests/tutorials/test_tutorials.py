@@ -22,7 +22,7 @@ from on_request import heavy_but
 TUTORIALS = Path(__file__).resolve().parents[2] / "tutorials"
 LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
 MARKER = re.compile(r"^# %%(?P<rest>.*)\n", re.MULTILINE)
-LONG = "04_convolution", "06_training", "07_relu", "08_alexnet", "09_tricks", "10_cuda"
+LONG = "04_convolution", "06_training", "07_relu", "08_alexnet", "09_tricks", "10_cuda", "11_two_gpus"
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
 
