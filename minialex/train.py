@@ -152,8 +152,11 @@ def _run(options, argv, world):
     with cli.Interrupt(lambda here: world.agree(here)[0], quiet=world.rank > 0) as interrupt:
         if not options.resume:
             run.folder = _new_folder(options, run.folder.path.name, world)
-        with run.folder, _troubles_in_words(run.folder), run.backend.announcing(run.say), _witnessed(run):
-            return _train(run, interrupt)
+        with contextlib.ExitStack() as stack:
+            for context in (run.world, run.folder, _troubles_in_words(run.folder), run.backend.announcing(run.say)):
+                stack.enter_context(context)
+            with _witnessed(run):
+                return _train(run, interrupt)
 
 
 def _train(run, interrupt):

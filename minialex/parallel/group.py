@@ -22,7 +22,7 @@ import itertools
 
 import numpy as np
 
-from ..support.types import Any, Array, Iterator, Sequence
+from ..support.types import Any, Array, Iterator, Self, Sequence
 
 
 class Done:
@@ -167,6 +167,12 @@ class Group:
 
         A process that is alone goes on: it has nobody who waits for it.
         """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close what an engine has opened."""
 
 
 def part(count: int, rank: int, size: int) -> slice:

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..backends.base import BackendUnavailable
 from ..backends.cuda import gpu
-from ..support.types import Any, Array, Callable, Self, Sequence
+from ..support.types import Any, Array, Callable, Sequence
 from .group import Done, Group, equal_lengths, pieces
 
 
@@ -154,9 +154,6 @@ class NCCLGroup(Group):
 
     def end(self, code: int) -> None:
         self.host.end(code)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exception: object) -> None:
         """Close NCCL's connections; after an exception without waiting for the others, which may not come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..backends.base import BackendUnavailable
 from ..nn import BatchNorm2d, Module
 from ..parallel import schemes
 from ..parallel.group import Group, lengths_of
@@ -24,6 +25,13 @@ def group(configuration, world):
         )
     if world.size > 1 and configuration.diagnose:
         raise UserError("diagnose=True is for one process: leave it out, and measure the saved run")
+    if world.size > 1 and configuration.backend == "cupy":
+        from ..parallel.nccl import NCCLGroup  # which needs CuPy; it chooses a GPU before anything else uses one
+
+        try:
+            return NCCLGroup(world)
+        except BackendUnavailable as error:
+            raise UserError(str(error)) from error
     return world
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import fake_cuda
 import numpy as np
 import pytest
-from ranks import NEEDS_MPI, on_ranks
+from ranks import NEEDS_MPI, finished, on_ranks, start
 
 from minialex import Tensor, backends, functional, models, nn, optim, random
 from minialex.parallel import operations
 from minialex.parallel.nccl import NCCLGroup
+from minialex.runs import checkpoint
 
 pytestmark = pytest.mark.heavy
 
@@ -193,6 +194,35 @@ def check_training(group, order, cupy, fake):
 @NEEDS_MPI
 def test_training_in_data_parallel():
     on_gpus(2, "check_training")
+
+
+@NEEDS_MPI
+@pytest.mark.parametrize("scheme", ["data", "hybrid", "towers"])
+def test_the_command(tmp_path, scheme):
+    """Two processes of the real CuPy end with one process's weights, and its losses on the way."""
+    fake_cuda.require()
+    words = "--backend", "cupy", "--limit", 22, "--batch-size", 12, "--validation", 6, "--lr", 0.05, "--epochs", 1
+    code, output, errors = finished(
+        start(
+            2,
+            "-m",
+            "minialex.train",
+            "--parallel",
+            scheme,
+            *words,
+            "--out",
+            tmp_path / "two",
+            env=fake_cuda.environment(FAKE_DEVICES=2),
+        )
+    )
+    assert code == 0, output + errors
+    fake_cuda.run("-m", "minialex.train", *map(str, words), "--out", str(tmp_path / "one"))
+    found, expected = (checkpoint.load(tmp_path / name / "last.npz") for name in ("two", "one"))
+    assert found.weights.keys() == expected.weights.keys()
+    for name, array in expected.weights.items():
+        np.testing.assert_allclose(found.weights[name], array, rtol=0, atol=1e-5, err_msg=name)
+    assert found.history[0]["train_loss"] == pytest.approx(expected.history[0]["train_loss"], rel=1e-5)
+    assert found.history[0]["val_loss"] == pytest.approx(expected.history[0]["val_loss"], rel=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------- which GPU, refusals
