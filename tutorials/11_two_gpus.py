@@ -567,7 +567,8 @@ print(f"THE CLOSING NUMBER: data parallel sends {times:.0f} times as much as one
 # ## What to read next
 #
 # * `minialex/parallel/group.py`, `Group`: all that ranks can ask of each other; alone, a rank has its answers at once.
-# * `minialex/parallel/operations.py`: exchanges with backward beside forward, all three on one page.
+# * `minialex/parallel/operations.py`: exchanges with backward beside forward, on one page.
+# * `minialex/parallel/data.py`, `minialex/parallel/towers.py`, `minialex/parallel/hybrid.py`: the three schemes.
 # * `minialex/parallel/threads.py`, `ThreadGroup`, and `minialex/parallel/mpi.py`, `MPIGroup`: two engines, one meaning.
 # * `minialex/bench/memory.py`: how a peak is measured without the memory of the parent.
 #
