@@ -65,6 +65,8 @@ WORKLOADS = {
     "cifar_quick": _preset("cifar_quick", (128,), 128),
     "cifar_13pct": _preset("cifar_13pct", (128,), 128),
 }
+TWO_GPUS = _preset("alexnet_2012", (32,), 32)  # as two GPUs divided it: measured with --parallel only
+SHARED_OUT = {TWO_GPUS.name: TWO_GPUS, **WORKLOADS}
 
 
 @dataclass(frozen=True)
