@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 from .. import backends, cli, threads
-from . import gpu, phases, profile, report
+from ..parallel import launch
+from ..runs import launching
+from . import gpu, parallel, phases, profile, report, scaling
 from .contenders import choose, reason
 from .host import Host
 from .measure import Bench
 from .ours import Minialex
 from .rivals import RIVALS
-from .workloads import WORKLOADS
+from .workloads import SHARED_OUT, TWO_GPUS, WORKLOADS
 
 DESCRIPTION = """\
 Time the training step (forward, loss, backward, SGD with momentum) and the forward pass of whole networks, and each
@@ -24,7 +26,12 @@ machine's measured peak and bandwidth, and the peak memory of a training process
 
 --backend cupy measures on the GPU instead: minialex's CUDA kernels and torch with cuDNN in the same run, once for each
 precision of matrix products. Layers are timed by the GPU's own clock and compared with the bandwidth of a copy, and
-the memory that each library takes from the GPU is measured."""
+the memory that each library takes from the GPU is measured.
+
+--parallel measures training on several ranks instead, processes that are connected by MPI: the same step of one process
+with all threads, and shared out as train --parallel data, hybrid and towers do, with fewer threads for each rank; what
+it sends, how long that takes, how much of it is hidden behind backward. From the measured latency and bandwidth a model
+predicts these times, and those of more ranks on faster and slower networks, of the two GPUs of the 2012 paper, too."""
 
 EXAMPLES = """\
 examples:
@@ -33,6 +40,8 @@ examples:
   python -m minialex.bench --model cifar_quick --backend numpy --rival none --profile
   python -m minialex.bench --backend cupy --matmul-precision tf32 --json gpu.json
   python -m minialex.bench --loader ~/imagenet --backend numba
+  python -m minialex.bench --parallel --model cifar_quick --plot scaling.png
+  python -m minialex.bench --parallel --model alexnet_2012 --seconds-per-picture 0.0005 --link 100:5 --scaling strong
   python -m minialex.bench --quick"""
 
 
@@ -40,6 +49,8 @@ def main(argv=None):
     """Run the command: measure and report, network by network. argv: the arguments, sys.argv's if None."""
     options = _options(argv)
     threads.set_count(options.threads)
+    if options.parallel:
+        return parallel.run(options, _say, _status)
     device = _device(options)
     contenders = choose(device, options.backend, options.rival, _say)
     machine = device.measure(options.quick)
@@ -160,9 +171,24 @@ def _options(argv):
             if getattr(options, name):
                 raise cli.UserError(f"--loader always times minialex's alexnet, without figures: leave out --{name}")
         options.rival = []
+    _check_parallel(options)
     options.batch_size = [*dict.fromkeys(options.batch_size or ([8] if options.quick else []))]
     options.repeat = options.repeat or (1 if options.quick else 5)
     return options
+
+
+def _check_parallel(options):
+    """UserError for options of --parallel without it, and for many processes."""
+    if options.parallel:
+        options.link = options.link or list(scaling.LINKS)
+        return
+    for name in ("ranks", "link", "scaling", "seconds_per_picture"):
+        if getattr(options, name) not in (None, "weak"):
+            raise cli.UserError(f"--{name.replace('_', '-')} goes with --parallel: give both or leave it out")
+    if TWO_GPUS.name in (options.model or ()):
+        raise cli.UserError(f"--model {TWO_GPUS.name} goes with --parallel: give both, or take alexnet")
+    if launch.launched()[1] > 1:
+        raise cli.UserError("several processes were started: they are for --parallel; without it, start one")
 
 
 def _new_file(text):
@@ -185,12 +211,14 @@ def _parser():
         option(name, "NAME", f"{', '.join(known)}; may be repeated {text}", choices=known, action="append")
 
     count, cores = cli.whole_number(1), threads.default_count()
-    several("--model", tuple(WORKLOADS), "(default: all, on a GPU alexnet)")
+    usual = f"default: all, on a GPU alexnet, with --parallel {TWO_GPUS.name}, which is for it only, and cifar_quick"
+    several("--model", tuple(SHARED_OUT), f"({usual})")
     batches = "; ".join(f"{name} {', '.join(map(str, w.batch_sizes))}" for name, w in WORKLOADS.items())
     on_gpu = f"on a GPU alexnet {', '.join(map(str, gpu.Gpu.batch_sizes['alexnet']))}"
-    text = f"images per batch; may be repeated (default: {batches}; {on_gpu})"
+    on_ranks = ", ".join(f"{name} {w.layers_batch_size}" for name, w in SHARED_OUT.items())
+    text = f"images per batch; may be repeated (default: {batches}; {on_gpu}; with --parallel {on_ranks})"
     option("--batch-size", "N", text, type=count, action="append")
-    several("--backend", backends.available(), "(default: all that run on the CPU here)")
+    several("--backend", backends.available(), "(default: all that run on the CPU here; with --parallel the fastest)")
     several("--rival", (*RIVALS, "none"), "(default: all that run here)")
     several("--matmul-precision", gpu.PRECISIONS, "(default: both; GPU only)")
     text = f"threads of every contender (default: the usable cores, {cores})"
@@ -206,12 +234,27 @@ def _parser():
     )
     text = "instead: time loading the images of folder D (as for --dataset folder) and compare with alexnet"
     option("--loader", "D", f"{text} (default: no)", type=cli.folder)
+    p.add_argument("--parallel", action="store_true", help="instead: time and predict training on ranks (default: no)")
+    text = "ranks of --parallel, beside one process; may be repeated (default: 2 and 4)"
+    option("--ranks", "N", text, type=cli.whole_number(2), action="append")
+    text = "what the prediction keeps: images on a rank, weak, or in the batch of all ranks, strong (default: weak)"
+    p.add_argument("--scaling", choices=scaling.SCALINGS, default="weak", help=text)
+    assumed = ", ".join(f"{speed}:{latency}" for speed, latency in scaling.LINKS)
+    text = f"a network to predict for, its speed in Gbit/s and its latency; may be repeated (default: {assumed})"
+    option("--link", "GBIT:US", text, type=parallel.link, action="append")
+    text = "computing time of one image in a training step, such as a GPU's, to predict from; nothing is measured then"
+    option("--seconds-per-picture", "S", f"{text} (default: one process's, measured)", type=parallel.seconds)
     option("--json", "FILE", "write all measurements to FILE (default: no)", type=_new_file)
-    option("--plot", "FILE", "draw images/s as bars in FILE, a PNG (default: no)", type=_new_file)
+    option(
+        "--plot",
+        "FILE",
+        "draw images/s as bars in FILE, a PNG; with --parallel the efficiency predicted (default: no)",
+        type=_new_file,
+    )
     quick = "smoke test: one round of cifar_quick in batches of 8, unless other options say otherwise (default: no)"
     p.add_argument("--quick", action="store_true", help=quick)
     return p
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(launching.run(main))
