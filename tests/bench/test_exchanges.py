@@ -11,7 +11,7 @@ from ranks import NEEDS_MPI, on_ranks
 
 from minialex import Tensor, functional, nn, random
 from minialex.backends import get_backend
-from minialex.bench import exchanges, ranks, workloads
+from minialex.bench import counting, exchanges, ranks, workloads
 from minialex.bench.exchanges import Exchange, Link
 from minialex.parallel import threads
 from minialex.parallel.data import DataParallel
@@ -152,8 +152,8 @@ def test_buckets_are_the_reducers(most, layers):
     """Of at most 450 bytes: the bias of fc4 goes with fc5, and waits for fc4; its weight travels alone."""
 
     def each(group):
-        log, net = ranks.Log(), small()
-        parallel = DataParallel(net, ranks.Counted(group, log), bucket_bytes=most, local_batch_norm=True)
+        log, net = counting.Log(), small()
+        parallel = DataParallel(net, counting.Counted(group, log), bucket_bytes=most, local_batch_norm=True)
         images = np.random.default_rng(0).standard_normal((2, 3, 9, 9), np.float32)
         functional.cross_entropy(net(Tensor(images)), np.arange(4)).backward()
         parallel.reduce()
@@ -169,8 +169,8 @@ def test_counting_changes_nothing():
     """What a counted group returns, and what it passes on."""
 
     def each(group):
-        log = ranks.Log()
-        counted, own = ranks.Counted(group, log), np.arange(4.0) + group.rank
+        log = counting.Log()
+        counted, own = counting.Counted(group, log), np.arange(4.0) + group.rank
         results = [counted.all_reduce(own.copy()), counted.all_gather(own), counted.reduce_scatter(own)]
         results += [counted.split(0).all_gather(own, 0), counted.send_recv(own, 1 - group.rank, 1 - group.rank)]
         made, seconds = [call[-1] for call in log.calls], log.seconds
@@ -200,10 +200,10 @@ def test_exchanges_alone_are_the_steps():
     def each(group):
         step = ranks.Step("towers", SMALL, BATCH, group, get_backend("numpy"), small().state_dict())
         step()
-        log = ranks.Log()
+        log = counting.Log()
         made, step.log.calls = (
             [call[-1] for call in step.log.calls],
-            [(ranks.Counted(call[0], log), *call[1:]) for call in step.log.calls],
+            [(counting.Counted(call[0], log), *call[1:]) for call in step.log.calls],
         )
         step.exchange()()
         return made, [call[-1] for call in log.calls]
