@@ -168,12 +168,14 @@ OTHERS = [
     "--diagnose",
     "--overfit 3",
     "--conv-table my.json",
+    "--exchange turns",
+    "--local-batch-norm",
 ]
 
 
 @pytest.mark.parametrize("option", OTHERS)
 def test_other_options_with_resume(refused, folder, option):
-    allowed = "--threads, --workers and, for a network of your own, --model are allowed"
+    allowed = "--threads, --workers, --parallel and, for a network of your own, --model are allowed"
     expected = f"{option.split()[0]} cannot be changed when a run is resumed; .*start a new run .*{allowed}"
     assert re.search(expected, refused("--resume", "r", *option.split()))
 
