@@ -172,6 +172,24 @@ def _nvcc():
     return f"{path}: {', '.join(re.findall('release.*', _version(path)))}" if path else "not installed (not needed)"
 
 
+def _mpi():
+    import mpi4py
+
+    mpi4py.rc.initialize = False  # to name the library takes no connection
+    from mpi4py import MPI
+
+    version = " ".join(MPI.Get_library_version().split("\n")[0].split())
+    beside = Path(sys.executable).with_name("mpiexec")
+    start = str(beside) if beside.exists() else shutil.which("mpiexec")
+    return f"mpi4py {mpi4py.__version__}, {version}; {start or 'no mpiexec found'}"
+
+
+def _nccl():
+    from .parallel import nccl
+
+    return nccl.version()
+
+
 def _torch():
     import torch
 
@@ -190,6 +208,8 @@ FACTS = {
     "GPUs": _gpus,
     "C++ compiler": _compiler,
     "nvcc": _nvcc,
+    "MPI": _mpi,
+    "NCCL": _nccl,
     "torch": _torch,  # last: it loads a BLAS of its own
 }
 

@@ -86,10 +86,10 @@ def test_a_machine_where_everything_is_broken(tmp_path, error):
 
 
 def test_what_is_not_installed(monkeypatch, tmp_path):
-    for name in ("cupy", "matplotlib", "torch"):
+    for name in ("cupy", "matplotlib", "mpi4py", "torch"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    for name in ("CuPy", "matplotlib", "torch", "nvcc"):
+    for name in ("CuPy", "matplotlib", "torch", "nvcc", "MPI", "NCCL"):
         assert doctor._guarded(doctor.FACTS[name]).startswith("not installed (")
 
 

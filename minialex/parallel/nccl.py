@@ -215,6 +215,14 @@ def _gpus_of(host: Group, cupy: Any) -> int:
     return len(np.unique(host.all_gather(number)))
 
 
+def version() -> str:
+    """NCCL's version; raises BackendUnavailable where it is missing, ImportError where CuPy is."""
+    import cupy
+
+    number = _nccl(cupy).get_version()
+    return f"{number // 10000}.{number // 100 % 100}.{number % 100}"
+
+
 def _nccl(cupy: Any) -> Any:
     """CuPy's binding of NCCL; raises BackendUnavailable where NCCL is not installed."""
     with warnings.catch_warnings():
