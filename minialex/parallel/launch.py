@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 
 from ..support.errors import UserError
 from .group import Group
+
+STDERR = 2  # the number of the file
+PASSED_ON = 0.3  # seconds that a launcher gets to pass on what its processes have written
 
 # What launchers tell the processes that they start: how many they are, and which of them this one is.
 _TOLD = (
@@ -53,9 +57,13 @@ def end(code: int) -> None:
     """End all processes that were started together, without asking them; returns where there is no MPI.
 
     code: the exit code.
+
+    What this process has said is first left to the launcher, which drops what it has not passed on by the end.
     """
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError):
         return
+    time.sleep(PASSED_ON)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STDERR)  # not a line of MPI's about it, too
     MPI.COMM_WORLD.Abort(code)
