@@ -12,6 +12,7 @@ from minialex import Tensor, backends, functional, models, nn, optim, random
 from minialex.parallel import threads
 from minialex.parallel.data import DataParallel
 from minialex.parallel.group import Group, part
+from minialex.training import diagnose
 
 BATCHES = [6, 5, 2, 6]  # pictures; with three ranks or four some have none
 
@@ -179,6 +180,22 @@ def test_who_is_at_fault(faulty):
         return parallel.first_at_fault()
 
     assert threads.run(3, each) == [faulty[0]] * 3
+
+
+def test_a_picture_with_nan_is_reported_by_all():
+    """One rank has it, all ranks look for it together: a rank that did not would leave the others waiting."""
+    images, _ = batches()[0]
+    images[-1, 0, 0, 0] = np.nan
+
+    def each(group):
+        net, own = model_of(), part(len(images), group.rank, group.size)
+        parallel = DataParallel(net, group)
+        text = diagnose.first_fault(net, images[own])
+        parallel.remove()
+        return text.partition(" is ")[0]
+
+    with_nan, finite = "the input images contain NaN or inf", "bn (BatchNorm2d)"
+    assert threads.run(3, each) == [finite, finite, with_nan]
 
 
 def spoiled(group, change):
