@@ -22,7 +22,7 @@ from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set
 from ..training.shared_trainer import SharedTrainer
 from . import checkpoint, fine_tuning, programs, report, shared_out, trained
 from .configuration import Configuration
-from .folder import RunFolder
+from .folder import RunFolder, first_filters
 from .pictures import Pictures
 from .watched import WatchedFolder
 
@@ -61,6 +61,7 @@ class Run:
         self.configuration, self.folder, self.say = configuration, folder, say
         self.world = shared_out.group(configuration, world or Group())
         self.after_save: Callable[[], object] = lambda: None
+        self._filters: Any = None  # of the first convolution, whole, when the run was last saved
         self.backend = _use_machine(configuration)
         origin = saved or (start and start.checkpoint)
         path = folder.last if saved else start and start.path
@@ -223,7 +224,7 @@ class Run:
         call = random.default_generator.call
         network = overfit.without_dropout(models.build(c.model, **self.arguments))
         random.default_generator.call = call
-        network.load_state_dict(self.model.state_dict())
+        network.load_state_dict(self.scheme.whole_state(self.model.state_dict()))
         freezing = frozen_modules(self._in_order(network), recipe, c.freeze)
         frozen = [modules for epoch, modules in freezing if epoch == 0]
         for module in (module for modules in frozen for module in modules):
@@ -362,6 +363,7 @@ class Run:
     def save(self) -> None:
         """Write steps.csv, last.npz and metrics.csv; the steps first, so that none is missing when the run resumes."""
         snapshot = self.snapshot()
+        self._filters = first_filters(self.model, snapshot.weights)
         with self.folder:
             self.folder.write_steps(self.trainer.recorded_steps())
             self.folder.save(snapshot)
@@ -369,9 +371,9 @@ class Run:
         self.after_save()
 
     def draw(self, *, now: bool = False) -> None:
-        """Draw the figures; now: whether to do so in any case, see RunFolder.draw."""
+        """Draw the figures of what was saved; now: whether to do so in any case, see RunFolder.draw."""
         with self.folder:
-            self.folder.draw(self.trainer.history, self.model, now=now)
+            self.folder.draw(self.trainer.history, self._filters, now=now)
 
     def command(self) -> str:
         """The command line that continues this run."""
