@@ -108,8 +108,8 @@ class Reducer:
         bucket = self._of[id(parameter)]
         if not bucket.missing:
             raise RuntimeError(
-                "a second backward has changed gradients that are being sent: call reduce() after each, or add up those "
-                "of several with overlap=False"
+                "a second backward has changed gradients that are being sent: call reduce() after each, or add up "
+                "those of several with overlap=False"
             )
         bucket.missing -= 1
         while self._sent < len(self._buckets) and not self._buckets[self._sent].missing:
