@@ -162,13 +162,13 @@ def _run(options, argv, world):
 def _train(run, interrupt):
     """Train and test; after a signal, save. Returns the exit code."""
     run.say(run.header())
-    # Processes look at signals together, after each step: their numbers of batches to evaluate may differ.
+    # Processes look at signals together; here they may differ in their numbers of steps, by rounding.
     watch = interrupt.watch if run.world.size == 1 else iter
     try:
         if run.configuration.overfit and not run.has_begun and not run.passes_overfit_check(watch):
             return 1
         run.train(interrupt)
-        run.test(watch)
+        run.test(interrupt.watch)
     except cli.Interrupted as signal:
         run.stop()
         interrupt.finish()

@@ -14,7 +14,7 @@ from .. import cli
 from ..parallel import launch
 
 FIRST_SPEAKS = 5.0  # seconds that other ranks leave to the first one, which has mostly met the same error
-OTHERS_COME = 5.0  # seconds in which the others are interrupted, too, where a second Ctrl-C was for all
+OTHERS_COME = 3.0  # seconds in which the others are interrupted, too, where a second Ctrl-C was for all
 INTERRUPTED = 130  # the exit code of cli.run after Ctrl-C
 
 last_words = ""  # what a process that ends the others says of what was saved
@@ -40,7 +40,7 @@ def run(main: Callable[[Any], Any], argv: Any = None) -> int:
     if returned:  # as in all processes, of which the first one may still write files
         launch.world().leave()
         return code
-    if code == INTERRUPTED and launch.world().leave(OTHERS_COME):
+    if code == INTERRUPTED and launch.world().leave(OTHERS_COME + bool(rank)):
         return code
     if rank:
         time.sleep(FIRST_SPEAKS if code != INTERRUPTED else 0)

@@ -236,9 +236,10 @@ class Run:
         except trainer.Diverged as error:
             raise UserError(f"overfit={wanted}: {error}") from error
         self.say(f"memorised {result.right} of {wanted} pictures after {result.steps} steps, loss {result.loss:.4f}")
-        if not result.knows:
+        failed = self.world.agree(not result.knows)[0]  # another machine may round otherwise
+        if failed:
             self.say(OVERFIT_ADVICE)
-        return result.knows
+        return not failed
 
     def find_lr(self) -> Any:
         """Make a learning-rate range test, see training.lr_find; the run itself is not changed. Returns a RangeTest."""
@@ -286,15 +287,15 @@ class Run:
                     elif write:
                         self.folder.write_steps(t.recorded_steps())
                 layers = self.measure_layers() if self.configuration.diagnose else None
-                watched = interrupt and self.world.size == 1
-                row = t.finish_epoch(self.validation_batches(interrupt.watch if watched else iter))
+                row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
                 self.say(folded(report.epoch_line(row, epochs, len(self.classes))))
                 if layers:
                     row["layers"] = layers
                     self.say(diagnose.table(layers))
                 if hint := diagnose.chance_hint(t.history, len(self.classes), self.steps_per_epoch()):
                     self.say(hint)
-                if "val_loss" in row and row is trainer.best_row(t.history):
+                best = "val_loss" in row and row is trainer.best_row(t.history)
+                if self.world.agree(best)[0]:  # another machine may round a loss otherwise
                     self.folder.save_best(self.snapshot())
                 self.save()
                 self.draw(now=t.epoch == epochs)

@@ -215,6 +215,35 @@ def test_a_signal_saves_and_ends_all(tmp_path, number):
     train(2, "--resume", folder, "--epochs", saved.trainer_state["epoch"] + 1)
 
 
+SLOW = """
+import time
+from pathlib import Path
+from minialex import nn
+class Net(nn.Sequential):
+    def forward(self, x):
+        self.trained = getattr(self, "trained", False) or self.training
+        if self.trained and not self.training:
+            Path(__file__).with_name("evaluating").touch()
+            time.sleep(0.5)
+        return super().forward(x)
+def build(num_classes, input_size):
+    return Net(nn.Flatten(), nn.Linear(3 * input_size ** 2, num_classes))
+"""
+
+
+@pytest.mark.parametrize(("validation", "after"), [(200, "0 epochs and 2 batches"), (0, "1 epochs and 0 batches")])
+def test_a_signal_during_an_evaluation(tmp_path, validation, after):
+    """In the validation, or the test, of two batches of half a second."""
+    (tmp_path / "net.py").write_text(SLOW)
+    words = "--limit", 200, "--batch-size", 100, "--validation", validation, "--epochs", 1, "--out", tmp_path / "run"
+    run = start(2, *TRAIN, "--parallel", "data", "--model", tmp_path / "net.py:build", *words)
+    until((tmp_path / "evaluating").exists)
+    os.kill(run.pid, signal.SIGINT)
+    code, output, _ = finished(run)
+    assert code == 130 and f"stopped after {after}; everything is saved" in output
+    assert ("epoch 1/1" in output) == (not validation) and "test accuracy" not in output
+
+
 ERRORS = [
     (2, [], "2 processes were started: say with --parallel how the run is shared out among them"),
     (2, ["--parallel", "data", "--lr", "x"], "argument --lr: 'x' is not a number"),
