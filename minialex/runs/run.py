@@ -109,6 +109,10 @@ class Run:
         with self.world.one_first():
             self.pictures.read()  # last, after everything that can raise a UserError: reading image files takes long
         self.pictures.ranks = shared_out.ranks(self.scheme)
+        empty = shared_out.has_empty_parts(self.splits, recipe.batch_size, self.scheme.pictures)
+        if empty and isinstance(preset, models.own.Own):
+            with as_user_error():
+                preset.check_empty(self.model, self._shape())
         loader = self.pictures.loader()
         self.trainer = SharedTrainer(
             self.scheme,

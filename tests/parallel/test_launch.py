@@ -11,6 +11,8 @@ import pytest
 from minialex import cli
 from minialex.data import ArrayDataset, Loader
 from minialex.parallel import launch, threads
+from minialex.parallel.group import Group, lengths_of
+from minialex.runs import shared_out
 from minialex.support.errors import UserError
 
 NAMES = [name for pair in launch._TOLD for name in pair]
@@ -115,3 +117,16 @@ def test_loaders_deal_out_each_batch(size):
         np.testing.assert_array_equal(np.concatenate([part[number][0] for part in parts]), images)
         for part in parts:
             np.testing.assert_array_equal(part[number][1], labels)
+
+
+@pytest.mark.parametrize(
+    ("counts", "batch", "ranks", "empty"),
+    [([8, 4], 4, 2, False), ([9, 4], 4, 2, True), ([9, 4], 4, 1, False), ([8, 1], 4, 2, True), ([10], 4, 3, True),
+     ([8], 2, 3, True), ([11], 4, 3, False)],
+)  # fmt: skip
+def test_who_has_no_picture_of_a_batch(counts, batch, ranks, empty):
+    group = Group()
+    group.size = ranks
+    assert shared_out.has_empty_parts([*map(range, counts), None], batch, group) == empty
+    batches = [min(batch, n - start) for n in counts for start in range(0, n, batch)]
+    assert empty == any(0 in lengths_of(n, ranks) for n in batches)

@@ -287,6 +287,29 @@ def test_networks_in_parts_are_tested_and_drawn_whole(tmp_path, scheme):
     assert shapes[0] == shapes[1]
 
 
+RESHAPING = """
+from minialex import nn
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.fc = nn.Linear(3072, num_classes)
+    def forward(self, x):
+        return self.fc(x.reshape(len(x), -1))
+build = Net
+"""
+
+
+def test_a_network_that_needs_a_picture(tmp_path):
+    """Nobody trains for an hour until a last batch of one picture ends the run; other batches are no trouble."""
+    (tmp_path / "net.py").write_text(RESHAPING)
+    words = "--parallel", "data", "--model", tmp_path / "net.py:build", "--batch-size", 4, "--epochs", 1
+    words = *words, "--validation", 0, "--out", tmp_path / "run"
+    _, errors = train(2, *words, "--limit", 9, code=2)
+    [line] = errors.splitlines()
+    assert "net.py:8: ValueError: cannot reshape" in line and "write x.flatten(1)" in line and "--batch-size" in line
+    train(2, *words, "--limit", 10)
+
+
 def test_an_error_of_one_process_alone_ends_all(tmp_path):
     """Of a rank that is not the first, in the middle of training."""
     own = tmp_path / "net.py"
