@@ -83,8 +83,8 @@ class Own(Preset):
                 model(Tensor(np.zeros((0, *shape), np.float32)))
         except OwnError as error:
             raise ValueError(
-                f"{error}: so it is with no pictures, and of a short batch a process has none; write x.flatten(1), where "
-                "it is x.reshape(len(x), -1), or choose another batch_size=..., or fewer processes"
+                f"{error}: so it is with no pictures, and of a short batch a process has none; write x.flatten(1), "
+                "where it is x.reshape(len(x), -1), or choose another batch_size=..., or fewer processes"
             ) from error
 
 
