@@ -119,17 +119,21 @@ _RESUME = (
     "network of your own needs"
 )
 _THREADS = (
-    "threads that compute (default: all that this process may use; the last digits of results may depend on the number)"
+    "threads that compute (default: all that this process may use, or its share where there are several; the last "
+    "digits of results may depend on the number)"
 )
 _CONV_TABLE = (
     "table of how the numba backend computes each convolution (default: as built in), measured by "
     "python -m minialex.doctor --tune FILE"
 )
 _PARALLEL = (
-    "share the run out among the processes that mpiexec starts: parts of each batch; parts of it for convolutions and "
-    "rows of fully connected layers; half of each layer, as in 2012 (default: one process)"
+    "(what each of the processes that mpiexec starts has: a part of each batch; a part of it for convolutions and rows "
+    "of fully connected layers; half of each layer, as in 2012) (default: one process)"
 )
-_EXCHANGE = "of activities in --parallel hybrid: of the whole batch at once, or of each process in turn (default: all)"
+_EXCHANGE = (
+    "(how --parallel hybrid exchanges activities: those of the whole batch at once, or of each process in turn) "
+    "(default: all)"
+)
 _LOCAL_BATCH_NORM = (
     "with --parallel data or towers: batch normalisation over each process's part of a batch, instead of the batch"
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import time
+import warnings
 
 from ..support.errors import UserError
 from .group import Group
@@ -32,13 +34,16 @@ def launched() -> tuple[int, int]:
 def world() -> Group:
     """The Group of all processes that were started together: of MPI, or of this one alone.
 
+    From then on an exception that nobody catches ends all of them: the others would wait for this process for ever.
     Raises UserError where mpi4py, or the MPI library, is missing, or is not that of the launcher.
     """
     rank, size = launched()
     if size == 1:
         return Group()
     try:
-        from .mpi import MPIGroup
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of the wrong launcher: the error below says more
+            from .mpi import MPIGroup
     except (ImportError, RuntimeError) as error:
         raise UserError(
             f"{size} processes were started, which need MPI to talk to each other ({error}): pip install mpi4py mpich, "
@@ -50,7 +55,19 @@ def world() -> Group:
             f"the launcher has started {size} processes, but MPI knows of {group.size}: start them with the mpiexec of "
             "the MPI that mpi4py uses, which pip install mpich puts beside python"
         )
+    sys.excepthook = _ending_all(sys.excepthook)
     return group
+
+
+def _ending_all(report):
+    """A sys.excepthook that reports an exception as another one does, and ends all processes."""
+
+    def report_and_end(kind, error, trace):
+        report(kind, error, trace)
+        sys.stderr.flush()
+        end(1)
+
+    return report_and_end
 
 
 def end(code: int) -> None:

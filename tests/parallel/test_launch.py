@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from ranks import NEEDS_MPI, finished, start
 
 from minialex import cli
 from minialex.data import ArrayDataset, Loader
@@ -57,6 +59,37 @@ def test_without_mpi(environment, error):
     with pytest.raises(UserError, match=r"2 processes were started, which need MPI .*: pip install mpi4py mpich"):
         launch.world()
     launch.end(2)  # nobody is there to be ended
+
+
+RAISING = """
+from minialex.parallel import launch
+group = launch.world()
+if group.rank == 1:
+    raise LookupError("of rank 1")
+group.agree(True)
+"""
+
+
+@NEEDS_MPI
+@pytest.mark.heavy
+def test_an_exception_in_one_process_of_a_program_ends_all():
+    code, _, errors = finished(start(2, "-c", RAISING))
+    assert code == 1 and errors.splitlines()[-1] == "LookupError: of rank 1"
+
+
+@NEEDS_MPI
+@pytest.mark.heavy
+def test_a_launcher_of_another_mpi_is_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-m", "minialex.train", "--parallel", "data"],
+        env=os.environ | {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2 and not done.stdout
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: the launcher has started 2 processes, but MPI knows of 1")
 
 
 WITNESS = """
