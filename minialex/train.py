@@ -18,7 +18,7 @@ from .parallel.witness import Witness
 from .runs import launching, program_options, shared_out, trained
 from .runs.configuration import Configuration
 from .runs.folder import RunFolder
-from .runs.run import RESUMABLE, Run
+from .runs.run import RESUMABLE, SEARCHES_ALONE, Run
 from .runs.watched import WatchedFolder
 from .support import progress
 from .support.errors import UserError, as_user_error
@@ -150,6 +150,8 @@ def main(argv=None):
 
 
 def _run(options, argv, world):
+    if options.lr_find and world.size > 1:
+        raise UserError(SEARCHES_ALONE)  # before the data is read, which takes long
     run = _resumed(options, world) if options.resume else _new(options, world)
     if options.lr_find:
         return _find_lr(run, argv)

@@ -29,6 +29,8 @@ from .watched import WatchedFolder
 # Settings that may change when a run is resumed: its length, the place of its data, how many threads and processes.
 RESUMABLE = ("epochs", "data_dir", "val_labels", "threads", "workers", "parallel")
 
+SEARCHES_ALONE = "lr_find=True is for one process: leave out parallel=... and start one"
+
 OVERFIT_ADVICE = f"""\
 Not all of them are classified correctly with a loss below {overfit.TARGET_LOSS}, without dropout: a network that cannot
 memorise a few pictures will not learn the task. Try a higher and a lower learning rate; check the initial activations
@@ -248,7 +250,7 @@ class Run:
     def find_lr(self) -> Any:
         """Make a learning-rate range test, see training.lr_find; the run itself is not changed. Returns a RangeTest."""
         if self.world.size > 1:
-            raise UserError("lr_find=True is for one process: leave out parallel=... and start one")
+            raise UserError(SEARCHES_ALONE)
         if self.files:
             raise UserError("lr_find=True is for one learning rate; a parameter file has one for every layer")
         t = self.trainer
