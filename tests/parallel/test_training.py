@@ -249,7 +249,7 @@ ERRORS = [
     (2, ["--parallel", "data", "--lr", "x"], "argument --lr: 'x' is not a number"),
     (3, ["--parallel", "towers"], "--parallel towers is for pairs of processes: there are 3"),
     (2, ["--parallel", "data", *SMALL, "--lr", 1e30], "the training loss became"),
-    (2, ["--parallel", "data", "--lr-find"], "is for one process"),
+    (2, ["--parallel", "data", "--lr-find", "--dataset", "cifar10", "--data-dir", "/nowhere"], "is for one process"),
     (2, ["--parallel", "data", "--diagnose"], "is for one process"),
     (2, ["--parallel", "towers", "--model", "cifar_13pct", "--dataset", "shapes"], "Local2d) cannot be divided"),
     (2, ["--parallel", "data", "--dataset", "cifar10", "--data-dir", "/nowhere"], "/nowhere"),
