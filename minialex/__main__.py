@@ -6,6 +6,7 @@ import importlib
 import sys
 
 from . import __version__, cli
+from .runs import launching
 
 COMMANDS = {
     "train": "train a network; writes checkpoints, metrics and figures to a run folder",
@@ -54,7 +55,8 @@ def _command(name):
 
 def console():
     """The console command `minialex`: the exit code of main."""
-    return cli.run(main)
+    run = launching.run if sys.argv[1:2] == ["train"] else cli.run  # of which there may be several processes
+    return run(main)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from .parallel.witness import Witness
 from .runs import launching, program_options, shared_out, trained
 from .runs.configuration import Configuration
 from .runs.folder import RunFolder
-from .runs.run import RESUMABLE, Run
+from .runs.run import RESUMABLE, SEARCHES_ALONE, Run
 from .runs.watched import WatchedFolder
 from .support import progress
 from .support.errors import UserError, as_user_error
@@ -119,17 +119,21 @@ _RESUME = (
     "network of your own needs"
 )
 _THREADS = (
-    "threads that compute (default: all that this process may use; the last digits of results may depend on the number)"
+    "threads that compute (default: all that this process may use, or its share where there are several; the last "
+    "digits of results may depend on the number)"
 )
 _CONV_TABLE = (
     "table of how the numba backend computes each convolution (default: as built in), measured by "
     "python -m minialex.doctor --tune FILE"
 )
 _PARALLEL = (
-    "share the run out among the processes that mpiexec starts: parts of each batch; parts of it for convolutions and "
-    "rows of fully connected layers; half of each layer, as in 2012 (default: one process)"
+    "(what each of the processes that mpiexec starts has: a part of each batch; a part of it for convolutions and rows "
+    "of fully connected layers; half of each layer, as in 2012) (default: one process)"
 )
-_EXCHANGE = "of activities in --parallel hybrid: of the whole batch at once, or of each process in turn (default: all)"
+_EXCHANGE = (
+    "(how --parallel hybrid exchanges activities: those of the whole batch at once, or of each process in turn) "
+    "(default: all)"
+)
 _LOCAL_BATCH_NORM = (
     "with --parallel data or towers: batch normalisation over each process's part of a batch, instead of the batch"
 )
@@ -146,6 +150,8 @@ def main(argv=None):
 
 
 def _run(options, argv, world):
+    if options.lr_find and world.size > 1:
+        raise UserError(SEARCHES_ALONE)  # before the data is read, which takes long
     run = _resumed(options, world) if options.resume else _new(options, world)
     if options.lr_find:
         return _find_lr(run, argv)
@@ -162,13 +168,13 @@ def _run(options, argv, world):
 def _train(run, interrupt):
     """Train and test; after a signal, save. Returns the exit code."""
     run.say(run.header())
-    # Processes look at signals together, after each step: their numbers of batches to evaluate may differ.
+    # Processes look at signals together; here they may differ in their numbers of steps, by rounding.
     watch = interrupt.watch if run.world.size == 1 else iter
     try:
         if run.configuration.overfit and not run.has_begun and not run.passes_overfit_check(watch):
             return 1
         run.train(interrupt)
-        run.test(watch)
+        run.test(interrupt.watch)
     except cli.Interrupted as signal:
         run.stop()
         interrupt.finish()

@@ -73,6 +73,20 @@ class Own(Preset):
                 f"this one something of {what}{'; let the function take num_classes' if found else ''}"
             )
 
+    def check_empty(self, model: Any, shape: Any) -> Any:
+        """Raise ValueError unless a network takes a batch of no pictures, which a process may have of a short one.
+
+        model, shape: as of `check`.
+        """
+        try:
+            with no_grad(), evaluating(model), _one_sentence(self.path):
+                model(Tensor(np.zeros((0, *shape), np.float32)))
+        except OwnError as error:
+            raise ValueError(
+                f"{error}: so it is with no pictures, and of a short batch a process has none; write x.flatten(1), "
+                "where it is x.reshape(len(x), -1), or choose another batch_size=..., or fewer processes"
+            ) from error
+
 
 def is_reference(text: Any) -> bool:
     """Whether a text is of the form FILE.py:FUNCTION, as opposed to the name of a published network."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 
 import numpy as np
 
@@ -154,11 +155,14 @@ class Group:
         if not self.rank:
             self.agree(False)
 
-    def leave(self, code: int) -> None:
-        """Wait for the others before this process ends; where they do not come, end them.
+    def leave(self, seconds: float = math.inf) -> bool:
+        """Wait for the others before this process ends.
 
-        code: the exit code.
+        seconds: how long at most.
+
+        Returns whether all have come.
         """
+        return True
 
     def end(self, code: int) -> None:
         """End all processes now, wherever they are.

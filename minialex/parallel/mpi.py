@@ -5,6 +5,7 @@ mpiexec -n 4 python -m minialex.train --parallel data
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -12,8 +13,6 @@ from mpi4py import MPI
 
 from ..support.types import Any, Array, Sequence
 from .group import Done, Group, equal_lengths, pieces
-
-PATIENCE = 60.0  # seconds until a process that is about to leave no longer waits for the others
 
 
 class _Pending(Done):
@@ -74,12 +73,11 @@ class MPIGroup(Group):
     def split(self, color: int) -> Group:
         return MPIGroup(self.communicator.Split(color, self.rank))
 
-    def leave(self, code: int) -> None:
-        request, patience = self.communicator.Ibarrier(), time.monotonic() + PATIENCE
-        while not request.Test():
-            if time.monotonic() > patience:
-                self.end(code)
+    def leave(self, seconds: float = math.inf) -> bool:
+        request, end = self.communicator.Ibarrier(), time.monotonic() + seconds
+        while not (all_there := request.Test()) and time.monotonic() < end:
             time.sleep(0.01)
+        return bool(all_there)
 
     def end(self, code: int) -> None:
         MPI.COMM_WORLD.Abort(code)

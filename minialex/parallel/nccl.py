@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import platform
 import warnings
 
@@ -149,8 +150,8 @@ class NCCLGroup(Group):
         group._stream = self._stream  # in one stream, the transfers of both groups have one order on all GPUs
         return group
 
-    def leave(self, code: int) -> None:
-        self.host.leave(code)
+    def leave(self, seconds: float = math.inf) -> bool:
+        return self.host.leave(seconds)
 
     def end(self, code: int) -> None:
         self.host.end(code)

@@ -30,26 +30,27 @@ class _Bucket:
         self._transfer = Done()
 
     def send(self, group: Group) -> None:
-        arrays = [p.grad.data for p in self.parameters if p.grad is not None]
-        if len(arrays) == 1 and arrays[0].flags.c_contiguous:
-            self._shared = arrays[0]
-        elif arrays:
-            self._shared = self.parameters[0].backend.xp.concatenate([array.reshape(-1) for array in arrays])
-        if arrays:
-            self._transfer = group.start_all_reduce(self._shared)
+        """Begin the sum; gradients that this rank lacks travel as zeros, since another one may have them."""
+        xp = self.parameters[0].backend.xp
+        arrays = [xp.zeros(p.shape, p.dtype) if p.grad is None else p.grad.data for p in self.parameters]
+        alone = len(arrays) == 1 and arrays[0].flags.c_contiguous
+        self._shared = arrays[0] if alone else xp.concatenate([array.reshape(-1) for array in arrays])
+        self._transfer = group.start_all_reduce(self._shared)
 
     def poke(self) -> None:
         self._transfer.poke()
 
-    def receive(self) -> None:
+    def receive(self, somewhere: dict[int, bool]) -> None:
+        """Wait for the sums. somewhere: of the id of each parameter, whether any rank has a gradient."""
         self._transfer.wait()
-        arrays = [p.grad.data for p in self.parameters if p.grad is not None]
-        if not arrays or self._shared is arrays[0]:
-            return
         start = 0
-        for array in arrays:
-            array[...] = self._shared[start : start + array.size].reshape(array.shape)
-            start += array.size
+        for p in self.parameters:
+            total = self._shared.reshape(-1)[start : start + p.data.size].reshape(p.shape)
+            if p.grad is None and somewhere[id(p)]:
+                p.grad = Tensor(total.copy(), backend=p.backend)
+            elif p.grad is not None and p.grad.data is not self._shared:
+                p.grad.data[...] = total
+            start += p.data.size
 
 
 class Reducer:
@@ -64,8 +65,9 @@ class Reducer:
     bucket_bytes: of gradients that travel together; a larger gradient travels alone.
     overlap: whether to begin in backward; False where several calls of backward add up to one gradient.
 
-    A parameter without a gradient is left without one; then it must be so on all ranks. The sums do not depend on when
-    gradients arrive: buckets are made, and sent, in a fixed order, from the last parameter to the first.
+    A parameter without a gradient on any rank is left without one; where only some ranks have used it, all get the sum.
+    The sums do not depend on when gradients arrive: buckets are made, and sent, in a fixed order, from the last
+    parameter to the first.
     `bytes` counts what was sent, `seconds` the time that `finish` has waited.
     """
 
@@ -103,7 +105,13 @@ class Reducer:
             return
         if not self._buckets:
             self._begin()
-        self._of[id(parameter)].missing -= 1
+        bucket = self._of[id(parameter)]
+        if not bucket.missing:
+            raise RuntimeError(
+                "a second backward has changed gradients that are being sent: call reduce() after each, or add up "
+                "those of several with overlap=False"
+            )
+        bucket.missing -= 1
         while self._sent < len(self._buckets) and not self._buckets[self._sent].missing:
             self._send()
         for bucket in self._buckets[: self._sent]:
@@ -120,8 +128,10 @@ class Reducer:
         start = time.perf_counter()
         while self._sent < len(self._buckets):
             self._send()
+        wanted = [p for bucket in self._buckets for p in bucket.parameters]
+        somewhere = dict(zip(map(id, wanted), self.group.agree(*(p.grad is not None for p in wanted)), strict=True))
         for bucket in self._buckets:
-            bucket.receive()
+            bucket.receive(somewhere)
             self.bytes += sum(p.grad.data.nbytes for p in bucket.parameters if p.grad is not None)
         self._buckets = []
         self.seconds += time.perf_counter() - start

@@ -23,7 +23,7 @@ from ..nn import Conv2d, Module
 from ..support import files, lock, progress, schema
 from ..support.errors import UserError
 from ..support.text import printable
-from ..support.types import FileName
+from ..support.types import Array, FileName
 from ..training.evaluation import Evaluation
 from . import checkpoint
 from .configuration import Configuration
@@ -227,11 +227,11 @@ class RunFolder(OwnedFolder):
     def _write_table(self, name, columns, rows):
         files.write_text(self.path / name, _csv_of(columns, rows, header=True))
 
-    def draw(self, history: list[dict[str, Any]], model: Module, *, now: bool = False) -> None:
+    def draw(self, history: list[dict[str, Any]], filters: Array | None, *, now: bool = False) -> None:
         """Draw the figures, at most every DRAW_EVERY seconds.
 
         history: see Trainer.history.
-        model: the network, for the filters of its first convolution.
+        filters: of the network's first convolution, see first_filters.
         now: whether to draw in any case.
         """
         if not now and time.monotonic() - self._drawn < DRAW_EVERY:
@@ -241,10 +241,8 @@ class RunFolder(OwnedFolder):
 
             if history:
                 plotting.curves(history, self.path / "curves.png")
-            convolutions = [module for module in model.modules() if isinstance(module, Conv2d)]
-            convolutions.sort(key=lambda module: module.in_channels != CHANNELS)  # first the one that sees the images
-            if convolutions:
-                plotting.filters(convolutions[0].weight.numpy(), self.path / "filters.png")
+            if filters is not None:
+                plotting.filters(filters, self.path / "filters.png")
             if any("layers" in row for row in history):
                 plotting.diagnosis(history, self.path / "diagnose.png")
         self._drawn = time.monotonic()
@@ -290,6 +288,16 @@ class RunFolder(OwnedFolder):
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             progress.write(f"the figures of {self.path} cannot be drawn: {printable(reason)}", file=sys.stderr)
+
+
+def first_filters(model: Module, weights: dict[str, Any]) -> Array | None:
+    """The weight of the first convolution, of those that see the images if there are any; None without one.
+
+    model: the network, or this process's part of it.
+    weights: the state_dict of the whole network.
+    """
+    found = [(m.in_channels != CHANNELS, name) for name, m in model.named_modules() if isinstance(m, Conv2d)]
+    return weights[f"{min(found, key=lambda item: item[0])[1]}.weight".lstrip(".")] if found else None
 
 
 def _stamp(path):

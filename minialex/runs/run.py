@@ -22,12 +22,14 @@ from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set
 from ..training.shared_trainer import SharedTrainer
 from . import checkpoint, fine_tuning, programs, report, shared_out, trained
 from .configuration import Configuration
-from .folder import RunFolder
+from .folder import RunFolder, first_filters
 from .pictures import Pictures
 from .watched import WatchedFolder
 
 # Settings that may change when a run is resumed: its length, the place of its data, how many threads and processes.
 RESUMABLE = ("epochs", "data_dir", "val_labels", "threads", "workers", "parallel")
+
+SEARCHES_ALONE = "lr_find=True is for one process: leave out parallel=... and start one"
 
 OVERFIT_ADVICE = f"""\
 Not all of them are classified correctly with a loss below {overfit.TARGET_LOSS}, without dropout: a network that cannot
@@ -61,6 +63,7 @@ class Run:
         self.configuration, self.folder, self.say = configuration, folder, say
         self.world = shared_out.group(configuration, world or Group())
         self.after_save: Callable[[], object] = lambda: None
+        self._filters: Any = None  # of the first convolution, whole, when the run was last saved
         self.backend = _use_machine(configuration)
         origin = saved or (start and start.checkpoint)
         path = folder.last if saved else start and start.path
@@ -108,6 +111,10 @@ class Run:
         with self.world.one_first():
             self.pictures.read()  # last, after everything that can raise a UserError: reading image files takes long
         self.pictures.ranks = shared_out.ranks(self.scheme)
+        empty = shared_out.has_empty_parts(self.splits, recipe.batch_size, self.scheme.pictures)
+        if empty and isinstance(preset, models.own.Own):
+            with as_user_error():
+                preset.check_empty(self.model, self._shape())
         loader = self.pictures.loader()
         self.trainer = SharedTrainer(
             self.scheme,
@@ -223,7 +230,7 @@ class Run:
         call = random.default_generator.call
         network = overfit.without_dropout(models.build(c.model, **self.arguments))
         random.default_generator.call = call
-        network.load_state_dict(self.model.state_dict())
+        network.load_state_dict(self.scheme.whole_state(self.model.state_dict()))
         freezing = frozen_modules(self._in_order(network), recipe, c.freeze)
         frozen = [modules for epoch, modules in freezing if epoch == 0]
         for module in (module for modules in frozen for module in modules):
@@ -235,14 +242,15 @@ class Run:
         except trainer.Diverged as error:
             raise UserError(f"overfit={wanted}: {error}") from error
         self.say(f"memorised {result.right} of {wanted} pictures after {result.steps} steps, loss {result.loss:.4f}")
-        if not result.knows:
+        failed = self.world.agree(not result.knows)[0]  # another machine may round otherwise
+        if failed:
             self.say(OVERFIT_ADVICE)
-        return result.knows
+        return not failed
 
     def find_lr(self) -> Any:
         """Make a learning-rate range test, see training.lr_find; the run itself is not changed. Returns a RangeTest."""
         if self.world.size > 1:
-            raise UserError("lr_find=True is for one process: leave out parallel=... and start one")
+            raise UserError(SEARCHES_ALONE)
         if self.files:
             raise UserError("lr_find=True is for one learning rate; a parameter file has one for every layer")
         t = self.trainer
@@ -285,15 +293,15 @@ class Run:
                     elif write:
                         self.folder.write_steps(t.recorded_steps())
                 layers = self.measure_layers() if self.configuration.diagnose else None
-                watched = interrupt and self.world.size == 1
-                row = t.finish_epoch(self.validation_batches(interrupt.watch if watched else iter))
+                row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
                 self.say(folded(report.epoch_line(row, epochs, len(self.classes))))
                 if layers:
                     row["layers"] = layers
                     self.say(diagnose.table(layers))
                 if hint := diagnose.chance_hint(t.history, len(self.classes), self.steps_per_epoch()):
                     self.say(hint)
-                if "val_loss" in row and row is trainer.best_row(t.history):
+                best = "val_loss" in row and row is trainer.best_row(t.history)
+                if self.world.agree(best)[0]:  # another machine may round a loss otherwise
                     self.folder.save_best(self.snapshot())
                 self.save()
                 self.draw(now=t.epoch == epochs)
@@ -362,6 +370,7 @@ class Run:
     def save(self) -> None:
         """Write steps.csv, last.npz and metrics.csv; the steps first, so that none is missing when the run resumes."""
         snapshot = self.snapshot()
+        self._filters = first_filters(self.model, snapshot.weights)
         with self.folder:
             self.folder.write_steps(self.trainer.recorded_steps())
             self.folder.save(snapshot)
@@ -369,9 +378,9 @@ class Run:
         self.after_save()
 
     def draw(self, *, now: bool = False) -> None:
-        """Draw the figures; now: whether to do so in any case, see RunFolder.draw."""
+        """Draw the figures of what was saved; now: whether to do so in any case, see RunFolder.draw."""
         with self.folder:
-            self.folder.draw(self.trainer.history, self.model, now=now)
+            self.folder.draw(self.trainer.history, self._filters, now=now)
 
     def command(self) -> str:
         """The command line that continues this run."""

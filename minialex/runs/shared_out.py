@@ -57,6 +57,17 @@ def ranks(scheme):
     return scheme.pictures.rank, scheme.pictures.size
 
 
+def has_empty_parts(splits, batch_size, pictures):
+    """Whether some process has no picture of some batch.
+
+    splits: data sets, or None.
+    batch_size: of their batches.
+    pictures: the Group whose ranks share each batch.
+    """
+    counts = [len(split) for split in splits if split]
+    return any(min(n, n % batch_size or batch_size) < pictures.size for n in counts)
+
+
 def describe(run):
     """A line on the processes of a Run, "" for one."""
     c, world, pictures = run.configuration, run.world, run.scheme.pictures

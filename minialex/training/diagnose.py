@@ -38,8 +38,6 @@ def first_fault(model: nn.Module, images: Array) -> str:
 
     Returns a sentence that names the first module whose output is NaN or infinite, and the first such parameter.
     """
-    if not np.isfinite(images).all():
-        return "the input images contain NaN or inf"
     faults = []
 
     def hook(name):
@@ -53,6 +51,8 @@ def first_fault(model: nn.Module, images: Array) -> str:
         for name, module in model.named_modules():
             hooks.enter_context(module.register_forward_hook(hook(name)))
         model(Tensor(images))
+    if not np.isfinite(images).all():  # only now: processes that share the model out have all taken part in the pass
+        return "the input images contain NaN or inf"
     if faults:
         output = f"{faults[0]} is the first module whose output is not finite"
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from ..parallel.group import Group
@@ -28,12 +30,22 @@ class SharedTrainer(Trainer):
         self.scheme.reduce()
         super()._before_update()
 
-    def _read_losses(self, images: Any = None, call: Any = None) -> Any:
+    @contextlib.contextmanager
+    def _one_reason(self) -> Iterator[None]:
+        """A context in which all ranks meet the same Diverged; they report what the one has seen that knows why."""
         try:
-            return super()._read_losses(images, call)
-        except Diverged as error:  # on all ranks; one of them has seen why
+            yield
+        except Diverged as error:
             error.args = (self.group.text(str(error), self.scheme.first_at_fault()),)
             raise
+
+    def _read_losses(self, images: Any = None, call: Any = None) -> Any:
+        with self._one_reason():
+            return super()._read_losses(images, call)
+
+    def finish_epoch(self, validation: Any = None) -> dict[str, Any]:
+        with self._one_reason():
+            return super().finish_epoch(validation)
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()

@@ -9,9 +9,13 @@ import pytest
 from ranks import NEEDS_MPI, on_ranks
 
 from minialex import Tensor, backends, functional, models, nn, optim, random
-from minialex.parallel import threads
+from minialex.data import ArrayDataset, Loader
+from minialex.parallel import schemes, threads
 from minialex.parallel.data import DataParallel
 from minialex.parallel.group import Group, part
+from minialex.training import diagnose
+from minialex.training.evaluation import Diverged
+from minialex.training.shared_trainer import SharedTrainer
 
 BATCHES = [6, 5, 2, 6]  # pictures; with three ranks or four some have none
 
@@ -179,6 +183,41 @@ def test_who_is_at_fault(faulty):
         return parallel.first_at_fault()
 
     assert threads.run(3, each) == [faulty[0]] * 3
+
+
+def test_a_picture_with_nan_is_reported_by_all():
+    """One rank has it, all ranks look for it together: a rank that did not would leave the others waiting."""
+    images, _ = batches()[0]
+    images[-1, 0, 0, 0] = np.nan
+
+    def each(group):
+        net, own = model_of(), part(len(images), group.rank, group.size)
+        parallel = DataParallel(net, group)
+        text = diagnose.first_fault(net, images[own])
+        parallel.remove()
+        return text.partition(" is ")[0]
+
+    with_nan, finite = "the input images contain NaN or inf", "bn (BatchNorm2d)"
+    assert threads.run(3, each) == [finite, finite, with_nan]
+
+
+def test_the_rank_that_has_seen_why_a_validation_diverged_says_so():
+    images, labels = np.ones((4, 3, 4, 4), np.float32), np.arange(4) % 3
+    images[3] = 3e38
+
+    def each(group):
+        model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(16, 3))
+        model[0].weight.data[...] = 1
+        shared = schemes.share_out("data", model, group)
+        dataset = ArrayDataset(np.zeros((4, 3, 4, 4), np.uint8), labels, "abc")
+        loader = Loader(dataset, 4, ranks=(group.rank, group.size))
+        trainer = SharedTrainer(shared, group, optim.SGD(model.parameters(), 0.1), None, loader)
+        with pytest.raises(Diverged) as error:
+            trainer.finish_epoch([(images[part(4, group.rank, group.size)], labels)])
+        return str(error.value)
+
+    first, second = threads.run(2, each)
+    assert first == second and "0 (Conv2d) is the first module whose output is not finite" in first
 
 
 def spoiled(group, change):

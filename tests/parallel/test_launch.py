@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from ranks import NEEDS_MPI, finished, start
 
 from minialex import cli
 from minialex.data import ArrayDataset, Loader
 from minialex.parallel import launch, threads
+from minialex.parallel.group import Group, lengths_of
+from minialex.runs import shared_out
 from minialex.support.errors import UserError
 
 NAMES = [name for pair in launch._TOLD for name in pair]
@@ -55,6 +59,37 @@ def test_without_mpi(environment, error):
     with pytest.raises(UserError, match=r"2 processes were started, which need MPI .*: pip install mpi4py mpich"):
         launch.world()
     launch.end(2)  # nobody is there to be ended
+
+
+RAISING = """
+from minialex.parallel import launch
+group = launch.world()
+if group.rank == 1:
+    raise LookupError("of rank 1")
+group.agree(True)
+"""
+
+
+@NEEDS_MPI
+@pytest.mark.heavy
+def test_an_exception_in_one_process_of_a_program_ends_all():
+    code, _, errors = finished(start(2, "-c", RAISING))
+    assert code == 1 and errors.splitlines()[-1] == "LookupError: of rank 1"
+
+
+@NEEDS_MPI
+@pytest.mark.heavy
+def test_a_launcher_of_another_mpi_is_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-m", "minialex.train", "--parallel", "data"],
+        env=os.environ | {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2 and not done.stdout
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: the launcher has started 2 processes, but MPI knows of 1")
 
 
 WITNESS = """
@@ -115,3 +150,16 @@ def test_loaders_deal_out_each_batch(size):
         np.testing.assert_array_equal(np.concatenate([part[number][0] for part in parts]), images)
         for part in parts:
             np.testing.assert_array_equal(part[number][1], labels)
+
+
+@pytest.mark.parametrize(
+    ("counts", "batch", "ranks", "empty"),
+    [([8, 4], 4, 2, False), ([9, 4], 4, 2, True), ([9, 4], 4, 1, False), ([8, 1], 4, 2, True), ([10], 4, 3, True),
+     ([8], 2, 3, True), ([11], 4, 3, False)],
+)  # fmt: skip
+def test_who_has_no_picture_of_a_batch(counts, batch, ranks, empty):
+    group = Group()
+    group.size = ranks
+    assert shared_out.has_empty_parts([*map(range, counts), None], batch, group) == empty
+    batches = [min(batch, n - start) for n in counts for start in range(0, n, batch)]
+    assert empty == any(0 in lengths_of(n, ranks) for n in batches)

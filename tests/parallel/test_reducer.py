@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minialex import Tensor, nn
+from minialex.parallel import threads
 from minialex.parallel.group import Done, Group
 from minialex.parallel.reducer import Reducer
 
@@ -15,6 +16,9 @@ class Recorded(Group):
 
     def __init__(self, events):
         self.events = events
+
+    def agree(self, *flags):
+        return flags
 
     def start_all_reduce(self, array):
         self.events.append(("sent", array.size))
@@ -105,3 +109,41 @@ def test_types_travel_apart():
         p.sum().backward()
     reducer.finish()
     assert [size for kind, size in events if kind == "sent"] == [6, 3]
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+@pytest.mark.parametrize("size", [1, 100, 4000])
+def test_a_layer_that_only_some_ranks_have_used(size, overlap):
+    """Its gradient is the sum of theirs, on all ranks; that of a layer which nobody has used stays missing."""
+
+    def each(group):
+        rng = np.random.default_rng(group.rank)
+        first, branch, unused, last = (nn.Linear(3, 3, dtype=np.float64) for _ in range(4))
+        for index, layer in enumerate((first, branch, unused, last)):
+            layer.weight.data[...] = np.random.default_rng(9 + index).standard_normal((3, 3))
+        parameters = [p for layer in (first, branch, unused, last) for p in layer.parameters()]
+        reducer = Reducer(parameters, group, size, overlap)
+        h = first(Tensor(rng.standard_normal((2, 3))))
+        last(h + branch(h) if group.rank == 1 else h).sum().backward()
+        own = None if branch.weight.grad is None else branch.weight.grad.numpy().copy()
+        before = None if overlap else last.weight.grad.numpy().copy()
+        reducer.finish()
+        assert unused.weight.grad is None and unused.bias.grad is None
+        return own, branch.weight.grad.numpy(), before, last.weight.grad.numpy()
+
+    found = threads.run(3, each)
+    [own] = [branch for branch, _, _, _ in found if branch is not None] if not overlap else [None]
+    for _, branch, _, last in found:
+        np.testing.assert_array_equal(branch, found[0][1])
+        if not overlap:
+            np.testing.assert_array_equal(branch, own)
+            np.testing.assert_allclose(last, sum(before for _, _, before, _ in found), rtol=1e-14)
+    assert np.abs(found[0][1]).max() > 0
+
+
+def test_a_second_backward_before_the_sum_is_refused():
+    model = network()
+    Reducer(list(model.parameters()), Group())
+    backward(model)
+    with pytest.raises(RuntimeError, match=r"a second backward .* overlap=False"):
+        backward(model)
