@@ -1,0 +1,15 @@
+"""A page in which one sees a network at work: `python -m minialex.explore RUN`, or `page(describe(...), ...)`.
+
+    describing.py   a network as data: its layers with their sizes, settings, formulas, weights and sources
+    page.py         that data, the program of web/ and its style in one file of HTML, which allows nothing else to run
+    web/            the program in JavaScript: engine/ computes forwards and backwards, view/ draws and explains
+
+explorer.js is made of the modules in web/ by `npm ci && npm run build` there.
+"""
+
+from __future__ import annotations
+
+from .describing import LARGEST, describe
+from .page import Picture, page
+
+__all__ = ["LARGEST", "Picture", "describe", "page"]

@@ -1,0 +1,25 @@
+// The data of the page: JSON in a block that no browser runs, with arrays as base64.
+
+function bytesOf(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
+
+/** The network's layers with their arrays, and the pictures. */
+export function decoded(data) {
+  const layers = data.layers.map((layer) => {
+    const arrays = {};
+    for (const name of ["weight", "bias"]) {
+      if (layer[name]) arrays[name] = { shape: layer[name].shape, data: floatsOf(layer[name].data) };
+    }
+    for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
+    return { ...layer, ...arrays };
+  });
+  const pictures = data.pictures.map((picture) => ({
+    ...picture,
+    pixels: bytesOf(picture.pixels),
+    input: floatsOf(picture.input),
+  }));
+  return { ...data, layers, pictures };
+}
