@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import cli, convert, data, models
 from ..look.subject import CHANNELS, Subject
+from ..nn import init
 from ..random import manual_seed
 from ..runs import trained
 from ..support import files
@@ -63,10 +64,11 @@ def _network(options, given):
 
 def _untrained(name, given):
     """A published network before training, as a Trained: initial weights of seed 0, normalised by its usual data."""
-    manual_seed(0)
     preset = models.get_preset(name)
+    with init.skipped():
+        describe(models.build(name), (CHANNELS, preset.input_size, preset.input_size))  # raises for a large one
+    manual_seed(0)
     model = models.build(name)
-    describe(model, (CHANNELS, preset.input_size, preset.input_size))  # raises for a large one
     saved: Any = convert.describe(model.state_dict(), name)
     saved = dataclasses.replace(saved, configuration={"dataset": preset.recipe.dataset})
     splits = trained.of(saved, name).splits(**given)[1]
