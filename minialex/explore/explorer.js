@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 3f0d9179c225e33326187649beb99311f5e90922c2d578e3b88eaf2aff06e105
+// Made of the modules in web/ by npm run build there; their SHA-256 is 1ddcf6bddbe8ee5a0de5b189626d683aaffd1fa08e36e8cd7f180f0eee03ad68
 (() => {
   // data.js
   function bytesOf(text) {
@@ -20,6 +20,36 @@
       input: floatsOf(picture.input)
     }));
     return { ...data2, layers, pictures };
+  }
+
+  // engine/attention.js
+  function gradCam(network2, n, target) {
+    const seed = network2.logits.map((_, i) => i === target ? 1 : 0);
+    const gradient = network2.backwardFrom(seed).gradients[n];
+    const [channels, height, width] = network2.layers[n].output;
+    const area = height * width;
+    const sums = new Float64Array(area);
+    for (let c = 0; c < channels; c++) {
+      let weight = 0;
+      for (let k = 0; k < area; k++) weight += gradient[c * area + k] / area;
+      for (let k = 0; k < area; k++) sums[k] += weight * network2.values[n][c * area + k];
+    }
+    return Float32Array.from(sums, (sum) => Math.max(0, sum));
+  }
+  function* occlusion(network2, picture, target, side, stride) {
+    const [channels, height, width] = network2.layers[0].output;
+    const other = network2.copy();
+    for (let row = 0; row + side <= height; row += stride) {
+      for (let column = 0; column + side <= width; column += stride) {
+        const covered2 = picture.slice();
+        for (let c = 0; c < channels; c++) {
+          for (let y = row; y < row + side; y++) {
+            covered2.fill(0, (c * height + y) * width + column, (c * height + y) * width + column + side);
+          }
+        }
+        yield { row, column, probability: other.forward(covered2)[target] };
+      }
+    }
   }
 
   // engine/shape.js
@@ -63,7 +93,14 @@
         const value = x[indexOf(layer.output, at)];
         const y = f(layer, value);
         const terms = [{ input: 0, at, map: at[0], value }];
-        return { terms, columns: { value: "x" }, steps: [["x", value], [formula.split("      ")[0], y]] };
+        return {
+          terms,
+          columns: { value: "x" },
+          steps: [
+            ["x", value],
+            [formula.split("      ")[0], y]
+          ]
+        };
       },
       explainGradient(layer, [x], ys, gy, input, at) {
         const k = indexOf(layer.output, at);
@@ -336,7 +373,11 @@
     backward: (layer, xs, y, gy) => ({ inputs: [gy.slice()] }),
     explain(layer, [x], at) {
       const k = indexOf(layer.output, at);
-      return { terms: [{ input: 0, at: placeOf(layer.inputs[0], k), value: x[k] }], columns: { value: "x" }, steps: [["y = x", x[k]]] };
+      return {
+        terms: [{ input: 0, at: placeOf(layer.inputs[0], k), value: x[k] }],
+        columns: { value: "x" },
+        steps: [["y = x", x[k]]]
+      };
     },
     explainGradient(layer, xs, ys, gy, input, at) {
       const k = indexOf(layer.inputs[0], at);
@@ -485,7 +526,13 @@
       const value = x[indexOf(layer.output, at)];
       const z = (value - mean) / std;
       const terms = [{ input: 0, at, map: at[0], value }];
-      const steps = [["mean", mean], ["sqrt(var + eps)", std], ["z = (x - mean) / sqrt(var + eps)", z], ["w", w], ["b", b]];
+      const steps = [
+        ["mean", mean],
+        ["sqrt(var + eps)", std],
+        ["z = (x - mean) / sqrt(var + eps)", z],
+        ["w", w],
+        ["b", b]
+      ];
       return { terms, columns: { value: "x" }, steps: [...steps, ["y = w z + b", w * z + b]] };
     },
     explainGradient(layer, xs, ys, gy, input, at) {
@@ -541,7 +588,11 @@
         return { input: 0, at: place, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
       });
       const [, row, column] = placeOf(layer.inputs[0], won);
-      return { terms, columns: { value: "x", factor: "wins" }, steps: [[`y = x at row ${row}, column ${column}: the largest`, x[won]]] };
+      return {
+        terms,
+        columns: { value: "x", factor: "wins" },
+        steps: [[`y = x at row ${row}, column ${column}: the largest`, x[won]]]
+      };
     },
     explainGradient(layer, [x], ys, gy, input, at) {
       const k = indexOf(layer.inputs[0], at);
@@ -586,7 +637,14 @@
         const value = x[indexOf(layer.inputs[0], place)];
         return { input: 0, at: place, map: at[0], value, factor: 1 / d, product: value / d };
       });
-      return { terms, columns: { value: "x", factor: "1/D", product: "x / D" }, steps: [["D: pixels that count", d], ["y = sum / D", total(terms)]] };
+      return {
+        terms,
+        columns: { value: "x", factor: "1/D", product: "x / D" },
+        steps: [
+          ["D: pixels that count", d],
+          ["y = sum / D", total(terms)]
+        ]
+      };
     },
     explainGradient(layer, xs, ys, gy, input, at) {
       return above(layer, at).map((place) => {
@@ -607,8 +665,6 @@
       const sum = e.reduce((a, b) => a + b, 0);
       return Float32Array.from(e, (value) => value / sum);
     },
-    /** The gradient of the loss of class `target` with respect to the logits. */
-    backward: (layer, xs, p, target) => ({ inputs: [Float32Array.from(p, (value, i) => value - (i === target ? 1 : 0))] }),
     explain(layer, [x], [i]) {
       const m = Math.max(...x);
       const terms = Array.from(x, (value, j) => ({
@@ -629,7 +685,10 @@
     },
     explainGradient(layer, xs, p, target, input, [i]) {
       const q = i === target ? 1 : 0;
-      return [{ at: [i, 0, 0], value: p[i], factor: 1, product: p[i] }, { loss: true, value: q, factor: -1, product: -q }];
+      return [
+        { at: [i, 0, 0], value: p[i], factor: 1, product: p[i] },
+        { loss: true, value: q, factor: -1, product: -q }
+      ];
     }
   };
   function lossOf(x, target) {
@@ -661,12 +720,14 @@
     softmax
   };
   var summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
-  var Network = class {
+  var Network = class _Network {
     constructor(layers) {
       this.layers = layers;
       this.end = layers.length - 1;
       this.users = layers.map((_, n) => layers.flatMap((layer, user) => layer.sources.includes(n) ? [user] : []));
     }
+    /** The same network, to be at work on another picture. */
+    copy = () => new _Network(this.layers.map((layer) => ({ ...layer })));
     of = (n) => KINDS[this.layers[n].kind];
     inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
     /** All values for a picture, a Float32Array (C, H, W). */
@@ -680,20 +741,28 @@
     }
     /** The gradients of the loss of a class, a number, with respect to all values and parameters; returns the loss. */
     backward(target) {
-      const sums = this.layers.map(({ output }) => new Float64Array(size(output)));
       this.target = target;
-      this.gradients = [];
-      this.parameterGradients = [];
-      for (let n = this.end; n >= 1; n--) {
-        this.gradients[n] = rounded(sums[n]);
-        const { inputs, parameters = {} } = this.of(n).backward(this.layers[n], this.inputsOf(n), this.values[n], this.arriving(n));
-        this.layers[n].sources.forEach((source, k) => inputs[k].forEach((g, i) => sums[source][i] += g));
-        this.parameterGradients[n] = parameters;
-      }
-      this.gradients[0] = rounded(sums[0]);
+      const p = this.values[this.end];
+      Object.assign(this, this.backwardFrom(p.map((value, i) => value - (i === target ? 1 : 0))));
       return lossOf(this.logits, target);
     }
-    /** What backward of layer n is given: the gradient of its output; the softmax, the class of the loss. */
+    /** All gradients, where that of the logits is given: {gradients, parameterGradients}, by layer. */
+    backwardFrom(ofLogits) {
+      const sums = this.layers.map(({ output }) => new Float64Array(size(output)));
+      const gradients = [];
+      const parameterGradients = [];
+      sums[this.layers[this.end].sources[0]].set(ofLogits);
+      for (let n = this.end - 1; n >= 1; n--) {
+        gradients[n] = rounded(sums[n]);
+        const given = [this.layers[n], this.inputsOf(n), this.values[n], gradients[n]];
+        const { inputs, parameters = {} } = this.of(n).backward(...given);
+        this.layers[n].sources.forEach((source, k) => inputs[k].forEach((g, i) => sums[source][i] += g));
+        parameterGradients[n] = parameters;
+      }
+      gradients[0] = rounded(sums[0]);
+      return { gradients, parameterGradients };
+    }
+    /** What explains the gradient behind layer n: that of its output; behind softmax, the class of the loss. */
     arriving = (n) => n === this.end ? this.target : this.gradients[n];
     valueAt = (n, at) => this.values[n][indexOf(this.layers[n].output, at)];
     gradientAt = (n, at) => this.gradients[n][indexOf(this.layers[n].output, at)];
@@ -724,7 +793,12 @@
     }
     /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */
     receptiveField(n, at) {
-      const seen = { [n]: [[at[1], at[1]], [at[2], at[2]]] };
+      const seen = {
+        [n]: [
+          [at[1], at[1]],
+          [at[2], at[2]]
+        ]
+      };
       for (let user = n; user >= 1; user--) {
         if (!seen[user]) continue;
         for (const source of this.layers[user].sources) {
@@ -766,7 +840,11 @@
     const cell = (content) => typeof content === "number" ? element("td", { class: "number" }, format(content, 6)) : element("td", {}, content);
     const head = headings && element("thead", {}, element("tr", {}, ...headings.map((text) => element("th", { scope: "col" }, text))));
     const body = element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map(cell))));
-    return element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption }, element("table", {}, head, body));
+    return element(
+      "div",
+      { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption },
+      element("table", {}, head, body)
+    );
   }
   function shortened(container, items, count, name) {
     container.append(...items.slice(0, count).map((make) => make()));
@@ -839,6 +917,23 @@
   function shapeText([c, height, width]) {
     return height * width === 1 ? `${c}` : `${c} × ${height} × ${width}`;
   }
+  function fromText({ terms }, layers) {
+    const places2 = Object.groupBy(
+      terms.filter(({ at }) => at),
+      ({ layer }) => layer
+    );
+    const texts = Object.entries(places2).map(([n, group]) => {
+      const [maps2, rows, columns] = [0, 1, 2].map((axis) => {
+        const all = group.map(({ at }) => at[axis]);
+        return [Math.min(...all), Math.max(...all)];
+      });
+      const [, height, width] = layers[n].output;
+      if (height * width === 1) return `${layers[n].name}: ${span("number", maps2)}`;
+      return `${layers[n].name}: ${span("map", maps2)}, ${span("row", rows)}, ${span("column", columns)}`;
+    });
+    return texts.length ? `from ${texts.join("; ")}` : "";
+  }
+  var span = (name, [first, last]) => first === last ? `${name} ${first}` : `${name}s ${first} to ${last}`;
 
   // view/explanation.js
   var MAPS = 6;
@@ -849,7 +944,8 @@
     if (!terms.length) return null;
     const groups = Object.values(Object.groupBy(terms, ({ layer, map, at }) => `${layer}:${map ?? at?.[0]}`));
     const [rows, columns] = explanation.grid ?? gridOf(groups[0]);
-    if (rows * columns === 1 || groups.some((group) => group.length !== rows * columns)) return list(explanation, layers, go);
+    if (rows * columns === 1 || groups.some((group) => group.length !== rows * columns))
+      return list(explanation, layers, go);
     return maps(explanation, groups, columns, layers, go);
   }
   function gridOf(group) {
@@ -862,10 +958,17 @@
     groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
     const items = groups.map((group, k) => () => {
       const [{ layer, map, at }] = group;
-      const grids = Object.entries(columns).map(([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go));
+      const grids = Object.entries(columns).map(
+        ([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go)
+      );
       const together = columns.product ? `: ${counted(group, "term")}, together ${format(sumOf(group))}` : "";
       const title = `map ${map ?? at[0]} of ${layers[layer].name}${together}`;
-      return element("details", { open: k === 0 }, element("summary", {}, title), element("div", { class: "grids" }, ...grids));
+      return element(
+        "details",
+        { open: k === 0 },
+        element("summary", {}, title),
+        element("div", { class: "grids" }, ...grids)
+      );
     });
     return shortened(element("div"), items, MAPS, "maps");
   }
@@ -873,19 +976,28 @@
     const rows = [];
     for (let first = 0; first < group.length; first += width) {
       rows.push(
-        element("tr", {}, ...group.slice(first, first + width).map((term) => {
-          const text = format(term[field]);
-          const target = field === "value" && term.at && { layer: term.layer, at: term.at };
-          const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
-          const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
-          cell.style.backgroundColor = behind(term[field], most);
-          return cell;
-        }))
+        element(
+          "tr",
+          {},
+          ...group.slice(first, first + width).map((term) => {
+            const text = format(term[field]);
+            const target = field === "value" && term.at && { layer: term.layer, at: term.at };
+            const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
+            const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
+            cell.style.backgroundColor = behind(term[field], most);
+            return cell;
+          })
+        )
       );
     }
     const label = element("figcaption", {}, name);
     const numbers = element("table", {}, element("tbody", {}, ...rows));
-    return element("figure", { class: "grid" }, label, element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": name }, numbers));
+    return element(
+      "figure",
+      { class: "grid" },
+      label,
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": name }, numbers)
+    );
   }
   function list({ terms, columns: names }, layers, go) {
     const sorted = terms.some((term) => term.product === void 0) ? terms : [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
@@ -898,12 +1010,21 @@
       if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
       return element("tr", {}, element("td", {}, place), ...cells);
     });
-    const head = element("thead", {}, element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name))));
+    const head = element(
+      "thead",
+      {},
+      element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
+    );
     const body = element("tbody");
     const shown = shortened(body, made, TERMS, "terms");
     const whole = element("table", {}, head, body);
     const more = shown === body ? null : shown.querySelector("button");
-    return element("div", {}, element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole), more);
+    return element(
+      "div",
+      {},
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
+      more
+    );
   }
   var link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
 
@@ -923,7 +1044,7 @@
         "aria-label": label
       });
       if (!onpick) return;
-      this.canvas.addEventListener("pointerdown", (event) => this.pressed(event));
+      this.canvas.addEventListener("click", (event) => this.pressed(event));
       this.canvas.addEventListener("keydown", (event) => this.key(event, onenter));
     }
     /** The left upper corner of a number. */
@@ -946,13 +1067,20 @@
         }
       }
       context.putImageData(image, 0, 0);
-      for (const mark of marks) this.frame(context, mark);
+      const all = area === 1 && marks.length >= this.count && this.count > 1;
+      if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
+      else for (const mark of marks) this.frame(context, mark);
     }
     frame(context, { tile, rows, columns }) {
       const [left, top] = this.corner(tile, rows[0], columns[0]);
       const [right, bottom] = this.corner(tile, rows[1] + 1, columns[1] + 1);
-      const around2 = [left - 1, top - 1, right - left + 2, bottom - top + 2];
-      for (const [color, width] of [[HALO, 3], [MARK, 1.5]]) {
+      this.stroke(context, [left - 1, top - 1, right - left + 2, bottom - top + 2]);
+    }
+    stroke(context, around2) {
+      for (const [color, width] of [
+        [HALO, 3],
+        [MARK, 1.5]
+      ]) {
         context.strokeStyle = color;
         context.lineWidth = width;
         context.strokeRect(...around2);
@@ -968,7 +1096,7 @@
       const hits = column < this.columns && tile >= 0 && tile < this.count && x >= 0 && y >= 0;
       if (hits && within[0] < this.height && within[1] < this.width) this.onpick(tile, ...within);
     }
-    /** Arrows move by a pixel, Page Up and Page Down by a tile, Home and End to the first and the last; Enter explains. */
+    /** Arrows move by a pixel, Page Up and Down by a tile, Home and End to the first and last; Enter explains. */
     key(event, onenter) {
       if (event.ctrlKey || event.altKey || event.metaKey) return;
       const [tile, y, x] = this.chosen();
@@ -1005,7 +1133,10 @@
     const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
     const label = `${caption}, enlarged: arrow keys choose a pixel`;
     const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen });
-    tiles.draw(color, marks.map((mark) => ({ ...mark, tile: 0 })));
+    tiles.draw(
+      color,
+      marks.map((mark) => ({ ...mark, tile: 0 }))
+    );
     return element("figure", {}, tiles.canvas, element("figcaption", {}, caption));
   }
   function mapFigure(state2, layer, map, marks, choose) {
@@ -1015,7 +1146,10 @@
     const area = output[1] * output[2];
     const color = (backward ? twoColors : greys)(all);
     const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
-    const chosen = () => [0, ...state2.chosen.layer === layer ? state2.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]];
+    const chosen = () => [
+      0,
+      ...state2.chosen.layer === layer ? state2.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]
+    ];
     const onpick = (tile, y, x) => choose({ layer, at: [map, y, x] });
     return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen);
   }
@@ -1044,25 +1178,152 @@
     return element("div", { class: "figures" }, ...figures);
   }
 
+  // view/attention.js
+  var SIDE2 = 192;
+  var SQUARES = 8;
+  var HEAT = [213, 94, 0];
+  function heated({ pixels, shape }, heat, label) {
+    const [, height, width] = shape;
+    const scale = Math.max(1, Math.floor(SIDE2 / Math.max(height, width)));
+    const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label });
+    const area = height * width;
+    tiles.draw((k) => {
+      const share = 0.75 * heat(Math.floor(k / width), k % width);
+      const grey = (pixels[k] + pixels[area + k] + pixels[2 * area + k]) / 3;
+      return HEAT.map((color) => grey + share * (color - grey));
+    });
+    return tiles.canvas;
+  }
+  function gradCamOf(state2, n, name) {
+    const { network: network2, target, pictures, picture } = state2;
+    const map = gradCam(network2, n, target);
+    const most = rangeOf(map)[1];
+    const { shape } = pictures[picture];
+    const [, height, width] = network2.layers[n].output;
+    const heat = (y, x) => map[Math.floor(y * height / shape[1]) * width + Math.floor(x * width / shape[2])] / (most || 1);
+    const canvas = heated(pictures[picture], heat, `Grad-CAM of ${name}`);
+    const text = `orange: what speaks for ${name} in these maps, each weighted by its mean gradient (Grad-CAM)`;
+    return element(
+      "figure",
+      {},
+      canvas,
+      element("figcaption", {}, most ? text : `nothing in these maps speaks for ${name}`)
+    );
+  }
+  function occlusionOf(state2, name) {
+    const place = element("div");
+    const button = element("button", { type: "button" }, `cover the picture square by square, and watch ${name}`);
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      place.replaceChildren(await covered(state2, name, place));
+      button.disabled = false;
+    });
+    return element("div", {}, button, place);
+  }
+  async function covered(state2, name, place) {
+    const { network: network2, target, pictures, picture } = state2;
+    const { input, shape } = pictures[picture];
+    const [, height, width] = shape;
+    const side = Math.max(1, Math.floor(Math.min(height, width) / (SQUARES / 2)));
+    const stride = Math.max(1, Math.floor(side / 2));
+    const whole = network2.values[network2.end][target];
+    const lost = new Float32Array(height * width);
+    let least = { probability: Infinity };
+    for (const square of occlusion(network2, input, target, side, stride)) {
+      const { row, column, probability } = square;
+      if (column === 0) {
+        place.textContent = `row ${row} of ${height}`;
+        await new Promise((done) => setTimeout(done));
+      }
+      if (probability < least.probability) least = square;
+      for (let y = row; y < row + side; y++) {
+        for (let x = column; x < column + side; x++) {
+          lost[y * width + x] = Math.max(lost[y * width + x], whole - probability);
+        }
+      }
+    }
+    const most = rangeOf(lost)[1] || 1;
+    const canvas = heated(pictures[picture], (y, x) => lost[y * width + x] / most, `occlusion of ${name}`);
+    const text = `orange: what ${name} loses most by being covered, with squares of ${side} × ${side} pixels of the mean colour; whole ${percent(whole)}, least ${percent(least.probability)} at row ${least.row}, column ${least.column}`;
+    return element("figure", {}, canvas, element("figcaption", {}, text));
+  }
+
+  // view/histogram.js
+  var BINS = 41;
+  var [WIDTH, HEIGHT] = [246, 64];
+  function countsOf(numbers, low, high) {
+    const counts = new Array(BINS).fill(0);
+    for (const x of numbers) {
+      if (isFinite(x)) counts[Math.min(BINS - 1, Math.floor((x - low) / (high - low || 1) * BINS))]++;
+    }
+    return counts;
+  }
+  function histogram(numbers, what) {
+    const [low, high] = rangeOf(numbers);
+    const counts = countsOf(numbers, low, high);
+    const canvas = element("canvas", {
+      width: WIDTH,
+      height: HEIGHT,
+      role: "img",
+      "aria-label": `histogram of the ${what}`
+    });
+    const context = canvas.getContext("2d");
+    const most = Math.log1p(Math.max(...counts));
+    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--soft");
+    counts.forEach((count, bin) => {
+      const height = Math.log1p(count) / most * HEIGHT;
+      context.fillRect(bin * WIDTH / BINS, HEIGHT - height, WIDTH / BINS - 1, height);
+    });
+    const sum = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
+    const mean = sum((x) => x) / numbers.length;
+    const std = Math.sqrt(sum((x) => (x - mean) ** 2) / numbers.length);
+    const zeros2 = `${format(100 * sum((x) => x === 0 ? 1 : 0) / numbers.length, 3)} %`;
+    const facts = table(
+      ["count", "smallest", "mean", "std", "largest", "zeros"],
+      [[String(numbers.length), low, mean, std, high, zeros2]],
+      `about the ${what}`
+    );
+    const caption = `from ${format(low)} to ${format(high)}; heights are logarithms of counts`;
+    return element("div", {}, facts, element("figure", {}, canvas, element("figcaption", {}, caption)));
+  }
+
   // view/layer_page.js
-  function aboutLayer(state2, n, engine, choose) {
+  function aboutLayer(state2, n, engine, classes, choose) {
     const layer = state2.network.layers[n];
-    const parts = [element("p", {}, layer.sentence ?? "", element("br"), element("code", {}, layer.title))];
+    const parts = [element("p", {}, layer.sentence ?? ""), element("p", {}, element("code", {}, layer.title))];
     if (layer.sizes?.length) parts.push(titled("Sizes", pre(layer.sizes.join("\n"))));
     if (layer.receptiveField) {
-      parts.push(element("p", {}, `A pixel sees ${layer.receptiveField} × ${layer.receptiveField} pixels of the picture; from one to the next are ${layer.jump}.`));
+      const { receptiveField: side, jump } = layer;
+      parts.push(
+        element("p", {}, `A pixel sees ${side} × ${side} pixels of the picture; from one to the next are ${jump}.`)
+      );
     }
     if (engine) parts.push(titled("Formulas", pre(`${engine.formula}
 ${engine.gradient}`)));
+    if (n < state2.network.end) parts.push(...distribution(state2, n), ...attention(state2, n, classes[state2.target]));
     for (const name of ["weight", "bias"]) if (layer[name]) parts.push(parameter(state2, n, name, choose));
     if (layer.code) parts.push(titled("In minialex", ...code(layer)));
     return element("div", {}, ...parts);
+  }
+  function distribution({ network: network2, backward }, n) {
+    const numbers = backward ? network2.gradients[n] : network2.values[n];
+    return [titled(backward ? "Gradients" : "Values", histogram(numbers, backward ? "gradients" : "values"))];
+  }
+  function attention(state2, n, name) {
+    const [, height, width] = state2.network.layers[n].output;
+    if (n === 0) return [titled("Occlusion", occlusionOf(state2, name))];
+    return height * width > 1 ? [titled("Grad-CAM", gradCamOf(state2, n, name))] : [];
   }
   var titled = (title, ...content) => element("section", {}, element("h3", {}, title), ...content);
   var pre = (text) => element("pre", { tabindex: 0, role: "group", "aria-label": "text that may scroll" }, text);
   function code(layer) {
     const described = layer.formulas ? [pre(layer.formulas)] : [];
-    return [...described, ...layer.code.map(({ file, line, code: text }) => element("details", {}, element("summary", {}, `${file}, line ${line}`), pre(text)))];
+    return [
+      ...described,
+      ...layer.code.map(
+        ({ file, line, code: text }) => element("details", {}, element("summary", {}, `${file}, line ${line}`), pre(text))
+      )
+    ];
   }
   function filterTiles([filters, maps2, height, width]) {
     const place = (tile, y, x) => [Math.floor(tile / maps2), tile % maps2, y, x];
@@ -1100,11 +1361,14 @@ ${engine.gradient}`)));
     const marks = marked ? [{ tile: marked[0], rows: [marked[1], marked[1]], columns: [marked[2], marked[2]] }] : [];
     tiles.draw((k) => color(numbers[k]), marks);
     const [low, high] = rangeOf(numbers);
-    const mean = numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
-    const facts = table(["count", "smallest", "mean", "largest"], [[String(numbers.length), low, mean, high]], `about the ${name}`);
     const key = `orange: positive, blue: negative; full colour: ±${format(Math.max(Math.abs(low), Math.abs(high)))}`;
     const canvas = element("div", { class: "scrolls" }, tiles.canvas);
-    return titled(what[0].toUpperCase() + what.slice(1), facts, element("p", { class: "small" }, key), canvas);
+    return titled(
+      what[0].toUpperCase() + what.slice(1),
+      histogram(numbers, what),
+      element("p", { class: "small" }, key),
+      canvas
+    );
   }
 
   // view/panel.js
@@ -1134,13 +1398,17 @@ ${engine.gradient}`)));
       const layer = network2.layers[chosen.layer];
       if (!chosen.at) {
         this.heading.textContent = layer.name;
-        this.content.replaceChildren(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.choose));
+        this.content.replaceChildren(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
       } else if (chosen.parameter) this.showParameter(layer, explanation);
       else this.showValue(layer, explanation, marks);
     }
     about(layer) {
       const onclick = () => this.choose({ layer });
-      return element("p", {}, element("button", { type: "button", onclick }, `about the layer ${this.state.network.layers[layer].name}`));
+      return element(
+        "p",
+        {},
+        element("button", { type: "button", onclick }, `about the layer ${this.state.network.layers[layer].name}`)
+      );
     }
     showValue(layer, explanation, marks) {
       const { network: network2, backward, chosen } = this.state;
@@ -1151,8 +1419,14 @@ ${engine.gradient}`)));
       this.heading.textContent = backward ? `Gradient at ${network2.layers[this.receiver()].name}, ${place}: ${format(gradient)}` : `${layer.name}, ${place}: ${format(value)}`;
       this.content.replaceChildren(
         figuresOf(this.state, explanation, marks, this.choose),
+        element("p", {}, fromText(explanation, network2.layers)),
         ...this.formulas(backward).map((text) => element("pre", { class: "formula" }, text)),
-        element("div", { class: "numbers" }, stepsOf(explanation), termsOf(explanation, network2.layers, this.choose) ?? ""),
+        element(
+          "div",
+          { class: "numbers" },
+          stepsOf(explanation),
+          termsOf(explanation, network2.layers, this.choose) ?? ""
+        ),
         this.followers(explanation) ?? "",
         this.about(chosen.layer)
       );
@@ -1173,7 +1447,10 @@ ${engine.gradient}`)));
         if (!target) return [];
         const text = shortPlace(network2.layers[user], target.at);
         const onclick = () => this.choose({ layer: user, at: target.at });
-        return [element("button", { type: "button", onclick }, text), terms.length > 1 ? ` and ${terms.length - 1} more of ${network2.layers[user].name} ` : " "];
+        return [
+          element("button", { type: "button", onclick }, text),
+          terms.length > 1 ? ` and ${terms.length - 1} more of ${network2.layers[user].name} ` : " "
+        ];
       });
       return element("p", {}, "used by ", ...buttons);
     }
@@ -1183,11 +1460,12 @@ ${engine.gradient}`)));
       const index = at.reduce((k, n, axis) => k * layer[parameter2].shape[axis] + n, 0);
       const gradient = network2.parameterGradients[chosen.layer][parameter2][index];
       const value = layer[parameter2].data[index];
-      this.heading.textContent = `${layer.name}, ${parameter2} [${at.join(", ")}]: ${format(value)}, its gradient ${format(gradient)}`;
+      const numbers = `${format(value)}, its gradient ${format(gradient)}`;
+      this.heading.textContent = `${layer.name}, ${parameter2} [${at.join(", ")}]: ${numbers}`;
       this.content.replaceChildren(
         stepsOf(explanation),
         termsOf({ ...explanation, grid: [1, 1] }, network2.layers, this.choose),
-        aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.choose)
+        aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose)
       );
     }
   };
@@ -1200,21 +1478,42 @@ ${engine.gradient}`)));
       Object.assign(this, { state: state2, classes, choose, enter });
       this.columns = state2.network.layers.map((layer, n) => this.column(layer, n));
       const label = "the layers, from the picture to the probabilities";
-      this.element = element("div", { class: "strip", role: "group", "aria-label": label }, ...this.columns.map((c) => c.element));
+      this.element = element(
+        "div",
+        { class: "strip", role: "group", "aria-label": label },
+        ...this.columns.map((c) => c.element)
+      );
     }
     column(layer, n) {
       const isEnd = n === this.state.network.end;
       const heading = element("button", { type: "button", onclick: () => this.choose({ layer: n }) }, layer.name);
       const kind = layer.title.split("(")[0];
-      const about = element("p", { class: "small" }, n && !isEnd ? `${kind}, ${shapeText(layer.output)}` : shapeText(layer.output));
+      const about = element(
+        "p",
+        { class: "small" },
+        n && !isEnd ? `${kind}, ${shapeText(layer.output)}` : shapeText(layer.output)
+      );
       const legend = element("p", { class: "small" });
       const column = { heading, legend };
       const onpick = (...at) => this.choose({ layer: n, at });
       const label = `${layer.name}: arrow keys choose a pixel, Page Up and Page Down a map, Enter explains it`;
-      const options = { ...arrangement(layer.output), label, onpick, chosen: () => this.state.placeIn(n), onenter: this.enter };
+      const options = {
+        ...arrangement(layer.output),
+        label,
+        onpick,
+        chosen: () => this.state.placeIn(n),
+        onenter: this.enter
+      };
       if (isEnd) column.bars = element("ul", { class: "bars" });
       else column.tiles = new Tiles(options);
-      column.element = element("section", { class: "layer" }, element("h2", {}, heading), about, column.bars ?? column.tiles.canvas, legend);
+      column.element = element(
+        "section",
+        { class: "layer" },
+        element("h2", {}, heading),
+        about,
+        column.bars ?? column.tiles.canvas,
+        legend
+      );
       return column;
     }
     /** Scroll to the chosen layer, sideways only. */
@@ -1233,7 +1532,10 @@ ${engine.gradient}`)));
         if (bars) return this.drawBars(bars, legend);
         const numbers = backward ? network2.gradients[n] : network2.values[n];
         const color = (backward ? twoColors : greys)(numbers);
-        tiles.draw((k) => color(numbers[k]), marks.filter(({ layer }) => layer === n));
+        tiles.draw(
+          (k) => color(numbers[k]),
+          marks.filter(({ layer }) => layer === n)
+        );
         const [low, high] = rangeOf(numbers);
         const most = format(Math.max(Math.abs(low), Math.abs(high)));
         legend.textContent = backward ? `full colour: ±${most}` : `black ${format(low)}, white ${format(high)}`;
@@ -1252,7 +1554,11 @@ ${engine.gradient}`)));
           bar.style.width = `${100 * Math.abs(backward ? logits[i] : p[i]) / most}%`;
           const text = `${this.classes[i]} ${backward ? format(logits[i]) : percent(p[i])}`;
           const isChosen = chosen.layer === network2.end && chosen.at?.[0] === i;
-          const options = { type: "button", "aria-pressed": isChosen, onclick: () => this.choose({ layer: network2.end, at: [i, 0, 0] }) };
+          const options = {
+            type: "button",
+            "aria-pressed": isChosen,
+            onclick: () => this.choose({ layer: network2.end, at: [i, 0, 0] })
+          };
           return element("li", { class: i === target ? "target" : "" }, element("button", options, text, bar));
         })
       );
@@ -1269,7 +1575,13 @@ ${engine.gradient}`)));
       this.said = element("p", { role: "status" });
       this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
       place.append(
-        element("header", {}, element("h1", {}, title), this.said, element("div", { class: "controls" }, ...this.controls)),
+        element(
+          "header",
+          {},
+          element("h1", {}, title),
+          this.said,
+          element("div", { class: "controls" }, ...this.controls)
+        ),
         this.strip.element,
         this.panel.element
       );
@@ -1289,7 +1601,15 @@ ${engine.gradient}`)));
       const { pictures } = this.state;
       const buttons = pictures.map(({ caption, pixels, shape }, number) => {
         const label = this.captionOf(number);
-        const tiles = new Tiles({ count: 1, height: shape[1], width: shape[2], columns: 1, scale: Math.max(1, Math.round(48 / shape[1])), gap: 0, label: "" });
+        const tiles = new Tiles({
+          count: 1,
+          height: shape[1],
+          width: shape[2],
+          columns: 1,
+          scale: Math.max(1, Math.round(48 / shape[1])),
+          gap: 0,
+          label: ""
+        });
         const area = shape[1] * shape[2];
         tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
         tiles.canvas.setAttribute("aria-hidden", "true");
@@ -1341,7 +1661,7 @@ ${engine.gradient}`)));
       this.strip.update([...marks, ...field]);
       this.strip.reveal();
       this.panel.update(explanation, marks);
-      history.replaceState(null, "", state2.address);
+      if (location.protocol !== "about:") history.replaceState(null, "", state2.address);
     }
     /** What the chosen value sees of the picture, in each of its maps. */
     fieldMarks() {
@@ -1410,5 +1730,5 @@ ${engine.gradient}`)));
   var network = new Network(data.layers);
   var state = new State(network, data.pictures);
   new Explorer(document.getElementById("explorer"), state, data);
-  globalThis.explorer = { network, state };
+  globalThis.explorer = { network, state, gradCam, occlusion };
 })();

@@ -68,12 +68,14 @@ def page(layers: list[dict[str, Any]], pictures: list[Picture], classes: list[st
     title: of the page.
 
     Returns HTML, which holds all that it needs.
-    Raises ValueError without a picture, and for another number of classes.
+    Raises ValueError without a picture, for another number of classes, and for a label that is none of them.
     """
     if not pictures:
         raise ValueError("a page needs at least one picture")
     if len(classes) != layers[-1]["output"][0]:
         raise ValueError(f"{len(classes)} class names were given for the network's {layers[-1]['output'][0]} logits")
+    if wrong := [p for p in pictures if p.label is not None and not 0 <= p.label < len(classes)]:
+        raise ValueError(f"{wrong[0].caption} has the label {wrong[0].label}, but classes are 0 to {len(classes) - 1}")
     data = {
         "title": printable(title),
         "classes": [printable(name) for name in classes],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import browsing
 import explored
 import numpy as np
 import pytest
 from browsing import opened
 
-from minialex import models
+from minialex import explore, functional, models
+from minialex.tensor import Tensor, no_grad
 
 pytestmark = pytest.mark.heavy
 ROUNDING = 2e-5  # of the largest number of an array: float32, where large gradients cancel in a bias's
@@ -151,11 +154,9 @@ def test_the_pointer_chooses_and_follows_numbers(browser, small):
         page.locator("details[open] button.link").first.click()
         assert heading(page).startswith("Gradient at conv1, map ")
         page.get_by_role("button", name="conv1", exact=True).click()
-        assert (
-            heading(page) == "conv1"
-            and "Gradients of the weight, 32 × 3 × 5 × 5" in page.locator(".panel").inner_text()
-        )
-        page.locator(".panel canvas").first.click(position={"x": 3, "y": 3})
+        assert heading(page) == "conv1"
+        assert "Gradients of the weight, 32 × 3 × 5 × 5" in page.locator(".panel").inner_text()
+        page.locator(".panel canvas[aria-label^='gradients of the weight']").click(position={"x": 3, "y": 3})
         assert heading(page).startswith("conv1, weight [0, 0, 0, 0]: ")
         assert shown(heading(page)) == pytest.approx(parameters[1]["weight"][0, 0, 0, 0], rel=2e-3)
 
@@ -295,6 +296,58 @@ def checker():
     except ImportError:
         return None
     return Axe()
+
+
+def test_grad_cam_and_occlusion(browser, small):
+    """Grad-CAM by a gradient hook; the least probable of all covered pictures, one by one."""
+    path, model, pictures = small
+    x = Tensor(pictures[0].input[None], requires_grad=True)
+    maps = model.relu2(model.conv2(model.pool1(model.norm1(model.relu1(model.conv1(x))))))
+    maps.retain_grad()
+    y = maps
+    for layer in list(model)[6:]:
+        y = layer(y)
+    y[0, 4].backward()
+    expected = np.maximum((maps.grad.numpy()[0].mean((1, 2))[:, None, None] * maps.numpy()[0]).sum(0), 0)
+    covered = []
+    for row, column in itertools.product(range(0, 25, 4), repeat=2):
+        image = pictures[0].input.copy()
+        image[:, row : row + 8, column : column + 8] = 0
+        covered.append(image)
+    with no_grad():
+        p = functional.softmax(model(Tensor(np.stack(covered))), 1).numpy()[:, 4]
+    with opened(browser, path, place="picture") as page:
+        close(page.evaluate("[...explorer.gradCam(explorer.network, 6, 4)]"), expected, "Grad-CAM of relu2")
+        squares = "[...explorer.occlusion(explorer.network, explorer.state.pictures[0].input, 4, 8, 4)]"
+        found = page.evaluate(squares)
+        assert [(s["row"], s["column"]) for s in found] == [*itertools.product(range(0, 25, 4), repeat=2)]
+        assert np.abs(np.array([s["probability"] for s in found]) - p).max() < 1e-5
+        page.get_by_role("button", name="cover the picture").click()
+        said = page.locator("figcaption", has_text="loses most").inner_text(timeout=20_000)
+        row, column = divmod(int(p.argmin()), 7)
+        assert "squares of 8 × 8 pixels" in said and said.endswith(f"at row {4 * row}, column {4 * column}")
+        page.get_by_role("button", name="relu2", exact=True).click()
+        assert page.get_by_role("img", name="Grad-CAM of class 4").is_visible()
+        assert page.get_by_role("img", name="histogram of the values").is_visible()
+        close(page.evaluate("[...explorer.network.values[6]]"), maps.numpy(), "the network is at work on the picture")
+
+
+def test_in_the_frame_of_a_notebook(browser, rng, tmp_path):
+    """As in Jupyter: sandboxed, without an address of its own."""
+    model = explored.filled(explored.branches()[0], rng)
+    cell = explore.show(model, rng.normal(size=(2, 3, 6, 5)))._repr_html_()
+    (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html><body>{cell}", encoding="utf-8")
+    context = browser.new_context()
+    page, troubles = context.new_page(), []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto((tmp_path / "notebook.html").as_uri())
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("button", name="Backwards").click()
+    frame.get_by_role("button", name="fc", exact=True).click()
+    assert frame.locator(".panel h2").inner_text() == "fc"
+    context.close()
+    assert not troubles
 
 
 def test_hostile_names_are_shown_as_they_are_and_run_nothing(browser, tmp_path, rng):

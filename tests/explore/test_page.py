@@ -162,5 +162,7 @@ def test_a_page_needs_pictures_and_a_name_for_each_logit(network, rng):
     layers = explore.describe(network, (3, 6, 5))
     with pytest.raises(ValueError, match="at least one picture"):
         explore.page(layers, [], list("abcde"), "a network")
+    with pytest.raises(ValueError, match="a picture has the label 5, but classes are 0 to 4"):
+        explore.page(layers, [explored.picture((3, 6, 5), rng, label=5)], list("abcde"), "a network")
     with pytest.raises(ValueError, match="4 class names were given for the network's 5 logits"):
         explore.page(layers, [explored.picture((3, 6, 5), rng)], list("abcd"), "a network")

@@ -4,7 +4,11 @@ import { readFileSync, readdirSync } from "node:fs";
 import { build } from "esbuild";
 
 const folders = [".", "engine", "view"];
-const modules = folders.flatMap((folder) => readdirSync(folder).filter((name) => name.endsWith(".js")).map((name) => `${folder}/${name}`));
+const modules = folders.flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => `${folder}/${name}`),
+);
 const sum = createHash("sha256");
 for (const name of modules.sort()) sum.update(`${name}\n${readFileSync(name, "utf8")}`);
 await build({

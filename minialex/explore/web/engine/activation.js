@@ -36,7 +36,14 @@ function elementwise(formula, gradient, f, derivative) {
       const value = x[indexOf(layer.output, at)];
       const y = f(layer, value);
       const terms = [{ input: 0, at, map: at[0], value }];
-      return { terms, columns: { value: "x" }, steps: [["x", value], [formula.split("      ")[0], y]] };
+      return {
+        terms,
+        columns: { value: "x" },
+        steps: [
+          ["x", value],
+          [formula.split("      ")[0], y],
+        ],
+      };
     },
     explainGradient(layer, [x], ys, gy, input, at) {
       const k = indexOf(layer.output, at);

@@ -8,7 +8,11 @@ export const flatten = {
   backward: (layer, xs, y, gy) => ({ inputs: [gy.slice()] }),
   explain(layer, [x], at) {
     const k = indexOf(layer.output, at);
-    return { terms: [{ input: 0, at: placeOf(layer.inputs[0], k), value: x[k] }], columns: { value: "x" }, steps: [["y = x", x[k]]] };
+    return {
+      terms: [{ input: 0, at: placeOf(layer.inputs[0], k), value: x[k] }],
+      columns: { value: "x" },
+      steps: [["y = x", x[k]]],
+    };
   },
   explainGradient(layer, xs, ys, gy, input, at) {
     const k = indexOf(layer.inputs[0], at);

@@ -9,8 +9,26 @@ import { lossOf, softmax } from "./softmax.js";
 import { places } from "./window.js";
 
 export const KINDS = {
-  conv2d, linear, maxPool2d, avgPool2d, localResponseNorm, batchNorm, relu, leakyRelu, sigmoid, tanh, gelu, elu, silu,
-  softplus, dropout, identity, flatten, add, concat, softmax,
+  conv2d,
+  linear,
+  maxPool2d,
+  avgPool2d,
+  localResponseNorm,
+  batchNorm,
+  relu,
+  leakyRelu,
+  sigmoid,
+  tanh,
+  gelu,
+  elu,
+  silu,
+  softplus,
+  dropout,
+  identity,
+  flatten,
+  add,
+  concat,
+  softmax,
 };
 
 const summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
@@ -22,6 +40,9 @@ export class Network {
     this.end = layers.length - 1; // softmax
     this.users = layers.map((_, n) => layers.flatMap((layer, user) => (layer.sources.includes(n) ? [user] : [])));
   }
+
+  /** The same network, to be at work on another picture. */
+  copy = () => new Network(this.layers.map((layer) => ({ ...layer })));
 
   of = (n) => KINDS[this.layers[n].kind];
   inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
@@ -39,21 +60,30 @@ export class Network {
 
   /** The gradients of the loss of a class, a number, with respect to all values and parameters; returns the loss. */
   backward(target) {
-    const sums = this.layers.map(({ output }) => new Float64Array(size(output)));
     this.target = target;
-    this.gradients = [];
-    this.parameterGradients = [];
-    for (let n = this.end; n >= 1; n--) {
-      this.gradients[n] = rounded(sums[n]); // all that use it come after it
-      const { inputs, parameters = {} } = this.of(n).backward(this.layers[n], this.inputsOf(n), this.values[n], this.arriving(n));
-      this.layers[n].sources.forEach((source, k) => inputs[k].forEach((g, i) => (sums[source][i] += g)));
-      this.parameterGradients[n] = parameters;
-    }
-    this.gradients[0] = rounded(sums[0]);
+    const p = this.values[this.end];
+    Object.assign(this, this.backwardFrom(p.map((value, i) => value - (i === target ? 1 : 0))));
     return lossOf(this.logits, target);
   }
 
-  /** What backward of layer n is given: the gradient of its output; the softmax, the class of the loss. */
+  /** All gradients, where that of the logits is given: {gradients, parameterGradients}, by layer. */
+  backwardFrom(ofLogits) {
+    const sums = this.layers.map(({ output }) => new Float64Array(size(output)));
+    const gradients = [];
+    const parameterGradients = [];
+    sums[this.layers[this.end].sources[0]].set(ofLogits);
+    for (let n = this.end - 1; n >= 1; n--) {
+      gradients[n] = rounded(sums[n]); // all that use it come after it
+      const given = [this.layers[n], this.inputsOf(n), this.values[n], gradients[n]];
+      const { inputs, parameters = {} } = this.of(n).backward(...given);
+      this.layers[n].sources.forEach((source, k) => inputs[k].forEach((g, i) => (sums[source][i] += g)));
+      parameterGradients[n] = parameters;
+    }
+    gradients[0] = rounded(sums[0]);
+    return { gradients, parameterGradients };
+  }
+
+  /** What explains the gradient behind layer n: that of its output; behind softmax, the class of the loss. */
   arriving = (n) => (n === this.end ? this.target : this.gradients[n]);
 
   valueAt = (n, at) => this.values[n][indexOf(this.layers[n].output, at)];
@@ -73,7 +103,9 @@ export class Network {
       this.layers[user].sources.flatMap((source, input) => {
         if (source !== n) return [];
         const given = [this.layers[user], this.inputsOf(user), this.values[user], this.arriving(user), input, at];
-        return this.of(user).explainGradient(...given).map((term) => ({ layer: user, ...term }));
+        return this.of(user)
+          .explainGradient(...given)
+          .map((term) => ({ layer: user, ...term }));
       }),
     );
     return { terms, columns: { value: "gy", factor: "dy/dx", product: "product" }, steps: summed(terms) };
@@ -89,7 +121,12 @@ export class Network {
 
   /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */
   receptiveField(n, at) {
-    const seen = { [n]: [[at[1], at[1]], [at[2], at[2]]] };
+    const seen = {
+      [n]: [
+        [at[1], at[1]],
+        [at[2], at[2]],
+      ],
+    };
     for (let user = n; user >= 1; user--) {
       if (!seen[user]) continue;
       for (const source of this.layers[user].sources) {

@@ -117,7 +117,13 @@ export const batchNorm = {
     const value = x[indexOf(layer.output, at)];
     const z = (value - mean) / std;
     const terms = [{ input: 0, at, map: at[0], value }];
-    const steps = [["mean", mean], ["sqrt(var + eps)", std], ["z = (x - mean) / sqrt(var + eps)", z], ["w", w], ["b", b]];
+    const steps = [
+      ["mean", mean],
+      ["sqrt(var + eps)", std],
+      ["z = (x - mean) / sqrt(var + eps)", z],
+      ["w", w],
+      ["b", b],
+    ];
     return { terms, columns: { value: "x" }, steps: [...steps, ["y = w z + b", w * z + b]] };
   },
 

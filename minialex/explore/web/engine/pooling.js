@@ -48,7 +48,11 @@ export const maxPool2d = {
       return { input: 0, at: place, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
     });
     const [, row, column] = placeOf(layer.inputs[0], won);
-    return { terms, columns: { value: "x", factor: "wins" }, steps: [[`y = x at row ${row}, column ${column}: the largest`, x[won]]] };
+    return {
+      terms,
+      columns: { value: "x", factor: "wins" },
+      steps: [[`y = x at row ${row}, column ${column}: the largest`, x[won]]],
+    };
   },
 
   explainGradient(layer, [x], ys, gy, input, at) {
@@ -100,7 +104,14 @@ export const avgPool2d = {
       const value = x[indexOf(layer.inputs[0], place)];
       return { input: 0, at: place, map: at[0], value, factor: 1 / d, product: value / d };
     });
-    return { terms, columns: { value: "x", factor: "1/D", product: "x / D" }, steps: [["D: pixels that count", d], ["y = sum / D", total(terms)]] };
+    return {
+      terms,
+      columns: { value: "x", factor: "1/D", product: "x / D" },
+      steps: [
+        ["D: pixels that count", d],
+        ["y = sum / D", total(terms)],
+      ],
+    };
   },
 
   explainGradient(layer, xs, ys, gy, input, at) {

@@ -12,9 +12,6 @@ export const softmax = {
     return Float32Array.from(e, (value) => value / sum);
   },
 
-  /** The gradient of the loss of class `target` with respect to the logits. */
-  backward: (layer, xs, p, target) => ({ inputs: [Float32Array.from(p, (value, i) => value - (i === target ? 1 : 0))] }),
-
   explain(layer, [x], [i]) {
     const m = Math.max(...x);
     const terms = Array.from(x, (value, j) => ({
@@ -36,7 +33,10 @@ export const softmax = {
 
   explainGradient(layer, xs, p, target, input, [i]) {
     const q = i === target ? 1 : 0;
-    return [{ at: [i, 0, 0], value: p[i], factor: 1, product: p[i] }, { loss: true, value: q, factor: -1, product: -q }];
+    return [
+      { at: [i, 0, 0], value: p[i], factor: 1, product: p[i] },
+      { loss: true, value: q, factor: -1, product: -q },
+    ];
   },
 };
 

@@ -14,7 +14,10 @@ export function element(tag, properties = {}, ...children) {
 /** A number with so many digits, and a minus sign as long as a plus. */
 export function format(x, digits = 4) {
   const size = Math.abs(x);
-  const text = x === 0 || !isFinite(x) || (size >= 1e-3 && size < 1e5) ? String(Number(x.toPrecision(digits))) : x.toExponential(digits - 1);
+  const text =
+    x === 0 || !isFinite(x) || (size >= 1e-3 && size < 1e5)
+      ? String(Number(x.toPrecision(digits)))
+      : x.toExponential(digits - 1);
   return text.replaceAll("-", "\u2212");
 }
 
@@ -22,10 +25,17 @@ export const percent = (p) => `${(100 * p).toFixed(p < 0.0995 ? 2 : 1)} %`;
 
 /** A table: a row of headings, and rows of cells, which are texts, numbers or elements. */
 export function table(headings, rows, caption) {
-  const cell = (content) => (typeof content === "number" ? element("td", { class: "number" }, format(content, 6)) : element("td", {}, content));
-  const head = headings && element("thead", {}, element("tr", {}, ...headings.map((text) => element("th", { scope: "col" }, text))));
+  const cell = (content) =>
+    typeof content === "number" ? element("td", { class: "number" }, format(content, 6)) : element("td", {}, content);
+  const head =
+    headings &&
+    element("thead", {}, element("tr", {}, ...headings.map((text) => element("th", { scope: "col" }, text))));
   const body = element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map(cell))));
-  return element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption }, element("table", {}, head, body));
+  return element(
+    "div",
+    { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption },
+    element("table", {}, head, body),
+  );
 }
 
 /** The first `count` of some elements in a container, and a button that adds the others. */

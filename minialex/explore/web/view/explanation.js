@@ -16,7 +16,8 @@ export function termsOf(explanation, layers, go) {
   if (!terms.length) return null;
   const groups = Object.values(Object.groupBy(terms, ({ layer, map, at }) => `${layer}:${map ?? at?.[0]}`));
   const [rows, columns] = explanation.grid ?? gridOf(groups[0]);
-  if (rows * columns === 1 || groups.some((group) => group.length !== rows * columns)) return list(explanation, layers, go);
+  if (rows * columns === 1 || groups.some((group) => group.length !== rows * columns))
+    return list(explanation, layers, go);
   return maps(explanation, groups, columns, layers, go);
 }
 
@@ -34,10 +35,17 @@ function maps({ terms, columns }, groups, width, layers, go) {
   groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
   const items = groups.map((group, k) => () => {
     const [{ layer, map, at }] = group;
-    const grids = Object.entries(columns).map(([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go));
+    const grids = Object.entries(columns).map(([field, name]) =>
+      grid(group, field, name, width, largestOf(terms, field), layers, go),
+    );
     const together = columns.product ? `: ${counted(group, "term")}, together ${format(sumOf(group))}` : "";
     const title = `map ${map ?? at[0]} of ${layers[layer].name}${together}`;
-    return element("details", { open: k === 0 }, element("summary", {}, title), element("div", { class: "grids" }, ...grids));
+    return element(
+      "details",
+      { open: k === 0 },
+      element("summary", {}, title),
+      element("div", { class: "grids" }, ...grids),
+    );
   });
   return shortened(element("div"), items, MAPS, "maps");
 }
@@ -47,19 +55,30 @@ function grid(group, field, name, width, most, layers, go) {
   const rows = [];
   for (let first = 0; first < group.length; first += width) {
     rows.push(
-      element("tr", {}, ...group.slice(first, first + width).map((term) => {
-        const text = format(term[field]);
-        const target = field === "value" && term.at && { layer: term.layer, at: term.at };
-        const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
-        const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
-        cell.style.backgroundColor = behind(term[field], most);
-        return cell;
-      })),
+      element(
+        "tr",
+        {},
+        ...group.slice(first, first + width).map((term) => {
+          const text = format(term[field]);
+          const target = field === "value" && term.at && { layer: term.layer, at: term.at };
+          const content = target
+            ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target))
+            : text;
+          const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
+          cell.style.backgroundColor = behind(term[field], most);
+          return cell;
+        }),
+      ),
     );
   }
   const label = element("figcaption", {}, name);
   const numbers = element("table", {}, element("tbody", {}, ...rows));
-  return element("figure", { class: "grid" }, label, element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": name }, numbers));
+  return element(
+    "figure",
+    { class: "grid" },
+    label,
+    element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": name }, numbers),
+  );
 }
 
 /** The terms one below the other, the largest first. */
@@ -76,12 +95,22 @@ function list({ terms, columns: names }, layers, go) {
     if (term.product !== undefined) cells.at(-1).style.backgroundColor = behind(term.product, most);
     return element("tr", {}, element("td", {}, place), ...cells);
   });
-  const head = element("thead", {}, element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name))));
+  const head = element(
+    "thead",
+    {},
+    element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name))),
+  );
   const body = element("tbody");
   const shown = shortened(body, made, TERMS, "terms");
   const whole = element("table", {}, head, body);
   const more = shown === body ? null : shown.querySelector("button");
-  return element("div", {}, element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole), more);
+  return element(
+    "div",
+    {},
+    element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
+    more,
+  );
 }
 
-const link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
+const link = (text, label, onclick) =>
+  element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);

@@ -13,7 +13,13 @@ export class Explorer {
     this.said = element("p", { role: "status" });
     this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
     place.append(
-      element("header", {}, element("h1", {}, title), this.said, element("div", { class: "controls" }, ...this.controls)),
+      element(
+        "header",
+        {},
+        element("h1", {}, title),
+        this.said,
+        element("div", { class: "controls" }, ...this.controls),
+      ),
       this.strip.element,
       this.panel.element,
     );
@@ -35,7 +41,15 @@ export class Explorer {
     const { pictures } = this.state;
     const buttons = pictures.map(({ caption, pixels, shape }, number) => {
       const label = this.captionOf(number);
-      const tiles = new Tiles({ count: 1, height: shape[1], width: shape[2], columns: 1, scale: Math.max(1, Math.round(48 / shape[1])), gap: 0, label: "" });
+      const tiles = new Tiles({
+        count: 1,
+        height: shape[1],
+        width: shape[2],
+        columns: 1,
+        scale: Math.max(1, Math.round(48 / shape[1])),
+        gap: 0,
+        label: "",
+      });
       const area = shape[1] * shape[2];
       tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
       tiles.canvas.setAttribute("aria-hidden", "true");
@@ -93,7 +107,7 @@ export class Explorer {
     this.strip.update([...marks, ...field]);
     this.strip.reveal();
     this.panel.update(explanation, marks);
-    history.replaceState(null, "", state.address);
+    if (location.protocol !== "about:") history.replaceState(null, "", state.address); // a notebook's cell has none
   }
 
   /** What the chosen value sees of the picture, in each of its maps. */

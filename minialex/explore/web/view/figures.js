@@ -9,7 +9,10 @@ function figure(caption, [, height, width], color, marks, onpick, chosen) {
   const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
   const label = `${caption}, enlarged: arrow keys choose a pixel`;
   const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen });
-  tiles.draw(color, marks.map((mark) => ({ ...mark, tile: 0 })));
+  tiles.draw(
+    color,
+    marks.map((mark) => ({ ...mark, tile: 0 })),
+  );
   return element("figure", {}, tiles.canvas, element("figcaption", {}, caption));
 }
 
@@ -21,7 +24,10 @@ function mapFigure(state, layer, map, marks, choose) {
   const area = output[1] * output[2];
   const color = (backward ? twoColors : greys)(all);
   const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
-  const chosen = () => [0, ...(state.chosen.layer === layer ? state.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0])];
+  const chosen = () => [
+    0,
+    ...(state.chosen.layer === layer ? state.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]),
+  ];
   const onpick = (tile, y, x) => choose({ layer, at: [map, y, x] });
   return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen);
 }
@@ -45,7 +51,9 @@ export function figuresOf(state, explanation, marks, choose) {
   const { chosen, network, backward } = state;
   const figures = [pictureFigure(state, choose)];
   const isMap = (layer) => network.layers[layer].output[1] * network.layers[layer].output[2] > 1;
-  const [strongest] = [...explanation.terms].filter(({ at }) => at).sort((a, b) => Math.abs(b.product ?? 0) - Math.abs(a.product ?? 0));
+  const [strongest] = [...explanation.terms]
+    .filter(({ at }) => at)
+    .sort((a, b) => Math.abs(b.product ?? 0) - Math.abs(a.product ?? 0));
   const other = strongest && isMap(strongest.layer) ? [strongest.layer, strongest.at[0]] : null;
   const own = isMap(chosen.layer) ? [chosen.layer, chosen.at[0]] : null;
   for (const shown of backward ? [own, other] : [other, own]) {

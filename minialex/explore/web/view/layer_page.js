@@ -1,19 +1,38 @@
-// About a layer: what it is, its sizes worked out, its formulas, its parameters as pictures, and the lines that compute it.
+// About a layer: what it is, its sizes, formulas and numbers, its parameters as pictures, the lines that compute it.
+import { gradCamOf, occlusionOf } from "./attention.js";
 import { rangeOf, twoColors } from "./colors.js";
-import { element, format, table } from "./dom.js";
+import { element, format } from "./dom.js";
+import { histogram } from "./histogram.js";
 import { Tiles } from "./tiles.js";
 
-export function aboutLayer(state, n, engine, choose) {
+export function aboutLayer(state, n, engine, classes, choose) {
   const layer = state.network.layers[n];
-  const parts = [element("p", {}, layer.sentence ?? "", element("br"), element("code", {}, layer.title))];
+  const parts = [element("p", {}, layer.sentence ?? ""), element("p", {}, element("code", {}, layer.title))];
   if (layer.sizes?.length) parts.push(titled("Sizes", pre(layer.sizes.join("\n"))));
   if (layer.receptiveField) {
-    parts.push(element("p", {}, `A pixel sees ${layer.receptiveField} × ${layer.receptiveField} pixels of the picture; from one to the next are ${layer.jump}.`));
+    const { receptiveField: side, jump } = layer;
+    parts.push(
+      element("p", {}, `A pixel sees ${side} × ${side} pixels of the picture; from one to the next are ${jump}.`),
+    );
   }
   if (engine) parts.push(titled("Formulas", pre(`${engine.formula}\n${engine.gradient}`)));
+  if (n < state.network.end) parts.push(...distribution(state, n), ...attention(state, n, classes[state.target]));
   for (const name of ["weight", "bias"]) if (layer[name]) parts.push(parameter(state, n, name, choose));
   if (layer.code) parts.push(titled("In minialex", ...code(layer)));
   return element("div", {}, ...parts);
+}
+
+/** The values of a layer, or the gradients that arrive at it. */
+function distribution({ network, backward }, n) {
+  const numbers = backward ? network.gradients[n] : network.values[n];
+  return [titled(backward ? "Gradients" : "Values", histogram(numbers, backward ? "gradients" : "values"))];
+}
+
+/** Where a class is seen: in the maps of a layer, or by covering the picture. */
+function attention(state, n, name) {
+  const [, height, width] = state.network.layers[n].output;
+  if (n === 0) return [titled("Occlusion", occlusionOf(state, name))];
+  return height * width > 1 ? [titled("Grad-CAM", gradCamOf(state, n, name))] : [];
 }
 
 const titled = (title, ...content) => element("section", {}, element("h3", {}, title), ...content);
@@ -21,7 +40,12 @@ const pre = (text) => element("pre", { tabindex: 0, role: "group", "aria-label":
 
 function code(layer) {
   const described = layer.formulas ? [pre(layer.formulas)] : [];
-  return [...described, ...layer.code.map(({ file, line, code: text }) => element("details", {}, element("summary", {}, `${file}, line ${line}`), pre(text)))];
+  return [
+    ...described,
+    ...layer.code.map(({ file, line, code: text }) =>
+      element("details", {}, element("summary", {}, `${file}, line ${line}`), pre(text)),
+    ),
+  ];
 }
 
 /** Whole filters in a row, as large as fits into some 640 x 320 pixels. */
@@ -65,9 +89,12 @@ function parameter(state, n, name, choose) {
   const marks = marked ? [{ tile: marked[0], rows: [marked[1], marked[1]], columns: [marked[2], marked[2]] }] : [];
   tiles.draw((k) => color(numbers[k]), marks);
   const [low, high] = rangeOf(numbers);
-  const mean = numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
-  const facts = table(["count", "smallest", "mean", "largest"], [[String(numbers.length), low, mean, high]], `about the ${name}`);
   const key = `orange: positive, blue: negative; full colour: ±${format(Math.max(Math.abs(low), Math.abs(high)))}`;
   const canvas = element("div", { class: "scrolls" }, tiles.canvas);
-  return titled(what[0].toUpperCase() + what.slice(1), facts, element("p", { class: "small" }, key), canvas);
+  return titled(
+    what[0].toUpperCase() + what.slice(1),
+    histogram(numbers, what),
+    element("p", { class: "small" }, key),
+    canvas,
+  );
 }

@@ -4,7 +4,7 @@ import { element, format } from "./dom.js";
 import { stepsOf, termsOf } from "./explanation.js";
 import { figuresOf } from "./figures.js";
 import { aboutLayer } from "./layer_page.js";
-import { placeText, shortPlace } from "./words.js";
+import { fromText, placeText, shortPlace } from "./words.js";
 
 export class Panel {
   constructor(state, classes, choose) {
@@ -36,14 +36,18 @@ export class Panel {
     const layer = network.layers[chosen.layer];
     if (!chosen.at) {
       this.heading.textContent = layer.name;
-      this.content.replaceChildren(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.choose));
+      this.content.replaceChildren(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
     } else if (chosen.parameter) this.showParameter(layer, explanation);
     else this.showValue(layer, explanation, marks);
   }
 
   about(layer) {
     const onclick = () => this.choose({ layer });
-    return element("p", {}, element("button", { type: "button", onclick }, `about the layer ${this.state.network.layers[layer].name}`));
+    return element(
+      "p",
+      {},
+      element("button", { type: "button", onclick }, `about the layer ${this.state.network.layers[layer].name}`),
+    );
   }
 
   showValue(layer, explanation, marks) {
@@ -57,8 +61,14 @@ export class Panel {
       : `${layer.name}, ${place}: ${format(value)}`;
     this.content.replaceChildren(
       figuresOf(this.state, explanation, marks, this.choose),
+      element("p", {}, fromText(explanation, network.layers)),
       ...this.formulas(backward).map((text) => element("pre", { class: "formula" }, text)),
-      element("div", { class: "numbers" }, stepsOf(explanation), termsOf(explanation, network.layers, this.choose) ?? ""),
+      element(
+        "div",
+        { class: "numbers" },
+        stepsOf(explanation),
+        termsOf(explanation, network.layers, this.choose) ?? "",
+      ),
       this.followers(explanation) ?? "",
       this.about(chosen.layer),
     );
@@ -76,12 +86,17 @@ export class Panel {
     const { network, backward, chosen } = this.state;
     if (backward || chosen.layer === network.end) return null;
     const buttons = network.users[chosen.layer].flatMap((user) => {
-      const terms = network.explainGradient(chosen.layer, chosen.at).terms.filter(({ layer, at }) => layer === user && at);
+      const terms = network
+        .explainGradient(chosen.layer, chosen.at)
+        .terms.filter(({ layer, at }) => layer === user && at);
       const target = terms.sort((a, b) => Math.abs(b.factor) - Math.abs(a.factor))[0];
       if (!target) return [];
       const text = shortPlace(network.layers[user], target.at);
       const onclick = () => this.choose({ layer: user, at: target.at });
-      return [element("button", { type: "button", onclick }, text), terms.length > 1 ? ` and ${terms.length - 1} more of ${network.layers[user].name} ` : " "];
+      return [
+        element("button", { type: "button", onclick }, text),
+        terms.length > 1 ? ` and ${terms.length - 1} more of ${network.layers[user].name} ` : " ",
+      ];
     });
     return element("p", {}, "used by ", ...buttons);
   }
@@ -92,11 +107,12 @@ export class Panel {
     const index = at.reduce((k, n, axis) => k * layer[parameter].shape[axis] + n, 0);
     const gradient = network.parameterGradients[chosen.layer][parameter][index];
     const value = layer[parameter].data[index];
-    this.heading.textContent = `${layer.name}, ${parameter} [${at.join(", ")}]: ${format(value)}, its gradient ${format(gradient)}`;
+    const numbers = `${format(value)}, its gradient ${format(gradient)}`;
+    this.heading.textContent = `${layer.name}, ${parameter} [${at.join(", ")}]: ${numbers}`;
     this.content.replaceChildren(
       stepsOf(explanation),
       termsOf({ ...explanation, grid: [1, 1] }, network.layers, this.choose),
-      aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.choose),
+      aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose),
     );
   }
 }

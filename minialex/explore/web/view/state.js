@@ -38,7 +38,9 @@ export class State {
   /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
   get address() {
     const { layer, at, parameter } = this.chosen;
-    const place = [encodeURIComponent(this.network.layers[layer].name), parameter, at?.join(",")].filter(Boolean).join(":");
+    const place = [encodeURIComponent(this.network.layers[layer].name), parameter, at?.join(",")]
+      .filter(Boolean)
+      .join(":");
     return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
   }
 
@@ -54,7 +56,8 @@ export class State {
     const at = rest.at(-1)?.split(",").map(Number);
     const parameter = rest.length === 2 ? rest[0] : undefined;
     const shape = parameter ? this.network.layers[layer][parameter]?.shape : this.network.layers[layer].output;
-    const exists = at && shape && at.length === shape.length && at.every((n, k) => Number.isInteger(n) && n >= 0 && n < shape[k]);
+    const exists =
+      at && shape && at.length === shape.length && at.every((n, k) => Number.isInteger(n) && n >= 0 && n < shape[k]);
     this.chosen = exists ? { layer, at, parameter } : { layer };
   }
 }

@@ -24,7 +24,7 @@ export class Tiles {
       "aria-label": label,
     });
     if (!onpick) return;
-    this.canvas.addEventListener("pointerdown", (event) => this.pressed(event));
+    this.canvas.addEventListener("click", (event) => this.pressed(event));
     this.canvas.addEventListener("keydown", (event) => this.key(event, onenter));
   }
 
@@ -49,14 +49,22 @@ export class Tiles {
       }
     }
     context.putImageData(image, 0, 0);
-    for (const mark of marks) this.frame(context, mark);
+    const all = area === 1 && marks.length >= this.count && this.count > 1;
+    if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
+    else for (const mark of marks) this.frame(context, mark);
   }
 
   frame(context, { tile, rows, columns }) {
     const [left, top] = this.corner(tile, rows[0], columns[0]);
     const [right, bottom] = this.corner(tile, rows[1] + 1, columns[1] + 1);
-    const around = [left - 1, top - 1, right - left + 2, bottom - top + 2];
-    for (const [color, width] of [[HALO, 3], [MARK, 1.5]]) {
+    this.stroke(context, [left - 1, top - 1, right - left + 2, bottom - top + 2]);
+  }
+
+  stroke(context, around) {
+    for (const [color, width] of [
+      [HALO, 3],
+      [MARK, 1.5],
+    ]) {
       context.strokeStyle = color;
       context.lineWidth = width;
       context.strokeRect(...around);
@@ -74,7 +82,7 @@ export class Tiles {
     if (hits && within[0] < this.height && within[1] < this.width) this.onpick(tile, ...within);
   }
 
-  /** Arrows move by a pixel, Page Up and Page Down by a tile, Home and End to the first and the last; Enter explains. */
+  /** Arrows move by a pixel, Page Up and Down by a tile, Home and End to the first and last; Enter explains. */
   key(event, onenter) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const [tile, y, x] = this.chosen();
