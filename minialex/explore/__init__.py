@@ -12,6 +12,6 @@ from __future__ import annotations
 
 from .describing import LARGEST, describe
 from .notebook import show
-from .page import Picture, page
+from .page import Picture, Reading, page
 
-__all__ = ["LARGEST", "Picture", "describe", "page", "show"]
+__all__ = ["LARGEST", "Picture", "Reading", "describe", "page", "show"]

@@ -13,13 +13,13 @@ from ..nn import init
 from ..random import manual_seed
 from ..runs import trained
 from ..support import files
-from . import LARGEST, Picture, describe, page
+from . import LARGEST, Picture, Reading, describe, page
 
 DESCRIPTION = f"""\
 Write a page in which one sees a network at work: one file of HTML that any browser opens, with no address outside it.
 It shows the maps of every layer, or the gradients that arrive at them. A click or the keyboard chooses a layer, a pixel
-or a weight; the page writes out the numbers that it is made of, and those that its gradient comes from. The page
-computes all of it itself, with at most {LARGEST / 1e6:g} MB of weights.
+or a weight; the page writes out the numbers that it is made of, and those that its gradient comes from. It takes
+pictures of one's own, which stay in the browser. The page computes all of it itself, with at most {LARGEST / 1e6:g} MB of weights.
 
 RUN is the folder of a training run, whose best weights are used; a checkpoint, or a file of another framework; or the
 name of a network of that size, such as shapes_net, which is shown before training."""
@@ -47,9 +47,10 @@ def main(argv=None):
         network = _network(options, given)
         subject = Subject(network, given)
         cli.note(network.note)
-        size = network.pipeline.input_size
-        layers = describe(network.model, (CHANNELS, size, size))
-        text = page(layers, _pictures(subject, options.picture), network.classes, network.name)
+        pipeline = network.pipeline
+        layers = describe(network.model, (CHANNELS, pipeline.input_size, pipeline.input_size))
+        reading = Reading(network.resize, pipeline.normalization, pipeline.channel_order)
+        text = page(layers, _pictures(subject, options.picture), network.classes, network.name, reading)
     path = Path(options.out) if options.out else _usual_place(options)
     files.write_text(path, text)
     print(path)

@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 1ddcf6bddbe8ee5a0de5b189626d683aaffd1fa08e36e8cd7f180f0eee03ad68
+// Made of the modules in web/ by npm run build there; their SHA-256 is 8caa05f8c195f10f4c0a48f8b44373be5b4d9ea62c69bcf3b1be64747ed29ffc
 (() => {
   // data.js
   function bytesOf(text) {
@@ -19,7 +19,8 @@
       pixels: bytesOf(picture.pixels),
       input: floatsOf(picture.input)
     }));
-    return { ...data2, layers, pictures };
+    const reading = data2.reading && { ...data2.reading, mean: floatsOf(data2.reading.mean) };
+    return { ...data2, layers, pictures, reading };
   }
 
   // engine/attention.js
@@ -477,7 +478,7 @@
       const d = layer.k + layer.a * total(terms);
       const steps = [
         [`sum of ${counted(terms, "square")}`, total(terms)],
-        [`d = ${layer.k} + ${layer.a} sum`, d],
+        [`d = ${layer.k} + ${Number(layer.a.toPrecision(4))} sum`, d],
         [`d^-${layer.beta}`, d ** -layer.beta],
         ["x", value],
         [`y = x d^-${layer.beta}`, value * d ** -layer.beta]
@@ -819,6 +820,38 @@
       return kind === "linear" || kind === "flatten" || kind === "softmax" ? [0, end] : clipped(first, last);
     }
   };
+
+  // reading.js
+  async function pixelsOf(file, resize, side) {
+    const bitmap = await createImageBitmap(file);
+    const scale = resize / Math.min(bitmap.width, bitmap.height);
+    const canvas = new OffscreenCanvas(side, side);
+    const context = canvas.getContext("2d");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, side, side);
+    context.imageSmoothingQuality = "high";
+    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+    context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
+    const rgba = context.getImageData(0, 0, side, side).data;
+    return Uint8Array.from(
+      { length: 3 * side * side },
+      (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))]
+    );
+  }
+  function normalized(pixels, { mean, std, blueFirst }) {
+    const area = pixels.length / 3;
+    const input = new Float32Array(pixels.length);
+    pixels.forEach((x, k) => {
+      const c = Math.floor(k / area);
+      const m = mean.length === 3 ? mean[c] : mean[k];
+      input[(blueFirst ? 2 - c : c) * area + k % area] = (x - m) / std[c];
+    });
+    return input;
+  }
+  async function pictureOf(file, reading, side) {
+    const pixels = await pixelsOf(file, reading.resize, side);
+    return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
+  }
 
   // view/dom.js
   function element(tag, properties = {}, ...children) {
@@ -1568,8 +1601,8 @@ ${engine.gradient}`)));
 
   // view/explorer.js
   var Explorer = class {
-    constructor(place, state2, { title, classes }) {
-      Object.assign(this, { state: state2, classes });
+    constructor(place, state2, { title, classes, reading }) {
+      Object.assign(this, { state: state2, classes, reading });
       this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
       this.panel = new Panel(state2, classes, this.choose);
       this.said = element("p", { role: "status" });
@@ -1598,29 +1631,52 @@ ${engine.gradient}`)));
       this.update();
     };
     pictureChoice() {
-      const { pictures } = this.state;
-      const buttons = pictures.map(({ caption, pixels, shape }, number) => {
-        const label = this.captionOf(number);
-        const tiles = new Tiles({
-          count: 1,
-          height: shape[1],
-          width: shape[2],
-          columns: 1,
-          scale: Math.max(1, Math.round(48 / shape[1])),
-          gap: 0,
-          label: ""
-        });
-        const area = shape[1] * shape[2];
-        tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
-        tiles.canvas.setAttribute("aria-hidden", "true");
-        const onclick = () => {
-          this.state.show(number);
-          this.update();
-        };
-        return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
+      this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
+      const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
+      if (this.reading) choice.append(this.ownPicture());
+      return choice;
+    }
+    pictureButton(number) {
+      const { pixels, shape } = this.state.pictures[number];
+      const [, height, width] = shape;
+      const scale = Math.max(1, Math.round(48 / height));
+      const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, gap: 0, label: "" });
+      const area = height * width;
+      tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
+      tiles.canvas.setAttribute("aria-hidden", "true");
+      const label = this.captionOf(number);
+      const onclick = () => {
+        this.state.show(number);
+        this.update();
+      };
+      return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
+    }
+    /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
+    ownPicture() {
+      const onchange = () => field.files[0] && this.open(field.files[0], label);
+      const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
+      const label = element("label", { for: "own" }, "one of your own ", field);
+      addEventListener("dragover", (event) => event.preventDefault());
+      addEventListener("drop", (event) => {
+        event.preventDefault();
+        if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0], label);
       });
-      this.pictures = buttons;
-      return element("fieldset", {}, element("legend", {}, "Picture"), ...buttons);
+      return label;
+    }
+    async open(file, before) {
+      const { state: state2 } = this;
+      const [, side] = state2.network.layers[0].output;
+      try {
+        state2.pictures.push(await pictureOf(file, this.reading, side));
+      } catch {
+        this.said.textContent = `${file.name} is no picture that this browser can read.`;
+        return;
+      }
+      const number = state2.pictures.length - 1;
+      this.pictures.push(this.pictureButton(number));
+      before.before(this.pictures.at(-1));
+      state2.show(number);
+      this.update();
     }
     captionOf(number) {
       const { caption, label } = this.state.pictures[number];

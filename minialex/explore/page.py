@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from ..data import Normalize
+from ..data.transforms import CenterCrop
 from ..support.text import printable
 from .describing import encoded
 
@@ -59,13 +61,31 @@ class Picture:
     label: int | None = None
 
 
-def page(layers: list[dict[str, Any]], pictures: list[Picture], classes: list[str], title: str) -> str:
+@dataclass(frozen=True)
+class Reading:
+    """How a page makes the network's input of a picture of one's own.
+
+    resize: pixels of the shorter side, before the centre is cropped to the size of the input.
+    normalization: a Normalize, for channels in the order RGB.
+    channel_order: "RGB" or "BGR", what the network expects.
+    """
+
+    resize: int
+    normalization: Normalize
+    channel_order: str = "RGB"
+
+
+def page(
+    layers: list[dict[str, Any]], pictures: list[Picture], classes: list[str], title: str,
+    reading: Reading | None = None,
+) -> str:  # fmt: skip
     """A page that shows a network at work.
 
     layers: the network, as `describe` returns it.
     pictures: at least one Picture, all of one size.
     classes: a name for each logit.
     title: of the page.
+    reading: for pictures of one's own, which stay in the browser; None: the page takes none.
 
     Returns HTML, which holds all that it needs.
     Raises ValueError without a picture, for another number of classes, and for a label that is none of them.
@@ -81,6 +101,7 @@ def page(layers: list[dict[str, Any]], pictures: list[Picture], classes: list[st
         "classes": [printable(name) for name in classes],
         "layers": layers,
         "pictures": [_described(picture) for picture in pictures],
+        "reading": reading and _how(reading, layers[0]["output"][1]),
     }
     style, program = (_resource(name) for name in ("explorer.css", "explorer.js"))
     policy = (
@@ -102,6 +123,15 @@ def _described(picture):
         "input": encoded(picture.input),
         "label": picture.label,
     }
+
+
+def _how(reading, side):
+    mean = reading.normalization.mean
+    if mean.shape[1] > side:  # of whole images: subtracting its centre from the crop is the same
+        mean = CenterCrop(side)(mean[None])[0]
+    std = np.broadcast_to(reading.normalization.std.ravel(), 3).tolist()
+    blue_first = reading.channel_order == "BGR"
+    return {"resize": reading.resize, "mean": encoded(mean), "std": std, "blueFirst": blue_first}
 
 
 def _json(data: Any) -> str:

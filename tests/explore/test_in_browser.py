@@ -9,8 +9,10 @@ import explored
 import numpy as np
 import pytest
 from browsing import opened
+from PIL import Image
 
-from minialex import explore, functional, models
+from minialex import data, explore, functional, models
+from minialex.data.pipeline import Pipeline
 from minialex.tensor import Tensor, no_grad
 
 pytestmark = pytest.mark.heavy
@@ -296,6 +298,47 @@ def checker():
     except ImportError:
         return None
     return Axe()
+
+
+@pytest.mark.parametrize("kind", ["channels, blue first", "mean image", "mean of whole pictures"])
+def test_a_picture_of_one_s_own(browser, kind, tmp_path, rng):
+    """Without resizing, the network is given what minialex gives it."""
+    model = explored.filled(models.build("shapes_net"), rng)
+    shape = {"channels, blue first": (3, 1, 1), "mean image": (3, 32, 32), "mean of whole pictures": (3, 40, 40)}[kind]
+    std = rng.uniform(40, 60, (3, 1, 1)) if kind.startswith("channels") else 2.0
+    normalize = data.Normalize(rng.uniform(90, 160, shape), std)
+    order = "BGR" if "blue" in kind else "RGB"
+    reading = explore.Reading(40, normalize, order)
+    page_file = tmp_path / "page.html"
+    layers = explore.describe(model, (3, 32, 32))
+    classes = [f"class {n}" for n in range(10)]
+    page_file.write_text(explore.page(layers, [explored.picture((3, 32, 32), rng)], classes, "own", reading))
+    pixels = rng.integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "<b>.png")
+    (tmp_path / "text.png").write_text("no picture")
+    expected = Pipeline(normalize, 32, order).views(pixels.transpose(2, 0, 1)[None], 1)[0, 0]
+    with opened(browser, page_file) as page:
+        page.get_by_label("one of your own").set_input_files(tmp_path / "<b>.png")
+        page.wait_for_function("explorer.state.picture === 1")
+        close(page.evaluate("[...explorer.network.values[0]]"), expected, "the input")
+        logits = model(Tensor(expected[None])).numpy()[0]
+        close(page.evaluate("[...explorer.network.logits]"), logits, "the logits")
+        assert page.locator("[role=status]").inner_text().startswith("<b>.png. The network says class")
+        page.get_by_label("one of your own").set_input_files(tmp_path / "text.png")
+        said = page.locator("[role=status]", has_text="text.png is no picture that this browser can read")
+        said.wait_for()
+        assert page.evaluate("explorer.state.pictures.length") == 2
+        page.evaluate(
+            """(bytes) => {
+                const data = new DataTransfer();
+                data.items.add(new File([Uint8Array.from(bytes)], "dropped.png", { type: "image/png" }));
+                const options = { dataTransfer: data, bubbles: true, cancelable: true };
+                document.body.dispatchEvent(new DragEvent("drop", options));
+            }""",
+            [*(tmp_path / "<b>.png").read_bytes()],
+        )
+        page.wait_for_function("explorer.state.picture === 2")
+        assert page.get_by_role("button", name="dropped.png").get_attribute("aria-pressed") == "true"
 
 
 def test_grad_cam_and_occlusion(browser, small):

@@ -21,5 +21,6 @@ export function decoded(data) {
     pixels: bytesOf(picture.pixels),
     input: floatsOf(picture.input),
   }));
-  return { ...data, layers, pictures };
+  const reading = data.reading && { ...data.reading, mean: floatsOf(data.reading.mean) };
+  return { ...data, layers, pictures, reading };
 }

@@ -61,7 +61,7 @@ export const localResponseNorm = {
     const d = layer.k + layer.a * total(terms);
     const steps = [
       [`sum of ${counted(terms, "square")}`, total(terms)],
-      [`d = ${layer.k} + ${layer.a} sum`, d],
+      [`d = ${layer.k} + ${Number(layer.a.toPrecision(4))} sum`, d],
       [`d^-${layer.beta}`, d ** -layer.beta],
       ["x", value],
       [`y = x d^-${layer.beta}`, value * d ** -layer.beta],

@@ -1,4 +1,5 @@
 // The page: choices on top, the layers below them, and what is chosen explained below these.
+import { pictureOf } from "../reading.js";
 import { element, format, percent } from "./dom.js";
 import { marksOf } from "./marks.js";
 import { Panel } from "./panel.js";
@@ -6,8 +7,8 @@ import { Strip } from "./strip.js";
 import { Tiles } from "./tiles.js";
 
 export class Explorer {
-  constructor(place, state, { title, classes }) {
-    Object.assign(this, { state, classes });
+  constructor(place, state, { title, classes, reading }) {
+    Object.assign(this, { state, classes, reading });
     this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
     this.panel = new Panel(state, classes, this.choose);
     this.said = element("p", { role: "status" });
@@ -38,29 +39,55 @@ export class Explorer {
   };
 
   pictureChoice() {
-    const { pictures } = this.state;
-    const buttons = pictures.map(({ caption, pixels, shape }, number) => {
-      const label = this.captionOf(number);
-      const tiles = new Tiles({
-        count: 1,
-        height: shape[1],
-        width: shape[2],
-        columns: 1,
-        scale: Math.max(1, Math.round(48 / shape[1])),
-        gap: 0,
-        label: "",
-      });
-      const area = shape[1] * shape[2];
-      tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
-      tiles.canvas.setAttribute("aria-hidden", "true");
-      const onclick = () => {
-        this.state.show(number);
-        this.update();
-      };
-      return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
+    this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
+    const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
+    if (this.reading) choice.append(this.ownPicture());
+    return choice;
+  }
+
+  pictureButton(number) {
+    const { pixels, shape } = this.state.pictures[number];
+    const [, height, width] = shape;
+    const scale = Math.max(1, Math.round(48 / height));
+    const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, gap: 0, label: "" });
+    const area = height * width;
+    tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
+    tiles.canvas.setAttribute("aria-hidden", "true");
+    const label = this.captionOf(number);
+    const onclick = () => {
+      this.state.show(number);
+      this.update();
+    };
+    return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
+  }
+
+  /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
+  ownPicture() {
+    const onchange = () => field.files[0] && this.open(field.files[0], label);
+    const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
+    const label = element("label", { for: "own" }, "one of your own ", field);
+    addEventListener("dragover", (event) => event.preventDefault());
+    addEventListener("drop", (event) => {
+      event.preventDefault();
+      if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0], label);
     });
-    this.pictures = buttons;
-    return element("fieldset", {}, element("legend", {}, "Picture"), ...buttons);
+    return label;
+  }
+
+  async open(file, before) {
+    const { state } = this;
+    const [, side] = state.network.layers[0].output;
+    try {
+      state.pictures.push(await pictureOf(file, this.reading, side));
+    } catch {
+      this.said.textContent = `${file.name} is no picture that this browser can read.`;
+      return;
+    }
+    const number = state.pictures.length - 1;
+    this.pictures.push(this.pictureButton(number));
+    before.before(this.pictures.at(-1));
+    state.show(number);
+    this.update();
   }
 
   captionOf(number) {
