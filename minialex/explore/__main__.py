@@ -19,7 +19,8 @@ DESCRIPTION = f"""\
 Write a page in which one sees a network at work: one file of HTML that any browser opens, with no address outside it.
 It shows the maps of every layer, or the gradients that arrive at them. A click or the keyboard chooses a layer, a pixel
 or a weight; the page writes out the numbers that it is made of, and those that its gradient comes from. It takes
-pictures of one's own, which stay in the browser. The page computes all of it itself, with at most {LARGEST / 1e6:g} MB of weights.
+pictures of one's own, which stay in the browser. The page computes all of it itself, with at most {LARGEST / 1e6:g} MB
+of weights.
 
 RUN is the folder of a training run, whose best weights are used; a checkpoint, or a file of another framework; or the
 name of a network of that size, such as shapes_net, which is shown before training."""

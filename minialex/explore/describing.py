@@ -13,6 +13,7 @@ from .. import functional, nn
 from ..backends.numpy_backend import NumPyBackend
 from ..models.layout import Row, layout, window_of
 from ..summary.explain import steps
+from ..support.text import printable
 from ..support.types import Array, Shape
 
 LARGEST = 2_000_000  # bytes of weights that a page computes with
@@ -56,9 +57,9 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
 def _layer(row, sources, before):
     kind, settings = _known(row)
     return {
-        "name": row.name,
+        "name": printable(row.name),
         "kind": kind,
-        "title": f"{type(row.layer).__name__}({row.layer.extra_repr()})",
+        "title": printable(f"{type(row.layer).__name__}({row.layer.extra_repr()})"),
         "inputs": [before[source]["output"] for source in sources],
         "output": _three(row.output),
         "sources": sources,

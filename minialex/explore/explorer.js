@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 8caa05f8c195f10f4c0a48f8b44373be5b4d9ea62c69bcf3b1be64747ed29ffc
+// Made of the modules in web/ by npm run build there; their SHA-256 is 53db9ddaf5f69d6f4884ae284bc08f81cb49ae4037e576879b7c4eabda972f1b
 (() => {
   // data.js
   function bytesOf(text) {
@@ -64,6 +64,7 @@
   var zeros = (shape) => new Float64Array(size(shape));
   var total = (terms) => terms.reduce((sum, term) => sum + term.product, 0);
   var counted = (terms, name) => `${terms.length} ${name}${terms.length === 1 ? "" : "s"}`;
+  var argmax = (numbers) => numbers.reduce((best, x, i) => x > numbers[best] ? i : best, 0);
 
   // engine/activation.js
   var sigmoidOf = (x) => x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
@@ -957,8 +958,7 @@
     );
     const texts = Object.entries(places2).map(([n, group]) => {
       const [maps2, rows, columns] = [0, 1, 2].map((axis) => {
-        const all = group.map(({ at }) => at[axis]);
-        return [Math.min(...all), Math.max(...all)];
+        return rangeOf(group.map(({ at }) => at[axis]));
       });
       const [, height, width] = layers[n].output;
       if (height * width === 1) return `${layers[n].name}: ${span("number", maps2)}`;
@@ -986,7 +986,7 @@
     return [distinct(1), distinct(2)];
   }
   var sumOf = (group) => group.reduce((sum, { product }) => sum + product, 0);
-  var largestOf = (terms, name) => Math.max(...terms.map((term) => Math.abs(term[name])));
+  var largestOf = (terms, name) => terms.reduce((most, term) => Math.max(most, Math.abs(term[name] ?? 0)), 0);
   function maps({ terms, columns }, groups, width, layers, go) {
     groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
     const items = groups.map((group, k) => () => {
@@ -1600,6 +1600,7 @@ ${engine.gradient}`)));
   };
 
   // view/explorer.js
+  var HELP = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
   var Explorer = class {
     constructor(place, state2, { title, classes, reading }) {
       Object.assign(this, { state: state2, classes, reading });
@@ -1613,6 +1614,7 @@ ${engine.gradient}`)));
           {},
           element("h1", {}, title),
           this.said,
+          element("p", { class: "small" }, HELP),
           element("div", { class: "controls" }, ...this.controls)
         ),
         this.strip.element,
@@ -1706,7 +1708,7 @@ ${engine.gradient}`)));
     update() {
       const { state: state2, classes } = this;
       const p = state2.network.values[state2.network.end];
-      const best = p.indexOf(Math.max(...p));
+      const best = argmax(p);
       this.said.textContent = `${this.captionOf(state2.picture)}. The network says ${classes[best]}, ${percent(p[best])}. The loss of ${classes[state2.target]} is ${format(state2.loss)}.`;
       this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state2.picture));
       this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state2.backward));
@@ -1740,7 +1742,7 @@ ${engine.gradient}`)));
     show(number) {
       this.picture = number;
       const p = this.network.forward(this.pictures[number].input);
-      this.loseOn(this.pictures[number].label ?? p.indexOf(Math.max(...p)));
+      this.loseOn(this.pictures[number].label ?? argmax(p));
     }
     loseOn(target) {
       this.target = target;
@@ -1748,10 +1750,7 @@ ${engine.gradient}`)));
     }
     /** The place of the largest value of a layer. */
     largest(layer) {
-      const values = this.network.values[layer];
-      const [, height, width] = this.network.layers[layer].output;
-      const k = values.reduce((best, x, i) => x > values[best] ? i : best, 0);
-      return [Math.floor(k / (height * width)), Math.floor(k % (height * width) / width), k % width];
+      return placeOf(this.network.layers[layer].output, argmax(this.network.values[layer]));
     }
     /** The place from which the keyboard moves in a layer. */
     placeIn(layer) {

@@ -341,6 +341,19 @@ def test_a_picture_of_one_s_own(browser, kind, tmp_path, rng):
         assert page.get_by_role("button", name="dropped.png").get_attribute("aria-pressed") == "true"
 
 
+def test_numbers_that_are_none(browser, tmp_path, rng):
+    """A network that training has ruined is shown as it is."""
+    model = explored.filled(explored.branches()[0], rng)
+    weight = model.get_submodule("conv1").weight
+    weight.data[1], weight.data[2] = np.nan, np.inf
+    (tmp_path / "page.html").write_text(explored.html(model, [explored.picture((3, 6, 5), rng)]), encoding="utf-8")
+    with opened(browser, tmp_path / "page.html") as page:
+        assert "The network says class 0, NaN %" in page.locator("[role=status]").inner_text()
+        for view in ("conv1:1,2,2", "conv1:2,2,2", "conv1", "conv1:1,2,2;backward", "conv1;backward", "softmax:1,0,0"):
+            go(page, view)
+            assert "conv1" in heading(page) or "softmax" in heading(page)
+
+
 def test_grad_cam_and_occlusion(browser, small):
     """Grad-CAM by a gradient hook; the least probable of all covered pictures, one by one."""
     path, model, pictures = small

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from minialex import explore, models, nn
+from minialex.support.text import printable
 
 WEB = Path(explore.__file__).parent / "web"
 MODULES = sorted(path for folder in ("", "engine", "view") for path in (WEB / folder).glob("*.js"))
@@ -87,7 +88,9 @@ def test_hostile_names_of_layers_are_data(rng):
     model = nn.Graph([*layers, ("flat", nn.Flatten(), [explored.HOSTILE[-1]]), ("fc", nn.Linear(90, 4), ["flat"])])
     blocks = Blocks(explored.html(model.eval(), [explored.picture((3, 6, 5), rng)]))
     assert len(blocks.of("script")) == 2
-    assert [layer["name"] for layer in json.loads(blocks.of("script")[0][1])["layers"]][1:6] == explored.HOSTILE
+    assert [layer["name"] for layer in json.loads(blocks.of("script")[0][1])["layers"]][1:6] == [
+        printable(n) for n in explored.HOSTILE
+    ]
 
 
 def test_the_program_never_makes_html_of_text():

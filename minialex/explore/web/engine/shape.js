@@ -20,3 +20,6 @@ export const total = (terms) => terms.reduce((sum, term) => sum + term.product, 
 
 /** "1 term", "25 terms". */
 export const counted = (terms, name) => `${terms.length} ${name}${terms.length === 1 ? "" : "s"}`;
+
+/** The index of the largest number, the first of equal ones; of NaN alone, 0. */
+export const argmax = (numbers) => numbers.reduce((best, x, i) => (x > numbers[best] ? i : best), 0);

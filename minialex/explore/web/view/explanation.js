@@ -28,7 +28,7 @@ function gridOf(group) {
 }
 
 const sumOf = (group) => group.reduce((sum, { product }) => sum + product, 0);
-const largestOf = (terms, name) => Math.max(...terms.map((term) => Math.abs(term[name])));
+const largestOf = (terms, name) => terms.reduce((most, term) => Math.max(most, Math.abs(term[name] ?? 0)), 0);
 
 /** For each input map its window, what it is multiplied by, and the products; the largest sums first. */
 function maps({ terms, columns }, groups, width, layers, go) {

@@ -1,10 +1,15 @@
 // The page: choices on top, the layers below them, and what is chosen explained below these.
+import { argmax } from "../engine/shape.js";
 import { pictureOf } from "../reading.js";
 import { element, format, percent } from "./dom.js";
 import { marksOf } from "./marks.js";
 import { Panel } from "./panel.js";
 import { Strip } from "./strip.js";
 import { Tiles } from "./tiles.js";
+
+const HELP =
+  "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose " +
+  "a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
 
 export class Explorer {
   constructor(place, state, { title, classes, reading }) {
@@ -19,6 +24,7 @@ export class Explorer {
         {},
         element("h1", {}, title),
         this.said,
+        element("p", { class: "small" }, HELP),
         element("div", { class: "controls" }, ...this.controls),
       ),
       this.strip.element,
@@ -121,7 +127,7 @@ export class Explorer {
   update() {
     const { state, classes } = this;
     const p = state.network.values[state.network.end];
-    const best = p.indexOf(Math.max(...p));
+    const best = argmax(p);
     this.said.textContent =
       `${this.captionOf(state.picture)}. The network says ${classes[best]}, ${percent(p[best])}. ` +
       `The loss of ${classes[state.target]} is ${format(state.loss)}.`;

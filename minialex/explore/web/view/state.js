@@ -1,5 +1,7 @@
 // What the page shows now: a picture, the class of the loss, the direction, and what is chosen; also in the address.
 
+import { argmax, placeOf } from "../engine/shape.js";
+
 /** chosen: {layer: number, at: [c, y, x]} a value, {layer, parameter, at} a weight, {layer} the layer itself. */
 export class State {
   constructor(network, pictures) {
@@ -13,7 +15,7 @@ export class State {
   show(number) {
     this.picture = number;
     const p = this.network.forward(this.pictures[number].input);
-    this.loseOn(this.pictures[number].label ?? p.indexOf(Math.max(...p)));
+    this.loseOn(this.pictures[number].label ?? argmax(p));
   }
 
   loseOn(target) {
@@ -23,10 +25,7 @@ export class State {
 
   /** The place of the largest value of a layer. */
   largest(layer) {
-    const values = this.network.values[layer];
-    const [, height, width] = this.network.layers[layer].output;
-    const k = values.reduce((best, x, i) => (x > values[best] ? i : best), 0);
-    return [Math.floor(k / (height * width)), Math.floor((k % (height * width)) / width), k % width];
+    return placeOf(this.network.layers[layer].output, argmax(this.network.values[layer]));
   }
 
   /** The place from which the keyboard moves in a layer. */

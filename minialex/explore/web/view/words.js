@@ -1,4 +1,5 @@
 // What places, layers and numbers are called.
+import { rangeOf } from "./colors.js";
 
 /** "map 3, row 2, column 5", or "number 3" of a vector. */
 export function placeText([c, y, x], [, height, width]) {
@@ -23,8 +24,7 @@ export function fromText({ terms }, layers) {
   );
   const texts = Object.entries(places).map(([n, group]) => {
     const [maps, rows, columns] = [0, 1, 2].map((axis) => {
-      const all = group.map(({ at }) => at[axis]);
-      return [Math.min(...all), Math.max(...all)];
+      return rangeOf(group.map(({ at }) => at[axis]));
     });
     const [, height, width] = layers[n].output;
     if (height * width === 1) return `${layers[n].name}: ${span("number", maps)}`;
