@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 53db9ddaf5f69d6f4884ae284bc08f81cb49ae4037e576879b7c4eabda972f1b
+// Made of the modules in web/ by npm run build there; their SHA-256 is 935d277d2743b4c1c7856be86cc0959e7024908954ebdf9d83ae2e3a0158aad9
 (() => {
   // data.js
   function bytesOf(text) {
@@ -890,6 +890,15 @@
     });
     return element("div", {}, container, more);
   }
+  var nameOf = (place) => place.getAttribute("aria-label") ?? place.textContent;
+  function refill(container, content, other) {
+    const before = container.contains(document.activeElement) && nameOf(document.activeElement);
+    container.replaceChildren(...content);
+    if (before === false) return;
+    const places2 = [...container.querySelectorAll("button, canvas[tabindex], summary")];
+    const same = places2.find((place) => nameOf(place) === before);
+    (same ?? other)?.focus({ preventScroll: true });
+  }
 
   // view/marks.js
   function boxes(terms) {
@@ -1404,15 +1413,60 @@ ${engine.gradient}`)));
     );
   }
 
+  // view/stepper.js
+  var PAUSE = 700;
+  var Stepper = class {
+    constructor(state2, choose) {
+      Object.assign(this, { state: state2, choose });
+      const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+      this.back = button("one step back", () => this.step(-1));
+      this.play = button("play", () => this.timer ? this.stop() : this.start());
+      this.next = button("one step on", () => this.step(1));
+      const where = element("span", { class: "small" }, "row by row, and map by map");
+      this.element = element("p", { class: "stepper" }, this.back, this.play, this.next, where);
+    }
+    /** The place that is `count` steps further, row by row and map by map; null beyond the ends. */
+    from(count) {
+      const { chosen, network: network2 } = this.state;
+      const shape = network2.layers[chosen.layer].output;
+      const k = indexOf(shape, chosen.at) + count;
+      return k >= 0 && k < size(shape) ? placeOf(shape, k) : null;
+    }
+    step(count) {
+      const at = this.from(count);
+      if (at) this.choose({ layer: this.state.chosen.layer, at });
+    }
+    start() {
+      this.timer = setInterval(() => this.step(1), PAUSE);
+      this.update();
+    }
+    stop() {
+      clearInterval(this.timer);
+      this.timer = null;
+      this.update();
+    }
+    /** Only values have a next one; a layer or a weight ends the play, as does the last place. */
+    update() {
+      const { at, parameter: parameter2 } = this.state.chosen;
+      const isValue = Boolean(at) && !parameter2;
+      this.element.hidden = !isValue;
+      if (this.timer && !(isValue && this.from(1))) this.stop();
+      this.play.textContent = this.timer ? "pause" : "play";
+    }
+  };
+
   // view/panel.js
   var Panel = class {
     constructor(state2, classes, choose) {
       Object.assign(this, { state: state2, classes, choose });
       this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
       this.content = element("div");
-      this.element = element("section", { class: "panel", "aria-label": "explanation" }, this.heading, this.content);
+      this.stepper = new Stepper(state2, choose);
+      const parts = [this.heading, this.stepper.element, this.content];
+      this.element = element("section", { class: "panel", "aria-label": "explanation" }, ...parts);
     }
     focus = () => this.heading.focus();
+    fill = (...content) => refill(this.content, content, this.heading);
     /** The explanation of what is chosen; null for a layer. */
     explanation() {
       const { network: network2, backward, chosen } = this.state;
@@ -1429,9 +1483,11 @@ ${engine.gradient}`)));
     update(explanation, marks) {
       const { network: network2, chosen } = this.state;
       const layer = network2.layers[chosen.layer];
+      this.stepper.update();
+      this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
       if (!chosen.at) {
         this.heading.textContent = layer.name;
-        this.content.replaceChildren(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
+        this.fill(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
       } else if (chosen.parameter) this.showParameter(layer, explanation);
       else this.showValue(layer, explanation, marks);
     }
@@ -1450,7 +1506,7 @@ ${engine.gradient}`)));
       const value = network2.valueAt(chosen.layer, chosen.at);
       const gradient = network2.gradientAt(this.receiver(), chosen.at);
       this.heading.textContent = backward ? `Gradient at ${network2.layers[this.receiver()].name}, ${place}: ${format(gradient)}` : `${layer.name}, ${place}: ${format(value)}`;
-      this.content.replaceChildren(
+      this.fill(
         figuresOf(this.state, explanation, marks, this.choose),
         element("p", {}, fromText(explanation, network2.layers)),
         ...this.formulas(backward).map((text) => element("pre", { class: "formula" }, text)),
@@ -1495,7 +1551,7 @@ ${engine.gradient}`)));
       const value = layer[parameter2].data[index];
       const numbers = `${format(value)}, its gradient ${format(gradient)}`;
       this.heading.textContent = `${layer.name}, ${parameter2} [${at.join(", ")}]: ${numbers}`;
-      this.content.replaceChildren(
+      this.fill(
         stepsOf(explanation),
         termsOf({ ...explanation, grid: [1, 1] }, network2.layers, this.choose),
         aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose)
@@ -1581,8 +1637,9 @@ ${engine.gradient}`)));
       if (!order.includes(target)) order.push(target);
       const logits = network2.gradients[network2.layers[network2.end].sources[0]];
       const most = backward ? Math.max(...logits.map(Math.abs)) || 1 : 1;
-      bars.replaceChildren(
-        ...order.map((i) => {
+      refill(
+        bars,
+        order.map((i) => {
           const bar = element("span", { class: backward && logits[i] < 0 ? "bar negative" : "bar" });
           bar.style.width = `${100 * Math.abs(backward ? logits[i] : p[i]) / most}%`;
           const text = `${this.classes[i]} ${backward ? format(logits[i]) : percent(p[i])}`;

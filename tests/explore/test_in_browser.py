@@ -208,6 +208,53 @@ def test_the_keyboard_does_all_that_the_pointer_does(browser, small):
         assert heading(page).startswith("Gradient at fc5, class class ")
 
 
+def test_the_keyboard_keeps_its_place(browser, small):
+    """Where a choice draws anew what has the focus."""
+    path, _, _ = small
+    focused = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText"
+    with opened(browser, path, place="conv2:5,3,3") as page:
+        page.locator(".figures canvas").nth(2).focus()
+        for key, place in (("ArrowLeft", "row 3, column 2"), ("ArrowDown", "row 4, column 2")):
+            page.keyboard.press(key)
+            assert f"map 5, {place}" in heading(page)
+            assert page.evaluate(focused).startswith("conv2, map 5, enlarged")
+        page.locator(".panel details[open] button.link").first.focus()
+        page.keyboard.press("Enter")
+        assert heading(page).startswith("pool1, map ") and page.evaluate(focused) == heading(page)
+        page.locator(".bars button").nth(2).focus()
+        before = page.evaluate(focused)
+        page.keyboard.press("Enter")
+        assert page.evaluate(focused) == before and heading(page).startswith("softmax")
+        go(page, "fc5")
+        page.locator("canvas[aria-label^='bias']").focus()
+        for key, n in (("ArrowRight", 1), ("ArrowRight", 2), ("Home", 0), ("End", 9)):
+            page.keyboard.press(key)
+            assert heading(page).startswith(f"fc5, bias [{n}]"), key
+
+
+def test_step_by_step(browser, small):
+    path, _, _ = small
+    with opened(browser, path, place="pool2:3,1,2") as page:
+        page.get_by_role("button", name="one step on").click()
+        assert heading(page).startswith("pool2, map 3, row 2, column 0")
+        page.get_by_role("button", name="one step back").click()
+        page.get_by_role("button", name="one step back").click()
+        assert heading(page).startswith("pool2, map 3, row 1, column 1")
+        go(page, "pool2:63,2,0")
+        page.get_by_role("button", name="play").click()
+        page.locator(".panel h2", has_text="map 63, row 2, column 1").wait_for()
+        page.get_by_role("button", name="pause").click()
+        page.wait_for_timeout(900)
+        assert heading(page).startswith("pool2, map 63, row 2, column 1")
+        page.get_by_role("button", name="play").press("Enter")
+        page.locator(".stepper", has_text="play").wait_for()
+        assert heading(page).startswith("pool2, map 63, row 2, column 2"), "it ends at the last place"
+        page.get_by_role("button", name="one step on").click()
+        assert heading(page).startswith("pool2, map 63, row 2, column 2")
+        go(page, "pool2")
+        assert not page.get_by_role("button", name="play").is_visible()
+
+
 def test_tab_reaches_every_layer_and_the_explanation(browser, small):
     path, _, _ = small
     with opened(browser, path) as page:
@@ -319,7 +366,7 @@ def test_a_picture_of_one_s_own(browser, kind, tmp_path, rng):
     expected = Pipeline(normalize, 32, order).views(pixels.transpose(2, 0, 1)[None], 1)[0, 0]
     with opened(browser, page_file) as page:
         page.get_by_label("one of your own").set_input_files(tmp_path / "<b>.png")
-        page.wait_for_function("explorer.state.picture === 1")
+        page.locator("button[aria-label='<b>.png'][aria-pressed=true]").wait_for()
         close(page.evaluate("[...explorer.network.values[0]]"), expected, "the input")
         logits = model(Tensor(expected[None])).numpy()[0]
         close(page.evaluate("[...explorer.network.logits]"), logits, "the logits")
@@ -337,8 +384,7 @@ def test_a_picture_of_one_s_own(browser, kind, tmp_path, rng):
             }""",
             [*(tmp_path / "<b>.png").read_bytes()],
         )
-        page.wait_for_function("explorer.state.picture === 2")
-        assert page.get_by_role("button", name="dropped.png").get_attribute("aria-pressed") == "true"
+        page.locator("button[aria-label='dropped.png'][aria-pressed=true]").wait_for()
 
 
 def test_numbers_that_are_none(browser, tmp_path, rng):

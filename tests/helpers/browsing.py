@@ -43,7 +43,7 @@ def opened(browser, path, width=1280, scheme="light", place="", errors=True):
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{path.as_uri()}{place and '#'}{place}")
-    page.wait_for_function("globalThis.explorer")
+    page.locator(".panel h2").wait_for()  # the policy of a page forbids the functions that Playwright can wait for
     yield page
     context.close()
     if errors:

@@ -49,3 +49,15 @@ export function shortened(container, items, count, name) {
   });
   return element("div", {}, container, more);
 }
+
+const nameOf = (place) => place.getAttribute("aria-label") ?? place.textContent;
+
+/** Fill a container anew; the keyboard stays at what has the same name there as before, or else goes to `other`. */
+export function refill(container, content, other) {
+  const before = container.contains(document.activeElement) && nameOf(document.activeElement);
+  container.replaceChildren(...content);
+  if (before === false) return;
+  const places = [...container.querySelectorAll("button, canvas[tabindex], summary")];
+  const same = places.find((place) => nameOf(place) === before);
+  (same ?? other)?.focus({ preventScroll: true });
+}

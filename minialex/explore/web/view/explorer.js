@@ -8,8 +8,8 @@ import { Strip } from "./strip.js";
 import { Tiles } from "./tiles.js";
 
 const HELP =
-  "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose " +
-  "a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
+  "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys " +
+  "choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
 
 export class Explorer {
   constructor(place, state, { title, classes, reading }) {

@@ -1,9 +1,10 @@
 // What is chosen, explained: a layer, a value, a gradient, or a weight.
 import { KINDS } from "../engine/network.js";
-import { element, format } from "./dom.js";
+import { element, format, refill } from "./dom.js";
 import { stepsOf, termsOf } from "./explanation.js";
 import { figuresOf } from "./figures.js";
 import { aboutLayer } from "./layer_page.js";
+import { Stepper } from "./stepper.js";
 import { fromText, placeText, shortPlace } from "./words.js";
 
 export class Panel {
@@ -11,10 +12,13 @@ export class Panel {
     Object.assign(this, { state, classes, choose });
     this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
     this.content = element("div");
-    this.element = element("section", { class: "panel", "aria-label": "explanation" }, this.heading, this.content);
+    this.stepper = new Stepper(state, choose);
+    const parts = [this.heading, this.stepper.element, this.content];
+    this.element = element("section", { class: "panel", "aria-label": "explanation" }, ...parts);
   }
 
   focus = () => this.heading.focus();
+  fill = (...content) => refill(this.content, content, this.heading);
 
   /** The explanation of what is chosen; null for a layer. */
   explanation() {
@@ -34,9 +38,11 @@ export class Panel {
   update(explanation, marks) {
     const { network, chosen } = this.state;
     const layer = network.layers[chosen.layer];
+    this.stepper.update();
+    this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
     if (!chosen.at) {
       this.heading.textContent = layer.name;
-      this.content.replaceChildren(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
+      this.fill(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
     } else if (chosen.parameter) this.showParameter(layer, explanation);
     else this.showValue(layer, explanation, marks);
   }
@@ -59,7 +65,7 @@ export class Panel {
     this.heading.textContent = backward
       ? `Gradient at ${network.layers[this.receiver()].name}, ${place}: ${format(gradient)}`
       : `${layer.name}, ${place}: ${format(value)}`;
-    this.content.replaceChildren(
+    this.fill(
       figuresOf(this.state, explanation, marks, this.choose),
       element("p", {}, fromText(explanation, network.layers)),
       ...this.formulas(backward).map((text) => element("pre", { class: "formula" }, text)),
@@ -109,7 +115,7 @@ export class Panel {
     const value = layer[parameter].data[index];
     const numbers = `${format(value)}, its gradient ${format(gradient)}`;
     this.heading.textContent = `${layer.name}, ${parameter} [${at.join(", ")}]: ${numbers}`;
-    this.content.replaceChildren(
+    this.fill(
       stepsOf(explanation),
       termsOf({ ...explanation, grid: [1, 1] }, network.layers, this.choose),
       aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose),

@@ -1,6 +1,6 @@
 // The layers from left to right: their maps, or the gradients arriving at them, and the probabilities at the end.
 import { greys, rangeOf, twoColors } from "./colors.js";
-import { element, format, percent } from "./dom.js";
+import { element, format, percent, refill } from "./dom.js";
 import { Tiles, arrangement } from "./tiles.js";
 import { shapeText } from "./words.js";
 
@@ -88,8 +88,9 @@ export class Strip {
     if (!order.includes(target)) order.push(target);
     const logits = network.gradients[network.layers[network.end].sources[0]];
     const most = backward ? Math.max(...logits.map(Math.abs)) || 1 : 1;
-    bars.replaceChildren(
-      ...order.map((i) => {
+    refill(
+      bars,
+      order.map((i) => {
         const bar = element("span", { class: backward && logits[i] < 0 ? "bar negative" : "bar" });
         bar.style.width = `${(100 * Math.abs(backward ? logits[i] : p[i])) / most}%`;
         const text = `${this.classes[i]} ${backward ? format(logits[i]) : percent(p[i])}`;
