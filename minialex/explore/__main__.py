@@ -74,8 +74,11 @@ def _untrained(name, given):
     saved: Any = convert.describe(model.state_dict(), name)
     saved = dataclasses.replace(saved, configuration={"dataset": preset.recipe.dataset})
     splits = trained.of(saved, name).splits(**given)[1]
-    of_channels = preset.recipe.normalization == "channels"
-    normalization = (data.Normalize.channels if of_channels else data.Normalize.mean_image)(splits.train)
+    kind = preset.recipe.normalization
+    size = preset.input_size if kind == "mean-image-center" else None
+    normalization = (
+        data.Normalize.channels(splits.train) if kind == "channels" else data.Normalize.mean_image(splits.train, size)
+    )
     classes = splits.train.classes if len(splits.train.classes) == len(saved.classes) else saved.classes
     return trained.of(dataclasses.replace(saved, normalization=normalization.to_arrays(), classes=classes), name)
 

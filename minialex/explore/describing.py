@@ -16,7 +16,7 @@ from ..summary.explain import steps
 from ..support.text import printable
 from ..support.types import Array, Shape
 
-LARGEST = 2_000_000  # bytes of weights that a page computes with
+LARGEST = 10_000_000  # bytes of weights that a page computes with
 PARAMETERS = ("weight", "bias")
 
 
@@ -35,7 +35,7 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
     if numbers > LARGEST:
         raise ValueError(
             f"this network has {numbers / 1e6:,.1f} MB of weights, and a page computes with at most "
-            f"{LARGEST / 1e6:g} MB: choose a smaller network, such as shapes_net or cifar_quick"
+            f"{LARGEST / 1e6:g} MB: choose a smaller network, such as shapes_net or cifar_13pct"
         )
     first = next(source for row in rows for source in row.sources)
     layers: list[dict[str, Any]] = [
@@ -140,6 +140,7 @@ def _max_pool(layer, row):
 _AVERAGE = (("countPadding", "count_include_pad"), ("divisor", "divisor_override"))
 _SETTINGS = {  # a layer of exactly this class -> its (kind, settings), or None where they are not the page's
     nn.Conv2d: _windowed("conv2d", ("groups", "groups")),
+    nn.Local2d: _windowed("local2d", ("groups", "groups")),
     nn.Linear: _linear,
     nn.MaxPool2d: _max_pool,
     nn.AvgPool2d: _windowed("avgPool2d", *_AVERAGE),
@@ -164,6 +165,7 @@ _SETTINGS = {  # a layer of exactly this class -> its (kind, settings), or None 
 }
 _FUNCTIONS = {  # the function of minialex.functional that a layer calls, and the pair of the backend's methods
     nn.Conv2d: ("conv2d", "conv2d"),
+    nn.Local2d: ("local2d", "local2d"),
     nn.Linear: ("linear", "linear"),
     nn.MaxPool2d: ("max_pool2d", "max_pool2d"),
     nn.AvgPool2d: ("avg_pool2d", "avg_pool2d"),

@@ -83,7 +83,7 @@ def test_a_network_before_training(tmp_path, monkeypatch, capsys):
 
 REFUSED = {
     ("nothing",): "there is no checkpoint nothing",
-    ("alexnet",): "243.9 MB of weights, and a page computes with at most 2 MB",
+    ("alexnet",): "243.9 MB of weights, and a page computes with at most 10 MB",
     ("WEIGHTS", "--out", "page.png"): "--out page.png: the name of a page must end in .html",
     ("WEIGHTS", "--picture", "lost.png"): "lost.png: No such file",
     ("WEIGHTS", "--picture", "3"): "does not name the data set.*choose one with --dataset",

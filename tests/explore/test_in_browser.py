@@ -63,9 +63,14 @@ def close(found, expected, what):
     assert np.abs(found - expected).max() <= ROUNDING * most, f"{what}: {np.abs(found - expected).max() / most:.1e}"
 
 
+def preset(name):
+    size = models.get_preset(name).input_size
+    return models.build(name), (3, size, size)
+
+
 NETWORKS = [
     *explored.NETWORKS,
-    *(lambda name=name: (models.build(name), (3, 32, 32)) for name in ("shapes_net", "cifar_quick", "cifar_18pct")),
+    *(lambda name=name: preset(name) for name in ("shapes_net", "cifar_quick", "cifar_18pct")),
 ]
 
 

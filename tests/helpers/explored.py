@@ -53,6 +53,8 @@ def convolutions():
         nn.LeakyReLU(0.1),
         nn.Conv2d(6, 4, 3, stride=2, padding="same", bias=False),
         nn.Conv2d(4, 3, 2, dilation=(1, 2), padding=1),
+        nn.Local2d(3, 6, (2, 3), (5, 6), stride=(2, 1), padding=((1, 0), (0, 1)), groups=3),
+        nn.Local2d(6, 2, 2, (3, 5), bias=False),
     )
 
 

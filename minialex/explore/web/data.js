@@ -1,7 +1,10 @@
 // The data of the page: JSON in a block that no browser runs, with arrays as base64.
 
 function bytesOf(text) {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let k = 0; k < bytes.length; k++) bytes[k] = characters.charCodeAt(k);
+  return bytes;
 }
 
 const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);

@@ -1,7 +1,8 @@
 // A network at work on one picture: values forwards, gradients backwards, and what each number is made of.
 import { elu, dropout, gelu, identity, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activation.js";
-import { conv2d, linear } from "./convolution.js";
+import { conv2d, local2d } from "./convolution.js";
 import { add, concat, flatten } from "./joining.js";
+import { linear } from "./linear.js";
 import { batchNorm, localResponseNorm } from "./normalization.js";
 import { avgPool2d, maxPool2d } from "./pooling.js";
 import { counted, indexOf, rounded, size, total } from "./shape.js";
@@ -10,6 +11,7 @@ import { places } from "./window.js";
 
 export const KINDS = {
   conv2d,
+  local2d,
   linear,
   maxPool2d,
   avgPool2d,

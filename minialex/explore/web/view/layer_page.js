@@ -59,6 +59,10 @@ function filterTiles([filters, maps, height, width]) {
   return [6, 5, 4, 3].map(tiles).find(fits) ?? tiles(2);
 }
 
+/** The place of an index in an array of any shape. */
+const unraveled = (k, shape) =>
+  shape.map((n, axis) => Math.floor(k / shape.slice(axis + 1).reduce((product, m) => product * m, 1)) % n);
+
 /** The tiles of a parameter: a filter's window for each input map, a matrix, or a number for each channel. */
 function tilesOf(shape) {
   if (shape.length === 4) return filterTiles(shape);
@@ -66,6 +70,16 @@ function tilesOf(shape) {
   if (shape.length === 2) {
     const scale = Math.max(1, Math.min(6, Math.floor(600 / Math.max(rows, columns))));
     return { count: 1, height: rows, width: columns, columns: 1, scale, place: (t, y, x) => [y, x] };
+  }
+  if (shape.length === 3) {
+    const [count, height, width] = shape;
+    return { count, height, width, columns: 16, scale: 4, gap: 1, place: (t, y, x) => [t, y, x] };
+  }
+  if (shape.length > 3) {
+    const [height, width] = [shape.slice(0, -3), shape.slice(-3)].map((axes) =>
+      axes.reduce((product, n) => product * n, 1),
+    );
+    return { count: 1, height, width, columns: 1, scale: 1, place: (t, y, x) => unraveled(y * width + x, shape) };
   }
   return { count: rows, height: 1, width: 1, columns: 32, scale: 12, gap: 1, place: (t) => [t] };
 }
@@ -90,7 +104,7 @@ function parameter(state, n, name, choose) {
   tiles.draw((k) => color(numbers[k]), marks);
   const [low, high] = rangeOf(numbers);
   const key = `orange: positive, blue: negative; full colour: ±${format(Math.max(Math.abs(low), Math.abs(high)))}`;
-  const canvas = element("div", { class: "scrolls" }, tiles.canvas);
+  const canvas = element("div", { class: "scrolls tall" }, tiles.canvas);
   return titled(
     what[0].toUpperCase() + what.slice(1),
     histogram(numbers, what),
