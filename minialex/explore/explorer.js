@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is a4a8523fa3af519180a8ad7c6096f007d0933935b8d7f50c79eb6000441d836c
+// Made of the modules in web/ by npm run build there; their SHA-256 is b3f9e69e76295f69b8ca16fa51e0d744d9ab919a8c59a44b77a62c0098bbf8b1
 (() => {
   // data.js
   function bytesOf(text) {
@@ -1020,7 +1020,7 @@
     const distinct = (axis) => new Set(group.map(({ at }) => at?.[axis])).size;
     return [distinct(1), distinct(2)];
   }
-  var sumOf = (group) => group.reduce((sum, { product }) => sum + product, 0);
+  var sumOf = (group) => group.reduce((sum, { product: product2 }) => sum + product2, 0);
   var largestOf = (terms, name) => terms.reduce((most, term) => Math.max(most, Math.abs(term[name] ?? 0)), 0);
   function maps({ terms, columns }, groups, width, layers, go) {
     groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
@@ -1393,60 +1393,48 @@ ${engine.gradient}`)));
       )
     ];
   }
+  var product = (numbers) => numbers.reduce((all, n) => all * n, 1);
+  var unraveled = (k, shape) => shape.map((n, axis) => Math.floor(k / product(shape.slice(axis + 1))) % n);
   function filterTiles([filters2, maps2, height, width]) {
-    const place = (tile, y, x) => [Math.floor(tile / maps2), tile % maps2, y, x];
     const tiles = (scale) => {
       const together = Math.max(1, Math.min(filters2, Math.floor(640 / (maps2 * (width * scale + 1)))));
-      return { count: filters2 * maps2, height, width, columns: maps2 * together, scale, gap: 1, place };
+      return { count: filters2 * maps2, height, width, columns: maps2 * together, scale, gap: 1 };
     };
     const fits = ({ count, columns, scale }) => Math.ceil(count / columns) * (height * scale + 1) <= 320;
     return [6, 5, 4, 3].map(tiles).find(fits) ?? tiles(2);
   }
-  var unraveled = (k, shape) => shape.map((n, axis) => Math.floor(k / shape.slice(axis + 1).reduce((product, m) => product * m, 1)) % n);
   function tilesOf(shape) {
     if (shape.length === 4) return filterTiles(shape);
-    const [rows, columns = 1] = shape;
-    if (shape.length === 2) {
-      const scale = Math.max(1, Math.min(6, Math.floor(600 / Math.max(rows, columns))));
-      return { count: 1, height: rows, width: columns, columns: 1, scale, place: (t, y, x) => [y, x] };
-    }
-    if (shape.length === 3) {
-      const [count, height, width] = shape;
-      return { count, height, width, columns: 16, scale: 4, gap: 1, place: (t, y, x) => [t, y, x] };
-    }
-    if (shape.length > 3) {
-      const [height, width] = [shape.slice(0, -3), shape.slice(-3)].map(
-        (axes) => axes.reduce((product, n) => product * n, 1)
-      );
-      return { count: 1, height, width, columns: 1, scale: 1, place: (t, y, x) => unraveled(y * width + x, shape) };
-    }
-    return { count: rows, height: 1, width: 1, columns: 32, scale: 12, gap: 1, place: (t) => [t] };
+    if (shape.length === 3) return { count: shape[0], height: shape[1], width: shape[2], columns: 16, scale: 4, gap: 1 };
+    if (shape.length === 1) return { count: shape[0], height: 1, width: 1, columns: 32, scale: 12, gap: 1 };
+    const [height, width] = shape.length === 2 ? shape : [product(shape.slice(0, -3)), product(shape.slice(-3))];
+    const scale = Math.max(1, Math.min(6, Math.floor(600 / Math.max(height, width))));
+    return { count: 1, height, width, columns: 1, scale };
   }
   function parameter(state2, n, name, choose) {
     const { backward, network: network2, chosen } = state2;
     const { shape, data: data2 } = network2.layers[n][name];
     const numbers = backward ? network2.parameterGradients[n][name] : data2;
-    const { place, ...options } = tilesOf(shape);
-    const first = [0, 0, 0];
-    const at = () => chosen.parameter === name && state2.lastTile || first;
-    const onpick = (...tile) => {
-      state2.lastTile = tile;
-      choose({ layer: n, parameter: name, at: place(...tile) });
+    const options = tilesOf(shape);
+    const { height, width } = options;
+    const isChosen = chosen.layer === n && chosen.parameter === name;
+    const k = isChosen ? chosen.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
+    const [tile, y, x] = placeOf([0, height, width], k);
+    const onpick = (...at) => {
+      choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
     };
     const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
-    const tiles = new Tiles({ ...options, label: `${what}: arrow keys choose one`, onpick, chosen: at });
+    const label = `${what}: arrow keys choose one`;
+    const tiles = new Tiles({ ...options, label, onpick, chosen: () => [tile, y, x] });
     const color = twoColors(numbers);
-    const marked = chosen.parameter === name && state2.lastTile;
-    const marks = marked ? [{ tile: marked[0], rows: [marked[1], marked[1]], columns: [marked[2], marked[2]] }] : [];
-    tiles.draw((k) => color(numbers[k]), marks);
+    tiles.draw((i) => color(numbers[i]), isChosen ? [{ tile, rows: [y, y], columns: [x, x] }] : []);
     const [low, high] = rangeOf(numbers);
     const key = `orange: positive, blue: negative; full colour: ±${format(Math.max(Math.abs(low), Math.abs(high)))}`;
-    const canvas = element("div", { class: "scrolls tall" }, tiles.canvas);
     return titled(
       what[0].toUpperCase() + what.slice(1),
       histogram(numbers, what),
       element("p", { class: "small" }, key),
-      canvas
+      element("div", { class: "scrolls tall" }, tiles.canvas)
     );
   }
 

@@ -235,6 +235,11 @@ def test_the_keyboard_keeps_its_place(browser, small):
         for key, n in (("ArrowRight", 1), ("ArrowRight", 2), ("Home", 0), ("End", 9)):
             page.keyboard.press(key)
             assert heading(page).startswith(f"fc5, bias [{n}]"), key
+        go(page, "conv2:weight:3,2,1,1")
+        page.locator("canvas[aria-label^='weight']").focus()
+        for key, place in (("ArrowRight", "3, 2, 1, 2"), ("ArrowUp", "3, 2, 0, 2"), ("PageDown", "3, 3, 0, 2")):
+            page.keyboard.press(key)
+            assert heading(page).startswith(f"conv2, weight [{place}]"), key
 
 
 def test_step_by_step(browser, small):

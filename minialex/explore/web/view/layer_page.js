@@ -1,4 +1,5 @@
 // About a layer: what it is, its sizes, formulas and numbers, its parameters as pictures, the lines that compute it.
+import { indexOf, placeOf } from "../engine/shape.js";
 import { gradCamOf, occlusionOf } from "./attention.js";
 import { rangeOf, twoColors } from "./colors.js";
 import { element, format } from "./dom.js";
@@ -48,40 +49,29 @@ function code(layer) {
   ];
 }
 
+const product = (numbers) => numbers.reduce((all, n) => all * n, 1);
+
+/** The place of an index in an array of any shape. */
+const unraveled = (k, shape) => shape.map((n, axis) => Math.floor(k / product(shape.slice(axis + 1))) % n);
+
 /** Whole filters in a row, as large as fits into some 640 x 320 pixels. */
 function filterTiles([filters, maps, height, width]) {
-  const place = (tile, y, x) => [Math.floor(tile / maps), tile % maps, y, x];
   const tiles = (scale) => {
     const together = Math.max(1, Math.min(filters, Math.floor(640 / (maps * (width * scale + 1)))));
-    return { count: filters * maps, height, width, columns: maps * together, scale, gap: 1, place };
+    return { count: filters * maps, height, width, columns: maps * together, scale, gap: 1 };
   };
   const fits = ({ count, columns, scale }) => Math.ceil(count / columns) * (height * scale + 1) <= 320;
   return [6, 5, 4, 3].map(tiles).find(fits) ?? tiles(2);
 }
 
-/** The place of an index in an array of any shape. */
-const unraveled = (k, shape) =>
-  shape.map((n, axis) => Math.floor(k / shape.slice(axis + 1).reduce((product, m) => product * m, 1)) % n);
-
-/** The tiles of a parameter: a filter's window for each input map, a matrix, or a number for each channel. */
+/** The tiles of a parameter: a filter's window for each input map, maps, a matrix, or a number for each channel. */
 function tilesOf(shape) {
   if (shape.length === 4) return filterTiles(shape);
-  const [rows, columns = 1] = shape;
-  if (shape.length === 2) {
-    const scale = Math.max(1, Math.min(6, Math.floor(600 / Math.max(rows, columns))));
-    return { count: 1, height: rows, width: columns, columns: 1, scale, place: (t, y, x) => [y, x] };
-  }
-  if (shape.length === 3) {
-    const [count, height, width] = shape;
-    return { count, height, width, columns: 16, scale: 4, gap: 1, place: (t, y, x) => [t, y, x] };
-  }
-  if (shape.length > 3) {
-    const [height, width] = [shape.slice(0, -3), shape.slice(-3)].map((axes) =>
-      axes.reduce((product, n) => product * n, 1),
-    );
-    return { count: 1, height, width, columns: 1, scale: 1, place: (t, y, x) => unraveled(y * width + x, shape) };
-  }
-  return { count: rows, height: 1, width: 1, columns: 32, scale: 12, gap: 1, place: (t) => [t] };
+  if (shape.length === 3) return { count: shape[0], height: shape[1], width: shape[2], columns: 16, scale: 4, gap: 1 };
+  if (shape.length === 1) return { count: shape[0], height: 1, width: 1, columns: 32, scale: 12, gap: 1 };
+  const [height, width] = shape.length === 2 ? shape : [product(shape.slice(0, -3)), product(shape.slice(-3))];
+  const scale = Math.max(1, Math.min(6, Math.floor(600 / Math.max(height, width))));
+  return { count: 1, height, width, columns: 1, scale };
 }
 
 /** A parameter's numbers, or their gradients, as a picture; a press chooses one. */
@@ -89,26 +79,25 @@ function parameter(state, n, name, choose) {
   const { backward, network, chosen } = state;
   const { shape, data } = network.layers[n][name];
   const numbers = backward ? network.parameterGradients[n][name] : data;
-  const { place, ...options } = tilesOf(shape);
-  const first = [0, 0, 0];
-  const at = () => (chosen.parameter === name && state.lastTile) || first;
-  const onpick = (...tile) => {
-    state.lastTile = tile;
-    choose({ layer: n, parameter: name, at: place(...tile) });
+  const options = tilesOf(shape);
+  const { height, width } = options; // tiles, rows and columns are in the order of the array
+  const isChosen = chosen.layer === n && chosen.parameter === name;
+  const k = isChosen ? chosen.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
+  const [tile, y, x] = placeOf([0, height, width], k);
+  const onpick = (...at) => {
+    choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
   };
   const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
-  const tiles = new Tiles({ ...options, label: `${what}: arrow keys choose one`, onpick, chosen: at });
+  const label = `${what}: arrow keys choose one`;
+  const tiles = new Tiles({ ...options, label, onpick, chosen: () => [tile, y, x] });
   const color = twoColors(numbers);
-  const marked = chosen.parameter === name && state.lastTile;
-  const marks = marked ? [{ tile: marked[0], rows: [marked[1], marked[1]], columns: [marked[2], marked[2]] }] : [];
-  tiles.draw((k) => color(numbers[k]), marks);
+  tiles.draw((i) => color(numbers[i]), isChosen ? [{ tile, rows: [y, y], columns: [x, x] }] : []);
   const [low, high] = rangeOf(numbers);
   const key = `orange: positive, blue: negative; full colour: ±${format(Math.max(Math.abs(low), Math.abs(high)))}`;
-  const canvas = element("div", { class: "scrolls tall" }, tiles.canvas);
   return titled(
     what[0].toUpperCase() + what.slice(1),
     histogram(numbers, what),
     element("p", { class: "small" }, key),
-    canvas,
+    element("div", { class: "scrolls tall" }, tiles.canvas),
   );
 }
