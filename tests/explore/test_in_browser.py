@@ -464,10 +464,16 @@ def test_in_the_frame_of_a_notebook(browser, rng, tmp_path):
 
 def test_hostile_names_are_shown_as_they_are_and_run_nothing(browser, tmp_path, rng):
     model = explored.filled(explored.branches()[0], rng)
-    names = ["</script><script>hacked = 1</script>", "<img src=x onerror='hacked = 1'>", *explored.HOSTILE[:3]]
+    names = [
+        "</script><script>hacked = 1</script>",
+        "<img src=x onerror='hacked = 1'>",
+        *explored.HOSTILE[:2],
+        "long" * 100,
+    ]
     pictures = [explored.picture((3, 6, 5), rng, name, 1) for name in names]
     (tmp_path / "page.html").write_text(explored.html(model, pictures, names, names[0]), encoding="utf-8")
-    with opened(browser, tmp_path / "page.html") as page:
+    with opened(browser, tmp_path / "page.html", 390) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert page.locator("h1").inner_text() == page.title() == names[0]
         assert names[1] in page.locator("[role=status]").inner_text()
         assert sorted(page.locator("option").all_inner_texts()) == sorted(names)
