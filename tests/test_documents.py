@@ -15,7 +15,11 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 FOLDERS = ("minialex", "kernels", "tests", "tutorials")
 PAGES = [CONTRIBUTING, ROOT / "tutorials" / "coming_from_torch.md"]
-DOCUMENTS = [ROOT / "README.md", *PAGES, *(p for f in FOLDERS for p in sorted((ROOT / f).rglob("README.md")))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *PAGES,
+    *(p for f in FOLDERS for p in sorted((ROOT / f).rglob("README.md")) if "node_modules" not in p.parts),
+]
 SUFFIXES = "py|cu|cuh|h|md|toml|ipynb|yml"
 # Files of data sets, and those that a student's folder has.
 ELSEWHERE = {

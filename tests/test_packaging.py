@@ -46,7 +46,9 @@ def copy_project(target):
     target.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, target)
-    shutil.copytree(ROOT / "minialex", target / "minialex", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "minialex", target / "minialex", ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+    )
     return target
 
 

@@ -32,6 +32,7 @@ LAYERS = [  # each may import from those above it, and from itself
     {"runs", "cases"},
     {"convert"},
     {"summary", "look", "bench", "coursework", "ablation"},
+    {"explore"},  # explains layers as summary does, and finds its pictures as look does
     {"train", "ablate", "evaluate", "predict", "gradcheck", "doctor", "__main__"},
 ]
 COMMANDS_INSIDE = {"data.pack"}  # a command whose name says what it packs

@@ -34,12 +34,12 @@ def explain(name, preset, rows):
             lines.append(f"{row.name}, {kind}: {by(row.output)}, unchanged")
         else:
             lines.append(f"{row.name}, {kind}: {by(row.input)} -> {by(row.output)}")
-        lines += [f"  {step}" for step in _steps(row)]
+        lines += [f"  {step}" for step in steps(row)]
     return "\n".join(lines)
 
 
-def _steps(row):
-    """The equations of a layer, one per line."""
+def steps(row):
+    """The equations of a layer's sizes, one per line; row: of models.layout.layout."""
     if isinstance(row.layer, WINDOWED):
         yield from _sizes(row)
     elif isinstance(row.layer, nn.AdaptiveAvgPool2d):

@@ -1,0 +1,17 @@
+"""A page in which one sees a network at work: `python -m minialex.explore RUN`, or `page(describe(...), ...)`.
+
+    describing.py   a network as data: its layers with their sizes, settings, formulas, weights and sources
+    page.py         that data, the program of web/ and its style in one file of HTML, which allows nothing else to run
+    notebook.py     `show(model, images)`, the page in the output of a notebook's cell
+    web/            the program in JavaScript: engine/ computes forwards and backwards, view/ draws and explains
+
+explorer.js is made of the modules in web/ by `npm ci && npm run build` there.
+"""
+
+from __future__ import annotations
+
+from .describing import LARGEST, describe
+from .notebook import show
+from .page import Picture, Reading, page
+
+__all__ = ["LARGEST", "Picture", "Reading", "describe", "page", "show"]

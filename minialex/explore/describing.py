@@ -1,0 +1,238 @@
+"""A network as data for a page that computes it: layers in the order in which they run, each with all it needs."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import functional, nn
+from ..backends.numpy_backend import NumPyBackend
+from ..models.layout import Row, layout, window_of
+from ..summary.explain import steps
+from ..support.text import printable
+from ..support.types import Array, Shape
+
+LARGEST = 10_000_000  # bytes of weights that a page computes with
+PARAMETERS = ("weight", "bias")
+
+
+def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
+    """The layers of a network as data, with the picture before them and softmax behind them.
+
+    model: a Module in evaluation mode, of at most LARGEST bytes of weights; its output are logits.
+    input_shape: of one image, (C, H, W).
+
+    Returns a list of dicts: name, kind (of web/engine/network.js), title, output (C, H, W), inputs and sources (their
+    shapes and numbers in the list), what is to be read about the layer, its settings, and its arrays as base64.
+    Raises ValueError for a larger network, a layer that the page cannot compute, and as models.layout.layout does.
+    """
+    rows = layout(model, input_shape)
+    numbers = 4 * sum(row.parameters for row in rows)
+    if numbers > LARGEST:
+        raise ValueError(
+            f"this network has {numbers / 1e6:,.1f} MB of weights, and a page computes with at most "
+            f"{LARGEST / 1e6:g} MB: choose a smaller network, such as shapes_net or cifar_13pct"
+        )
+    first = next(source for row in rows for source in row.sources)
+    layers: list[dict[str, Any]] = [
+        {"name": "picture", "kind": "picture", "title": "the picture, normalised", "inputs": [], "sources": []}
+    ]
+    layers[0]["output"] = _three(input_shape)
+    known = {first: 0}
+    for row in rows:
+        known[row.name] = len(layers)
+        layers.append(_layer(row, [known[source] for source in row.sources], layers))
+    classes = layers[-1]["output"]
+    if classes[1:] != [1, 1]:
+        raise ValueError(f"a page shows classifiers, whose output are logits (N, C), but this one's is {classes}")
+    end = {"name": "softmax", "kind": "softmax", "title": "the probabilities of the classes", "output": classes}
+    layers.append({**end, "inputs": [classes], "sources": [len(layers) - 1], **_to_read("softmax", "log_softmax")})
+    return layers
+
+
+def _layer(row, sources, before):
+    kind, settings = _known(row)
+    return {
+        "name": printable(row.name),
+        "kind": kind,
+        "title": printable(f"{type(row.layer).__name__}({row.layer.extra_repr()})"),
+        "inputs": [before[source]["output"] for source in sources],
+        "output": _three(row.output),
+        "sources": sources,
+        "sizes": list(steps(row)),
+        "receptiveField": row.receptive_field,
+        "jump": row.jump,
+        **settings,
+        **{name: _array(getattr(row.layer, name)) for name in PARAMETERS if getattr(row.layer, name, None) is not None},
+        **_to_read(*_FUNCTIONS.get(type(row.layer), ())),
+    }
+
+
+def _known(row: Row) -> tuple[str, dict[str, Any]]:
+    """(kind, settings) of a layer; raises ValueError for one that the page cannot compute."""
+    settings_of: Callable[[Any, Row], Any] | None = _SETTINGS.get(type(row.layer))
+    settings = settings_of(row.layer, row) if settings_of else None
+    if settings is None:
+        raise ValueError(
+            f"layer {row.name}, {type(row.layer).__name__}({row.layer.extra_repr()}), cannot be computed in a page; "
+            f"these can: {', '.join(kind.__name__ for kind in _SETTINGS)}"
+        )
+    return settings
+
+
+def _windowed(kind, *names):
+    """The settings of a layer with a Window, and attributes of the layer by the page's names."""
+
+    def settings(layer, row):
+        window = window_of(layer, row.input)
+        fields = ("size", "kernel", "stride", "padding", "dilation", "output")
+        own = {name: getattr(layer, attribute) for name, attribute in names}
+        return kind, {"window": {name: getattr(window, name) for name in fields}, **own}
+
+    return settings
+
+
+def _plain(kind, **names):
+    return lambda layer, row: (kind, {name: getattr(layer, attribute) for name, attribute in names.items()})
+
+
+def _adaptive(layer, row):
+    return "avgPool2d", {"window": {"adaptive": True, "size": row.input[1:], "output": row.output[1:]}}
+
+
+def _lrn(layer, row):
+    divisor = 1 if layer.alpha_over == "element" else layer.size**2 if layer.within_channel else layer.size
+    settings = {"size": layer.size, "a": layer.alpha / divisor, "beta": layer.beta, "k": layer.k}
+    return "localResponseNorm", {**settings, "withinChannel": layer.within_channel, "groups": layer.groups}
+
+
+def _batch_norm(layer, row):
+    if not layer.track_running_stats:
+        return None  # evaluation uses the batch's statistics, and a page has no batch
+    mean, variance = (encoded(t.numpy()) for t in (layer.running_mean, layer.running_var))
+    return "batchNorm", {"mean": mean, "variance": variance, "eps": layer.eps}
+
+
+def _dropout(layer, row):
+    return "dropout", {"keep": 1.0 if getattr(layer, "inverted", True) else 1 - layer.p}
+
+
+def _flatten(layer, row):
+    return ("flatten", {}) if len(row.output) == 1 else None
+
+
+def _linear(layer, row):
+    return ("linear", {}) if len(row.output) == 1 else None
+
+
+def _concat(layer, row):
+    return ("concat", {}) if layer.dim == 1 else None
+
+
+def _max_pool(layer, row):
+    return None if layer.return_indices else _windowed("maxPool2d")(layer, row)
+
+
+_AVERAGE = (("countPadding", "count_include_pad"), ("divisor", "divisor_override"))
+_SETTINGS = {  # a layer of exactly this class -> its (kind, settings), or None where they are not the page's
+    nn.Conv2d: _windowed("conv2d", ("groups", "groups")),
+    nn.Local2d: _windowed("local2d", ("groups", "groups")),
+    nn.Linear: _linear,
+    nn.MaxPool2d: _max_pool,
+    nn.AvgPool2d: _windowed("avgPool2d", *_AVERAGE),
+    nn.AdaptiveAvgPool2d: _adaptive,
+    nn.LocalResponseNorm: _lrn,
+    nn.BatchNorm2d: _batch_norm,
+    nn.BatchNorm1d: _batch_norm,
+    nn.ReLU: _plain("relu"),
+    nn.LeakyReLU: _plain("leakyRelu", negativeSlope="negative_slope"),
+    nn.Sigmoid: _plain("sigmoid"),
+    nn.Tanh: _plain("tanh"),
+    nn.GELU: _plain("gelu", approximate="approximate"),
+    nn.ELU: _plain("elu", alpha="alpha"),
+    nn.SiLU: _plain("silu"),
+    nn.Softplus: _plain("softplus", beta="beta", threshold="threshold"),
+    nn.Dropout: _dropout,
+    nn.Dropout2d: _dropout,
+    nn.Identity: _plain("identity"),
+    nn.Flatten: _flatten,
+    nn.Add: _plain("add"),
+    nn.Concat: _concat,
+}
+_FUNCTIONS = {  # the function of minialex.functional that a layer calls, and the pair of the backend's methods
+    nn.Conv2d: ("conv2d", "conv2d"),
+    nn.Local2d: ("local2d", "local2d"),
+    nn.Linear: ("linear", "linear"),
+    nn.MaxPool2d: ("max_pool2d", "max_pool2d"),
+    nn.AvgPool2d: ("avg_pool2d", "avg_pool2d"),
+    nn.AdaptiveAvgPool2d: ("adaptive_avg_pool2d",),
+    nn.LocalResponseNorm: ("local_response_norm", "local_response_norm"),
+    nn.BatchNorm2d: ("batch_norm", "batch_norm"),
+    nn.BatchNorm1d: ("batch_norm", "batch_norm"),
+    nn.ReLU: ("relu", "relu"),
+    nn.LeakyReLU: ("leaky_relu",),
+    nn.Sigmoid: ("sigmoid",),
+    nn.Tanh: ("tanh",),
+    nn.GELU: ("gelu",),
+    nn.ELU: ("elu",),
+    nn.SiLU: ("silu",),
+    nn.Softplus: ("softplus",),
+    nn.Dropout: ("dropout",),
+    nn.Dropout2d: ("dropout2d",),
+    nn.Flatten: ("flatten",),
+    nn.Add: ("add",),
+    nn.Concat: ("concatenate",),
+}
+
+
+def _three(shape: Shape) -> list[int]:
+    """(C, H, W) of maps or of a vector; raises ValueError for other shapes."""
+    if len(shape) not in (1, 3):
+        raise ValueError(f"a page shows maps (C, H, W) and vectors (D,), but a layer's output is {tuple(shape)}")
+    return [int(n) for n in (*shape, 1, 1)[:3]]
+
+
+def _array(tensor):
+    return {"shape": list(tensor.shape), "data": encoded(tensor.numpy())}
+
+
+def encoded(array: Array) -> str:
+    """The numbers of an array as base64 of little-endian float32."""
+    return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
+
+
+def _to_read(function=None, method=None):
+    """What there is to read about a layer: a sentence, formulas, and the lines that compute it."""
+    if function is None:
+        return {}
+    code = getattr(functional, function)
+    sentence, formulas = _of_docstring(inspect.getdoc(code))
+    lines = [_source(code)]
+    lines += [_source(getattr(NumPyBackend, name)) for name in (method, f"{method}_backward") if method]
+    return {"sentence": sentence, "formulas": formulas, "code": lines}
+
+
+def _of_docstring(text):
+    """The first sentence of a docstring, and the indented lines below it."""
+    sentence, *lines = text.split("\n")
+    formulas = []
+    for line in lines:
+        if line and not line.startswith("    "):
+            break
+        formulas.append(line.removeprefix("    "))
+    return sentence, "\n".join(formulas).strip("\n")
+
+
+def _source(function):
+    """{file, line, code} of a function, without its docstring."""
+    code, line = inspect.getsourcelines(function)
+    text = inspect.cleandoc("\n" + "".join(code))
+    if function.__doc__:
+        before, _, behind = text.partition('"""')
+        text = before.rstrip() + "\n" + behind.partition('"""')[2].lstrip("\n")
+    parts = function.__module__.split(".")
+    return {"file": "/".join(parts) + ".py", "line": line, "code": text.rstrip()}

@@ -1,0 +1,1871 @@
+// Made of the modules in web/ by npm run build there; their SHA-256 is b3f9e69e76295f69b8ca16fa51e0d744d9ab919a8c59a44b77a62c0098bbf8b1
+(() => {
+  // data.js
+  function bytesOf(text) {
+    const characters = atob(text);
+    const bytes = new Uint8Array(characters.length);
+    for (let k = 0; k < bytes.length; k++) bytes[k] = characters.charCodeAt(k);
+    return bytes;
+  }
+  var floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
+  function decoded(data2) {
+    const layers = data2.layers.map((layer) => {
+      const arrays = {};
+      for (const name of ["weight", "bias"]) {
+        if (layer[name]) arrays[name] = { shape: layer[name].shape, data: floatsOf(layer[name].data) };
+      }
+      for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
+      return { ...layer, ...arrays };
+    });
+    const pictures = data2.pictures.map((picture) => ({
+      ...picture,
+      pixels: bytesOf(picture.pixels),
+      input: floatsOf(picture.input)
+    }));
+    const reading = data2.reading && { ...data2.reading, mean: floatsOf(data2.reading.mean) };
+    return { ...data2, layers, pictures, reading };
+  }
+
+  // engine/attention.js
+  function gradCam(network2, n, target) {
+    const seed = network2.logits.map((_, i) => i === target ? 1 : 0);
+    const gradient = network2.backwardFrom(seed).gradients[n];
+    const [channels, height, width] = network2.layers[n].output;
+    const area = height * width;
+    const sums = new Float64Array(area);
+    for (let c = 0; c < channels; c++) {
+      let weight = 0;
+      for (let k = 0; k < area; k++) weight += gradient[c * area + k] / area;
+      for (let k = 0; k < area; k++) sums[k] += weight * network2.values[n][c * area + k];
+    }
+    return Float32Array.from(sums, (sum) => Math.max(0, sum));
+  }
+  function* occlusion(network2, picture, target, side, stride) {
+    const [channels, height, width] = network2.layers[0].output;
+    const other = network2.copy();
+    for (let row = 0; row + side <= height; row += stride) {
+      for (let column = 0; column + side <= width; column += stride) {
+        const covered2 = picture.slice();
+        for (let c = 0; c < channels; c++) {
+          for (let y = row; y < row + side; y++) {
+            covered2.fill(0, (c * height + y) * width + column, (c * height + y) * width + column + side);
+          }
+        }
+        yield { row, column, probability: other.forward(covered2)[target] };
+      }
+    }
+  }
+
+  // engine/shape.js
+  var size = ([channels, height, width]) => channels * height * width;
+  var indexOf = ([, height, width], [c, y, x]) => (c * height + y) * width + x;
+  function placeOf([, height, width], index) {
+    const area = height * width;
+    return [Math.floor(index / area), Math.floor(index % area / width), index % width];
+  }
+  var rounded = (numbers) => Float32Array.from(numbers);
+  var zeros = (shape) => new Float64Array(size(shape));
+  var total = (terms) => terms.reduce((sum, term) => sum + term.product, 0);
+  var counted = (terms, name) => `${terms.length} ${name}${terms.length === 1 ? "" : "s"}`;
+  var argmax = (numbers) => numbers.reduce((best, x, i) => x > numbers[best] ? i : best, 0);
+
+  // engine/activation.js
+  var sigmoidOf = (x) => x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
+  function erf(x) {
+    if (Math.abs(x) > 6) return Math.sign(x);
+    let term = x;
+    let sum = x;
+    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) sum += term *= 2 * x * x / (2 * n + 1);
+    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
+  }
+  function geluTanh(x) {
+    const scale = Math.sqrt(2 / Math.PI);
+    const t = Math.tanh(scale * (x + 0.044715 * x ** 3));
+    const slope = 0.5 * (1 - t * t) * scale * (1 + 3 * 0.044715 * x * x);
+    return { below: 0.5 * (1 + t), slope };
+  }
+  function geluExact(x) {
+    return { below: 0.5 * (1 + erf(x * Math.SQRT1_2)), slope: Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI) };
+  }
+  var geluOf = ({ approximate }, x) => approximate === "tanh" ? geluTanh(x) : geluExact(x);
+  function elementwise(formula, gradient, f, derivative) {
+    return {
+      formula,
+      gradient,
+      forward: (layer, [x]) => Float32Array.from(x, (value) => f(layer, value)),
+      backward: (layer, [x], y, gy) => ({ inputs: [Float32Array.from(gy, (g, k) => g * derivative(layer, x[k]))] }),
+      explain(layer, [x], at) {
+        const value = x[indexOf(layer.output, at)];
+        const y = f(layer, value);
+        const terms = [{ input: 0, at, map: at[0], value }];
+        return {
+          terms,
+          columns: { value: "x" },
+          steps: [
+            ["x", value],
+            [formula.split("      ")[0], y]
+          ]
+        };
+      },
+      explainGradient(layer, [x], ys, gy, input, at) {
+        const k = indexOf(layer.output, at);
+        const factor = derivative(layer, x[k]);
+        return [{ at, value: gy[k], factor, product: gy[k] * factor }];
+      }
+    };
+  }
+  var relu = elementwise(
+    "y = max(x, 0)",
+    "gx = gy where y > 0, else 0",
+    (layer, x) => x < 0 ? 0 : x,
+    // NaN stays NaN
+    (layer, x) => x <= 0 ? 0 : 1
+  );
+  var leakyRelu = elementwise(
+    "y = x where x > 0, else negative_slope x",
+    "gx = gy where x > 0, else negative_slope gy",
+    ({ negativeSlope }, x) => x > 0 ? x : negativeSlope * x,
+    ({ negativeSlope }, x) => x > 0 ? 1 : negativeSlope
+  );
+  var sigmoid = elementwise(
+    "y = 1 / (1 + e^-x)",
+    "gx = gy y (1 - y)",
+    (layer, x) => sigmoidOf(x),
+    (layer, x) => sigmoidOf(x) * (1 - sigmoidOf(x))
+  );
+  var tanh = elementwise(
+    "y = tanh(x)",
+    "gx = gy (1 - y^2)",
+    (layer, x) => Math.tanh(x),
+    (layer, x) => 1 - Math.tanh(x) ** 2
+  );
+  var gelu = elementwise(
+    "y = x P(x)",
+    "gx = gy (P(x) + x P'(x))",
+    (layer, x) => x * geluOf(layer, x).below,
+    (layer, x) => geluOf(layer, x).below + x * geluOf(layer, x).slope
+  );
+  var elu = elementwise(
+    "y = x where x > 0, else alpha (e^x - 1)",
+    "gx = gy where x > 0, else gy alpha e^x",
+    ({ alpha }, x) => x > 0 ? x : alpha * Math.expm1(x),
+    ({ alpha }, x) => x > 0 ? 1 : alpha * Math.exp(x)
+  );
+  var silu = elementwise(
+    "y = x s(x),  s(x) = 1 / (1 + e^-x)",
+    "gx = gy (s + x s (1 - s))",
+    (layer, x) => x * sigmoidOf(x),
+    (layer, x) => sigmoidOf(x) * (1 + x * (1 - sigmoidOf(x)))
+  );
+  var softplus = elementwise(
+    "y = log(1 + e^(beta x)) / beta",
+    "gx = gy / (1 + e^(-beta x))",
+    ({ beta, threshold }, x) => beta * x > threshold ? x : (Math.max(beta * x, 0) + Math.log1p(Math.exp(-Math.abs(beta * x)))) / beta,
+    ({ beta, threshold }, x) => beta * x > threshold ? 1 : sigmoidOf(beta * x)
+  );
+  var dropout = elementwise(
+    "y = x (1 - p), or x in the inverted form: nothing is dropped in evaluation",
+    "gx = gy times whatever multiplied x",
+    ({ keep }, x) => keep * x,
+    ({ keep }) => keep
+  );
+  var identity = elementwise(
+    "y = x",
+    "gx = gy",
+    (layer, x) => x,
+    () => 1
+  );
+
+  // engine/window.js
+  function places({ size: size2, output, adaptive, kernel, stride, padding, dilation }, axis, i) {
+    if (adaptive) {
+      const first2 = Math.floor(i * size2[axis] / output[axis]);
+      const end = Math.ceil((i + 1) * size2[axis] / output[axis]);
+      return Array.from({ length: end - first2 }, (_, u) => first2 + u);
+    }
+    const first = i * stride[axis] - padding[axis][0];
+    return Array.from({ length: kernel[axis] }, (_, u) => first + u * dilation[axis]);
+  }
+  function allPlaces(window, axis) {
+    return Array.from({ length: window.output[axis] }, (_, i) => places(window, axis, i));
+  }
+  var exists = (i, n) => i >= 0 && i < n;
+  function seenBy(window, axis, y) {
+    const pairs = [];
+    for (let i = 0; i < window.output[axis]; i++) {
+      const u = places(window, axis, i).indexOf(y);
+      if (u >= 0) pairs.push([i, u]);
+    }
+    return pairs;
+  }
+
+  // engine/convolution.js
+  function filters({ formula, gradient, axis, filterAt, biasAt, outputsOf }) {
+    function channelsOf({ groups, weight, output }, o) {
+      const seen = weight.shape[axis];
+      return [Math.floor(o / (output[0] / groups)) * seen, seen];
+    }
+    function weightAt(layer, [o, i, j], [c, u, v]) {
+      const [height, width] = layer.window.kernel;
+      return (filterAt(layer, o, i, j, c) * height + u) * width + v;
+    }
+    function eachProduct(layer, visit) {
+      const { window, output } = layer;
+      const rows = allPlaces(window, 0);
+      const columns = allPlaces(window, 1);
+      const [height, width] = window.size;
+      const [kernelHeight, kernelWidth] = window.kernel;
+      for (let o = 0; o < output[0]; o++) {
+        const [first, seen] = channelsOf(layer, o);
+        for (let c = 0; c < seen; c++) {
+          for (let i = 0; i < output[1]; i++) {
+            for (let j = 0; j < output[2]; j++) {
+              const y = (o * output[1] + i) * output[2] + j;
+              const filter = filterAt(layer, o, i, j, c) * kernelHeight;
+              for (let u = 0; u < kernelHeight; u++) {
+                const row = rows[i][u];
+                if (!exists(row, height)) continue;
+                const w = (filter + u) * kernelWidth;
+                const x = ((first + c) * height + row) * width;
+                for (let v = 0; v < kernelWidth; v++) {
+                  const column = columns[j][v];
+                  if (exists(column, width)) visit(y, w + v, x + column);
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    return {
+      formula,
+      gradient,
+      forward(layer, [x]) {
+        const { weight, bias, output } = layer;
+        const w = weight.data;
+        const y = zeros(output);
+        eachProduct(layer, (at, k, from) => y[at] += w[k] * x[from]);
+        if (bias) y.forEach((_, at) => y[at] += bias.data[biasAt(layer, placeOf(output, at))]);
+        return rounded(y);
+      },
+      backward(layer, [x], y, gy) {
+        const { weight, bias, output, inputs } = layer;
+        const w = weight.data;
+        const gx = zeros(inputs[0]);
+        const gw = new Float64Array(w.length);
+        eachProduct(layer, (at, k, from) => {
+          gx[from] += gy[at] * w[k];
+          gw[k] += gy[at] * x[from];
+        });
+        const gradients = { weight: rounded(gw) };
+        if (bias) {
+          const gb = new Float64Array(bias.data.length);
+          gy.forEach((g, at) => gb[biasAt(layer, placeOf(output, at))] += g);
+          gradients.bias = rounded(gb);
+        }
+        return { inputs: [rounded(gx)], parameters: gradients };
+      },
+      /** What y[o, i, j] is made of. */
+      explain(layer, [x], at) {
+        const { window, weight, bias, inputs } = layer;
+        const [o, i, j] = at;
+        const [first, seen] = channelsOf(layer, o);
+        const terms = [];
+        for (let c = 0; c < seen; c++) {
+          places(window, 0, i).forEach(
+            (row, u) => places(window, 1, j).forEach((column, v) => {
+              const inside = exists(row, window.size[0]) && exists(column, window.size[1]);
+              const from = [first + c, row, column];
+              const value = inside ? x[indexOf(inputs[0], from)] : 0;
+              const factor = weight.data[weightAt(layer, at, [c, u, v])];
+              terms.push({ input: 0, at: inside ? from : null, map: first + c, value, factor, product: value * factor });
+            })
+          );
+        }
+        const sum = total(terms);
+        const b = bias ? bias.data[biasAt(layer, at)] : 0;
+        const steps = [[`sum of ${counted(terms, "product")}`, sum]];
+        if (bias) steps.push(["bias b", b]);
+        steps.push(["y = sum + bias", sum + b]);
+        return { terms, columns: { value: "x", factor: "w", product: "w x" }, grid: window.kernel, steps };
+      },
+      /** From which outputs the gradient at x[c, y, x] comes. */
+      explainGradient(layer, xs, ys, gy, input, [c, row, column]) {
+        const { window, weight, output } = layer;
+        const terms = [];
+        for (let o = 0; o < output[0]; o++) {
+          const [first, seen] = channelsOf(layer, o);
+          if (!exists(c - first, seen)) continue;
+          for (const [i, u] of seenBy(window, 0, row)) {
+            for (const [j, v] of seenBy(window, 1, column)) {
+              const factor = weight.data[weightAt(layer, [o, i, j], [c - first, u, v])];
+              const value = gy[indexOf(output, [o, i, j])];
+              terms.push({ at: [o, i, j], value, factor, product: value * factor });
+            }
+          }
+        }
+        return terms;
+      },
+      /** What the gradient of a weight or bias is made of; at: its place. */
+      explainParameter(layer, [x], gy, name, at) {
+        const { window, inputs, output } = layer;
+        const [outputs, [c, u, v]] = outputsOf(layer, name, at);
+        return outputs.flatMap((place) => {
+          const value = gy[indexOf(output, place)];
+          if (name === "bias") return [{ at: place, value, factor: 1, product: value }];
+          const [o, i, j] = place;
+          const from = [channelsOf(layer, o)[0] + c, places(window, 0, i)[u], places(window, 1, j)[v]];
+          if (!exists(from[1], window.size[0]) || !exists(from[2], window.size[1])) return [];
+          const factor = x[indexOf(inputs[0], from)];
+          return [{ at: place, from, value, factor, product: value * factor }];
+        });
+      }
+    };
+  }
+  var conv2d = filters({
+    formula: "y[o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[c, i s + u d - p, j s + v d - p]",
+    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[o, c, u, v]",
+    axis: 1,
+    filterAt: ({ weight }, o, i, j, c) => o * weight.shape[1] + c,
+    biasAt: (layer, [o]) => o,
+    outputsOf({ output }, name, [o, ...place]) {
+      const area = output[1] * output[2];
+      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place];
+    }
+  });
+  var local2d = filters({
+    formula: "y[o, i, j] = b[o, i, j] + sum over c, u, v of  w[i, j, o, c, u, v] x[c, i s + u - p, j s + v - p]",
+    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[i, j, o, c, u, v]",
+    axis: 3,
+    filterAt: ({ weight, output }, o, i, j, c) => ((i * output[2] + j) * output[0] + o) * weight.shape[3] + c,
+    biasAt: ({ output }, at) => indexOf(output, at),
+    outputsOf: (layer, name, at) => name === "bias" ? [[at], []] : [[[at[2], at[0], at[1]]], at.slice(3)]
+  });
+
+  // engine/joining.js
+  var flatten = {
+    formula: "y[c H W + i W + j] = x[c, i, j]",
+    gradient: "gx[c, i, j] = gy[c H W + i W + j]",
+    forward: (layer, [x]) => x.slice(),
+    backward: (layer, xs, y, gy) => ({ inputs: [gy.slice()] }),
+    explain(layer, [x], at) {
+      const k = indexOf(layer.output, at);
+      return {
+        terms: [{ input: 0, at: placeOf(layer.inputs[0], k), value: x[k] }],
+        columns: { value: "x" },
+        steps: [["y = x", x[k]]]
+      };
+    },
+    explainGradient(layer, xs, ys, gy, input, at) {
+      const k = indexOf(layer.inputs[0], at);
+      return [{ at: placeOf(layer.output, k), value: gy[k], factor: 1, product: gy[k] }];
+    }
+  };
+  var add = {
+    formula: "y = x1 + x2 + ...",
+    gradient: "gx1 = gx2 = ... = gy",
+    forward(layer, xs) {
+      const y = zeros(layer.output);
+      for (const x of xs) x.forEach((value, k) => y[k] += value);
+      return rounded(y);
+    },
+    backward: (layer, xs, y, gy) => ({ inputs: xs.map(() => gy.slice()) }),
+    explain(layer, xs, at) {
+      const k = indexOf(layer.output, at);
+      const terms = xs.map((x, input) => ({ input, at, value: x[k], factor: 1, product: x[k] }));
+      return { terms, columns: { value: "x" }, steps: [["y = sum", terms.reduce((sum, term) => sum + term.value, 0)]] };
+    },
+    explainGradient(layer, xs, ys, gy, input, at) {
+      const value = gy[indexOf(layer.output, at)];
+      return [{ at, value, factor: 1, product: value }];
+    }
+  };
+  var firstMap = ({ inputs }, n) => inputs.slice(0, n).reduce((sum, shape) => sum + shape[0], 0);
+  var concat = {
+    formula: "y = the maps of x1, then those of x2, ...",
+    gradient: "gx1 = the first maps of gy, gx2 = the next, ...",
+    forward(layer, xs) {
+      const y = new Float32Array(size(layer.output));
+      const area = layer.output[1] * layer.output[2];
+      xs.forEach((x, n) => y.set(x, firstMap(layer, n) * area));
+      return y;
+    },
+    backward(layer, xs, y, gy) {
+      const area = layer.output[1] * layer.output[2];
+      return { inputs: xs.map((x, n) => gy.slice(firstMap(layer, n) * area, firstMap(layer, n) * area + x.length)) };
+    },
+    explain(layer, xs, [c, i, j]) {
+      const input = layer.inputs.findIndex((shape, n) => c < firstMap(layer, n) + shape[0]);
+      const at = [c - firstMap(layer, input), i, j];
+      const value = xs[input][indexOf(layer.inputs[input], at)];
+      return { terms: [{ input, at, value }], columns: { value: "x" }, steps: [["y = x", value]] };
+    },
+    explainGradient(layer, xs, ys, gy, input, [c, i, j]) {
+      const at = [c + firstMap(layer, input), i, j];
+      const value = gy[indexOf(layer.output, at)];
+      return [{ at, value, factor: 1, product: value }];
+    }
+  };
+
+  // engine/linear.js
+  var linear = {
+    formula: "y[o] = b[o] + sum over i of  w[o, i] x[i]",
+    gradient: "gx[i] = sum over o of  gy[o] w[o, i]",
+    forward({ weight, bias, output }, [x]) {
+      const y = zeros(output);
+      for (let o = 0; o < y.length; o++) {
+        for (let i = 0; i < x.length; i++) y[o] += weight.data[o * x.length + i] * x[i];
+        if (bias) y[o] += bias.data[o];
+      }
+      return rounded(y);
+    },
+    backward({ weight, bias }, [x], y, gy) {
+      const gx = new Float64Array(x.length);
+      const gw = new Float64Array(weight.data.length);
+      for (let o = 0; o < gy.length; o++) {
+        for (let i = 0; i < x.length; i++) {
+          gx[i] += gy[o] * weight.data[o * x.length + i];
+          gw[o * x.length + i] = gy[o] * x[i];
+        }
+      }
+      return { inputs: [rounded(gx)], parameters: { weight: rounded(gw), ...bias && { bias: gy.slice() } } };
+    },
+    explain({ weight, bias, inputs }, [x], [o]) {
+      const terms = Array.from(x, (value, i) => {
+        const factor = weight.data[o * x.length + i];
+        return { input: 0, at: placeOf(inputs[0], i), value, factor, product: value * factor };
+      });
+      const sum = total(terms);
+      const b = bias ? bias.data[o] : 0;
+      const steps = [[`sum of ${counted(terms, "product")}`, sum]];
+      if (bias) steps.push(["bias b", b]);
+      steps.push(["y = sum + bias", sum + b]);
+      return { terms, columns: { value: "x", factor: "w", product: "w x" }, steps };
+    },
+    explainGradient({ weight, inputs }, xs, ys, gy, input, at) {
+      const i = indexOf(inputs[0], at);
+      const count = size(inputs[0]);
+      return Array.from(gy, (value, o) => {
+        const factor = weight.data[o * count + i];
+        return { at: [o, 0, 0], value, factor, product: value * factor };
+      });
+    },
+    explainParameter({ inputs }, [x], gy, name, [o, i]) {
+      const factor = name === "bias" ? 1 : x[i];
+      const from = name === "bias" ? void 0 : placeOf(inputs[0], i);
+      return [{ at: [o, 0, 0], from, value: gy[o], factor, product: gy[o] * factor }];
+    }
+  };
+
+  // engine/normalization.js
+  var range = (first, count) => Array.from({ length: count }, (_, k) => first + k);
+  function neighbours({ size: n, withinChannel, groups, output }, [c, y, x], mirrored = false) {
+    const before = mirrored ? n - 1 - Math.floor(n / 2) : Math.floor(n / 2);
+    if (withinChannel) {
+      const rows = range(y - before, n).filter((row) => exists(row, output[1]));
+      const columns = range(x - before, n).filter((column) => exists(column, output[2]));
+      return rows.flatMap((row) => columns.map((column) => [c, row, column]));
+    }
+    const group = output[0] / groups;
+    const first = Math.floor(c / group) * group;
+    return range(c - before, n).filter((channel) => exists(channel - first, group)).map((channel) => [channel, y, x]);
+  }
+  function energy(layer, x, at) {
+    let squares = 0;
+    for (const place of neighbours(layer, at)) squares += x[indexOf(layer.output, place)] ** 2;
+    return layer.k + layer.a * squares;
+  }
+  var localResponseNorm = {
+    formula: "y_i = x_i d_i^-beta      d_i = k + a sum over j in window(i) of  x_j^2",
+    gradient: "gx_i = gy_i d_i^-beta - 2 a beta x_i sum over the c whose window holds i of  gy_c x_c d_c^(-beta - 1)",
+    forward(layer, [x]) {
+      layer.d = Float64Array.from(x, (_, k) => energy(layer, x, placeOf(layer.output, k)));
+      return Float32Array.from(x, (value, k) => value * layer.d[k] ** -layer.beta);
+    },
+    backward(layer, [x], y, gy) {
+      const { beta, a, d, output } = layer;
+      const gx = zeros(output);
+      gy.forEach((g, i) => {
+        let cross = 0;
+        for (const place of neighbours(layer, placeOf(output, i), true)) {
+          const c = indexOf(output, place);
+          cross += gy[c] * x[c] * d[c] ** (-beta - 1);
+        }
+        gx[i] = g * d[i] ** -beta - 2 * a * beta * x[i] * cross;
+      });
+      return { inputs: [rounded(gx)] };
+    },
+    explain(layer, [x], at) {
+      const terms = neighbours(layer, at).map((place) => {
+        const value2 = x[indexOf(layer.output, place)];
+        return { input: 0, at: place, map: place[0], value: value2, factor: value2, product: value2 * value2 };
+      });
+      const value = x[indexOf(layer.output, at)];
+      const d = layer.k + layer.a * total(terms);
+      const steps = [
+        [`sum of ${counted(terms, "square")}`, total(terms)],
+        [`d = ${layer.k} + ${Number(layer.a.toPrecision(4))} sum`, d],
+        [`d^-${layer.beta}`, d ** -layer.beta],
+        ["x", value],
+        [`y = x d^-${layer.beta}`, value * d ** -layer.beta]
+      ];
+      return { terms, columns: { value: "x", product: "x²" }, steps };
+    },
+    explainGradient(layer, [x], ys, gy, input, at) {
+      const { beta, a, d, output } = layer;
+      const i = indexOf(output, at);
+      return neighbours(layer, at, true).map((place) => {
+        const c = indexOf(output, place);
+        const direct = c === i ? d[c] ** -beta : 0;
+        const factor = direct - 2 * a * beta * x[c] * x[i] * d[c] ** (-beta - 1);
+        return { at: place, value: gy[c], factor, product: gy[c] * factor };
+      });
+    }
+  };
+  function ofChannel({ weight, bias, mean, variance, eps }, c) {
+    const std = Math.sqrt(variance[c] + eps);
+    return { std, mean: mean[c], w: weight ? weight.data[c] : 1, b: bias ? bias.data[c] : 0 };
+  }
+  var batchNorm = {
+    formula: "y = w z + b      z = (x - mean) / sqrt(var + eps)      mean and var: the running ones, of evaluation",
+    gradient: "gx = gy w / sqrt(var + eps)      gw = sum gy z      gb = sum gy",
+    forward(layer, [x]) {
+      return Float32Array.from(x, (value, k) => {
+        const { std, mean, w, b } = ofChannel(layer, placeOf(layer.output, k)[0]);
+        return w * (value - mean) / std + b;
+      });
+    },
+    backward(layer, [x], y, gy) {
+      const gw = new Float64Array(layer.output[0]);
+      const gb = new Float64Array(layer.output[0]);
+      const gx = Float32Array.from(gy, (g, k) => {
+        const c = placeOf(layer.output, k)[0];
+        const { std, mean, w } = ofChannel(layer, c);
+        gw[c] += g * (x[k] - mean) / std;
+        gb[c] += g;
+        return g * w / std;
+      });
+      const parameters = { ...layer.weight && { weight: rounded(gw) }, ...layer.bias && { bias: rounded(gb) } };
+      return { inputs: [gx], parameters };
+    },
+    explain(layer, [x], at) {
+      const { std, mean, w, b } = ofChannel(layer, at[0]);
+      const value = x[indexOf(layer.output, at)];
+      const z = (value - mean) / std;
+      const terms = [{ input: 0, at, map: at[0], value }];
+      const steps = [
+        ["mean", mean],
+        ["sqrt(var + eps)", std],
+        ["z = (x - mean) / sqrt(var + eps)", z],
+        ["w", w],
+        ["b", b]
+      ];
+      return { terms, columns: { value: "x" }, steps: [...steps, ["y = w z + b", w * z + b]] };
+    },
+    explainGradient(layer, xs, ys, gy, input, at) {
+      const { std, w } = ofChannel(layer, at[0]);
+      const value = gy[indexOf(layer.output, at)];
+      return [{ at, value, factor: w / std, product: value * w / std }];
+    },
+    explainParameter(layer, [x], gy, name, [c]) {
+      const { std, mean } = ofChannel(layer, c);
+      const area = layer.output[1] * layer.output[2];
+      return range(c * area, area).map((k) => {
+        const factor = name === "bias" ? 1 : (x[k] - mean) / std;
+        return { at: placeOf(layer.output, k), value: gy[k], factor, product: gy[k] * factor };
+      });
+    }
+  };
+
+  // engine/pooling.js
+  function under({ window }, [c, i, j]) {
+    const found = [];
+    for (const row of places(window, 0, i)) {
+      for (const column of places(window, 1, j)) {
+        if (exists(row, window.size[0]) && exists(column, window.size[1])) found.push([c, row, column]);
+      }
+    }
+    return found;
+  }
+  function above({ window }, [c, row, column]) {
+    const rows = seenBy(window, 0, row);
+    const columns = seenBy(window, 1, column);
+    return rows.flatMap(([i]) => columns.map(([j]) => [c, i, j]));
+  }
+  function winner(layer, x, at) {
+    const candidates = under(layer, at).map((place) => indexOf(layer.inputs[0], place));
+    return candidates.reduce((best, k) => x[k] > x[best] || x[k] !== x[k] && x[best] === x[best] ? k : best);
+  }
+  var maxPool2d = {
+    formula: "y[c, i, j] = the largest x[c, i s + u d - p, j s + v d - p] over u, v",
+    gradient: "gx[c, y, x] = sum of the gy[c, i, j] whose window it wins: the first of equal ones",
+    forward(layer, [x]) {
+      layer.winners = Int32Array.from(zeros(layer.output), (_, k) => winner(layer, x, placeOf(layer.output, k)));
+      return Float32Array.from(layer.winners, (from) => x[from]);
+    },
+    backward(layer, [x], y, gy) {
+      const gx = zeros(layer.inputs[0]);
+      layer.winners.forEach((from, k) => gx[from] += gy[k]);
+      return { inputs: [rounded(gx)] };
+    },
+    explain(layer, [x], at) {
+      const won = winner(layer, x, at);
+      const terms = under(layer, at).map((place) => {
+        const k = indexOf(layer.inputs[0], place);
+        return { input: 0, at: place, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
+      });
+      const [, row, column] = placeOf(layer.inputs[0], won);
+      return {
+        terms,
+        columns: { value: "x", factor: "wins" },
+        steps: [[`y = x at row ${row}, column ${column}: the largest`, x[won]]]
+      };
+    },
+    explainGradient(layer, [x], ys, gy, input, at) {
+      const k = indexOf(layer.inputs[0], at);
+      return above(layer, at).map((place) => {
+        const value = gy[indexOf(layer.output, place)];
+        const factor = winner(layer, x, place) === k ? 1 : 0;
+        return { at: place, value, factor, product: value * factor };
+      });
+    }
+  };
+  function divisor({ window, countPadding, divisor: divisor2 }, [, i, j]) {
+    if (divisor2) return divisor2;
+    const count = (axis, place) => {
+      const [before, after] = countPadding ? window.padding[axis] : [0, 0];
+      return places(window, axis, place).filter((y) => y >= -before && y < window.size[axis] + after).length;
+    };
+    return count(0, i) * count(1, j);
+  }
+  var avgPool2d = {
+    formula: "y[c, i, j] = 1/D sum over u, v of  x[c, i s + u - p, j s + v - p]",
+    gradient: "gx[c, y, x] = sum of gy[c, i, j] / D over the i, j whose window holds it",
+    forward(layer, [x]) {
+      const y = zeros(layer.output);
+      y.forEach((_, k) => {
+        const at = placeOf(layer.output, k);
+        for (const place of under(layer, at)) y[k] += x[indexOf(layer.inputs[0], place)];
+        y[k] /= divisor(layer, at);
+      });
+      return rounded(y);
+    },
+    backward(layer, xs, y, gy) {
+      const gx = zeros(layer.inputs[0]);
+      gy.forEach((g, k) => {
+        const at = placeOf(layer.output, k);
+        for (const place of under(layer, at)) gx[indexOf(layer.inputs[0], place)] += g / divisor(layer, at);
+      });
+      return { inputs: [rounded(gx)] };
+    },
+    explain(layer, [x], at) {
+      const d = divisor(layer, at);
+      const terms = under(layer, at).map((place) => {
+        const value = x[indexOf(layer.inputs[0], place)];
+        return { input: 0, at: place, map: at[0], value, factor: 1 / d, product: value / d };
+      });
+      return {
+        terms,
+        columns: { value: "x", factor: "1/D", product: "x / D" },
+        steps: [
+          ["D: pixels that count", d],
+          ["y = sum / D", total(terms)]
+        ]
+      };
+    },
+    explainGradient(layer, xs, ys, gy, input, at) {
+      return above(layer, at).map((place) => {
+        const value = gy[indexOf(layer.output, place)];
+        const factor = 1 / divisor(layer, place);
+        return { at: place, value, factor, product: value * factor };
+      });
+    }
+  };
+
+  // engine/softmax.js
+  var softmax = {
+    formula: "p_i = e^(x_i - m) / sum over j of  e^(x_j - m),   m = max x",
+    gradient: "loss = -log p_t      gx_i = p_i - q_i,   q_i = 1 for the class t of the loss, else 0",
+    forward(layer, [x]) {
+      const m = Math.max(...x);
+      const e = Array.from(x, (value) => Math.exp(value - m));
+      const sum = e.reduce((a, b) => a + b, 0);
+      return Float32Array.from(e, (value) => value / sum);
+    },
+    explain(layer, [x], [i]) {
+      const m = Math.max(...x);
+      const terms = Array.from(x, (value, j) => ({
+        input: 0,
+        at: placeOf(layer.inputs[0], j),
+        value,
+        factor: value - m,
+        product: Math.exp(value - m)
+      }));
+      const sum = terms.reduce((total2, term) => total2 + term.product, 0);
+      const steps = [
+        ["m = the largest logit", m],
+        [`e^(x_${i} - m)`, terms[i].product],
+        [`sum of ${terms.length} exponentials`, sum],
+        [`p_${i} = e^(x_${i} - m) / sum`, terms[i].product / sum]
+      ];
+      return { terms, columns: { value: "x", factor: "x - m", product: "e^(x - m)" }, steps };
+    },
+    explainGradient(layer, xs, p, target, input, [i]) {
+      const q = i === target ? 1 : 0;
+      return [
+        { at: [i, 0, 0], value: p[i], factor: 1, product: p[i] },
+        { loss: true, value: q, factor: -1, product: -q }
+      ];
+    }
+  };
+  function lossOf(x, target) {
+    const m = Math.max(...x);
+    return Math.log(x.reduce((sum, value) => sum + Math.exp(value - m), 0)) - (x[target] - m);
+  }
+
+  // engine/network.js
+  var KINDS = {
+    conv2d,
+    local2d,
+    linear,
+    maxPool2d,
+    avgPool2d,
+    localResponseNorm,
+    batchNorm,
+    relu,
+    leakyRelu,
+    sigmoid,
+    tanh,
+    gelu,
+    elu,
+    silu,
+    softplus,
+    dropout,
+    identity,
+    flatten,
+    add,
+    concat,
+    softmax
+  };
+  var summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
+  var Network = class _Network {
+    constructor(layers) {
+      this.layers = layers;
+      this.end = layers.length - 1;
+      this.users = layers.map((_, n) => layers.flatMap((layer, user) => layer.sources.includes(n) ? [user] : []));
+    }
+    /** The same network, to be at work on another picture. */
+    copy = () => new _Network(this.layers.map((layer) => ({ ...layer })));
+    of = (n) => KINDS[this.layers[n].kind];
+    inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
+    /** All values for a picture, a Float32Array (C, H, W). */
+    forward(picture) {
+      this.values = [picture];
+      for (let n = 1; n <= this.end; n++) this.values[n] = this.of(n).forward(this.layers[n], this.inputsOf(n));
+      return this.values[this.end];
+    }
+    get logits() {
+      return this.values[this.layers[this.end].sources[0]];
+    }
+    /** The gradients of the loss of a class, a number, with respect to all values and parameters; returns the loss. */
+    backward(target) {
+      this.target = target;
+      const p = this.values[this.end];
+      Object.assign(this, this.backwardFrom(p.map((value, i) => value - (i === target ? 1 : 0))));
+      return lossOf(this.logits, target);
+    }
+    /** All gradients, where that of the logits is given: {gradients, parameterGradients}, by layer. */
+    backwardFrom(ofLogits) {
+      const sums = this.layers.map(({ output }) => new Float64Array(size(output)));
+      const gradients = [];
+      const parameterGradients = [];
+      sums[this.layers[this.end].sources[0]].set(ofLogits);
+      for (let n = this.end - 1; n >= 1; n--) {
+        gradients[n] = rounded(sums[n]);
+        const given = [this.layers[n], this.inputsOf(n), this.values[n], gradients[n]];
+        const { inputs, parameters = {} } = this.of(n).backward(...given);
+        this.layers[n].sources.forEach((source, k) => inputs[k].forEach((g, i) => sums[source][i] += g));
+        parameterGradients[n] = parameters;
+      }
+      gradients[0] = rounded(sums[0]);
+      return { gradients, parameterGradients };
+    }
+    /** What explains the gradient behind layer n: that of its output; behind softmax, the class of the loss. */
+    arriving = (n) => n === this.end ? this.target : this.gradients[n];
+    valueAt = (n, at) => this.values[n][indexOf(this.layers[n].output, at)];
+    gradientAt = (n, at) => this.gradients[n][indexOf(this.layers[n].output, at)];
+    /** What a value of layer n is made of: {terms, columns, steps}; each term names the layer and place it is from. */
+    explain(n, at) {
+      if (n === 0) return { terms: [], columns: {}, steps: [["x: the pixel, normalised", this.valueAt(0, at)]] };
+      const explained = this.of(n).explain(this.layers[n], this.inputsOf(n), at);
+      explained.terms.forEach((term) => term.layer = this.layers[n].sources[term.input]);
+      return explained;
+    }
+    /** From which outputs the gradient at a value of layer n comes: terms gy times derivative, of all its users. */
+    explainGradient(n, at) {
+      const terms = this.users[n].flatMap(
+        (user) => this.layers[user].sources.flatMap((source, input) => {
+          if (source !== n) return [];
+          const given = [this.layers[user], this.inputsOf(user), this.values[user], this.arriving(user), input, at];
+          return this.of(user).explainGradient(...given).map((term) => ({ layer: user, ...term }));
+        })
+      );
+      return { terms, columns: { value: "gy", factor: "dy/dx", product: "product" }, steps: summed(terms) };
+    }
+    /** From which outputs the gradient of a weight or bias comes. */
+    explainParameter(n, name, at) {
+      const layer = this.layers[n];
+      const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.gradients[n], name, at);
+      terms.forEach((term) => term.layer = n);
+      return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
+    }
+    /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */
+    receptiveField(n, at) {
+      const seen = {
+        [n]: [
+          [at[1], at[1]],
+          [at[2], at[2]]
+        ]
+      };
+      for (let user = n; user >= 1; user--) {
+        if (!seen[user]) continue;
+        for (const source of this.layers[user].sources) {
+          const box = [0, 1].map((axis) => this.seenOf(user, source, axis, seen[user][axis]));
+          const known = seen[source] ?? box;
+          seen[source] = box.map(([a, b], axis) => [Math.min(a, known[axis][0]), Math.max(b, known[axis][1])]);
+        }
+      }
+      return Object.entries(seen).map(([layer, [rows, columns]]) => ({ layer: Number(layer), rows, columns }));
+    }
+    /** The first and last row (axis 0) or column (axis 1) of `source` that rows first ... last of layer `user` see. */
+    seenOf(user, source, axis, [first, last]) {
+      const { kind, window, size: n, withinChannel } = this.layers[user];
+      const end = this.layers[source].output[axis + 1] - 1;
+      const clipped = (a, b) => [Math.max(0, a), Math.min(end, b)];
+      if (window) return clipped(places(window, axis, first)[0], places(window, axis, last).at(-1));
+      if (withinChannel) return clipped(first - Math.floor(n / 2), last - Math.floor(n / 2) + n - 1);
+      return kind === "linear" || kind === "flatten" || kind === "softmax" ? [0, end] : clipped(first, last);
+    }
+  };
+
+  // reading.js
+  async function pixelsOf(file, resize, side) {
+    const bitmap = await createImageBitmap(file);
+    const scale = resize / Math.min(bitmap.width, bitmap.height);
+    const canvas = new OffscreenCanvas(side, side);
+    const context = canvas.getContext("2d");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, side, side);
+    context.imageSmoothingQuality = "high";
+    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+    context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
+    const rgba = context.getImageData(0, 0, side, side).data;
+    return Uint8Array.from(
+      { length: 3 * side * side },
+      (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))]
+    );
+  }
+  function normalized(pixels, { mean, std, blueFirst }) {
+    const area = pixels.length / 3;
+    const input = new Float32Array(pixels.length);
+    pixels.forEach((x, k) => {
+      const c = Math.floor(k / area);
+      const m = mean.length === 3 ? mean[c] : mean[k];
+      input[(blueFirst ? 2 - c : c) * area + k % area] = (x - m) / std[c];
+    });
+    return input;
+  }
+  async function pictureOf(file, reading, side) {
+    const pixels = await pixelsOf(file, reading.resize, side);
+    return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
+  }
+
+  // view/dom.js
+  function element(tag, properties = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(properties)) {
+      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+      else if (value !== void 0 && value !== false) made.setAttribute(name, value === true ? "" : value);
+    }
+    made.append(...children.filter((child) => child !== void 0 && child !== null));
+    return made;
+  }
+  function format(x, digits = 4) {
+    const size2 = Math.abs(x);
+    const text = x === 0 || !isFinite(x) || size2 >= 1e-3 && size2 < 1e5 ? String(Number(x.toPrecision(digits))) : x.toExponential(digits - 1);
+    return text.replaceAll("-", "−");
+  }
+  var percent = (p) => `${(100 * p).toFixed(p < 0.0995 ? 2 : 1)} %`;
+  function table(headings, rows, caption) {
+    const cell = (content) => typeof content === "number" ? element("td", { class: "number" }, format(content, 6)) : element("td", {}, content);
+    const head = headings && element("thead", {}, element("tr", {}, ...headings.map((text) => element("th", { scope: "col" }, text))));
+    const body = element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map(cell))));
+    return element(
+      "div",
+      { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption },
+      element("table", {}, head, body)
+    );
+  }
+  function shortened(container, items, count, name) {
+    container.append(...items.slice(0, count).map((make) => make()));
+    if (items.length <= count) return container;
+    const more = element("button", { type: "button" }, `show all ${items.length} ${name}`);
+    more.addEventListener("click", () => {
+      more.remove();
+      container.append(...items.slice(count).map((make) => make()));
+    });
+    return element("div", {}, container, more);
+  }
+  var nameOf = (place) => place.getAttribute("aria-label") ?? place.textContent;
+  function refill(container, content, other) {
+    const before = container.contains(document.activeElement) && nameOf(document.activeElement);
+    container.replaceChildren(...content);
+    if (before === false) return;
+    const places2 = [...container.querySelectorAll("button, canvas[tabindex], summary")];
+    const same = places2.find((place) => nameOf(place) === before);
+    (same ?? other)?.focus({ preventScroll: true });
+  }
+
+  // view/marks.js
+  function boxes(terms) {
+    const found = /* @__PURE__ */ new Map();
+    for (const { layer, at } of terms) {
+      if (!at) continue;
+      const [c, y, x] = at;
+      const key = `${layer}:${c}`;
+      const { rows, columns } = found.get(key) ?? { rows: [y, y], columns: [x, x] };
+      const wider = ([first, last], place) => [Math.min(first, place), Math.max(last, place)];
+      found.set(key, { layer, tile: c, rows: wider(rows, y), columns: wider(columns, x) });
+    }
+    return [...found.values()];
+  }
+  var around = ({ layer, at: [c, y, x] }) => ({ layer, tile: c, rows: [y, y], columns: [x, x] });
+  function marksOf({ chosen }, explanation) {
+    if (!chosen.at) return [];
+    return chosen.parameter ? boxes(explanation.terms) : [around(chosen), ...boxes(explanation.terms)];
+  }
+
+  // view/colors.js
+  var POSITIVE = [213, 94, 0];
+  var NEGATIVE = [0, 114, 178];
+  var NOT_FINITE = [204, 121, 167];
+  var isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+  var lineColor = () => isDark() ? [58, 58, 68] : [214, 214, 222];
+  var mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
+  function rangeOf(numbers) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const x of numbers) {
+      if (x < low && x > -Infinity) low = x;
+      if (x > high && x < Infinity) high = x;
+    }
+    return low <= high ? [low, high] : [0, 0];
+  }
+  function greys(numbers) {
+    const [low, high] = rangeOf(numbers);
+    const scale = 255 / (high - low || 1);
+    return (x) => isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE;
+  }
+  function twoColors(numbers) {
+    const most = Math.max(...rangeOf(numbers).map(Math.abs)) || 1;
+    const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
+    return (x) => isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, Math.abs(x) / most) : NOT_FINITE;
+  }
+  function behind(x, most) {
+    const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
+    return `rgba(${x < 0 ? NEGATIVE : POSITIVE}, ${share.toFixed(3)})`;
+  }
+
+  // view/words.js
+  function placeText([c, y, x], [, height, width]) {
+    return height * width === 1 ? `number ${c}` : `map ${c}, row ${y}, column ${x}`;
+  }
+  function shortPlace(layer, [c, y, x]) {
+    const [, height, width] = layer.output;
+    return `${layer.name} [${height * width === 1 ? c : `${c}, ${y}, ${x}`}]`;
+  }
+  function shapeText([c, height, width]) {
+    return height * width === 1 ? `${c}` : `${c} × ${height} × ${width}`;
+  }
+  function fromText({ terms }, layers) {
+    const places2 = Object.groupBy(
+      terms.filter(({ at }) => at),
+      ({ layer }) => layer
+    );
+    const texts = Object.entries(places2).map(([n, group]) => {
+      const [maps2, rows, columns] = [0, 1, 2].map((axis) => {
+        return rangeOf(group.map(({ at }) => at[axis]));
+      });
+      const [, height, width] = layers[n].output;
+      if (height * width === 1) return `${layers[n].name}: ${span("number", maps2)}`;
+      return `${layers[n].name}: ${span("map", maps2)}, ${span("row", rows)}, ${span("column", columns)}`;
+    });
+    return texts.length ? `from ${texts.join("; ")}` : "";
+  }
+  var span = (name, [first, last]) => first === last ? `${name} ${first}` : `${name}s ${first} to ${last}`;
+
+  // view/explanation.js
+  var MAPS = 6;
+  var TERMS = 14;
+  var stepsOf = ({ steps }) => table(null, steps, "the steps to this number");
+  function termsOf(explanation, layers, go) {
+    const { terms } = explanation;
+    if (!terms.length) return null;
+    const groups = Object.values(Object.groupBy(terms, ({ layer, map, at }) => `${layer}:${map ?? at?.[0]}`));
+    const [rows, columns] = explanation.grid ?? gridOf(groups[0]);
+    if (rows * columns === 1 || groups.some((group) => group.length !== rows * columns))
+      return list(explanation, layers, go);
+    return maps(explanation, groups, columns, layers, go);
+  }
+  function gridOf(group) {
+    const distinct = (axis) => new Set(group.map(({ at }) => at?.[axis])).size;
+    return [distinct(1), distinct(2)];
+  }
+  var sumOf = (group) => group.reduce((sum, { product: product2 }) => sum + product2, 0);
+  var largestOf = (terms, name) => terms.reduce((most, term) => Math.max(most, Math.abs(term[name] ?? 0)), 0);
+  function maps({ terms, columns }, groups, width, layers, go) {
+    groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
+    const items = groups.map((group, k) => () => {
+      const [{ layer, map, at }] = group;
+      const grids = Object.entries(columns).map(
+        ([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go)
+      );
+      const together = columns.product ? `: ${counted(group, "term")}, together ${format(sumOf(group))}` : "";
+      const title = `map ${map ?? at[0]} of ${layers[layer].name}${together}`;
+      return element(
+        "details",
+        { open: k === 0 },
+        element("summary", {}, title),
+        element("div", { class: "grids" }, ...grids)
+      );
+    });
+    return shortened(element("div"), items, MAPS, "maps");
+  }
+  function grid(group, field, name, width, most, layers, go) {
+    const rows = [];
+    for (let first = 0; first < group.length; first += width) {
+      rows.push(
+        element(
+          "tr",
+          {},
+          ...group.slice(first, first + width).map((term) => {
+            const text = format(term[field]);
+            const target = field === "value" && term.at && { layer: term.layer, at: term.at };
+            const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
+            const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
+            cell.style.backgroundColor = behind(term[field], most);
+            return cell;
+          })
+        )
+      );
+    }
+    const label = element("figcaption", {}, name);
+    const numbers = element("table", {}, element("tbody", {}, ...rows));
+    return element(
+      "figure",
+      { class: "grid" },
+      label,
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": name }, numbers)
+    );
+  }
+  function list({ terms, columns: names }, layers, go) {
+    const sorted = terms.some((term) => term.product === void 0) ? terms : [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
+    const fields = Object.keys(names);
+    const most = largestOf(terms, "product");
+    const made = sorted.map((term) => () => {
+      const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
+      const place = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
+      const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
+      if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
+      return element("tr", {}, element("td", {}, place), ...cells);
+    });
+    const head = element(
+      "thead",
+      {},
+      element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
+    );
+    const body = element("tbody");
+    const shown = shortened(body, made, TERMS, "terms");
+    const whole = element("table", {}, head, body);
+    const more = shown === body ? null : shown.querySelector("button");
+    return element(
+      "div",
+      {},
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
+      more
+    );
+  }
+  var link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
+
+  // view/tiles.js
+  var MARK = "#ff2d96";
+  var HALO = "#ffffff";
+  var packed = ([r, g, b]) => 255 << 24 | b << 16 | g << 8 | r;
+  var Tiles = class {
+    constructor({ count, height, width, columns, scale, gap = 2, label, onpick, chosen, onenter }) {
+      Object.assign(this, { count, height, width, columns, scale, gap, onpick, chosen });
+      this.pitch = [height * scale + gap, width * scale + gap];
+      const rows = Math.ceil(count / columns);
+      this.canvas = element("canvas", {
+        width: columns * this.pitch[1] + gap,
+        height: rows * this.pitch[0] + gap,
+        ...onpick ? { tabindex: 0, role: "application" } : { role: "img" },
+        "aria-label": label
+      });
+      if (!onpick) return;
+      this.canvas.addEventListener("click", (event) => this.pressed(event));
+      this.canvas.addEventListener("keydown", (event) => this.key(event, onenter));
+    }
+    /** The left upper corner of a number. */
+    corner(tile, y, x) {
+      const [row, column] = [Math.floor(tile / this.columns), tile % this.columns];
+      return [this.gap + column * this.pitch[1] + x * this.scale, this.gap + row * this.pitch[0] + y * this.scale];
+    }
+    /** Draw all numbers; color(k): [red, green, blue] of number k. marks: {tile, rows, columns} to put a frame around. */
+    draw(color, marks = []) {
+      const context = this.canvas.getContext("2d");
+      const image = context.createImageData(this.canvas.width, this.canvas.height);
+      const pixels = new Uint32Array(image.data.buffer);
+      const area = this.height * this.width;
+      pixels.fill(packed(lineColor()), 0);
+      for (let k = 0; k < this.count * area; k++) {
+        const ink = packed(color(k));
+        const [left, top] = this.corner(Math.floor(k / area), Math.floor(k % area / this.width), k % this.width);
+        for (let y = top; y < top + this.scale; y++) {
+          pixels.fill(ink, y * image.width + left, y * image.width + left + this.scale);
+        }
+      }
+      context.putImageData(image, 0, 0);
+      const all = area === 1 && marks.length >= this.count && this.count > 1;
+      if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
+      else for (const mark of marks) this.frame(context, mark);
+    }
+    frame(context, { tile, rows, columns }) {
+      const [left, top] = this.corner(tile, rows[0], columns[0]);
+      const [right, bottom] = this.corner(tile, rows[1] + 1, columns[1] + 1);
+      this.stroke(context, [left - 1, top - 1, right - left + 2, bottom - top + 2]);
+    }
+    stroke(context, around2) {
+      for (const [color, width] of [
+        [HALO, 3],
+        [MARK, 1.5]
+      ]) {
+        context.strokeStyle = color;
+        context.lineWidth = width;
+        context.strokeRect(...around2);
+      }
+    }
+    pressed(event) {
+      const box = this.canvas.getBoundingClientRect();
+      const x = (event.clientX - box.left) * this.canvas.width / box.width - this.gap;
+      const y = (event.clientY - box.top) * this.canvas.height / box.height - this.gap;
+      const [row, column] = [Math.floor(y / this.pitch[0]), Math.floor(x / this.pitch[1])];
+      const within = [Math.floor(y % this.pitch[0] / this.scale), Math.floor(x % this.pitch[1] / this.scale)];
+      const tile = row * this.columns + column;
+      const hits = column < this.columns && tile >= 0 && tile < this.count && x >= 0 && y >= 0;
+      if (hits && within[0] < this.height && within[1] < this.width) this.onpick(tile, ...within);
+    }
+    /** Arrows move by a pixel, Page Up and Down by a tile, Home and End to the first and last; Enter explains. */
+    key(event, onenter) {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      const [tile, y, x] = this.chosen();
+      const small = this.height * this.width === 1;
+      const moves = {
+        ArrowLeft: small ? [tile - 1, y, x] : [tile, y, x - 1],
+        ArrowRight: small ? [tile + 1, y, x] : [tile, y, x + 1],
+        ArrowUp: small ? [tile - this.columns, y, x] : [tile, y - 1, x],
+        ArrowDown: small ? [tile + this.columns, y, x] : [tile, y + 1, x],
+        PageUp: [tile - 1, y, x],
+        PageDown: [tile + 1, y, x],
+        Home: [0, y, x],
+        End: [this.count - 1, y, x]
+      };
+      if (event.key === "Enter") onenter?.();
+      else if (moves[event.key]) this.moveTo(...moves[event.key]);
+      else return;
+      event.preventDefault();
+    }
+    moveTo(tile, y, x) {
+      const exists2 = [tile, y, x].every((n, k) => n >= 0 && n < [this.count, this.height, this.width][k]);
+      if (exists2) this.onpick(tile, y, x);
+    }
+  };
+  function arrangement([count, height, width]) {
+    const isVector = height * width === 1;
+    const scale = isVector ? count > 256 ? 7 : 11 : Math.max(1, Math.min(11, Math.round(34 / Math.max(height, width))));
+    return { count, height, width, scale, gap: isVector ? 1 : 2, columns: Math.max(1, Math.ceil(Math.sqrt(count / 2))) };
+  }
+
+  // view/figures.js
+  var SIDE = 160;
+  function figure(caption, [, height, width], color, marks, onpick, chosen) {
+    const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
+    const label = `${caption}, enlarged: arrow keys choose a pixel`;
+    const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen });
+    tiles.draw(
+      color,
+      marks.map((mark) => ({ ...mark, tile: 0 }))
+    );
+    return element("figure", {}, tiles.canvas, element("figcaption", {}, caption));
+  }
+  function mapFigure(state2, layer, map, marks, choose) {
+    const { network: network2, backward } = state2;
+    const { output, name } = network2.layers[layer];
+    const all = backward ? network2.gradients[layer] : network2.values[layer];
+    const area = output[1] * output[2];
+    const color = (backward ? twoColors : greys)(all);
+    const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
+    const chosen = () => [
+      0,
+      ...state2.chosen.layer === layer ? state2.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]
+    ];
+    const onpick = (tile, y, x) => choose({ layer, at: [map, y, x] });
+    return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen);
+  }
+  function pictureFigure(state2, choose) {
+    const { network: network2, pictures, picture, chosen } = state2;
+    const { pixels, shape } = pictures[picture];
+    const area = shape[1] * shape[2];
+    const field = network2.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+    const color = (k) => [pixels[k], pixels[area + k], pixels[2 * area + k]];
+    const map = chosen.layer === 0 ? chosen.at[0] : 0;
+    const onpick = (tile, y, x) => choose({ layer: 0, at: [map, y, x] });
+    const at = () => [0, field.rows[0], field.columns[0]];
+    const caption = chosen.layer === 0 ? "the picture" : "the picture: what this number sees of it";
+    return figure(caption, shape, color, [field], onpick, at);
+  }
+  function figuresOf(state2, explanation, marks, choose) {
+    const { chosen, network: network2, backward } = state2;
+    const figures = [pictureFigure(state2, choose)];
+    const isMap = (layer) => network2.layers[layer].output[1] * network2.layers[layer].output[2] > 1;
+    const [strongest] = [...explanation.terms].filter(({ at }) => at).sort((a, b) => Math.abs(b.product ?? 0) - Math.abs(a.product ?? 0));
+    const other = strongest && isMap(strongest.layer) ? [strongest.layer, strongest.at[0]] : null;
+    const own = isMap(chosen.layer) ? [chosen.layer, chosen.at[0]] : null;
+    for (const shown of backward ? [own, other] : [other, own]) {
+      if (shown) figures.push(mapFigure(state2, ...shown, marks, choose));
+    }
+    return element("div", { class: "figures" }, ...figures);
+  }
+
+  // view/attention.js
+  var SIDE2 = 192;
+  var SQUARES = 8;
+  var HEAT = [213, 94, 0];
+  function heated({ pixels, shape }, heat, label) {
+    const [, height, width] = shape;
+    const scale = Math.max(1, Math.floor(SIDE2 / Math.max(height, width)));
+    const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label });
+    const area = height * width;
+    tiles.draw((k) => {
+      const share = 0.75 * heat(Math.floor(k / width), k % width);
+      const grey = (pixels[k] + pixels[area + k] + pixels[2 * area + k]) / 3;
+      return HEAT.map((color) => grey + share * (color - grey));
+    });
+    return tiles.canvas;
+  }
+  function gradCamOf(state2, n, name) {
+    const { network: network2, target, pictures, picture } = state2;
+    const map = gradCam(network2, n, target);
+    const most = rangeOf(map)[1];
+    const { shape } = pictures[picture];
+    const [, height, width] = network2.layers[n].output;
+    const heat = (y, x) => map[Math.floor(y * height / shape[1]) * width + Math.floor(x * width / shape[2])] / (most || 1);
+    const canvas = heated(pictures[picture], heat, `Grad-CAM of ${name}`);
+    const text = `orange: what speaks for ${name} in these maps, each weighted by its mean gradient (Grad-CAM)`;
+    return element(
+      "figure",
+      {},
+      canvas,
+      element("figcaption", {}, most ? text : `nothing in these maps speaks for ${name}`)
+    );
+  }
+  function occlusionOf(state2, name) {
+    const place = element("div");
+    const button = element("button", { type: "button" }, `cover the picture square by square, and watch ${name}`);
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      place.replaceChildren(await covered(state2, name, place));
+      button.disabled = false;
+    });
+    return element("div", {}, button, place);
+  }
+  async function covered(state2, name, place) {
+    const { network: network2, target, pictures, picture } = state2;
+    const { input, shape } = pictures[picture];
+    const [, height, width] = shape;
+    const side = Math.max(1, Math.floor(Math.min(height, width) / (SQUARES / 2)));
+    const stride = Math.max(1, Math.floor(side / 2));
+    const whole = network2.values[network2.end][target];
+    const lost = new Float32Array(height * width);
+    let least = { probability: Infinity };
+    for (const square of occlusion(network2, input, target, side, stride)) {
+      const { row, column, probability } = square;
+      if (column === 0) {
+        place.textContent = `row ${row} of ${height}`;
+        await new Promise((done) => setTimeout(done));
+      }
+      if (probability < least.probability) least = square;
+      for (let y = row; y < row + side; y++) {
+        for (let x = column; x < column + side; x++) {
+          lost[y * width + x] = Math.max(lost[y * width + x], whole - probability);
+        }
+      }
+    }
+    const most = rangeOf(lost)[1] || 1;
+    const canvas = heated(pictures[picture], (y, x) => lost[y * width + x] / most, `occlusion of ${name}`);
+    const text = `orange: what ${name} loses most by being covered, with squares of ${side} × ${side} pixels of the mean colour; whole ${percent(whole)}, least ${percent(least.probability)} at row ${least.row}, column ${least.column}`;
+    return element("figure", {}, canvas, element("figcaption", {}, text));
+  }
+
+  // view/histogram.js
+  var BINS = 41;
+  var [WIDTH, HEIGHT] = [246, 64];
+  function countsOf(numbers, low, high) {
+    const counts = new Array(BINS).fill(0);
+    for (const x of numbers) {
+      if (isFinite(x)) counts[Math.min(BINS - 1, Math.floor((x - low) / (high - low || 1) * BINS))]++;
+    }
+    return counts;
+  }
+  function histogram(numbers, what) {
+    const [low, high] = rangeOf(numbers);
+    const counts = countsOf(numbers, low, high);
+    const canvas = element("canvas", {
+      width: WIDTH,
+      height: HEIGHT,
+      role: "img",
+      "aria-label": `histogram of the ${what}`
+    });
+    const context = canvas.getContext("2d");
+    const most = Math.log1p(Math.max(...counts));
+    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--soft");
+    counts.forEach((count, bin) => {
+      const height = Math.log1p(count) / most * HEIGHT;
+      context.fillRect(bin * WIDTH / BINS, HEIGHT - height, WIDTH / BINS - 1, height);
+    });
+    const sum = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
+    const mean = sum((x) => x) / numbers.length;
+    const std = Math.sqrt(sum((x) => (x - mean) ** 2) / numbers.length);
+    const zeros2 = `${format(100 * sum((x) => x === 0 ? 1 : 0) / numbers.length, 3)} %`;
+    const facts = table(
+      ["count", "smallest", "mean", "std", "largest", "zeros"],
+      [[String(numbers.length), low, mean, std, high, zeros2]],
+      `about the ${what}`
+    );
+    const caption = `from ${format(low)} to ${format(high)}; heights are logarithms of counts`;
+    return element("div", {}, facts, element("figure", {}, canvas, element("figcaption", {}, caption)));
+  }
+
+  // view/layer_page.js
+  function aboutLayer(state2, n, engine, classes, choose) {
+    const layer = state2.network.layers[n];
+    const parts = [element("p", {}, layer.sentence ?? ""), element("p", {}, element("code", {}, layer.title))];
+    if (layer.sizes?.length) parts.push(titled("Sizes", pre(layer.sizes.join("\n"))));
+    if (layer.receptiveField) {
+      const { receptiveField: side, jump } = layer;
+      parts.push(
+        element("p", {}, `A pixel sees ${side} × ${side} pixels of the picture; from one to the next are ${jump}.`)
+      );
+    }
+    if (engine) parts.push(titled("Formulas", pre(`${engine.formula}
+${engine.gradient}`)));
+    if (n < state2.network.end) parts.push(...distribution(state2, n), ...attention(state2, n, classes[state2.target]));
+    for (const name of ["weight", "bias"]) if (layer[name]) parts.push(parameter(state2, n, name, choose));
+    if (layer.code) parts.push(titled("In minialex", ...code(layer)));
+    return element("div", {}, ...parts);
+  }
+  function distribution({ network: network2, backward }, n) {
+    const numbers = backward ? network2.gradients[n] : network2.values[n];
+    return [titled(backward ? "Gradients" : "Values", histogram(numbers, backward ? "gradients" : "values"))];
+  }
+  function attention(state2, n, name) {
+    const [, height, width] = state2.network.layers[n].output;
+    if (n === 0) return [titled("Occlusion", occlusionOf(state2, name))];
+    return height * width > 1 ? [titled("Grad-CAM", gradCamOf(state2, n, name))] : [];
+  }
+  var titled = (title, ...content) => element("section", {}, element("h3", {}, title), ...content);
+  var pre = (text) => element("pre", { tabindex: 0, role: "group", "aria-label": "text that may scroll" }, text);
+  function code(layer) {
+    const described = layer.formulas ? [pre(layer.formulas)] : [];
+    return [
+      ...described,
+      ...layer.code.map(
+        ({ file, line, code: text }) => element("details", {}, element("summary", {}, `${file}, line ${line}`), pre(text))
+      )
+    ];
+  }
+  var product = (numbers) => numbers.reduce((all, n) => all * n, 1);
+  var unraveled = (k, shape) => shape.map((n, axis) => Math.floor(k / product(shape.slice(axis + 1))) % n);
+  function filterTiles([filters2, maps2, height, width]) {
+    const tiles = (scale) => {
+      const together = Math.max(1, Math.min(filters2, Math.floor(640 / (maps2 * (width * scale + 1)))));
+      return { count: filters2 * maps2, height, width, columns: maps2 * together, scale, gap: 1 };
+    };
+    const fits = ({ count, columns, scale }) => Math.ceil(count / columns) * (height * scale + 1) <= 320;
+    return [6, 5, 4, 3].map(tiles).find(fits) ?? tiles(2);
+  }
+  function tilesOf(shape) {
+    if (shape.length === 4) return filterTiles(shape);
+    if (shape.length === 3) return { count: shape[0], height: shape[1], width: shape[2], columns: 16, scale: 4, gap: 1 };
+    if (shape.length === 1) return { count: shape[0], height: 1, width: 1, columns: 32, scale: 12, gap: 1 };
+    const [height, width] = shape.length === 2 ? shape : [product(shape.slice(0, -3)), product(shape.slice(-3))];
+    const scale = Math.max(1, Math.min(6, Math.floor(600 / Math.max(height, width))));
+    return { count: 1, height, width, columns: 1, scale };
+  }
+  function parameter(state2, n, name, choose) {
+    const { backward, network: network2, chosen } = state2;
+    const { shape, data: data2 } = network2.layers[n][name];
+    const numbers = backward ? network2.parameterGradients[n][name] : data2;
+    const options = tilesOf(shape);
+    const { height, width } = options;
+    const isChosen = chosen.layer === n && chosen.parameter === name;
+    const k = isChosen ? chosen.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
+    const [tile, y, x] = placeOf([0, height, width], k);
+    const onpick = (...at) => {
+      choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
+    };
+    const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
+    const label = `${what}: arrow keys choose one`;
+    const tiles = new Tiles({ ...options, label, onpick, chosen: () => [tile, y, x] });
+    const color = twoColors(numbers);
+    tiles.draw((i) => color(numbers[i]), isChosen ? [{ tile, rows: [y, y], columns: [x, x] }] : []);
+    const [low, high] = rangeOf(numbers);
+    const key = `orange: positive, blue: negative; full colour: ±${format(Math.max(Math.abs(low), Math.abs(high)))}`;
+    return titled(
+      what[0].toUpperCase() + what.slice(1),
+      histogram(numbers, what),
+      element("p", { class: "small" }, key),
+      element("div", { class: "scrolls tall" }, tiles.canvas)
+    );
+  }
+
+  // view/stepper.js
+  var PAUSE = 700;
+  var Stepper = class {
+    constructor(state2, choose) {
+      Object.assign(this, { state: state2, choose });
+      const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+      this.back = button("one step back", () => this.step(-1));
+      this.play = button("play", () => this.timer ? this.stop() : this.start());
+      this.next = button("one step on", () => this.step(1));
+      const where = element("span", { class: "small" }, "row by row, and map by map");
+      this.element = element("p", { class: "stepper" }, this.back, this.play, this.next, where);
+    }
+    /** The place that is `count` steps further, row by row and map by map; null beyond the ends. */
+    from(count) {
+      const { chosen, network: network2 } = this.state;
+      const shape = network2.layers[chosen.layer].output;
+      const k = indexOf(shape, chosen.at) + count;
+      return k >= 0 && k < size(shape) ? placeOf(shape, k) : null;
+    }
+    step(count) {
+      const at = this.from(count);
+      if (at) this.choose({ layer: this.state.chosen.layer, at });
+    }
+    start() {
+      this.timer = setInterval(() => this.step(1), PAUSE);
+      this.update();
+    }
+    stop() {
+      clearInterval(this.timer);
+      this.timer = null;
+      this.update();
+    }
+    /** Only values have a next one; a layer or a weight ends the play, as does the last place. */
+    update() {
+      const { at, parameter: parameter2 } = this.state.chosen;
+      const isValue = Boolean(at) && !parameter2;
+      this.element.hidden = !isValue;
+      if (this.timer && !(isValue && this.from(1))) this.stop();
+      this.play.textContent = this.timer ? "pause" : "play";
+    }
+  };
+
+  // view/panel.js
+  var Panel = class {
+    constructor(state2, classes, choose) {
+      Object.assign(this, { state: state2, classes, choose });
+      this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
+      this.content = element("div");
+      this.stepper = new Stepper(state2, choose);
+      const parts = [this.heading, this.stepper.element, this.content];
+      this.element = element("section", { class: "panel", "aria-label": "explanation" }, ...parts);
+    }
+    focus = () => this.heading.focus();
+    fill = (...content) => refill(this.content, content, this.heading);
+    /** The explanation of what is chosen; null for a layer. */
+    explanation() {
+      const { network: network2, backward, chosen } = this.state;
+      const { layer, at, parameter: parameter2 } = chosen;
+      if (!at) return null;
+      if (parameter2) return network2.explainParameter(layer, parameter2, at);
+      return backward ? network2.explainGradient(this.receiver(), at) : network2.explain(layer, at);
+    }
+    /** The layer whose gradient is shown: at the probabilities that of the logits, with which backward begins. */
+    receiver() {
+      const { network: network2, chosen } = this.state;
+      return chosen.layer === network2.end ? network2.layers[network2.end].sources[0] : chosen.layer;
+    }
+    update(explanation, marks) {
+      const { network: network2, chosen } = this.state;
+      const layer = network2.layers[chosen.layer];
+      this.stepper.update();
+      this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
+      if (!chosen.at) {
+        this.heading.textContent = layer.name;
+        this.fill(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
+      } else if (chosen.parameter) this.showParameter(layer, explanation);
+      else this.showValue(layer, explanation, marks);
+    }
+    about(layer) {
+      const onclick = () => this.choose({ layer });
+      return element(
+        "p",
+        {},
+        element("button", { type: "button", onclick }, `about the layer ${this.state.network.layers[layer].name}`)
+      );
+    }
+    showValue(layer, explanation, marks) {
+      const { network: network2, backward, chosen } = this.state;
+      const isEnd = chosen.layer === network2.end;
+      const place = isEnd ? `class ${this.classes[chosen.at[0]]}` : placeText(chosen.at, layer.output);
+      const value = network2.valueAt(chosen.layer, chosen.at);
+      const gradient = network2.gradientAt(this.receiver(), chosen.at);
+      this.heading.textContent = backward ? `Gradient at ${network2.layers[this.receiver()].name}, ${place}: ${format(gradient)}` : `${layer.name}, ${place}: ${format(value)}`;
+      this.fill(
+        figuresOf(this.state, explanation, marks, this.choose),
+        element("p", {}, fromText(explanation, network2.layers)),
+        ...this.formulas(backward).map((text) => element("pre", { class: "formula" }, text)),
+        element(
+          "div",
+          { class: "numbers" },
+          stepsOf(explanation),
+          termsOf(explanation, network2.layers, this.choose) ?? ""
+        ),
+        this.followers(explanation) ?? "",
+        this.about(chosen.layer)
+      );
+    }
+    /** The formula of the value, or of its gradient by each layer that uses it. */
+    formulas(backward) {
+      const { network: network2, chosen } = this.state;
+      if (!backward) return chosen.layer ? [network2.of(chosen.layer).formula] : [];
+      return network2.users[this.receiver()].map((user) => `${network2.layers[user].name}: ${network2.of(user).gradient}`);
+    }
+    /** Where a value goes to, as buttons; its gradient's terms name these places themselves. */
+    followers() {
+      const { network: network2, backward, chosen } = this.state;
+      if (backward || chosen.layer === network2.end) return null;
+      const buttons = network2.users[chosen.layer].flatMap((user) => {
+        const terms = network2.explainGradient(chosen.layer, chosen.at).terms.filter(({ layer, at }) => layer === user && at);
+        const target = terms.sort((a, b) => Math.abs(b.factor) - Math.abs(a.factor))[0];
+        if (!target) return [];
+        const text = shortPlace(network2.layers[user], target.at);
+        const onclick = () => this.choose({ layer: user, at: target.at });
+        return [
+          element("button", { type: "button", onclick }, text),
+          terms.length > 1 ? ` and ${terms.length - 1} more of ${network2.layers[user].name} ` : " "
+        ];
+      });
+      return element("p", {}, "used by ", ...buttons);
+    }
+    showParameter(layer, explanation) {
+      const { network: network2, chosen } = this.state;
+      const { at, parameter: parameter2 } = chosen;
+      const index = at.reduce((k, n, axis) => k * layer[parameter2].shape[axis] + n, 0);
+      const gradient = network2.parameterGradients[chosen.layer][parameter2][index];
+      const value = layer[parameter2].data[index];
+      const numbers = `${format(value)}, its gradient ${format(gradient)}`;
+      this.heading.textContent = `${layer.name}, ${parameter2} [${at.join(", ")}]: ${numbers}`;
+      this.fill(
+        stepsOf(explanation),
+        termsOf({ ...explanation, grid: [1, 1] }, network2.layers, this.choose),
+        aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose)
+      );
+    }
+  };
+
+  // view/strip.js
+  var CLASSES = 10;
+  var Strip = class {
+    /** choose(chosen): called with what is pressed. enter(): called where the keyboard asks for the explanation. */
+    constructor(state2, classes, choose, enter) {
+      Object.assign(this, { state: state2, classes, choose, enter });
+      this.columns = state2.network.layers.map((layer, n) => this.column(layer, n));
+      const label = "the layers, from the picture to the probabilities";
+      this.element = element(
+        "div",
+        { class: "strip", role: "group", "aria-label": label },
+        ...this.columns.map((c) => c.element)
+      );
+    }
+    column(layer, n) {
+      const isEnd = n === this.state.network.end;
+      const heading = element("button", { type: "button", onclick: () => this.choose({ layer: n }) }, layer.name);
+      const kind = layer.title.split("(")[0];
+      const about = element(
+        "p",
+        { class: "small" },
+        n && !isEnd ? `${kind}, ${shapeText(layer.output)}` : shapeText(layer.output)
+      );
+      const legend = element("p", { class: "small" });
+      const column = { heading, legend };
+      const onpick = (...at) => this.choose({ layer: n, at });
+      const label = `${layer.name}: arrow keys choose a pixel, Page Up and Page Down a map, Enter explains it`;
+      const options = {
+        ...arrangement(layer.output),
+        label,
+        onpick,
+        chosen: () => this.state.placeIn(n),
+        onenter: this.enter
+      };
+      if (isEnd) column.bars = element("ul", { class: "bars" });
+      else column.tiles = new Tiles(options);
+      column.element = element(
+        "section",
+        { class: "layer" },
+        element("h2", {}, heading),
+        about,
+        column.bars ?? column.tiles.canvas,
+        legend
+      );
+      return column;
+    }
+    /** Scroll to the chosen layer, sideways only. */
+    reveal() {
+      const { offsetLeft, offsetWidth } = this.columns[this.state.chosen.layer].element;
+      const { scrollLeft, clientWidth } = this.element;
+      const [left, right] = [offsetLeft - 16, offsetLeft + offsetWidth + 16];
+      if (left < scrollLeft) this.element.scrollLeft = left;
+      else if (right > scrollLeft + clientWidth) this.element.scrollLeft = right - clientWidth;
+    }
+    /** Draw everything anew; marks: of view/marks.js. */
+    update(marks) {
+      const { network: network2, backward, chosen } = this.state;
+      this.columns.forEach(({ heading, tiles, legend, bars }, n) => {
+        heading.setAttribute("aria-pressed", chosen.layer === n);
+        if (bars) return this.drawBars(bars, legend);
+        const numbers = backward ? network2.gradients[n] : network2.values[n];
+        const color = (backward ? twoColors : greys)(numbers);
+        tiles.draw(
+          (k) => color(numbers[k]),
+          marks.filter(({ layer }) => layer === n)
+        );
+        const [low, high] = rangeOf(numbers);
+        const most = format(Math.max(Math.abs(low), Math.abs(high)));
+        legend.textContent = backward ? `full colour: ±${most}` : `black ${format(low)}, white ${format(high)}`;
+      });
+    }
+    drawBars(bars, legend) {
+      const { network: network2, backward, target, chosen } = this.state;
+      const p = network2.values[network2.end];
+      const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a]).slice(0, CLASSES);
+      if (!order.includes(target)) order.push(target);
+      const logits = network2.gradients[network2.layers[network2.end].sources[0]];
+      const most = backward ? Math.max(...logits.map(Math.abs)) || 1 : 1;
+      refill(
+        bars,
+        order.map((i) => {
+          const bar = element("span", { class: backward && logits[i] < 0 ? "bar negative" : "bar" });
+          bar.style.width = `${100 * Math.abs(backward ? logits[i] : p[i]) / most}%`;
+          const text = `${this.classes[i]} ${backward ? format(logits[i]) : percent(p[i])}`;
+          const isChosen = chosen.layer === network2.end && chosen.at?.[0] === i;
+          const options = {
+            type: "button",
+            "aria-pressed": isChosen,
+            onclick: () => this.choose({ layer: network2.end, at: [i, 0, 0] })
+          };
+          return element("li", { class: i === target ? "target" : "" }, element("button", options, text, bar));
+        })
+      );
+      legend.textContent = backward ? "p − q: the gradient at the logits" : "bold: the class of the loss";
+    }
+  };
+
+  // view/explorer.js
+  var HELP = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
+  var Explorer = class {
+    constructor(place, state2, { title, classes, reading }) {
+      Object.assign(this, { state: state2, classes, reading });
+      this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
+      this.panel = new Panel(state2, classes, this.choose);
+      this.said = element("p", { role: "status" });
+      this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
+      place.append(
+        element(
+          "header",
+          {},
+          element("h1", {}, title),
+          this.said,
+          element("p", { class: "small" }, HELP),
+          element("div", { class: "controls" }, ...this.controls)
+        ),
+        this.strip.element,
+        this.panel.element
+      );
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
+      addEventListener("hashchange", () => {
+        state2.read();
+        this.update();
+      });
+      this.update();
+    }
+    /** Choose a layer, a value or a weight; see view/state.js. */
+    choose = (chosen) => {
+      this.state.chosen = chosen;
+      this.update();
+    };
+    pictureChoice() {
+      this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
+      const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
+      if (this.reading) choice.append(this.ownPicture());
+      return choice;
+    }
+    pictureButton(number) {
+      const { pixels, shape } = this.state.pictures[number];
+      const [, height, width] = shape;
+      const scale = Math.max(1, Math.round(48 / height));
+      const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, gap: 0, label: "" });
+      const area = height * width;
+      tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
+      tiles.canvas.setAttribute("aria-hidden", "true");
+      const label = this.captionOf(number);
+      const onclick = () => {
+        this.state.show(number);
+        this.update();
+      };
+      return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
+    }
+    /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
+    ownPicture() {
+      const onchange = () => field.files[0] && this.open(field.files[0], label);
+      const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
+      const label = element("label", { for: "own" }, "one of your own ", field);
+      addEventListener("dragover", (event) => event.preventDefault());
+      addEventListener("drop", (event) => {
+        event.preventDefault();
+        if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0], label);
+      });
+      return label;
+    }
+    async open(file, before) {
+      const { state: state2 } = this;
+      const [, side] = state2.network.layers[0].output;
+      try {
+        state2.pictures.push(await pictureOf(file, this.reading, side));
+      } catch {
+        this.said.textContent = `${file.name} is no picture that this browser can read.`;
+        return;
+      }
+      const number = state2.pictures.length - 1;
+      this.pictures.push(this.pictureButton(number));
+      before.before(this.pictures.at(-1));
+      state2.show(number);
+      this.update();
+    }
+    captionOf(number) {
+      const { caption, label } = this.state.pictures[number];
+      return label === null ? caption : `${caption}: ${this.classes[label]}`;
+    }
+    direction() {
+      const button = (text, backward) => {
+        const onclick = () => {
+          this.state.backward = backward;
+          this.update();
+        };
+        return element("button", { type: "button", onclick }, text);
+      };
+      this.directions = [button("Forwards: values", false), button("Backwards: gradients", true)];
+      return element("fieldset", {}, element("legend", {}, "Direction"), ...this.directions);
+    }
+    classChoice() {
+      const onchange = () => {
+        this.state.loseOn(Number(this.select.value));
+        this.update();
+      };
+      const options = this.classes.map((name, i) => element("option", { value: i }, name));
+      this.select = element("select", { id: "target", onchange }, ...options);
+      const label = element("label", { for: "target" }, "class of the loss ");
+      return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);
+    }
+    update() {
+      const { state: state2, classes } = this;
+      const p = state2.network.values[state2.network.end];
+      const best = argmax(p);
+      this.said.textContent = `${this.captionOf(state2.picture)}. The network says ${classes[best]}, ${percent(p[best])}. The loss of ${classes[state2.target]} is ${format(state2.loss)}.`;
+      this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state2.picture));
+      this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state2.backward));
+      this.select.value = state2.target;
+      const explanation = this.panel.explanation();
+      const marks = explanation ? marksOf(state2, explanation) : [];
+      const field = state2.chosen.at && !state2.chosen.parameter ? this.fieldMarks() : [];
+      this.strip.update([...marks, ...field]);
+      this.strip.reveal();
+      this.panel.update(explanation, marks);
+      if (location.protocol !== "about:") history.replaceState(null, "", state2.address);
+    }
+    /** What the chosen value sees of the picture, in each of its maps. */
+    fieldMarks() {
+      const { network: network2, chosen, backward } = this.state;
+      if (backward || chosen.layer === 0) return [];
+      const field = network2.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+      return Array.from({ length: network2.layers[0].output[0] }, (_, tile) => ({ ...field, tile }));
+    }
+  };
+
+  // view/state.js
+  var State = class {
+    constructor(network2, pictures) {
+      Object.assign(this, { network: network2, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
+      this.show(0);
+      this.chosen = { layer: 1, at: this.largest(1) };
+      this.read();
+    }
+    /** Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known. */
+    show(number) {
+      this.picture = number;
+      const p = this.network.forward(this.pictures[number].input);
+      this.loseOn(this.pictures[number].label ?? argmax(p));
+    }
+    loseOn(target) {
+      this.target = target;
+      this.loss = this.network.backward(target);
+    }
+    /** The place of the largest value of a layer. */
+    largest(layer) {
+      return placeOf(this.network.layers[layer].output, argmax(this.network.values[layer]));
+    }
+    /** The place from which the keyboard moves in a layer. */
+    placeIn(layer) {
+      const { chosen } = this;
+      return chosen.layer === layer && chosen.at && !chosen.parameter ? chosen.at : this.largest(layer);
+    }
+    /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
+    get address() {
+      const { layer, at, parameter: parameter2 } = this.chosen;
+      const place = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
+      return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
+    }
+    /** Go to the place of the page's address, as far as it exists. */
+    read() {
+      const [place, ...options] = location.hash.slice(1).split(";");
+      const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
+      if (picture !== this.picture && this.pictures[picture]) this.show(picture);
+      if (place || options.length) this.backward = options.includes("backward");
+      const [name, ...rest] = place.split(":");
+      const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
+      if (layer < 0) return;
+      const at = rest.at(-1)?.split(",").map(Number);
+      const parameter2 = rest.length === 2 ? rest[0] : void 0;
+      const shape = parameter2 ? this.network.layers[layer][parameter2]?.shape : this.network.layers[layer].output;
+      const exists2 = at && shape && at.length === shape.length && at.every((n, k) => Number.isInteger(n) && n >= 0 && n < shape[k]);
+      this.chosen = exists2 ? { layer, at, parameter: parameter2 } : { layer };
+    }
+  };
+
+  // main.js
+  var data = decoded(JSON.parse(document.getElementById("network").textContent));
+  var network = new Network(data.layers);
+  var state = new State(network, data.pictures);
+  new Explorer(document.getElementById("explorer"), state, data);
+  globalThis.explorer = { network, state, gradCam, occlusion };
+})();

@@ -1,0 +1,67 @@
+"""The page in the output of a notebook's cell: `explore.show(model, images)`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..models.layout import in_order
+from ..nn import Module
+from ..nn.more import evaluating
+from ..support import html
+from ..support.types import Array
+from ..tensor import Tensor
+from .describing import describe
+from .page import Picture, page
+
+MOST = 40  # images in a page
+
+
+class Shown:
+    """A page that a notebook shows in a frame of its own.
+
+    page: HTML.
+    height: of the frame, pixels.
+    """
+
+    def __init__(self, page: str, height: int) -> None:
+        self.page, self.height = page, height
+
+    def _repr_html_(self):
+        """The frame; what is in it runs apart from the notebook, whose cells it can neither read nor change."""
+        style = f"width:100%;height:{self.height}px;border:1px solid #888"
+        frame = f'<iframe sandbox="allow-scripts" title="explorer" style="{style}"'
+        return f'{frame} srcdoc="{html.text(self.page)}"></iframe>'
+
+
+def show(
+    model: Module, images: Array | Tensor, labels: Sequence[int] | None = None, classes: Sequence[str] | None = None,
+    *, height: int = 900,
+) -> Shown:  # fmt: skip
+    """Show a network at work, as the last value of a notebook's cell.
+
+    model: as of `describe`; it is shown as in evaluation, with the weights that it has now.
+    images: (N, C, H, W) with C = 1 or 3, preprocessed as the network takes them; at most 40 are shown.
+    labels: the class of each image, integers; None where they are not known.
+    classes: a name for each logit; "class 0", "class 1", ... by default.
+    height: of the frame, pixels.
+
+    Returns what the notebook displays. Raises ValueError for other images, and as `describe` and `page` do.
+    """
+    array = np.asarray(images.numpy() if isinstance(images, Tensor) else images, np.float32)[:MOST]
+    if array.ndim != 4 or array.shape[1] not in (1, 3):
+        raise ValueError(f"show needs images (N, C, H, W) of 1 or 3 channels, got {array.shape}")
+    with evaluating(model):
+        layers = describe(in_order(model, array.shape[1:]), array.shape[1:])
+    known = [None] * len(array) if labels is None else [int(label) for label in labels[: len(array)]]
+    names = classes or [f"class {number}" for number in range(layers[-1]["output"][0])]
+    pictures = [Picture(f"image {n}", _pixels(x), x, label) for n, (x, label) in enumerate(zip(array, known))]
+    return Shown(page(layers, pictures, list(names), type(model).__name__), height)
+
+
+def _pixels(image):
+    """uint8 (3, H, W): black for the smallest number of an image, white for the largest."""
+    low, high = float(image.min()), float(image.max())
+    shades = ((image - low) / (high - low or 1) * 255).round().astype(np.uint8)
+    return np.broadcast_to(shades, (3, *shades.shape[1:]))

@@ -1,0 +1,124 @@
+// Pooling: one value for every window of every map.
+import { exists, places, seenBy } from "./window.js";
+import { indexOf, placeOf, rounded, total, zeros } from "./shape.js";
+
+/** The places (c, y, x) of the input in the window of an output, without the padding. */
+function under({ window }, [c, i, j]) {
+  const found = [];
+  for (const row of places(window, 0, i)) {
+    for (const column of places(window, 1, j)) {
+      if (exists(row, window.size[0]) && exists(column, window.size[1])) found.push([c, row, column]);
+    }
+  }
+  return found;
+}
+
+/** The outputs of one map whose window holds a place of the input. */
+function above({ window }, [c, row, column]) {
+  const rows = seenBy(window, 0, row);
+  const columns = seenBy(window, 1, column);
+  return rows.flatMap(([i]) => columns.map(([j]) => [c, i, j]));
+}
+
+/** The index in x of the maximum under an output: the first of equal ones. NaN wins, as in minialex. */
+function winner(layer, x, at) {
+  const candidates = under(layer, at).map((place) => indexOf(layer.inputs[0], place));
+  return candidates.reduce((best, k) => (x[k] > x[best] || (x[k] !== x[k] && x[best] === x[best]) ? k : best));
+}
+
+export const maxPool2d = {
+  formula: "y[c, i, j] = the largest x[c, i s + u d - p, j s + v d - p] over u, v",
+  gradient: "gx[c, y, x] = sum of the gy[c, i, j] whose window it wins: the first of equal ones",
+
+  forward(layer, [x]) {
+    layer.winners = Int32Array.from(zeros(layer.output), (_, k) => winner(layer, x, placeOf(layer.output, k)));
+    return Float32Array.from(layer.winners, (from) => x[from]);
+  },
+
+  backward(layer, [x], y, gy) {
+    const gx = zeros(layer.inputs[0]);
+    layer.winners.forEach((from, k) => (gx[from] += gy[k]));
+    return { inputs: [rounded(gx)] };
+  },
+
+  explain(layer, [x], at) {
+    const won = winner(layer, x, at);
+    const terms = under(layer, at).map((place) => {
+      const k = indexOf(layer.inputs[0], place);
+      return { input: 0, at: place, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
+    });
+    const [, row, column] = placeOf(layer.inputs[0], won);
+    return {
+      terms,
+      columns: { value: "x", factor: "wins" },
+      steps: [[`y = x at row ${row}, column ${column}: the largest`, x[won]]],
+    };
+  },
+
+  explainGradient(layer, [x], ys, gy, input, at) {
+    const k = indexOf(layer.inputs[0], at);
+    return above(layer, at).map((place) => {
+      const value = gy[indexOf(layer.output, place)];
+      const factor = winner(layer, x, place) === k ? 1 : 0;
+      return { at: place, value, factor, product: value * factor };
+    });
+  },
+};
+
+/** What an average divides by: the pixels of its window, with or without padding; beyond the padding none counts. */
+function divisor({ window, countPadding, divisor }, [, i, j]) {
+  if (divisor) return divisor;
+  const count = (axis, place) => {
+    const [before, after] = countPadding ? window.padding[axis] : [0, 0];
+    return places(window, axis, place).filter((y) => y >= -before && y < window.size[axis] + after).length;
+  };
+  return count(0, i) * count(1, j);
+}
+
+export const avgPool2d = {
+  formula: "y[c, i, j] = 1/D sum over u, v of  x[c, i s + u - p, j s + v - p]",
+  gradient: "gx[c, y, x] = sum of gy[c, i, j] / D over the i, j whose window holds it",
+
+  forward(layer, [x]) {
+    const y = zeros(layer.output);
+    y.forEach((_, k) => {
+      const at = placeOf(layer.output, k);
+      for (const place of under(layer, at)) y[k] += x[indexOf(layer.inputs[0], place)];
+      y[k] /= divisor(layer, at);
+    });
+    return rounded(y);
+  },
+
+  backward(layer, xs, y, gy) {
+    const gx = zeros(layer.inputs[0]);
+    gy.forEach((g, k) => {
+      const at = placeOf(layer.output, k);
+      for (const place of under(layer, at)) gx[indexOf(layer.inputs[0], place)] += g / divisor(layer, at);
+    });
+    return { inputs: [rounded(gx)] };
+  },
+
+  explain(layer, [x], at) {
+    const d = divisor(layer, at);
+    const terms = under(layer, at).map((place) => {
+      const value = x[indexOf(layer.inputs[0], place)];
+      return { input: 0, at: place, map: at[0], value, factor: 1 / d, product: value / d };
+    });
+    return {
+      terms,
+      columns: { value: "x", factor: "1/D", product: "x / D" },
+      steps: [
+        ["D: pixels that count", d],
+        ["y = sum / D", total(terms)],
+      ],
+    };
+  },
+
+  explainGradient(layer, xs, ys, gy, input, at) {
+    return above(layer, at).map((place) => {
+      const value = gy[indexOf(layer.output, place)];
+      const factor = 1 / divisor(layer, place);
+      return { at: place, value, factor, product: value * factor };
+    });
+  },
+};

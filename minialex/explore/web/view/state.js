@@ -1,0 +1,62 @@
+// What the page shows now: a picture, the class of the loss, the direction, and what is chosen; also in the address.
+
+import { argmax, placeOf } from "../engine/shape.js";
+
+/** chosen: {layer: number, at: [c, y, x]} a value, {layer, parameter, at} a weight, {layer} the layer itself. */
+export class State {
+  constructor(network, pictures) {
+    Object.assign(this, { network, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
+    this.show(0);
+    this.chosen = { layer: 1, at: this.largest(1) };
+    this.read();
+  }
+
+  /** Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known. */
+  show(number) {
+    this.picture = number;
+    const p = this.network.forward(this.pictures[number].input);
+    this.loseOn(this.pictures[number].label ?? argmax(p));
+  }
+
+  loseOn(target) {
+    this.target = target;
+    this.loss = this.network.backward(target);
+  }
+
+  /** The place of the largest value of a layer. */
+  largest(layer) {
+    return placeOf(this.network.layers[layer].output, argmax(this.network.values[layer]));
+  }
+
+  /** The place from which the keyboard moves in a layer. */
+  placeIn(layer) {
+    const { chosen } = this;
+    return chosen.layer === layer && chosen.at && !chosen.parameter ? chosen.at : this.largest(layer);
+  }
+
+  /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
+  get address() {
+    const { layer, at, parameter } = this.chosen;
+    const place = [encodeURIComponent(this.network.layers[layer].name), parameter, at?.join(",")]
+      .filter(Boolean)
+      .join(":");
+    return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
+  }
+
+  /** Go to the place of the page's address, as far as it exists. */
+  read() {
+    const [place, ...options] = location.hash.slice(1).split(";");
+    const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
+    if (picture !== this.picture && this.pictures[picture]) this.show(picture);
+    if (place || options.length) this.backward = options.includes("backward");
+    const [name, ...rest] = place.split(":");
+    const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
+    if (layer < 0) return;
+    const at = rest.at(-1)?.split(",").map(Number);
+    const parameter = rest.length === 2 ? rest[0] : undefined;
+    const shape = parameter ? this.network.layers[layer][parameter]?.shape : this.network.layers[layer].output;
+    const exists =
+      at && shape && at.length === shape.length && at.every((n, k) => Number.isInteger(n) && n >= 0 && n < shape[k]);
+    this.chosen = exists ? { layer, at, parameter } : { layer };
+  }
+}

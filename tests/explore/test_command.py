@@ -1,0 +1,102 @@
+"""`python -m minialex.explore`: what it writes where, and what it refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minialex import cli, data, models, random
+from minialex.explore import __main__ as command
+from minialex.runs import checkpoint, trained
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A checkpoint of random weights, trained on no data set that it names."""
+    random.manual_seed(3)
+    path = tmp_path_factory.mktemp("weights") / "net.npz"
+    Image.new("RGB", (40, 40)).save(path.with_name("black.png"))
+    norm = data.Normalize(np.array([100, 120, 140])[:, None, None], 50)
+    values, classes = models.build("shapes_net").state_dict(), [f"class {letter}" for letter in "abcdefghij"]
+    checkpoint.save(path, checkpoint.Checkpoint("shapes_net", {}, values, 32, norm.to_arrays(), classes, {}, resize=40))
+    return path
+
+
+def said(capsys, *words):
+    """(exit code, stdout, stderr) of the command."""
+    code = cli.run(command.main, [str(word) for word in words])
+    return code, *capsys.readouterr()
+
+
+def read(path):
+    """The data of a page."""
+    text = Path(path).read_text(encoding="utf-8")
+    return json.loads(re.search(r'<script type="application/json" id="network">(.*?)</script>', text)[1])
+
+
+def test_a_page_of_pictures_from_files(weights, tmp_path, monkeypatch, capsys, rng):
+    monkeypatch.chdir(tmp_path)
+    pixels = rng.integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(pixels).save("<b>.png")
+    assert said(capsys, weights, "--picture", "<b>.png", "--out", "page.html") == (0, "page.html\n", "")
+    shown = read("page.html")
+    assert shown["title"] == "shapes_net" and shown["classes"][1] == "class b"
+    (picture,) = shown["pictures"]
+    assert picture["caption"] == "<b>.png" and picture["label"] is None and picture["shape"] == [3, 32, 32]
+    seen = pixels[4:36, 4:36].transpose(2, 0, 1)
+    assert base64.b64decode(picture["pixels"]) == seen.tobytes()
+    given = np.frombuffer(base64.b64decode(picture["input"]), "<f4").reshape(seen.shape)
+    expected = trained.load(weights).pipeline.views(pixels.transpose(2, 0, 1)[None], 1)[0, 0]
+    assert np.array_equal(given, expected) and abs(given[0].mean() - (seen[0].mean() - 100) / 50) < 1e-4
+
+
+@pytest.mark.heavy
+def test_a_run_has_its_page_and_test_pictures(tmp_path, monkeypatch, capsys):
+    import tiny_runs
+
+    tiny_runs.without_figures(monkeypatch)
+    assert tiny_runs.run(*tiny_runs.TINY, "--epochs", 1, "--backend", "numpy", "--out", tmp_path / "run") == 0
+    capsys.readouterr()
+    page = tmp_path / "run" / "explore.html"
+    assert said(capsys, tmp_path / "run") == (0, f"{page}\n", "")
+    shown = read(page)
+    assert [p["caption"] for p in shown["pictures"]] == [f"test image {n}" for n in range(6)]
+    labels = data.load("shapes", limit=20).test.fetch(range(6))[1]
+    assert [p["label"] for p in shown["pictures"]] == labels.tolist()
+
+
+@pytest.mark.heavy
+def test_a_network_before_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert said(capsys, "shapes_net", "--picture", "3") == (0, "explore.html\n", "")
+    shown = read("explore.html")
+    assert shown["classes"][0] == "circle" and len(shown["pictures"]) == 1
+    given = np.frombuffer(base64.b64decode(shown["pictures"][0]["input"]), "<f4")
+    assert abs(given.mean()) < 1 and 0.3 < given.std() < 2, "normalised by its data set"
+
+
+REFUSED = {
+    ("nothing",): "there is no checkpoint nothing",
+    ("alexnet",): "243.9 MB of weights, and a page computes with at most 10 MB",
+    ("WEIGHTS", "--out", "page.png"): "--out page.png: the name of a page must end in .html",
+    ("WEIGHTS", "--picture", "lost.png"): "lost.png: No such file",
+    ("WEIGHTS", "--picture", "3"): "does not name the data set.*choose one with --dataset",
+    ("WEIGHTS", *["--picture", "a.png"] * 41): "at most 40 pictures, got 41",
+    ("WEIGHTS", "--picture", "PICTURE", "--out", "no/folder/page.html"): "no/folder/page.html",
+    (): "the following arguments are required: RUN",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED, ids=" ".join)
+def test_what_it_refuses(words, weights, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    files = {"WEIGHTS": weights, "PICTURE": weights.with_name("black.png")}
+    code, out, error = said(capsys, *(files.get(word, word) for word in words))
+    assert code == 2 and not out and re.search(REFUSED[words], error), error
+    assert len(error.splitlines()) == 1 and not list(tmp_path.iterdir())
