@@ -17,8 +17,6 @@ import pytest
 from ranks import NEEDS_MPI, finished, start
 
 from minialex.runs import checkpoint, trained
-from minialex.runs.configuration import Configuration
-from minialex.support.errors import UserError
 
 pytestmark = [NEEDS_MPI, pytest.mark.heavy]
 
@@ -327,23 +325,3 @@ def test_an_error_of_one_process_alone_ends_all(tmp_path):
     lines = errors.splitlines()
     assert len(lines) == 2 and lines[0].startswith("process 1 of 2: error:") and lines[0].endswith("a fault of rank 1")
     assert re.search(r"saved: \d+ epochs and 0 batches, continue with: mpiexec -n 2 python", lines[1]), errors
-
-
-# ------------------------------------------------------------------------------ configurations
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"parallel": "towers", "freeze": ["conv1"]}, "freeze=... needs whole layers: use parallel=data"),
-        ({"exchange": "turns"}, "exchange=... is for parallel=hybrid"),
-        ({"local_batch_norm": True}, "local_batch_norm=... is for parallel=data or towers"),
-        ({"parallel": "hybrid", "local_batch_norm": True}, "local_batch_norm=... is for parallel=data or towers"),
-    ],
-)
-def test_what_does_not_go_together(changes, sentence):
-    from minialex import models
-
-    recipe = models.get_preset("shapes_net").recipe
-    with pytest.raises(UserError, match=re.escape(sentence)):
-        Configuration("shapes_net", recipe, "numpy", 0, **changes).check()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 
 import pytest
 
 from minialex import models
 from minialex.runs.configuration import Configuration
+from minialex.support.errors import UserError
 from minialex.train import configured, parser
 from minialex.training import recipes
 
@@ -142,3 +145,28 @@ def test_a_table_of_convolutions():
     del values["conv_table"], values["conv_ways"]
     earlier = Configuration.from_dict(values)
     assert (earlier.conv_table, earlier.conv_ways) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"parallel": "towers", "freeze": ["conv1"]}, "freeze=... needs whole layers: use parallel=data, not towers"),
+        ({"exchange": "turns"}, "exchange=... is for parallel=hybrid: leave it out"),
+        ({"exchange": "turns", "parallel": "data"}, "exchange=... is for parallel=hybrid: leave it out"),
+        ({"local_batch_norm": True}, "local_batch_norm=... is for parallel=data or towers: leave it out"),
+        ({"parallel": "hybrid", "local_batch_norm": True}, "local_batch_norm=... is for parallel=data or towers"),
+    ],
+)
+def test_what_does_not_go_together_in_many_processes(changes, sentence):
+    recipe = models.get_preset("shapes_net").recipe
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        Configuration("shapes_net", recipe, "numpy", 0, **changes).check()
+
+
+def test_clipping_and_late_freezing_need_whole_layers():
+    recipe = models.get_preset("shapes_net").recipe
+    for changed in ({"clip_grad_norm": 1.0}, {"freeze_from": {"conv1": 2}}):
+        changed = dataclasses.replace(recipe, **changed)
+        Configuration("shapes_net", changed, "numpy", 0, parallel="data").check()
+        with pytest.raises(UserError, match="needs whole layers: use parallel=data, not hybrid"):
+            Configuration("shapes_net", changed, "numpy", 0, parallel="hybrid").check()
