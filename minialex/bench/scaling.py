@@ -171,8 +171,8 @@ def memory(network, batch, ranks):
     with nn.init.skipped():
         layers = workloads.layers(network.build(), network, batch)
 
-    def outputs(chosen):
-        return sum(math.prod(layer.output) for layer in layers if chosen(layer.module))
+    def outputs(counts):
+        return sum(math.prod(layer.output) for layer in layers if counts(layer.module))
 
     def parameters(kind):
         return sum(floors.parameters(layer.module) for layer in layers if isinstance(layer.module, kind))

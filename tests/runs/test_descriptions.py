@@ -122,6 +122,11 @@ ACCEPTED = [  # (place, kinds of wrong values, why they are right)
     (r"configuration\.(weight_decay|bias_lr|color_noise|clip_grad_norm)", NUMBER, "a number from 0 on"),
     (r"configuration\.(flip|bias_decay|diagnose|strict|random_resized_crop|cfg_initial_rates)", {"true"}, "a switch"),
     (
+        r"configuration\.local_batch_norm",
+        {"true"},
+        "a switch, which fits the number of processes or not where it is used",
+    ),
+    (
         r"configuration\.(weight_decay|layer_schedules|freeze_from|init_std|init_bias|conv_ways)",
         {"an object"},
         "tables",
