@@ -15,7 +15,7 @@ from ..support.errors import UserError
 from ..support.schema import AtLeast, AtMost, Below, OneOf
 from ..training.recipe import check_recipe
 
-MOST_CLASSES, MOST_THREADS = 1_000_000, 4096
+MOST_CLASSES, MOST_THREADS, MOST_PROCESSES = 1_000_000, 4096, 1_000_000
 FILES_ONLY = ("workers", "strict", "val_labels", "resize")  # fields that are only for images read from files
 
 
@@ -94,7 +94,7 @@ class Configuration:
     parallel: Annotated[str | None, OneOf(*schemes.NAMES)] = None
     exchange: Annotated[str, OneOf(*EXCHANGES)] = "all"
     local_batch_norm: bool = False
-    processes: Annotated[int, AtLeast(1)] = 1
+    processes: Annotated[int, AtLeast(1), AtMost(MOST_PROCESSES)] = 1
 
     def check(self) -> Configuration:
         """Returns the configuration itself; raises UserError where a field is invalid, or two exclude each other."""
