@@ -24,6 +24,7 @@ PARTS = [
         "nn/*.py",
         "optim/*.py",
         "models/*.py",
+        "parallel/*.py",
         "training/*.py",
         "support/*.py",
     ),

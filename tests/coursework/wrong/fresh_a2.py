@@ -184,7 +184,7 @@ def sgd(self, p, g, v, lr, momentum, dampening, weight_decay, nesterov, rate_ins
          "            if v is not None and momentum:\n                velocity = v[chunk]\n", {"sgd dampening"}),
     # ------------------------------------------------------------------------------ dropout
     edit("backward asks the generator for the number of the last call", "activation.py",
-         "            return backend.dropout(x, keep, scale, seed, call)\n",
+         "            return backend.dropout(x, keep, scale, seed, call, *first)\n",
          "            return backend.dropout(x, keep, scale, generator.seed, generator.call - 1)\n",
          {"dropout of two layers"}),
     edit("a new generator whenever none is given", "activation.py",
