@@ -287,9 +287,6 @@ show(figure, "02-v", "Four V-shaped curves: errors fall as h shrinks, then rise 
 #
 # One problem is left. Nudging checks one number, and `softmax` returns many. The obvious idea is to add them up, check
 # the gradient of the sum, and be done: start with $g = (1, 1, \ldots, 1)$. Many tutorials do exactly that.
-#
-# Let us try that on a `softmax_backward` that returns nothing but zeros. **Predict**: what error does a check through
-# the sum report for it? About 1, that is, completely wrong? Or about 0?
 
 # %%
 def error_of(f, backward, x, g):
@@ -301,6 +298,9 @@ def error_of(f, backward, x, g):
 def zeros(x, g):
     return np.zeros_like(x)
 
+# %% [markdown]
+# Let us try that on a `softmax_backward` that returns nothing but zeros. **Predict**: what error does a check through
+# the sum report for it? About 1, that is, completely wrong? Or about 0?
 
 # %% tags=["prediction"] choices=["about 1", "about 0"]
 prediction = ...

@@ -14,6 +14,7 @@
 # for an hour; `MINIALEX_SIZE=paper` runs it with all 50,000 photographs and the full network.
 
 # %%
+import contextlib
 import csv
 import itertools
 import math
@@ -137,15 +138,13 @@ def race(activation, rate, pictures, most, channels=narrow):
     optimizer = optim.SGD(model.parameters(), rate, momentum=0.9, velocity="paper")
     loader = data.Loader(training, 16, [data.Normalize.mean_image(training)], shuffle=True)
     trainer, errors = Trainer(model, optimizer, None, loader), []
-    try:
+    with contextlib.suppress(Diverged):  # this rate is too high
         for _ in progress(range(most), activation, "epochs"):
             for _ in trainer.steps():
                 pass
             errors.append(100 * trainer.finish_epoch()["train_error"])
             if errors[-1] <= 25:
                 break
-    except Diverged:
-        pass  # this rate is too high
     return errors, model
 
 # %%

@@ -437,9 +437,9 @@ check("8.2", ten_classes)
 # %% [markdown]
 # ### Exercise 8.3 ★★★ What an output sees
 #
-# How many pixels of the picture can one output see, in each direction? `layers` is a list of (kernel, stride), from the
-# picture on. One pixel sees itself; a window of K on top sees K − 1 neighbours more, and these are as many pixels apart
-# as the strides below, multiplied.
+# How many pixels of the picture can one output see, in each direction: how wide is its *receptive field*? `layers` is a
+# list of (kernel, stride), from the picture on. One pixel sees itself; a window of K on top sees K − 1 neighbours more,
+# and these are as many pixels apart as the strides below, multiplied.
 
 # %% tags=["exercise"]
 def receptive_field(layers):

@@ -44,15 +44,16 @@ class Exercise:
 class Verdict(NamedTuple):
     """right: True, False, or None where nothing was answered yet; text: what the reader is told.
 
-    known: whether the text says what happened, so that no hint is needed.
+    known: whether the text says what happened, so that no hint is needed; given: what the answer gave, as a text.
     """
 
     right: bool | None
     text: str
     known: bool = False
+    given: str = ""
 
 
-_last: dict[str, str] = {}  # what was said about each exercise's last wrong answer
+_last: dict[str, str] = {}  # what each exercise's last wrong answer gave
 _shown: dict[str, int] = {}  # how many of its hints were shown
 
 
@@ -63,9 +64,9 @@ def check(name, answer):
     if verdict.right:
         _note(name, solved=True)
     elif verdict.right is False and not verdict.known:
-        if _last.get(name) != verdict.text:  # the same answer again earns no further hint
+        if _last.get(name) != verdict.given:  # the same answer again earns no further hint
             _shown[name] = min(_hints_shown(name) + 1, len(find(name).hints))
-        _last[name] = verdict.text
+        _last[name] = verdict.given
         _print_hint(name)
 
 
@@ -142,7 +143,8 @@ def judge(name, answer):
         return Verdict(True, f"{name}: right. {exercise.right}".rstrip())
     causes = (why for wrong, why in exercise.mistakes if not _difference(_results(wrong, exercise), given, exercise))
     why = next(causes, "")
-    return Verdict(False, f"{name}: not yet. {problem}\n     {why}".rstrip(), bool(why) or problem == MORE_DIGITS)
+    text = f"{name}: not yet. {problem}\n     {why}".rstrip()
+    return Verdict(False, text, bool(why) or problem == MORE_DIGITS, repr(given))
 
 
 def _results(answer, exercise):

@@ -247,8 +247,8 @@ EXERCISES = {
             (58_631_144 / (17_408 + 43_264), "conv3 exchanges in the towers only."),
             (58_631_144 / (17_408 + 500), "Without the logits, says the exercise."),
             (
-                60_965_224 / (9216 + 4096 + 4096) - 1,
-                "Set both amounts equal, and take the convolutions off on both sides.",
+                2_334_080 / 17_408,
+                "These are the convolutions' gradients, which both schemes send. What does only one of them send?",
             ),
         ),
         tolerance=1e-3,

@@ -141,18 +141,16 @@ def _anchor(term):
 
 
 def _terms_linked(body, terms):
-    """Words in bold that the glossary explains lead there."""
+    """Words that are set off, bold or slanting, and that the glossary explains lead there."""
     known = {term.lower(): term for term, _, _ in terms}
 
     def link(match):
-        term = known.get(match[1].lower()) or known.get(match[1].lower().removesuffix("s"))
-        return (
-            f'<strong><a class="term" href="glossary.html#{_anchor(term)}">{match[1]}</a></strong>'
-            if term
-            else match[0]
-        )
+        term = known.get(match[2].lower()) or known.get(match[2].lower().removesuffix("s"))
+        if term is None:
+            return match[0]
+        return f'<{match[1]}><a class="term" href="glossary.html#{_anchor(term)}">{match[2]}</a></{match[1]}>'
 
-    return re.sub(r"<strong>([\w -]+)</strong>", link, body)
+    return re.sub(r"<(strong|em)>([\w -]+)</\1>", link, body)
 
 
 def _glossary_page(folder, lessons, terms):

@@ -23,8 +23,8 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <link rel="stylesheet" href="{up}style.css">
-<script src="{up}page.js" defer></script>
-{head}</head>
+{head}<script src="{up}page.js" defer></script>
+</head>
 <body>
 <a class="skip" href="#main">To the text</a>
 <header><nav aria-label="All pages">{bar}</nav>
