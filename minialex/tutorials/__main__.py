@@ -30,11 +30,11 @@ def main(argv=None):
     place = lessons.folder()
     if options.pages:
         return subprocess.run([sys.executable, str(place / "pages.py"), options.pages], check=False).returncode
-    found = lessons.read(place)
+    with cli.as_user_error():
+        found = lessons.read(place)
+        records = learner.read() if options.open is None else {}
     if options.open is not None:
         return _open(place, found, options.open)
-    with cli.as_user_error():
-        records = learner.read()
     print("\n".join(lessons.table(found, records)))
     return 0
 

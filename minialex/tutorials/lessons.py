@@ -50,14 +50,16 @@ def folder():
 
 
 def read(place):
-    """The Lessons of a folder, in order. Their files are only read, never executed."""
+    """The Lessons of a folder, in order. Their files are only read, never executed. ValueError without a title."""
     return [_read(path) for path in sorted(place.iterdir()) if _SOURCE.fullmatch(path.name)]
 
 
 def _read(path):
     text = path.read_text(encoding="utf-8")
-    title, question = re.match(r"# %% \[markdown\]\n# # \d+\. (.+)\n#\n((?:# .+\n)+)", text).groups()
-    question = re.sub(r"\n?# ", " ", question).strip(" \n*")
+    opening = re.match(r"# %% \[markdown\]\n# # \d+\. (.+)\n#\n((?:# .+\n)+)", text)
+    if opening is None:
+        raise ValueError(f"{path} does not begin with a lesson's number, title and question")
+    title, question = opening[1], re.sub(r"\n?# ", " ", opening[2]).strip(" \n*")
     exercises = tuple(Exercise(name, len(stars), words) for name, stars, words in _EXERCISE.findall(text))
     return Lesson(path, int(path.stem[:2]), title, question, exercises)
 
