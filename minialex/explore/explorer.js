@@ -1,5 +1,11 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is b3f9e69e76295f69b8ca16fa51e0d744d9ab919a8c59a44b77a62c0098bbf8b1
+// Made of the modules in web/ by npm run build there; their SHA-256 is 7812f7ea70a26be79144ef10cfc070a2f933442ca859cdfc55e72290f25e6d64
 (() => {
+  var __defProp = Object.defineProperty;
+  var __export = (target, all) => {
+    for (var name in all)
+      __defProp(target, name, { get: all[name], enumerable: true });
+  };
+
   // data.js
   function bytesOf(text) {
     const characters = atob(text);
@@ -8,6 +14,7 @@
     return bytes;
   }
   var floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
+  var integersOf = (text) => new Int32Array(bytesOf(text).buffer);
   function decoded(data2) {
     const layers = data2.layers.map((layer) => {
       const arrays = {};
@@ -15,6 +22,7 @@
         if (layer[name]) arrays[name] = { shape: layer[name].shape, data: floatsOf(layer[name].data) };
       }
       for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
+      for (const name of ["from", "to"]) if (layer[name]) arrays[name] = integersOf(layer[name]);
       return { ...layer, ...arrays };
     });
     const pictures = data2.pictures.map((picture) => ({
@@ -198,264 +206,16 @@
     }
     return pairs;
   }
-
-  // engine/convolution.js
-  function filters({ formula, gradient, axis, filterAt, biasAt, outputsOf }) {
-    function channelsOf({ groups, weight, output }, o) {
-      const seen = weight.shape[axis];
-      return [Math.floor(o / (output[0] / groups)) * seen, seen];
-    }
-    function weightAt(layer, [o, i, j], [c, u, v]) {
-      const [height, width] = layer.window.kernel;
-      return (filterAt(layer, o, i, j, c) * height + u) * width + v;
-    }
-    function eachProduct(layer, visit) {
-      const { window, output } = layer;
-      const rows = allPlaces(window, 0);
-      const columns = allPlaces(window, 1);
-      const [height, width] = window.size;
-      const [kernelHeight, kernelWidth] = window.kernel;
-      for (let o = 0; o < output[0]; o++) {
-        const [first, seen] = channelsOf(layer, o);
-        for (let c = 0; c < seen; c++) {
-          for (let i = 0; i < output[1]; i++) {
-            for (let j = 0; j < output[2]; j++) {
-              const y = (o * output[1] + i) * output[2] + j;
-              const filter = filterAt(layer, o, i, j, c) * kernelHeight;
-              for (let u = 0; u < kernelHeight; u++) {
-                const row = rows[i][u];
-                if (!exists(row, height)) continue;
-                const w = (filter + u) * kernelWidth;
-                const x = ((first + c) * height + row) * width;
-                for (let v = 0; v < kernelWidth; v++) {
-                  const column = columns[j][v];
-                  if (exists(column, width)) visit(y, w + v, x + column);
-                }
-              }
-            }
-          }
-        }
-      }
-    }
-    return {
-      formula,
-      gradient,
-      forward(layer, [x]) {
-        const { weight, bias, output } = layer;
-        const w = weight.data;
-        const y = zeros(output);
-        eachProduct(layer, (at, k, from) => y[at] += w[k] * x[from]);
-        if (bias) y.forEach((_, at) => y[at] += bias.data[biasAt(layer, placeOf(output, at))]);
-        return rounded(y);
-      },
-      backward(layer, [x], y, gy) {
-        const { weight, bias, output, inputs } = layer;
-        const w = weight.data;
-        const gx = zeros(inputs[0]);
-        const gw = new Float64Array(w.length);
-        eachProduct(layer, (at, k, from) => {
-          gx[from] += gy[at] * w[k];
-          gw[k] += gy[at] * x[from];
-        });
-        const gradients = { weight: rounded(gw) };
-        if (bias) {
-          const gb = new Float64Array(bias.data.length);
-          gy.forEach((g, at) => gb[biasAt(layer, placeOf(output, at))] += g);
-          gradients.bias = rounded(gb);
-        }
-        return { inputs: [rounded(gx)], parameters: gradients };
-      },
-      /** What y[o, i, j] is made of. */
-      explain(layer, [x], at) {
-        const { window, weight, bias, inputs } = layer;
-        const [o, i, j] = at;
-        const [first, seen] = channelsOf(layer, o);
-        const terms = [];
-        for (let c = 0; c < seen; c++) {
-          places(window, 0, i).forEach(
-            (row, u) => places(window, 1, j).forEach((column, v) => {
-              const inside = exists(row, window.size[0]) && exists(column, window.size[1]);
-              const from = [first + c, row, column];
-              const value = inside ? x[indexOf(inputs[0], from)] : 0;
-              const factor = weight.data[weightAt(layer, at, [c, u, v])];
-              terms.push({ input: 0, at: inside ? from : null, map: first + c, value, factor, product: value * factor });
-            })
-          );
-        }
-        const sum = total(terms);
-        const b = bias ? bias.data[biasAt(layer, at)] : 0;
-        const steps = [[`sum of ${counted(terms, "product")}`, sum]];
-        if (bias) steps.push(["bias b", b]);
-        steps.push(["y = sum + bias", sum + b]);
-        return { terms, columns: { value: "x", factor: "w", product: "w x" }, grid: window.kernel, steps };
-      },
-      /** From which outputs the gradient at x[c, y, x] comes. */
-      explainGradient(layer, xs, ys, gy, input, [c, row, column]) {
-        const { window, weight, output } = layer;
-        const terms = [];
-        for (let o = 0; o < output[0]; o++) {
-          const [first, seen] = channelsOf(layer, o);
-          if (!exists(c - first, seen)) continue;
-          for (const [i, u] of seenBy(window, 0, row)) {
-            for (const [j, v] of seenBy(window, 1, column)) {
-              const factor = weight.data[weightAt(layer, [o, i, j], [c - first, u, v])];
-              const value = gy[indexOf(output, [o, i, j])];
-              terms.push({ at: [o, i, j], value, factor, product: value * factor });
-            }
-          }
-        }
-        return terms;
-      },
-      /** What the gradient of a weight or bias is made of; at: its place. */
-      explainParameter(layer, [x], gy, name, at) {
-        const { window, inputs, output } = layer;
-        const [outputs, [c, u, v]] = outputsOf(layer, name, at);
-        return outputs.flatMap((place) => {
-          const value = gy[indexOf(output, place)];
-          if (name === "bias") return [{ at: place, value, factor: 1, product: value }];
-          const [o, i, j] = place;
-          const from = [channelsOf(layer, o)[0] + c, places(window, 0, i)[u], places(window, 1, j)[v]];
-          if (!exists(from[1], window.size[0]) || !exists(from[2], window.size[1])) return [];
-          const factor = x[indexOf(inputs[0], from)];
-          return [{ at: place, from, value, factor, product: value * factor }];
-        });
-      }
-    };
+  function spanOf({ inputs, output }, axis, first, last, each) {
+    let [low, high] = [Infinity, -Infinity];
+    each((i, k) => {
+      const to = placeOf(output, k)[axis + 1];
+      if (to < first || to > last) return;
+      const from = placeOf(inputs[0], i)[axis + 1];
+      [low, high] = [Math.min(low, from), Math.max(high, from)];
+    });
+    return low <= high ? [low, high] : [first, last];
   }
-  var conv2d = filters({
-    formula: "y[o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[c, i s + u d - p, j s + v d - p]",
-    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[o, c, u, v]",
-    axis: 1,
-    filterAt: ({ weight }, o, i, j, c) => o * weight.shape[1] + c,
-    biasAt: (layer, [o]) => o,
-    outputsOf({ output }, name, [o, ...place]) {
-      const area = output[1] * output[2];
-      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place];
-    }
-  });
-  var local2d = filters({
-    formula: "y[o, i, j] = b[o, i, j] + sum over c, u, v of  w[i, j, o, c, u, v] x[c, i s + u - p, j s + v - p]",
-    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[i, j, o, c, u, v]",
-    axis: 3,
-    filterAt: ({ weight, output }, o, i, j, c) => ((i * output[2] + j) * output[0] + o) * weight.shape[3] + c,
-    biasAt: ({ output }, at) => indexOf(output, at),
-    outputsOf: (layer, name, at) => name === "bias" ? [[at], []] : [[[at[2], at[0], at[1]]], at.slice(3)]
-  });
-
-  // engine/joining.js
-  var flatten = {
-    formula: "y[c H W + i W + j] = x[c, i, j]",
-    gradient: "gx[c, i, j] = gy[c H W + i W + j]",
-    forward: (layer, [x]) => x.slice(),
-    backward: (layer, xs, y, gy) => ({ inputs: [gy.slice()] }),
-    explain(layer, [x], at) {
-      const k = indexOf(layer.output, at);
-      return {
-        terms: [{ input: 0, at: placeOf(layer.inputs[0], k), value: x[k] }],
-        columns: { value: "x" },
-        steps: [["y = x", x[k]]]
-      };
-    },
-    explainGradient(layer, xs, ys, gy, input, at) {
-      const k = indexOf(layer.inputs[0], at);
-      return [{ at: placeOf(layer.output, k), value: gy[k], factor: 1, product: gy[k] }];
-    }
-  };
-  var add = {
-    formula: "y = x1 + x2 + ...",
-    gradient: "gx1 = gx2 = ... = gy",
-    forward(layer, xs) {
-      const y = zeros(layer.output);
-      for (const x of xs) x.forEach((value, k) => y[k] += value);
-      return rounded(y);
-    },
-    backward: (layer, xs, y, gy) => ({ inputs: xs.map(() => gy.slice()) }),
-    explain(layer, xs, at) {
-      const k = indexOf(layer.output, at);
-      const terms = xs.map((x, input) => ({ input, at, value: x[k], factor: 1, product: x[k] }));
-      return { terms, columns: { value: "x" }, steps: [["y = sum", terms.reduce((sum, term) => sum + term.value, 0)]] };
-    },
-    explainGradient(layer, xs, ys, gy, input, at) {
-      const value = gy[indexOf(layer.output, at)];
-      return [{ at, value, factor: 1, product: value }];
-    }
-  };
-  var firstMap = ({ inputs }, n) => inputs.slice(0, n).reduce((sum, shape) => sum + shape[0], 0);
-  var concat = {
-    formula: "y = the maps of x1, then those of x2, ...",
-    gradient: "gx1 = the first maps of gy, gx2 = the next, ...",
-    forward(layer, xs) {
-      const y = new Float32Array(size(layer.output));
-      const area = layer.output[1] * layer.output[2];
-      xs.forEach((x, n) => y.set(x, firstMap(layer, n) * area));
-      return y;
-    },
-    backward(layer, xs, y, gy) {
-      const area = layer.output[1] * layer.output[2];
-      return { inputs: xs.map((x, n) => gy.slice(firstMap(layer, n) * area, firstMap(layer, n) * area + x.length)) };
-    },
-    explain(layer, xs, [c, i, j]) {
-      const input = layer.inputs.findIndex((shape, n) => c < firstMap(layer, n) + shape[0]);
-      const at = [c - firstMap(layer, input), i, j];
-      const value = xs[input][indexOf(layer.inputs[input], at)];
-      return { terms: [{ input, at, value }], columns: { value: "x" }, steps: [["y = x", value]] };
-    },
-    explainGradient(layer, xs, ys, gy, input, [c, i, j]) {
-      const at = [c + firstMap(layer, input), i, j];
-      const value = gy[indexOf(layer.output, at)];
-      return [{ at, value, factor: 1, product: value }];
-    }
-  };
-
-  // engine/linear.js
-  var linear = {
-    formula: "y[o] = b[o] + sum over i of  w[o, i] x[i]",
-    gradient: "gx[i] = sum over o of  gy[o] w[o, i]",
-    forward({ weight, bias, output }, [x]) {
-      const y = zeros(output);
-      for (let o = 0; o < y.length; o++) {
-        for (let i = 0; i < x.length; i++) y[o] += weight.data[o * x.length + i] * x[i];
-        if (bias) y[o] += bias.data[o];
-      }
-      return rounded(y);
-    },
-    backward({ weight, bias }, [x], y, gy) {
-      const gx = new Float64Array(x.length);
-      const gw = new Float64Array(weight.data.length);
-      for (let o = 0; o < gy.length; o++) {
-        for (let i = 0; i < x.length; i++) {
-          gx[i] += gy[o] * weight.data[o * x.length + i];
-          gw[o * x.length + i] = gy[o] * x[i];
-        }
-      }
-      return { inputs: [rounded(gx)], parameters: { weight: rounded(gw), ...bias && { bias: gy.slice() } } };
-    },
-    explain({ weight, bias, inputs }, [x], [o]) {
-      const terms = Array.from(x, (value, i) => {
-        const factor = weight.data[o * x.length + i];
-        return { input: 0, at: placeOf(inputs[0], i), value, factor, product: value * factor };
-      });
-      const sum = total(terms);
-      const b = bias ? bias.data[o] : 0;
-      const steps = [[`sum of ${counted(terms, "product")}`, sum]];
-      if (bias) steps.push(["bias b", b]);
-      steps.push(["y = sum + bias", sum + b]);
-      return { terms, columns: { value: "x", factor: "w", product: "w x" }, steps };
-    },
-    explainGradient({ weight, inputs }, xs, ys, gy, input, at) {
-      const i = indexOf(inputs[0], at);
-      const count = size(inputs[0]);
-      return Array.from(gy, (value, o) => {
-        const factor = weight.data[o * count + i];
-        return { at: [o, 0, 0], value, factor, product: value * factor };
-      });
-    },
-    explainParameter({ inputs }, [x], gy, name, [o, i]) {
-      const factor = name === "bias" ? 1 : x[i];
-      const from = name === "bias" ? void 0 : placeOf(inputs[0], i);
-      return [{ at: [o, 0, 0], from, value: gy[o], factor, product: gy[o] * factor }];
-    }
-  };
 
   // engine/normalization.js
   var range = (first, count) => Array.from({ length: count }, (_, k) => first + k);
@@ -522,17 +282,17 @@
       });
     }
   };
-  function ofChannel({ weight, bias, mean, variance, eps }, c) {
+  function ofChannel({ weight, bias, mean: mean2, variance, eps }, c) {
     const std = Math.sqrt(variance[c] + eps);
-    return { std, mean: mean[c], w: weight ? weight.data[c] : 1, b: bias ? bias.data[c] : 0 };
+    return { std, mean: mean2[c], w: weight ? weight.data[c] : 1, b: bias ? bias.data[c] : 0 };
   }
   var batchNorm = {
     formula: "y = w z + b      z = (x - mean) / sqrt(var + eps)      mean and var: the running ones, of evaluation",
     gradient: "gx = gy w / sqrt(var + eps)      gw = sum gy z      gb = sum gy",
     forward(layer, [x]) {
       return Float32Array.from(x, (value, k) => {
-        const { std, mean, w, b } = ofChannel(layer, placeOf(layer.output, k)[0]);
-        return w * (value - mean) / std + b;
+        const { std, mean: mean2, w, b } = ofChannel(layer, placeOf(layer.output, k)[0]);
+        return w * (value - mean2) / std + b;
       });
     },
     backward(layer, [x], y, gy) {
@@ -540,8 +300,8 @@
       const gb = new Float64Array(layer.output[0]);
       const gx = Float32Array.from(gy, (g, k) => {
         const c = placeOf(layer.output, k)[0];
-        const { std, mean, w } = ofChannel(layer, c);
-        gw[c] += g * (x[k] - mean) / std;
+        const { std, mean: mean2, w } = ofChannel(layer, c);
+        gw[c] += g * (x[k] - mean2) / std;
         gb[c] += g;
         return g * w / std;
       });
@@ -549,12 +309,12 @@
       return { inputs: [gx], parameters };
     },
     explain(layer, [x], at) {
-      const { std, mean, w, b } = ofChannel(layer, at[0]);
+      const { std, mean: mean2, w, b } = ofChannel(layer, at[0]);
       const value = x[indexOf(layer.output, at)];
-      const z = (value - mean) / std;
+      const z = (value - mean2) / std;
       const terms = [{ input: 0, at, map: at[0], value }];
       const steps = [
-        ["mean", mean],
+        ["mean", mean2],
         ["sqrt(var + eps)", std],
         ["z = (x - mean) / sqrt(var + eps)", z],
         ["w", w],
@@ -568,14 +328,454 @@
       return [{ at, value, factor: w / std, product: value * w / std }];
     },
     explainParameter(layer, [x], gy, name, [c]) {
-      const { std, mean } = ofChannel(layer, c);
+      const { std, mean: mean2 } = ofChannel(layer, c);
       const area = layer.output[1] * layer.output[2];
       return range(c * area, area).map((k) => {
-        const factor = name === "bias" ? 1 : (x[k] - mean) / std;
+        const factor = name === "bias" ? 1 : (x[k] - mean2) / std;
         return { at: placeOf(layer.output, k), value: gy[k], factor, product: gy[k] * factor };
       });
     }
   };
+
+  // engine/contrast.js
+  var around = (layer, at) => neighbours({ ...layer, withinChannel: true }, at).map((p) => indexOf(layer.output, p));
+  var inWindowOf = (layer, at) => neighbours({ ...layer, withinChannel: true }, at, true).map((p) => indexOf(layer.output, p));
+  function difference(layer, x, at) {
+    const window = around(layer, at);
+    return x[indexOf(layer.output, at)] - window.reduce((sum, k) => sum + x[k], 0) / window.length;
+  }
+  var contrastNorm = {
+    formula: "y_i = x_i D_i^-beta      D_i = k + a sum over j in window(i) of  d_j^2      d_j = x_j - mean of x over window(j)",
+    gradient: "gx_j = gy_j D_j^-beta + gd_j - sum over the i whose window holds j of  gd_i / c_i,   c_i pixels in window(i)\ngd_j = -2 a beta d_j sum over the i whose window holds j of  gy_i x_i D_i^(-beta - 1)",
+    forward(layer, [x]) {
+      const { output, k, a, beta } = layer;
+      layer.windows = Array.from(x, (_, i) => around(layer, placeOf(output, i)));
+      layer.d = Float64Array.from(x, (_, i) => difference(layer, x, placeOf(output, i)));
+      layer.D = Float64Array.from(layer.windows, (window) => k + a * window.reduce((sum, j) => sum + layer.d[j] ** 2, 0));
+      return Float32Array.from(x, (value, i) => value * layer.D[i] ** -beta);
+    },
+    backward(layer, [x], y, gy) {
+      const { output, a, beta, windows, d, D } = layer;
+      const gd = zeros(output);
+      gy.forEach((g, i) => {
+        for (const j of windows[i]) gd[j] -= 2 * a * beta * d[j] * g * x[i] * D[i] ** (-beta - 1);
+      });
+      const gx = Float64Array.from(gy, (g, j) => g * D[j] ** -beta + gd[j]);
+      windows.forEach((window, i) => window.forEach((j) => gx[j] -= gd[i] / window.length));
+      return { inputs: [rounded(gx)] };
+    },
+    explain(layer, [x], at) {
+      const i = indexOf(layer.output, at);
+      const terms = layer.windows[i].map((j) => {
+        const place = placeOf(layer.output, j);
+        const factor = x[j] - layer.d[j];
+        return { input: 0, at: place, map: at[0], value: x[j], factor, product: layer.d[j] ** 2 };
+      });
+      const steps = [
+        ["sum of d², the squares of x - mean", total(terms)],
+        [`D = ${layer.k} + ${Number(layer.a.toPrecision(4))} sum`, layer.D[i]],
+        [`D^-${layer.beta}`, layer.D[i] ** -layer.beta],
+        ["x", x[i]],
+        [`y = x D^-${layer.beta}`, x[i] * layer.D[i] ** -layer.beta]
+      ];
+      return { terms, columns: { value: "x", factor: "mean", product: "(x - mean)²" }, steps };
+    },
+    /** Through x_j itself, and through every D whose window has pixels whose means are taken over j. */
+    explainGradient(layer, [x], ys, gy, input, at) {
+      const { output, a, beta, windows, d, D } = layer;
+      const j = indexOf(output, at);
+      const moved = /* @__PURE__ */ new Map([[j, 1]]);
+      for (const i of inWindowOf(layer, at)) moved.set(i, (moved.get(i) ?? 0) - 1 / windows[i].length);
+      const outputs = /* @__PURE__ */ new Map([[j, 0]]);
+      for (const [i, slope] of moved) {
+        for (const c of inWindowOf(layer, placeOf(output, i))) outputs.set(c, (outputs.get(c) ?? 0) + d[i] * slope);
+      }
+      return [...outputs].map(([c, sum]) => {
+        const direct = c === j ? D[c] ** -beta : 0;
+        const factor = direct - 2 * a * beta * x[c] * D[c] ** (-beta - 1) * sum;
+        return { at: placeOf(output, c), value: gy[c], factor, product: gy[c] * factor };
+      });
+    },
+    /** A pixel sees the neighbours of its neighbours, whose means are taken over them. */
+    seen({ size: n }, axis, first, last) {
+      const before = Math.floor(n / 2);
+      return [first - 2 * before, last + 2 * (n - 1 - before)];
+    }
+  };
+
+  // engine/convolution.js
+  function filters({ formula, gradient, axis, filterAt, biasAt, outputsOf }) {
+    function channelsOf({ groups, weight, output }, o) {
+      const seen2 = weight.shape[axis];
+      return [Math.floor(o / (output[0] / groups)) * seen2, seen2];
+    }
+    function weightAt(layer, [o, i, j], [c, u, v]) {
+      const [height, width] = layer.window.kernel;
+      return (filterAt(layer, o, i, j, c) * height + u) * width + v;
+    }
+    function eachProduct2(layer, visit) {
+      const { window, output } = layer;
+      const rows = allPlaces(window, 0);
+      const columns = allPlaces(window, 1);
+      const [height, width] = window.size;
+      const [kernelHeight, kernelWidth] = window.kernel;
+      for (let o = 0; o < output[0]; o++) {
+        const [first, seen2] = channelsOf(layer, o);
+        for (let c = 0; c < seen2; c++) {
+          for (let i = 0; i < output[1]; i++) {
+            for (let j = 0; j < output[2]; j++) {
+              const y = (o * output[1] + i) * output[2] + j;
+              const filter = filterAt(layer, o, i, j, c) * kernelHeight;
+              for (let u = 0; u < kernelHeight; u++) {
+                const row = rows[i][u];
+                if (!exists(row, height)) continue;
+                const w = (filter + u) * kernelWidth;
+                const x = ((first + c) * height + row) * width;
+                for (let v = 0; v < kernelWidth; v++) {
+                  const column = columns[j][v];
+                  if (exists(column, width)) visit(y, w + v, x + column);
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    return {
+      formula,
+      gradient,
+      forward(layer, [x]) {
+        const { weight, bias, output } = layer;
+        const w = weight.data;
+        const y = zeros(output);
+        eachProduct2(layer, (at, k, from) => y[at] += w[k] * x[from]);
+        if (bias) y.forEach((_, at) => y[at] += bias.data[biasAt(layer, placeOf(output, at))]);
+        return rounded(y);
+      },
+      backward(layer, [x], y, gy) {
+        const { weight, bias, output, inputs } = layer;
+        const w = weight.data;
+        const gx = zeros(inputs[0]);
+        const gw = new Float64Array(w.length);
+        eachProduct2(layer, (at, k, from) => {
+          gx[from] += gy[at] * w[k];
+          gw[k] += gy[at] * x[from];
+        });
+        const gradients = { weight: rounded(gw) };
+        if (bias) {
+          const gb = new Float64Array(bias.data.length);
+          gy.forEach((g, at) => gb[biasAt(layer, placeOf(output, at))] += g);
+          gradients.bias = rounded(gb);
+        }
+        return { inputs: [rounded(gx)], parameters: gradients };
+      },
+      /** What y[o, i, j] is made of. */
+      explain(layer, [x], at) {
+        const { window, weight, bias, inputs } = layer;
+        const [o, i, j] = at;
+        const [first, seen2] = channelsOf(layer, o);
+        const terms = [];
+        for (let c = 0; c < seen2; c++) {
+          places(window, 0, i).forEach(
+            (row, u) => places(window, 1, j).forEach((column, v) => {
+              const inside = exists(row, window.size[0]) && exists(column, window.size[1]);
+              const from = [first + c, row, column];
+              const value = inside ? x[indexOf(inputs[0], from)] : 0;
+              const factor = weight.data[weightAt(layer, at, [c, u, v])];
+              terms.push({ input: 0, at: inside ? from : null, map: first + c, value, factor, product: value * factor });
+            })
+          );
+        }
+        const sum = total(terms);
+        const b = bias ? bias.data[biasAt(layer, at)] : 0;
+        const steps = [[`sum of ${counted(terms, "product")}`, sum]];
+        if (bias) steps.push(["bias b", b]);
+        steps.push(["y = sum + bias", sum + b]);
+        return { terms, columns: { value: "x", factor: "w", product: "w x" }, grid: window.kernel, steps };
+      },
+      /** From which outputs the gradient at x[c, y, x] comes. */
+      explainGradient(layer, xs, ys, gy, input, [c, row, column]) {
+        const { window, weight, output } = layer;
+        const terms = [];
+        for (let o = 0; o < output[0]; o++) {
+          const [first, seen2] = channelsOf(layer, o);
+          if (!exists(c - first, seen2)) continue;
+          for (const [i, u] of seenBy(window, 0, row)) {
+            for (const [j, v] of seenBy(window, 1, column)) {
+              const factor = weight.data[weightAt(layer, [o, i, j], [c - first, u, v])];
+              const value = gy[indexOf(output, [o, i, j])];
+              terms.push({ at: [o, i, j], value, factor, product: value * factor });
+            }
+          }
+        }
+        return terms;
+      },
+      /** What the gradient of a weight or bias is made of; at: its place. */
+      explainParameter(layer, [x], gy, name, at) {
+        const { window, inputs, output } = layer;
+        const [outputs, [c, u, v]] = outputsOf(layer, name, at);
+        return outputs.flatMap((place) => {
+          const value = gy[indexOf(output, place)];
+          if (name === "bias") return [{ at: place, value, factor: 1, product: value }];
+          const [o, i, j] = place;
+          const from = [channelsOf(layer, o)[0] + c, places(window, 0, i)[u], places(window, 1, j)[v]];
+          if (!exists(from[1], window.size[0]) || !exists(from[2], window.size[1])) return [];
+          const factor = x[indexOf(inputs[0], from)];
+          return [{ at: place, from, value, factor, product: value * factor }];
+        });
+      }
+    };
+  }
+  var conv2d = filters({
+    formula: "y[o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[c, i s + u d - p, j s + v d - p]",
+    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[o, c, u, v]",
+    axis: 1,
+    filterAt: ({ weight }, o, i, j, c) => o * weight.shape[1] + c,
+    biasAt: (layer, [o]) => o,
+    outputsOf({ output }, name, [o, ...place]) {
+      const area = output[1] * output[2];
+      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place];
+    }
+  });
+  var local2d = filters({
+    formula: "y[o, i, j] = b[o, i, j] + sum over c, u, v of  w[i, j, o, c, u, v] x[c, i s + u - p, j s + v - p]",
+    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[i, j, o, c, u, v]",
+    axis: 3,
+    filterAt: ({ weight, output }, o, i, j, c) => ((i * output[2] + j) * output[0] + o) * weight.shape[3] + c,
+    biasAt: ({ output }, at) => indexOf(output, at),
+    outputsOf: (layer, name, at) => name === "bias" ? [[at], []] : [[[at[2], at[0], at[1]]], at.slice(3)]
+  });
+
+  // engine/joining.js
+  var flatten = {
+    formula: "y[c H W + i W + j] = x[c, i, j]",
+    gradient: "gx[c, i, j] = gy[c H W + i W + j]",
+    forward: (layer, [x]) => x.slice(),
+    backward: (layer, xs, y, gy) => ({ inputs: [gy.slice()] }),
+    explain(layer, [x], at) {
+      const k = indexOf(layer.output, at);
+      return {
+        terms: [{ input: 0, at: placeOf(layer.inputs[0], k), value: x[k] }],
+        columns: { value: "x" },
+        steps: [["y = x", x[k]]]
+      };
+    },
+    explainGradient(layer, xs, ys, gy, input, at) {
+      const k = indexOf(layer.inputs[0], at);
+      return [{ at: placeOf(layer.output, k), value: gy[k], factor: 1, product: gy[k] }];
+    }
+  };
+  var placeIn = ({ inputs }, n, at) => at.map((place, axis) => inputs[n][axis] === 1 ? 0 : place);
+  function indicesIn(layer, n) {
+    const same = String(layer.inputs[n]) === String(layer.output);
+    return (k) => same ? k : indexOf(layer.inputs[n], placeIn(layer, n, placeOf(layer.output, k)));
+  }
+  function usesOf({ inputs, output }, n, at) {
+    const along = at.map(
+      (place, axis) => inputs[n][axis] === 1 ? Array.from({ length: output[axis] }, (_, i) => i) : [place]
+    );
+    return along[0].flatMap((c) => along[1].flatMap((i) => along[2].map((j) => [c, i, j])));
+  }
+  function joined(formula, gradient, f, derivative) {
+    const valuesAt = (layer, xs, at) => xs.map((x, n) => x[indexOf(layer.inputs[n], placeIn(layer, n, at))]);
+    return {
+      formula,
+      gradient,
+      forward(layer, xs) {
+        const indices = xs.map((_, n) => indicesIn(layer, n));
+        return Float32Array.from(zeros(layer.output), (_, k) => f(xs.map((x, n) => x[indices[n](k)])));
+      },
+      backward(layer, xs, y, gy) {
+        const indices = xs.map((_, n) => indicesIn(layer, n));
+        const sums = xs.map((x) => new Float64Array(x.length));
+        gy.forEach((g, k) => {
+          const values = xs.map((x, n) => x[indices[n](k)]);
+          sums.forEach((gx, n) => gx[indices[n](k)] += g * derivative(values, n));
+        });
+        return { inputs: sums.map(rounded) };
+      },
+      explain(layer, xs, at) {
+        const values = valuesAt(layer, xs, at);
+        const terms = values.map((value, input) => ({ input, at: placeIn(layer, input, at), value }));
+        return { terms, columns: { value: "x" }, steps: [[formula, f(values)]] };
+      },
+      explainGradient(layer, xs, ys, gy, input, at) {
+        return usesOf(layer, input, at).map((place) => {
+          const value = gy[indexOf(layer.output, place)];
+          const factor = derivative(valuesAt(layer, xs, place), input);
+          return { at: place, value, factor, product: value * factor };
+        });
+      }
+    };
+  }
+  var others = (values, n) => values.reduce((product2, value, k) => k === n ? product2 : product2 * value, 1);
+  var add = joined(
+    "y = x1 + x2 + ...",
+    "gx1 = gx2 = ... = gy",
+    (values) => values.reduce((sum, value) => sum + value, 0),
+    () => 1
+  );
+  var multiply = joined(
+    "y = x1 x2 ...",
+    "gx1 = gy x2 ..., gx2 = gy x1 ...",
+    (values) => others(values),
+    others
+  );
+  var subtract = joined(
+    "y = x1 - x2",
+    "gx1 = gy, gx2 = -gy",
+    ([a, b]) => a - b,
+    (values, n) => n ? -1 : 1
+  );
+  var divide = joined(
+    "y = x1 / x2",
+    "gx1 = gy / x2, gx2 = -gy x1 / x2^2",
+    ([a, b]) => a / b,
+    ([a, b], n) => n ? -a / b ** 2 : 1 / b
+  );
+  var chosen = (word, sign) => joined(
+    `y = ${word}(x1, x2)`,
+    "the one that was chosen receives gy, each of equal ones a half",
+    (values) => sign * Math.max(...values.map((value) => sign * value)),
+    ([a, b], n) => a === b ? 0.5 : Number(sign * (n ? b - a : a - b) > 0)
+  );
+  var maximum = chosen("max", 1);
+  var minimum = chosen("min", -1);
+  var firstOf = ({ inputs, axis }, n) => inputs.slice(0, n).reduce((sum, shape) => sum + shape[axis], 0);
+  var shifted = (layer, n, at) => at.map((place, axis) => place + (axis === layer.axis ? firstOf(layer, n) : 0));
+  var concat = {
+    formula: "y = x1, then x2, ... along the axis: usually the maps of x1, then those of x2",
+    gradient: "gx1 = the first part of gy, gx2 = the next, ...",
+    forward(layer, xs) {
+      const y = new Float32Array(size(layer.output));
+      xs.forEach(
+        (x, n) => x.forEach((value, k) => y[indexOf(layer.output, shifted(layer, n, placeOf(layer.inputs[n], k)))] = value)
+      );
+      return y;
+    },
+    backward(layer, xs, y, gy) {
+      const part = (x, n) => Float32Array.from(x, (_, k) => gy[indexOf(layer.output, shifted(layer, n, placeOf(layer.inputs[n], k)))]);
+      return { inputs: xs.map(part) };
+    },
+    explain(layer, xs, at) {
+      const { axis, inputs } = layer;
+      const input = inputs.findIndex((shape, n) => at[axis] < firstOf(layer, n) + shape[axis]);
+      const from = at.map((place, k) => place - (k === axis ? firstOf(layer, input) : 0));
+      const value = xs[input][indexOf(inputs[input], from)];
+      return { terms: [{ input, at: from, value }], columns: { value: "x" }, steps: [["y = x", value]] };
+    },
+    explainGradient(layer, xs, ys, gy, input, from) {
+      const at = shifted(layer, input, from);
+      const value = gy[indexOf(layer.output, at)];
+      return [{ at, value, factor: 1, product: value }];
+    },
+    /** Along its axis, all of it: which part is of which input depends on the place. */
+    seen: ({ axis: joined2, output }, axis, first, last) => axis + 1 === joined2 ? [0, output[joined2] - 1] : [first, last]
+  };
+
+  // engine/linear.js
+  var linear = {
+    formula: "y[o] = b[o] + sum over i of  w[o, i] x[i]",
+    gradient: "gx[i] = sum over o of  gy[o] w[o, i]",
+    forward({ weight, bias, output }, [x]) {
+      const y = zeros(output);
+      for (let o = 0; o < y.length; o++) {
+        for (let i = 0; i < x.length; i++) y[o] += weight.data[o * x.length + i] * x[i];
+        if (bias) y[o] += bias.data[o];
+      }
+      return rounded(y);
+    },
+    backward({ weight, bias }, [x], y, gy) {
+      const gx = new Float64Array(x.length);
+      const gw = new Float64Array(weight.data.length);
+      for (let o = 0; o < gy.length; o++) {
+        for (let i = 0; i < x.length; i++) {
+          gx[i] += gy[o] * weight.data[o * x.length + i];
+          gw[o * x.length + i] = gy[o] * x[i];
+        }
+      }
+      return { inputs: [rounded(gx)], parameters: { weight: rounded(gw), ...bias && { bias: gy.slice() } } };
+    },
+    explain({ weight, bias, inputs }, [x], [o]) {
+      const terms = Array.from(x, (value, i) => {
+        const factor = weight.data[o * x.length + i];
+        return { input: 0, at: placeOf(inputs[0], i), value, factor, product: value * factor };
+      });
+      const sum = total(terms);
+      const b = bias ? bias.data[o] : 0;
+      const steps = [[`sum of ${counted(terms, "product")}`, sum]];
+      if (bias) steps.push(["bias b", b]);
+      steps.push(["y = sum + bias", sum + b]);
+      return { terms, columns: { value: "x", factor: "w", product: "w x" }, steps };
+    },
+    explainGradient({ weight, inputs }, xs, ys, gy, input, at) {
+      const i = indexOf(inputs[0], at);
+      const count = size(inputs[0]);
+      return Array.from(gy, (value, o) => {
+        const factor = weight.data[o * count + i];
+        return { at: [o, 0, 0], value, factor, product: value * factor };
+      });
+    },
+    explainParameter({ inputs }, [x], gy, name, [o, i]) {
+      const factor = name === "bias" ? 1 : x[i];
+      const from = name === "bias" ? void 0 : placeOf(inputs[0], i);
+      return [{ at: [o, 0, 0], from, value: gy[o], factor, product: gy[o] * factor }];
+    }
+  };
+
+  // engine/pointwise.js
+  var pointwise_exports = {};
+  __export(pointwise_exports, {
+    absolute: () => absolute,
+    affine: () => affine,
+    clamp: () => clamp,
+    exponential: () => exponential,
+    logarithm: () => logarithm,
+    over: () => over,
+    power: () => power
+  });
+  var affine = elementwise(
+    "y = a x + b,   a and b of the layer",
+    "gx = gy a",
+    ({ a, b }, x) => a * x + b,
+    ({ a }) => a
+  );
+  var over = elementwise(
+    "y = c / x,   c of the layer",
+    "gx = -gy c / x^2",
+    ({ c }, x) => c / x,
+    ({ c }, x) => -c / x ** 2
+  );
+  var power = elementwise(
+    "y = x^p,   p of the layer",
+    "gx = gy p x^(p - 1)",
+    ({ exponent }, x) => x ** exponent,
+    ({ exponent: p }, x) => p === 0 ? 0 : p * x ** (p - 1)
+  );
+  var absolute = elementwise(
+    "y = |x|",
+    "gx = gy sign(x), 0 at 0",
+    (layer, x) => Math.abs(x),
+    (layer, x) => Math.sign(x)
+  );
+  var exponential = elementwise(
+    "y = e^x",
+    "gx = gy y",
+    (layer, x) => Math.exp(x),
+    (layer, x) => Math.exp(x)
+  );
+  var logarithm = elementwise(
+    "y = log(x)",
+    "gx = gy / x",
+    (layer, x) => Math.log(x),
+    (layer, x) => 1 / x
+  );
+  var clamp = elementwise(
+    "y = min(max(x, low), high)",
+    "gx = gy where low <= x <= high, else 0",
+    ({ low, high }, x) => Math.min(Math.max(x, low ?? -Infinity), high ?? Infinity),
+    ({ low, high }, x) => Number(x >= (low ?? -Infinity) && x <= (high ?? Infinity))
+  );
 
   // engine/pooling.js
   function under({ window }, [c, i, j]) {
@@ -681,6 +881,220 @@
       });
     }
   };
+  var stochasticPool2d = {
+    formula: "y = sum over the window of  p a      a = max(x, 0)      p = a / sum of a      (0 where no x is positive)",
+    gradient: "gx = sum of  gy (2 a - y) / sum of a  over the windows that hold it, where x > 0",
+    forward(layer, [x]) {
+      layer.sums = zeros(layer.output).map((_, k) => positive(layer, x, placeOf(layer.output, k)));
+      return Float32Array.from(layer.sums, (sum, k) => {
+        const squares = under(layer, placeOf(layer.output, k)).map(
+          (place) => Math.max(x[indexOf(layer.inputs[0], place)], 0) ** 2
+        );
+        return squares.reduce((all, a2) => all + a2, 0) / (sum || 1);
+      });
+    },
+    backward(layer, [x], y, gy) {
+      const gx = zeros(layer.inputs[0]);
+      gy.forEach((g, k) => {
+        for (const place of under(layer, placeOf(layer.output, k))) {
+          const i = indexOf(layer.inputs[0], place);
+          if (x[i] > 0) gx[i] += g * (2 * x[i] - y[k]) / layer.sums[k];
+        }
+      });
+      return { inputs: [rounded(gx)] };
+    },
+    explain(layer, [x], at) {
+      const sum = positive(layer, x, at);
+      const terms = under(layer, at).map((place) => {
+        const value = x[indexOf(layer.inputs[0], place)];
+        const a = Math.max(value, 0);
+        const factor = a / (sum || 1);
+        return { input: 0, at: place, map: at[0], value, factor, product: factor * a };
+      });
+      const steps = [
+        ["sum of a = max(x, 0)", sum],
+        ["y = sum of p a", total(terms)]
+      ];
+      return { terms, columns: { value: "x", factor: "p", product: "p a" }, steps };
+    },
+    explainGradient(layer, [x], y, gy, input, at) {
+      const value = x[indexOf(layer.inputs[0], at)];
+      return above(layer, at).map((place) => {
+        const k = indexOf(layer.output, place);
+        const factor = value > 0 ? (2 * value - y[k]) / layer.sums[k] : 0;
+        return { at: place, value: gy[k], factor, product: gy[k] * factor };
+      });
+    }
+  };
+  function positive(layer, x, at) {
+    return under(layer, at).reduce((sum, place) => sum + Math.max(x[indexOf(layer.inputs[0], place)], 0), 0);
+  }
+  var stochasticMax = {
+    ...maxPool2d,
+    formula: "y = the largest a = max(x, 0) of the window",
+    gradient: "gx = sum of the gy of the windows that it wins with x > 0: the first of equal ones",
+    forward: (layer, xs) => maxPool2d.forward(layer, xs).map((value) => Math.max(value, 0)),
+    backward: (layer, xs, y, gy) => maxPool2d.backward(layer, xs, y, gy.map((g, k) => y[k] > 0 ? g : 0)),
+    explain(layer, xs, at) {
+      const explained = maxPool2d.explain(layer, xs, at);
+      const [text, most] = explained.steps[0];
+      return { ...explained, steps: [[text.replace("y = ", ""), most], ["y = max(x, 0)", Math.max(most, 0)]] };
+    },
+    explainGradient(layer, xs, y, gy, input, at) {
+      const positive2 = gy.map((g, k) => y[k] > 0 ? g : 0);
+      return maxPool2d.explainGradient(layer, xs, y, positive2, input, at);
+    }
+  };
+
+  // engine/rearranging.js
+  var rearrange = {
+    formula: "y[k] = x[from(k)], or the constant in a margin",
+    gradient: "gx[i] = sum of the gy[k] with from(k) = i",
+    /** from[k]: the index in x of output k; -1 for the constant. */
+    forward: ({ from, constant }, [x]) => Float32Array.from(from, (i) => i < 0 ? constant : x[i]),
+    backward({ from, inputs }, xs, y, gy) {
+      const gx = zeros(inputs[0]);
+      gy.forEach((g, k) => from[k] >= 0 && (gx[from[k]] += g));
+      return { inputs: [rounded(gx)] };
+    },
+    explain({ from, constant, inputs, output }, [x], at) {
+      const i = from[indexOf(output, at)];
+      if (i < 0) return { terms: [], columns: {}, steps: [["y = the constant of the margin", constant]] };
+      const terms = [{ input: 0, at: placeOf(inputs[0], i), value: x[i] }];
+      return { terms, columns: { value: "x" }, steps: [["y = x", x[i]]] };
+    },
+    explainGradient({ from, inputs, output }, xs, ys, gy, input, at) {
+      const i = indexOf(inputs[0], at);
+      const outputs = [...from.keys()].filter((k) => from[k] === i);
+      return outputs.map((k) => ({ at: placeOf(output, k), value: gy[k], factor: 1, product: gy[k] }));
+    },
+    seen: (layer, axis, first, last) => spanOf(layer, axis, first, last, (visit) => layer.from.forEach((i, k) => i >= 0 && visit(i, k)))
+  };
+
+  // engine/reducing.js
+  var membersOf = ({ to, output }, at) => {
+    const k = indexOf(output, at);
+    return [...to.keys()].filter((i) => to[i] === k);
+  };
+  var seen = (layer, axis, first, last) => spanOf(layer, axis, first, last, (visit) => layer.to.forEach((k, i) => visit(i, k)));
+  var mean = {
+    formula: "y = 1/D sum of the x along the axes,   D = how many for a mean, 1 for a sum",
+    gradient: "gx = gy / D",
+    forward({ to, divisor: divisor2, output }, [x]) {
+      const y = zeros(output);
+      x.forEach((value, i) => y[to[i]] += value);
+      return rounded(y.map((sum) => sum / divisor2));
+    },
+    backward: ({ to, divisor: divisor2 }, [x], y, gy) => ({ inputs: [Float32Array.from(x, (_, i) => gy[to[i]] / divisor2)] }),
+    explain(layer, [x], at) {
+      const factor = 1 / layer.divisor;
+      const terms = membersOf(layer, at).map((i) => {
+        const place = placeOf(layer.inputs[0], i);
+        return { input: 0, at: place, map: place[0], value: x[i], factor, product: x[i] * factor };
+      });
+      return {
+        terms,
+        columns: { value: "x", factor: "1/D", product: "x / D" },
+        steps: [[`y = sum of ${counted(terms, "term")}`, total(terms)]]
+      };
+    },
+    explainGradient({ to, divisor: divisor2, inputs, output }, xs, ys, gy, input, at) {
+      const k = to[indexOf(inputs[0], at)];
+      return [{ at: placeOf(output, k), value: gy[k], factor: 1 / divisor2, product: gy[k] / divisor2 }];
+    },
+    seen
+  };
+  function winners({ to, output }, x, y) {
+    const counts = zeros(output);
+    x.forEach((value, i) => value === y[to[i]] && counts[to[i]]++);
+    return counts;
+  }
+  var largest = {
+    formula: "y = the largest, or the smallest, x along the axes",
+    gradient: "gx = gy / n where x = y, of which there are n; else 0",
+    forward({ to, sign, output }, [x]) {
+      const y = new Float32Array(zeros(output).length).fill(-sign * Infinity);
+      x.forEach((value, i) => (sign * value > sign * y[to[i]] || value !== value) && (y[to[i]] = value));
+      return y;
+    },
+    backward(layer, [x], y, gy) {
+      const counts = winners(layer, x, y);
+      const { to } = layer;
+      return { inputs: [Float32Array.from(x, (value, i) => value === y[to[i]] ? gy[to[i]] / counts[to[i]] : 0)] };
+    },
+    explain(layer, [x], at) {
+      const members = membersOf(layer, at);
+      const values = members.map((i) => layer.sign * x[i]);
+      const y = layer.sign * Math.max(...values);
+      const terms = members.map((i) => {
+        const place = placeOf(layer.inputs[0], i);
+        return { input: 0, at: place, map: place[0], value: x[i], factor: Number(x[i] === y) };
+      });
+      return { terms, columns: { value: "x", factor: "wins" }, steps: [["y", y]] };
+    },
+    explainGradient(layer, [x], y, gy, input, at) {
+      const i = indexOf(layer.inputs[0], at);
+      const k = layer.to[i];
+      const factor = x[i] === y[k] ? 1 / winners(layer, x, y)[k] : 0;
+      return [{ at: placeOf(layer.output, k), value: gy[k], factor, product: gy[k] * factor }];
+    },
+    seen
+  };
+
+  // engine/resampling.js
+  function taps({ rows, columns }, [, i, j]) {
+    return rows[i].flatMap(([row, v]) => columns[j].map(([column, w]) => [row, column, v * w]));
+  }
+  function eachProduct({ rows, columns, inputs, output }, visit) {
+    const [, height, width] = inputs[0];
+    for (let c = 0; c < output[0]; c++) {
+      rows.forEach(
+        (above2, i) => columns.forEach((beside, j) => {
+          const y = (c * rows.length + i) * columns.length + j;
+          for (const [row, v] of above2)
+            for (const [column, w] of beside) visit(y, (c * height + row) * width + column, v * w);
+        })
+      );
+    }
+  }
+  var interpolate = {
+    formula: "y[c, i, j] = sum over the taps of  w_row w_column x[c, row(i), column(j)]",
+    gradient: "gx[c, y, x] = sum of  w_row w_column gy[c, i, j]  over the i, j that have it as a tap",
+    forward(layer, [x]) {
+      const y = zeros(layer.output);
+      eachProduct(layer, (at, from, weight) => y[at] += weight * x[from]);
+      return rounded(y);
+    },
+    backward(layer, xs, y, gy) {
+      const gx = zeros(layer.inputs[0]);
+      eachProduct(layer, (at, from, weight) => gx[from] += weight * gy[at]);
+      return { inputs: [rounded(gx)] };
+    },
+    explain(layer, [x], at) {
+      const terms = taps(layer, at).map(([row, column, factor]) => {
+        const place = [at[0], row, column];
+        const value = x[indexOf(layer.inputs[0], place)];
+        return { input: 0, at: place, map: at[0], value, factor, product: value * factor };
+      });
+      return { terms, columns: { value: "x", factor: "w", product: "w x" }, steps: [["y = sum", total(terms)]] };
+    },
+    explainGradient({ rows, columns, output }, xs, ys, gy, input, [c, row, column]) {
+      const using = (all, place) => all.flatMap((list2, i) => {
+        const weight = list2.reduce((sum, [tap, w]) => sum + (tap === place ? w : 0), 0);
+        return weight ? [[i, weight]] : [];
+      });
+      return using(rows, row).flatMap(
+        ([i, v]) => using(columns, column).map(([j, w]) => {
+          const value = gy[indexOf(output, [c, i, j])];
+          return { at: [c, i, j], value, factor: v * w, product: value * v * w };
+        })
+      );
+    },
+    seen({ rows, columns }, axis, first, last) {
+      const places2 = (axis === 0 ? rows : columns).slice(first, last + 1).flatMap((list2) => list2.map(([place]) => place));
+      return [Math.min(...places2), Math.max(...places2)];
+    }
+  };
 
   // engine/softmax.js
   var softmax = {
@@ -722,6 +1136,64 @@
     const m = Math.max(...x);
     return Math.log(x.reduce((sum, value) => sum + Math.exp(value - m), 0)) - (x[target] - m);
   }
+  var channelsAt = ({ output }, x, [, i, j]) => Array.from({ length: output[0] }, (_, c) => x[indexOf(output, [c, i, j])]);
+  function sharesOf(x) {
+    const m = Math.max(...x);
+    const e = x.map((value) => Math.exp(value - m));
+    const sum = e.reduce((a, b) => a + b, 0);
+    return [e.map((value) => value / sum), m, sum];
+  }
+  function ofChannels(formula, gradient, valueOf, derivative) {
+    const column = (layer, x, at) => sharesOf(channelsAt(layer, x, at));
+    return {
+      formula,
+      gradient,
+      forward: (layer, [x]) => Float32Array.from(x, (value, k) => {
+        const at = placeOf(layer.output, k);
+        return valueOf(value, at[0], ...column(layer, x, at));
+      }),
+      backward(layer, [x], y, gy) {
+        const gx = Float32Array.from(x, (_, k) => {
+          const at = placeOf(layer.output, k);
+          const [p] = column(layer, x, at);
+          return channelsAt(layer, gy, at).reduce((sum, g, j) => sum + g * derivative(p, j, at[0]), 0);
+        });
+        return { inputs: [gx] };
+      },
+      explain(layer, [x], at) {
+        const [c, i, j] = at;
+        const [p, m, sum] = column(layer, x, at);
+        const terms = channelsAt(layer, x, at).map((value, n) => {
+          return { input: 0, at: [n, i, j], value, factor: value - m, product: Math.exp(value - m) };
+        });
+        const steps = [
+          ["m = the largest", m],
+          [`sum of ${terms.length} exponentials`, sum],
+          [formula.split(",")[0], valueOf(terms[c].value, c, p, m, sum)]
+        ];
+        return { terms, columns: { value: "x", factor: "x - m", product: "e^(x - m)" }, steps };
+      },
+      explainGradient(layer, [x], ys, gy, input, at) {
+        const [p] = column(layer, x, at);
+        return channelsAt(layer, gy, at).map((value, n) => {
+          const factor = derivative(p, n, at[0]);
+          return { at: [n, at[1], at[2]], value, factor, product: value * factor };
+        });
+      }
+    };
+  }
+  var channelSoftmax = ofChannels(
+    "y_i = e^(x_i - m) / sum over j of  e^(x_j - m),   m = max x over the channels",
+    "gx_i = y_i (gy_i - sum over j of  gy_j y_j)",
+    (x, c, p) => p[c],
+    (p, j, i) => p[j] * (Number(i === j) - p[i])
+  );
+  var logSoftmax = ofChannels(
+    "y_i = x_i - m - log sum over j of  e^(x_j - m),   m = max x over the channels",
+    "gx_i = gy_i - e^(y_i) sum over j of  gy_j",
+    (x, c, p, m, sum) => x - m - Math.log(sum),
+    (p, j, i) => Number(i === j) - p[i]
+  );
 
   // engine/network.js
   var KINDS = {
@@ -745,7 +1217,22 @@
     flatten,
     add,
     concat,
-    softmax
+    softmax,
+    contrastNorm,
+    stochasticPool2d,
+    stochasticMax,
+    interpolate,
+    rearrange,
+    mean,
+    largest,
+    multiply,
+    subtract,
+    divide,
+    maximum,
+    minimum,
+    channelSoftmax,
+    logSoftmax,
+    ...pointwise_exports
   };
   var summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
   var Network = class _Network {
@@ -821,27 +1308,29 @@
     }
     /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */
     receptiveField(n, at) {
-      const seen = {
+      const seen2 = {
         [n]: [
           [at[1], at[1]],
           [at[2], at[2]]
         ]
       };
       for (let user = n; user >= 1; user--) {
-        if (!seen[user]) continue;
+        if (!seen2[user]) continue;
         for (const source of this.layers[user].sources) {
-          const box = [0, 1].map((axis) => this.seenOf(user, source, axis, seen[user][axis]));
-          const known = seen[source] ?? box;
-          seen[source] = box.map(([a, b], axis) => [Math.min(a, known[axis][0]), Math.max(b, known[axis][1])]);
+          const box = [0, 1].map((axis) => this.seenOf(user, source, axis, seen2[user][axis]));
+          const known = seen2[source] ?? box;
+          seen2[source] = box.map(([a, b], axis) => [Math.min(a, known[axis][0]), Math.max(b, known[axis][1])]);
         }
       }
-      return Object.entries(seen).map(([layer, [rows, columns]]) => ({ layer: Number(layer), rows, columns }));
+      return Object.entries(seen2).map(([layer, [rows, columns]]) => ({ layer: Number(layer), rows, columns }));
     }
     /** The first and last row (axis 0) or column (axis 1) of `source` that rows first ... last of layer `user` see. */
     seenOf(user, source, axis, [first, last]) {
       const { kind, window, size: n, withinChannel } = this.layers[user];
       const end = this.layers[source].output[axis + 1] - 1;
-      const clipped = (a, b) => [Math.max(0, a), Math.min(end, b)];
+      const clipped = (...ends) => ends.map((place) => Math.max(0, Math.min(end, place)));
+      const { seen: seen2 } = this.of(user);
+      if (seen2) return clipped(...seen2(this.layers[user], axis, first, last));
       if (window) return clipped(places(window, axis, first)[0], places(window, axis, last).at(-1));
       if (withinChannel) return clipped(first - Math.floor(n / 2), last - Math.floor(n / 2) + n - 1);
       return kind === "linear" || kind === "flatten" || kind === "softmax" ? [0, end] : clipped(first, last);
@@ -865,12 +1354,12 @@
       (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))]
     );
   }
-  function normalized(pixels, { mean, std, blueFirst }) {
+  function normalized(pixels, { mean: mean2, std, blueFirst }) {
     const area = pixels.length / 3;
     const input = new Float32Array(pixels.length);
     pixels.forEach((x, k) => {
       const c = Math.floor(k / area);
-      const m = mean.length === 3 ? mean[c] : mean[k];
+      const m = mean2.length === 3 ? mean2[c] : mean2[k];
       input[(blueFirst ? 2 - c : c) * area + k % area] = (x - m) / std[c];
     });
     return input;
@@ -939,10 +1428,10 @@
     }
     return [...found.values()];
   }
-  var around = ({ layer, at: [c, y, x] }) => ({ layer, tile: c, rows: [y, y], columns: [x, x] });
-  function marksOf({ chosen }, explanation) {
-    if (!chosen.at) return [];
-    return chosen.parameter ? boxes(explanation.terms) : [around(chosen), ...boxes(explanation.terms)];
+  var around2 = ({ layer, at: [c, y, x] }) => ({ layer, tile: c, rows: [y, y], columns: [x, x] });
+  function marksOf({ chosen: chosen2 }, explanation) {
+    if (!chosen2.at) return [];
+    return chosen2.parameter ? boxes(explanation.terms) : [around2(chosen2), ...boxes(explanation.terms)];
   }
 
   // view/colors.js
@@ -1101,8 +1590,8 @@
   var HALO = "#ffffff";
   var packed = ([r, g, b]) => 255 << 24 | b << 16 | g << 8 | r;
   var Tiles = class {
-    constructor({ count, height, width, columns, scale, gap = 2, label, onpick, chosen, onenter }) {
-      Object.assign(this, { count, height, width, columns, scale, gap, onpick, chosen });
+    constructor({ count, height, width, columns, scale, gap = 2, label, onpick, chosen: chosen2, onenter }) {
+      Object.assign(this, { count, height, width, columns, scale, gap, onpick, chosen: chosen2 });
       this.pitch = [height * scale + gap, width * scale + gap];
       const rows = Math.ceil(count / columns);
       this.canvas = element("canvas", {
@@ -1144,14 +1633,14 @@
       const [right, bottom] = this.corner(tile, rows[1] + 1, columns[1] + 1);
       this.stroke(context, [left - 1, top - 1, right - left + 2, bottom - top + 2]);
     }
-    stroke(context, around2) {
+    stroke(context, around3) {
       for (const [color, width] of [
         [HALO, 3],
         [MARK, 1.5]
       ]) {
         context.strokeStyle = color;
         context.lineWidth = width;
-        context.strokeRect(...around2);
+        context.strokeRect(...around3);
       }
     }
     pressed(event) {
@@ -1197,10 +1686,10 @@
 
   // view/figures.js
   var SIDE = 160;
-  function figure(caption, [, height, width], color, marks, onpick, chosen) {
+  function figure(caption, [, height, width], color, marks, onpick, chosen2) {
     const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
     const label = `${caption}, enlarged: arrow keys choose a pixel`;
-    const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen });
+    const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen: chosen2 });
     tiles.draw(
       color,
       marks.map((mark) => ({ ...mark, tile: 0 }))
@@ -1214,32 +1703,32 @@
     const area = output[1] * output[2];
     const color = (backward ? twoColors : greys)(all);
     const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
-    const chosen = () => [
+    const chosen2 = () => [
       0,
       ...state2.chosen.layer === layer ? state2.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]
     ];
     const onpick = (tile, y, x) => choose({ layer, at: [map, y, x] });
-    return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen);
+    return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen2);
   }
   function pictureFigure(state2, choose) {
-    const { network: network2, pictures, picture, chosen } = state2;
+    const { network: network2, pictures, picture, chosen: chosen2 } = state2;
     const { pixels, shape } = pictures[picture];
     const area = shape[1] * shape[2];
-    const field = network2.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+    const field = network2.receptiveField(chosen2.layer, chosen2.at).find(({ layer }) => layer === 0);
     const color = (k) => [pixels[k], pixels[area + k], pixels[2 * area + k]];
-    const map = chosen.layer === 0 ? chosen.at[0] : 0;
+    const map = chosen2.layer === 0 ? chosen2.at[0] : 0;
     const onpick = (tile, y, x) => choose({ layer: 0, at: [map, y, x] });
     const at = () => [0, field.rows[0], field.columns[0]];
-    const caption = chosen.layer === 0 ? "the picture" : "the picture: what this number sees of it";
+    const caption = chosen2.layer === 0 ? "the picture" : "the picture: what this number sees of it";
     return figure(caption, shape, color, [field], onpick, at);
   }
   function figuresOf(state2, explanation, marks, choose) {
-    const { chosen, network: network2, backward } = state2;
+    const { chosen: chosen2, network: network2, backward } = state2;
     const figures = [pictureFigure(state2, choose)];
     const isMap = (layer) => network2.layers[layer].output[1] * network2.layers[layer].output[2] > 1;
     const [strongest] = [...explanation.terms].filter(({ at }) => at).sort((a, b) => Math.abs(b.product ?? 0) - Math.abs(a.product ?? 0));
     const other = strongest && isMap(strongest.layer) ? [strongest.layer, strongest.at[0]] : null;
-    const own = isMap(chosen.layer) ? [chosen.layer, chosen.at[0]] : null;
+    const own = isMap(chosen2.layer) ? [chosen2.layer, chosen2.at[0]] : null;
     for (const shown of backward ? [own, other] : [other, own]) {
       if (shown) figures.push(mapFigure(state2, ...shown, marks, choose));
     }
@@ -1343,12 +1832,12 @@
       context.fillRect(bin * WIDTH / BINS, HEIGHT - height, WIDTH / BINS - 1, height);
     });
     const sum = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
-    const mean = sum((x) => x) / numbers.length;
-    const std = Math.sqrt(sum((x) => (x - mean) ** 2) / numbers.length);
+    const mean2 = sum((x) => x) / numbers.length;
+    const std = Math.sqrt(sum((x) => (x - mean2) ** 2) / numbers.length);
     const zeros2 = `${format(100 * sum((x) => x === 0 ? 1 : 0) / numbers.length, 3)} %`;
     const facts = table(
       ["count", "smallest", "mean", "std", "largest", "zeros"],
-      [[String(numbers.length), low, mean, std, high, zeros2]],
+      [[String(numbers.length), low, mean2, std, high, zeros2]],
       `about the ${what}`
     );
     const caption = `from ${format(low)} to ${format(high)}; heights are logarithms of counts`;
@@ -1412,13 +1901,13 @@ ${engine.gradient}`)));
     return { count: 1, height, width, columns: 1, scale };
   }
   function parameter(state2, n, name, choose) {
-    const { backward, network: network2, chosen } = state2;
+    const { backward, network: network2, chosen: chosen2 } = state2;
     const { shape, data: data2 } = network2.layers[n][name];
     const numbers = backward ? network2.parameterGradients[n][name] : data2;
     const options = tilesOf(shape);
     const { height, width } = options;
-    const isChosen = chosen.layer === n && chosen.parameter === name;
-    const k = isChosen ? chosen.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
+    const isChosen = chosen2.layer === n && chosen2.parameter === name;
+    const k = isChosen ? chosen2.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
     const [tile, y, x] = placeOf([0, height, width], k);
     const onpick = (...at) => {
       choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
@@ -1452,9 +1941,9 @@ ${engine.gradient}`)));
     }
     /** The place that is `count` steps further, row by row and map by map; null beyond the ends. */
     from(count) {
-      const { chosen, network: network2 } = this.state;
-      const shape = network2.layers[chosen.layer].output;
-      const k = indexOf(shape, chosen.at) + count;
+      const { chosen: chosen2, network: network2 } = this.state;
+      const shape = network2.layers[chosen2.layer].output;
+      const k = indexOf(shape, chosen2.at) + count;
       return k >= 0 && k < size(shape) ? placeOf(shape, k) : null;
     }
     step(count) {
@@ -1494,26 +1983,26 @@ ${engine.gradient}`)));
     fill = (...content) => refill(this.content, content, this.heading);
     /** The explanation of what is chosen; null for a layer. */
     explanation() {
-      const { network: network2, backward, chosen } = this.state;
-      const { layer, at, parameter: parameter2 } = chosen;
+      const { network: network2, backward, chosen: chosen2 } = this.state;
+      const { layer, at, parameter: parameter2 } = chosen2;
       if (!at) return null;
       if (parameter2) return network2.explainParameter(layer, parameter2, at);
       return backward ? network2.explainGradient(this.receiver(), at) : network2.explain(layer, at);
     }
     /** The layer whose gradient is shown: at the probabilities that of the logits, with which backward begins. */
     receiver() {
-      const { network: network2, chosen } = this.state;
-      return chosen.layer === network2.end ? network2.layers[network2.end].sources[0] : chosen.layer;
+      const { network: network2, chosen: chosen2 } = this.state;
+      return chosen2.layer === network2.end ? network2.layers[network2.end].sources[0] : chosen2.layer;
     }
     update(explanation, marks) {
-      const { network: network2, chosen } = this.state;
-      const layer = network2.layers[chosen.layer];
+      const { network: network2, chosen: chosen2 } = this.state;
+      const layer = network2.layers[chosen2.layer];
       this.stepper.update();
       this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
-      if (!chosen.at) {
+      if (!chosen2.at) {
         this.heading.textContent = layer.name;
-        this.fill(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
-      } else if (chosen.parameter) this.showParameter(layer, explanation);
+        this.fill(aboutLayer(this.state, chosen2.layer, KINDS[layer.kind], this.classes, this.choose));
+      } else if (chosen2.parameter) this.showParameter(layer, explanation);
       else this.showValue(layer, explanation, marks);
     }
     about(layer) {
@@ -1525,11 +2014,11 @@ ${engine.gradient}`)));
       );
     }
     showValue(layer, explanation, marks) {
-      const { network: network2, backward, chosen } = this.state;
-      const isEnd = chosen.layer === network2.end;
-      const place = isEnd ? `class ${this.classes[chosen.at[0]]}` : placeText(chosen.at, layer.output);
-      const value = network2.valueAt(chosen.layer, chosen.at);
-      const gradient = network2.gradientAt(this.receiver(), chosen.at);
+      const { network: network2, backward, chosen: chosen2 } = this.state;
+      const isEnd = chosen2.layer === network2.end;
+      const place = isEnd ? `class ${this.classes[chosen2.at[0]]}` : placeText(chosen2.at, layer.output);
+      const value = network2.valueAt(chosen2.layer, chosen2.at);
+      const gradient = network2.gradientAt(this.receiver(), chosen2.at);
       this.heading.textContent = backward ? `Gradient at ${network2.layers[this.receiver()].name}, ${place}: ${format(gradient)}` : `${layer.name}, ${place}: ${format(value)}`;
       this.fill(
         figuresOf(this.state, explanation, marks, this.choose),
@@ -1542,21 +2031,21 @@ ${engine.gradient}`)));
           termsOf(explanation, network2.layers, this.choose) ?? ""
         ),
         this.followers(explanation) ?? "",
-        this.about(chosen.layer)
+        this.about(chosen2.layer)
       );
     }
     /** The formula of the value, or of its gradient by each layer that uses it. */
     formulas(backward) {
-      const { network: network2, chosen } = this.state;
-      if (!backward) return chosen.layer ? [network2.of(chosen.layer).formula] : [];
+      const { network: network2, chosen: chosen2 } = this.state;
+      if (!backward) return chosen2.layer ? [network2.of(chosen2.layer).formula] : [];
       return network2.users[this.receiver()].map((user) => `${network2.layers[user].name}: ${network2.of(user).gradient}`);
     }
     /** Where a value goes to, as buttons; its gradient's terms name these places themselves. */
     followers() {
-      const { network: network2, backward, chosen } = this.state;
-      if (backward || chosen.layer === network2.end) return null;
-      const buttons = network2.users[chosen.layer].flatMap((user) => {
-        const terms = network2.explainGradient(chosen.layer, chosen.at).terms.filter(({ layer, at }) => layer === user && at);
+      const { network: network2, backward, chosen: chosen2 } = this.state;
+      if (backward || chosen2.layer === network2.end) return null;
+      const buttons = network2.users[chosen2.layer].flatMap((user) => {
+        const terms = network2.explainGradient(chosen2.layer, chosen2.at).terms.filter(({ layer, at }) => layer === user && at);
         const target = terms.sort((a, b) => Math.abs(b.factor) - Math.abs(a.factor))[0];
         if (!target) return [];
         const text = shortPlace(network2.layers[user], target.at);
@@ -1569,17 +2058,17 @@ ${engine.gradient}`)));
       return element("p", {}, "used by ", ...buttons);
     }
     showParameter(layer, explanation) {
-      const { network: network2, chosen } = this.state;
-      const { at, parameter: parameter2 } = chosen;
+      const { network: network2, chosen: chosen2 } = this.state;
+      const { at, parameter: parameter2 } = chosen2;
       const index = at.reduce((k, n, axis) => k * layer[parameter2].shape[axis] + n, 0);
-      const gradient = network2.parameterGradients[chosen.layer][parameter2][index];
+      const gradient = network2.parameterGradients[chosen2.layer][parameter2][index];
       const value = layer[parameter2].data[index];
       const numbers = `${format(value)}, its gradient ${format(gradient)}`;
       this.heading.textContent = `${layer.name}, ${parameter2} [${at.join(", ")}]: ${numbers}`;
       this.fill(
         stepsOf(explanation),
         termsOf({ ...explanation, grid: [1, 1] }, network2.layers, this.choose),
-        aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose)
+        aboutLayer(this.state, chosen2.layer, KINDS[layer.kind], this.classes, this.choose)
       );
     }
   };
@@ -1640,9 +2129,9 @@ ${engine.gradient}`)));
     }
     /** Draw everything anew; marks: of view/marks.js. */
     update(marks) {
-      const { network: network2, backward, chosen } = this.state;
+      const { network: network2, backward, chosen: chosen2 } = this.state;
       this.columns.forEach(({ heading, tiles, legend, bars }, n) => {
-        heading.setAttribute("aria-pressed", chosen.layer === n);
+        heading.setAttribute("aria-pressed", chosen2.layer === n);
         if (bars) return this.drawBars(bars, legend);
         const numbers = backward ? network2.gradients[n] : network2.values[n];
         const color = (backward ? twoColors : greys)(numbers);
@@ -1656,7 +2145,7 @@ ${engine.gradient}`)));
       });
     }
     drawBars(bars, legend) {
-      const { network: network2, backward, target, chosen } = this.state;
+      const { network: network2, backward, target, chosen: chosen2 } = this.state;
       const p = network2.values[network2.end];
       const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a]).slice(0, CLASSES);
       if (!order.includes(target)) order.push(target);
@@ -1668,7 +2157,7 @@ ${engine.gradient}`)));
           const bar = element("span", { class: backward && logits[i] < 0 ? "bar negative" : "bar" });
           bar.style.width = `${100 * Math.abs(backward ? logits[i] : p[i]) / most}%`;
           const text = `${this.classes[i]} ${backward ? format(logits[i]) : percent(p[i])}`;
-          const isChosen = chosen.layer === network2.end && chosen.at?.[0] === i;
+          const isChosen = chosen2.layer === network2.end && chosen2.at?.[0] === i;
           const options = {
             type: "button",
             "aria-pressed": isChosen,
@@ -1710,8 +2199,8 @@ ${engine.gradient}`)));
       this.update();
     }
     /** Choose a layer, a value or a weight; see view/state.js. */
-    choose = (chosen) => {
-      this.state.chosen = chosen;
+    choose = (chosen2) => {
+      this.state.chosen = chosen2;
       this.update();
     };
     pictureChoice() {
@@ -1805,9 +2294,9 @@ ${engine.gradient}`)));
     }
     /** What the chosen value sees of the picture, in each of its maps. */
     fieldMarks() {
-      const { network: network2, chosen, backward } = this.state;
-      if (backward || chosen.layer === 0) return [];
-      const field = network2.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+      const { network: network2, chosen: chosen2, backward } = this.state;
+      if (backward || chosen2.layer === 0) return [];
+      const field = network2.receptiveField(chosen2.layer, chosen2.at).find(({ layer }) => layer === 0);
       return Array.from({ length: network2.layers[0].output[0] }, (_, tile) => ({ ...field, tile }));
     }
   };
@@ -1836,8 +2325,8 @@ ${engine.gradient}`)));
     }
     /** The place from which the keyboard moves in a layer. */
     placeIn(layer) {
-      const { chosen } = this;
-      return chosen.layer === layer && chosen.at && !chosen.parameter ? chosen.at : this.largest(layer);
+      const { chosen: chosen2 } = this;
+      return chosen2.layer === layer && chosen2.at && !chosen2.parameter ? chosen2.at : this.largest(layer);
     }
     /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
     get address() {

@@ -8,6 +8,7 @@ function bytesOf(text) {
 }
 
 const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
+const integersOf = (text) => new Int32Array(bytesOf(text).buffer);
 
 /** The network's layers with their arrays, and the pictures. */
 export function decoded(data) {
@@ -17,6 +18,7 @@ export function decoded(data) {
       if (layer[name]) arrays[name] = { shape: layer[name].shape, data: floatsOf(layer[name].data) };
     }
     for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
+    for (const name of ["from", "to"]) if (layer[name]) arrays[name] = integersOf(layer[name]);
     return { ...layer, ...arrays };
   });
   const pictures = data.pictures.map((picture) => ({
