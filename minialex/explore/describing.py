@@ -12,12 +12,12 @@ import numpy as np
 from .. import functional, nn
 from ..backends.numpy_backend import NumPyBackend
 from ..models.layout import Row, layout, window_of
+from ..runs.kept import LARGEST
 from ..summary.explain import steps
 from ..support.text import printable
 from ..support.types import Array, Shape
 from . import kinds
 
-LARGEST = 10_000_000  # bytes of weights that a page computes with
 PARAMETERS = ("weight", "bias")
 
 

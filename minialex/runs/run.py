@@ -20,7 +20,7 @@ from ..training.display import TrainingProgress
 from ..training.range_test import lr_find
 from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set_initial_values
 from ..training.shared_trainer import SharedTrainer
-from . import checkpoint, fine_tuning, programs, report, shared_out, trained
+from . import checkpoint, fine_tuning, kept, programs, report, shared_out, trained
 from .configuration import Configuration
 from .folder import RunFolder, first_filters
 from .pictures import Pictures
@@ -88,6 +88,7 @@ class Run:
         self.arguments = self._arguments(origin)
         with _blame(path) if origin else as_user_error():
             self.model = models.build(configuration.model, **self.arguments)
+        kept.check(self.model, configuration.keep_every)
         if isinstance(preset, models.own.Own):
             with as_user_error():
                 preset.check(self.model, self._shape(), len(self.classes))
@@ -303,6 +304,9 @@ class Run:
                 best = "val_loss" in row and row is trainer.best_row(t.history)
                 if self.world.agree(best)[0]:  # another machine may round a loss otherwise
                     self.folder.save_best(self.snapshot())
+                every = self.configuration.keep_every
+                if every and t.epoch % every == 0:  # before last.npz: a run that is killed between them repeats it
+                    self.folder.keep(self.snapshot(), t.epoch)
                 self.save()
                 self.draw(now=t.epoch == epochs)
                 if interrupt:
