@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 7812f7ea70a26be79144ef10cfc070a2f933442ca859cdfc55e72290f25e6d64
+// Made of the modules in web/ by npm run build there; their SHA-256 is ff09392ba4c1938474f16a76fac1c971041dea2622a4c537437a614751c9c0a9
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -46,7 +46,7 @@
       for (let k = 0; k < area; k++) weight += gradient[c * area + k] / area;
       for (let k = 0; k < area; k++) sums[k] += weight * network2.values[n][c * area + k];
     }
-    return Float32Array.from(sums, (sum) => Math.max(0, sum));
+    return Float32Array.from(sums, (sum2) => Math.max(0, sum2));
   }
   function* occlusion(network2, picture, target, side, stride) {
     const [channels, height, width] = network2.layers[0].output;
@@ -73,7 +73,7 @@
   }
   var rounded = (numbers) => Float32Array.from(numbers);
   var zeros = (shape) => new Float64Array(size(shape));
-  var total = (terms) => terms.reduce((sum, term) => sum + term.product, 0);
+  var total = (terms) => terms.reduce((sum2, term) => sum2 + term.product, 0);
   var counted = (terms, name) => `${terms.length} ${name}${terms.length === 1 ? "" : "s"}`;
   var argmax = (numbers) => numbers.reduce((best, x, i) => x > numbers[best] ? i : best, 0);
 
@@ -82,9 +82,9 @@
   function erf(x) {
     if (Math.abs(x) > 6) return Math.sign(x);
     let term = x;
-    let sum = x;
-    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) sum += term *= 2 * x * x / (2 * n + 1);
-    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
+    let sum2 = x;
+    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum2); n++) sum2 += term *= 2 * x * x / (2 * n + 1);
+    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum2;
   }
   function geluTanh(x) {
     const scale = Math.sqrt(2 / Math.PI);
@@ -342,7 +342,7 @@
   var inWindowOf = (layer, at) => neighbours({ ...layer, withinChannel: true }, at, true).map((p) => indexOf(layer.output, p));
   function difference(layer, x, at) {
     const window = around(layer, at);
-    return x[indexOf(layer.output, at)] - window.reduce((sum, k) => sum + x[k], 0) / window.length;
+    return x[indexOf(layer.output, at)] - window.reduce((sum2, k) => sum2 + x[k], 0) / window.length;
   }
   var contrastNorm = {
     formula: "y_i = x_i D_i^-beta      D_i = k + a sum over j in window(i) of  d_j^2      d_j = x_j - mean of x over window(j)",
@@ -351,7 +351,7 @@
       const { output, k, a, beta } = layer;
       layer.windows = Array.from(x, (_, i) => around(layer, placeOf(output, i)));
       layer.d = Float64Array.from(x, (_, i) => difference(layer, x, placeOf(output, i)));
-      layer.D = Float64Array.from(layer.windows, (window) => k + a * window.reduce((sum, j) => sum + layer.d[j] ** 2, 0));
+      layer.D = Float64Array.from(layer.windows, (window) => k + a * window.reduce((sum2, j) => sum2 + layer.d[j] ** 2, 0));
       return Float32Array.from(x, (value, i) => value * layer.D[i] ** -beta);
     },
     backward(layer, [x], y, gy) {
@@ -390,9 +390,9 @@
       for (const [i, slope] of moved) {
         for (const c of inWindowOf(layer, placeOf(output, i))) outputs.set(c, (outputs.get(c) ?? 0) + d[i] * slope);
       }
-      return [...outputs].map(([c, sum]) => {
+      return [...outputs].map(([c, sum2]) => {
         const direct = c === j ? D[c] ** -beta : 0;
-        const factor = direct - 2 * a * beta * x[c] * D[c] ** (-beta - 1) * sum;
+        const factor = direct - 2 * a * beta * x[c] * D[c] ** (-beta - 1) * sum2;
         return { at: placeOf(output, c), value: gy[c], factor, product: gy[c] * factor };
       });
     },
@@ -486,11 +486,11 @@
             })
           );
         }
-        const sum = total(terms);
+        const sum2 = total(terms);
         const b = bias ? bias.data[biasAt(layer, at)] : 0;
-        const steps = [[`sum of ${counted(terms, "product")}`, sum]];
+        const steps = [[`sum of ${counted(terms, "product")}`, sum2]];
         if (bias) steps.push(["bias b", b]);
-        steps.push(["y = sum + bias", sum + b]);
+        steps.push(["y = sum + bias", sum2 + b]);
         return { terms, columns: { value: "x", factor: "w", product: "w x" }, grid: window.kernel, steps };
       },
       /** From which outputs the gradient at x[c, y, x] comes. */
@@ -612,7 +612,7 @@
   var add = joined(
     "y = x1 + x2 + ...",
     "gx1 = gx2 = ... = gy",
-    (values) => values.reduce((sum, value) => sum + value, 0),
+    (values) => values.reduce((sum2, value) => sum2 + value, 0),
     () => 1
   );
   var multiply = joined(
@@ -641,7 +641,7 @@
   );
   var maximum = chosen("max", 1);
   var minimum = chosen("min", -1);
-  var firstOf = ({ inputs, axis }, n) => inputs.slice(0, n).reduce((sum, shape) => sum + shape[axis], 0);
+  var firstOf = ({ inputs, axis }, n) => inputs.slice(0, n).reduce((sum2, shape) => sum2 + shape[axis], 0);
   var shifted = (layer, n, at) => at.map((place, axis) => place + (axis === layer.axis ? firstOf(layer, n) : 0));
   var concat = {
     formula: "y = x1, then x2, ... along the axis: usually the maps of x1, then those of x2",
@@ -701,11 +701,11 @@
         const factor = weight.data[o * x.length + i];
         return { input: 0, at: placeOf(inputs[0], i), value, factor, product: value * factor };
       });
-      const sum = total(terms);
+      const sum2 = total(terms);
       const b = bias ? bias.data[o] : 0;
-      const steps = [[`sum of ${counted(terms, "product")}`, sum]];
+      const steps = [[`sum of ${counted(terms, "product")}`, sum2]];
       if (bias) steps.push(["bias b", b]);
-      steps.push(["y = sum + bias", sum + b]);
+      steps.push(["y = sum + bias", sum2 + b]);
       return { terms, columns: { value: "x", factor: "w", product: "w x" }, steps };
     },
     explainGradient({ weight, inputs }, xs, ys, gy, input, at) {
@@ -886,11 +886,11 @@
     gradient: "gx = sum of  gy (2 a - y) / sum of a  over the windows that hold it, where x > 0",
     forward(layer, [x]) {
       layer.sums = zeros(layer.output).map((_, k) => positive(layer, x, placeOf(layer.output, k)));
-      return Float32Array.from(layer.sums, (sum, k) => {
+      return Float32Array.from(layer.sums, (sum2, k) => {
         const squares = under(layer, placeOf(layer.output, k)).map(
           (place) => Math.max(x[indexOf(layer.inputs[0], place)], 0) ** 2
         );
-        return squares.reduce((all, a2) => all + a2, 0) / (sum || 1);
+        return squares.reduce((all, a2) => all + a2, 0) / (sum2 || 1);
       });
     },
     backward(layer, [x], y, gy) {
@@ -904,15 +904,15 @@
       return { inputs: [rounded(gx)] };
     },
     explain(layer, [x], at) {
-      const sum = positive(layer, x, at);
+      const sum2 = positive(layer, x, at);
       const terms = under(layer, at).map((place) => {
         const value = x[indexOf(layer.inputs[0], place)];
         const a = Math.max(value, 0);
-        const factor = a / (sum || 1);
+        const factor = a / (sum2 || 1);
         return { input: 0, at: place, map: at[0], value, factor, product: factor * a };
       });
       const steps = [
-        ["sum of a = max(x, 0)", sum],
+        ["sum of a = max(x, 0)", sum2],
         ["y = sum of p a", total(terms)]
       ];
       return { terms, columns: { value: "x", factor: "p", product: "p a" }, steps };
@@ -927,7 +927,7 @@
     }
   };
   function positive(layer, x, at) {
-    return under(layer, at).reduce((sum, place) => sum + Math.max(x[indexOf(layer.inputs[0], place)], 0), 0);
+    return under(layer, at).reduce((sum2, place) => sum2 + Math.max(x[indexOf(layer.inputs[0], place)], 0), 0);
   }
   var stochasticMax = {
     ...maxPool2d,
@@ -983,7 +983,7 @@
     forward({ to, divisor: divisor2, output }, [x]) {
       const y = zeros(output);
       x.forEach((value, i) => y[to[i]] += value);
-      return rounded(y.map((sum) => sum / divisor2));
+      return rounded(y.map((sum2) => sum2 / divisor2));
     },
     backward: ({ to, divisor: divisor2 }, [x], y, gy) => ({ inputs: [Float32Array.from(x, (_, i) => gy[to[i]] / divisor2)] }),
     explain(layer, [x], at) {
@@ -1080,7 +1080,7 @@
     },
     explainGradient({ rows, columns, output }, xs, ys, gy, input, [c, row, column]) {
       const using = (all, place) => all.flatMap((list2, i) => {
-        const weight = list2.reduce((sum, [tap, w]) => sum + (tap === place ? w : 0), 0);
+        const weight = list2.reduce((sum2, [tap, w]) => sum2 + (tap === place ? w : 0), 0);
         return weight ? [[i, weight]] : [];
       });
       return using(rows, row).flatMap(
@@ -1103,8 +1103,8 @@
     forward(layer, [x]) {
       const m = Math.max(...x);
       const e = Array.from(x, (value) => Math.exp(value - m));
-      const sum = e.reduce((a, b) => a + b, 0);
-      return Float32Array.from(e, (value) => value / sum);
+      const sum2 = e.reduce((a, b) => a + b, 0);
+      return Float32Array.from(e, (value) => value / sum2);
     },
     explain(layer, [x], [i]) {
       const m = Math.max(...x);
@@ -1115,12 +1115,12 @@
         factor: value - m,
         product: Math.exp(value - m)
       }));
-      const sum = terms.reduce((total2, term) => total2 + term.product, 0);
+      const sum2 = terms.reduce((total2, term) => total2 + term.product, 0);
       const steps = [
         ["m = the largest logit", m],
         [`e^(x_${i} - m)`, terms[i].product],
-        [`sum of ${terms.length} exponentials`, sum],
-        [`p_${i} = e^(x_${i} - m) / sum`, terms[i].product / sum]
+        [`sum of ${terms.length} exponentials`, sum2],
+        [`p_${i} = e^(x_${i} - m) / sum`, terms[i].product / sum2]
       ];
       return { terms, columns: { value: "x", factor: "x - m", product: "e^(x - m)" }, steps };
     },
@@ -1134,14 +1134,14 @@
   };
   function lossOf(x, target) {
     const m = Math.max(...x);
-    return Math.log(x.reduce((sum, value) => sum + Math.exp(value - m), 0)) - (x[target] - m);
+    return Math.log(x.reduce((sum2, value) => sum2 + Math.exp(value - m), 0)) - (x[target] - m);
   }
   var channelsAt = ({ output }, x, [, i, j]) => Array.from({ length: output[0] }, (_, c) => x[indexOf(output, [c, i, j])]);
   function sharesOf(x) {
     const m = Math.max(...x);
     const e = x.map((value) => Math.exp(value - m));
-    const sum = e.reduce((a, b) => a + b, 0);
-    return [e.map((value) => value / sum), m, sum];
+    const sum2 = e.reduce((a, b) => a + b, 0);
+    return [e.map((value) => value / sum2), m, sum2];
   }
   function ofChannels(formula, gradient, valueOf, derivative) {
     const column = (layer, x, at) => sharesOf(channelsAt(layer, x, at));
@@ -1156,20 +1156,20 @@
         const gx = Float32Array.from(x, (_, k) => {
           const at = placeOf(layer.output, k);
           const [p] = column(layer, x, at);
-          return channelsAt(layer, gy, at).reduce((sum, g, j) => sum + g * derivative(p, j, at[0]), 0);
+          return channelsAt(layer, gy, at).reduce((sum2, g, j) => sum2 + g * derivative(p, j, at[0]), 0);
         });
         return { inputs: [gx] };
       },
       explain(layer, [x], at) {
         const [c, i, j] = at;
-        const [p, m, sum] = column(layer, x, at);
+        const [p, m, sum2] = column(layer, x, at);
         const terms = channelsAt(layer, x, at).map((value, n) => {
           return { input: 0, at: [n, i, j], value, factor: value - m, product: Math.exp(value - m) };
         });
         const steps = [
           ["m = the largest", m],
-          [`sum of ${terms.length} exponentials`, sum],
-          [formula.split(",")[0], valueOf(terms[c].value, c, p, m, sum)]
+          [`sum of ${terms.length} exponentials`, sum2],
+          [formula.split(",")[0], valueOf(terms[c].value, c, p, m, sum2)]
         ];
         return { terms, columns: { value: "x", factor: "x - m", product: "e^(x - m)" }, steps };
       },
@@ -1191,7 +1191,7 @@
   var logSoftmax = ofChannels(
     "y_i = x_i - m - log sum over j of  e^(x_j - m),   m = max x over the channels",
     "gx_i = gy_i - e^(y_i) sum over j of  gy_j",
-    (x, c, p, m, sum) => x - m - Math.log(sum),
+    (x, c, p, m, sum2) => x - m - Math.log(sum2),
     (p, j, i) => Number(i === j) - p[i]
   );
 
@@ -1337,6 +1337,46 @@
     }
   };
 
+  // timeline.js
+  var ARRAYS = ["weight", "bias", "mean", "variance"];
+  var Timeline = class {
+    /** data: of explore/timeline.py; layers: of the network, which has the weights of the entry `start`. */
+    constructor({ entries, start, note, tested, of, most, labels, pictures }, layers) {
+      Object.assign(this, { layers, note, of, most, at: start });
+      this.epochs = entries.map(({ epoch }) => epoch);
+      this.arrays = entries.map(({ weights }) => weights ? decoded2(weights) : taken(layers));
+      this.predicted = entries.map(({ predicted }) => integersOf(predicted));
+      [this.tested, this.labels] = [tested, labels].map(integersOf);
+      this.pictures = Object.fromEntries(Object.entries(pictures).map(([k, text]) => [k, bytesOf(text)]));
+    }
+    get epoch() {
+      return this.epochs[this.at];
+    }
+    go(number) {
+      this.at = number;
+      for (const [n, arrays] of Object.entries(this.arrays[number])) Object.assign(this.layers[n], arrays);
+    }
+    /** The tested pictures of a class that are taken for another one, by their places among all that were tested. */
+    cell(label, predicted) {
+      return [...this.labels.keys()].filter((k) => this.labels[k] === label && this.predicted[this.at][k] === predicted);
+    }
+    /** counts[label][predicted] of so many classes. */
+    counts(classes) {
+      const counts = Array.from({ length: classes }, () => new Array(classes).fill(0));
+      this.labels.forEach((label, k) => counts[label][this.predicted[this.at][k]]++);
+      return counts;
+    }
+  };
+  function taken(layers) {
+    const present = (layer) => Object.fromEntries(ARRAYS.filter((name) => layer[name]).map((name) => [name, layer[name]]));
+    return Object.fromEntries(layers.map((layer, n) => [n, present(layer)]));
+  }
+  function decoded2(weights) {
+    const array = (value) => typeof value === "string" ? floatsOf(value) : { ...value, data: floatsOf(value.data) };
+    const ofLayer = (arrays) => Object.fromEntries(Object.entries(arrays).map(([name, value]) => [name, array(value)]));
+    return Object.fromEntries(Object.entries(weights).map(([n, arrays]) => [n, ofLayer(arrays)]));
+  }
+
   // reading.js
   async function pixelsOf(file, resize, side) {
     const bitmap = await createImageBitmap(file);
@@ -1367,6 +1407,36 @@
   async function pictureOf(file, reading, side) {
     const pixels = await pixelsOf(file, reading.resize, side);
     return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
+  }
+
+  // view/colors.js
+  var POSITIVE = [213, 94, 0];
+  var NEGATIVE = [0, 114, 178];
+  var NOT_FINITE = [204, 121, 167];
+  var isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+  var lineColor = () => isDark() ? [58, 58, 68] : [214, 214, 222];
+  var mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
+  function rangeOf(numbers) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const x of numbers) {
+      if (x < low && x > -Infinity) low = x;
+      if (x > high && x < Infinity) high = x;
+    }
+    return low <= high ? [low, high] : [0, 0];
+  }
+  function greys(numbers) {
+    const [low, high] = rangeOf(numbers);
+    const scale = 255 / (high - low || 1);
+    return (x) => isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE;
+  }
+  function twoColors(numbers) {
+    const most = Math.max(...rangeOf(numbers).map(Math.abs)) || 1;
+    const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
+    return (x) => isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, Math.abs(x) / most) : NOT_FINITE;
+  }
+  function behind(x, most) {
+    const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
+    return `rgba(${x < 0 ? NEGATIVE : POSITIVE}, ${share.toFixed(3)})`;
   }
 
   // view/dom.js
@@ -1414,176 +1484,6 @@
     const same = places2.find((place) => nameOf(place) === before);
     (same ?? other)?.focus({ preventScroll: true });
   }
-
-  // view/marks.js
-  function boxes(terms) {
-    const found = /* @__PURE__ */ new Map();
-    for (const { layer, at } of terms) {
-      if (!at) continue;
-      const [c, y, x] = at;
-      const key = `${layer}:${c}`;
-      const { rows, columns } = found.get(key) ?? { rows: [y, y], columns: [x, x] };
-      const wider = ([first, last], place) => [Math.min(first, place), Math.max(last, place)];
-      found.set(key, { layer, tile: c, rows: wider(rows, y), columns: wider(columns, x) });
-    }
-    return [...found.values()];
-  }
-  var around2 = ({ layer, at: [c, y, x] }) => ({ layer, tile: c, rows: [y, y], columns: [x, x] });
-  function marksOf({ chosen: chosen2 }, explanation) {
-    if (!chosen2.at) return [];
-    return chosen2.parameter ? boxes(explanation.terms) : [around2(chosen2), ...boxes(explanation.terms)];
-  }
-
-  // view/colors.js
-  var POSITIVE = [213, 94, 0];
-  var NEGATIVE = [0, 114, 178];
-  var NOT_FINITE = [204, 121, 167];
-  var isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
-  var lineColor = () => isDark() ? [58, 58, 68] : [214, 214, 222];
-  var mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
-  function rangeOf(numbers) {
-    let [low, high] = [Infinity, -Infinity];
-    for (const x of numbers) {
-      if (x < low && x > -Infinity) low = x;
-      if (x > high && x < Infinity) high = x;
-    }
-    return low <= high ? [low, high] : [0, 0];
-  }
-  function greys(numbers) {
-    const [low, high] = rangeOf(numbers);
-    const scale = 255 / (high - low || 1);
-    return (x) => isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE;
-  }
-  function twoColors(numbers) {
-    const most = Math.max(...rangeOf(numbers).map(Math.abs)) || 1;
-    const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
-    return (x) => isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, Math.abs(x) / most) : NOT_FINITE;
-  }
-  function behind(x, most) {
-    const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
-    return `rgba(${x < 0 ? NEGATIVE : POSITIVE}, ${share.toFixed(3)})`;
-  }
-
-  // view/words.js
-  function placeText([c, y, x], [, height, width]) {
-    return height * width === 1 ? `number ${c}` : `map ${c}, row ${y}, column ${x}`;
-  }
-  function shortPlace(layer, [c, y, x]) {
-    const [, height, width] = layer.output;
-    return `${layer.name} [${height * width === 1 ? c : `${c}, ${y}, ${x}`}]`;
-  }
-  function shapeText([c, height, width]) {
-    return height * width === 1 ? `${c}` : `${c} × ${height} × ${width}`;
-  }
-  function fromText({ terms }, layers) {
-    const places2 = Object.groupBy(
-      terms.filter(({ at }) => at),
-      ({ layer }) => layer
-    );
-    const texts = Object.entries(places2).map(([n, group]) => {
-      const [maps2, rows, columns] = [0, 1, 2].map((axis) => {
-        return rangeOf(group.map(({ at }) => at[axis]));
-      });
-      const [, height, width] = layers[n].output;
-      if (height * width === 1) return `${layers[n].name}: ${span("number", maps2)}`;
-      return `${layers[n].name}: ${span("map", maps2)}, ${span("row", rows)}, ${span("column", columns)}`;
-    });
-    return texts.length ? `from ${texts.join("; ")}` : "";
-  }
-  var span = (name, [first, last]) => first === last ? `${name} ${first}` : `${name}s ${first} to ${last}`;
-
-  // view/explanation.js
-  var MAPS = 6;
-  var TERMS = 14;
-  var stepsOf = ({ steps }) => table(null, steps, "the steps to this number");
-  function termsOf(explanation, layers, go) {
-    const { terms } = explanation;
-    if (!terms.length) return null;
-    const groups = Object.values(Object.groupBy(terms, ({ layer, map, at }) => `${layer}:${map ?? at?.[0]}`));
-    const [rows, columns] = explanation.grid ?? gridOf(groups[0]);
-    if (rows * columns === 1 || groups.some((group) => group.length !== rows * columns))
-      return list(explanation, layers, go);
-    return maps(explanation, groups, columns, layers, go);
-  }
-  function gridOf(group) {
-    const distinct = (axis) => new Set(group.map(({ at }) => at?.[axis])).size;
-    return [distinct(1), distinct(2)];
-  }
-  var sumOf = (group) => group.reduce((sum, { product: product2 }) => sum + product2, 0);
-  var largestOf = (terms, name) => terms.reduce((most, term) => Math.max(most, Math.abs(term[name] ?? 0)), 0);
-  function maps({ terms, columns }, groups, width, layers, go) {
-    groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
-    const items = groups.map((group, k) => () => {
-      const [{ layer, map, at }] = group;
-      const grids = Object.entries(columns).map(
-        ([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go)
-      );
-      const together = columns.product ? `: ${counted(group, "term")}, together ${format(sumOf(group))}` : "";
-      const title = `map ${map ?? at[0]} of ${layers[layer].name}${together}`;
-      return element(
-        "details",
-        { open: k === 0 },
-        element("summary", {}, title),
-        element("div", { class: "grids" }, ...grids)
-      );
-    });
-    return shortened(element("div"), items, MAPS, "maps");
-  }
-  function grid(group, field, name, width, most, layers, go) {
-    const rows = [];
-    for (let first = 0; first < group.length; first += width) {
-      rows.push(
-        element(
-          "tr",
-          {},
-          ...group.slice(first, first + width).map((term) => {
-            const text = format(term[field]);
-            const target = field === "value" && term.at && { layer: term.layer, at: term.at };
-            const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
-            const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
-            cell.style.backgroundColor = behind(term[field], most);
-            return cell;
-          })
-        )
-      );
-    }
-    const label = element("figcaption", {}, name);
-    const numbers = element("table", {}, element("tbody", {}, ...rows));
-    return element(
-      "figure",
-      { class: "grid" },
-      label,
-      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": name }, numbers)
-    );
-  }
-  function list({ terms, columns: names }, layers, go) {
-    const sorted = terms.some((term) => term.product === void 0) ? terms : [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
-    const fields = Object.keys(names);
-    const most = largestOf(terms, "product");
-    const made = sorted.map((term) => () => {
-      const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
-      const place = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
-      const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
-      if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
-      return element("tr", {}, element("td", {}, place), ...cells);
-    });
-    const head = element(
-      "thead",
-      {},
-      element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
-    );
-    const body = element("tbody");
-    const shown = shortened(body, made, TERMS, "terms");
-    const whole = element("table", {}, head, body);
-    const more = shown === body ? null : shown.querySelector("button");
-    return element(
-      "div",
-      {},
-      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
-      more
-    );
-  }
-  var link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
 
   // view/tiles.js
   var MARK = "#ff2d96";
@@ -1684,10 +1584,342 @@
     return { count, height, width, scale, gap: isVector ? 1 : 2, columns: Math.max(1, Math.ceil(Math.sqrt(count / 2))) };
   }
 
+  // view/confusion.js
+  var NUMBERS = 20;
+  var SIDE = 64;
+  var counted2 = (count) => `${count.toLocaleString("en")} picture${count === 1 ? "" : "s"}`;
+  var sum = (numbers) => numbers.reduce((total2, n) => total2 + n, 0);
+  var Confusion = class {
+    /** open(picture): called with a picture of a cell that is pressed; null where the page cannot compute it. */
+    constructor(timeline2, classes, shape, open) {
+      Object.assign(this, { timeline: timeline2, classes, shape, open });
+      this.summary = element("summary");
+      this.chosen = this.worst();
+      this.table = classes.length <= NUMBERS ? this.numbers() : this.colors();
+      this.heading = element("h3", { "aria-live": "polite" });
+      this.found = element("div", { class: "found" });
+      const about = `Rows: what it is. Columns: what the network takes it for. ${this.extent()}`;
+      const help = "Press a number, or choose one with the arrow keys, to see its pictures.";
+      const parts = [element("p", { class: "small" }, `${about} ${help}`), this.table, this.heading, this.found];
+      this.element = element("details", { class: "confusion" }, this.summary, ...parts);
+      this.update();
+    }
+    extent() {
+      const { tested, of } = this.timeline;
+      if (tested.length === of) return `All ${of.toLocaleString("en")} test pictures.`;
+      return `${tested.length.toLocaleString("en")} of the ${of.toLocaleString("en")} test pictures, drawn at random.`;
+    }
+    /** The cell of the most frequent mistake. */
+    worst() {
+      const counts = this.timeline.counts(this.classes.length);
+      const cells = counts.flatMap((row, i) => row.map((count, j) => ({ count: i === j ? 0 : count, cell: [i, j] })));
+      return cells.reduce((best, other) => other.count > best.count ? other : best).cell;
+    }
+    /** A table of buttons, of which Tab reaches one. */
+    numbers() {
+      const head = (text, scope) => element("th", { scope }, text);
+      this.buttons = this.classes.map(
+        (_, i) => this.classes.map((_2, j) => {
+          const onclick = () => this.choose(i, j);
+          return element("button", { type: "button", onclick, onkeydown: (event) => this.key(event) });
+        })
+      );
+      const rows = this.buttons.map(
+        (row, i) => element("tr", {}, head(this.classes[i], "row"), ...row.map((button) => element("td", {}, button)))
+      );
+      const top = element("tr", {}, element("td"), ...this.classes.map((name) => head(name, "col")));
+      const table2 = element("table", {}, element("thead", {}, top), element("tbody", {}, ...rows));
+      return element("div", { class: "scrolls", role: "group", "aria-label": "confusion matrix" }, table2);
+    }
+    colors() {
+      const count = this.classes.length;
+      const scale = Math.max(1, Math.min(9, Math.floor(640 / count)));
+      const label = "confusion matrix: arrow keys choose a cell";
+      const onpick = (tile, i, j) => this.choose(i, j);
+      const chosen2 = () => [0, ...this.chosen];
+      this.tiles = new Tiles({ count: 1, height: count, width: count, columns: 1, scale, label, onpick, chosen: chosen2 });
+      return element("div", { class: "scrolls tall" }, this.tiles.canvas);
+    }
+    key(event) {
+      const last = this.classes.length - 1;
+      const [i, j] = this.chosen;
+      const moves = {
+        ArrowUp: [i - 1, j],
+        ArrowDown: [i + 1, j],
+        ArrowLeft: [i, j - 1],
+        ArrowRight: [i, j + 1],
+        Home: [i, 0],
+        End: [i, last]
+      };
+      const to = moves[event.key];
+      if (!to || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      if (to.some((place) => place < 0 || place > last)) return;
+      this.choose(...to);
+      this.buttons[to[0]][to[1]].focus();
+    }
+    choose(i, j) {
+      this.chosen = [i, j];
+      this.update();
+    }
+    describe(i, j, count) {
+      const [label, predicted] = [this.classes[i], this.classes[j]];
+      return i === j ? `${label}, recognised: ${counted2(count)}` : `${label} taken for ${predicted}: ${counted2(count)}`;
+    }
+    update() {
+      const { timeline: timeline2, classes } = this;
+      const counts = timeline2.counts(classes.length);
+      const right = sum(counts.map((row, i) => row[i]));
+      const count = timeline2.labels.length;
+      const after = `after ${timeline2.epoch} epoch${timeline2.epoch === 1 ? "" : "s"}`;
+      this.summary.textContent = `Confusion ${after}: ${percent(right / count)} of ${counted2(count)} recognised`;
+      if (this.tiles) this.draw(counts);
+      else this.fill(counts);
+      this.show();
+    }
+    fill(counts) {
+      this.buttons.forEach((row, i) => {
+        const all = sum(counts[i]) || 1;
+        row.forEach((button, j) => {
+          const isChosen = this.chosen[0] === i && this.chosen[1] === j;
+          button.textContent = counts[i][j];
+          button.setAttribute("aria-label", this.describe(i, j, counts[i][j]));
+          button.setAttribute("aria-pressed", isChosen);
+          button.tabIndex = isChosen ? 0 : -1;
+          const share = counts[i][j] / all;
+          button.style.backgroundColor = isChosen ? "" : behind(i === j ? -share : share, 1);
+        });
+      });
+    }
+    /** Blue on the diagonal, orange beside it. */
+    draw(counts) {
+      const shares = counts.flatMap((row, i2) => row.map((n, j2) => (i2 === j2 ? -n : n) / (sum(row) || 1)));
+      const color = twoColors(shares);
+      const [i, j] = this.chosen;
+      this.tiles.draw((k) => color(shares[k]), [{ tile: 0, rows: [i, i], columns: [j, j] }]);
+    }
+    /** The pictures of the chosen cell that the page has. */
+    show() {
+      const [i, j] = this.chosen;
+      const { timeline: timeline2 } = this;
+      const all = timeline2.cell(i, j);
+      const known = all.filter((k) => timeline2.pictures[k]).slice(0, timeline2.most);
+      this.heading.textContent = this.describe(i, j, all.length);
+      const missing = all.length - known.length;
+      const text = `and ${counted2(missing)} more, which the page leaves out`;
+      const rest = missing ? [element("p", { class: "small" }, text)] : [];
+      this.found.replaceChildren(...known.map((k) => this.picture(k, i)), ...rest);
+    }
+    picture(k, label) {
+      const pixels = this.timeline.pictures[k];
+      const [, height, width] = this.shape;
+      const area = height * width;
+      const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
+      const caption = `test image ${this.timeline.tested[k]}`;
+      const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, gap: 0, label: caption });
+      tiles.draw((i) => [pixels[i], pixels[area + i], pixels[2 * area + i]]);
+      if (!this.open) return tiles.canvas;
+      tiles.canvas.setAttribute("aria-hidden", "true");
+      const onclick = () => this.open({ caption, shape: [3, height, width], pixels, label });
+      const options = { type: "button", "aria-label": `${caption}: explore it`, title: caption, onclick };
+      return element("button", options, tiles.canvas);
+    }
+  };
+
+  // view/epochs.js
+  var PAUSE = 900;
+  var Epochs = class {
+    /** go(number): called with the number of the entry to show. */
+    constructor(timeline2, go) {
+      Object.assign(this, { timeline: timeline2, go });
+      const last = timeline2.epochs.length - 1;
+      const oninput = () => this.choose(Number(this.slider.value));
+      this.slider = element("input", { type: "range", id: "epoch", min: 0, max: last, step: 1, oninput });
+      this.play = element("button", { type: "button", onclick: () => this.timer ? this.stop() : this.start() });
+      this.shown = element("output", { for: "epoch" });
+      const label = element("label", { for: "epoch" }, "weights after ");
+      const note = timeline2.note && element("span", { class: "small" }, timeline2.note);
+      const parts = [label, this.shown, this.slider, this.play, note].filter(Boolean);
+      this.element = element("fieldset", { class: "epochs" }, element("legend", {}, "Training"), ...parts);
+      this.update();
+    }
+    choose(number) {
+      this.stop();
+      this.go(number);
+    }
+    /** From the beginning, if the last epoch is shown. */
+    start() {
+      const { at, epochs } = this.timeline;
+      this.timer = setInterval(() => this.step(), PAUSE);
+      this.go(at === epochs.length - 1 ? 0 : at + 1);
+      this.endAtLast();
+    }
+    step() {
+      this.go(this.timeline.at + 1);
+      this.endAtLast();
+    }
+    endAtLast() {
+      if (this.timeline.at >= this.timeline.epochs.length - 1) this.stop();
+    }
+    stop() {
+      clearInterval(this.timer);
+      this.timer = null;
+      this.update();
+    }
+    update() {
+      const { at, epoch } = this.timeline;
+      const text = epoch === 1 ? "1 epoch" : `${epoch} epochs`;
+      this.slider.value = at;
+      this.slider.setAttribute("aria-valuetext", text);
+      this.shown.textContent = text;
+      this.play.textContent = this.timer ? "pause training" : "play training";
+    }
+  };
+
+  // view/marks.js
+  function boxes(terms) {
+    const found = /* @__PURE__ */ new Map();
+    for (const { layer, at } of terms) {
+      if (!at) continue;
+      const [c, y, x] = at;
+      const key = `${layer}:${c}`;
+      const { rows, columns } = found.get(key) ?? { rows: [y, y], columns: [x, x] };
+      const wider = ([first, last], place) => [Math.min(first, place), Math.max(last, place)];
+      found.set(key, { layer, tile: c, rows: wider(rows, y), columns: wider(columns, x) });
+    }
+    return [...found.values()];
+  }
+  var around2 = ({ layer, at: [c, y, x] }) => ({ layer, tile: c, rows: [y, y], columns: [x, x] });
+  function marksOf({ chosen: chosen2 }, explanation) {
+    if (!chosen2.at) return [];
+    return chosen2.parameter ? boxes(explanation.terms) : [around2(chosen2), ...boxes(explanation.terms)];
+  }
+
+  // view/words.js
+  function placeText([c, y, x], [, height, width]) {
+    return height * width === 1 ? `number ${c}` : `map ${c}, row ${y}, column ${x}`;
+  }
+  function shortPlace(layer, [c, y, x]) {
+    const [, height, width] = layer.output;
+    return `${layer.name} [${height * width === 1 ? c : `${c}, ${y}, ${x}`}]`;
+  }
+  function shapeText([c, height, width]) {
+    return height * width === 1 ? `${c}` : `${c} × ${height} × ${width}`;
+  }
+  function fromText({ terms }, layers) {
+    const places2 = Object.groupBy(
+      terms.filter(({ at }) => at),
+      ({ layer }) => layer
+    );
+    const texts = Object.entries(places2).map(([n, group]) => {
+      const [maps2, rows, columns] = [0, 1, 2].map((axis) => {
+        return rangeOf(group.map(({ at }) => at[axis]));
+      });
+      const [, height, width] = layers[n].output;
+      if (height * width === 1) return `${layers[n].name}: ${span("number", maps2)}`;
+      return `${layers[n].name}: ${span("map", maps2)}, ${span("row", rows)}, ${span("column", columns)}`;
+    });
+    return texts.length ? `from ${texts.join("; ")}` : "";
+  }
+  var span = (name, [first, last]) => first === last ? `${name} ${first}` : `${name}s ${first} to ${last}`;
+
+  // view/explanation.js
+  var MAPS = 6;
+  var TERMS = 14;
+  var stepsOf = ({ steps }) => table(null, steps, "the steps to this number");
+  function termsOf(explanation, layers, go) {
+    const { terms } = explanation;
+    if (!terms.length) return null;
+    const groups = Object.values(Object.groupBy(terms, ({ layer, map, at }) => `${layer}:${map ?? at?.[0]}`));
+    const [rows, columns] = explanation.grid ?? gridOf(groups[0]);
+    if (rows * columns === 1 || groups.some((group) => group.length !== rows * columns))
+      return list(explanation, layers, go);
+    return maps(explanation, groups, columns, layers, go);
+  }
+  function gridOf(group) {
+    const distinct = (axis) => new Set(group.map(({ at }) => at?.[axis])).size;
+    return [distinct(1), distinct(2)];
+  }
+  var sumOf = (group) => group.reduce((sum2, { product: product2 }) => sum2 + product2, 0);
+  var largestOf = (terms, name) => terms.reduce((most, term) => Math.max(most, Math.abs(term[name] ?? 0)), 0);
+  function maps({ terms, columns }, groups, width, layers, go) {
+    groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
+    const items = groups.map((group, k) => () => {
+      const [{ layer, map, at }] = group;
+      const grids = Object.entries(columns).map(
+        ([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go)
+      );
+      const together = columns.product ? `: ${counted(group, "term")}, together ${format(sumOf(group))}` : "";
+      const title = `map ${map ?? at[0]} of ${layers[layer].name}${together}`;
+      return element(
+        "details",
+        { open: k === 0 },
+        element("summary", {}, title),
+        element("div", { class: "grids" }, ...grids)
+      );
+    });
+    return shortened(element("div"), items, MAPS, "maps");
+  }
+  function grid(group, field, name, width, most, layers, go) {
+    const rows = [];
+    for (let first = 0; first < group.length; first += width) {
+      rows.push(
+        element(
+          "tr",
+          {},
+          ...group.slice(first, first + width).map((term) => {
+            const text = format(term[field]);
+            const target = field === "value" && term.at && { layer: term.layer, at: term.at };
+            const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
+            const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
+            cell.style.backgroundColor = behind(term[field], most);
+            return cell;
+          })
+        )
+      );
+    }
+    const label = element("figcaption", {}, name);
+    const numbers = element("table", {}, element("tbody", {}, ...rows));
+    return element(
+      "figure",
+      { class: "grid" },
+      label,
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": name }, numbers)
+    );
+  }
+  function list({ terms, columns: names }, layers, go) {
+    const sorted = terms.some((term) => term.product === void 0) ? terms : [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
+    const fields = Object.keys(names);
+    const most = largestOf(terms, "product");
+    const made = sorted.map((term) => () => {
+      const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
+      const place = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
+      const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
+      if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
+      return element("tr", {}, element("td", {}, place), ...cells);
+    });
+    const head = element(
+      "thead",
+      {},
+      element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
+    );
+    const body = element("tbody");
+    const shown = shortened(body, made, TERMS, "terms");
+    const whole = element("table", {}, head, body);
+    const more = shown === body ? null : shown.querySelector("button");
+    return element(
+      "div",
+      {},
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
+      more
+    );
+  }
+  var link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
+
   // view/figures.js
-  var SIDE = 160;
+  var SIDE2 = 160;
   function figure(caption, [, height, width], color, marks, onpick, chosen2) {
-    const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
+    const scale = Math.max(1, Math.floor(SIDE2 / Math.max(height, width)));
     const label = `${caption}, enlarged: arrow keys choose a pixel`;
     const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen: chosen2 });
     tiles.draw(
@@ -1736,12 +1968,12 @@
   }
 
   // view/attention.js
-  var SIDE2 = 192;
+  var SIDE3 = 192;
   var SQUARES = 8;
   var HEAT = [213, 94, 0];
   function heated({ pixels, shape }, heat, label) {
     const [, height, width] = shape;
-    const scale = Math.max(1, Math.floor(SIDE2 / Math.max(height, width)));
+    const scale = Math.max(1, Math.floor(SIDE3 / Math.max(height, width)));
     const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label });
     const area = height * width;
     tiles.draw((k) => {
@@ -1831,10 +2063,10 @@
       const height = Math.log1p(count) / most * HEIGHT;
       context.fillRect(bin * WIDTH / BINS, HEIGHT - height, WIDTH / BINS - 1, height);
     });
-    const sum = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
-    const mean2 = sum((x) => x) / numbers.length;
-    const std = Math.sqrt(sum((x) => (x - mean2) ** 2) / numbers.length);
-    const zeros2 = `${format(100 * sum((x) => x === 0 ? 1 : 0) / numbers.length, 3)} %`;
+    const sum2 = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
+    const mean2 = sum2((x) => x) / numbers.length;
+    const std = Math.sqrt(sum2((x) => (x - mean2) ** 2) / numbers.length);
+    const zeros2 = `${format(100 * sum2((x) => x === 0 ? 1 : 0) / numbers.length, 3)} %`;
     const facts = table(
       ["count", "smallest", "mean", "std", "largest", "zeros"],
       [[String(numbers.length), low, mean2, std, high, zeros2]],
@@ -1928,7 +2160,7 @@ ${engine.gradient}`)));
   }
 
   // view/stepper.js
-  var PAUSE = 700;
+  var PAUSE2 = 700;
   var Stepper = class {
     constructor(state2, choose) {
       Object.assign(this, { state: state2, choose });
@@ -1951,7 +2183,7 @@ ${engine.gradient}`)));
       if (at) this.choose({ layer: this.state.chosen.layer, at });
     }
     start() {
-      this.timer = setInterval(() => this.step(1), PAUSE);
+      this.timer = setInterval(() => this.step(1), PAUSE2);
       this.update();
     }
     stop() {
@@ -2178,7 +2410,8 @@ ${engine.gradient}`)));
       this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
       this.panel = new Panel(state2, classes, this.choose);
       this.said = element("p", { role: "status" });
-      this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
+      if (state2.timeline) this.addTraining();
+      this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.epochs?.element ?? ""];
       place.append(
         element(
           "header",
@@ -2189,6 +2422,7 @@ ${engine.gradient}`)));
           element("div", { class: "controls" }, ...this.controls)
         ),
         this.strip.element,
+        this.confusion?.element ?? "",
         this.panel.element
       );
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
@@ -2198,6 +2432,16 @@ ${engine.gradient}`)));
       });
       this.update();
     }
+    /** The weights of several epochs, and what they take test pictures for. */
+    addTraining() {
+      const { state: state2, classes, reading } = this;
+      this.epochs = new Epochs(state2.timeline, (number) => {
+        state2.goTo(number);
+        this.update();
+      });
+      const open = (picture) => this.add({ ...picture, input: normalized(picture.pixels, reading) });
+      this.confusion = new Confusion(state2.timeline, classes, state2.pictures[0].shape, reading && open);
+    }
     /** Choose a layer, a value or a weight; see view/state.js. */
     choose = (chosen2) => {
       this.state.chosen = chosen2;
@@ -2205,9 +2449,8 @@ ${engine.gradient}`)));
     };
     pictureChoice() {
       this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
-      const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
-      if (this.reading) choice.append(this.ownPicture());
-      return choice;
+      this.end = this.reading ? this.ownPicture() : element("span");
+      return element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures, this.end);
     }
     pictureButton(number) {
       const { pixels, shape } = this.state.pictures[number];
@@ -2226,29 +2469,34 @@ ${engine.gradient}`)));
     }
     /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
     ownPicture() {
-      const onchange = () => field.files[0] && this.open(field.files[0], label);
+      const onchange = () => field.files[0] && this.open(field.files[0]);
       const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
       const label = element("label", { for: "own" }, "one of your own ", field);
       addEventListener("dragover", (event) => event.preventDefault());
       addEventListener("drop", (event) => {
         event.preventDefault();
-        if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0], label);
+        if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0]);
       });
       return label;
     }
-    async open(file, before) {
-      const { state: state2 } = this;
-      const [, side] = state2.network.layers[0].output;
+    async open(file) {
+      const [, side] = this.state.network.layers[0].output;
       try {
-        state2.pictures.push(await pictureOf(file, this.reading, side));
+        this.add(await pictureOf(file, this.reading, side));
       } catch {
         this.said.textContent = `${file.name} is no picture that this browser can read.`;
-        return;
       }
-      const number = state2.pictures.length - 1;
-      this.pictures.push(this.pictureButton(number));
-      before.before(this.pictures.at(-1));
-      state2.show(number);
+    }
+    /** Show another picture; one that is there already is only chosen. */
+    add(picture) {
+      const { pictures } = this.state;
+      const known = pictures.findIndex(({ caption, label }) => label !== null && caption === picture.caption);
+      const number = known < 0 ? pictures.push(picture) - 1 : known;
+      if (known < 0) {
+        this.pictures.push(this.pictureButton(number));
+        this.end.before(this.pictures.at(-1));
+      }
+      this.state.show(number);
       this.update();
     }
     captionOf(number) {
@@ -2284,6 +2532,8 @@ ${engine.gradient}`)));
       this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state2.picture));
       this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state2.backward));
       this.select.value = state2.target;
+      this.epochs?.update();
+      this.confusion?.update();
       const explanation = this.panel.explanation();
       const marks = explanation ? marksOf(state2, explanation) : [];
       const field = state2.chosen.at && !state2.chosen.parameter ? this.fieldMarks() : [];
@@ -2303,8 +2553,9 @@ ${engine.gradient}`)));
 
   // view/state.js
   var State = class {
-    constructor(network2, pictures) {
-      Object.assign(this, { network: network2, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
+    /** timeline: of web/timeline.js, where the weights of several epochs are known. */
+    constructor(network2, pictures, timeline2 = null) {
+      Object.assign(this, { network: network2, pictures, timeline: timeline2, picture: 0, backward: false, chosen: { layer: 1 } });
       this.show(0);
       this.chosen = { layer: 1, at: this.largest(1) };
       this.read();
@@ -2319,6 +2570,12 @@ ${engine.gradient}`)));
       this.target = target;
       this.loss = this.network.backward(target);
     }
+    /** Show the weights of another epoch, for the same picture and class; number: of the timeline's entry. */
+    goTo(number) {
+      this.timeline.go(number);
+      this.network.forward(this.pictures[this.picture].input);
+      this.loseOn(this.target);
+    }
     /** The place of the largest value of a layer. */
     largest(layer) {
       return placeOf(this.network.layers[layer].output, argmax(this.network.values[layer]));
@@ -2332,12 +2589,16 @@ ${engine.gradient}`)));
     get address() {
       const { layer, at, parameter: parameter2 } = this.chosen;
       const place = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
-      return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
+      const epoch = this.timeline ? `;epoch=${this.timeline.epoch}` : "";
+      return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}${epoch}`;
     }
     /** Go to the place of the page's address, as far as it exists. */
     read() {
       const [place, ...options] = location.hash.slice(1).split(";");
       const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
+      const epoch = options.find((option) => option.startsWith("epoch="))?.slice(6);
+      const entry = this.timeline?.epochs.indexOf(Number(epoch)) ?? -1;
+      if (entry >= 0 && entry !== this.timeline.at) this.goTo(entry);
       if (picture !== this.picture && this.pictures[picture]) this.show(picture);
       if (place || options.length) this.backward = options.includes("backward");
       const [name, ...rest] = place.split(":");
@@ -2354,7 +2615,8 @@ ${engine.gradient}`)));
   // main.js
   var data = decoded(JSON.parse(document.getElementById("network").textContent));
   var network = new Network(data.layers);
-  var state = new State(network, data.pictures);
+  var timeline = data.timeline && new Timeline(data.timeline, data.layers);
+  var state = new State(network, data.pictures, timeline);
   new Explorer(document.getElementById("explorer"), state, data);
   globalThis.explorer = { network, state, gradCam, occlusion };
 })();

@@ -370,21 +370,13 @@ VIEWS = [
 def test_every_view_fits_and_can_be_read(browser, small, width, scheme):
     """Nothing reaches beyond the window, and axe-core finds neither roles nor contrasts amiss."""
     path, _, _ = small
-    axe = checker() if width == 1280 else None
+    axe = browsing.checker()
     with opened(browser, path, width, scheme) as page:
         for view in VIEWS:
             go(page, view)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, view
             found = axe.run(page).response["violations"] if axe else []
             assert not found, (view, [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found])
-
-
-def checker():
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        return None
-    return Axe()
 
 
 @pytest.mark.parametrize("kind", ["channels, blue first", "mean image", "mean of whole pictures"])

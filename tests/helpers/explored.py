@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 
 from minialex import explore, functional, nn
 from minialex.models.layout import as_graph, layout
-from minialex.tensor import Tensor
+from minialex.tensor import Tensor, no_grad
 
 CLASSES = 5
 HOSTILE = ["</script><script>alert(1)</script>", "<!--<script>", '"><img src=x onerror=alert(1)>', "\u2028'\\", "&lt;"]
@@ -197,3 +199,25 @@ def computed(model, image, target):
     gradients = [t.grad.numpy()[0] for t in tensors.values()] + [None]
     parameters = [{n: p.grad.numpy() for n, p in layer.named_parameters()} for _, layer, _ in graph.layers]
     return values, gradients, [{}, *parameters, {}], loss.item()
+
+
+def logits(model, images):
+    """Of float32 (N, C, H, W)."""
+    with no_grad():
+        return model(Tensor(images)).numpy()
+
+
+def timeline_page(classes, names=None):
+    """The page of a network of so many classes, with two epochs whose predictions are made up."""
+    rng = np.random.default_rng(0)
+    models = [filled(nn.Sequential(nn.Flatten(), nn.Linear(12, classes)), rng) for _ in range(2)]
+    layers = [explore.describe(model, (3, 2, 2)) for model in models]
+    encoded = lambda numbers: base64.b64encode(np.ascontiguousarray(numbers, "<i4").tobytes()).decode()  # noqa: E731
+    entries = [
+        {"epoch": epoch, "weights": weights, "predicted": encoded(rng.integers(0, classes, 60))}
+        for epoch, weights in ((1, {2: {n: layers[0][2][n] for n in ("weight", "bias")}}), (2, None))
+    ]
+    tested = {"tested": encoded(range(60)), "of": 70, "most": 12, "labels": encoded(np.arange(60) % classes)}
+    made = {"entries": entries, "start": 1, "note": "", "pictures": {}, **tested}
+    names = names or [f"class {n}" for n in range(classes)]
+    return explore.page(layers[1], [picture((3, 2, 2), rng)], names, "a network", timeline=made)
