@@ -45,10 +45,10 @@ def of(subject: Subject, folder: Path, layers: list[dict[str, Any]], room: int) 
         len(layer[name]["data"] if isinstance(layer[name], dict) else layer[name]) for layer, name in _arrays(layers)
     )
     most = max(0, (room - 2 * pictures) // max(size, 1))
-    chosen = [others[k] for k in np.unique(np.linspace(0, len(others) - 1, min(most, len(others))).round().astype(int))]
-    if not chosen:
+    taken = [others[k] for k in np.unique(np.linspace(0, len(others) - 1, min(most, len(others))).round().astype(int))]
+    if not taken:
         return None
-    models = {own: subject.network.model} | {epoch: _model(subject.network, files[epoch]) for epoch in chosen}
+    models = {own: subject.network.model} | {epoch: _model(subject.network, files[epoch]) for epoch in taken}
     models = dict(sorted(models.items()))
     tested = _Tested(subject, models)
     entries = [
@@ -59,7 +59,7 @@ def of(subject: Subject, folder: Path, layers: list[dict[str, Any]], room: int) 
         }
         for (epoch, model), predicted in zip(models.items(), tested.predicted)
     ]
-    return {"entries": entries, "start": [*models].index(own), "note": _note(chosen, others), **tested.data(pictures)}
+    return {"entries": entries, "start": [*models].index(own), "note": _note(taken, others), **tested.data(pictures)}
 
 
 def _arrays(layers):
@@ -84,13 +84,11 @@ def _weights(model: Module, shape):
     }
 
 
-def _note(chosen, others):
-    if len(chosen) == len(others):
+def _note(taken, others):
+    if len(taken) == len(others):
         return ""
     megabytes = LARGEST_PAGE // 10**6
-    return (
-        f"{len(chosen)} of the {len(others)} kept epochs, evenly chosen, so that this page stays below {megabytes} MB"
-    )
+    return f"{len(taken)} of the {len(others)} kept epochs, evenly chosen, so that this page stays below {megabytes} MB"
 
 
 class _Tested:

@@ -263,18 +263,21 @@ class Run:
         """The first `count` images of the first epoch, not augmented: uint8 (n, C, H, W), and their labels."""
         return self.splits.train.fetch(self.trainer.loader.order(0)[:count])
 
-    def train(self, interrupt: Any = None, enough: Callable[[list[dict[str, Any]]], bool] | None = None) -> None:
+    def train(
+        self, interrupt: Any = None, enough: Callable[[list[dict[str, Any]]], bool] | None = None, *, live: Any = None
+    ) -> None:  # fmt: skip
         """Train until all epochs are done, printing and saving the results.
 
         interrupt: a cli.Interrupt, whose check() and watch() can stop the run where it is safe to save; or None.
         enough: a function of Trainer.history, asked before every epoch, that says whether to end there; or None.
+        live: a training.Live of `model`, which draws the training in a notebook's cell; or None.
 
         Raises Diverged where a loss or a weight becomes NaN or infinite.
         """
         with self.folder:
-            self._train(interrupt, enough)
+            self._train(interrupt, enough, live)
 
-    def _train(self, interrupt, enough):
+    def _train(self, interrupt, enough, live):
         t, epochs = self.trainer, self.configuration.recipe.epochs
         self.folder.write_configuration(self.configuration)
         self.folder.write_metrics(t.history)
@@ -284,8 +287,10 @@ class Run:
             self.say(f"  {self.command()} --epochs {2 * epochs}")
         with TrainingProgress(t, epochs, shown=not self.world.rank) as bar:
             while t.epoch < epochs and not (enough and t.batch == 0 and enough(t.history)):
-                for _ in t.steps():
+                for loss in t.steps():
                     bar.show()
+                    if live:
+                        live.on_step(t, t.step_row(loss))
                     if interrupt:
                         interrupt.check()
                     save, write = self.world.agree(self.folder.save_is_due(), self.folder.steps_are_due())
@@ -295,6 +300,8 @@ class Run:
                         self.folder.write_steps(t.recorded_steps())
                 layers = self.measure_layers() if self.configuration.diagnose else None
                 row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
+                if live:
+                    live.on_epoch(t, row)
                 self.say(folded(report.epoch_line(row, epochs, len(self.classes))))
                 if layers:
                     row["layers"] = layers
