@@ -16,6 +16,7 @@ from ..tensor import Tensor, no_grad
 from .describing import describe
 
 LARGEST_PAGE = 15_000_000  # bytes of a page with the weights of several epochs
+MOST = 40  # epochs beside that which the page shows first
 TESTED = 1000  # pictures, at most
 BATCH = 50  # pictures computed together
 SHOWN = 12  # pictures of a cell of the confusion matrix, at most
@@ -44,8 +45,8 @@ def of(subject: Subject, folder: Path, layers: list[dict[str, Any]], room: int) 
     size = sum(
         len(layer[name]["data"] if isinstance(layer[name], dict) else layer[name]) for layer, name in _arrays(layers)
     )
-    most = max(0, (room - 2 * pictures) // max(size, 1))
-    taken = [others[k] for k in np.unique(np.linspace(0, len(others) - 1, min(most, len(others))).round().astype(int))]
+    most = min(len(others), MOST, max(0, (room - 2 * pictures) // (size + 6 * TESTED)))
+    taken = [others[k] for k in np.linspace(0, len(others) - 1, most).round().astype(int)]
     if not taken:
         return None
     models = {own: subject.network.model} | {epoch: _model(subject.network, files[epoch]) for epoch in taken}
@@ -87,8 +88,7 @@ def _weights(model: Module, shape):
 def _note(taken, others):
     if len(taken) == len(others):
         return ""
-    megabytes = LARGEST_PAGE // 10**6
-    return f"{len(taken)} of the {len(others)} kept epochs, evenly chosen, so that this page stays below {megabytes} MB"
+    return f"{len(taken)} of the {len(others)} kept epochs, evenly chosen, so that this page stays small"
 
 
 class _Tested:

@@ -60,16 +60,18 @@ def test_every_epoch_has_its_weights_and_its_predictions(folder):
     assert base64.b64decode(found["pictures"][7]) == images[7].tobytes()
 
 
-def test_epochs_are_left_out_evenly_where_the_page_has_no_room(folder, tmp_path):
+def test_epochs_are_left_out_evenly_where_the_page_has_no_room(folder, tmp_path, monkeypatch):
     run = shutil.copytree(folder, tmp_path / "run")
     for epoch in range(4, 12):
         shutil.copy(kept.found(run)[3], run / "kept" / f"epoch_{epoch:03}.npz")
     room = 4_000_000
     found, _ = of(run, room)
     assert [entry["epoch"] for entry in found["entries"]] == [1, 2, 6, 11] and found["start"] == 1
-    assert found["note"] == "3 of the 10 kept epochs, evenly chosen, so that this page stays below 15 MB"
+    assert found["note"] == "3 of the 10 kept epochs, evenly chosen, so that this page stays small"
     assert len(json.dumps(found)) < room
     assert of(run, 300_000)[0] is None
+    monkeypatch.setattr(timeline, "MOST", 5)
+    assert [entry["epoch"] for entry in of(run)[0]["entries"]] == [1, 2, 4, 6, 9, 11]
 
 
 def test_few_pictures_of_each_cell(folder, monkeypatch):
