@@ -108,7 +108,7 @@ def confusion(counts: Array, classes: Sequence[str] | None) -> str:
     classes: their names; numbers if None.
     """
     total, right = int(counts.sum()), int(np.trace(counts))
-    title = f"confusion: {right} of {total} pictures recognised (rows: what it is; columns, in the same order: what for)"
+    title = f"confusion: {right} of {total} pictures recognised (rows: what it is; columns: what for)"
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     if len(counts) > NUMBERS:
         return f"<div>{title}</div>" + _picture(shares, title)
