@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is ff09392ba4c1938474f16a76fac1c971041dea2622a4c537437a614751c9c0a9
+// Made of the modules in web/ by npm run build there; their SHA-256 is 68c6e3676e0604a28cdd349e1fee48447f641ee4e2d2aead99d0816f4aece25a
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -194,14 +194,14 @@
     const first = i * stride[axis] - padding[axis][0];
     return Array.from({ length: kernel[axis] }, (_, u) => first + u * dilation[axis]);
   }
-  function allPlaces(window, axis) {
-    return Array.from({ length: window.output[axis] }, (_, i) => places(window, axis, i));
+  function allPlaces(window2, axis) {
+    return Array.from({ length: window2.output[axis] }, (_, i) => places(window2, axis, i));
   }
   var exists = (i, n) => i >= 0 && i < n;
-  function seenBy(window, axis, y) {
+  function seenBy(window2, axis, y) {
     const pairs = [];
-    for (let i = 0; i < window.output[axis]; i++) {
-      const u = places(window, axis, i).indexOf(y);
+    for (let i = 0; i < window2.output[axis]; i++) {
+      const u = places(window2, axis, i).indexOf(y);
       if (u >= 0) pairs.push([i, u]);
     }
     return pairs;
@@ -338,20 +338,24 @@
   };
 
   // engine/contrast.js
-  var around = (layer, at) => neighbours({ ...layer, withinChannel: true }, at).map((p) => indexOf(layer.output, p));
-  var inWindowOf = (layer, at) => neighbours({ ...layer, withinChannel: true }, at, true).map((p) => indexOf(layer.output, p));
-  function difference(layer, x, at) {
-    const window = around(layer, at);
-    return x[indexOf(layer.output, at)] - window.reduce((sum2, k) => sum2 + x[k], 0) / window.length;
+  var window = (layer, i, mirrored = false) => neighbours({ ...layer, withinChannel: true }, placeOf(layer.output, i), mirrored).map((p) => indexOf(layer.output, p));
+  var around = (layer, i) => window(layer, i);
+  var whoseWindowHolds = (layer, i) => window(layer, i, true);
+  function difference(layer, x, j) {
+    const indices = around(layer, j);
+    return x[j] - indices.reduce((sum2, k) => sum2 + x[k], 0) / indices.length;
+  }
+  function energy2(layer, x, i) {
+    return layer.k + layer.a * around(layer, i).reduce((sum2, j) => sum2 + difference(layer, x, j) ** 2, 0);
   }
   var contrastNorm = {
     formula: "y_i = x_i D_i^-beta      D_i = k + a sum over j in window(i) of  d_j^2      d_j = x_j - mean of x over window(j)",
     gradient: "gx_j = gy_j D_j^-beta + gd_j - sum over the i whose window holds j of  gd_i / c_i,   c_i pixels in window(i)\ngd_j = -2 a beta d_j sum over the i whose window holds j of  gy_i x_i D_i^(-beta - 1)",
     forward(layer, [x]) {
-      const { output, k, a, beta } = layer;
-      layer.windows = Array.from(x, (_, i) => around(layer, placeOf(output, i)));
-      layer.d = Float64Array.from(x, (_, i) => difference(layer, x, placeOf(output, i)));
-      layer.D = Float64Array.from(layer.windows, (window) => k + a * window.reduce((sum2, j) => sum2 + layer.d[j] ** 2, 0));
+      const { k, a, beta } = layer;
+      layer.windows = Array.from(x, (_, i) => around(layer, i));
+      layer.d = Float64Array.from(x, (_, i) => difference(layer, x, i));
+      layer.D = Float64Array.from(layer.windows, (indices) => k + a * indices.reduce((s, j) => s + layer.d[j] ** 2, 0));
       return Float32Array.from(x, (value, i) => value * layer.D[i] ** -beta);
     },
     backward(layer, [x], y, gy) {
@@ -361,38 +365,41 @@
         for (const j of windows[i]) gd[j] -= 2 * a * beta * d[j] * g * x[i] * D[i] ** (-beta - 1);
       });
       const gx = Float64Array.from(gy, (g, j) => g * D[j] ** -beta + gd[j]);
-      windows.forEach((window, i) => window.forEach((j) => gx[j] -= gd[i] / window.length));
+      windows.forEach((window2, i) => window2.forEach((j) => gx[j] -= gd[i] / window2.length));
       return { inputs: [rounded(gx)] };
     },
     explain(layer, [x], at) {
-      const i = indexOf(layer.output, at);
-      const terms = layer.windows[i].map((j) => {
-        const place = placeOf(layer.output, j);
-        const factor = x[j] - layer.d[j];
-        return { input: 0, at: place, map: at[0], value: x[j], factor, product: layer.d[j] ** 2 };
+      const { output, k, a, beta } = layer;
+      const i = indexOf(output, at);
+      const terms = around(layer, i).map((j) => {
+        const d = difference(layer, x, j);
+        return { input: 0, at: placeOf(output, j), map: at[0], value: x[j], factor: x[j] - d, product: d * d };
       });
+      const D = k + a * total(terms);
       const steps = [
         ["sum of d², the squares of x - mean", total(terms)],
-        [`D = ${layer.k} + ${Number(layer.a.toPrecision(4))} sum`, layer.D[i]],
-        [`D^-${layer.beta}`, layer.D[i] ** -layer.beta],
+        [`D = ${k} + ${Number(a.toPrecision(4))} sum`, D],
+        [`D^-${beta}`, D ** -beta],
         ["x", x[i]],
-        [`y = x D^-${layer.beta}`, x[i] * layer.D[i] ** -layer.beta]
+        [`y = x D^-${beta}`, x[i] * D ** -beta]
       ];
       return { terms, columns: { value: "x", factor: "mean", product: "(x - mean)²" }, steps };
     },
     /** Through x_j itself, and through every D whose window has pixels whose means are taken over j. */
     explainGradient(layer, [x], ys, gy, input, at) {
-      const { output, a, beta, windows, d, D } = layer;
+      const { output, a, beta } = layer;
       const j = indexOf(output, at);
       const moved = /* @__PURE__ */ new Map([[j, 1]]);
-      for (const i of inWindowOf(layer, at)) moved.set(i, (moved.get(i) ?? 0) - 1 / windows[i].length);
+      for (const i of whoseWindowHolds(layer, j)) moved.set(i, (moved.get(i) ?? 0) - 1 / around(layer, i).length);
       const outputs = /* @__PURE__ */ new Map([[j, 0]]);
       for (const [i, slope] of moved) {
-        for (const c of inWindowOf(layer, placeOf(output, i))) outputs.set(c, (outputs.get(c) ?? 0) + d[i] * slope);
+        const part = difference(layer, x, i) * slope;
+        for (const c of whoseWindowHolds(layer, i)) outputs.set(c, (outputs.get(c) ?? 0) + part);
       }
       return [...outputs].map(([c, sum2]) => {
-        const direct = c === j ? D[c] ** -beta : 0;
-        const factor = direct - 2 * a * beta * x[c] * D[c] ** (-beta - 1) * sum2;
+        const D = energy2(layer, x, c);
+        const direct = c === j ? D ** -beta : 0;
+        const factor = direct - 2 * a * beta * x[c] * D ** (-beta - 1) * sum2;
         return { at: placeOf(output, c), value: gy[c], factor, product: gy[c] * factor };
       });
     },
@@ -414,11 +421,11 @@
       return (filterAt(layer, o, i, j, c) * height + u) * width + v;
     }
     function eachProduct2(layer, visit) {
-      const { window, output } = layer;
-      const rows = allPlaces(window, 0);
-      const columns = allPlaces(window, 1);
-      const [height, width] = window.size;
-      const [kernelHeight, kernelWidth] = window.kernel;
+      const { window: window2, output } = layer;
+      const rows = allPlaces(window2, 0);
+      const columns = allPlaces(window2, 1);
+      const [height, width] = window2.size;
+      const [kernelHeight, kernelWidth] = window2.kernel;
       for (let o = 0; o < output[0]; o++) {
         const [first, seen2] = channelsOf(layer, o);
         for (let c = 0; c < seen2; c++) {
@@ -471,14 +478,14 @@
       },
       /** What y[o, i, j] is made of. */
       explain(layer, [x], at) {
-        const { window, weight, bias, inputs } = layer;
+        const { window: window2, weight, bias, inputs } = layer;
         const [o, i, j] = at;
         const [first, seen2] = channelsOf(layer, o);
         const terms = [];
         for (let c = 0; c < seen2; c++) {
-          places(window, 0, i).forEach(
-            (row, u) => places(window, 1, j).forEach((column, v) => {
-              const inside = exists(row, window.size[0]) && exists(column, window.size[1]);
+          places(window2, 0, i).forEach(
+            (row, u) => places(window2, 1, j).forEach((column, v) => {
+              const inside = exists(row, window2.size[0]) && exists(column, window2.size[1]);
               const from = [first + c, row, column];
               const value = inside ? x[indexOf(inputs[0], from)] : 0;
               const factor = weight.data[weightAt(layer, at, [c, u, v])];
@@ -491,17 +498,17 @@
         const steps = [[`sum of ${counted(terms, "product")}`, sum2]];
         if (bias) steps.push(["bias b", b]);
         steps.push(["y = sum + bias", sum2 + b]);
-        return { terms, columns: { value: "x", factor: "w", product: "w x" }, grid: window.kernel, steps };
+        return { terms, columns: { value: "x", factor: "w", product: "w x" }, grid: window2.kernel, steps };
       },
       /** From which outputs the gradient at x[c, y, x] comes. */
       explainGradient(layer, xs, ys, gy, input, [c, row, column]) {
-        const { window, weight, output } = layer;
+        const { window: window2, weight, output } = layer;
         const terms = [];
         for (let o = 0; o < output[0]; o++) {
           const [first, seen2] = channelsOf(layer, o);
           if (!exists(c - first, seen2)) continue;
-          for (const [i, u] of seenBy(window, 0, row)) {
-            for (const [j, v] of seenBy(window, 1, column)) {
+          for (const [i, u] of seenBy(window2, 0, row)) {
+            for (const [j, v] of seenBy(window2, 1, column)) {
               const factor = weight.data[weightAt(layer, [o, i, j], [c - first, u, v])];
               const value = gy[indexOf(output, [o, i, j])];
               terms.push({ at: [o, i, j], value, factor, product: value * factor });
@@ -512,14 +519,14 @@
       },
       /** What the gradient of a weight or bias is made of; at: its place. */
       explainParameter(layer, [x], gy, name, at) {
-        const { window, inputs, output } = layer;
+        const { window: window2, inputs, output } = layer;
         const [outputs, [c, u, v]] = outputsOf(layer, name, at);
         return outputs.flatMap((place) => {
           const value = gy[indexOf(output, place)];
           if (name === "bias") return [{ at: place, value, factor: 1, product: value }];
           const [o, i, j] = place;
-          const from = [channelsOf(layer, o)[0] + c, places(window, 0, i)[u], places(window, 1, j)[v]];
-          if (!exists(from[1], window.size[0]) || !exists(from[2], window.size[1])) return [];
+          const from = [channelsOf(layer, o)[0] + c, places(window2, 0, i)[u], places(window2, 1, j)[v]];
+          if (!exists(from[1], window2.size[0]) || !exists(from[2], window2.size[1])) return [];
           const factor = x[indexOf(inputs[0], from)];
           return [{ at: place, from, value, factor, product: value * factor }];
         });
@@ -778,18 +785,18 @@
   );
 
   // engine/pooling.js
-  function under({ window }, [c, i, j]) {
+  function under({ window: window2 }, [c, i, j]) {
     const found = [];
-    for (const row of places(window, 0, i)) {
-      for (const column of places(window, 1, j)) {
-        if (exists(row, window.size[0]) && exists(column, window.size[1])) found.push([c, row, column]);
+    for (const row of places(window2, 0, i)) {
+      for (const column of places(window2, 1, j)) {
+        if (exists(row, window2.size[0]) && exists(column, window2.size[1])) found.push([c, row, column]);
       }
     }
     return found;
   }
-  function above({ window }, [c, row, column]) {
-    const rows = seenBy(window, 0, row);
-    const columns = seenBy(window, 1, column);
+  function above({ window: window2 }, [c, row, column]) {
+    const rows = seenBy(window2, 0, row);
+    const columns = seenBy(window2, 1, column);
     return rows.flatMap(([i]) => columns.map(([j]) => [c, i, j]));
   }
   function winner(layer, x, at) {
@@ -830,11 +837,11 @@
       });
     }
   };
-  function divisor({ window, countPadding, divisor: divisor2 }, [, i, j]) {
+  function divisor({ window: window2, countPadding, divisor: divisor2 }, [, i, j]) {
     if (divisor2) return divisor2;
     const count = (axis, place) => {
-      const [before, after] = countPadding ? window.padding[axis] : [0, 0];
-      return places(window, axis, place).filter((y) => y >= -before && y < window.size[axis] + after).length;
+      const [before, after] = countPadding ? window2.padding[axis] : [0, 0];
+      return places(window2, axis, place).filter((y) => y >= -before && y < window2.size[axis] + after).length;
     };
     return count(0, i) * count(1, j);
   }
@@ -917,11 +924,12 @@
       ];
       return { terms, columns: { value: "x", factor: "p", product: "p a" }, steps };
     },
-    explainGradient(layer, [x], y, gy, input, at) {
+    explainGradient(layer, [x], ys, gy, input, at) {
       const value = x[indexOf(layer.inputs[0], at)];
       return above(layer, at).map((place) => {
         const k = indexOf(layer.output, place);
-        const factor = value > 0 ? (2 * value - y[k]) / layer.sums[k] : 0;
+        const y = total(this.explain(layer, [x], place).terms);
+        const factor = value > 0 ? (2 * value - y) / positive(layer, x, place) : 0;
         return { at: place, value: gy[k], factor, product: gy[k] * factor };
       });
     }
@@ -940,9 +948,10 @@
       const [text, most] = explained.steps[0];
       return { ...explained, steps: [[text.replace("y = ", ""), most], ["y = max(x, 0)", Math.max(most, 0)]] };
     },
-    explainGradient(layer, xs, y, gy, input, at) {
-      const positive2 = gy.map((g, k) => y[k] > 0 ? g : 0);
-      return maxPool2d.explainGradient(layer, xs, y, positive2, input, at);
+    explainGradient(layer, [x], ys, gy, input, at) {
+      const isPositive = x[indexOf(layer.inputs[0], at)] > 0;
+      const terms = maxPool2d.explainGradient(layer, [x], ys, gy, input, at);
+      return isPositive ? terms : terms.map((term) => ({ ...term, factor: 0, product: 0 }));
     }
   };
 
@@ -1032,11 +1041,13 @@
       });
       return { terms, columns: { value: "x", factor: "wins" }, steps: [["y", y]] };
     },
-    explainGradient(layer, [x], y, gy, input, at) {
+    explainGradient(layer, [x], ys, gy, input, at) {
       const i = indexOf(layer.inputs[0], at);
       const k = layer.to[i];
-      const factor = x[i] === y[k] ? 1 / winners(layer, x, y)[k] : 0;
-      return [{ at: placeOf(layer.output, k), value: gy[k], factor, product: gy[k] * factor }];
+      const place = placeOf(layer.output, k);
+      const winning = this.explain(layer, [x], place).terms.filter(({ factor: factor2 }) => factor2);
+      const factor = winning.some((term) => indexOf(layer.inputs[0], term.at) === i) ? 1 / winning.length : 0;
+      return [{ at: place, value: gy[k], factor, product: gy[k] * factor }];
     },
     seen
   };
@@ -1326,12 +1337,12 @@
     }
     /** The first and last row (axis 0) or column (axis 1) of `source` that rows first ... last of layer `user` see. */
     seenOf(user, source, axis, [first, last]) {
-      const { kind, window, size: n, withinChannel } = this.layers[user];
+      const { kind, window: window2, size: n, withinChannel } = this.layers[user];
       const end = this.layers[source].output[axis + 1] - 1;
       const clipped = (...ends) => ends.map((place) => Math.max(0, Math.min(end, place)));
       const { seen: seen2 } = this.of(user);
       if (seen2) return clipped(...seen2(this.layers[user], axis, first, last));
-      if (window) return clipped(places(window, axis, first)[0], places(window, axis, last).at(-1));
+      if (window2) return clipped(places(window2, axis, first)[0], places(window2, axis, last).at(-1));
       if (withinChannel) return clipped(first - Math.floor(n / 2), last - Math.floor(n / 2) + n - 1);
       return kind === "linear" || kind === "flatten" || kind === "softmax" ? [0, end] : clipped(first, last);
     }

@@ -164,11 +164,12 @@ export const stochasticPool2d = {
     return { terms, columns: { value: "x", factor: "p", product: "p a" }, steps };
   },
 
-  explainGradient(layer, [x], y, gy, input, at) {
+  explainGradient(layer, [x], ys, gy, input, at) {
     const value = x[indexOf(layer.inputs[0], at)];
     return above(layer, at).map((place) => {
       const k = indexOf(layer.output, place);
-      const factor = value > 0 ? (2 * value - y[k]) / layer.sums[k] : 0;
+      const y = total(this.explain(layer, [x], place).terms);
+      const factor = value > 0 ? (2 * value - y) / positive(layer, x, place) : 0;
       return { at: place, value: gy[k], factor, product: gy[k] * factor };
     });
   },
@@ -194,8 +195,9 @@ export const stochasticMax = {
     return { ...explained, steps: [[text.replace("y = ", ""), most], ["y = max(x, 0)", Math.max(most, 0)]] };
   },
 
-  explainGradient(layer, xs, y, gy, input, at) {
-    const positive = gy.map((g, k) => (y[k] > 0 ? g : 0));
-    return maxPool2d.explainGradient(layer, xs, y, positive, input, at);
+  explainGradient(layer, [x], ys, gy, input, at) {
+    const isPositive = x[indexOf(layer.inputs[0], at)] > 0;
+    const terms = maxPool2d.explainGradient(layer, [x], ys, gy, input, at);
+    return isPositive ? terms : terms.map((term) => ({ ...term, factor: 0, product: 0 }));
   },
 };

@@ -78,11 +78,13 @@ export const largest = {
     return { terms, columns: { value: "x", factor: "wins" }, steps: [["y", y]] };
   },
 
-  explainGradient(layer, [x], y, gy, input, at) {
+  explainGradient(layer, [x], ys, gy, input, at) {
     const i = indexOf(layer.inputs[0], at);
     const k = layer.to[i];
-    const factor = x[i] === y[k] ? 1 / winners(layer, x, y)[k] : 0;
-    return [{ at: placeOf(layer.output, k), value: gy[k], factor, product: gy[k] * factor }];
+    const place = placeOf(layer.output, k);
+    const winning = this.explain(layer, [x], place).terms.filter(({ factor }) => factor);
+    const factor = winning.some((term) => indexOf(layer.inputs[0], term.at) === i) ? 1 / winning.length : 0;
+    return [{ at: place, value: gy[k], factor, product: gy[k] * factor }];
   },
 
   seen,
