@@ -98,11 +98,12 @@ def test_weights_of_another_network_are_refused(folder, tmp_path, capsys):
     run = shutil.copytree(folder, tmp_path / "run")
     other = dataclasses.replace(checkpoint.load(kept.found(run)[1]), classes=[f"other {n}" for n in range(10)])
     checkpoint.save(run / "kept" / "epoch_001.npz", other)
-    assert cli.run(command.main, [str(run)]) == 2
+    words = [str(run), "--out", str(tmp_path / "page.html")]
+    assert cli.run(command.main, words) == 2
     error = capsys.readouterr().err
     assert re.search(r"kept/epoch_001\.npz is of another network than .*best\.npz", error) and error.count("\n") == 1
     (run / "kept" / "epoch_001.npz").write_bytes(b"PK\3\4 damaged")
-    assert cli.run(command.main, [str(run)]) == 2
+    assert cli.run(command.main, words) == 2
     assert re.search(r"epoch_001\.npz is cut short or damaged", capsys.readouterr().err)
 
 

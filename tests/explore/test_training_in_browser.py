@@ -25,7 +25,7 @@ def browser():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = kept_run.make(tmp_path_factory.mktemp("runs"))
-    assert cli.run(command.main, [str(folder)]) == 0
+    assert cli.run(command.main, [str(folder), "--out", str(folder / "explore.html")]) == 0
     return folder
 
 
