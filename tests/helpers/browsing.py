@@ -52,3 +52,12 @@ def opened(browser, path, width=1280, scheme="light", place="", errors=True, rea
         assert not troubles, troubles
         assert all(address.startswith(("file:", "data:")) for address in asked), asked
         assert not alone or len(asked) == 1, asked
+
+
+def checker():
+    """What axe-core finds in a page; None where it is not installed."""
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        return None
+    return Axe()
