@@ -25,6 +25,7 @@ import lesson
 import numpy as np
 from lesson import BLUE, INK, VERMILION, check, compare, hint, panels, pick, progress, show
 
+# %%
 import minialex
 from minialex import Tensor, data, nn, optim, plotting, use_backend
 from minialex.ablation.race import as_text, read_results

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import io
 import json
 import re
 
 from minialex import cli
+from minialex.explore import __main__ as explorer
 from minialex.support import files
 
 from . import frame, reference
@@ -28,6 +31,15 @@ NEEDS = {
     11: (6, 8),
 }
 
+# (lesson, anchor of a section): the number of a small network that the explorer shows at its end, and what it is.
+EXPLORED = {
+    (4, "a-window-slides"): ("conv1:0,8,8", "a number that a convolution made, its window and its weights"),
+    (5, "keep-the-largest"): ("pool1:0,4,4", "a number that won, and its window"),
+    (5, "where-gradients-go"): ("pool1:0,4,4;backward", "a gradient on its way back through a pool"),
+    (5, "the-loud-silence-the-quiet"): ("norm1:3,4,4", "a normalised number, and its neighbours"),
+    (6, "where-weights-begin"): ("fc4:0", "a network before training, and any number in it"),
+}
+
 
 def write(tutorials, folder):
     """Write all pages. UserError for a notebook that is not there.
@@ -42,7 +54,7 @@ def write(tutorials, folder):
     for i, lesson in enumerate(lessons):
         body, headings, sections = lesson.render()
         body = re.sub(r'href="(\d\d_\w+)\.ipynb"', r'href="\1.html"', body)
-        body = _terms_linked(sources.linked(body), terms)
+        body = _with_explorer(_terms_linked(sources.linked(body), terms), lesson.number)
         before, after = lessons[i - 1 : i], lessons[i + 1 : i + 2]
         frame.page(
             folder / lesson.name, lesson.title, body, headings=headings, kind="lesson", footer=_footer(before, after)
@@ -54,6 +66,24 @@ def write(tutorials, folder):
     _search(folder, found)
     sources.write(folder)
     frame.assets(folder)
+    with contextlib.redirect_stdout(io.StringIO()):  # the name of the page
+        explorer.main(["shapes_net", "--out", str(folder / "explorer.html")])
+
+
+def _with_explorer(body, number):
+    """The explorer, behind a fold, at the end of the sections that it belongs to."""
+    for (lesson, anchor), (place, words) in EXPLORED.items():
+        if lesson == number:
+            start = body.index(f'<h2 id="{anchor}">')
+            end = body.index("<h2 ", start + 1)
+            address = f"explorer.html#{place}"
+            fold = (
+                f'<details class="explorer"><summary>See it at work: {words}</summary>\n'
+                f'<iframe src="{address}" loading="lazy" title="The explorer: {words}"></iframe>\n'
+                f'<p><a href="{address}">The explorer in a page of its own</a></p></details>\n'
+            )
+            body = body[:end] + fold + body[end:]
+    return body
 
 
 def _notebook(source):
