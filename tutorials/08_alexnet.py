@@ -417,7 +417,8 @@ show(figure, "08-family", "All presets: parameters, operations, input, first map
 # two groups were merged, and conv2, conv4 and conv5 have twice the weights. 61,100,840 is torchvision's, a later
 # network by the same author, and 41.5 million belongs to articles that drop a layer. The five at
 # the top are for small pictures, drawn to the same scale: you need good eyes.
-#
+
+# %% [markdown]
 # ## What conv1 looks for
 #
 # The paper's figure 3 shows what the 96 filters of conv1 had become. The cell below draws those of published weights,

@@ -68,6 +68,7 @@ def test_what_came_out_is_nowhere_in_the_open(path):
     for number, cell in enumerate(cells):
         if "outcome" in notebooks.tags(cell):
             assert cell["cell_type"] == "markdown" or not cell["outputs"], f"cell {number}"
+            assert not re.search("^#+ ", notebooks.unfolded(cell)[0], re.MULTILINE) or cell["cell_type"] == "code"
     for number, told in predictions(path):
         end = next((n for n in range(number, len(cells)) if re.match("## ", in_the_open(cells[n]))), len(cells))
         before = "\n".join(map(in_the_open, cells[:end]))
