@@ -149,6 +149,7 @@ print("softmax:", softmax(np.array([1e4, 0.0, -1e4])))
 prediction = ...
 
 # %% tags=["outcome"]
+# Of ten equal logits
 knows_nothing = -np.log(softmax(np.zeros(10))[0])
 compare(prediction, knows_nothing)
 print(f"ln(10) = {np.log(10):.6f}")

@@ -416,6 +416,7 @@ def usual(n):
 
 
 # %% tags=["outcome"]
+# n n products make m m outputs
 compare(prediction, 8**2 / 4**2)
 print(f"edges of the shape: {abs(conv2d_winograd(scene, edges, usual(6), 1) - found).max():.1e} from the loops")
 x = rng.standard_normal((2, 6, 13, 11))

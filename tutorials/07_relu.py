@@ -50,6 +50,7 @@ from minialex.training.trainer import Diverged, Trainer
 prediction = ...
 
 # %% tags=["outcome"]
+# df/dx at 3
 compare(prediction, round(1 - math.tanh(3) ** 2, 5))
 figure, left, right = panels(2, height=2.6)
 x = np.linspace(-4, 4, 401)

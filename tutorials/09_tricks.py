@@ -39,7 +39,8 @@ backend = use_backend("auto")  # the compiled one where it is installed
 prediction = ...
 
 # %% tags=["outcome"]
-places = 256 - 224 + 1  # from 0 to 32
+# In both directions, a window can begin at any of these places.
+places = 256 - 224 + 1
 compare(prediction, 2 * places**2)
 
 # %%

@@ -43,9 +43,9 @@ def test_what_is_solved_is_shown_and_what_comes_next(capsys):
 
 
 def test_the_end(capsys):
-    for lesson in lessons.read(lessons.folder()):
-        for exercise in lesson.exercises:
-            learner.note(exercise.name, solved=True)
+    names = [exercise.name for lesson in lessons.read(lessons.folder()) for exercise in lesson.exercises]
+    all_solved = {name: {"solved": True, "hints": 0} for name in names}
+    learner.path().write_text(json.dumps({"format": 1, "exercises": all_solved}))
     out = run(capsys)[1]
     assert "○" not in out and "next" not in out
 

@@ -50,7 +50,7 @@ def test_it_is_replaced_as_a_whole(place, monkeypatch):
 
 
 def test_notebooks_that_write_at_once_lose_nothing():
-    names = [f"{lesson}.{number}" for lesson in range(1, 5) for number in range(1, 5)]
+    names = [f"{lesson}.{number}" for lesson in (1, 2) for number in (1, 2, 3)]
     threads = [threading.Thread(target=learner.note, args=(name, True)) for name in names]
     for thread in threads:
         thread.start()

@@ -183,6 +183,7 @@ def test_search(browser, pages):
         links = page.locator("#results a")
         links.first.wait_for()
         assert any("Walking back" in text for text in links.all_inner_texts())
+        assert links.first.inner_text() == "Glossary: topological order"
         links.first.click()
         page.locator("main h1").wait_for()
         assert page.evaluate("document.querySelector(location.hash) !== null")

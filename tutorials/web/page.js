@@ -58,7 +58,9 @@ function search() {
     const hits = [];
     for (const [page, anchor, title, heading, text] of words.length ? FOUND : []) {
         const amounts = words.map((word) => 20 * count(heading, word) + count(text, word));
-        if (amounts.every(Boolean)) hits.push({ page, anchor, title, heading, text, score: amounts.reduce((a, b) => a + b) });
+        const exact = heading.toLowerCase() === words.join(" ") ? 1000 : 0;
+        const score = exact + amounts.reduce((a, b) => a + b);
+        if (amounts.every(Boolean)) hits.push({ page, anchor, title, heading, text, score });
     }
     hits.sort((a, b) => b.score - a.score);
     document.getElementById("count").textContent =

@@ -72,9 +72,9 @@ def _entry(name, thing, sources):
 
 def _method(name, member):
     function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
-    text = inspect.getdoc(function) if inspect.isfunction(function) else None
-    if not text:
+    if not inspect.isfunction(function) or not function.__doc__:  # what is inherited says nothing new
         return ""
+    text = inspect.cleandoc(function.__doc__)
     shown = name if isinstance(member, property) else name + _signature(function, method=True)
     return f"<dt><code>{html.escape(shown)}</code></dt><dd>{html.escape(text.split(chr(10) * 2)[0])}</dd>"
 
