@@ -41,11 +41,8 @@ EXERCISES = {
             (4.0, "That is what arrives along the direct way. The other one goes through the sum and the product."),
             (-2.0, "That is what arrives in all. Leave out what comes directly from the last multiplication."),
             (-3.0, "That is the product's own slope. What arrives at the product from above, before?"),
-            (6.0, "The size is right, the sign is not: b is negative."),
-            (
-                12.0,
-                "The way through the product was multiplied with the direct one? Follow one way: 1, times a, times b.",
-            ),
+            (6.0, "b is negative."),
+            (-12.0, "Multiplied by a once too often: the sum hands a on, and the product's slope along a is b."),
         ),
         right="The direct way adds 4, which makes the -2 that backward found.",
         hints=(
