@@ -87,9 +87,9 @@ def of_2012():
         (3, 11, 9),
         nn.ContrastNorm(3, alpha=9.0, beta=0.75, k=1.0),
         nn.ContrastNorm(4, alpha=20.0, beta=0.5, k=2.0),
-        nn.StochasticPool2d(3, 2),
-        nn.Conv2d(3, 5, 2),
         nn.StochasticPool2d(2, 1, 1, evaluation="max"),
+        nn.Conv2d(3, 5, 2),
+        nn.StochasticPool2d(3, 2),
     )
 
 
@@ -125,7 +125,8 @@ def joins():
         ("above", nn.Call("add", other=2.0), ["shares"]),
         ("quotient", nn.Call("div"), ["larger", "above"]),
         ("smaller", nn.Call("minimum"), ["quotient", "difference"]),
-        ("flat", nn.Flatten(), ["smaller"]),
+        ("small", nn.Call("mul", other=0.05), ["smaller"]),
+        ("flat", nn.Flatten(), ["small"]),
         ("fc", nn.Linear(4 * 7 * 10, CLASSES), ["flat"]),
         ("logarithms", nn.LogSoftmax(-1), ["fc"]),
     ]
@@ -137,7 +138,7 @@ def calls():
     steps = [
         *(nn.Call("mul", other=0.5), nn.Call("sub", input=1), nn.Call("add", other=0.3, alpha=2), nn.Call("neg")),
         *(nn.Call("abs"), nn.Call("sqrt"), nn.Call("add", other=0.5), nn.Call("log"), nn.Call("exp")),
-        *(nn.Call("pow", exponent=1.5), nn.Call("clamp", min=0.9, max=1.6), nn.Call("div", input=2)),
+        *(nn.Call("pow", exponent=1.5), nn.Call("clamp", min=0.5, max=2.2), nn.Call("div", input=2)),
         *(nn.Call("div", other=3), nn.Call("square"), nn.Call("reciprocal"), nn.Call("rsqrt")),
         *(nn.Call("pad", pad=(1, 2, 2, 0), mode="reflect"), nn.Call("flip", dims=(-1,))),
         *(nn.Call("transpose", dim0=1, dim1=3), nn.Call("getitem", index=(slice(None), slice(None, None, 2)))),
@@ -150,7 +151,7 @@ def calls():
 def extremes():
     """The smallest and largest numbers along axes, of which some are equal."""
     steps = nn.Call("amin", dim=1, keepdim=True), nn.ReLU(), nn.Call("amax", dim=3, keepdim=True)
-    return classifier((3, 6, 5), nn.Call("repeat", repeats=(1, 2, 1, 1)), *steps)
+    return classifier((3, 12, 5), nn.Call("repeat", repeats=(1, 2, 1, 1)), *steps)
 
 
 NETWORKS = [convolutions, pools, norms, activations, branches, of_2012, other_sizes, joins, calls, extremes]
