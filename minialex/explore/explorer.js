@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is b3f9e69e76295f69b8ca16fa51e0d744d9ab919a8c59a44b77a62c0098bbf8b1
+// Made of the modules in web/ by npm run build there; their SHA-256 is b7349e38c135216c0ffa9be10aec85a0e5ac31a943a19049f3727cb5a60b6777
 (() => {
   // data.js
   function bytesOf(text) {
@@ -12,19 +12,64 @@
     const layers = data2.layers.map((layer) => {
       const arrays = {};
       for (const name of ["weight", "bias"]) {
-        if (layer[name]) arrays[name] = { shape: layer[name].shape, data: floatsOf(layer[name].data) };
+        if (layer[name]) arrays[name] = { ...layer[name], data: layer[name].data && floatsOf(layer[name].data) };
       }
       for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
       return { ...layer, ...arrays };
     });
-    const pictures = data2.pictures.map((picture) => ({
-      ...picture,
-      pixels: bytesOf(picture.pixels),
-      input: floatsOf(picture.input)
-    }));
+    const pictures = data2.pictures.map(decodedPicture);
     const reading = data2.reading && { ...data2.reading, mean: floatsOf(data2.reading.mean) };
     return { ...data2, layers, pictures, reading };
   }
+  function decodedPicture(picture) {
+    return { ...picture, pixels: bytesOf(picture.pixels), input: picture.input && floatsOf(picture.input) };
+  }
+  async function eightBitsOf({ bytes, range: [low, high] }) {
+    const inflated = new Blob([bytesOf(bytes)]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const codes = new Uint8Array(await new Response(inflated).arrayBuffer());
+    const numbers = Float32Array.from({ length: 256 }, (_, q) => q ? low + (q - 1) / 254 * (high - low) : NaN);
+    const decoded2 = new Float32Array(codes.length);
+    for (let k = 0; k < codes.length; k++) decoded2[k] = numbers[codes[k]];
+    return decoded2;
+  }
+  var summaryOf = (summary) => ({ ...summary, mean: summary.mean ?? NaN, std: summary.std ?? NaN });
+  var decodedNumbers = (explained) => ({
+    ...explained,
+    boxes: explained.boxes.map((box) => ({ ...box, data: box.data && floatsOf(box.data) }))
+  });
+  async function decodedResult(result) {
+    const all = (arrays) => Promise.all(arrays.map(eightBitsOf));
+    const [values, gradients] = [await all(result.values), await all(result.gradients)];
+    const logits = floatsOf(result.logits);
+    const p = floatsOf(result.probabilities);
+    [values[values.length - 1], gradients[values.length - 1]] = [logits, Float32Array.from(p)];
+    gradients[values.length - 1][result.target] -= 1;
+    const parameters = result.parameters.map((named) => Object.entries(named));
+    const summaries = {
+      values: result.values.map(({ summary }) => summaryOf(summary)),
+      gradients: result.gradients.map(({ summary }) => summaryOf(summary)),
+      parameterGradients: parameters.map(
+        (named) => Object.fromEntries(named.map(([name, { summary }]) => [name, summaryOf(summary)]))
+      )
+    };
+    const pictures = parameters.map(
+      (named) => Promise.all(named.filter(([, { bytes }]) => bytes).map(async ([name, of]) => [name, await eightBitsOf(of)]))
+    );
+    const cams = Object.entries(result.cams).map(async ([n, cam]) => [n, await eightBitsOf(cam)]);
+    return {
+      target: result.target,
+      loss: floatsOf(result.loss)[0],
+      values: [...values, p],
+      gradients,
+      summaries,
+      parameterGradients: (await Promise.all(pictures)).map(Object.fromEntries),
+      cams: Object.fromEntries(await Promise.all(cams)),
+      explained: (result.explained ?? []).map(decodedNumbers)
+    };
+  }
+
+  // engine/after.js
+  var after = (value, next) => value instanceof Promise ? value.then(next) : next(value);
 
   // engine/attention.js
   function gradCam(network2, n, target) {
@@ -512,12 +557,13 @@
       return { terms, columns: { value: "x", product: "x²" }, steps };
     },
     explainGradient(layer, [x], ys, gy, input, at) {
-      const { beta, a, d, output } = layer;
+      const { beta, a, output } = layer;
       const i = indexOf(output, at);
       return neighbours(layer, at, true).map((place) => {
         const c = indexOf(output, place);
-        const direct = c === i ? d[c] ** -beta : 0;
-        const factor = direct - 2 * a * beta * x[c] * x[i] * d[c] ** (-beta - 1);
+        const d = energy(layer, x, place);
+        const direct = c === i ? d ** -beta : 0;
+        const factor = direct - 2 * a * beta * x[c] * x[i] * d ** (-beta - 1);
         return { at: place, value: gy[c], factor, product: gy[c] * factor };
       });
     }
@@ -633,8 +679,8 @@
   function divisor({ window, countPadding, divisor: divisor2 }, [, i, j]) {
     if (divisor2) return divisor2;
     const count = (axis, place) => {
-      const [before, after] = countPadding ? window.padding[axis] : [0, 0];
-      return places(window, axis, place).filter((y) => y >= -before && y < window.size[axis] + after).length;
+      const [before, after2] = countPadding ? window.padding[axis] : [0, 0];
+      return places(window, axis, place).filter((y) => y >= -before && y < window.size[axis] + after2).length;
     };
     return count(0, i) * count(1, j);
   }
@@ -723,6 +769,32 @@
     return Math.log(x.reduce((sum, value) => sum + Math.exp(value - m), 0)) - (x[target] - m);
   }
 
+  // engine/summary.js
+  var BINS = 41;
+  function rangeOf(numbers) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const x of numbers) {
+      if (x < low && x > -Infinity) low = x;
+      if (x > high && x < Infinity) high = x;
+    }
+    return low <= high ? [low, high] : [0, 0];
+  }
+  function countsOf(numbers, low, high) {
+    const counts = new Array(BINS).fill(0);
+    for (const x of numbers) {
+      if (isFinite(x)) counts[Math.min(BINS - 1, Math.floor((x - low) / (high - low || 1) * BINS))]++;
+    }
+    return counts;
+  }
+  function summaryOf2(numbers) {
+    const [smallest, largest] = rangeOf(numbers);
+    const sum = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
+    const mean = sum((x) => x) / numbers.length;
+    const std = Math.sqrt(sum((x) => (x - mean) ** 2) / numbers.length);
+    const zeros2 = sum((x) => x === 0 ? 1 : 0);
+    return { count: numbers.length, smallest, largest, mean, std, zeros: zeros2, bins: countsOf(numbers, smallest, largest) };
+  }
+
   // engine/network.js
   var KINDS = {
     conv2d,
@@ -758,7 +830,11 @@
     copy = () => new _Network(this.layers.map((layer) => ({ ...layer })));
     of = (n) => KINDS[this.layers[n].kind];
     inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
-    /** All values for a picture, a Float32Array (C, H, W). */
+    /** Begin work on a picture of the page; returns the probabilities. */
+    show(picture) {
+      return this.forward(picture.input);
+    }
+    /** All values for an input, a Float32Array (C, H, W). */
     forward(picture) {
       this.values = [picture];
       for (let n = 1; n <= this.end; n++) this.values[n] = this.of(n).forward(this.layers[n], this.inputsOf(n));
@@ -815,9 +891,27 @@
     /** From which outputs the gradient of a weight or bias comes. */
     explainParameter(n, name, at) {
       const layer = this.layers[n];
-      const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.gradients[n], name, at);
+      const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.arriving(n), name, at);
       terms.forEach((term) => term.layer = n);
       return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
+    }
+    // What a network that is computed elsewhere does otherwise: see computed.js.
+    anyTarget = true;
+    // whether the loss may be that of any class
+    /** A promise to know what explains a place; null: it is known, or cannot be had. */
+    ask() {
+      return null;
+    }
+    isExact() {
+      return true;
+    }
+    gradCam(n) {
+      return gradCam(this, n, this.target);
+    }
+    /** See summary.js; kind: "values", "gradients", "parameters" or "parameterGradients"; name: of a parameter. */
+    summary(kind, n, name) {
+      if (kind === "parameters") return summaryOf2(this.layers[n][name].data);
+      return summaryOf2(name ? this.parameterGradients[n][name] : this[kind][n]);
     }
     /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */
     receptiveField(n, at) {
@@ -848,6 +942,96 @@
     }
   };
 
+  // engine/partial.js
+  var partial = (shape) => ({ length: shape.reduce((all, n) => all * n, 1) });
+  function fill(array, shape, box, numbers) {
+    let k = 0;
+    const along = (axis, index) => {
+      for (let i = box[axis][0]; i < box[axis][1]; i++) {
+        const at = index * shape[axis] + i;
+        if (axis + 1 < shape.length) along(axis + 1, at);
+        else array[at] = numbers[k++];
+      }
+    };
+    along(0, 0);
+  }
+
+  // engine/computed.js
+  var keyOf = ({ layer, parameter: parameter2, at }) => `${layer}:${parameter2 ?? ""}:${at}`;
+  var Computed = class extends Network {
+    constructor(layers, source) {
+      super(layers);
+      this.source = source;
+      this.anyTarget = source.anyTarget;
+      this.logitsLayer = layers[this.end].sources[0];
+      for (const { weight } of layers) if (weight && !weight.data) weight.data = partial(weight.shape);
+    }
+    show(picture) {
+      this.picture = picture;
+      return after(this.source.shown(picture, null), (result) => this.take(picture, result).values[this.end]);
+    }
+    backward(target) {
+      if (target === this.target) return this.loss;
+      const { picture } = this;
+      return after(this.source.shown(picture, target), (result) => this.take(picture, result).loss);
+    }
+    /** Show a result, unless another picture was chosen while it was computed. */
+    take(picture, result) {
+      if (this.picture !== picture) return result;
+      Object.assign(this, result);
+      this.exact = { values: [], gradients: [] };
+      for (const of of ["values", "gradients"]) {
+        this.exact[of] = this.layers.map(({ output }, n) => n < this.logitsLayer ? partial(output) : result[of][n]);
+      }
+      this.known = /* @__PURE__ */ new Set();
+      result.explained.forEach((explained) => this.learn(explained));
+      return result;
+    }
+    /** Take in the numbers that explain a place. */
+    learn({ layer, at, name, boxes: boxes2 }) {
+      this.known.add(keyOf({ layer, parameter: name, at }));
+      for (const { of, layer: n, box, data: data2 } of boxes2) {
+        const { weight, output } = this.layers[n];
+        if (data2 && of === "weight") fill(weight.data, weight.shape, box, data2);
+        else if (data2) fill(this.exact[of][n], output, box, data2);
+      }
+    }
+    knows = (chosen) => this.known.has(keyOf(chosen));
+    ask(chosen) {
+      const { picture, target } = this;
+      if (!chosen.at || chosen.layer === this.end || this.knows(chosen)) return null;
+      const asked = this.source.numbers(picture, target, chosen);
+      return asked && asked.then((found) => this.picture === picture && this.target === target && this.learn(found));
+    }
+    /** The places of a layer that are explained. */
+    explainedIn(n) {
+      const keys = [...this.known].map((key) => key.split(":")).filter(([layer, name]) => layer === String(n) && !name);
+      return keys.map(([, , at]) => at.split(",").map(Number));
+    }
+    inputsOf = (n) => this.layers[n].sources.map((source) => this.exact.values[source]);
+    arriving = (n) => n === this.end ? this.target : this.exact.gradients[n];
+    isExact = (kind, n, at) => this.exact[kind][n][indexOf(this.layers[n].output, at)] !== void 0;
+    valueAt = (n, at) => this.at("values", n, at);
+    gradientAt = (n, at) => this.at("gradients", n, at);
+    at(kind, n, place) {
+      const k = indexOf(this.layers[n].output, place);
+      return this.exact[kind][n][k] ?? this[kind][n][k];
+    }
+    explain = (n, at) => n === this.end || this.knows({ layer: n, at }) ? super.explain(n, at) : null;
+    explainGradient(n, at) {
+      return n === this.logitsLayer || this.knows({ layer: n, at }) ? super.explainGradient(n, at) : null;
+    }
+    explainParameter(n, name, at) {
+      return this.knows({ layer: n, parameter: name, at }) ? super.explainParameter(n, name, at) : null;
+    }
+    gradCam = (n) => this.cams[n];
+    summary(kind, n, name) {
+      const { summary } = kind === "parameters" ? this.layers[n][name] : {};
+      if (kind === "parameters") return summary ?? super.summary(kind, n, name);
+      return name ? this.summaries[kind][n][name] : this.summaries[kind][n];
+    }
+  };
+
   // reading.js
   async function pixelsOf(file, resize, side) {
     const bitmap = await createImageBitmap(file);
@@ -859,7 +1043,11 @@
     context.imageSmoothingQuality = "high";
     const [width, height] = [bitmap.width * scale, bitmap.height * scale];
     context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
-    const rgba = context.getImageData(0, 0, side, side).data;
+    return drawnOn(canvas);
+  }
+  function drawnOn(canvas) {
+    const { width: side } = canvas;
+    const rgba = canvas.getContext("2d").getImageData(0, 0, side, side).data;
     return Uint8Array.from(
       { length: 3 * side * side },
       (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))]
@@ -875,9 +1063,63 @@
     });
     return input;
   }
-  async function pictureOf(file, reading, side) {
-    const pixels = await pixelsOf(file, reading.resize, side);
-    return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
+  function localPictures(reading, side) {
+    const made = (caption, pixels) => ({
+      caption,
+      shape: [3, side, side],
+      pixels,
+      input: normalized(pixels, reading),
+      label: null
+    });
+    return {
+      ofFile: async (file) => made(file.name, await pixelsOf(file, reading.resize, side)),
+      ofDrawing: async (pixels) => made("a drawing", pixels)
+    };
+  }
+
+  // sources.js
+  var Carried = class {
+    anyTarget = false;
+    constructor(pictures, results) {
+      this.results = new Map(pictures.map((picture, k) => [picture, results[k]]));
+      this.unpacked = /* @__PURE__ */ new Map();
+    }
+    shown(picture) {
+      if (!this.unpacked.has(picture)) this.unpacked.set(picture, decodedResult(this.results.get(picture)));
+      return this.unpacked.get(picture);
+    }
+    numbers = () => null;
+  };
+  var Served = class {
+    anyTarget = true;
+    shown = (picture, target) => ask({ do: "show", picture: picture.id, target }).then(decodedResult);
+    numbers(picture, target, { layer, at, parameter: parameter2 = null }) {
+      return ask({ do: "numbers", picture: picture.id, target, layer, at, name: parameter2 }).then(decodedNumbers);
+    }
+    /** The probabilities of a class where squares of the picture are covered, row by row. */
+    covered = (picture, target, side, stride) => ask({ do: "cover", picture: picture.id, target, side, stride });
+  };
+  async function ask(question) {
+    let answer;
+    try {
+      answer = await fetch("ask", { method: "POST", body: JSON.stringify(question) });
+    } catch {
+      throw new Error("minialex has stopped: start python -m minialex.explore again.");
+    }
+    const said = await answer.json();
+    if (!answer.ok) throw new Error(said.error);
+    return said;
+  }
+  var servedPictures = {
+    ofFile: async (file) => decodedPicture(await ask({ do: "picture", file: base64(await bytesOf2(file)), name: file.name })),
+    ofNumber: async (number) => decodedPicture(await ask({ do: "picture", number })),
+    ofDrawing: async (pixels) => decodedPicture(await ask({ do: "picture", drawn: base64(pixels) }))
+  };
+  var bytesOf2 = async (file) => new Uint8Array(await file.arrayBuffer());
+  function base64(bytes) {
+    let text = "";
+    for (let k = 0; k < bytes.length; k += 8192) text += String.fromCharCode(...bytes.subarray(k, k + 8192));
+    return btoa(text);
   }
 
   // view/dom.js
@@ -945,6 +1187,92 @@
     return chosen.parameter ? boxes(explanation.terms) : [around(chosen), ...boxes(explanation.terms)];
   }
 
+  // view/drawing.js
+  var SHOWN = 224;
+  var PAPER = "#ffffff";
+  var INK = "#1c1c20";
+  var BRUSH = 1 / 12;
+  function drawing(side, gallery2, add2) {
+    const label = "drawing: the arrow keys move the brush, with Shift they draw";
+    const canvas = element("canvas", { width: side, height: side, tabindex: 0, role: "application", "aria-label": label });
+    const shown = `${Math.max(side, Math.floor(SHOWN / side) * side)}px`;
+    Object.assign(canvas.style, { width: shown, height: shown, touchAction: "none" });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    Object.assign(context, { lineWidth: Math.max(1, side * BRUSH), lineCap: "round", lineJoin: "round" });
+    let brush = [side / 2, side / 2];
+    const color = element("input", { type: "color", value: INK, id: "brush" });
+    const clear = () => {
+      context.fillStyle = PAPER;
+      context.fillRect(0, 0, side, side);
+    };
+    const lineTo = (place) => {
+      context.strokeStyle = color.value;
+      context.beginPath();
+      context.moveTo(...brush);
+      context.lineTo(...place);
+      context.stroke();
+      brush = place;
+    };
+    const placeOf2 = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [(event.clientX - box.left) * side / box.width, (event.clientY - box.top) * side / box.height];
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      brush = placeOf2(event);
+      lineTo(brush);
+    });
+    canvas.addEventListener("pointermove", (event) => event.buttons && lineTo(placeOf2(event)));
+    canvas.addEventListener("keydown", (event) => {
+      const [x, y] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [0, 0];
+      if (!x && !y) return;
+      event.preventDefault();
+      const step = Math.max(1, side * BRUSH / 2);
+      const place = [brush[0] + x * step, brush[1] + y * step].map((n) => Math.max(0, Math.min(side, n)));
+      if (event.shiftKey) lineTo(place);
+      else brush = place;
+    });
+    clear();
+    return element(
+      "div",
+      {},
+      canvas,
+      element("label", { for: "brush" }, "colour ", color),
+      element("button", { type: "button", onclick: clear }, "clear"),
+      element("button", { type: "button", onclick: () => add2(gallery2.ofDrawing(drawnOn(canvas))) }, "show it")
+    );
+  }
+
+  // view/more_pictures.js
+  function morePictures(gallery2, side, count, add2) {
+    const open = (file) => add2(gallery2.ofFile(file).catch((error) => Promise.reject(readable(error, file))));
+    const fields = [fileField(open), element("details", {}, element("summary", {}, "draw one"), drawing(side, gallery2, add2))];
+    if (count) fields.push(numberField(count, (number) => add2(gallery2.ofNumber(number))));
+    return element("div", { class: "more" }, ...fields);
+  }
+  function readable(error, { name }) {
+    return error.name === "Error" ? error : new Error(`${name} is no picture that this browser can read.`);
+  }
+  function fileField(open) {
+    const onchange = () => field.files[0] && open(field.files[0]);
+    const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
+    addEventListener("dragover", (event) => event.preventDefault());
+    addEventListener("drop", (event) => {
+      event.preventDefault();
+      if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+    });
+    return element("label", { for: "own" }, "one of your own ", field);
+  }
+  function numberField(count, take) {
+    const field = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0 });
+    const onsubmit = (event) => {
+      event.preventDefault();
+      take(field.valueAsNumber);
+    };
+    const label = element("label", { for: "number" }, `test image, 0 to ${count - 1} `);
+    return element("form", { onsubmit }, label, field, element("button", { type: "submit" }, "take it"));
+  }
+
   // view/colors.js
   var POSITIVE = [213, 94, 0];
   var NEGATIVE = [0, 114, 178];
@@ -952,14 +1280,6 @@
   var isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
   var lineColor = () => isDark() ? [58, 58, 68] : [214, 214, 222];
   var mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
-  function rangeOf(numbers) {
-    let [low, high] = [Infinity, -Infinity];
-    for (const x of numbers) {
-      if (x < low && x > -Infinity) low = x;
-      if (x > high && x < Infinity) high = x;
-    }
-    return low <= high ? [low, high] : [0, 0];
-  }
   function greys(numbers) {
     const [low, high] = rangeOf(numbers);
     const scale = 255 / (high - low || 1);
@@ -1120,9 +1440,21 @@
       const [row, column] = [Math.floor(tile / this.columns), tile % this.columns];
       return [this.gap + column * this.pitch[1] + x * this.scale, this.gap + row * this.pitch[0] + y * this.scale];
     }
-    /** Draw all numbers; color(k): [red, green, blue] of number k. marks: {tile, rows, columns} to put a frame around. */
-    draw(color, marks = []) {
+    /**
+     * Draw all numbers; color(k): [red, green, blue] of number k. marks: {tile, rows, columns} to put a frame around.
+     *
+     * drawn: what the numbers are; where it is what it was before, only marks are drawn anew.
+     */
+    draw(color, marks = [], drawn = null) {
       const context = this.canvas.getContext("2d");
+      if (!drawn || this.drawn !== drawn || this.dark !== isDark()) this.image = this.painted(context, color);
+      Object.assign(this, { drawn, dark: isDark() });
+      context.putImageData(this.image, 0, 0);
+      const all = this.height * this.width === 1 && marks.length >= this.count && this.count > 1;
+      if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
+      else for (const mark of marks) this.frame(context, mark);
+    }
+    painted(context, color) {
       const image = context.createImageData(this.canvas.width, this.canvas.height);
       const pixels = new Uint32Array(image.data.buffer);
       const area = this.height * this.width;
@@ -1134,10 +1466,7 @@
           pixels.fill(ink, y * image.width + left, y * image.width + left + this.scale);
         }
       }
-      context.putImageData(image, 0, 0);
-      const all = area === 1 && marks.length >= this.count && this.count > 1;
-      if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
-      else for (const mark of marks) this.frame(context, mark);
+      return image;
     }
     frame(context, { tile, rows, columns }) {
       const [left, top] = this.corner(tile, rows[0], columns[0]);
@@ -1189,10 +1518,17 @@
       if (exists2) this.onpick(tile, y, x);
     }
   };
+  var HIGHEST = 480;
+  var LARGEST = 35e4;
   function arrangement([count, height, width]) {
     const isVector = height * width === 1;
-    const scale = isVector ? count > 256 ? 7 : 11 : Math.max(1, Math.min(11, Math.round(34 / Math.max(height, width))));
-    return { count, height, width, scale, gap: isVector ? 1 : 2, columns: Math.max(1, Math.ceil(Math.sqrt(count / 2))) };
+    const gap = isVector ? 1 : 2;
+    const area = (scale2) => count * (height * scale2 + gap) * (width * scale2 + gap);
+    let scale = isVector ? count > 256 ? 7 : 11 : Math.max(1, Math.min(11, Math.round(34 / Math.max(height, width))));
+    while (scale > 1 && area(scale) > LARGEST) scale--;
+    const rows = Math.max(1, Math.floor(HIGHEST / (height * scale + gap)));
+    const columns = Math.max(1, Math.ceil(Math.sqrt(count / 2)), Math.ceil(count / rows));
+    return { count, height, width, scale, gap, columns };
   }
 
   // view/figures.js
@@ -1263,8 +1599,8 @@
     return tiles.canvas;
   }
   function gradCamOf(state2, n, name) {
-    const { network: network2, target, pictures, picture } = state2;
-    const map = gradCam(network2, n, target);
+    const { network: network2, pictures, picture } = state2;
+    const map = network2.gradCam(n);
     const most = rangeOf(map)[1];
     const { shape } = pictures[picture];
     const [, height, width] = network2.layers[n].output;
@@ -1317,18 +1653,8 @@
   }
 
   // view/histogram.js
-  var BINS = 41;
   var [WIDTH, HEIGHT] = [246, 64];
-  function countsOf(numbers, low, high) {
-    const counts = new Array(BINS).fill(0);
-    for (const x of numbers) {
-      if (isFinite(x)) counts[Math.min(BINS - 1, Math.floor((x - low) / (high - low || 1) * BINS))]++;
-    }
-    return counts;
-  }
-  function histogram(numbers, what) {
-    const [low, high] = rangeOf(numbers);
-    const counts = countsOf(numbers, low, high);
+  function histogram({ count: all, smallest, largest, mean, std, zeros: zeros2, bins }, what) {
     const canvas = element("canvas", {
       width: WIDTH,
       height: HEIGHT,
@@ -1336,22 +1662,18 @@
       "aria-label": `histogram of the ${what}`
     });
     const context = canvas.getContext("2d");
-    const most = Math.log1p(Math.max(...counts));
+    const most = Math.log1p(Math.max(...bins));
     context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--soft");
-    counts.forEach((count, bin) => {
+    bins.forEach((count, bin) => {
       const height = Math.log1p(count) / most * HEIGHT;
-      context.fillRect(bin * WIDTH / BINS, HEIGHT - height, WIDTH / BINS - 1, height);
+      context.fillRect(bin * WIDTH / bins.length, HEIGHT - height, WIDTH / bins.length - 1, height);
     });
-    const sum = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
-    const mean = sum((x) => x) / numbers.length;
-    const std = Math.sqrt(sum((x) => (x - mean) ** 2) / numbers.length);
-    const zeros2 = `${format(100 * sum((x) => x === 0 ? 1 : 0) / numbers.length, 3)} %`;
     const facts = table(
       ["count", "smallest", "mean", "std", "largest", "zeros"],
-      [[String(numbers.length), low, mean, std, high, zeros2]],
+      [[String(all), smallest, mean, std, largest, `${format(100 * zeros2 / all, 3)} %`]],
       `about the ${what}`
     );
-    const caption = `from ${format(low)} to ${format(high)}; heights are logarithms of counts`;
+    const caption = `from ${format(smallest)} to ${format(largest)}; heights are logarithms of counts`;
     return element("div", {}, facts, element("figure", {}, canvas, element("figcaption", {}, caption)));
   }
 
@@ -1374,8 +1696,8 @@ ${engine.gradient}`)));
     return element("div", {}, ...parts);
   }
   function distribution({ network: network2, backward }, n) {
-    const numbers = backward ? network2.gradients[n] : network2.values[n];
-    return [titled(backward ? "Gradients" : "Values", histogram(numbers, backward ? "gradients" : "values"))];
+    const kind = backward ? "gradients" : "values";
+    return [titled(backward ? "Gradients" : "Values", histogram(network2.summary(kind, n), kind))];
   }
   function attention(state2, n, name) {
     const [, height, width] = state2.network.layers[n].output;
@@ -1412,6 +1734,23 @@ ${engine.gradient}`)));
     return { count: 1, height, width, columns: 1, scale };
   }
   function parameter(state2, n, name, choose) {
+    const { backward, network: network2 } = state2;
+    const { shape, summary: isLarge } = network2.layers[n][name];
+    const summary = network2.summary(backward ? "parameterGradients" : "parameters", n, name);
+    const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
+    const title = what[0].toUpperCase() + what.slice(1);
+    if (!summary) return titled(title, element("p", {}, "This parameter is not learned: it has no gradient."));
+    if (isLarge) return titled(title, histogram(summary, what));
+    const key = `orange: positive, blue: negative; full colour: ±${format(sizeOf(summary))}`;
+    return titled(
+      title,
+      histogram(summary, what),
+      element("p", { class: "small" }, key),
+      element("div", { class: "scrolls tall" }, pictureOf(state2, n, name, what, choose))
+    );
+  }
+  var sizeOf = ({ smallest, largest }) => Math.max(Math.abs(smallest), Math.abs(largest));
+  function pictureOf(state2, n, name, what, choose) {
     const { backward, network: network2, chosen } = state2;
     const { shape, data: data2 } = network2.layers[n][name];
     const numbers = backward ? network2.parameterGradients[n][name] : data2;
@@ -1423,19 +1762,11 @@ ${engine.gradient}`)));
     const onpick = (...at) => {
       choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
     };
-    const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
     const label = `${what}: arrow keys choose one`;
     const tiles = new Tiles({ ...options, label, onpick, chosen: () => [tile, y, x] });
     const color = twoColors(numbers);
     tiles.draw((i) => color(numbers[i]), isChosen ? [{ tile, rows: [y, y], columns: [x, x] }] : []);
-    const [low, high] = rangeOf(numbers);
-    const key = `orange: positive, blue: negative; full colour: ±${format(Math.max(Math.abs(low), Math.abs(high)))}`;
-    return titled(
-      what[0].toUpperCase() + what.slice(1),
-      histogram(numbers, what),
-      element("p", { class: "small" }, key),
-      element("div", { class: "scrolls tall" }, tiles.canvas)
-    );
+    return tiles.canvas;
   }
 
   // view/stepper.js
@@ -1481,6 +1812,7 @@ ${engine.gradient}`)));
   };
 
   // view/panel.js
+  var SERVED = "python -m minialex.explore RUN";
   var Panel = class {
     constructor(state2, classes, choose) {
       Object.assign(this, { state: state2, classes, choose });
@@ -1510,7 +1842,10 @@ ${engine.gradient}`)));
       const layer = network2.layers[chosen.layer];
       this.stepper.update();
       this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
-      if (!chosen.at) {
+      if (chosen.at && !explanation) {
+        this.heading.textContent = this.headingOf(layer);
+        this.fill(...this.unknown(layer));
+      } else if (!chosen.at) {
         this.heading.textContent = layer.name;
         this.fill(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
       } else if (chosen.parameter) this.showParameter(layer, explanation);
@@ -1524,13 +1859,36 @@ ${engine.gradient}`)));
         element("button", { type: "button", onclick }, `about the layer ${this.state.network.layers[layer].name}`)
       );
     }
+    /** "conv1, map 3, row 4, column 5: 1.234", with a ≈ where the page knows the number to 8 bits only. */
+    headingOf(layer) {
+      const { network: network2, backward, chosen } = this.state;
+      const { at, parameter: parameter2 } = chosen;
+      if (parameter2) return `${layer.name}, ${parameter2} [${at.join(", ")}]`;
+      const place = chosen.layer === network2.end ? `class ${this.classes[at[0]]}` : placeText(at, layer.output);
+      const n = backward ? this.receiver() : chosen.layer;
+      const number = format(backward ? network2.gradientAt(n, at) : network2.valueAt(n, at));
+      const sign = network2.isExact(backward ? "gradients" : "values", n, at) ? "" : "≈ ";
+      return `${backward ? "Gradient at " : ""}${network2.layers[n].name}, ${place}: ${sign}${number}`;
+    }
+    /** Where the numbers of a place are not there: when they come, or where to find them. */
+    unknown(layer) {
+      const { network: network2, chosen } = this.state;
+      if (network2.anyTarget) return [element("p", {}, "minialex computes what this number is made of …")];
+      const places2 = network2.explainedIn(chosen.layer).map((at) => {
+        const onclick = () => this.choose({ layer: chosen.layer, at });
+        return element("button", { type: "button", onclick }, shortPlace(layer, at));
+      });
+      const here = `--explain ${layer.name}:${chosen.at.join(",")}`;
+      return [
+        element("p", {}, "This page, of a large network, has the numbers behind some places only. ", ...places2),
+        element("p", {}, "Every place is explained in the page that is served, by ", element("code", {}, SERVED), "; "),
+        element("p", {}, "or written into a page for this one: ", element("code", {}, `${SERVED} --out page.html ${here}`)),
+        this.about(chosen.layer)
+      ];
+    }
     showValue(layer, explanation, marks) {
       const { network: network2, backward, chosen } = this.state;
-      const isEnd = chosen.layer === network2.end;
-      const place = isEnd ? `class ${this.classes[chosen.at[0]]}` : placeText(chosen.at, layer.output);
-      const value = network2.valueAt(chosen.layer, chosen.at);
-      const gradient = network2.gradientAt(this.receiver(), chosen.at);
-      this.heading.textContent = backward ? `Gradient at ${network2.layers[this.receiver()].name}, ${place}: ${format(gradient)}` : `${layer.name}, ${place}: ${format(value)}`;
+      this.heading.textContent = this.headingOf(layer);
       this.fill(
         figuresOf(this.state, explanation, marks, this.choose),
         element("p", {}, fromText(explanation, network2.layers)),
@@ -1572,10 +1930,8 @@ ${engine.gradient}`)));
       const { network: network2, chosen } = this.state;
       const { at, parameter: parameter2 } = chosen;
       const index = at.reduce((k, n, axis) => k * layer[parameter2].shape[axis] + n, 0);
-      const gradient = network2.parameterGradients[chosen.layer][parameter2][index];
-      const value = layer[parameter2].data[index];
-      const numbers = `${format(value)}, its gradient ${format(gradient)}`;
-      this.heading.textContent = `${layer.name}, ${parameter2} [${at.join(", ")}]: ${numbers}`;
+      const numbers = `${format(layer[parameter2].data[index])}, its gradient ${format(total(explanation.terms))}`;
+      this.heading.textContent = `${this.headingOf(layer)}: ${numbers}`;
       this.fill(
         stepsOf(explanation),
         termsOf({ ...explanation, grid: [1, 1] }, network2.layers, this.choose),
@@ -1648,7 +2004,8 @@ ${engine.gradient}`)));
         const color = (backward ? twoColors : greys)(numbers);
         tiles.draw(
           (k) => color(numbers[k]),
-          marks.filter(({ layer }) => layer === n)
+          marks.filter(({ layer }) => layer === n),
+          numbers
         );
         const [low, high] = rangeOf(numbers);
         const most = format(Math.max(Math.abs(low), Math.abs(high)));
@@ -1684,8 +2041,9 @@ ${engine.gradient}`)));
   // view/explorer.js
   var HELP = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
   var Explorer = class {
-    constructor(place, state2, { title, classes, reading }) {
-      Object.assign(this, { state: state2, classes, reading });
+    /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
+    constructor(place, state2, { title, classes, served }, gallery2) {
+      Object.assign(this, { state: state2, classes, served, gallery: gallery2 });
       this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
       this.panel = new Panel(state2, classes, this.choose);
       this.said = element("p", { role: "status" });
@@ -1703,12 +2061,16 @@ ${engine.gradient}`)));
         this.panel.element
       );
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
-      addEventListener("hashchange", () => {
-        state2.read();
-        this.update();
-      });
+      addEventListener("hashchange", () => this.follow(state2.read()));
       this.update();
     }
+    /** Show the state when it is there: at once, or when minialex has computed it. */
+    follow(done) {
+      if (!(done instanceof Promise)) return this.update();
+      this.said.textContent = "minialex computes …";
+      return done.then(() => this.update()).catch(this.say);
+    }
+    say = ({ message }) => this.said.textContent = message;
     /** Choose a layer, a value or a weight; see view/state.js. */
     choose = (chosen) => {
       this.state.chosen = chosen;
@@ -1717,7 +2079,11 @@ ${engine.gradient}`)));
     pictureChoice() {
       this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
       const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
-      if (this.reading) choice.append(this.ownPicture());
+      if (!this.gallery) return choice;
+      const { network: network2 } = this.state;
+      const add2 = (coming) => this.add(coming, more);
+      const more = morePictures(this.gallery, network2.layers[0].output[1], this.served?.pictures, add2);
+      choice.append(more);
       return choice;
     }
     pictureButton(number) {
@@ -1729,38 +2095,22 @@ ${engine.gradient}`)));
       tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
       tiles.canvas.setAttribute("aria-hidden", "true");
       const label = this.captionOf(number);
-      const onclick = () => {
-        this.state.show(number);
-        this.update();
-      };
+      const onclick = () => this.follow(this.state.show(number));
       return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
     }
-    /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
-    ownPicture() {
-      const onchange = () => field.files[0] && this.open(field.files[0], label);
-      const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
-      const label = element("label", { for: "own" }, "one of your own ", field);
-      addEventListener("dragover", (event) => event.preventDefault());
-      addEventListener("drop", (event) => {
-        event.preventDefault();
-        if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0], label);
-      });
-      return label;
-    }
-    async open(file, before) {
+    /** Add a picture, a promise, before the element that asked for it, and show it. */
+    async add(coming, before) {
       const { state: state2 } = this;
-      const [, side] = state2.network.layers[0].output;
+      this.said.textContent = "reading the picture …";
       try {
-        state2.pictures.push(await pictureOf(file, this.reading, side));
-      } catch {
-        this.said.textContent = `${file.name} is no picture that this browser can read.`;
-        return;
+        state2.pictures.push(await coming);
+      } catch (error) {
+        return this.say(error);
       }
       const number = state2.pictures.length - 1;
       this.pictures.push(this.pictureButton(number));
       before.before(this.pictures.at(-1));
-      state2.show(number);
-      this.update();
+      return this.follow(state2.show(number));
     }
     captionOf(number) {
       const { caption, label } = this.state.pictures[number];
@@ -1779,11 +2129,11 @@ ${engine.gradient}`)));
     }
     classChoice() {
       const onchange = () => {
-        this.state.loseOn(Number(this.select.value));
-        this.update();
+        this.follow(this.state.loseOn(Number(this.select.value)));
       };
       const options = this.classes.map((name, i) => element("option", { value: i }, name));
-      this.select = element("select", { id: "target", onchange }, ...options);
+      const disabled = !this.state.network.anyTarget;
+      this.select = element("select", { id: "target", onchange, disabled }, ...options);
       const label = element("label", { for: "target" }, "class of the loss ");
       return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);
     }
@@ -1795,6 +2145,7 @@ ${engine.gradient}`)));
       this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state2.picture));
       this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state2.backward));
       this.select.value = state2.target;
+      this.askFor(state2.chosen);
       const explanation = this.panel.explanation();
       const marks = explanation ? marksOf(state2, explanation) : [];
       const field = state2.chosen.at && !state2.chosen.parameter ? this.fieldMarks() : [];
@@ -1802,6 +2153,15 @@ ${engine.gradient}`)));
       this.strip.reveal();
       this.panel.update(explanation, marks);
       if (location.protocol !== "about:") history.replaceState(null, "", state2.address);
+    }
+    /** Where the page does not know what explains the chosen place, ask for it; it is shown when it has come. */
+    askFor(chosen) {
+      const waitingFor = JSON.stringify([this.state.picture, this.state.target, chosen]);
+      if (waitingFor === this.waitingFor) return;
+      const asked = this.state.network.ask(chosen);
+      if (!asked) return;
+      this.waitingFor = waitingFor;
+      asked.then(() => this.update(), this.say).finally(() => this.waitingFor = null);
     }
     /** What the chosen value sees of the picture, in each of its maps. */
     fieldMarks() {
@@ -1816,19 +2176,24 @@ ${engine.gradient}`)));
   var State = class {
     constructor(network2, pictures) {
       Object.assign(this, { network: network2, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
-      this.show(0);
-      this.chosen = { layer: 1, at: this.largest(1) };
-      this.read();
+      this.ready = after(this.show(0), () => {
+        this.chosen = { layer: 1, at: this.largest(1) };
+        return this.read();
+      });
     }
-    /** Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known. */
+    /**
+     * Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known.
+     *
+     * Returns a promise where the page does not compute it; so does loseOn.
+     */
     show(number) {
-      this.picture = number;
-      const p = this.network.forward(this.pictures[number].input);
-      this.loseOn(this.pictures[number].label ?? argmax(p));
+      return after(this.network.show(this.pictures[number]), (p) => {
+        this.picture = number;
+        return this.loseOn(this.pictures[number].label ?? argmax(p));
+      });
     }
     loseOn(target) {
-      this.target = target;
-      this.loss = this.network.backward(target);
+      return after(this.network.backward(target), (loss) => Object.assign(this, { target, loss }));
     }
     /** The place of the largest value of a layer. */
     largest(layer) {
@@ -1849,7 +2214,10 @@ ${engine.gradient}`)));
     read() {
       const [place, ...options] = location.hash.slice(1).split(";");
       const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
-      if (picture !== this.picture && this.pictures[picture]) this.show(picture);
+      const isOther = picture !== this.picture && this.pictures[picture];
+      return after(isOther ? this.show(picture) : null, () => this.readPlace(place, options));
+    }
+    readPlace(place, options) {
       if (place || options.length) this.backward = options.includes("backward");
       const [name, ...rest] = place.split(":");
       const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
@@ -1864,8 +2232,18 @@ ${engine.gradient}`)));
 
   // main.js
   var data = decoded(JSON.parse(document.getElementById("network").textContent));
-  var network = new Network(data.layers);
+  function networkOf({ layers, pictures, results, computes }) {
+    if (computes) return new Network(layers);
+    return new Computed(layers, results ? new Carried(pictures, results) : new Served());
+  }
+  function gallery() {
+    if (data.served) return servedPictures;
+    return data.reading && localPictures(data.reading, data.layers[0].output[1]);
+  }
+  var network = networkOf(data);
   var state = new State(network, data.pictures);
-  new Explorer(document.getElementById("explorer"), state, data);
-  globalThis.explorer = { network, state, gradCam, occlusion };
+  after(state.ready, () => {
+    new Explorer(document.getElementById("explorer"), state, data, gallery());
+    globalThis.explorer = { network, state, gradCam, occlusion };
+  });
 })();

@@ -5,8 +5,10 @@ import { add, concat, flatten } from "./joining.js";
 import { linear } from "./linear.js";
 import { batchNorm, localResponseNorm } from "./normalization.js";
 import { avgPool2d, maxPool2d } from "./pooling.js";
+import { gradCam } from "./attention.js";
 import { counted, indexOf, rounded, size, total } from "./shape.js";
 import { lossOf, softmax } from "./softmax.js";
+import { summaryOf } from "./summary.js";
 import { places } from "./window.js";
 
 export const KINDS = {
@@ -49,7 +51,12 @@ export class Network {
   of = (n) => KINDS[this.layers[n].kind];
   inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
 
-  /** All values for a picture, a Float32Array (C, H, W). */
+  /** Begin work on a picture of the page; returns the probabilities. */
+  show(picture) {
+    return this.forward(picture.input);
+  }
+
+  /** All values for an input, a Float32Array (C, H, W). */
   forward(picture) {
     this.values = [picture];
     for (let n = 1; n <= this.end; n++) this.values[n] = this.of(n).forward(this.layers[n], this.inputsOf(n));
@@ -116,9 +123,32 @@ export class Network {
   /** From which outputs the gradient of a weight or bias comes. */
   explainParameter(n, name, at) {
     const layer = this.layers[n];
-    const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.gradients[n], name, at);
+    const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.arriving(n), name, at);
     terms.forEach((term) => (term.layer = n));
     return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
+  }
+
+  // What a network that is computed elsewhere does otherwise: see computed.js.
+
+  anyTarget = true; // whether the loss may be that of any class
+
+  /** A promise to know what explains a place; null: it is known, or cannot be had. */
+  ask() {
+    return null;
+  }
+
+  isExact() {
+    return true;
+  }
+
+  gradCam(n) {
+    return gradCam(this, n, this.target);
+  }
+
+  /** See summary.js; kind: "values", "gradients", "parameters" or "parameterGradients"; name: of a parameter. */
+  summary(kind, n, name) {
+    if (kind === "parameters") return summaryOf(this.layers[n][name].data);
+    return summaryOf(name ? this.parameterGradients[n][name] : this[kind][n]);
   }
 
   /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */

@@ -1,5 +1,5 @@
 // Grad-CAM and occlusion as colours over the picture.
-import { gradCam, occlusion } from "../engine/attention.js";
+import { occlusion } from "../engine/attention.js";
 import { rangeOf } from "./colors.js";
 import { element, percent } from "./dom.js";
 import { Tiles } from "./tiles.js";
@@ -23,8 +23,8 @@ function heated({ pixels, shape }, heat, label) {
 }
 
 export function gradCamOf(state, n, name) {
-  const { network, target, pictures, picture } = state;
-  const map = gradCam(network, n, target);
+  const { network, pictures, picture } = state;
+  const map = network.gradCam(n);
   const most = rangeOf(map)[1];
   const { shape } = pictures[picture];
   const [, height, width] = network.layers[n].output;

@@ -1,5 +1,9 @@
 // Colours of numbers: grey for values, two colours for what has a sign. [red, green, blue] of 0 to 255.
 
+import { rangeOf } from "../engine/summary.js";
+
+export { rangeOf };
+
 const POSITIVE = [213, 94, 0]; // colours that people with any colour vision can tell apart (Okabe and Ito 2008)
 const NEGATIVE = [0, 114, 178];
 const NOT_FINITE = [204, 121, 167];
@@ -10,16 +14,6 @@ export const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
 export const lineColor = () => (isDark() ? [58, 58, 68] : [214, 214, 222]);
 
 const mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
-
-/** The smallest and the largest finite number. */
-export function rangeOf(numbers) {
-  let [low, high] = [Infinity, -Infinity];
-  for (const x of numbers) {
-    if (x < low && x > -Infinity) low = x;
-    if (x > high && x < Infinity) high = x;
-  }
-  return low <= high ? [low, high] : [0, 0];
-}
 
 /** Black for the smallest number, white for the largest. */
 export function greys(numbers) {

@@ -1,8 +1,9 @@
 // The page: choices on top, the layers below them, and what is chosen explained below these.
 import { argmax } from "../engine/shape.js";
-import { pictureOf } from "../reading.js";
+import { after } from "../engine/after.js";
 import { element, format, percent } from "./dom.js";
 import { marksOf } from "./marks.js";
+import { morePictures } from "./more_pictures.js";
 import { Panel } from "./panel.js";
 import { Strip } from "./strip.js";
 import { Tiles } from "./tiles.js";
@@ -12,8 +13,9 @@ const HELP =
   "choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
 
 export class Explorer {
-  constructor(place, state, { title, classes, reading }) {
-    Object.assign(this, { state, classes, reading });
+  /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
+  constructor(place, state, { title, classes, served }, gallery) {
+    Object.assign(this, { state, classes, served, gallery });
     this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
     this.panel = new Panel(state, classes, this.choose);
     this.said = element("p", { role: "status" });
@@ -31,12 +33,18 @@ export class Explorer {
       this.panel.element,
     );
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
-    addEventListener("hashchange", () => {
-      state.read();
-      this.update();
-    });
+    addEventListener("hashchange", () => this.follow(state.read()));
     this.update();
   }
+
+  /** Show the state when it is there: at once, or when minialex has computed it. */
+  follow(done) {
+    if (!(done instanceof Promise)) return this.update();
+    this.said.textContent = "minialex computes …";
+    return done.then(() => this.update()).catch(this.say);
+  }
+
+  say = ({ message }) => (this.said.textContent = message);
 
   /** Choose a layer, a value or a weight; see view/state.js. */
   choose = (chosen) => {
@@ -47,7 +55,11 @@ export class Explorer {
   pictureChoice() {
     this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
     const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
-    if (this.reading) choice.append(this.ownPicture());
+    if (!this.gallery) return choice;
+    const { network } = this.state;
+    const add = (coming) => this.add(coming, more);
+    const more = morePictures(this.gallery, network.layers[0].output[1], this.served?.pictures, add);
+    choice.append(more);
     return choice;
   }
 
@@ -60,40 +72,23 @@ export class Explorer {
     tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
     tiles.canvas.setAttribute("aria-hidden", "true");
     const label = this.captionOf(number);
-    const onclick = () => {
-      this.state.show(number);
-      this.update();
-    };
+    const onclick = () => this.follow(this.state.show(number));
     return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
   }
 
-  /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
-  ownPicture() {
-    const onchange = () => field.files[0] && this.open(field.files[0], label);
-    const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
-    const label = element("label", { for: "own" }, "one of your own ", field);
-    addEventListener("dragover", (event) => event.preventDefault());
-    addEventListener("drop", (event) => {
-      event.preventDefault();
-      if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0], label);
-    });
-    return label;
-  }
-
-  async open(file, before) {
+  /** Add a picture, a promise, before the element that asked for it, and show it. */
+  async add(coming, before) {
     const { state } = this;
-    const [, side] = state.network.layers[0].output;
+    this.said.textContent = "reading the picture …";
     try {
-      state.pictures.push(await pictureOf(file, this.reading, side));
-    } catch {
-      this.said.textContent = `${file.name} is no picture that this browser can read.`;
-      return;
+      state.pictures.push(await coming);
+    } catch (error) {
+      return this.say(error);
     }
     const number = state.pictures.length - 1;
     this.pictures.push(this.pictureButton(number));
     before.before(this.pictures.at(-1));
-    state.show(number);
-    this.update();
+    return this.follow(state.show(number));
   }
 
   captionOf(number) {
@@ -115,11 +110,11 @@ export class Explorer {
 
   classChoice() {
     const onchange = () => {
-      this.state.loseOn(Number(this.select.value));
-      this.update();
+      this.follow(this.state.loseOn(Number(this.select.value)));
     };
     const options = this.classes.map((name, i) => element("option", { value: i }, name));
-    this.select = element("select", { id: "target", onchange }, ...options);
+    const disabled = !this.state.network.anyTarget;
+    this.select = element("select", { id: "target", onchange, disabled }, ...options);
     const label = element("label", { for: "target" }, "class of the loss ");
     return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);
   }
@@ -134,6 +129,7 @@ export class Explorer {
     this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state.picture));
     this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state.backward));
     this.select.value = state.target;
+    this.askFor(state.chosen);
     const explanation = this.panel.explanation();
     const marks = explanation ? marksOf(state, explanation) : [];
     const field = state.chosen.at && !state.chosen.parameter ? this.fieldMarks() : [];
@@ -141,6 +137,16 @@ export class Explorer {
     this.strip.reveal();
     this.panel.update(explanation, marks);
     if (location.protocol !== "about:") history.replaceState(null, "", state.address); // a notebook's cell has none
+  }
+
+  /** Where the page does not know what explains the chosen place, ask for it; it is shown when it has come. */
+  askFor(chosen) {
+    const waitingFor = JSON.stringify([this.state.picture, this.state.target, chosen]);
+    if (waitingFor === this.waitingFor) return;
+    const asked = this.state.network.ask(chosen);
+    if (!asked) return;
+    this.waitingFor = waitingFor;
+    asked.then(() => this.update(), this.say).finally(() => (this.waitingFor = null));
   }
 
   /** What the chosen value sees of the picture, in each of its maps. */

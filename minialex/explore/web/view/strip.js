@@ -72,6 +72,7 @@ export class Strip {
       tiles.draw(
         (k) => color(numbers[k]),
         marks.filter(({ layer }) => layer === n),
+        numbers,
       );
       const [low, high] = rangeOf(numbers);
       const most = format(Math.max(Math.abs(low), Math.abs(high)));
