@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is b7349e38c135216c0ffa9be10aec85a0e5ac31a943a19049f3727cb5a60b6777
+// Made of the modules in web/ by npm run build there; their SHA-256 is 5ebb241e0a69b80c8486e2e4df058c20735c3b327dab7c25b446dc9fcadf453b
 (() => {
   // data.js
   function bytesOf(text) {
@@ -355,14 +355,14 @@
       explainParameter(layer, [x], gy, name, at) {
         const { window, inputs, output } = layer;
         const [outputs, [c, u, v]] = outputsOf(layer, name, at);
-        return outputs.flatMap((place) => {
-          const value = gy[indexOf(output, place)];
-          if (name === "bias") return [{ at: place, value, factor: 1, product: value }];
-          const [o, i, j] = place;
+        return outputs.flatMap((place2) => {
+          const value = gy[indexOf(output, place2)];
+          if (name === "bias") return [{ at: place2, value, factor: 1, product: value }];
+          const [o, i, j] = place2;
           const from = [channelsOf(layer, o)[0] + c, places(window, 0, i)[u], places(window, 1, j)[v]];
           if (!exists(from[1], window.size[0]) || !exists(from[2], window.size[1])) return [];
           const factor = x[indexOf(inputs[0], from)];
-          return [{ at: place, from, value, factor, product: value * factor }];
+          return [{ at: place2, from, value, factor, product: value * factor }];
         });
       }
     };
@@ -373,9 +373,9 @@
     axis: 1,
     filterAt: ({ weight }, o, i, j, c) => o * weight.shape[1] + c,
     biasAt: (layer, [o]) => o,
-    outputsOf({ output }, name, [o, ...place]) {
+    outputsOf({ output }, name, [o, ...place2]) {
       const area = output[1] * output[2];
-      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place];
+      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place2];
     }
   });
   var local2d = filters({
@@ -517,7 +517,7 @@
   }
   function energy(layer, x, at) {
     let squares = 0;
-    for (const place of neighbours(layer, at)) squares += x[indexOf(layer.output, place)] ** 2;
+    for (const place2 of neighbours(layer, at)) squares += x[indexOf(layer.output, place2)] ** 2;
     return layer.k + layer.a * squares;
   }
   var localResponseNorm = {
@@ -532,8 +532,8 @@
       const gx = zeros(output);
       gy.forEach((g, i) => {
         let cross = 0;
-        for (const place of neighbours(layer, placeOf(output, i), true)) {
-          const c = indexOf(output, place);
+        for (const place2 of neighbours(layer, placeOf(output, i), true)) {
+          const c = indexOf(output, place2);
           cross += gy[c] * x[c] * d[c] ** (-beta - 1);
         }
         gx[i] = g * d[i] ** -beta - 2 * a * beta * x[i] * cross;
@@ -541,9 +541,9 @@
       return { inputs: [rounded(gx)] };
     },
     explain(layer, [x], at) {
-      const terms = neighbours(layer, at).map((place) => {
-        const value2 = x[indexOf(layer.output, place)];
-        return { input: 0, at: place, map: place[0], value: value2, factor: value2, product: value2 * value2 };
+      const terms = neighbours(layer, at).map((place2) => {
+        const value2 = x[indexOf(layer.output, place2)];
+        return { input: 0, at: place2, map: place2[0], value: value2, factor: value2, product: value2 * value2 };
       });
       const value = x[indexOf(layer.output, at)];
       const d = layer.k + layer.a * total(terms);
@@ -559,12 +559,12 @@
     explainGradient(layer, [x], ys, gy, input, at) {
       const { beta, a, output } = layer;
       const i = indexOf(output, at);
-      return neighbours(layer, at, true).map((place) => {
-        const c = indexOf(output, place);
-        const d = energy(layer, x, place);
+      return neighbours(layer, at, true).map((place2) => {
+        const c = indexOf(output, place2);
+        const d = energy(layer, x, place2);
         const direct = c === i ? d ** -beta : 0;
         const factor = direct - 2 * a * beta * x[c] * x[i] * d ** (-beta - 1);
-        return { at: place, value: gy[c], factor, product: gy[c] * factor };
+        return { at: place2, value: gy[c], factor, product: gy[c] * factor };
       });
     }
   };
@@ -639,7 +639,7 @@
     return rows.flatMap(([i]) => columns.map(([j]) => [c, i, j]));
   }
   function winner(layer, x, at) {
-    const candidates = under(layer, at).map((place) => indexOf(layer.inputs[0], place));
+    const candidates = under(layer, at).map((place2) => indexOf(layer.inputs[0], place2));
     return candidates.reduce((best, k) => x[k] > x[best] || x[k] !== x[k] && x[best] === x[best] ? k : best);
   }
   var maxPool2d = {
@@ -656,9 +656,9 @@
     },
     explain(layer, [x], at) {
       const won = winner(layer, x, at);
-      const terms = under(layer, at).map((place) => {
-        const k = indexOf(layer.inputs[0], place);
-        return { input: 0, at: place, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
+      const terms = under(layer, at).map((place2) => {
+        const k = indexOf(layer.inputs[0], place2);
+        return { input: 0, at: place2, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
       });
       const [, row, column] = placeOf(layer.inputs[0], won);
       return {
@@ -669,18 +669,18 @@
     },
     explainGradient(layer, [x], ys, gy, input, at) {
       const k = indexOf(layer.inputs[0], at);
-      return above(layer, at).map((place) => {
-        const value = gy[indexOf(layer.output, place)];
-        const factor = winner(layer, x, place) === k ? 1 : 0;
-        return { at: place, value, factor, product: value * factor };
+      return above(layer, at).map((place2) => {
+        const value = gy[indexOf(layer.output, place2)];
+        const factor = winner(layer, x, place2) === k ? 1 : 0;
+        return { at: place2, value, factor, product: value * factor };
       });
     }
   };
   function divisor({ window, countPadding, divisor: divisor2 }, [, i, j]) {
     if (divisor2) return divisor2;
-    const count = (axis, place) => {
+    const count = (axis, place2) => {
       const [before, after2] = countPadding ? window.padding[axis] : [0, 0];
-      return places(window, axis, place).filter((y) => y >= -before && y < window.size[axis] + after2).length;
+      return places(window, axis, place2).filter((y) => y >= -before && y < window.size[axis] + after2).length;
     };
     return count(0, i) * count(1, j);
   }
@@ -691,7 +691,7 @@
       const y = zeros(layer.output);
       y.forEach((_, k) => {
         const at = placeOf(layer.output, k);
-        for (const place of under(layer, at)) y[k] += x[indexOf(layer.inputs[0], place)];
+        for (const place2 of under(layer, at)) y[k] += x[indexOf(layer.inputs[0], place2)];
         y[k] /= divisor(layer, at);
       });
       return rounded(y);
@@ -700,15 +700,15 @@
       const gx = zeros(layer.inputs[0]);
       gy.forEach((g, k) => {
         const at = placeOf(layer.output, k);
-        for (const place of under(layer, at)) gx[indexOf(layer.inputs[0], place)] += g / divisor(layer, at);
+        for (const place2 of under(layer, at)) gx[indexOf(layer.inputs[0], place2)] += g / divisor(layer, at);
       });
       return { inputs: [rounded(gx)] };
     },
     explain(layer, [x], at) {
       const d = divisor(layer, at);
-      const terms = under(layer, at).map((place) => {
-        const value = x[indexOf(layer.inputs[0], place)];
-        return { input: 0, at: place, map: at[0], value, factor: 1 / d, product: value / d };
+      const terms = under(layer, at).map((place2) => {
+        const value = x[indexOf(layer.inputs[0], place2)];
+        return { input: 0, at: place2, map: at[0], value, factor: 1 / d, product: value / d };
       });
       return {
         terms,
@@ -720,10 +720,10 @@
       };
     },
     explainGradient(layer, xs, ys, gy, input, at) {
-      return above(layer, at).map((place) => {
-        const value = gy[indexOf(layer.output, place)];
-        const factor = 1 / divisor(layer, place);
-        return { at: place, value, factor, product: value * factor };
+      return above(layer, at).map((place2) => {
+        const value = gy[indexOf(layer.output, place2)];
+        const factor = 1 / divisor(layer, place2);
+        return { at: place2, value, factor, product: value * factor };
       });
     }
   };
@@ -896,8 +896,8 @@
       return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
     }
     // What a network that is computed elsewhere does otherwise: see computed.js.
-    anyTarget = true;
-    // whether the loss may be that of any class
+    isLive = true;
+    // whether it answers whatever is asked: every place, any class of the loss, another picture
     /** A promise to know what explains a place; null: it is known, or cannot be had. */
     ask() {
       return null;
@@ -907,6 +907,10 @@
     }
     gradCam(n) {
       return gradCam(this, n, this.target);
+    }
+    /** The squares of a picture with the probability of a class when each is covered; see attention.js. */
+    occlusion(picture, target, side, stride) {
+      return occlusion(this, picture.input, target, side, stride);
     }
     /** See summary.js; kind: "values", "gradients", "parameters" or "parameterGradients"; name: of a parameter. */
     summary(kind, n, name) {
@@ -962,7 +966,7 @@
     constructor(layers, source) {
       super(layers);
       this.source = source;
-      this.anyTarget = source.anyTarget;
+      this.isLive = source.isLive;
       this.logitsLayer = layers[this.end].sources[0];
       for (const { weight } of layers) if (weight && !weight.data) weight.data = partial(weight.shape);
     }
@@ -1013,8 +1017,8 @@
     isExact = (kind, n, at) => this.exact[kind][n][indexOf(this.layers[n].output, at)] !== void 0;
     valueAt = (n, at) => this.at("values", n, at);
     gradientAt = (n, at) => this.at("gradients", n, at);
-    at(kind, n, place) {
-      const k = indexOf(this.layers[n].output, place);
+    at(kind, n, place2) {
+      const k = indexOf(this.layers[n].output, place2);
       return this.exact[kind][n][k] ?? this[kind][n][k];
     }
     explain = (n, at) => n === this.end || this.knows({ layer: n, at }) ? super.explain(n, at) : null;
@@ -1025,6 +1029,13 @@
       return this.knows({ layer: n, parameter: name, at }) ? super.explainParameter(n, name, at) : null;
     }
     gradCam = (n) => this.cams[n];
+    async *occlusion(picture, target, side, stride) {
+      const probabilities = await this.source.covered(picture, target, side, stride);
+      const across = Math.sqrt(probabilities.length);
+      for (const [k, probability] of probabilities.entries()) {
+        yield { row: Math.floor(k / across) * stride, column: k % across * stride, probability };
+      }
+    }
     summary(kind, n, name) {
       const { summary } = kind === "parameters" ? this.layers[n][name] : {};
       if (kind === "parameters") return summary ?? super.summary(kind, n, name);
@@ -1079,7 +1090,7 @@
 
   // sources.js
   var Carried = class {
-    anyTarget = false;
+    isLive = false;
     constructor(pictures, results) {
       this.results = new Map(pictures.map((picture, k) => [picture, results[k]]));
       this.unpacked = /* @__PURE__ */ new Map();
@@ -1091,13 +1102,16 @@
     numbers = () => null;
   };
   var Served = class {
-    anyTarget = true;
+    isLive = true;
     shown = (picture, target) => ask({ do: "show", picture: picture.id, target }).then(decodedResult);
     numbers(picture, target, { layer, at, parameter: parameter2 = null }) {
       return ask({ do: "numbers", picture: picture.id, target, layer, at, name: parameter2 }).then(decodedNumbers);
     }
     /** The probabilities of a class where squares of the picture are covered, row by row. */
-    covered = (picture, target, side, stride) => ask({ do: "cover", picture: picture.id, target, side, stride });
+    async covered(picture, target, side, stride) {
+      const { probabilities } = await ask({ do: "cover", picture: picture.id, target, side, stride });
+      return floatsOf(probabilities);
+    }
   };
   async function ask(question) {
     let answer;
@@ -1158,13 +1172,13 @@
     });
     return element("div", {}, container, more);
   }
-  var nameOf = (place) => place.getAttribute("aria-label") ?? place.textContent;
+  var nameOf = (place2) => place2.getAttribute("aria-label") ?? place2.textContent;
   function refill(container, content, other) {
     const before = container.contains(document.activeElement) && nameOf(document.activeElement);
     container.replaceChildren(...content);
     if (before === false) return;
     const places2 = [...container.querySelectorAll("button, canvas[tabindex], summary")];
-    const same = places2.find((place) => nameOf(place) === before);
+    const same = places2.find((place2) => nameOf(place2) === before);
     (same ?? other)?.focus({ preventScroll: true });
   }
 
@@ -1176,7 +1190,7 @@
       const [c, y, x] = at;
       const key = `${layer}:${c}`;
       const { rows, columns } = found.get(key) ?? { rows: [y, y], columns: [x, x] };
-      const wider = ([first, last], place) => [Math.min(first, place), Math.max(last, place)];
+      const wider = ([first, last], place2) => [Math.min(first, place2), Math.max(last, place2)];
       found.set(key, { layer, tile: c, rows: wider(rows, y), columns: wider(columns, x) });
     }
     return [...found.values()];
@@ -1195,8 +1209,8 @@
   function drawing(side, gallery2, add2) {
     const label = "drawing: the arrow keys move the brush, with Shift they draw";
     const canvas = element("canvas", { width: side, height: side, tabindex: 0, role: "application", "aria-label": label });
-    const shown = `${Math.max(side, Math.floor(SHOWN / side) * side)}px`;
-    Object.assign(canvas.style, { width: shown, height: shown, touchAction: "none" });
+    const shown2 = `${Math.max(side, Math.floor(SHOWN / side) * side)}px`;
+    Object.assign(canvas.style, { width: shown2, height: shown2, touchAction: "none" });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     Object.assign(context, { lineWidth: Math.max(1, side * BRUSH), lineCap: "round", lineJoin: "round" });
     let brush = [side / 2, side / 2];
@@ -1205,13 +1219,13 @@
       context.fillStyle = PAPER;
       context.fillRect(0, 0, side, side);
     };
-    const lineTo = (place) => {
+    const lineTo = (place2) => {
       context.strokeStyle = color.value;
       context.beginPath();
       context.moveTo(...brush);
-      context.lineTo(...place);
+      context.lineTo(...place2);
       context.stroke();
-      brush = place;
+      brush = place2;
     };
     const placeOf2 = (event) => {
       const box = canvas.getBoundingClientRect();
@@ -1228,9 +1242,9 @@
       if (!x && !y) return;
       event.preventDefault();
       const step = Math.max(1, side * BRUSH / 2);
-      const place = [brush[0] + x * step, brush[1] + y * step].map((n) => Math.max(0, Math.min(side, n)));
-      if (event.shiftKey) lineTo(place);
-      else brush = place;
+      const place2 = [brush[0] + x * step, brush[1] + y * step].map((n) => Math.max(0, Math.min(side, n)));
+      if (event.shiftKey) lineTo(place2);
+      else brush = place2;
     });
     clear();
     return element(
@@ -1285,10 +1299,21 @@
     const scale = 255 / (high - low || 1);
     return (x) => isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE;
   }
-  function twoColors(numbers) {
-    const most = Math.max(...rangeOf(numbers).map(Math.abs)) || 1;
+  function fullColor(numbers) {
+    let [squares, count, most] = [0, 0, 0];
+    for (const x of numbers) {
+      if (!isFinite(x) || x === 0) continue;
+      squares += x * x;
+      count++;
+      most = Math.max(most, Math.abs(x));
+    }
+    return Math.min(most, 4 * Math.sqrt(squares / (count || 1)));
+  }
+  function twoColors(numbers, clipped = false) {
+    const most = (clipped ? fullColor(numbers) : Math.max(...rangeOf(numbers).map(Math.abs))) || 1;
     const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
-    return (x) => isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, Math.abs(x) / most) : NOT_FINITE;
+    const share = (x) => Math.min(1, Math.abs(x) / most);
+    return (x) => isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, share(x)) : NOT_FINITE;
   }
   function behind(x, most) {
     const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
@@ -1393,10 +1418,10 @@
     const most = largestOf(terms, "product");
     const made = sorted.map((term) => () => {
       const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
-      const place = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
+      const place2 = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
       const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
       if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
-      return element("tr", {}, element("td", {}, place), ...cells);
+      return element("tr", {}, element("td", {}, place2), ...cells);
     });
     const head = element(
       "thead",
@@ -1404,9 +1429,9 @@
       element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
     );
     const body = element("tbody");
-    const shown = shortened(body, made, TERMS, "terms");
+    const shown2 = shortened(body, made, TERMS, "terms");
     const whole = element("table", {}, head, body);
-    const more = shown === body ? null : shown.querySelector("button");
+    const more = shown2 === body ? null : shown2.querySelector("button");
     return element(
       "div",
       {},
@@ -1548,7 +1573,7 @@
     const { output, name } = network2.layers[layer];
     const all = backward ? network2.gradients[layer] : network2.values[layer];
     const area = output[1] * output[2];
-    const color = (backward ? twoColors : greys)(all);
+    const color = backward ? twoColors(all, true) : greys(all);
     const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
     const chosen = () => [
       0,
@@ -1576,8 +1601,8 @@
     const [strongest] = [...explanation.terms].filter(({ at }) => at).sort((a, b) => Math.abs(b.product ?? 0) - Math.abs(a.product ?? 0));
     const other = strongest && isMap(strongest.layer) ? [strongest.layer, strongest.at[0]] : null;
     const own = isMap(chosen.layer) ? [chosen.layer, chosen.at[0]] : null;
-    for (const shown of backward ? [own, other] : [other, own]) {
-      if (shown) figures.push(mapFigure(state2, ...shown, marks, choose));
+    for (const shown2 of backward ? [own, other] : [other, own]) {
+      if (shown2) figures.push(mapFigure(state2, ...shown2, marks, choose));
     }
     return element("div", { class: "figures" }, ...figures);
   }
@@ -1615,28 +1640,30 @@
     );
   }
   function occlusionOf(state2, name) {
-    const place = element("div");
+    if (!state2.network.isLive) return element("p", {}, "The page that is served covers the picture square by square.");
+    const place2 = element("div");
     const button = element("button", { type: "button" }, `cover the picture square by square, and watch ${name}`);
     button.addEventListener("click", async () => {
       button.disabled = true;
-      place.replaceChildren(await covered(state2, name, place));
+      place2.textContent = "minialex computes …";
+      place2.replaceChildren(await covered(state2, name, place2).catch((error) => error.message));
       button.disabled = false;
     });
-    return element("div", {}, button, place);
+    return element("div", {}, button, place2);
   }
-  async function covered(state2, name, place) {
+  async function covered(state2, name, place2) {
     const { network: network2, target, pictures, picture } = state2;
-    const { input, shape } = pictures[picture];
+    const { shape } = pictures[picture];
     const [, height, width] = shape;
     const side = Math.max(1, Math.floor(Math.min(height, width) / (SQUARES / 2)));
     const stride = Math.max(1, Math.floor(side / 2));
     const whole = network2.values[network2.end][target];
     const lost = new Float32Array(height * width);
     let least = { probability: Infinity };
-    for (const square of occlusion(network2, input, target, side, stride)) {
+    for await (const square of network2.occlusion(pictures[picture], target, side, stride)) {
       const { row, column, probability } = square;
       if (column === 0) {
-        place.textContent = `row ${row} of ${height}`;
+        place2.textContent = `row ${row} of ${height}`;
         await new Promise((done) => setTimeout(done));
       }
       if (probability < least.probability) least = square;
@@ -1757,7 +1784,7 @@ ${engine.gradient}`)));
     const options = tilesOf(shape);
     const { height, width } = options;
     const isChosen = chosen.layer === n && chosen.parameter === name;
-    const k = isChosen ? chosen.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
+    const k = isChosen ? chosen.at.reduce((index, place2, axis) => index * shape[axis] + place2, 0) : 0;
     const [tile, y, x] = placeOf([0, height, width], k);
     const onpick = (...at) => {
       choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
@@ -1864,16 +1891,16 @@ ${engine.gradient}`)));
       const { network: network2, backward, chosen } = this.state;
       const { at, parameter: parameter2 } = chosen;
       if (parameter2) return `${layer.name}, ${parameter2} [${at.join(", ")}]`;
-      const place = chosen.layer === network2.end ? `class ${this.classes[at[0]]}` : placeText(at, layer.output);
+      const place2 = chosen.layer === network2.end ? `class ${this.classes[at[0]]}` : placeText(at, layer.output);
       const n = backward ? this.receiver() : chosen.layer;
       const number = format(backward ? network2.gradientAt(n, at) : network2.valueAt(n, at));
       const sign = network2.isExact(backward ? "gradients" : "values", n, at) ? "" : "≈ ";
-      return `${backward ? "Gradient at " : ""}${network2.layers[n].name}, ${place}: ${sign}${number}`;
+      return `${backward ? "Gradient at " : ""}${network2.layers[n].name}, ${place2}: ${sign}${number}`;
     }
     /** Where the numbers of a place are not there: when they come, or where to find them. */
     unknown(layer) {
       const { network: network2, chosen } = this.state;
-      if (network2.anyTarget) return [element("p", {}, "minialex computes what this number is made of …")];
+      if (network2.isLive) return [element("p", {}, "minialex computes what this number is made of …")];
       const places2 = network2.explainedIn(chosen.layer).map((at) => {
         const onclick = () => this.choose({ layer: chosen.layer, at });
         return element("button", { type: "button", onclick }, shortPlace(layer, at));
@@ -1988,9 +2015,14 @@ ${engine.gradient}`)));
     }
     /** Scroll to the chosen layer, sideways only. */
     reveal() {
-      const { offsetLeft, offsetWidth } = this.columns[this.state.chosen.layer].element;
+      const { chosen } = this.state;
+      const { element: element2, tiles } = this.columns[chosen.layer];
       const { scrollLeft, clientWidth } = this.element;
-      const [left, right] = [offsetLeft - 16, offsetLeft + offsetWidth + 16];
+      let [left, right] = [element2.offsetLeft - 16, element2.offsetLeft + element2.offsetWidth + 16];
+      if (right - left > clientWidth && tiles) {
+        const [x] = chosen.at && !chosen.parameter ? tiles.corner(...chosen.at) : [0];
+        [left, right] = [left + x, left + x + Math.min(80, clientWidth)];
+      }
       if (left < scrollLeft) this.element.scrollLeft = left;
       else if (right > scrollLeft + clientWidth) this.element.scrollLeft = right - clientWidth;
     }
@@ -2001,15 +2033,16 @@ ${engine.gradient}`)));
         heading.setAttribute("aria-pressed", chosen.layer === n);
         if (bars) return this.drawBars(bars, legend);
         const numbers = backward ? network2.gradients[n] : network2.values[n];
-        const color = (backward ? twoColors : greys)(numbers);
+        const color = backward ? twoColors(numbers, true) : greys(numbers);
         tiles.draw(
           (k) => color(numbers[k]),
           marks.filter(({ layer }) => layer === n),
           numbers
         );
         const [low, high] = rangeOf(numbers);
-        const most = format(Math.max(Math.abs(low), Math.abs(high)));
-        legend.textContent = backward ? `full colour: ±${most}` : `black ${format(low)}, white ${format(high)}`;
+        const full = backward && fullColor(numbers);
+        const beyond = full < Math.max(-low, high) ? " and beyond" : "";
+        legend.textContent = backward ? `full colour: ±${format(full)}${beyond}` : `black ${format(low)}, white ${format(high)}`;
       });
     }
     drawBars(bars, legend) {
@@ -2042,13 +2075,13 @@ ${engine.gradient}`)));
   var HELP = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
   var Explorer = class {
     /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
-    constructor(place, state2, { title, classes, served }, gallery2) {
+    constructor(place2, state2, { title, classes, served }, gallery2) {
       Object.assign(this, { state: state2, classes, served, gallery: gallery2 });
       this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
       this.panel = new Panel(state2, classes, this.choose);
       this.said = element("p", { role: "status" });
       this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
-      place.append(
+      place2.append(
         element(
           "header",
           {},
@@ -2132,7 +2165,7 @@ ${engine.gradient}`)));
         this.follow(this.state.loseOn(Number(this.select.value)));
       };
       const options = this.classes.map((name, i) => element("option", { value: i }, name));
-      const disabled = !this.state.network.anyTarget;
+      const disabled = !this.state.network.isLive;
       this.select = element("select", { id: "target", onchange, disabled }, ...options);
       const label = element("label", { for: "target" }, "class of the loss ");
       return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);
@@ -2207,19 +2240,19 @@ ${engine.gradient}`)));
     /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
     get address() {
       const { layer, at, parameter: parameter2 } = this.chosen;
-      const place = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
-      return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
+      const place2 = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
+      return `#${place2}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
     }
     /** Go to the place of the page's address, as far as it exists. */
     read() {
-      const [place, ...options] = location.hash.slice(1).split(";");
+      const [place2, ...options] = location.hash.slice(1).split(";");
       const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
       const isOther = picture !== this.picture && this.pictures[picture];
-      return after(isOther ? this.show(picture) : null, () => this.readPlace(place, options));
+      return after(isOther ? this.show(picture) : null, () => this.readPlace(place2, options));
     }
-    readPlace(place, options) {
-      if (place || options.length) this.backward = options.includes("backward");
-      const [name, ...rest] = place.split(":");
+    readPlace(place2, options) {
+      if (place2 || options.length) this.backward = options.includes("backward");
+      const [name, ...rest] = place2.split(":");
       const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
       if (layer < 0) return;
       const at = rest.at(-1)?.split(",").map(Number);
@@ -2242,8 +2275,17 @@ ${engine.gradient}`)));
   }
   var network = networkOf(data);
   var state = new State(network, data.pictures);
-  after(state.ready, () => {
-    new Explorer(document.getElementById("explorer"), state, data, gallery());
+  var place = document.getElementById("explorer");
+  var shown = after(state.ready, () => {
+    place.replaceChildren();
+    new Explorer(place, state, data, gallery());
     globalThis.explorer = { network, state, gradCam, occlusion };
   });
+  if (shown instanceof Promise) {
+    place.textContent = "minialex computes the first picture …";
+    shown.catch((error) => {
+      place.textContent = error.message;
+      throw error;
+    });
+  }
 })();

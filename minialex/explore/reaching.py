@@ -31,7 +31,7 @@ def of_value(layers: list[dict[str, Any]], n: int, at: list[int]) -> Boxes:
         needed.append(("weight", n, _filter(layers[n], at)))
     for user, layer in enumerate(layers[:-1]):
         for k, source in enumerate(layer["sources"]):
-            outputs = _using(layer, k, at) if source == n else None
+            outputs = using(layer, k, at) if source == n else None
             if outputs is None:
                 continue
             needed.append(("gradients", user, outputs))
@@ -64,11 +64,11 @@ def of_parameter(layers: list[dict[str, Any]], n: int, name: str, at: list[int])
 def _inputs(layers, n, box):
     """The boxes of values that a box of layer n's output is computed from."""
     layer = layers[n]
-    seen = [_seen(layer, k, box) for k in range(len(layer["sources"]))]
-    return [("values", source, box) for source, box in zip(layer["sources"], seen) if box]
+    boxes = [seen(layer, k, box) for k in range(len(layer["sources"]))]
+    return [("values", source, box) for source, box in zip(layer["sources"], boxes) if box]
 
 
-def _seen(layer, k, box):
+def seen(layer: dict[str, Any], k: int, box: Box) -> Box | None:
     """The box of input k that a box of the output is computed from; None where it is computed from other inputs."""
     kind, shape = layer["kind"], layer["inputs"][k]
     if kind == "linear":
@@ -88,7 +88,7 @@ def _seen(layer, k, box):
     return box
 
 
-def _using(layer, k, at):
+def using(layer: dict[str, Any], k: int, at: list[int]) -> Box | None:
     """The box of outputs that use a place of input k; None where there are none."""
     kind, shape = layer["kind"], layer["output"]
     if kind == "linear":
@@ -141,16 +141,16 @@ def _channels(layer, maps):
     """The input channels that output maps [first, end) see."""
     if layer["kind"] not in FILTERS:
         return maps
-    seen, each = _group(layer)
-    return [maps[0] // each * seen, (maps[1] - 1) // each * seen + seen]
+    channels, each = _group(layer)
+    return [maps[0] // each * channels, ((maps[1] - 1) // each + 1) * channels]
 
 
 def _maps_of(layer, c):
     """The output maps that see an input channel."""
     if layer["kind"] not in FILTERS:
         return [c, c + 1]
-    seen, each = _group(layer)
-    return [c // seen * each, c // seen * each + each]
+    channels, each = _group(layer)
+    return [c // channels * each, (c // channels + 1) * each]
 
 
 def _group(layer):

@@ -64,7 +64,7 @@ def test_a_run_has_its_page_and_test_pictures(tmp_path, monkeypatch, capsys):
     assert tiny_runs.run(*tiny_runs.TINY, "--epochs", 1, "--backend", "numpy", "--out", tmp_path / "run") == 0
     capsys.readouterr()
     page = tmp_path / "run" / "explore.html"
-    assert said(capsys, tmp_path / "run") == (0, f"{page}\n", "")
+    assert said(capsys, tmp_path / "run", "--out", page) == (0, f"{page}\n", "")
     shown = read(page)
     assert [p["caption"] for p in shown["pictures"]] == [f"test image {n}" for n in range(6)]
     labels = data.load("shapes", limit=20).test.fetch(range(6))[1]
@@ -74,7 +74,7 @@ def test_a_run_has_its_page_and_test_pictures(tmp_path, monkeypatch, capsys):
 @pytest.mark.heavy
 def test_a_network_before_training(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert said(capsys, "shapes_net", "--picture", "3") == (0, "explore.html\n", "")
+    assert said(capsys, "shapes_net", "--picture", "3", "--out", "explore.html") == (0, "explore.html\n", "")
     shown = read("explore.html")
     assert shown["classes"][0] == "circle" and len(shown["pictures"]) == 1
     given = np.frombuffer(base64.b64decode(shown["pictures"][0]["input"]), "<f4")
@@ -83,7 +83,31 @@ def test_a_network_before_training(tmp_path, monkeypatch, capsys):
 
 REFUSED = {
     ("nothing",): "there is no checkpoint nothing",
-    ("alexnet",): "243.9 MB of weights, and a page computes with at most 10 MB",
+    ("WEIGHTS",): "does not name the data set.*give --picture FILE, or choose a data set with --dataset",
+    ("WEIGHTS", "--explain", "conv1:0,0,0"): "--explain is for a page in a file, --out",
+    ("WEIGHTS", "--picture", "PICTURE", "--out", "a.html", "--explain", "conv1:0,0,0"): "explains every pixel of this",
+    (
+        "WEIGHTS",
+        "--picture",
+        "PICTURE",
+        "--out",
+        "a.html",
+        "--explain",
+        "conv9:0,0,0",
+    ): "conv9:0,0,0: expected LAYER:C,Y,X",
+    (
+        "WEIGHTS",
+        "--picture",
+        "PICTURE",
+        "--out",
+        "a.html",
+        "--explain",
+        "conv1:32,0,0",
+    ): "conv1 has 32 x 16 x 16 numbers",
+    ("WEIGHTS", "--picture", "PICTURE", "--out", "a.html", "--explain", "conv1:1"): "conv1 has 32 x 16 x 16 numbers",
+    ("WEIGHTS", "--port", "65536"): "whole number from 0 to 65535",
+    ("--weights", "torchvision", "--weights-dir", ".", "WEIGHTS"): "unrecognized arguments",
+    ("WEIGHTS", "--weights-dir", "."): "--weights-dir is the folder for the file of --weights NAME",
     ("WEIGHTS", "--out", "page.png"): "--out page.png: the name of a page must end in .html",
     ("WEIGHTS", "--picture", "lost.png"): "lost.png: No such file",
     ("WEIGHTS", "--picture", "3"): "does not name the data set.*choose one with --dataset",

@@ -7,7 +7,7 @@ function bytesOf(text) {
   return bytes;
 }
 
-const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
+export const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
 
 /** The network's layers with their arrays, and the pictures. */
 export function decoded(data) {

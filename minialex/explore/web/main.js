@@ -24,7 +24,16 @@ function gallery() {
 
 const network = networkOf(data);
 const state = new State(network, data.pictures);
-after(state.ready, () => {
-  new Explorer(document.getElementById("explorer"), state, data, gallery());
+const place = document.getElementById("explorer");
+const shown = after(state.ready, () => {
+  place.replaceChildren();
+  new Explorer(place, state, data, gallery());
   globalThis.explorer = { network, state, gradCam, occlusion }; // for the console: explorer.network.values[1]
 });
+if (shown instanceof Promise) {
+  place.textContent = "minialex computes the first picture …";
+  shown.catch((error) => {
+    place.textContent = error.message;
+    throw error;
+  });
+}

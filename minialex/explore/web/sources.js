@@ -1,9 +1,9 @@
 // Where the numbers of a network come from that the page does not compute: from its own data, or from minialex.
-import { decodedNumbers, decodedPicture, decodedResult } from "./data.js";
+import { decodedNumbers, decodedPicture, decodedResult, floatsOf } from "./data.js";
 
 /** What the page carries: one result for each of its pictures, unpacked when it is first shown. */
 export class Carried {
-  anyTarget = false;
+  isLive = false;
 
   constructor(pictures, results) {
     this.results = new Map(pictures.map((picture, k) => [picture, results[k]]));
@@ -20,7 +20,7 @@ export class Carried {
 
 /** minialex at the other end of the address that the page came from. */
 export class Served {
-  anyTarget = true;
+  isLive = true;
 
   shown = (picture, target) => ask({ do: "show", picture: picture.id, target }).then(decodedResult);
 
@@ -29,7 +29,10 @@ export class Served {
   }
 
   /** The probabilities of a class where squares of the picture are covered, row by row. */
-  covered = (picture, target, side, stride) => ask({ do: "cover", picture: picture.id, target, side, stride });
+  async covered(picture, target, side, stride) {
+    const { probabilities } = await ask({ do: "cover", picture: picture.id, target, side, stride });
+    return floatsOf(probabilities);
+  }
 }
 
 /** The answer of minialex to a question, an object; raises an Error with a sentence. */

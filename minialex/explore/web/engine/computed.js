@@ -11,13 +11,14 @@ const keyOf = ({ layer, parameter, at }) => `${layer}:${parameter ?? ""}:${at}`;
  *
  * source.shown(picture, target): all that is drawn, of decodedResult in data.js, or a promise of it.
  * source.numbers(picture, target, chosen): a promise of the numbers that explain a place; null: there are none.
- * source.anyTarget: whether it knows the loss of any class.
+ * source.covered(picture, target, side, stride): a promise of the probabilities of occlusion, row by row.
+ * source.isLive: see Network.
  */
 export class Computed extends Network {
   constructor(layers, source) {
     super(layers);
     this.source = source;
-    this.anyTarget = source.anyTarget;
+    this.isLive = source.isLive;
     this.logitsLayer = layers[this.end].sources[0];
     for (const { weight } of layers) if (weight && !weight.data) weight.data = partial(weight.shape);
   }
@@ -94,6 +95,14 @@ export class Computed extends Network {
   }
 
   gradCam = (n) => this.cams[n];
+
+  async *occlusion(picture, target, side, stride) {
+    const probabilities = await this.source.covered(picture, target, side, stride);
+    const across = Math.sqrt(probabilities.length);
+    for (const [k, probability] of probabilities.entries()) {
+      yield { row: Math.floor(k / across) * stride, column: (k % across) * stride, probability };
+    }
+  }
 
   summary(kind, n, name) {
     const { summary } = kind === "parameters" ? this.layers[n][name] : {};

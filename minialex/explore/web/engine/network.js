@@ -5,7 +5,7 @@ import { add, concat, flatten } from "./joining.js";
 import { linear } from "./linear.js";
 import { batchNorm, localResponseNorm } from "./normalization.js";
 import { avgPool2d, maxPool2d } from "./pooling.js";
-import { gradCam } from "./attention.js";
+import { gradCam, occlusion } from "./attention.js";
 import { counted, indexOf, rounded, size, total } from "./shape.js";
 import { lossOf, softmax } from "./softmax.js";
 import { summaryOf } from "./summary.js";
@@ -130,7 +130,7 @@ export class Network {
 
   // What a network that is computed elsewhere does otherwise: see computed.js.
 
-  anyTarget = true; // whether the loss may be that of any class
+  isLive = true; // whether it answers whatever is asked: every place, any class of the loss, another picture
 
   /** A promise to know what explains a place; null: it is known, or cannot be had. */
   ask() {
@@ -143,6 +143,11 @@ export class Network {
 
   gradCam(n) {
     return gradCam(this, n, this.target);
+  }
+
+  /** The squares of a picture with the probability of a class when each is covered; see attention.js. */
+  occlusion(picture, target, side, stride) {
+    return occlusion(this, picture.input, target, side, stride);
   }
 
   /** See summary.js; kind: "values", "gradients", "parameters" or "parameterGradients"; name: of a parameter. */

@@ -22,11 +22,24 @@ export function greys(numbers) {
   return (x) => (isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE);
 }
 
-/** Nothing for 0; orange for positive and blue for negative numbers, full for those of the largest size. */
-export function twoColors(numbers) {
-  const most = Math.max(...rangeOf(numbers).map(Math.abs)) || 1;
+/** The size from which on a gradient has its full colour: the largest, or 4 rms of those that are not 0, if less. */
+export function fullColor(numbers) {
+  let [squares, count, most] = [0, 0, 0];
+  for (const x of numbers) {
+    if (!isFinite(x) || x === 0) continue;
+    squares += x * x;
+    count++;
+    most = Math.max(most, Math.abs(x));
+  }
+  return Math.min(most, 4 * Math.sqrt(squares / (count || 1)));
+}
+
+/** Nothing for 0; orange for positive and blue for negative numbers, full for the largest, or from fullColor on. */
+export function twoColors(numbers, clipped = false) {
+  const most = (clipped ? fullColor(numbers) : Math.max(...rangeOf(numbers).map(Math.abs))) || 1;
   const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
-  return (x) => (isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, Math.abs(x) / most) : NOT_FINITE);
+  const share = (x) => Math.min(1, Math.abs(x) / most);
+  return (x) => (isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, share(x)) : NOT_FINITE);
 }
 
 /** A colour behind text: light enough, or dark enough, for it to be read. */

@@ -113,7 +113,7 @@ export class Explorer {
       this.follow(this.state.loseOn(Number(this.select.value)));
     };
     const options = this.classes.map((name, i) => element("option", { value: i }, name));
-    const disabled = !this.state.network.anyTarget;
+    const disabled = !this.state.network.isLive;
     this.select = element("select", { id: "target", onchange, disabled }, ...options);
     const label = element("label", { for: "target" }, "class of the loss ");
     return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);

@@ -77,7 +77,7 @@ export class Panel {
   /** Where the numbers of a place are not there: when they come, or where to find them. */
   unknown(layer) {
     const { network, chosen } = this.state;
-    if (network.anyTarget) return [element("p", {}, "minialex computes what this number is made of …")];
+    if (network.isLive) return [element("p", {}, "minialex computes what this number is made of …")];
     const places = network.explainedIn(chosen.layer).map((at) => {
       const onclick = () => this.choose({ layer: chosen.layer, at });
       return element("button", { type: "button", onclick }, shortPlace(layer, at));
