@@ -16,8 +16,9 @@ from ..support.types import Shape
 from .encoding import encoded, summary
 
 LARGEST = 10_000_000  # bytes of weights that a page computes with
-CARRIED = 65_536  # numbers of a parameter of a larger network that a page has nevertheless, to show and to explain
+CARRIED = 65_536  # numbers of a weight of a larger network that a page has nevertheless, to show and to explain
 PARAMETERS = ("weight", "bias")
+WEIGHTS = (2, 4, 6)  # axes of a Linear's, a Conv2d's and a Local2d's weight
 
 
 def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
@@ -28,8 +29,8 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
 
     Returns a list of dicts: name, kind (of web/engine/network.js), title, output (C, H, W), inputs and sources (their
     shapes and numbers in the list), what is to be read about the layer, its settings, and its arrays as base64. Of a
-    network of more than LARGEST bytes of weights, which a page does not compute, parameters of more than CARRIED
-    numbers have their shape and a summary only; see `computes`.
+    network of more than LARGEST bytes of weights, which a page does not compute, weights of more than CARRIED numbers
+    have their shape and a summary only; see `computes`.
     Raises ValueError for a layer that the page does not know, and as models.layout.layout does.
     """
     rows = layout(model, input_shape)
@@ -199,8 +200,10 @@ def _three(shape: Shape) -> list[int]:
 
 
 def _array(tensor, most):
+    """A parameter; only filters and matrices, which are large, may be left out."""
     shape, array = list(tensor.shape), tensor.numpy()
-    return {"shape": shape} | ({"data": encoded(array)} if array.size <= most else {"summary": summary(array)})
+    whole = array.size <= most or array.ndim not in WEIGHTS
+    return {"shape": shape} | ({"data": encoded(array)} if whole else {"summary": summary(array)})
 
 
 def _to_read(function=None, method=None):

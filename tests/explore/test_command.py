@@ -81,6 +81,7 @@ def test_a_network_before_training(tmp_path, monkeypatch, capsys):
     assert abs(given.mean()) < 1 and 0.3 < given.std() < 2, "normalised by its data set"
 
 
+EXPLAINED = ("WEIGHTS", "--picture", "PICTURE", "--out", "a.html", "--explain")
 REFUSED = {
     ("nothing",): "there is no checkpoint nothing",
     ("WEIGHTS",): "does not name the data set.*give --picture FILE, or choose a data set with --dataset",

@@ -79,9 +79,8 @@ def test_numbers_are_minialex_s_and_every_one_is_explained(browser, make, rng):
         page.evaluate(ASK, places)
         off = np.abs(np.array(page.evaluate(EXPLAINED, wanted)) - expected) / scales
         assert off.max() <= ROUNDING, wanted[int(off.argmax())]
-        assert page.evaluate("explorer.state.loss") == pytest.approx(
-            loss, abs=ROUNDING * max(1, np.abs(values[-2]).max())
-        )
+        scale = max(1.0, float(np.abs(values[-2]).max()))
+        assert page.evaluate("explorer.state.loss") == pytest.approx(loss, abs=ROUNDING * scale)
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +114,7 @@ def test_a_file_explains_the_largest_of_each_layer(browser, shapes, file):
             assert "≈" not in heading(page) and shown(heading(page)) == pytest.approx(values[n][at], rel=2e-3)
             assert page.locator(".panel table").count() >= 1, name
             go(page, f"{name}:{place};backward")
-            assert "≈" not in heading(page) and abs(shown(heading(page)) - gradients[n][at]) < 2e-3 * abs(
-                gradients[n][at]
-            )
+            assert "≈" not in heading(page) and shown(heading(page)) == pytest.approx(gradients[n][at], rel=2e-3)
         assert page.locator("#target").is_disabled() and page.locator("input[type=file]").count() == 0
 
 
@@ -130,14 +127,15 @@ def test_a_file_says_where_another_place_is_explained(browser, shapes, file):
         assert abs(shown(heading(page)) - values[1][9, 3, 7]) <= np.ptp(values[1]) / 255
         said = page.locator(".panel").inner_text()
         assert "python -m minialex.explore RUN --out page.html --explain conv1:9,3,7" in said
-        page.locator(".panel p button").first.click()
+        page.locator(".panel button", has_text="conv1 [").click()
         at = np.unravel_index(values[1].argmax(), values[1].shape)
         assert heading(page).startswith("conv1, map {}, row {}, column {}: ".format(*at)) and "≈" not in heading(page)
         page.get_by_role("button", name="picture 1").click()
         page.locator("button[aria-label='picture 1'][aria-pressed=true]").wait_for()
         page.get_by_role("button", name="conv2", exact=True).click()
         assert page.get_by_role("img", name="histogram of the weight, 64").is_visible()
-        assert page.locator(".panel canvas[aria-label^='bias']").count() == 0, "64 numbers are more than are carried"
+        assert page.locator(".panel canvas[aria-label^='weight']").count() == 0, "it is larger than what is carried"
+        assert page.locator(".panel canvas[aria-label^='bias']").is_visible()
         assert page.get_by_role("img", name="Grad-CAM of class").is_visible()
 
 
@@ -164,9 +162,8 @@ def test_served_every_place_is_explained_where_it_is_pressed(browser, shapes):
         page.get_by_label("class of the loss").select_option(label="class 7")
         page.locator("[role=status]", has_text="The loss of class 7 is").wait_for()
         expected = explored.computed(model, pictures[0].input, 7)
-        known_to(
-            page.evaluate("[...explorer.network.gradients[3]]"), expected[1][3], np.abs(expected[1][3]).max() / 127, ""
-        )
+        found, gradient = page.evaluate("[...explorer.network.gradients[3]]"), expected[1][3]
+        known_to(found, gradient, np.abs(gradient).max() / 127, "gradients of another class")
 
 
 def test_served_pictures_of_one_s_own(browser, shapes, tmp_path, rng):
@@ -293,7 +290,6 @@ def test_hostile_names_that_are_served_run_nothing(browser, tmp_path, rng):
         assert page.locator("h1").inner_text() == page.title() == names[0]
         assert page.locator("img, iframe, object").count() == 0 and page.evaluate("globalThis.hacked") is None
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        assert page.evaluate("fetch('https://example.org/').then(() => 'came', () => 'refused')") == "refused"
 
 
 def test_the_page_of_an_alexnet(browser, tmp_path, monkeypatch, capsys):

@@ -248,7 +248,7 @@ def test_hostile_names_are_data(network, rng):
     pictures = [explored.picture(SHAPE, rng, explored.HOSTILE[0])]
     answers = explored.answers(network, pictures, classes=explored.HOSTILE, title=explored.HOSTILE[1])
     with explored.served(answers) as server:
-        _, headers, body = requested(server)
+        body = requested(server)[2]
         assert body.count(b"</script>") == 2 and b"<img" not in body
         drawn = asked(server, do="picture", file="", name="</script>\r\n\x1b<b>")
         assert drawn == (400, {"error": "</script>\\r\\n\\x1b<b> is damaged or not an image (unknown format)"})
