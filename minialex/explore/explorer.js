@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 5ebb241e0a69b80c8486e2e4df058c20735c3b327dab7c25b446dc9fcadf453b
+// Made of the modules in web/ by npm run build there; their SHA-256 is f37c818849158da075b48ab1eeb2c771fc9514cda996b4f619b311d8a0e9a828
 (() => {
   // data.js
   function bytesOf(text) {
@@ -1249,7 +1249,7 @@
     clear();
     return element(
       "div",
-      {},
+      { class: "drawing" },
       canvas,
       element("label", { for: "brush" }, "colour ", color),
       element("button", { type: "button", onclick: clear }, "clear"),

@@ -52,7 +52,7 @@ export function drawing(side, gallery, add) {
   clear();
   return element(
     "div",
-    {},
+    { class: "drawing" },
     canvas,
     element("label", { for: "brush" }, "colour ", color),
     element("button", { type: "button", onclick: clear }, "clear"),
