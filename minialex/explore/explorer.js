@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is f37c818849158da075b48ab1eeb2c771fc9514cda996b4f619b311d8a0e9a828
+// Made of the modules in web/ by npm run build there; their SHA-256 is 4893864979f15bb3470033175c3f7c1cce4e653604b543923a26ebc8c1bf3465
 (() => {
   // data.js
   function bytesOf(text) {
@@ -830,6 +830,7 @@
     copy = () => new _Network(this.layers.map((layer) => ({ ...layer })));
     of = (n) => KINDS[this.layers[n].kind];
     inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
+    outputOf = (n) => this.values[n];
     /** Begin work on a picture of the page; returns the probabilities. */
     show(picture) {
       return this.forward(picture.input);
@@ -882,7 +883,7 @@
       const terms = this.users[n].flatMap(
         (user) => this.layers[user].sources.flatMap((source, input) => {
           if (source !== n) return [];
-          const given = [this.layers[user], this.inputsOf(user), this.values[user], this.arriving(user), input, at];
+          const given = [this.layers[user], this.inputsOf(user), this.outputOf(user), this.arriving(user), input, at];
           return this.of(user).explainGradient(...given).map((term) => ({ layer: user, ...term }));
         })
       );
@@ -1013,6 +1014,7 @@
       return keys.map(([, , at]) => at.split(",").map(Number));
     }
     inputsOf = (n) => this.layers[n].sources.map((source) => this.exact.values[source]);
+    outputOf = (n) => this.exact.values[n];
     arriving = (n) => n === this.end ? this.target : this.exact.gradients[n];
     isExact = (kind, n, at) => this.exact[kind][n][indexOf(this.layers[n].output, at)] !== void 0;
     valueAt = (n, at) => this.at("values", n, at);

@@ -15,6 +15,10 @@ from typing import Any
 Box = list[list[int]]
 Boxes = list[tuple[str, int, Box]]  # of ("values" | "gradients" | "weight", number of the layer, box)
 
+PIXELWISE = (
+    *("relu", "leakyRelu", "sigmoid", "tanh", "gelu", "elu", "silu", "softplus"),
+    *("dropout", "identity", "batchNorm", "add"),
+)  # each output is made of the inputs at its own place
 FILTERS = ("conv2d", "local2d", "linear")  # the layers whose derivative is a weight, not a function of x
 
 
@@ -38,7 +42,7 @@ def of_value(layers: list[dict[str, Any]], n: int, at: list[int]) -> Boxes:
             if layer["kind"] in FILTERS:
                 needed.append(("weight", user, _filters(layer, at, outputs)))
             else:
-                needed += _inputs(layers, user, outputs)
+                needed += [("values", user, outputs), *_inputs(layers, user, outputs)]
     return needed
 
 
@@ -71,8 +75,8 @@ def _inputs(layers, n, box):
 def seen(layer: dict[str, Any], k: int, box: Box) -> Box | None:
     """The box of input k that a box of the output is computed from; None where it is computed from other inputs."""
     kind, shape = layer["kind"], layer["inputs"][k]
-    if kind == "linear":
-        return _all(shape)
+    if kind in PIXELWISE:
+        return box
     if kind == "flatten":  # (c H W + i W + j)
         return _point(_place(box[0][0], shape))
     if kind == "concat":
@@ -85,14 +89,14 @@ def seen(layer: dict[str, Any], k: int, box: Box) -> Box | None:
     if kind == "localResponseNorm":
         size = layer["size"]
         return _around(layer, box, size // 2, size - 1 - size // 2)
-    return box
+    return _all(shape)
 
 
 def using(layer: dict[str, Any], k: int, at: list[int]) -> Box | None:
     """The box of outputs that use a place of input k; None where there are none."""
     kind, shape = layer["kind"], layer["output"]
-    if kind == "linear":
-        return _all(shape)
+    if kind in PIXELWISE:
+        return _point(at)
     if kind == "flatten":
         _, height, width = layer["inputs"][0]
         return _point([(at[0] * height + at[1]) * width + at[2], 0, 0])
@@ -104,7 +108,7 @@ def using(layer: dict[str, Any], k: int, at: list[int]) -> Box | None:
     if kind == "localResponseNorm":
         size = layer["size"]
         return _around(layer, _point(at), size - 1 - size // 2, size // 2)
-    return _point(at)
+    return _all(shape)
 
 
 def _under(window, axis, first, end):

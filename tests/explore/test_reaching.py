@@ -67,4 +67,12 @@ def test_no_box_is_larger_than_it_need_be():
     assert reaching.seen(layers[1], 0, [[4, 5], [0, 1], [3, 4]]) == [[2, 4], [0, 2], [3, 5]]
     assert reaching.using(layers[1], 0, [1, 3, 0]) == [[0, 3], [1, 3], [0, 1]]
     of = [(of, n) for of, n, _ in reaching.of_value(layers, 1, [4, 0, 3])]
-    assert of == [("values", 1), ("gradients", 1), ("values", 0), ("weight", 1), ("gradients", 2), ("values", 1)]
+    assert of == [
+        ("values", 1),
+        ("gradients", 1),
+        ("values", 0),
+        ("weight", 1),
+        ("gradients", 2),
+        ("values", 2),
+        ("values", 1),
+    ]

@@ -73,6 +73,7 @@ export class Computed extends Network {
   }
 
   inputsOf = (n) => this.layers[n].sources.map((source) => this.exact.values[source]);
+  outputOf = (n) => this.exact.values[n];
   arriving = (n) => (n === this.end ? this.target : this.exact.gradients[n]);
   isExact = (kind, n, at) => this.exact[kind][n][indexOf(this.layers[n].output, at)] !== undefined;
 

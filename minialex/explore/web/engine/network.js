@@ -50,6 +50,7 @@ export class Network {
 
   of = (n) => KINDS[this.layers[n].kind];
   inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
+  outputOf = (n) => this.values[n];
 
   /** Begin work on a picture of the page; returns the probabilities. */
   show(picture) {
@@ -111,7 +112,7 @@ export class Network {
     const terms = this.users[n].flatMap((user) =>
       this.layers[user].sources.flatMap((source, input) => {
         if (source !== n) return [];
-        const given = [this.layers[user], this.inputsOf(user), this.values[user], this.arriving(user), input, at];
+        const given = [this.layers[user], this.inputsOf(user), this.outputOf(user), this.arriving(user), input, at];
         return this.of(user)
           .explainGradient(...given)
           .map((term) => ({ layer: user, ...term }));
