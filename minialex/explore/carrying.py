@@ -11,7 +11,7 @@ from ..models.layout import Row
 from ..support.types import Array
 from . import reaching
 from .computing import AtWork
-from .encoding import eight_bits, encoded, summary
+from .encoding import eight_bits, encoded, summary_of
 from .page import Picture
 
 
@@ -32,8 +32,8 @@ def carried(layers: list[dict[str, Any]], work: AtWork) -> dict[str, Any]:
         "loss": encoded(np.array([work.loss])),
         "logits": encoded(work.values[-2]),
         "probabilities": encoded(work.values[-1]),
-        "values": [{**eight_bits(x), "summary": summary(x)} for x in work.values[:-1]],
-        "gradients": [{**eight_bits(g, signed=True), "summary": summary(g)} for g in work.gradients[:-1]],
+        "values": [{**eight_bits(x), "summary": summary_of(x)} for x in work.values[:-1]],
+        "gradients": [{**eight_bits(g, signed=True), "summary": summary_of(g)} for g in work.gradients[:-1]],
         "parameters": parameters,
         "cams": {n: eight_bits(cam) for n, cam in work.cams.items()},
     }
@@ -60,7 +60,7 @@ def results(
 def _parameter(described, gradient):
     """The gradient of a parameter: a picture of it where the page has its numbers, and a summary."""
     picture = eight_bits(gradient, signed=True) if "data" in described else {}
-    return {**picture, "summary": summary(gradient)}
+    return {**picture, "summary": summary_of(gradient)}
 
 
 def explained(layers: list[dict[str, Any]], work: AtWork, n: int, at: list[int], name: str | None = None) -> Any:

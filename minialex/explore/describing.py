@@ -13,7 +13,7 @@ from ..models.layout import Row, layout, window_of
 from ..summary.explain import steps
 from ..support.text import printable
 from ..support.types import Shape
-from .encoding import encoded, summary
+from .encoding import encoded, summary_of
 
 LARGEST = 10_000_000  # bytes of weights that a page computes with
 CARRIED = 65_536  # numbers of a weight of a larger network that a page has nevertheless, to show and to explain
@@ -203,7 +203,7 @@ def _array(tensor, most):
     """A parameter; only filters and matrices, which are large, may be left out."""
     shape, array = list(tensor.shape), tensor.numpy()
     whole = array.size <= most or array.ndim not in WEIGHTS
-    return {"shape": shape} | ({"data": encoded(array)} if whole else {"summary": summary(array)})
+    return {"shape": shape} | ({"data": encoded(array)} if whole else {"summary": summary_of(array)})
 
 
 def _to_read(function=None, method=None):

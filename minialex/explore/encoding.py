@@ -44,7 +44,7 @@ def _with_gaps(x, finite, low, scale):
     return np.where(finite, np.rint((np.where(finite, x, low).astype(np.float64) - low) * scale) + 1, 0)
 
 
-def summary(x: Array) -> dict[str, Any]:
+def summary_of(x: Array) -> dict[str, Any]:
     """How many numbers are of which size: {"count", "smallest", "largest", "mean", "std", "zeros", "bins"}.
 
     bins: how many are in each of BINS equal parts between the smallest and the largest finite number. A mean or std

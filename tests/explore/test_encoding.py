@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from minialex.explore.encoding import BINS, eight_bits, summary
+from minialex.explore.encoding import BINS, eight_bits, summary_of
 
 
 def decoded(packed):
@@ -46,7 +46,7 @@ def test_numbers_that_are_none_are_told_apart(signed):
 def test_a_summary_is_numpy_s(count, rng, monkeypatch):
     monkeypatch.setattr("minialex.explore.encoding._AT_ONCE", 700)
     x = np.maximum(rng.normal(1, 2, count), 0).astype(np.float32)
-    found = summary(x)
+    found = summary_of(x)
     assert found["count"] == count and found["zeros"] == (x == 0).sum()
     assert found["smallest"] == x.min() and found["largest"] == x.max()
     assert found["mean"] == pytest.approx(x.mean(dtype=np.float64)) and found["std"] == pytest.approx(
@@ -57,6 +57,6 @@ def test_a_summary_is_numpy_s(count, rng, monkeypatch):
 
 
 def test_a_summary_of_numbers_that_are_none_is_json():
-    found = summary(np.array([np.nan, 1, 3], np.float32))
+    found = summary_of(np.array([np.nan, 1, 3], np.float32))
     assert found["mean"] is None and found["std"] is None and sum(found["bins"]) == 2
     assert (found["smallest"], found["largest"]) == (1, 3)
