@@ -12,11 +12,10 @@ from typing import Any
 from .. import backends, cli, convert, data, models
 from ..look.subject import CHANNELS, Subject
 from ..models import published
-from ..models.layout import layout
 from ..random import manual_seed
-from ..runs import trained
+from ..runs import kept, trained
 from ..support import files
-from . import LARGEST, Picture, Reading, computes, describe, page, results
+from . import LARGEST, Picture, Reading, computes, describe, layers_of, page, results, serving, timeline
 
 FIRST, FIRST_OF_LARGE = 6, 3  # test images, without --picture; in a file of a network that the page does not compute
 MOST = 40  # pictures in a page
@@ -27,7 +26,8 @@ MB = LARGEST / 1e6
 DESCRIPTION = f"""\
 Show a network at work in the browser: the maps of every layer, or the gradients that arrive at them. A click or the
 keyboard chooses a layer, a pixel or a weight; the page writes out the numbers that it is made of, and those that its
-gradient comes from. It takes pictures of one's own: from a file, drawn, or from the data set by number.
+gradient comes from. It takes pictures of one's own: from a file, drawn, or from the data set by number. Of a run that
+was trained with --keep-every, a slider leads through its epochs.
 
 The page is served on this machine alone, at an address with a token that nobody else knows, until Ctrl-C. With --out it
 is written to one file of HTML that any browser opens, with no address outside it.
@@ -67,24 +67,34 @@ def main(argv=None):
         subject = Subject(network, given)
         cli.note(network.note)
         shape = (CHANNELS, *[network.pipeline.input_size] * 2)
-        layers, rows = describe(network.model, shape), layout(network.model, shape)
+        layers, rows = describe(network.model, shape), layers_of(network.model, shape)
         pictures = _pictures(subject, options, computes(layers))
         if options.out:
-            _write(options, network, layers, rows, pictures)
+            _write(options, subject, layers, rows, pictures)
+        else:
+            answers = _answers(options, subject, layers, rows, pictures)
     if not options.out:
-        _serve(options, subject, layers, rows, pictures)
+        _serve(options, answers)
 
 
-def _write(options, network, layers, rows, pictures):
+def _write(options, subject, layers, rows, pictures):
     places = [_place(text, layers) for text in options.explain or ()]
     if computes(layers) and places:
         raise ValueError(
             "--explain is for a network that the page does not compute; it explains every pixel of this one"
         )
     carried = None if computes(layers) else results(layers, rows, pictures, places)
-    text = page(layers, pictures, network.classes, network.name, _reading(network), carried)
-    files.write_text(options.out, text)
+    network = subject.network
+    shown = layers, pictures, network.classes, network.name, _reading(network), carried
+    files.write_text(options.out, page(*shown, timeline=_timeline(options, subject, layers, page(*shown))))
     print(options.out)
+
+
+def _timeline(options, subject, layers, text):
+    """The kept epochs of a run as data of its page, which is so far `text`; None without them."""
+    if options.weights or not computes(layers) or not (Path(options.run).is_dir() and kept.found(Path(options.run))):
+        return None
+    return timeline.of(subject, Path(options.run), layers, timeline.LARGEST_PAGE - len(text.encode()))
 
 
 def _place(text, layers):
@@ -102,15 +112,18 @@ def _place(text, layers):
     return known[name], at
 
 
-def _serve(options, subject, layers, rows, pictures):
-    from . import serving  # a server is not needed for a file
-
+def _answers(options, subject, layers, rows, pictures):
     network = subject.network
     count = len(subject.splits.test) if _has_data(network, options) else 0
-    answers = serving.Answers(
-        layers, rows, pictures, _reading(network), lambda number: _shown(subject, [str(number)])[0], count,
-        network.classes, network.name,
-    )  # fmt: skip
+    shown = layers, pictures, network.classes, network.name, _reading(network)
+    text = page(*shown, served=count)
+    text = page(*shown, served=count, timeline=_timeline(options, subject, layers, text))
+    return serving.Answers(
+        text, layers, rows, pictures, shown[-1], lambda number: _shown(subject, [str(number)])[0], count
+    )
+
+
+def _serve(options, answers):
     try:
         server = serving.Server(answers, options.port)
     except OSError as error:

@@ -44,7 +44,7 @@ def results(
 ) -> list[dict[str, Any]]:
     """What a page carries of some pictures: all that is drawn, and the numbers that explain some places.
 
-    layers, rows: the network, of `describe` and of models.layout.layout.
+    layers, rows: the network, of `describe` and of `layers_of`.
     pictures: each with its input and label.
     places: pairs (number of a layer, (c, y, x)); None for that of the largest value of each layer.
     """

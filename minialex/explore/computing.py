@@ -19,7 +19,7 @@ class AtWork:
 
         values[n + 1] = layer_n(values of its sources)      values[-1] = softmax(logits)      loss = -log values[-1][t]
 
-    rows: the network's layers, of models.layout.layout, in evaluation mode.
+    rows: the network's layers, of `layers_of`.
     image: float32 (C, H, W), preprocessed.
     target: t, the number of the class; None for the most probable one.
 

@@ -10,12 +10,13 @@ from typing import Any
 from .. import functional, nn
 from ..backends.numpy_backend import NumPyBackend
 from ..models.layout import Row, layout, window_of
+from ..runs.kept import LARGEST
 from ..summary.explain import steps
 from ..support.text import printable
 from ..support.types import Shape
+from . import kinds
 from .encoding import encoded, summary_of
 
-LARGEST = 10_000_000  # bytes of weights that a page computes with
 CARRIED = 65_536  # numbers of a weight of a larger network that a page has nevertheless, to show and to explain
 PARAMETERS = ("weight", "bias")
 WEIGHTS = (2, 4, 6)  # axes of a Linear's, a Conv2d's and a Local2d's weight
@@ -33,15 +34,17 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
     have their shape and a summary only; see `computes`.
     Raises ValueError for a layer that the page does not know, and as models.layout.layout does.
     """
-    rows = layout(model, input_shape)
+    rows = layers_of(model, input_shape)
     most = math.inf if 4 * sum(row.parameters for row in rows) <= LARGEST else CARRIED
     first = next(source for row in rows for source in row.sources)
     layers: list[dict[str, Any]] = [
         {"name": "picture", "kind": "picture", "title": "the picture, normalised", "inputs": [], "sources": []}
     ]
     layers[0]["output"] = _three(input_shape)
-    known = {first: 0}
+    known, axes = {first: 0}, {first: len(input_shape)} | {row.name: len(row.output) for row in rows}
     for row in rows:
+        if len({axes[source] for source in row.sources}) > 1:
+            raise ValueError(f"layer {row.name} joins maps with vectors, which a page cannot show: reshape them first")
         known[row.name] = len(layers)
         layers.append(_layer(row, [known[source] for source in row.sources], layers, most))
     classes = layers[-1]["output"]
@@ -50,6 +53,17 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
     end = {"name": "softmax", "kind": "softmax", "title": "the probabilities of the classes", "output": classes}
     layers.append({**end, "inputs": [classes], "sources": [len(layers) - 1], **_to_read("softmax", "log_softmax")})
     return layers
+
+
+def layers_of(model: nn.Module, input_shape: Shape) -> list[Row]:
+    """The rows of models.layout.layout without a softmax at the end, which is the page's own; arguments as of it."""
+    rows = layout(model, input_shape)
+    last = rows[-1]
+    return rows[:-1] if len(rows) > 1 and type(last.layer) is nn.Softmax and _is_end(last) else rows
+
+
+def _is_end(row):
+    return kinds.over_channels(row.layer, row.output)
 
 
 def computes(layers: list[dict[str, Any]]) -> bool:
@@ -71,8 +85,12 @@ def _layer(row, sources, before, most):
         "jump": row.jump,
         **settings,
         **{name: _array(tensor, most) for name in PARAMETERS if (tensor := getattr(row.layer, name, None)) is not None},
-        **_to_read(*_FUNCTIONS.get(type(row.layer), ())),
+        **_to_read(*_FUNCTIONS.get(type(row.layer), _own_function(row.layer))),
     }
+
+
+def _own_function(layer):
+    return (layer.function,) if isinstance(layer, nn.Call) else ()
 
 
 def _known(row: Row) -> tuple[str, dict[str, Any]]:
@@ -132,12 +150,16 @@ def _linear(layer, row):
     return ("linear", {}) if len(row.output) == 1 else None
 
 
-def _concat(layer, row):
-    return ("concat", {}) if layer.dim == 1 else None
-
-
 def _max_pool(layer, row):
     return None if layer.return_indices else _windowed("maxPool2d")(layer, row)
+
+
+def _adaptive_max(layer, row):
+    return None if layer.return_indices else ("maxPool2d", _adaptive(layer, row)[1])
+
+
+def _stochastic(layer, row):
+    return _windowed("stochasticMax" if layer.evaluation == "max" else "stochasticPool2d")(layer, row)
 
 
 _AVERAGE = (("countPadding", "count_include_pad"), ("divisor", "divisor_override"))
@@ -163,8 +185,19 @@ _SETTINGS = {  # a layer of exactly this class -> its (kind, settings), or None 
     nn.Dropout2d: _dropout,
     nn.Identity: _plain("identity"),
     nn.Flatten: _flatten,
-    nn.Add: _plain("add"),
-    nn.Concat: _concat,
+    nn.Add: kinds.joined("add"),
+    nn.Concat: kinds.concatenated,
+    nn.ContrastNorm: kinds.contrast,
+    nn.StochasticPool2d: _stochastic,
+    nn.AdaptiveMaxPool2d: _adaptive_max,
+    nn.ConstantPad2d: kinds.rearranged,
+    nn.ZeroPad2d: kinds.rearranged,
+    nn.Reshape: kinds.rearranged,
+    nn.Upsample: kinds.resampled,
+    nn.Multiply: kinds.joined("multiply"),
+    nn.Softmax: kinds.softmax("channelSoftmax"),
+    nn.LogSoftmax: kinds.softmax("logSoftmax"),
+    nn.Call: kinds.called,
 }
 _FUNCTIONS = {  # the function of minialex.functional that a layer calls, and the pair of the backend's methods
     nn.Conv2d: ("conv2d", "conv2d"),
@@ -189,6 +222,16 @@ _FUNCTIONS = {  # the function of minialex.functional that a layer calls, and th
     nn.Flatten: ("flatten",),
     nn.Add: ("add",),
     nn.Concat: ("concatenate",),
+    nn.ContrastNorm: ("contrast_norm", "contrast_norm"),
+    nn.StochasticPool2d: ("stochastic_pool2d",),
+    nn.AdaptiveMaxPool2d: ("adaptive_max_pool2d",),
+    nn.ConstantPad2d: ("pad",),
+    nn.ZeroPad2d: ("pad",),
+    nn.Reshape: ("reshape",),
+    nn.Upsample: ("interpolate",),
+    nn.Multiply: ("mul",),
+    nn.Softmax: ("softmax",),
+    nn.LogSoftmax: ("log_softmax",),
 }
 
 

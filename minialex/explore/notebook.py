@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..models.layout import in_order, layout
+from ..models.layout import in_order
 from ..nn import Module
 from ..nn.more import evaluating
 from ..support import html
 from ..support.types import Array
 from ..tensor import Tensor
 from .carrying import results
-from .describing import computes, describe
+from .describing import computes, describe, layers_of
 from .page import Picture, page
 
 MOST, MOST_OF_LARGE = 40, 4  # images in a page; of a network that the page does not compute
@@ -62,7 +62,7 @@ def show(
     known = [None] * len(array) if labels is None else [int(label) for label in labels[: len(array)]]
     names = classes or [f"class {number}" for number in range(layers[-1]["output"][0])]
     pictures = [Picture(f"image {n}", _pixels(x), x, label) for n, (x, label) in enumerate(zip(array, known))]
-    shown = None if alone else results(layers, layout(network, array.shape[1:]), pictures)
+    shown = None if alone else results(layers, layers_of(network, array.shape[1:]), pictures)
     return Shown(page(layers, pictures, list(names), type(model).__name__, results=shown), height)
 
 

@@ -79,6 +79,7 @@ class Reading:
 def page(
     layers: list[dict[str, Any]], pictures: list[Picture], classes: list[str], title: str,
     reading: Reading | None = None, results: list[dict[str, Any]] | None = None, served: int | None = None,
+    timeline: dict[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """A page that shows a network at work.
 
@@ -89,6 +90,7 @@ def page(
     reading: for pictures of one's own, which stay in the browser; None: the page takes none.
     results: of each picture, as `carried` returns it, for a network that the page does not compute (`computes`).
     served: where serving.py answers what the page asks: how many pictures it can have by their number; None: a file.
+    timeline: the weights of several epochs, as of timeline.of; None without them.
 
     Returns HTML, which holds all that it needs.
     Raises ValueError without a picture, for another number of classes, and for a label that is none of them.
@@ -105,6 +107,7 @@ def page(
         "classes": [printable(name) for name in classes],
         "layers": layers,
         "pictures": [described(picture, number, alone) for number, picture in enumerate(pictures)],
+        "timeline": timeline,
         "reading": _how(reading, layers[0]["output"][1]) if reading and alone else None,
         "computes": alone,
         "results": results,

@@ -17,8 +17,10 @@ Boxes = list[tuple[str, int, Box]]  # of ("values" | "gradients" | "weight", num
 
 PIXELWISE = (
     *("relu", "leakyRelu", "sigmoid", "tanh", "gelu", "elu", "silu", "softplus"),
-    *("dropout", "identity", "batchNorm", "add"),
-)  # each output is made of the inputs at its own place
+    *("dropout", "identity", "batchNorm"),
+    *("affine", "over", "power", "clamp", "absolute", "exponential", "logarithm"),
+    *("add", "subtract", "multiply", "divide", "maximum", "minimum"),
+)  # each output is made of the inputs at its own place, where these are as large
 FILTERS = ("conv2d", "local2d", "linear")  # the layers whose derivative is a weight, not a function of x
 
 
@@ -75,11 +77,11 @@ def _inputs(layers, n, box):
 def seen(layer: dict[str, Any], k: int, box: Box) -> Box | None:
     """The box of input k that a box of the output is computed from; None where it is computed from other inputs."""
     kind, shape = layer["kind"], layer["inputs"][k]
-    if kind in PIXELWISE:
+    if kind in PIXELWISE and shape == layer["output"]:
         return box
     if kind == "flatten":  # (c H W + i W + j)
         return _point(_place(box[0][0], shape))
-    if kind == "concat":
+    if kind == "concat" and layer["axis"] == 0:
         before = _maps_before(layer, k)
         maps = _clipped(box[0][0] - before, box[0][1] - before, shape[0])
         return maps and [maps, *box[1:]]
@@ -95,12 +97,12 @@ def seen(layer: dict[str, Any], k: int, box: Box) -> Box | None:
 def using(layer: dict[str, Any], k: int, at: list[int]) -> Box | None:
     """The box of outputs that use a place of input k; None where there are none."""
     kind, shape = layer["kind"], layer["output"]
-    if kind in PIXELWISE:
+    if kind in PIXELWISE and shape == layer["inputs"][k]:
         return _point(at)
     if kind == "flatten":
         _, height, width = layer["inputs"][0]
         return _point([(at[0] * height + at[1]) * width + at[2], 0, 0])
-    if kind == "concat":
+    if kind == "concat" and layer["axis"] == 0:
         return _point([at[0] + _maps_before(layer, k), *at[1:]])
     if "window" in layer:
         sides = [_above(layer["window"], axis, at[axis + 1]) for axis in (0, 1)]

@@ -37,7 +37,7 @@ from ..support.text import printable
 from . import carrying, computing
 from .describing import computes
 from .encoding import encoded
-from .page import Picture, Reading, cropped, described, page
+from .page import Picture, Reading, cropped, described
 
 HOST = "127.0.0.1"
 LONGEST = 32_000_000  # bytes of a question: a photograph in base64
@@ -84,22 +84,22 @@ class Question:
 class Answers:
     """A network, pictures, and the answers to what a page asks about them.
 
-    layers, rows: the network, of `describe` and of models.layout.layout.
+    text: the page, of `page` with served=count.
+    layers, rows: the network, of `describe` and of `layers_of`.
     pictures: those that the page begins with.
     reading: how a picture of one's own becomes the network's input.
     by_number: a function of an integer that returns a Picture of the data set.
     count: how many of these there are.
-    classes, title: as of `page`.
     """
 
     def __init__(
-        self, layers: list[dict[str, Any]], rows: list[Row], pictures: list[Picture], reading: Reading,
-        by_number: Callable[[int], Picture], count: int, classes: list[str], title: str,
+        self, text: str, layers: list[dict[str, Any]], rows: list[Row], pictures: list[Picture], reading: Reading,
+        by_number: Callable[[int], Picture], count: int,
     ) -> None:  # fmt: skip
         self.layers, self.rows, self.reading, self.by_number, self.count = layers, rows, reading, by_number, count
         self.alone = computes(layers)
-        self.side, self.classes = layers[0]["output"][1], len(classes)
-        self.page = page(layers, pictures, classes, title, reading, served=count).encode()
+        self.side, self.classes = layers[0]["output"][1], layers[-1]["output"][0]
+        self.page = text.encode()
         self.pictures = dict(enumerate(pictures))
         self.first, self.made = len(pictures), len(pictures)
         self.work: OrderedDict[tuple[int, int], tuple[computing.AtWork, dict[str, Any]]] = OrderedDict()

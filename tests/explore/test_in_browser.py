@@ -9,7 +9,7 @@ import explored
 import numpy as np
 import pytest
 from browsing import opened
-from on_pages import EXPLAINED, ROUNDING, checker, close, go, heading, numbers, shown
+from on_pages import EXPLAINED, ROUNDING, close, go, heading, numbers, shown
 from PIL import Image
 
 from minialex import data, explore, functional, models
@@ -118,6 +118,36 @@ def test_what_a_pixel_sees_of_the_picture(browser, small):
             for y, x in ((top - 1, left), (bottom + 1, left), (top, left - 1), (top, right + 1)):
                 if 0 <= y < 32 and 0 <= x < 32:
                     assert not page.evaluate(changed, [n, at, [1, y, x]])
+
+
+@pytest.mark.parametrize("make", explored.NETWORKS, ids=lambda make: make.__name__)
+def test_what_is_outside_the_receptive_field_changes_nothing(browser, make, tmp_path, rng):
+    model, shape = make()
+    explored.filled(model, rng)
+    picture = explored.picture(shape, rng)
+    (tmp_path / "page.html").write_text(explored.html(model, [picture]), encoding="utf-8")
+    outside = """([n, share]) => {
+        const { network, state } = explorer;
+        const { output } = network.layers[n];
+        const at = output.map((length, axis) => Math.floor(share[axis] * length));
+        const field = network.receptiveField(n, at).find(({ layer }) => layer === 0);
+        const before = network.valueAt(n, at);
+        const { input } = state.pictures[0];
+        const [channels, height, width] = network.layers[0].output;
+        const changed = Float32Array.from(input, (x, k) => {
+            const [y, column] = [Math.floor(k / width) % height, k % width];
+            const within = y >= field.rows[0] && y <= field.rows[1];
+            return within && column >= field.columns[0] && column <= field.columns[1] ? x : x + 3;
+        });
+        network.forward(changed);
+        const after = network.valueAt(n, at);
+        network.forward(input);
+        return before - after;
+    }"""
+    with opened(browser, tmp_path / "page.html") as page:
+        for n in range(1, page.evaluate("explorer.network.end")):
+            for share in rng.random((3, 3)).tolist():
+                assert page.evaluate(outside, [n, share]) == 0, n
 
 
 def test_the_pointer_chooses_and_follows_numbers(browser, small):
@@ -298,7 +328,7 @@ VIEWS = [
 def test_every_view_fits_and_can_be_read(browser, small, width, scheme):
     """Nothing reaches beyond the window, and axe-core finds neither roles nor contrasts amiss."""
     path, _, _ = small
-    axe = checker() if width == 1280 else None
+    axe = browsing.checker()
     with opened(browser, path, width, scheme) as page:
         for view in VIEWS:
             go(page, view)

@@ -7,12 +7,11 @@ import explored
 import numpy as np
 import pytest
 from browsing import opened
-from on_pages import EXPLAINED, ROUNDING, checker, close, go, heading, shown
+from on_pages import EXPLAINED, ROUNDING, close, go, heading, shown
 from PIL import Image
 
 from minialex import cli, data, explore, models
 from minialex.explore import __main__ as command
-from minialex.models.layout import layout
 
 pytestmark = pytest.mark.heavy
 
@@ -44,7 +43,7 @@ def browser():
 @pytest.fixture(autouse=True)
 def every_network_is_large(monkeypatch):
     monkeypatch.setattr("minialex.explore.describing.LARGEST", 0)
-    monkeypatch.setattr("minialex.explore.describing.CARRIED", 50)
+    monkeypatch.setattr("minialex.explore.describing.CARRIED", 10)
 
 
 def known_to(found, expected, error, what):
@@ -74,7 +73,7 @@ def test_numbers_are_minialex_s_and_every_one_is_explained(browser, make, rng):
                 for kind, array in (("value", value), ("gradient", gradient)):
                     wanted.append([n, kind, [*at, 0, 0][:3]])
                     expected.append(float(array[tuple(at)]))
-                    scales.append(float(np.abs(array).max()))
+                    scales.append(float(np.abs(array).max()) or 1.0)
         close(found["values"][-1], values[-1], "probabilities")
         page.evaluate(ASK, places)
         off = np.abs(np.array(page.evaluate(EXPLAINED, wanted)) - expected) / scales
@@ -97,7 +96,7 @@ def file(shapes, tmp_path):
     """The page of it in a file, as of a network that is too large to compute."""
     model, pictures, _ = shapes
     layers = explore.describe(model, (3, 32, 32))
-    carried = explore.results(layers, layout(model, (3, 32, 32)), pictures)
+    carried = explore.results(layers, explore.layers_of(model, (3, 32, 32)), pictures)
     text = explore.page(layers, pictures, [f"class {n}" for n in range(10)], "large", results=carried)
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     return tmp_path / "page.html"
@@ -264,7 +263,7 @@ VIEWS = ["conv1:3,4,5", "conv1", "fc4:7,0,0", "norm1:3,4,5;backward", "softmax:2
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_fits_and_can_be_read(browser, shapes, file, width, scheme):
     model, pictures, _ = shapes
-    axe = checker() if width == 1280 else None
+    axe = browsing.checker() if width == 1280 else None
     with explored.served(explored.answers(model, pictures, pictures.__getitem__, 2)) as server:
         for address in (file, server.address):
             with opened(browser, address, width, scheme) as page:

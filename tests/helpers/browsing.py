@@ -50,3 +50,12 @@ def opened(browser, path, width=1280, scheme="light", place="", errors=True):
     if errors:
         assert not troubles, troubles
         assert all(url.startswith(address) for url in asked) and (len(asked) == 1 or isinstance(path, str)), asked
+
+
+def checker():
+    """What axe-core finds in a page; None where it is not installed."""
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        return None
+    return Axe()

@@ -47,11 +47,3 @@ def go(page, place):
         })""",
         place,
     )
-
-
-def checker():
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        return None
-    return Axe()

@@ -6,6 +6,7 @@ import { Computed } from "./engine/computed.js";
 import { Network } from "./engine/network.js";
 import { localPictures } from "./reading.js";
 import { Carried, Served, servedPictures } from "./sources.js";
+import { Timeline } from "./timeline.js";
 import { Explorer } from "./view/explorer.js";
 import { State } from "./view/state.js";
 
@@ -23,7 +24,8 @@ function gallery() {
 }
 
 const network = networkOf(data);
-const state = new State(network, data.pictures);
+const timeline = data.timeline && new Timeline(data.timeline, data.layers);
+const state = new State(network, data.pictures, timeline);
 const place = document.getElementById("explorer");
 const shown = after(state.ready, () => {
   place.replaceChildren();

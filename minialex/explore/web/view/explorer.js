@@ -1,7 +1,9 @@
 // The page: choices on top, the layers below them, and what is chosen explained below these.
 import { argmax } from "../engine/shape.js";
-import { after } from "../engine/after.js";
+import { normalized } from "../reading.js";
+import { Confusion } from "./confusion.js";
 import { element, format, percent } from "./dom.js";
+import { Epochs } from "./epochs.js";
 import { marksOf } from "./marks.js";
 import { morePictures } from "./more_pictures.js";
 import { Panel } from "./panel.js";
@@ -19,7 +21,8 @@ export class Explorer {
     this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
     this.panel = new Panel(state, classes, this.choose);
     this.said = element("p", { role: "status" });
-    this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
+    if (state.timeline) this.addTraining();
+    this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.epochs?.element ?? ""];
     place.append(
       element(
         "header",
@@ -30,6 +33,7 @@ export class Explorer {
         element("div", { class: "controls" }, ...this.controls),
       ),
       this.strip.element,
+      this.confusion?.element ?? "",
       this.panel.element,
     );
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
@@ -46,6 +50,17 @@ export class Explorer {
 
   say = ({ message }) => (this.said.textContent = message);
 
+  /** The weights of several epochs, and what they take test pictures for. */
+  addTraining() {
+    const { state, classes, reading } = this;
+    this.epochs = new Epochs(state.timeline, (number) => {
+      state.goTo(number);
+      this.update();
+    });
+    const open = (picture) => this.add({ ...picture, input: normalized(picture.pixels, reading) });
+    this.confusion = new Confusion(state.timeline, classes, state.pictures[0].shape, reading && open);
+  }
+
   /** Choose a layer, a value or a weight; see view/state.js. */
   choose = (chosen) => {
     this.state.chosen = chosen;
@@ -54,13 +69,13 @@ export class Explorer {
 
   pictureChoice() {
     this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
-    const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
-    if (!this.gallery) return choice;
-    const { network } = this.state;
-    const add = (coming) => this.add(coming, more);
-    const more = morePictures(this.gallery, network.layers[0].output[1], this.served?.pictures, add);
-    choice.append(more);
-    return choice;
+    this.end = this.gallery ? this.more() : element("span");
+    return element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures, this.end);
+  }
+
+  more() {
+    const [, side] = this.state.network.layers[0].output;
+    return morePictures(this.gallery, side, this.served?.pictures, (coming) => this.add(coming));
   }
 
   pictureButton(number) {
@@ -76,19 +91,20 @@ export class Explorer {
     return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
   }
 
-  /** Add a picture, a promise, before the element that asked for it, and show it. */
-  async add(coming, before) {
-    const { state } = this;
-    this.said.textContent = "reading the picture …";
-    try {
-      state.pictures.push(await coming);
-    } catch (error) {
-      return this.say(error);
+  /** Show another picture, or a promise of one; one that is there already is only chosen. */
+  add(picture) {
+    if (picture instanceof Promise) {
+      this.said.textContent = "reading the picture …";
+      return picture.then((come) => this.add(come), this.say);
     }
-    const number = state.pictures.length - 1;
-    this.pictures.push(this.pictureButton(number));
-    before.before(this.pictures.at(-1));
-    return this.follow(state.show(number));
+    const { pictures } = this.state;
+    const known = pictures.findIndex(({ caption, label }) => label !== null && caption === picture.caption);
+    const number = known < 0 ? pictures.push(picture) - 1 : known;
+    if (known < 0) {
+      this.pictures.push(this.pictureButton(number));
+      this.end.before(this.pictures.at(-1));
+    }
+    return this.follow(this.state.show(number));
   }
 
   captionOf(number) {
@@ -130,6 +146,8 @@ export class Explorer {
     this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state.backward));
     this.select.value = state.target;
     this.askFor(state.chosen);
+    this.epochs?.update();
+    this.confusion?.update();
     const explanation = this.panel.explanation();
     const marks = explanation ? marksOf(state, explanation) : [];
     const field = state.chosen.at && !state.chosen.parameter ? this.fieldMarks() : [];
