@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is f94fe7c8bc6800e9f81b4637cb88fa28f3783a65e70ff7bd26e4b346336b95f9
+// Made of the modules in web/ by npm run build there; their SHA-256 is ff11e17898fc466a0767410a870f5ab6dc7f442093a08b23a1a022f064a88ed3
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -2809,8 +2809,8 @@ ${engine.gradient}`)));
   var HELP = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
   var Explorer = class {
     /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
-    constructor(place2, state2, { title, classes, served }, gallery2) {
-      Object.assign(this, { state: state2, classes, served, gallery: gallery2 });
+    constructor(place2, state2, { title, classes, reading, served }, gallery2) {
+      Object.assign(this, { state: state2, classes, reading, served, gallery: gallery2 });
       this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
       this.panel = new Panel(state2, classes, this.choose);
       this.said = element("p", { role: "status" });
@@ -2837,7 +2837,7 @@ ${engine.gradient}`)));
     follow(done) {
       if (!(done instanceof Promise)) return this.update();
       this.said.textContent = "minialex computes …";
-      return done.then(() => this.update()).catch(this.say);
+      return done.then(() => this.update(), this.say);
     }
     say = ({ message }) => this.said.textContent = message;
     /** The weights of several epochs, and what they take test pictures for. */

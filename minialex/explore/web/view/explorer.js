@@ -16,8 +16,8 @@ const HELP =
 
 export class Explorer {
   /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
-  constructor(place, state, { title, classes, served }, gallery) {
-    Object.assign(this, { state, classes, served, gallery });
+  constructor(place, state, { title, classes, reading, served }, gallery) {
+    Object.assign(this, { state, classes, reading, served, gallery });
     this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
     this.panel = new Panel(state, classes, this.choose);
     this.said = element("p", { role: "status" });
@@ -45,7 +45,7 @@ export class Explorer {
   follow(done) {
     if (!(done instanceof Promise)) return this.update();
     this.said.textContent = "minialex computes …";
-    return done.then(() => this.update()).catch(this.say);
+    return done.then(() => this.update(), this.say);
   }
 
   say = ({ message }) => (this.said.textContent = message);
