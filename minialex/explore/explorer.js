@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is ff11e17898fc466a0767410a870f5ab6dc7f442093a08b23a1a022f064a88ed3
+// Made of the modules in web/ by npm run build there; their SHA-256 is d1d657e5e9b6e851d888e3b0f85791a07a1083ec3dd2d3e35a00d6a24d5c5890
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -1395,6 +1395,8 @@
       return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
     }
     // What a network that is computed elsewhere does otherwise: see computed.js.
+    computes = true;
+    // whether all its numbers are in the page
     isLive = true;
     // whether it answers whatever is asked: every place, any class of the loss, another picture
     /** A promise to know what explains a place; null: it is known, or cannot be had. */
@@ -1467,6 +1469,7 @@
     constructor(layers, source) {
       super(layers);
       this.source = source;
+      this.computes = false;
       this.isLive = source.isLive;
       this.logitsLayer = layers[this.end].sources[0];
       for (const { weight } of layers) if (weight && !weight.data) weight.data = partial(weight.shape);

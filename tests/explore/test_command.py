@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import kept_run
 import numpy as np
 import pytest
 from PIL import Image
@@ -182,3 +183,14 @@ def test_it_opens_the_browser_at_its_address(weights, monkeypatch, capsys):
     assert opened.get(timeout=20) == served[0] == out.strip()
     assert said(capsys, weights, "--picture", weights.with_name("black.png"), "--no-browser")[0] == 0
     assert served[1] != served[0] and opened.empty()
+
+
+@pytest.mark.heavy
+def test_a_served_run_has_its_kept_epochs(tmp_path, monkeypatch, capsys):
+    folder, served = kept_run.make(tmp_path / "run"), []
+    monkeypatch.setattr("minialex.explore.serving.Server.serve_forever", lambda server: served.append(server.answers))
+    assert said(capsys, folder, "--no-browser")[0] == 0
+    (tmp_path / "page.html").write_bytes(served[0].page)
+    shown = read(tmp_path / "page.html")
+    assert [entry["epoch"] for entry in shown["timeline"]["entries"]] == [1, 2, 3] and shown["computes"]
+    assert shown["served"] == {"pictures": kept_run.COUNT} and len(shown["pictures"]) == 6

@@ -18,6 +18,7 @@ export class Computed extends Network {
   constructor(layers, source) {
     super(layers);
     this.source = source;
+    this.computes = false;
     this.isLive = source.isLive;
     this.logitsLayer = layers[this.end].sources[0];
     for (const { weight } of layers) if (weight && !weight.data) weight.data = partial(weight.shape);

@@ -151,6 +151,7 @@ export class Network {
 
   // What a network that is computed elsewhere does otherwise: see computed.js.
 
+  computes = true; // whether all its numbers are in the page
   isLive = true; // whether it answers whatever is asked: every place, any class of the loss, another picture
 
   /** A promise to know what explains a place; null: it is known, or cannot be had. */
