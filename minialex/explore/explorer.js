@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is d1d657e5e9b6e851d888e3b0f85791a07a1083ec3dd2d3e35a00d6a24d5c5890
+// Made of the modules in web/ by npm run build there; their SHA-256 is 00f7efdb088a80cda98f710e6d7e8adacdb02928de21a6021a9fed3694a88b2d
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -1691,7 +1691,8 @@
   function greys(numbers) {
     const [low, high] = rangeOf(numbers);
     const scale = 255 / (high - low || 1);
-    return (x) => isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE;
+    const shades = Array.from({ length: 256 }, (_, shade) => [shade, shade, shade]);
+    return (x) => isFinite(x) ? shades[Math.round((x - low) * scale)] : NOT_FINITE;
   }
   function fullColor(numbers) {
     let [squares, count, most] = [0, 0, 0];
@@ -1706,8 +1707,9 @@
   function twoColors(numbers, clipped = false) {
     const most = (clipped ? fullColor(numbers) : Math.max(...rangeOf(numbers).map(Math.abs))) || 1;
     const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
-    const share = (x) => Math.min(1, Math.abs(x) / most);
-    return (x) => isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, share(x)) : NOT_FINITE;
+    const shades = [NEGATIVE, POSITIVE].map((color) => Array.from({ length: 256 }, (_, k) => mixed(zero, color, k / 255)));
+    const shade = (x) => Math.round(255 * Math.min(1, Math.abs(x) / most));
+    return (x) => isFinite(x) ? shades[Number(x >= 0)][shade(x)] : NOT_FINITE;
   }
   function behind(x, most) {
     const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
@@ -2437,6 +2439,7 @@
       [[String(all), smallest, mean2, std, largest2, `${format(100 * zeros2 / all, 3)} %`]],
       `about the ${what}`
     );
+    facts.classList.add("facts");
     const caption = `from ${format(smallest)} to ${format(largest2)}; heights are logarithms of counts`;
     return element("div", {}, facts, element("figure", {}, canvas, element("figcaption", {}, caption)));
   }

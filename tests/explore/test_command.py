@@ -187,7 +187,7 @@ def test_it_opens_the_browser_at_its_address(weights, monkeypatch, capsys):
 
 @pytest.mark.heavy
 def test_a_served_run_has_its_kept_epochs(tmp_path, monkeypatch, capsys):
-    folder, served = kept_run.make(tmp_path / "run"), []
+    folder, served = kept_run.make(tmp_path), []
     monkeypatch.setattr("minialex.explore.serving.Server.serve_forever", lambda server: served.append(server.answers))
     assert said(capsys, folder, "--no-browser")[0] == 0
     (tmp_path / "page.html").write_bytes(served[0].page)

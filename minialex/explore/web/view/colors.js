@@ -19,7 +19,8 @@ const mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value
 export function greys(numbers) {
   const [low, high] = rangeOf(numbers);
   const scale = 255 / (high - low || 1);
-  return (x) => (isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE);
+  const shades = Array.from({ length: 256 }, (_, shade) => [shade, shade, shade]);
+  return (x) => (isFinite(x) ? shades[Math.round((x - low) * scale)] : NOT_FINITE);
 }
 
 /** The size from which on a gradient has its full colour: the largest, or 4 rms of those that are not 0, if less. */
@@ -38,8 +39,9 @@ export function fullColor(numbers) {
 export function twoColors(numbers, clipped = false) {
   const most = (clipped ? fullColor(numbers) : Math.max(...rangeOf(numbers).map(Math.abs))) || 1;
   const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
-  const share = (x) => Math.min(1, Math.abs(x) / most);
-  return (x) => (isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, share(x)) : NOT_FINITE);
+  const shades = [NEGATIVE, POSITIVE].map((color) => Array.from({ length: 256 }, (_, k) => mixed(zero, color, k / 255)));
+  const shade = (x) => Math.round(255 * Math.min(1, Math.abs(x) / most));
+  return (x) => (isFinite(x) ? shades[Number(x >= 0)][shade(x)] : NOT_FINITE);
 }
 
 /** A colour behind text: light enough, or dark enough, for it to be read. */

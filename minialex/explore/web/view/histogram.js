@@ -23,6 +23,7 @@ export function histogram({ count: all, smallest, largest, mean, std, zeros, bin
     [[String(all), smallest, mean, std, largest, `${format((100 * zeros) / all, 3)} %`]],
     `about the ${what}`,
   );
+  facts.classList.add("facts");
   const caption = `from ${format(smallest)} to ${format(largest)}; heights are logarithms of counts`;
   return element("div", {}, facts, element("figure", {}, canvas, element("figcaption", {}, caption)));
 }
