@@ -77,7 +77,9 @@ def probabilities(rows: Sequence[Row], images: Array) -> Array:
 
 def _forward(rows, images):
     """The tensors of the input, one image or several, and of all layers, each of which keeps its gradient."""
-    x = Tensor(np.asarray(images, np.float32).reshape(-1, *images.shape[-3:]), requires_grad=True)
+    first = next((p for row in rows for p in row.layer.parameters()), None)
+    like: dict[str, Any] = {} if first is None else {"dtype": first.dtype, "backend": first.backend}
+    x = Tensor(np.asarray(images, np.float32).reshape(-1, *images.shape[-3:]), requires_grad=True, **like)
     known = {next(source for row in rows for source in row.sources): x}
     tensors = [x]
     for row in rows:

@@ -77,3 +77,11 @@ def test_probabilities_of_several_images(rng):
     images = rng.normal(size=(3, *shape)).astype(np.float32)
     expected = functional.softmax(model(Tensor(images)), 1).numpy()
     np.testing.assert_allclose(probabilities(layout(model, shape), images), expected, rtol=1e-5)
+
+
+def test_a_network_in_float64_is_shown(rng):
+    model, shape = explored.norms()
+    explored.filled(model, rng).to(np.float64)
+    image = rng.normal(size=shape).astype(np.float32)
+    work = AtWork(layout(model, shape), image, 2)
+    assert {value.dtype for value in (*work.values, *work.gradients[:-1])} == {np.dtype(np.float64)}
