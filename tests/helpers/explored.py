@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import threading
 
 import numpy as np
 
-from minialex import explore, functional, nn
+from minialex import data, explore, functional, nn
+from minialex.explore import serving
 from minialex.models.layout import as_graph, layout
 from minialex.tensor import Tensor, no_grad
 
@@ -200,6 +203,29 @@ def computed(model, image, target):
     gradients = [t.grad.numpy()[0] for t in tensors.values()] + [None]
     parameters = [{n: p.grad.numpy() for n, p in layer.named_parameters()} for _, layer, _ in graph.layers]
     return values, gradients, [{}, *parameters, {}], loss.item()
+
+
+def answers(model, pictures, by_number=None, count=0, classes=None, title="a network", reading=None):
+    """The serving.Answers of a network; reading: None for pictures as they are, of the input's size."""
+    shape = pictures[0].input.shape
+    layers = explore.describe(model, shape)
+    names = classes or [f"class {n}" for n in range(layers[-1]["output"][0])]
+    reading = reading or explore.Reading(shape[1], data.Normalize(np.zeros((3, 1, 1)), 1.0))
+    text = explore.page(layers, pictures, names, title, reading, served=count)
+    return serving.Answers(text, layers, explore.layers_of(model, shape), pictures, reading, by_number, count)
+
+
+@contextlib.contextmanager
+def served(answers):
+    """A context with a serving.Server of Answers, at work in a thread."""
+    with serving.Server(answers) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def logits(model, images):
