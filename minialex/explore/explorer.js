@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 53398b3360f1d65e24cf3f4966fb22dfc119afd014cae5d8e99ab3e2b6a4b6d5
+// Made of the modules in web/ by npm run build there; their SHA-256 is 13b29312d515318629ef2d0e9d851df48b1baae5014c2464114d5ea08bf6aea1
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -1403,6 +1403,7 @@
   // engine/computed.js
   var keyOf = ({ layer, parameter: parameter2, at }) => `${layer}:${parameter2 ?? ""}:${at}`;
   var Computed = class extends Explained {
+    computes = false;
     constructor(layers, source) {
       super(layers);
       this.source = source;
@@ -1485,6 +1486,7 @@
 
   // engine/network.js
   var Network = class _Network extends Explained {
+    computes = true;
     isLive = true;
     /** The same network, to be at work on another picture. */
     copy = () => new _Network(this.layers.map((layer) => ({ ...layer })));

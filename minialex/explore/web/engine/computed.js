@@ -16,6 +16,8 @@ const keyOf = ({ layer, parameter, at }) => `${layer}:${parameter ?? ""}:${at}`;
  * source.isLive: see Explained.
  */
 export class Computed extends Explained {
+  computes = false;
+
   constructor(layers, source) {
     super(layers);
     this.source = source;

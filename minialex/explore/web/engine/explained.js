@@ -16,6 +16,7 @@ const summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
  * show(picture), backward(target): go to work; probabilities and loss, or a promise of them.
  * ask(chosen): a promise to know what explains a place; null: it is known, or cannot be had. Where it is not known,
  *   explanations are null.
+ * computes: whether the page has all its numbers, so that it can also be stepped through.
  * isLive: whether it answers whatever is asked: every place, any class of the loss, another picture.
  * gradCam(n), occlusion(picture, target, side, stride): see attention.js.
  */

@@ -7,6 +7,7 @@ import { summaryOf } from "./summary.js";
 
 /** See Explained. */
 export class Network extends Explained {
+  computes = true;
   isLive = true;
 
   /** The same network, to be at work on another picture. */
