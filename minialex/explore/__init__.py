@@ -3,6 +3,7 @@
     describing.py   a network as data: its layers with their sizes, settings, formulas, weights and sources
     page.py         that data, the program of web/ and its style in one file of HTML, which allows nothing else to run
     notebook.py     `show(model, images)`, the page in the output of a notebook's cell
+    tracing.py      `with trace() as steps:`, what the tape records and runs, step by step; recorder.py notes it
     web/            the program in JavaScript: engine/ computes forwards and backwards, view/ draws and explains
 
 explorer.js is made of the modules in web/ by `npm ci && npm run build` there.
@@ -13,5 +14,6 @@ from __future__ import annotations
 from .describing import LARGEST, describe
 from .notebook import show
 from .page import Picture, Reading, page
+from .tracing import Steps, trace
 
-__all__ = ["LARGEST", "Picture", "Reading", "describe", "page", "show"]
+__all__ = ["LARGEST", "Picture", "Reading", "Steps", "describe", "page", "show", "trace"]

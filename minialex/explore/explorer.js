@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is b3f9e69e76295f69b8ca16fa51e0d744d9ab919a8c59a44b77a62c0098bbf8b1
+// Made of the modules in web/ by npm run build there; their SHA-256 is 197bdf9850a3c6e40e416e218f8b5a2198dc2e61080573d0e83644485d71e478
 (() => {
   // data.js
   function bytesOf(text) {
@@ -8,8 +8,8 @@
     return bytes;
   }
   var floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
-  function decoded(data2) {
-    const layers = data2.layers.map((layer) => {
+  function decoded(data) {
+    const layers = data.layers.map((layer) => {
       const arrays = {};
       for (const name of ["weight", "bias"]) {
         if (layer[name]) arrays[name] = { shape: layer[name].shape, data: floatsOf(layer[name].data) };
@@ -17,32 +17,32 @@
       for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
       return { ...layer, ...arrays };
     });
-    const pictures = data2.pictures.map((picture) => ({
+    const pictures = data.pictures.map((picture) => ({
       ...picture,
       pixels: bytesOf(picture.pixels),
       input: floatsOf(picture.input)
     }));
-    const reading = data2.reading && { ...data2.reading, mean: floatsOf(data2.reading.mean) };
-    return { ...data2, layers, pictures, reading };
+    const reading = data.reading && { ...data.reading, mean: floatsOf(data.reading.mean) };
+    return { ...data, layers, pictures, reading };
   }
 
   // engine/attention.js
-  function gradCam(network2, n, target) {
-    const seed = network2.logits.map((_, i) => i === target ? 1 : 0);
-    const gradient = network2.backwardFrom(seed).gradients[n];
-    const [channels, height, width] = network2.layers[n].output;
+  function gradCam(network, n, target) {
+    const seed = network.logits.map((_, i) => i === target ? 1 : 0);
+    const gradient = network.backwardFrom(seed).gradients[n];
+    const [channels, height, width] = network.layers[n].output;
     const area = height * width;
     const sums = new Float64Array(area);
     for (let c = 0; c < channels; c++) {
       let weight = 0;
       for (let k = 0; k < area; k++) weight += gradient[c * area + k] / area;
-      for (let k = 0; k < area; k++) sums[k] += weight * network2.values[n][c * area + k];
+      for (let k = 0; k < area; k++) sums[k] += weight * network.values[n][c * area + k];
     }
     return Float32Array.from(sums, (sum) => Math.max(0, sum));
   }
-  function* occlusion(network2, picture, target, side, stride) {
-    const [channels, height, width] = network2.layers[0].output;
-    const other = network2.copy();
+  function* occlusion(network, picture, target, side, stride) {
+    const [channels, height, width] = network.layers[0].output;
+    const other = network.copy();
     for (let row = 0; row + side <= height; row += stride) {
       for (let column = 0; column + side <= width; column += stride) {
         const covered2 = picture.slice();
@@ -310,14 +310,14 @@
       explainParameter(layer, [x], gy, name, at) {
         const { window, inputs, output } = layer;
         const [outputs, [c, u, v]] = outputsOf(layer, name, at);
-        return outputs.flatMap((place) => {
-          const value = gy[indexOf(output, place)];
-          if (name === "bias") return [{ at: place, value, factor: 1, product: value }];
-          const [o, i, j] = place;
+        return outputs.flatMap((place2) => {
+          const value = gy[indexOf(output, place2)];
+          if (name === "bias") return [{ at: place2, value, factor: 1, product: value }];
+          const [o, i, j] = place2;
           const from = [channelsOf(layer, o)[0] + c, places(window, 0, i)[u], places(window, 1, j)[v]];
           if (!exists(from[1], window.size[0]) || !exists(from[2], window.size[1])) return [];
           const factor = x[indexOf(inputs[0], from)];
-          return [{ at: place, from, value, factor, product: value * factor }];
+          return [{ at: place2, from, value, factor, product: value * factor }];
         });
       }
     };
@@ -328,9 +328,9 @@
     axis: 1,
     filterAt: ({ weight }, o, i, j, c) => o * weight.shape[1] + c,
     biasAt: (layer, [o]) => o,
-    outputsOf({ output }, name, [o, ...place]) {
+    outputsOf({ output }, name, [o, ...place2]) {
       const area = output[1] * output[2];
-      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place];
+      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place2];
     }
   });
   var local2d = filters({
@@ -472,7 +472,7 @@
   }
   function energy(layer, x, at) {
     let squares = 0;
-    for (const place of neighbours(layer, at)) squares += x[indexOf(layer.output, place)] ** 2;
+    for (const place2 of neighbours(layer, at)) squares += x[indexOf(layer.output, place2)] ** 2;
     return layer.k + layer.a * squares;
   }
   var localResponseNorm = {
@@ -487,8 +487,8 @@
       const gx = zeros(output);
       gy.forEach((g, i) => {
         let cross = 0;
-        for (const place of neighbours(layer, placeOf(output, i), true)) {
-          const c = indexOf(output, place);
+        for (const place2 of neighbours(layer, placeOf(output, i), true)) {
+          const c = indexOf(output, place2);
           cross += gy[c] * x[c] * d[c] ** (-beta - 1);
         }
         gx[i] = g * d[i] ** -beta - 2 * a * beta * x[i] * cross;
@@ -496,9 +496,9 @@
       return { inputs: [rounded(gx)] };
     },
     explain(layer, [x], at) {
-      const terms = neighbours(layer, at).map((place) => {
-        const value2 = x[indexOf(layer.output, place)];
-        return { input: 0, at: place, map: place[0], value: value2, factor: value2, product: value2 * value2 };
+      const terms = neighbours(layer, at).map((place2) => {
+        const value2 = x[indexOf(layer.output, place2)];
+        return { input: 0, at: place2, map: place2[0], value: value2, factor: value2, product: value2 * value2 };
       });
       const value = x[indexOf(layer.output, at)];
       const d = layer.k + layer.a * total(terms);
@@ -514,11 +514,11 @@
     explainGradient(layer, [x], ys, gy, input, at) {
       const { beta, a, d, output } = layer;
       const i = indexOf(output, at);
-      return neighbours(layer, at, true).map((place) => {
-        const c = indexOf(output, place);
+      return neighbours(layer, at, true).map((place2) => {
+        const c = indexOf(output, place2);
         const direct = c === i ? d[c] ** -beta : 0;
         const factor = direct - 2 * a * beta * x[c] * x[i] * d[c] ** (-beta - 1);
-        return { at: place, value: gy[c], factor, product: gy[c] * factor };
+        return { at: place2, value: gy[c], factor, product: gy[c] * factor };
       });
     }
   };
@@ -593,7 +593,7 @@
     return rows.flatMap(([i]) => columns.map(([j]) => [c, i, j]));
   }
   function winner(layer, x, at) {
-    const candidates = under(layer, at).map((place) => indexOf(layer.inputs[0], place));
+    const candidates = under(layer, at).map((place2) => indexOf(layer.inputs[0], place2));
     return candidates.reduce((best, k) => x[k] > x[best] || x[k] !== x[k] && x[best] === x[best] ? k : best);
   }
   var maxPool2d = {
@@ -610,9 +610,9 @@
     },
     explain(layer, [x], at) {
       const won = winner(layer, x, at);
-      const terms = under(layer, at).map((place) => {
-        const k = indexOf(layer.inputs[0], place);
-        return { input: 0, at: place, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
+      const terms = under(layer, at).map((place2) => {
+        const k = indexOf(layer.inputs[0], place2);
+        return { input: 0, at: place2, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
       });
       const [, row, column] = placeOf(layer.inputs[0], won);
       return {
@@ -623,18 +623,18 @@
     },
     explainGradient(layer, [x], ys, gy, input, at) {
       const k = indexOf(layer.inputs[0], at);
-      return above(layer, at).map((place) => {
-        const value = gy[indexOf(layer.output, place)];
-        const factor = winner(layer, x, place) === k ? 1 : 0;
-        return { at: place, value, factor, product: value * factor };
+      return above(layer, at).map((place2) => {
+        const value = gy[indexOf(layer.output, place2)];
+        const factor = winner(layer, x, place2) === k ? 1 : 0;
+        return { at: place2, value, factor, product: value * factor };
       });
     }
   };
   function divisor({ window, countPadding, divisor: divisor2 }, [, i, j]) {
     if (divisor2) return divisor2;
-    const count = (axis, place) => {
+    const count = (axis, place2) => {
       const [before, after] = countPadding ? window.padding[axis] : [0, 0];
-      return places(window, axis, place).filter((y) => y >= -before && y < window.size[axis] + after).length;
+      return places(window, axis, place2).filter((y) => y >= -before && y < window.size[axis] + after).length;
     };
     return count(0, i) * count(1, j);
   }
@@ -645,7 +645,7 @@
       const y = zeros(layer.output);
       y.forEach((_, k) => {
         const at = placeOf(layer.output, k);
-        for (const place of under(layer, at)) y[k] += x[indexOf(layer.inputs[0], place)];
+        for (const place2 of under(layer, at)) y[k] += x[indexOf(layer.inputs[0], place2)];
         y[k] /= divisor(layer, at);
       });
       return rounded(y);
@@ -654,15 +654,15 @@
       const gx = zeros(layer.inputs[0]);
       gy.forEach((g, k) => {
         const at = placeOf(layer.output, k);
-        for (const place of under(layer, at)) gx[indexOf(layer.inputs[0], place)] += g / divisor(layer, at);
+        for (const place2 of under(layer, at)) gx[indexOf(layer.inputs[0], place2)] += g / divisor(layer, at);
       });
       return { inputs: [rounded(gx)] };
     },
     explain(layer, [x], at) {
       const d = divisor(layer, at);
-      const terms = under(layer, at).map((place) => {
-        const value = x[indexOf(layer.inputs[0], place)];
-        return { input: 0, at: place, map: at[0], value, factor: 1 / d, product: value / d };
+      const terms = under(layer, at).map((place2) => {
+        const value = x[indexOf(layer.inputs[0], place2)];
+        return { input: 0, at: place2, map: at[0], value, factor: 1 / d, product: value / d };
       });
       return {
         terms,
@@ -674,10 +674,10 @@
       };
     },
     explainGradient(layer, xs, ys, gy, input, at) {
-      return above(layer, at).map((place) => {
-        const value = gy[indexOf(layer.output, place)];
-        const factor = 1 / divisor(layer, place);
-        return { at: place, value, factor, product: value * factor };
+      return above(layer, at).map((place2) => {
+        const value = gy[indexOf(layer.output, place2)];
+        const factor = 1 / divisor(layer, place2);
+        return { at: place2, value, factor, product: value * factor };
       });
     }
   };
@@ -782,8 +782,8 @@
       sums[this.layers[this.end].sources[0]].set(ofLogits);
       for (let n = this.end - 1; n >= 1; n--) {
         gradients[n] = rounded(sums[n]);
-        const given = [this.layers[n], this.inputsOf(n), this.values[n], gradients[n]];
-        const { inputs, parameters = {} } = this.of(n).backward(...given);
+        const given2 = [this.layers[n], this.inputsOf(n), this.values[n], gradients[n]];
+        const { inputs, parameters = {} } = this.of(n).backward(...given2);
         this.layers[n].sources.forEach((source, k) => inputs[k].forEach((g, i) => sums[source][i] += g));
         parameterGradients[n] = parameters;
       }
@@ -806,8 +806,8 @@
       const terms = this.users[n].flatMap(
         (user) => this.layers[user].sources.flatMap((source, input) => {
           if (source !== n) return [];
-          const given = [this.layers[user], this.inputsOf(user), this.values[user], this.arriving(user), input, at];
-          return this.of(user).explainGradient(...given).map((term) => ({ layer: user, ...term }));
+          const given2 = [this.layers[user], this.inputsOf(user), this.values[user], this.arriving(user), input, at];
+          return this.of(user).explainGradient(...given2).map((term) => ({ layer: user, ...term }));
         })
       );
       return { terms, columns: { value: "gy", factor: "dy/dx", product: "product" }, steps: summed(terms) };
@@ -848,38 +848,6 @@
     }
   };
 
-  // reading.js
-  async function pixelsOf(file, resize, side) {
-    const bitmap = await createImageBitmap(file);
-    const scale = resize / Math.min(bitmap.width, bitmap.height);
-    const canvas = new OffscreenCanvas(side, side);
-    const context = canvas.getContext("2d");
-    context.fillStyle = "white";
-    context.fillRect(0, 0, side, side);
-    context.imageSmoothingQuality = "high";
-    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
-    context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
-    const rgba = context.getImageData(0, 0, side, side).data;
-    return Uint8Array.from(
-      { length: 3 * side * side },
-      (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))]
-    );
-  }
-  function normalized(pixels, { mean, std, blueFirst }) {
-    const area = pixels.length / 3;
-    const input = new Float32Array(pixels.length);
-    pixels.forEach((x, k) => {
-      const c = Math.floor(k / area);
-      const m = mean.length === 3 ? mean[c] : mean[k];
-      input[(blueFirst ? 2 - c : c) * area + k % area] = (x - m) / std[c];
-    });
-    return input;
-  }
-  async function pictureOf(file, reading, side) {
-    const pixels = await pixelsOf(file, reading.resize, side);
-    return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
-  }
-
   // view/dom.js
   function element(tag, properties = {}, ...children) {
     const made = document.createElement(tag);
@@ -916,33 +884,14 @@
     });
     return element("div", {}, container, more);
   }
-  var nameOf = (place) => place.getAttribute("aria-label") ?? place.textContent;
+  var nameOf = (place2) => place2.getAttribute("aria-label") ?? place2.textContent;
   function refill(container, content, other) {
     const before = container.contains(document.activeElement) && nameOf(document.activeElement);
     container.replaceChildren(...content);
     if (before === false) return;
     const places2 = [...container.querySelectorAll("button, canvas[tabindex], summary")];
-    const same = places2.find((place) => nameOf(place) === before);
+    const same = places2.find((place2) => nameOf(place2) === before);
     (same ?? other)?.focus({ preventScroll: true });
-  }
-
-  // view/marks.js
-  function boxes(terms) {
-    const found = /* @__PURE__ */ new Map();
-    for (const { layer, at } of terms) {
-      if (!at) continue;
-      const [c, y, x] = at;
-      const key = `${layer}:${c}`;
-      const { rows, columns } = found.get(key) ?? { rows: [y, y], columns: [x, x] };
-      const wider = ([first, last], place) => [Math.min(first, place), Math.max(last, place)];
-      found.set(key, { layer, tile: c, rows: wider(rows, y), columns: wider(columns, x) });
-    }
-    return [...found.values()];
-  }
-  var around = ({ layer, at: [c, y, x] }) => ({ layer, tile: c, rows: [y, y], columns: [x, x] });
-  function marksOf({ chosen }, explanation) {
-    if (!chosen.at) return [];
-    return chosen.parameter ? boxes(explanation.terms) : [around(chosen), ...boxes(explanation.terms)];
   }
 
   // view/colors.js
@@ -974,127 +923,6 @@
     const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
     return `rgba(${x < 0 ? NEGATIVE : POSITIVE}, ${share.toFixed(3)})`;
   }
-
-  // view/words.js
-  function placeText([c, y, x], [, height, width]) {
-    return height * width === 1 ? `number ${c}` : `map ${c}, row ${y}, column ${x}`;
-  }
-  function shortPlace(layer, [c, y, x]) {
-    const [, height, width] = layer.output;
-    return `${layer.name} [${height * width === 1 ? c : `${c}, ${y}, ${x}`}]`;
-  }
-  function shapeText([c, height, width]) {
-    return height * width === 1 ? `${c}` : `${c} × ${height} × ${width}`;
-  }
-  function fromText({ terms }, layers) {
-    const places2 = Object.groupBy(
-      terms.filter(({ at }) => at),
-      ({ layer }) => layer
-    );
-    const texts = Object.entries(places2).map(([n, group]) => {
-      const [maps2, rows, columns] = [0, 1, 2].map((axis) => {
-        return rangeOf(group.map(({ at }) => at[axis]));
-      });
-      const [, height, width] = layers[n].output;
-      if (height * width === 1) return `${layers[n].name}: ${span("number", maps2)}`;
-      return `${layers[n].name}: ${span("map", maps2)}, ${span("row", rows)}, ${span("column", columns)}`;
-    });
-    return texts.length ? `from ${texts.join("; ")}` : "";
-  }
-  var span = (name, [first, last]) => first === last ? `${name} ${first}` : `${name}s ${first} to ${last}`;
-
-  // view/explanation.js
-  var MAPS = 6;
-  var TERMS = 14;
-  var stepsOf = ({ steps }) => table(null, steps, "the steps to this number");
-  function termsOf(explanation, layers, go) {
-    const { terms } = explanation;
-    if (!terms.length) return null;
-    const groups = Object.values(Object.groupBy(terms, ({ layer, map, at }) => `${layer}:${map ?? at?.[0]}`));
-    const [rows, columns] = explanation.grid ?? gridOf(groups[0]);
-    if (rows * columns === 1 || groups.some((group) => group.length !== rows * columns))
-      return list(explanation, layers, go);
-    return maps(explanation, groups, columns, layers, go);
-  }
-  function gridOf(group) {
-    const distinct = (axis) => new Set(group.map(({ at }) => at?.[axis])).size;
-    return [distinct(1), distinct(2)];
-  }
-  var sumOf = (group) => group.reduce((sum, { product: product2 }) => sum + product2, 0);
-  var largestOf = (terms, name) => terms.reduce((most, term) => Math.max(most, Math.abs(term[name] ?? 0)), 0);
-  function maps({ terms, columns }, groups, width, layers, go) {
-    groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
-    const items = groups.map((group, k) => () => {
-      const [{ layer, map, at }] = group;
-      const grids = Object.entries(columns).map(
-        ([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go)
-      );
-      const together = columns.product ? `: ${counted(group, "term")}, together ${format(sumOf(group))}` : "";
-      const title = `map ${map ?? at[0]} of ${layers[layer].name}${together}`;
-      return element(
-        "details",
-        { open: k === 0 },
-        element("summary", {}, title),
-        element("div", { class: "grids" }, ...grids)
-      );
-    });
-    return shortened(element("div"), items, MAPS, "maps");
-  }
-  function grid(group, field, name, width, most, layers, go) {
-    const rows = [];
-    for (let first = 0; first < group.length; first += width) {
-      rows.push(
-        element(
-          "tr",
-          {},
-          ...group.slice(first, first + width).map((term) => {
-            const text = format(term[field]);
-            const target = field === "value" && term.at && { layer: term.layer, at: term.at };
-            const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
-            const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
-            cell.style.backgroundColor = behind(term[field], most);
-            return cell;
-          })
-        )
-      );
-    }
-    const label = element("figcaption", {}, name);
-    const numbers = element("table", {}, element("tbody", {}, ...rows));
-    return element(
-      "figure",
-      { class: "grid" },
-      label,
-      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": name }, numbers)
-    );
-  }
-  function list({ terms, columns: names }, layers, go) {
-    const sorted = terms.some((term) => term.product === void 0) ? terms : [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
-    const fields = Object.keys(names);
-    const most = largestOf(terms, "product");
-    const made = sorted.map((term) => () => {
-      const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
-      const place = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
-      const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
-      if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
-      return element("tr", {}, element("td", {}, place), ...cells);
-    });
-    const head = element(
-      "thead",
-      {},
-      element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
-    );
-    const body = element("tbody");
-    const shown = shortened(body, made, TERMS, "terms");
-    const whole = element("table", {}, head, body);
-    const more = shown === body ? null : shown.querySelector("button");
-    return element(
-      "div",
-      {},
-      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
-      more
-    );
-  }
-  var link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
 
   // view/tiles.js
   var MARK = "#ff2d96";
@@ -1195,6 +1023,605 @@
     return { count, height, width, scale, gap: isVector ? 1 : 2, columns: Math.max(1, Math.ceil(Math.sqrt(count / 2))) };
   }
 
+  // steps/arrays.js
+  var NOT_FINITE2 = 255;
+  var [WIDE, HIGH] = [400, 200];
+  var PICTURE = 48 * 48;
+  function decodedArray(array) {
+    if (array.numbers) return { ...array, numbers: array.numbers.map(Number) };
+    const [low, high, mean, std] = [array.low, array.high, array.mean, array.std].map(Number);
+    const values = Float64Array.from(
+      bytesOf(array.pixels),
+      (q) => q === NOT_FINITE2 ? NaN : low + (high - low) * q / (NOT_FINITE2 - 1)
+    );
+    return { ...array, low, high, mean, std, values };
+  }
+  var shapeOf = ({ shape }) => shape.length ? `(${shape.join(", ")}${shape.length === 1 ? "," : ""})` : "a number";
+  var written = (x, allDigits) => allDigits ? String(x).replaceAll("-", "−") : format(x);
+  function arrayFigure(array, caption, { signed, allDigits }) {
+    const content = array.numbers ? numbersOf(array, caption, allDigits) : pictureOf(array, caption, signed);
+    return element("figure", { class: "array" }, element("figcaption", {}, caption), ...content);
+  }
+  function numbersOf({ shape, numbers }, caption, allDigits) {
+    const width = shape.at(-1) ?? 1;
+    const height = shape.at(-2) ?? 1;
+    const most = Math.max(...numbers.map(Math.abs).filter(isFinite), 0);
+    const cell = (x) => {
+      const made = element("td", { class: "number" }, written(x, allDigits));
+      made.style.backgroundColor = behind(x, most);
+      return made;
+    };
+    const tables = [];
+    for (let first = 0; first < numbers.length; first += width * height) {
+      const rows = Array.from({ length: height }, (_, y) => {
+        const start = first + y * width;
+        return element("tr", {}, ...Array.from(numbers.slice(start, start + width), cell));
+      });
+      tables.push(element("table", {}, element("tbody", {}, ...rows)));
+    }
+    const attributes = { class: "scrolls grid", tabindex: 0, role: "group", "aria-label": `numbers: ${caption}` };
+    const empty = numbers.length ? [] : ["no elements"];
+    return [element("div", attributes, ...tables, ...empty), element("p", { class: "small" }, shapeOf({ shape }))];
+  }
+  function pictureOf(array, caption, signed) {
+    const [count, height, width] = array.tiles;
+    const columns = Math.max(1, Math.min(count, Math.round(Math.sqrt(count * height / width))));
+    const rows = Math.ceil(count / columns);
+    const scale = Math.max(1, Math.min(12, Math.floor(Math.min(WIDE / (columns * width), HIGH / (rows * height)))));
+    const tiles = new Tiles({
+      count,
+      height,
+      width,
+      columns,
+      scale,
+      gap: count > 1 ? 1 : 0,
+      label: `picture: ${caption}`
+    });
+    const color = (signed ? twoColors : greys)([array.low, array.high]);
+    tiles.draw((k) => color(array.values[k]));
+    const kept = array.tiles.reduce((product2, n) => product2 * n, 1);
+    const whole = array.shape.reduce((product2, n) => product2 * n, 1);
+    const part = kept < whole ? `; the picture has ${kept} of ${whole} numbers` : "";
+    const facts = ["low", "high", "mean", "std"].map((name) => `${name} ${format(array[name])}`).join(", ");
+    return [
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption }, tiles.canvas),
+      element("p", { class: "small" }, `${shapeOf(array)}: ${facts}${part}`)
+    ];
+  }
+
+  // steps/graph.js
+  var [WIDTH, HEIGHT, ACROSS, DOWN] = [124, 46, 156, 58];
+  function columnsOf(nodes) {
+    const column = nodes.map(() => 0);
+    const order = nodes.map((_, n) => n).filter((n) => nodes[n].inputs.length);
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const n of order) {
+        const least = 1 + Math.max(...nodes[n].inputs.map((input) => column[input]));
+        if (column[n] < least) [column[n], changed] = [least, true];
+      }
+    }
+    nodes.forEach(({ inputs }, n) => {
+      const users = order.filter((user) => nodes[user].inputs.includes(n));
+      if (!inputs.length && users.length) column[n] = Math.min(...users.map((user) => column[user])) - 1;
+    });
+    return column;
+  }
+  function placesOf(nodes) {
+    const column = columnsOf(nodes);
+    const row = nodes.map(() => 0);
+    const last = Math.max(0, ...column);
+    for (let c = 0; c <= last; c++) {
+      const members = nodes.map((_, n) => n).filter((n) => column[n] === c);
+      const wish = (n) => nodes[n].inputs.length ? Math.min(...nodes[n].inputs.map((input) => row[input])) : Infinity;
+      members.sort((a, b) => wish(a) - wish(b) || a - b);
+      let free = 0;
+      for (const n of members) {
+        row[n] = isFinite(wish(n)) ? Math.max(free, wish(n)) : free;
+        free = row[n] + 1;
+      }
+    }
+    return nodes.map((_, n) => [column[n], row[n]]);
+  }
+  var Graph = class {
+    /** nodes: {kind, title, about, inputs}; onpick(n): called with the node that is pressed. */
+    constructor(nodes, onpick) {
+      this.places = placesOf(nodes);
+      const [columns, rows] = [0, 1].map((axis) => 1 + Math.max(0, ...this.places.map((place2) => place2[axis])));
+      this.buttons = nodes.map((node, n) => this.button(node, n, onpick));
+      this.edges = [];
+      nodes.forEach(({ inputs }, n) => inputs.forEach((input) => this.edges.push(this.edge(input, n))));
+      const inner = element("div", { class: "graph" }, ...this.edges.map(({ line }) => line), ...this.buttons);
+      inner.style.width = `${columns * ACROSS}px`;
+      inner.style.height = `${rows * DOWN}px`;
+      this.element = element("div", { class: "scrolls tall", role: "group", "aria-label": "the graph" }, inner);
+    }
+    button({ kind, title, about }, n, onpick) {
+      const [column, row] = this.places[n];
+      const label = `${kind} ${title}${about ? `, ${about}` : ""}`;
+      const parts = [element("span", {}, title), element("span", { class: "small" }, about)];
+      const made = element(
+        "button",
+        { type: "button", class: `node ${kind}`, "aria-label": label, onclick: () => onpick(n) },
+        ...parts
+      );
+      made.style.left = `${column * ACROSS + 4}px`;
+      made.style.top = `${row * DOWN + 4}px`;
+      return made;
+    }
+    edge(from, to) {
+      const [[a, b], [c, d]] = [this.places[from], this.places[to]];
+      const [left, top] = [a * ACROSS + 4 + WIDTH, b * DOWN + 4 + HEIGHT / 2];
+      const [right, bottom] = [c * ACROSS + 4, d * DOWN + 4 + HEIGHT / 2];
+      const line = element("div", { class: "edge" });
+      line.style.left = `${left}px`;
+      line.style.top = `${top}px`;
+      line.style.width = `${Math.hypot(right - left, bottom - top)}px`;
+      line.style.transform = `rotate(${Math.atan2(bottom - top, right - left)}rad)`;
+      return { from, to, line };
+    }
+    /** states: the class of each node; lit(from, to): the class of an edge; current: the node to bring into view. */
+    update(states, lit, current) {
+      this.buttons.forEach((button, n) => {
+        for (const name of ["computed", "reached"]) button.classList.toggle(name, states[n] === name);
+        button.setAttribute("aria-pressed", n === current);
+      });
+      for (const { from, to, line } of this.edges) line.className = `edge ${lit(from, to)}`;
+      const { offsetLeft, offsetTop } = this.buttons[current];
+      const box = this.element;
+      if (offsetLeft < box.scrollLeft || offsetLeft + WIDTH > box.scrollLeft + box.clientWidth)
+        box.scrollLeft = offsetLeft - box.clientWidth / 3;
+      if (offsetTop < box.scrollTop || offsetTop + HEIGHT > box.scrollTop + box.clientHeight)
+        box.scrollTop = offsetTop - 20;
+    }
+  };
+
+  // steps/player.js
+  var PAUSES = [
+    ["slow", 1500],
+    ["normal", 700],
+    ["fast", 200]
+  ];
+  var OWN_KEYS = "input, select, canvas, pre, [role=group]";
+  var Player = class {
+    /**
+     * count: of the steps; onstep(k): called with the number of the step to show; label: what is stepped through.
+     * describe(k): a few words on step k, for those who hear the slider.
+     */
+    constructor({ count, onstep, label, describe = (k) => `step ${k + 1} of ${this.count}` }) {
+      Object.assign(this, { count, onstep, describe, at: 0, timer: null });
+      const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+      this.back = button("one step back", () => this.go(this.at - 1));
+      this.play = button("play", () => this.timer ? this.stop() : this.start());
+      this.next = button("one step on", () => this.go(this.at + 1));
+      const oninput = () => this.go(Number(this.slider.value));
+      this.slider = element("input", {
+        type: "range",
+        min: 0,
+        max: Math.max(0, count - 1),
+        "aria-label": label,
+        oninput
+      });
+      this.where = element("span", { class: "small" });
+      const speeds = PAUSES.map(
+        ([name, pause]) => element("option", { value: pause, selected: name === "normal" }, name)
+      );
+      const onchange = () => this.timer && this.start();
+      this.speed = element("select", { "aria-label": "speed of play", onchange }, ...speeds);
+      this.element = element(
+        "p",
+        { class: "player" },
+        ...[this.back, this.play, this.next, this.slider, this.speed, this.where]
+      );
+    }
+    /** Arrow keys step and Home and End lead to the ends, wherever they are pressed within an element. */
+    listen(within) {
+      within.addEventListener("keydown", (event) => {
+        if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest(OWN_KEYS)) return;
+        const to = { ArrowLeft: this.at - 1, ArrowRight: this.at + 1, Home: 0, End: this.count - 1 }[event.key];
+        if (to === void 0) return;
+        event.preventDefault();
+        this.go(to);
+      });
+    }
+    /** Show a step; beyond the ends there is none. */
+    go(k) {
+      if (k < 0 || k >= this.count) return this.stop();
+      this.at = k;
+      this.onstep(k);
+      this.update();
+    }
+    start() {
+      clearInterval(this.timer);
+      if (this.at === this.count - 1) this.go(0);
+      this.timer = setInterval(() => this.go(this.at + 1), Number(this.speed.value));
+      this.update();
+    }
+    stop() {
+      clearInterval(this.timer);
+      this.timer = null;
+      this.update();
+    }
+    /** So many steps from now on; the one that is shown stays, as far as it exists. */
+    resize(count) {
+      this.count = count;
+      this.slider.max = Math.max(0, count - 1);
+      this.at = Math.min(this.at, Math.max(0, count - 1));
+      this.update();
+    }
+    update() {
+      this.play.textContent = this.timer ? "pause" : "play";
+      this.slider.value = this.at;
+      this.slider.setAttribute("aria-valuetext", this.describe(this.at));
+      this.where.textContent = `step ${this.at + 1} of ${this.count}`;
+      this.back.setAttribute("aria-disabled", this.at === 0);
+      this.next.setAttribute("aria-disabled", this.at === this.count - 1);
+    }
+  };
+
+  // steps/source.js
+  var Sources = class {
+    constructor(sources) {
+      this.parts = sources.map(({ file, lines }) => {
+        const rows = lines.map(([number, text]) => {
+          const row = element("span", { class: "line" }, `${String(number).padStart(4)}  ${text}
+`);
+          return [number, row];
+        });
+        const code2 = element(
+          "pre",
+          { tabindex: 0, role: "group", "aria-label": `source of ${file}` },
+          ...rows.map(([, row]) => row)
+        );
+        return { rows, code: code2, element: element("section", {}, element("h3", {}, file), code2) };
+      });
+      this.element = element("div", { class: "sources" }, ...this.parts.map((part) => part.element));
+    }
+    update(lit) {
+      this.parts.forEach(({ rows, code: code2, element: part }, k) => {
+        const wanted = lit[k];
+        part.hidden = !wanted;
+        if (!wanted) return;
+        let first = null;
+        for (const [number, row] of rows) {
+          row.className = `line ${wanted[number] ?? ""}`;
+          if (wanted[number] && !first) first = row;
+        }
+        if (!first) return;
+        const [top, height] = [first.offsetTop - code2.offsetTop, code2.clientHeight];
+        if (top < code2.scrollTop || top > code2.scrollTop + height - 20) code2.scrollTop = Math.max(0, top - height / 3);
+      });
+    }
+  };
+
+  // steps/trace.js
+  var nameOf2 = ({ kind, name, variable }) => variable || (kind === "operation" ? name : kind);
+  var TITLES = {
+    forward: (node) => `Forwards: ${node.name}${node.variable ? ` makes ${node.variable}` : ""}`,
+    loss: () => "Forwards: the loss",
+    backward: (node) => `Backwards: ${node.name}, from the gradient of its result to those of its inputs`,
+    sum: (node) => `Backwards: one more gradient arrives at ${nameOf2(node)}, and is added`,
+    leaf: (node) => `Backwards: a gradient reaches the leaf ${nameOf2(node)}`,
+    update: (node) => `Update: the optimiser changes ${nameOf2(node)}`
+  };
+  var SIGNED = /gradient|^gy|so far|arriving|sum|\.grad|momentum|velocity/;
+  var BACKWARD = ["backward", "sum", "leaf"];
+  var FIRST = "the first to arrive is kept as it is; .grad was empty";
+  var decodedTrace = (trace) => ({ ...trace, arrays: trace.arrays.map(decodedArray) });
+  var TraceView = class {
+    /** trace: {nodes, steps, arrays, sources, stopped}; onstep(k): called when another step is shown. */
+    constructor(trace, onstep = () => {
+    }) {
+      Object.assign(this, { trace, onstep });
+      this.allDigits = false;
+      this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
+      this.about = element("div");
+      this.figures = element("div", { class: "figures arrays" });
+      this.graph = new Graph(trace.nodes.map(drawnAs), (n) => this.player.go(this.stepOf(n)));
+      this.sources = new Sources(trace.sources ?? []);
+      const describe = (k) => `step ${k + 1}: ${this.titleOf(k)}`;
+      const label = "step of the trace";
+      this.player = new Player({ count: trace.steps.length, onstep: (k) => this.show(k), label, describe });
+      const onclick = () => {
+        this.allDigits = !this.allDigits;
+        this.show(this.player.at);
+      };
+      this.digits = element("button", { type: "button", onclick }, "all digits");
+      this.player.element.append(this.digits);
+      const stopped = trace.stopped ? element("p", {}, trace.stopped) : null;
+      const panel = element(
+        "section",
+        { class: "panel", "aria-label": "the step" },
+        this.heading,
+        this.about,
+        this.figures,
+        this.sources.element
+      );
+      this.element = element(
+        "div",
+        { class: "trace" },
+        element("div", { class: "panel" }, stopped, this.player.element, this.graph.element),
+        panel
+      );
+      this.player.listen(this.element);
+    }
+    titleOf = (k) => TITLES[this.trace.steps[k].phase](this.trace.nodes[this.trace.steps[k].node]);
+    /** The step that a press on a node leads to: its next one behind that which is shown, or else its first. */
+    stepOf(n) {
+      const { steps } = this.trace;
+      const behind2 = steps.findIndex((step, k) => step.node === n && k > this.player.at);
+      const first = steps.findIndex((step) => step.node === n || step.values.some(([, , node]) => node === n));
+      return behind2 >= 0 ? behind2 : Math.max(0, first);
+    }
+    show(k) {
+      const { nodes, steps, arrays } = this.trace;
+      const step = steps[k];
+      const node = nodes[step.node];
+      this.heading.setAttribute("aria-live", this.player.timer ? "off" : "polite");
+      this.heading.textContent = this.titleOf(k);
+      this.digits.setAttribute("aria-pressed", this.allDigits);
+      const formulas = step.formulas ?? (["forward", "backward", "loss"].includes(step.phase) ? node.formulas : "");
+      const words = [
+        node.module && `in ${node.module}`,
+        step.phase === "leaf" && step.values.length === 2 && FIRST,
+        step.about
+      ];
+      refill(this.about, [
+        ...words.filter(Boolean).map((text) => element("p", {}, text)),
+        node.sentence && step.phase === "forward" ? element("p", {}, node.sentence) : "",
+        formulas ? element("pre", { class: "formula" }, formulas) : ""
+      ]);
+      const scroll = this.figures.scrollLeft;
+      refill(
+        this.figures,
+        step.values.flatMap(([label, array, n], place2) => {
+          const options = { signed: SIGNED.test(label), allDigits: this.allDigits };
+          const figure2 = arrayFigure(arrays[array], this.captionOf(step, label, nodes[n]), options);
+          const sign = signBefore(step, place2);
+          return sign ? [element("span", { class: "sign" }, sign), figure2] : [figure2];
+        })
+      );
+      this.figures.scrollLeft = scroll;
+      this.sources.update(this.litOf(step));
+      this.graph.update(...this.statesAt(k), step.node);
+      this.onstep(k);
+    }
+    captionOf({ phase }, label, node) {
+      const name = nameOf2(node);
+      if (label === "gy") return `gy, the gradient of ${name === node.name ? `${name}'s result` : name}`;
+      if (label === "y") return name === node.name ? "y, the result" : `y, the result: ${name}`;
+      if (label.startsWith("gradient of input")) return `${label}: ${name}`;
+      if (label.startsWith("input")) return `${label}: ${name}`;
+      return phase === "forward" ? label : `${label}: ${name}`;
+    }
+    litOf({ lit = [] }) {
+      const wanted = (this.trace.sources ?? []).map(() => null);
+      for (const [source, lines] of lit) {
+        wanted[source] = { ...wanted[source], ...Object.fromEntries(lines.map((line) => [line, "lit"])) };
+      }
+      return wanted;
+    }
+    /** What has been computed and reached up to a step, and which edges it uses. */
+    statesAt(k) {
+      const { nodes, steps } = this.trace;
+      const states = nodes.map(({ kind }) => kind === "operation" ? "" : "computed");
+      for (const { phase: phase2, node: node2, values } of steps.slice(0, k + 1)) {
+        if (phase2 === "forward") states[node2] = "computed";
+        if (phase2 === "update") states[node2] = "computed";
+        if (BACKWARD.includes(phase2)) for (const [, , n] of values) states[n] = "reached";
+      }
+      const { phase, node } = steps[k];
+      const lit = (from, to) => to === node && phase === "forward" ? "forward" : to === node && phase === "backward" ? "backward" : "";
+      return [states, lit];
+    }
+  };
+  var drawnAs = (node) => ({
+    kind: node.kind,
+    title: node.kind === "operation" ? node.name : nameOf2(node),
+    about: [node.kind === "operation" ? node.variable : "", `(${node.shape.join(", ")})`].filter(Boolean).join(" "),
+    inputs: node.inputs
+  });
+  function signBefore({ phase, values }, place2) {
+    if (!["sum", "leaf"].includes(phase) || place2 === 0) return "";
+    if (place2 === values.length - 1) return "=";
+    return "+";
+  }
+
+  // steps/pages.js
+  var HELP = "Press a node, or step: arrow keys left and right, Home and End; the slider leads to any step.";
+  function remembered(name) {
+    const found = new RegExp(`[#;]${name}=(\\d+)`).exec(location.hash);
+    return found ? Number(found[1]) : 0;
+  }
+  function framed(place2, title, view) {
+    const header = element("header", {}, element("h1", {}, title), element("p", { class: "small" }, HELP));
+    place2.append(header, view.element);
+    const go = () => view.player.go(Math.min(remembered("step"), view.player.count - 1));
+    addEventListener("hashchange", go);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => view.player.go(view.player.at));
+    go();
+  }
+  var remember = (k) => {
+    if (location.protocol !== "about:") history.replaceState(null, "", `#step=${k}`);
+  };
+  function tracePage(place2, { title, trace }) {
+    const view = new TraceView(decodedTrace(trace), remember);
+    framed(place2, title, view);
+    globalThis.steps = view;
+  }
+
+  // reading.js
+  async function pixelsOf(file, resize, side) {
+    const bitmap = await createImageBitmap(file);
+    const scale = resize / Math.min(bitmap.width, bitmap.height);
+    const canvas = new OffscreenCanvas(side, side);
+    const context = canvas.getContext("2d");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, side, side);
+    context.imageSmoothingQuality = "high";
+    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+    context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
+    const rgba = context.getImageData(0, 0, side, side).data;
+    return Uint8Array.from(
+      { length: 3 * side * side },
+      (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))]
+    );
+  }
+  function normalized(pixels, { mean, std, blueFirst }) {
+    const area = pixels.length / 3;
+    const input = new Float32Array(pixels.length);
+    pixels.forEach((x, k) => {
+      const c = Math.floor(k / area);
+      const m = mean.length === 3 ? mean[c] : mean[k];
+      input[(blueFirst ? 2 - c : c) * area + k % area] = (x - m) / std[c];
+    });
+    return input;
+  }
+  async function pictureOf2(file, reading, side) {
+    const pixels = await pixelsOf(file, reading.resize, side);
+    return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
+  }
+
+  // view/marks.js
+  function boxes(terms) {
+    const found = /* @__PURE__ */ new Map();
+    for (const { layer, at } of terms) {
+      if (!at) continue;
+      const [c, y, x] = at;
+      const key = `${layer}:${c}`;
+      const { rows, columns } = found.get(key) ?? { rows: [y, y], columns: [x, x] };
+      const wider = ([first, last], place2) => [Math.min(first, place2), Math.max(last, place2)];
+      found.set(key, { layer, tile: c, rows: wider(rows, y), columns: wider(columns, x) });
+    }
+    return [...found.values()];
+  }
+  var around = ({ layer, at: [c, y, x] }) => ({ layer, tile: c, rows: [y, y], columns: [x, x] });
+  function marksOf({ chosen }, explanation) {
+    if (!chosen.at) return [];
+    return chosen.parameter ? boxes(explanation.terms) : [around(chosen), ...boxes(explanation.terms)];
+  }
+
+  // view/words.js
+  function placeText([c, y, x], [, height, width]) {
+    return height * width === 1 ? `number ${c}` : `map ${c}, row ${y}, column ${x}`;
+  }
+  function shortPlace(layer, [c, y, x]) {
+    const [, height, width] = layer.output;
+    return `${layer.name} [${height * width === 1 ? c : `${c}, ${y}, ${x}`}]`;
+  }
+  function shapeText([c, height, width]) {
+    return height * width === 1 ? `${c}` : `${c} × ${height} × ${width}`;
+  }
+  function fromText({ terms }, layers) {
+    const places2 = Object.groupBy(
+      terms.filter(({ at }) => at),
+      ({ layer }) => layer
+    );
+    const texts = Object.entries(places2).map(([n, group]) => {
+      const [maps2, rows, columns] = [0, 1, 2].map((axis) => {
+        return rangeOf(group.map(({ at }) => at[axis]));
+      });
+      const [, height, width] = layers[n].output;
+      if (height * width === 1) return `${layers[n].name}: ${span("number", maps2)}`;
+      return `${layers[n].name}: ${span("map", maps2)}, ${span("row", rows)}, ${span("column", columns)}`;
+    });
+    return texts.length ? `from ${texts.join("; ")}` : "";
+  }
+  var span = (name, [first, last]) => first === last ? `${name} ${first}` : `${name}s ${first} to ${last}`;
+
+  // view/explanation.js
+  var MAPS = 6;
+  var TERMS = 14;
+  var stepsOf = ({ steps }) => table(null, steps, "the steps to this number");
+  function termsOf(explanation, layers, go) {
+    const { terms } = explanation;
+    if (!terms.length) return null;
+    const groups = Object.values(Object.groupBy(terms, ({ layer, map, at }) => `${layer}:${map ?? at?.[0]}`));
+    const [rows, columns] = explanation.grid ?? gridOf(groups[0]);
+    if (rows * columns === 1 || groups.some((group) => group.length !== rows * columns))
+      return list(explanation, layers, go);
+    return maps(explanation, groups, columns, layers, go);
+  }
+  function gridOf(group) {
+    const distinct = (axis) => new Set(group.map(({ at }) => at?.[axis])).size;
+    return [distinct(1), distinct(2)];
+  }
+  var sumOf = (group) => group.reduce((sum, { product: product2 }) => sum + product2, 0);
+  var largestOf = (terms, name) => terms.reduce((most, term) => Math.max(most, Math.abs(term[name] ?? 0)), 0);
+  function maps({ terms, columns }, groups, width, layers, go) {
+    groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
+    const items = groups.map((group, k) => () => {
+      const [{ layer, map, at }] = group;
+      const grids = Object.entries(columns).map(
+        ([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go)
+      );
+      const together = columns.product ? `: ${counted(group, "term")}, together ${format(sumOf(group))}` : "";
+      const title = `map ${map ?? at[0]} of ${layers[layer].name}${together}`;
+      return element(
+        "details",
+        { open: k === 0 },
+        element("summary", {}, title),
+        element("div", { class: "grids" }, ...grids)
+      );
+    });
+    return shortened(element("div"), items, MAPS, "maps");
+  }
+  function grid(group, field, name, width, most, layers, go) {
+    const rows = [];
+    for (let first = 0; first < group.length; first += width) {
+      rows.push(
+        element(
+          "tr",
+          {},
+          ...group.slice(first, first + width).map((term) => {
+            const text = format(term[field]);
+            const target = field === "value" && term.at && { layer: term.layer, at: term.at };
+            const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
+            const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
+            cell.style.backgroundColor = behind(term[field], most);
+            return cell;
+          })
+        )
+      );
+    }
+    const label = element("figcaption", {}, name);
+    const numbers = element("table", {}, element("tbody", {}, ...rows));
+    return element(
+      "figure",
+      { class: "grid" },
+      label,
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": name }, numbers)
+    );
+  }
+  function list({ terms, columns: names }, layers, go) {
+    const sorted = terms.some((term) => term.product === void 0) ? terms : [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
+    const fields = Object.keys(names);
+    const most = largestOf(terms, "product");
+    const made = sorted.map((term) => () => {
+      const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
+      const place2 = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
+      const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
+      if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
+      return element("tr", {}, element("td", {}, place2), ...cells);
+    });
+    const head = element(
+      "thead",
+      {},
+      element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
+    );
+    const body = element("tbody");
+    const shown = shortened(body, made, TERMS, "terms");
+    const whole = element("table", {}, head, body);
+    const more = shown === body ? null : shown.querySelector("button");
+    return element(
+      "div",
+      {},
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
+      more
+    );
+  }
+  var link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
+
   // view/figures.js
   var SIDE = 160;
   function figure(caption, [, height, width], color, marks, onpick, chosen) {
@@ -1207,25 +1634,25 @@
     );
     return element("figure", {}, tiles.canvas, element("figcaption", {}, caption));
   }
-  function mapFigure(state2, layer, map, marks, choose) {
-    const { network: network2, backward } = state2;
-    const { output, name } = network2.layers[layer];
-    const all = backward ? network2.gradients[layer] : network2.values[layer];
+  function mapFigure(state, layer, map, marks, choose) {
+    const { network, backward } = state;
+    const { output, name } = network.layers[layer];
+    const all = backward ? network.gradients[layer] : network.values[layer];
     const area = output[1] * output[2];
     const color = (backward ? twoColors : greys)(all);
     const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
     const chosen = () => [
       0,
-      ...state2.chosen.layer === layer ? state2.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]
+      ...state.chosen.layer === layer ? state.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]
     ];
     const onpick = (tile, y, x) => choose({ layer, at: [map, y, x] });
     return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen);
   }
-  function pictureFigure(state2, choose) {
-    const { network: network2, pictures, picture, chosen } = state2;
+  function pictureFigure(state, choose) {
+    const { network, pictures, picture, chosen } = state;
     const { pixels, shape } = pictures[picture];
     const area = shape[1] * shape[2];
-    const field = network2.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+    const field = network.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
     const color = (k) => [pixels[k], pixels[area + k], pixels[2 * area + k]];
     const map = chosen.layer === 0 ? chosen.at[0] : 0;
     const onpick = (tile, y, x) => choose({ layer: 0, at: [map, y, x] });
@@ -1233,15 +1660,15 @@
     const caption = chosen.layer === 0 ? "the picture" : "the picture: what this number sees of it";
     return figure(caption, shape, color, [field], onpick, at);
   }
-  function figuresOf(state2, explanation, marks, choose) {
-    const { chosen, network: network2, backward } = state2;
-    const figures = [pictureFigure(state2, choose)];
-    const isMap = (layer) => network2.layers[layer].output[1] * network2.layers[layer].output[2] > 1;
+  function figuresOf(state, explanation, marks, choose) {
+    const { chosen, network, backward } = state;
+    const figures = [pictureFigure(state, choose)];
+    const isMap = (layer) => network.layers[layer].output[1] * network.layers[layer].output[2] > 1;
     const [strongest] = [...explanation.terms].filter(({ at }) => at).sort((a, b) => Math.abs(b.product ?? 0) - Math.abs(a.product ?? 0));
     const other = strongest && isMap(strongest.layer) ? [strongest.layer, strongest.at[0]] : null;
     const own = isMap(chosen.layer) ? [chosen.layer, chosen.at[0]] : null;
     for (const shown of backward ? [own, other] : [other, own]) {
-      if (shown) figures.push(mapFigure(state2, ...shown, marks, choose));
+      if (shown) figures.push(mapFigure(state, ...shown, marks, choose));
     }
     return element("div", { class: "figures" }, ...figures);
   }
@@ -1262,12 +1689,12 @@
     });
     return tiles.canvas;
   }
-  function gradCamOf(state2, n, name) {
-    const { network: network2, target, pictures, picture } = state2;
-    const map = gradCam(network2, n, target);
+  function gradCamOf(state, n, name) {
+    const { network, target, pictures, picture } = state;
+    const map = gradCam(network, n, target);
     const most = rangeOf(map)[1];
     const { shape } = pictures[picture];
-    const [, height, width] = network2.layers[n].output;
+    const [, height, width] = network.layers[n].output;
     const heat = (y, x) => map[Math.floor(y * height / shape[1]) * width + Math.floor(x * width / shape[2])] / (most || 1);
     const canvas = heated(pictures[picture], heat, `Grad-CAM of ${name}`);
     const text = `orange: what speaks for ${name} in these maps, each weighted by its mean gradient (Grad-CAM)`;
@@ -1278,29 +1705,29 @@
       element("figcaption", {}, most ? text : `nothing in these maps speaks for ${name}`)
     );
   }
-  function occlusionOf(state2, name) {
-    const place = element("div");
+  function occlusionOf(state, name) {
+    const place2 = element("div");
     const button = element("button", { type: "button" }, `cover the picture square by square, and watch ${name}`);
     button.addEventListener("click", async () => {
       button.disabled = true;
-      place.replaceChildren(await covered(state2, name, place));
+      place2.replaceChildren(await covered(state, name, place2));
       button.disabled = false;
     });
-    return element("div", {}, button, place);
+    return element("div", {}, button, place2);
   }
-  async function covered(state2, name, place) {
-    const { network: network2, target, pictures, picture } = state2;
+  async function covered(state, name, place2) {
+    const { network, target, pictures, picture } = state;
     const { input, shape } = pictures[picture];
     const [, height, width] = shape;
     const side = Math.max(1, Math.floor(Math.min(height, width) / (SQUARES / 2)));
     const stride = Math.max(1, Math.floor(side / 2));
-    const whole = network2.values[network2.end][target];
+    const whole = network.values[network.end][target];
     const lost = new Float32Array(height * width);
     let least = { probability: Infinity };
-    for (const square of occlusion(network2, input, target, side, stride)) {
+    for (const square of occlusion(network, input, target, side, stride)) {
       const { row, column, probability } = square;
       if (column === 0) {
-        place.textContent = `row ${row} of ${height}`;
+        place2.textContent = `row ${row} of ${height}`;
         await new Promise((done) => setTimeout(done));
       }
       if (probability < least.probability) least = square;
@@ -1318,7 +1745,7 @@
 
   // view/histogram.js
   var BINS = 41;
-  var [WIDTH, HEIGHT] = [246, 64];
+  var [WIDTH2, HEIGHT2] = [246, 64];
   function countsOf(numbers, low, high) {
     const counts = new Array(BINS).fill(0);
     for (const x of numbers) {
@@ -1330,8 +1757,8 @@
     const [low, high] = rangeOf(numbers);
     const counts = countsOf(numbers, low, high);
     const canvas = element("canvas", {
-      width: WIDTH,
-      height: HEIGHT,
+      width: WIDTH2,
+      height: HEIGHT2,
       role: "img",
       "aria-label": `histogram of the ${what}`
     });
@@ -1339,8 +1766,8 @@
     const most = Math.log1p(Math.max(...counts));
     context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--soft");
     counts.forEach((count, bin) => {
-      const height = Math.log1p(count) / most * HEIGHT;
-      context.fillRect(bin * WIDTH / BINS, HEIGHT - height, WIDTH / BINS - 1, height);
+      const height = Math.log1p(count) / most * HEIGHT2;
+      context.fillRect(bin * WIDTH2 / BINS, HEIGHT2 - height, WIDTH2 / BINS - 1, height);
     });
     const sum = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
     const mean = sum((x) => x) / numbers.length;
@@ -1356,8 +1783,8 @@
   }
 
   // view/layer_page.js
-  function aboutLayer(state2, n, engine, classes, choose) {
-    const layer = state2.network.layers[n];
+  function aboutLayer(state, n, engine, classes, choose) {
+    const layer = state.network.layers[n];
     const parts = [element("p", {}, layer.sentence ?? ""), element("p", {}, element("code", {}, layer.title))];
     if (layer.sizes?.length) parts.push(titled("Sizes", pre(layer.sizes.join("\n"))));
     if (layer.receptiveField) {
@@ -1368,19 +1795,19 @@
     }
     if (engine) parts.push(titled("Formulas", pre(`${engine.formula}
 ${engine.gradient}`)));
-    if (n < state2.network.end) parts.push(...distribution(state2, n), ...attention(state2, n, classes[state2.target]));
-    for (const name of ["weight", "bias"]) if (layer[name]) parts.push(parameter(state2, n, name, choose));
+    if (n < state.network.end) parts.push(...distribution(state, n), ...attention(state, n, classes[state.target]));
+    for (const name of ["weight", "bias"]) if (layer[name]) parts.push(parameter(state, n, name, choose));
     if (layer.code) parts.push(titled("In minialex", ...code(layer)));
     return element("div", {}, ...parts);
   }
-  function distribution({ network: network2, backward }, n) {
-    const numbers = backward ? network2.gradients[n] : network2.values[n];
+  function distribution({ network, backward }, n) {
+    const numbers = backward ? network.gradients[n] : network.values[n];
     return [titled(backward ? "Gradients" : "Values", histogram(numbers, backward ? "gradients" : "values"))];
   }
-  function attention(state2, n, name) {
-    const [, height, width] = state2.network.layers[n].output;
-    if (n === 0) return [titled("Occlusion", occlusionOf(state2, name))];
-    return height * width > 1 ? [titled("Grad-CAM", gradCamOf(state2, n, name))] : [];
+  function attention(state, n, name) {
+    const [, height, width] = state.network.layers[n].output;
+    if (n === 0) return [titled("Occlusion", occlusionOf(state, name))];
+    return height * width > 1 ? [titled("Grad-CAM", gradCamOf(state, n, name))] : [];
   }
   var titled = (title, ...content) => element("section", {}, element("h3", {}, title), ...content);
   var pre = (text) => element("pre", { tabindex: 0, role: "group", "aria-label": "text that may scroll" }, text);
@@ -1411,14 +1838,14 @@ ${engine.gradient}`)));
     const scale = Math.max(1, Math.min(6, Math.floor(600 / Math.max(height, width))));
     return { count: 1, height, width, columns: 1, scale };
   }
-  function parameter(state2, n, name, choose) {
-    const { backward, network: network2, chosen } = state2;
-    const { shape, data: data2 } = network2.layers[n][name];
-    const numbers = backward ? network2.parameterGradients[n][name] : data2;
+  function parameter(state, n, name, choose) {
+    const { backward, network, chosen } = state;
+    const { shape, data } = network.layers[n][name];
+    const numbers = backward ? network.parameterGradients[n][name] : data;
     const options = tilesOf(shape);
     const { height, width } = options;
     const isChosen = chosen.layer === n && chosen.parameter === name;
-    const k = isChosen ? chosen.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
+    const k = isChosen ? chosen.at.reduce((index, place2, axis) => index * shape[axis] + place2, 0) : 0;
     const [tile, y, x] = placeOf([0, height, width], k);
     const onpick = (...at) => {
       choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
@@ -1441,8 +1868,8 @@ ${engine.gradient}`)));
   // view/stepper.js
   var PAUSE = 700;
   var Stepper = class {
-    constructor(state2, choose) {
-      Object.assign(this, { state: state2, choose });
+    constructor(state, choose) {
+      Object.assign(this, { state, choose });
       const button = (text, onclick) => element("button", { type: "button", onclick }, text);
       this.back = button("one step back", () => this.step(-1));
       this.play = button("play", () => this.timer ? this.stop() : this.start());
@@ -1452,8 +1879,8 @@ ${engine.gradient}`)));
     }
     /** The place that is `count` steps further, row by row and map by map; null beyond the ends. */
     from(count) {
-      const { chosen, network: network2 } = this.state;
-      const shape = network2.layers[chosen.layer].output;
+      const { chosen, network } = this.state;
+      const shape = network.layers[chosen.layer].output;
       const k = indexOf(shape, chosen.at) + count;
       return k >= 0 && k < size(shape) ? placeOf(shape, k) : null;
     }
@@ -1482,11 +1909,11 @@ ${engine.gradient}`)));
 
   // view/panel.js
   var Panel = class {
-    constructor(state2, classes, choose) {
-      Object.assign(this, { state: state2, classes, choose });
+    constructor(state, classes, choose) {
+      Object.assign(this, { state, classes, choose });
       this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
       this.content = element("div");
-      this.stepper = new Stepper(state2, choose);
+      this.stepper = new Stepper(state, choose);
       const parts = [this.heading, this.stepper.element, this.content];
       this.element = element("section", { class: "panel", "aria-label": "explanation" }, ...parts);
     }
@@ -1494,20 +1921,20 @@ ${engine.gradient}`)));
     fill = (...content) => refill(this.content, content, this.heading);
     /** The explanation of what is chosen; null for a layer. */
     explanation() {
-      const { network: network2, backward, chosen } = this.state;
+      const { network, backward, chosen } = this.state;
       const { layer, at, parameter: parameter2 } = chosen;
       if (!at) return null;
-      if (parameter2) return network2.explainParameter(layer, parameter2, at);
-      return backward ? network2.explainGradient(this.receiver(), at) : network2.explain(layer, at);
+      if (parameter2) return network.explainParameter(layer, parameter2, at);
+      return backward ? network.explainGradient(this.receiver(), at) : network.explain(layer, at);
     }
     /** The layer whose gradient is shown: at the probabilities that of the logits, with which backward begins. */
     receiver() {
-      const { network: network2, chosen } = this.state;
-      return chosen.layer === network2.end ? network2.layers[network2.end].sources[0] : chosen.layer;
+      const { network, chosen } = this.state;
+      return chosen.layer === network.end ? network.layers[network.end].sources[0] : chosen.layer;
     }
     update(explanation, marks) {
-      const { network: network2, chosen } = this.state;
-      const layer = network2.layers[chosen.layer];
+      const { network, chosen } = this.state;
+      const layer = network.layers[chosen.layer];
       this.stepper.update();
       this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
       if (!chosen.at) {
@@ -1525,21 +1952,21 @@ ${engine.gradient}`)));
       );
     }
     showValue(layer, explanation, marks) {
-      const { network: network2, backward, chosen } = this.state;
-      const isEnd = chosen.layer === network2.end;
-      const place = isEnd ? `class ${this.classes[chosen.at[0]]}` : placeText(chosen.at, layer.output);
-      const value = network2.valueAt(chosen.layer, chosen.at);
-      const gradient = network2.gradientAt(this.receiver(), chosen.at);
-      this.heading.textContent = backward ? `Gradient at ${network2.layers[this.receiver()].name}, ${place}: ${format(gradient)}` : `${layer.name}, ${place}: ${format(value)}`;
+      const { network, backward, chosen } = this.state;
+      const isEnd = chosen.layer === network.end;
+      const place2 = isEnd ? `class ${this.classes[chosen.at[0]]}` : placeText(chosen.at, layer.output);
+      const value = network.valueAt(chosen.layer, chosen.at);
+      const gradient = network.gradientAt(this.receiver(), chosen.at);
+      this.heading.textContent = backward ? `Gradient at ${network.layers[this.receiver()].name}, ${place2}: ${format(gradient)}` : `${layer.name}, ${place2}: ${format(value)}`;
       this.fill(
         figuresOf(this.state, explanation, marks, this.choose),
-        element("p", {}, fromText(explanation, network2.layers)),
+        element("p", {}, fromText(explanation, network.layers)),
         ...this.formulas(backward).map((text) => element("pre", { class: "formula" }, text)),
         element(
           "div",
           { class: "numbers" },
           stepsOf(explanation),
-          termsOf(explanation, network2.layers, this.choose) ?? ""
+          termsOf(explanation, network.layers, this.choose) ?? ""
         ),
         this.followers(explanation) ?? "",
         this.about(chosen.layer)
@@ -1547,38 +1974,38 @@ ${engine.gradient}`)));
     }
     /** The formula of the value, or of its gradient by each layer that uses it. */
     formulas(backward) {
-      const { network: network2, chosen } = this.state;
-      if (!backward) return chosen.layer ? [network2.of(chosen.layer).formula] : [];
-      return network2.users[this.receiver()].map((user) => `${network2.layers[user].name}: ${network2.of(user).gradient}`);
+      const { network, chosen } = this.state;
+      if (!backward) return chosen.layer ? [network.of(chosen.layer).formula] : [];
+      return network.users[this.receiver()].map((user) => `${network.layers[user].name}: ${network.of(user).gradient}`);
     }
     /** Where a value goes to, as buttons; its gradient's terms name these places themselves. */
     followers() {
-      const { network: network2, backward, chosen } = this.state;
-      if (backward || chosen.layer === network2.end) return null;
-      const buttons = network2.users[chosen.layer].flatMap((user) => {
-        const terms = network2.explainGradient(chosen.layer, chosen.at).terms.filter(({ layer, at }) => layer === user && at);
+      const { network, backward, chosen } = this.state;
+      if (backward || chosen.layer === network.end) return null;
+      const buttons = network.users[chosen.layer].flatMap((user) => {
+        const terms = network.explainGradient(chosen.layer, chosen.at).terms.filter(({ layer, at }) => layer === user && at);
         const target = terms.sort((a, b) => Math.abs(b.factor) - Math.abs(a.factor))[0];
         if (!target) return [];
-        const text = shortPlace(network2.layers[user], target.at);
+        const text = shortPlace(network.layers[user], target.at);
         const onclick = () => this.choose({ layer: user, at: target.at });
         return [
           element("button", { type: "button", onclick }, text),
-          terms.length > 1 ? ` and ${terms.length - 1} more of ${network2.layers[user].name} ` : " "
+          terms.length > 1 ? ` and ${terms.length - 1} more of ${network.layers[user].name} ` : " "
         ];
       });
       return element("p", {}, "used by ", ...buttons);
     }
     showParameter(layer, explanation) {
-      const { network: network2, chosen } = this.state;
+      const { network, chosen } = this.state;
       const { at, parameter: parameter2 } = chosen;
       const index = at.reduce((k, n, axis) => k * layer[parameter2].shape[axis] + n, 0);
-      const gradient = network2.parameterGradients[chosen.layer][parameter2][index];
+      const gradient = network.parameterGradients[chosen.layer][parameter2][index];
       const value = layer[parameter2].data[index];
       const numbers = `${format(value)}, its gradient ${format(gradient)}`;
       this.heading.textContent = `${layer.name}, ${parameter2} [${at.join(", ")}]: ${numbers}`;
       this.fill(
         stepsOf(explanation),
-        termsOf({ ...explanation, grid: [1, 1] }, network2.layers, this.choose),
+        termsOf({ ...explanation, grid: [1, 1] }, network.layers, this.choose),
         aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose)
       );
     }
@@ -1588,9 +2015,9 @@ ${engine.gradient}`)));
   var CLASSES = 10;
   var Strip = class {
     /** choose(chosen): called with what is pressed. enter(): called where the keyboard asks for the explanation. */
-    constructor(state2, classes, choose, enter) {
-      Object.assign(this, { state: state2, classes, choose, enter });
-      this.columns = state2.network.layers.map((layer, n) => this.column(layer, n));
+    constructor(state, classes, choose, enter) {
+      Object.assign(this, { state, classes, choose, enter });
+      this.columns = state.network.layers.map((layer, n) => this.column(layer, n));
       const label = "the layers, from the picture to the probabilities";
       this.element = element(
         "div",
@@ -1640,11 +2067,11 @@ ${engine.gradient}`)));
     }
     /** Draw everything anew; marks: of view/marks.js. */
     update(marks) {
-      const { network: network2, backward, chosen } = this.state;
+      const { network, backward, chosen } = this.state;
       this.columns.forEach(({ heading, tiles, legend, bars }, n) => {
         heading.setAttribute("aria-pressed", chosen.layer === n);
         if (bars) return this.drawBars(bars, legend);
-        const numbers = backward ? network2.gradients[n] : network2.values[n];
+        const numbers = backward ? network.gradients[n] : network.values[n];
         const color = (backward ? twoColors : greys)(numbers);
         tiles.draw(
           (k) => color(numbers[k]),
@@ -1656,11 +2083,11 @@ ${engine.gradient}`)));
       });
     }
     drawBars(bars, legend) {
-      const { network: network2, backward, target, chosen } = this.state;
-      const p = network2.values[network2.end];
+      const { network, backward, target, chosen } = this.state;
+      const p = network.values[network.end];
       const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a]).slice(0, CLASSES);
       if (!order.includes(target)) order.push(target);
-      const logits = network2.gradients[network2.layers[network2.end].sources[0]];
+      const logits = network.gradients[network.layers[network.end].sources[0]];
       const most = backward ? Math.max(...logits.map(Math.abs)) || 1 : 1;
       refill(
         bars,
@@ -1668,11 +2095,11 @@ ${engine.gradient}`)));
           const bar = element("span", { class: backward && logits[i] < 0 ? "bar negative" : "bar" });
           bar.style.width = `${100 * Math.abs(backward ? logits[i] : p[i]) / most}%`;
           const text = `${this.classes[i]} ${backward ? format(logits[i]) : percent(p[i])}`;
-          const isChosen = chosen.layer === network2.end && chosen.at?.[0] === i;
+          const isChosen = chosen.layer === network.end && chosen.at?.[0] === i;
           const options = {
             type: "button",
             "aria-pressed": isChosen,
-            onclick: () => this.choose({ layer: network2.end, at: [i, 0, 0] })
+            onclick: () => this.choose({ layer: network.end, at: [i, 0, 0] })
           };
           return element("li", { class: i === target ? "target" : "" }, element("button", options, text, bar));
         })
@@ -1682,21 +2109,21 @@ ${engine.gradient}`)));
   };
 
   // view/explorer.js
-  var HELP = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
+  var HELP2 = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
   var Explorer = class {
-    constructor(place, state2, { title, classes, reading }) {
-      Object.assign(this, { state: state2, classes, reading });
-      this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
-      this.panel = new Panel(state2, classes, this.choose);
+    constructor(place2, state, { title, classes, reading }) {
+      Object.assign(this, { state, classes, reading });
+      this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
+      this.panel = new Panel(state, classes, this.choose);
       this.said = element("p", { role: "status" });
       this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
-      place.append(
+      place2.append(
         element(
           "header",
           {},
           element("h1", {}, title),
           this.said,
-          element("p", { class: "small" }, HELP),
+          element("p", { class: "small" }, HELP2),
           element("div", { class: "controls" }, ...this.controls)
         ),
         this.strip.element,
@@ -1704,7 +2131,7 @@ ${engine.gradient}`)));
       );
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
       addEventListener("hashchange", () => {
-        state2.read();
+        state.read();
         this.update();
       });
       this.update();
@@ -1748,18 +2175,18 @@ ${engine.gradient}`)));
       return label;
     }
     async open(file, before) {
-      const { state: state2 } = this;
-      const [, side] = state2.network.layers[0].output;
+      const { state } = this;
+      const [, side] = state.network.layers[0].output;
       try {
-        state2.pictures.push(await pictureOf(file, this.reading, side));
+        state.pictures.push(await pictureOf2(file, this.reading, side));
       } catch {
         this.said.textContent = `${file.name} is no picture that this browser can read.`;
         return;
       }
-      const number = state2.pictures.length - 1;
+      const number = state.pictures.length - 1;
       this.pictures.push(this.pictureButton(number));
       before.before(this.pictures.at(-1));
-      state2.show(number);
+      state.show(number);
       this.update();
     }
     captionOf(number) {
@@ -1788,34 +2215,34 @@ ${engine.gradient}`)));
       return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);
     }
     update() {
-      const { state: state2, classes } = this;
-      const p = state2.network.values[state2.network.end];
+      const { state, classes } = this;
+      const p = state.network.values[state.network.end];
       const best = argmax(p);
-      this.said.textContent = `${this.captionOf(state2.picture)}. The network says ${classes[best]}, ${percent(p[best])}. The loss of ${classes[state2.target]} is ${format(state2.loss)}.`;
-      this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state2.picture));
-      this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state2.backward));
-      this.select.value = state2.target;
+      this.said.textContent = `${this.captionOf(state.picture)}. The network says ${classes[best]}, ${percent(p[best])}. The loss of ${classes[state.target]} is ${format(state.loss)}.`;
+      this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state.picture));
+      this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state.backward));
+      this.select.value = state.target;
       const explanation = this.panel.explanation();
-      const marks = explanation ? marksOf(state2, explanation) : [];
-      const field = state2.chosen.at && !state2.chosen.parameter ? this.fieldMarks() : [];
+      const marks = explanation ? marksOf(state, explanation) : [];
+      const field = state.chosen.at && !state.chosen.parameter ? this.fieldMarks() : [];
       this.strip.update([...marks, ...field]);
       this.strip.reveal();
       this.panel.update(explanation, marks);
-      if (location.protocol !== "about:") history.replaceState(null, "", state2.address);
+      if (location.protocol !== "about:") history.replaceState(null, "", state.address);
     }
     /** What the chosen value sees of the picture, in each of its maps. */
     fieldMarks() {
-      const { network: network2, chosen, backward } = this.state;
+      const { network, chosen, backward } = this.state;
       if (backward || chosen.layer === 0) return [];
-      const field = network2.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
-      return Array.from({ length: network2.layers[0].output[0] }, (_, tile) => ({ ...field, tile }));
+      const field = network.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+      return Array.from({ length: network.layers[0].output[0] }, (_, tile) => ({ ...field, tile }));
     }
   };
 
   // view/state.js
   var State = class {
-    constructor(network2, pictures) {
-      Object.assign(this, { network: network2, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
+    constructor(network, pictures) {
+      Object.assign(this, { network, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
       this.show(0);
       this.chosen = { layer: 1, at: this.largest(1) };
       this.read();
@@ -1842,16 +2269,16 @@ ${engine.gradient}`)));
     /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
     get address() {
       const { layer, at, parameter: parameter2 } = this.chosen;
-      const place = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
-      return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
+      const place2 = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
+      return `#${place2}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
     }
     /** Go to the place of the page's address, as far as it exists. */
     read() {
-      const [place, ...options] = location.hash.slice(1).split(";");
+      const [place2, ...options] = location.hash.slice(1).split(";");
       const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
       if (picture !== this.picture && this.pictures[picture]) this.show(picture);
-      if (place || options.length) this.backward = options.includes("backward");
-      const [name, ...rest] = place.split(":");
+      if (place2 || options.length) this.backward = options.includes("backward");
+      const [name, ...rest] = place2.split(":");
       const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
       if (layer < 0) return;
       const at = rest.at(-1)?.split(",").map(Number);
@@ -1863,9 +2290,14 @@ ${engine.gradient}`)));
   };
 
   // main.js
-  var data = decoded(JSON.parse(document.getElementById("network").textContent));
-  var network = new Network(data.layers);
-  var state = new State(network, data.pictures);
-  new Explorer(document.getElementById("explorer"), state, data);
-  globalThis.explorer = { network, state, gradCam, occlusion };
+  var given = JSON.parse(document.getElementById("network").textContent);
+  var place = document.getElementById("explorer");
+  if (given.trace) tracePage(place, given);
+  else explore(decoded(given));
+  function explore(data) {
+    const network = new Network(data.layers);
+    const state = new State(network, data.pictures);
+    new Explorer(place, state, data);
+    globalThis.explorer = { network, state, gradCam, occlusion };
+  }
 })();

@@ -103,6 +103,15 @@ def page(
         "pictures": [_described(picture) for picture in pictures],
         "reading": reading and _how(reading, layers[0]["output"][1]),
     }
+    return document(data, title)
+
+
+def document(data: dict[str, Any], title: str) -> str:
+    """HTML that holds data, the program that shows it, and its style, and lets nothing else run.
+
+    data: what JSON can hold; its key says what the program shows: layers, trace or block.
+    title: of the page.
+    """
     style, program = (_resource(name) for name in ("explorer.css", "explorer.js"))
     policy = (
         f"default-src 'none'; script-src {_hash(program)}; style-src {_hash(style)}; img-src data:; "

@@ -1,6 +1,6 @@
 // The data of the page: JSON in a block that no browser runs, with arrays as base64.
 
-function bytesOf(text) {
+export function bytesOf(text) {
   const characters = atob(text);
   const bytes = new Uint8Array(characters.length);
   for (let k = 0; k < bytes.length; k++) bytes[k] = characters.charCodeAt(k);

@@ -2,11 +2,18 @@
 import { decoded } from "./data.js";
 import { gradCam, occlusion } from "./engine/attention.js";
 import { Network } from "./engine/network.js";
+import { tracePage } from "./steps/pages.js";
 import { Explorer } from "./view/explorer.js";
 import { State } from "./view/state.js";
 
-const data = decoded(JSON.parse(document.getElementById("network").textContent));
-const network = new Network(data.layers);
-const state = new State(network, data.pictures);
-new Explorer(document.getElementById("explorer"), state, data);
-globalThis.explorer = { network, state, gradCam, occlusion }; // for the console: explorer.network.values[1]
+const given = JSON.parse(document.getElementById("network").textContent);
+const place = document.getElementById("explorer");
+if (given.trace) tracePage(place, given);
+else explore(decoded(given));
+
+function explore(data) {
+  const network = new Network(data.layers);
+  const state = new State(network, data.pictures);
+  new Explorer(place, state, data);
+  globalThis.explorer = { network, state, gradCam, occlusion }; // for the console: explorer.network.values[1]
+}
