@@ -131,7 +131,7 @@ class Recorder:
     def added(self, before: int | None, gradient: Array, total: Array) -> None:
         """A further gradient was added to those that had arrived at an edge; before: the number of their array."""
         number = self._number(self.scratch.waiting.pop(0))
-        values = [["so far", before], ["arriving", self.array(gradient)], ["sum", self.array(total)]]
+        values: list[list[Any]] = [["so far", before], ["arriving", self.array(gradient)], ["sum", self.array(total)]]
         self._step("sum", number, [[*value, number] for value in values])
 
     def delivered(self, leaf: Tensor, before: int | None, gradient: Array) -> None:

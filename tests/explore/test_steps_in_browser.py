@@ -100,7 +100,7 @@ def test_a_trace_is_played_and_stepped_by_pointer_and_keyboard(browser, traced):
         page.keyboard.press("Home")
         page.get_by_label("speed of play").select_option("fast")
         page.get_by_role("button", name="play").click()
-        page.locator("h2", has_text="Backwards: sum").wait_for()
+        page.locator("h2", has_text="Forwards: sigmoid").wait_for()
         page.get_by_role("button", name="pause").click()
         before = where.inner_text()
         page.wait_for_timeout(500)
