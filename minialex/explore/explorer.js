@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 197bdf9850a3c6e40e416e218f8b5a2198dc2e61080573d0e83644485d71e478
+// Made of the modules in web/ by npm run build there; their SHA-256 is 06895c3d562b62c8443e9a23101e978ac6eefd503f8bddbf64085e69eaa2f1d9
 (() => {
   // data.js
   function bytesOf(text) {
@@ -830,9 +830,9 @@
       for (let user = n; user >= 1; user--) {
         if (!seen[user]) continue;
         for (const source of this.layers[user].sources) {
-          const box = [0, 1].map((axis) => this.seenOf(user, source, axis, seen[user][axis]));
-          const known = seen[source] ?? box;
-          seen[source] = box.map(([a, b], axis) => [Math.min(a, known[axis][0]), Math.max(b, known[axis][1])]);
+          const box2 = [0, 1].map((axis) => this.seenOf(user, source, axis, seen[user][axis]));
+          const known = seen[source] ?? box2;
+          seen[source] = box2.map(([a, b], axis) => [Math.min(a, known[axis][0]), Math.max(b, known[axis][1])]);
         }
       }
       return Object.entries(seen).map(([layer, [rows, columns]]) => ({ layer: Number(layer), rows, columns }));
@@ -983,9 +983,9 @@
       }
     }
     pressed(event) {
-      const box = this.canvas.getBoundingClientRect();
-      const x = (event.clientX - box.left) * this.canvas.width / box.width - this.gap;
-      const y = (event.clientY - box.top) * this.canvas.height / box.height - this.gap;
+      const box2 = this.canvas.getBoundingClientRect();
+      const x = (event.clientX - box2.left) * this.canvas.width / box2.width - this.gap;
+      const y = (event.clientY - box2.top) * this.canvas.height / box2.height - this.gap;
       const [row, column] = [Math.floor(y / this.pitch[0]), Math.floor(x / this.pitch[1])];
       const within = [Math.floor(y % this.pitch[0] / this.scale), Math.floor(x % this.pitch[1] / this.scale)];
       const tile = row * this.columns + column;
@@ -1025,6 +1025,7 @@
 
   // steps/arrays.js
   var NOT_FINITE2 = 255;
+  var MOST = 64;
   var [WIDE, HIGH] = [400, 200];
   var PICTURE = 48 * 48;
   function decodedArray(array) {
@@ -1035,6 +1036,34 @@
       (q) => q === NOT_FINITE2 ? NaN : low + (high - low) * q / (NOT_FINITE2 - 1)
     );
     return { ...array, low, high, mean, std, values };
+  }
+  function arrayOf(numbers, shape) {
+    if (numbers.length <= MOST) return { shape, numbers: [...numbers] };
+    const [height, width] = shape.length > 1 ? shape.slice(-2) : folded(numbers.length);
+    const count = Math.max(
+      1,
+      Math.min(Math.floor(numbers.length / (height * width)), Math.floor(PICTURE / (height * width)))
+    );
+    let [low, high, sum, squares] = [Infinity, -Infinity, 0, 0];
+    for (const x of numbers) {
+      low = Math.min(low, x);
+      high = Math.max(high, x);
+      sum += x;
+      squares += x * x;
+    }
+    const mean = sum / numbers.length;
+    const std = Math.sqrt(Math.max(0, squares / numbers.length - mean * mean));
+    const step = Math.max(1, Math.ceil(Math.sqrt(height * width / PICTURE)));
+    const tiles = [count, Math.ceil(height / step), Math.ceil(width / step)];
+    const values = Float64Array.from({ length: tiles[0] * tiles[1] * tiles[2] }, (_, k) => {
+      const [y, x] = [Math.floor(k / tiles[2]) % tiles[1], k % tiles[2]];
+      return numbers[(Math.floor(k / (tiles[1] * tiles[2])) * height + y * step) * width + x * step];
+    });
+    return { shape, low, high, mean, std, tiles, step, values };
+  }
+  function folded(size2) {
+    const width = Math.min(48, Math.ceil(Math.sqrt(size2)));
+    return [Math.floor(size2 / width), width];
   }
   var shapeOf = ({ shape }) => shape.length ? `(${shape.join(", ")}${shape.length === 1 ? "," : ""})` : "a number";
   var written = (x, allDigits) => allDigits ? String(x).replaceAll("-", "−") : format(x);
@@ -1168,11 +1197,11 @@
       });
       for (const { from, to, line } of this.edges) line.className = `edge ${lit(from, to)}`;
       const { offsetLeft, offsetTop } = this.buttons[current];
-      const box = this.element;
-      if (offsetLeft < box.scrollLeft || offsetLeft + WIDTH > box.scrollLeft + box.clientWidth)
-        box.scrollLeft = offsetLeft - box.clientWidth / 3;
-      if (offsetTop < box.scrollTop || offsetTop + HEIGHT > box.scrollTop + box.clientHeight)
-        box.scrollTop = offsetTop - 20;
+      const box2 = this.element;
+      if (offsetLeft < box2.scrollLeft || offsetLeft + WIDTH > box2.scrollLeft + box2.clientWidth)
+        box2.scrollLeft = offsetLeft - box2.clientWidth / 3;
+      if (offsetTop < box2.scrollTop || offsetTop + HEIGHT > box2.scrollTop + box2.clientHeight)
+        box2.scrollTop = offsetTop - 20;
     }
   };
 
@@ -1182,7 +1211,17 @@
     ["normal", 700],
     ["fast", 200]
   ];
-  var OWN_KEYS = "input, select, canvas, pre, [role=group]";
+  var OWN_KEYS = "input, select, canvas, pre, [role=group][tabindex]";
+  var active = null;
+  document.addEventListener("keydown", (event) => {
+    if (!active?.element.isConnected || event.target.matches(OWN_KEYS)) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const { at, count } = active;
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1 }[event.key];
+    if (to === void 0) return;
+    event.preventDefault();
+    active.go(to);
+  });
   var Player = class {
     /**
      * count: of the steps; onstep(k): called with the number of the step to show; label: what is stepped through.
@@ -1214,16 +1253,6 @@
         ...[this.back, this.play, this.next, this.slider, this.speed, this.where]
       );
     }
-    /** Arrow keys step and Home and End lead to the ends, wherever they are pressed within an element. */
-    listen(within) {
-      within.addEventListener("keydown", (event) => {
-        if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest(OWN_KEYS)) return;
-        const to = { ArrowLeft: this.at - 1, ArrowRight: this.at + 1, Home: 0, End: this.count - 1 }[event.key];
-        if (to === void 0) return;
-        event.preventDefault();
-        this.go(to);
-      });
-    }
     /** Show a step; beyond the ends there is none. */
     go(k) {
       if (k < 0 || k >= this.count) return this.stop();
@@ -1240,7 +1269,7 @@
     stop() {
       clearInterval(this.timer);
       this.timer = null;
-      this.update();
+      if (this.element.isConnected) this.update();
     }
     /** So many steps from now on; the one that is shown stays, as far as it exists. */
     resize(count) {
@@ -1250,6 +1279,7 @@
       this.update();
     }
     update() {
+      active = this;
       this.play.textContent = this.timer ? "pause" : "play";
       this.slider.value = this.at;
       this.slider.setAttribute("aria-valuetext", this.describe(this.at));
@@ -1262,10 +1292,15 @@
   // steps/source.js
   var Sources = class {
     constructor(sources) {
-      this.parts = sources.map(({ file, lines }) => {
+      this.parts = sources.map(({ file, lines, unnumbered }) => {
         const rows = lines.map(([number, text]) => {
-          const row = element("span", { class: "line" }, `${String(number).padStart(4)}  ${text}
-`);
+          const row = element(
+            "span",
+            { class: "line" },
+            unnumbered ? `${text}
+` : `${String(number).padStart(4)}  ${text}
+`
+          );
           return [number, row];
         });
         const code2 = element(
@@ -1343,7 +1378,6 @@
         element("div", { class: "panel" }, stopped, this.player.element, this.graph.element),
         panel
       );
-      this.player.listen(this.element);
     }
     titleOf = (k) => TITLES[this.trace.steps[k].phase](this.trace.nodes[this.trace.steps[k].node]);
     /** The step that a press on a node leads to: its next one behind that which is shown, or else its first. */
@@ -1376,9 +1410,9 @@
         this.figures,
         step.values.flatMap(([label, array, n], place2) => {
           const options = { signed: SIGNED.test(label), allDigits: this.allDigits };
-          const figure2 = arrayFigure(arrays[array], this.captionOf(step, label, nodes[n]), options);
+          const figure3 = arrayFigure(arrays[array], this.captionOf(step, label, nodes[n]), options);
           const sign = signBefore(step, place2);
-          return sign ? [element("span", { class: "sign" }, sign), figure2] : [figure2];
+          return sign ? [element("span", { class: "sign" }, sign), figure3] : [figure3];
         })
       );
       this.figures.scrollLeft = scroll;
@@ -1482,6 +1516,722 @@
     return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
   }
 
+  // engine/training.js
+  function* backwardSteps(network, target) {
+    const { layers, end } = network;
+    const arrived = layers.map(() => null);
+    const q = (i) => i === target ? 1 : 0;
+    const logits = layers[end].sources[0];
+    arrived[logits] = Float64Array.from(network.values[end], (p, i) => p - q(i));
+    yield { phase: "backward", n: end, gy: new Float32Array([1]), inputs: [rounded(arrived[logits])], parameters: {} };
+    for (let n = end - 1; n >= 1; n--) {
+      const gy = rounded(arrived[n] ?? new Float64Array(size(layers[n].output)));
+      const given2 = [layers[n], network.inputsOf(n), network.values[n], gy];
+      const { inputs, parameters = {} } = network.of(n).backward(...given2);
+      yield { phase: "backward", n, gy, inputs, parameters };
+      for (const [k, source] of layers[n].sources.entries()) {
+        const before = arrived[source];
+        arrived[source] = before ? before.map((g, i) => g + inputs[k][i]) : Float64Array.from(inputs[k]);
+        if (before) {
+          yield { phase: "sum", n: source, before: rounded(before), arriving: inputs[k], sum: rounded(arrived[source]) };
+        }
+      }
+    }
+  }
+  function updated(weights, gradient, velocity, { lr, momentum }) {
+    const factor = Math.fround(momentum);
+    const v = velocity ? gradient.map((g, i) => Math.fround(factor * velocity[i]) + g) : gradient.slice();
+    const rate = Math.fround(lr);
+    return { velocity: v, after: weights.map((w, i) => w - Math.fround(rate * v[i])) };
+  }
+  var Training = class {
+    constructor(network, picture, target) {
+      this.network = network.copy();
+      Object.assign(this, { picture, target, velocities: {}, losses: [] });
+      this.forward();
+    }
+    forward() {
+      this.network.forward(this.picture);
+      this.losses.push(lossOf(this.network.logits, this.target));
+      this.backward = [...backwardSteps(this.network, this.target)];
+    }
+    /** Every weight's update with some settings: {n, name, before, gradient, velocity, next, after}. */
+    updates(settings) {
+      return this.backward.flatMap(
+        ({ phase, n, parameters }) => phase !== "backward" ? [] : Object.entries(parameters).map(([name, gradient]) => {
+          const before = this.network.layers[n][name].data;
+          const velocity = this.velocities[`${n} ${name}`];
+          const { velocity: next, after } = updated(before, gradient, velocity, settings);
+          return { n, name, before, gradient, velocity, next, after };
+        })
+      );
+    }
+    /** Take the step: the next one begins with its weights and velocities. */
+    step(settings) {
+      for (const { n, name, next, after } of this.updates(settings)) {
+        this.velocities[`${n} ${name}`] = next;
+        const layer = this.network.layers[n];
+        layer[name] = { ...layer[name], data: after };
+      }
+      this.forward();
+    }
+  };
+
+  // steps/training.js
+  var UPDATE = "v = momentum v + g      w = w − lr v";
+  var LOSS = "loss = −log p_t      gx_i = p_i − q_i,   q_i = 1 for the class t of the loss, else 0";
+  var COMPUTES = /\bbackend\.|from_operation/;
+  function traceOf(training, settings) {
+    const { network } = training;
+    const { layers, end } = network;
+    const trace = { nodes: [], steps: [], arrays: [], sources: [] };
+    const keep = (numbers2, shape) => trace.arrays.push(arrayOf(numbers2, shape)) - 1;
+    const add2 = (node) => trace.nodes.push({ module: "", variable: "", ...node }) - 1;
+    const shapeOf2 = (n) => layers[n].output[1] * layers[n].output[2] > 1 ? layers[n].output : [layers[n].output[0]];
+    const step = (phase, node, values, more) => trace.steps.push({ phase, node, values, about: "", lit: [], ...more });
+    const numbers = layers.map(() => 0);
+    const leaves = layers.map(() => ({}));
+    const sources = layers.map((layer) => sourcesOf(layer, trace.sources));
+    numbers[0] = add2({ kind: "constant", name: "picture", variable: "picture", shape: shapeOf2(0), inputs: [] });
+    for (let n = 1; n <= end; n++) {
+      const layer = layers[n];
+      const inputs = layer.sources.map((source) => numbers[source]);
+      for (const name of ["weight", "bias"]) {
+        if (!layer[name]) continue;
+        const variable = `${layer.name}.${name}`;
+        leaves[n][name] = add2({ kind: "leaf", name: variable, variable, shape: layer[name].shape, inputs: [] });
+      }
+      const isLoss = n === end;
+      const { formula, gradient } = network.of(n);
+      const node = {
+        kind: "operation",
+        name: isLoss ? "cross_entropy" : layer.name,
+        module: isLoss ? "" : layer.title,
+        sentence: layer.sentence,
+        formulas: isLoss ? LOSS : `${formula}
+${gradient}`,
+        shape: isLoss ? [] : shapeOf2(n),
+        inputs: [...inputs, ...Object.values(leaves[n])]
+      };
+      numbers[n] = add2(node);
+      const values = layer.sources.map((source, k) => [
+        `input ${k + 1}`,
+        keep(network.values[source], shapeOf2(source)),
+        numbers[source]
+      ]);
+      for (const [name, leaf] of Object.entries(leaves[n])) {
+        values.push([name, keep(layer[name].data, layer[name].shape), leaf]);
+      }
+      const result = isLoss ? keep([training.losses.at(-1)], []) : keep(network.values[n], shapeOf2(n));
+      const p = isLoss ? [["p, the probabilities", keep(network.values[n], shapeOf2(n)), numbers[n]]] : [];
+      step(isLoss ? "loss" : "forward", numbers[n], [...values, ...p, ["y", result, numbers[n]]], {
+        lit: sources[n].forward
+      });
+    }
+    for (const done of training.backward) {
+      const { n } = done;
+      if (done.phase === "sum") {
+        const names = ["before", "arriving", "sum"];
+        const values2 = names.map((name) => [
+          name === "before" ? "so far" : name,
+          keep(done[name], shapeOf2(n)),
+          numbers[n]
+        ]);
+        step("sum", numbers[n], values2);
+        continue;
+      }
+      const values = [["gy", keep(done.gy, n === end ? [] : shapeOf2(n)), numbers[n]]];
+      layers[n].sources.forEach((source, k) => {
+        values.push([`gradient of input ${k + 1}`, keep(done.inputs[k], shapeOf2(source)), numbers[source]]);
+      });
+      for (const [name, gradient] of Object.entries(done.parameters)) {
+        values.push([`gradient of the ${name}`, keep(gradient, layers[n][name].shape), leaves[n][name]]);
+      }
+      step("backward", numbers[n], values, { lit: sources[n].backward });
+    }
+    const { lr, momentum } = settings;
+    for (const { n, name, before, gradient, velocity, next, after } of training.updates(settings)) {
+      const node = leaves[n][name];
+      const value = (label, numbers_) => [label, keep(numbers_, layers[n][name].shape), node];
+      const values = [value("w before", before), value("gradient g", gradient)];
+      if (velocity) values.push(value("velocity v before", velocity));
+      values.push(value("velocity v", next), value("w after", after));
+      step("update", node, values, { formulas: UPDATE, about: `SGD: lr ${lr}, momentum ${momentum}` });
+    }
+    return trace;
+  }
+  function sourcesOf(layer, sources) {
+    const lit = { forward: [], backward: [] };
+    (layer.code ?? []).forEach(({ file, code: code2 }, k) => {
+      const lines = code2.split("\n");
+      const source = sources.push({ file, unnumbered: true, lines: lines.map((text, i) => [i, text]) }) - 1;
+      const numbers = [...lines.keys()];
+      const inner = numbers.filter((i) => isWithin(lines, i));
+      const outer = numbers.filter((i) => !inner.includes(i) && (layer.code.length === 1 || COMPUTES.test(lines[i])));
+      if (k !== 2) lit.forward.push([source, k === 1 ? numbers : outer]);
+      if (k !== 1) lit.backward.push([source, k === 2 ? numbers : inner]);
+    });
+    return lit;
+  }
+  function isWithin(lines, i) {
+    const start = lines.findLastIndex((line, k) => k <= i && /^    def backward\(/.test(line));
+    return start >= 0 && lines.slice(start + 1, i + 1).every((line) => line === "" || /^     /.test(line));
+  }
+  var field = (label, value, onchange) => {
+    const input = element("input", { type: "number", min: 0, max: 1, step: "any", value, onchange });
+    return [element("label", {}, `${label} `, input), input];
+  };
+  var TrainingView = class {
+    /** state: of the page; remember(k): called with the number of the step that is shown. */
+    constructor(state, classes, remember2) {
+      Object.assign(this, { state, classes, remember: remember2, settings: { lr: 0.01, momentum: 0.9 } });
+      const [lr, lrField] = field("lr", 0.01, () => this.set("lr", lrField));
+      const [momentum, momentumField] = field("momentum", 0.9, () => this.set("momentum", momentumField));
+      const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+      this.take = button("take this step, and show the next", () => {
+        this.training.step(this.settings);
+        this.draw(0);
+      });
+      const again = button("begin again", () => this.begin());
+      this.losses = element("p", { role: "status" });
+      const controls = element("div", { class: "panel controls" }, lr, momentum, this.take, again, this.losses);
+      this.place = element("div");
+      this.element = element("div", {}, controls, this.place);
+    }
+    set(name, { value, valueAsNumber }) {
+      if (value === "" || !(valueAsNumber >= 0)) return;
+      this.settings = { ...this.settings, [name]: valueAsNumber };
+      this.draw(this.view.player.at);
+    }
+    begin() {
+      const { network, pictures, picture, target } = this.state;
+      this.of = [picture, target].join();
+      this.training = new Training(network, pictures[picture].input, target);
+      this.draw(this.state.view.at);
+    }
+    /** Show step k of the step of training that comes next. */
+    draw(k) {
+      this.stop();
+      this.view = new TraceView(traceOf(this.training, this.settings), this.remember);
+      this.place.replaceChildren(this.view.element);
+      const losses = this.training.losses.map((loss) => format(loss)).join(", ");
+      const name = this.classes[this.training.target];
+      this.losses.textContent = `loss of ${name} before this step: ${losses}. The picture is all of the batch.`;
+      this.view.player.go(Math.min(k, this.view.player.count - 1));
+    }
+    /** Another picture or class of the loss begins anew. */
+    update() {
+      const { picture, target, view } = this.state;
+      if (this.of !== [picture, target].join()) this.begin();
+      else if (view.at !== this.view.player.at) this.view.player.go(Math.min(view.at, this.view.player.count - 1));
+    }
+    redraw = () => this.draw(this.view.player.at);
+    stop = () => this.view?.player.stop();
+  };
+
+  // engine/columns.js
+  function mapsOf({ kind, weight, groups, output }, o) {
+    if (kind !== "conv2d") return [o, 1];
+    const seen = weight.shape[1];
+    return [Math.floor(o / (output[0] / groups)) * seen, seen];
+  }
+  function windowsOf(layer, o) {
+    const { window, inputs, output } = layer;
+    const [kernelHeight, kernelWidth] = window.kernel;
+    const [first, seen] = mapsOf(layer, o);
+    const [height, width] = window.size;
+    const rows = seen * kernelHeight * kernelWidth;
+    const count = output[1] * output[2];
+    const from = new Int32Array(rows * count).fill(-1);
+    const down = Array.from({ length: output[1] }, (_, i) => places(window, 0, i));
+    const across = Array.from({ length: output[2] }, (_, j) => places(window, 1, j));
+    for (let row = 0; row < rows; row++) {
+      const v = row % kernelWidth;
+      const u = Math.floor(row / kernelWidth) % kernelHeight;
+      const c = first + Math.floor(row / (kernelWidth * kernelHeight));
+      for (let place2 = 0; place2 < count; place2++) {
+        const y = down[Math.floor(place2 / output[2])][u];
+        const x = across[place2 % output[2]][v];
+        if (exists(y, height) && exists(x, width)) from[row * count + place2] = (c * inputs[0][1] + y) * inputs[0][2] + x;
+      }
+    }
+    return { rows, places: count, from };
+  }
+  function im2col({ from }, x, padding = 0) {
+    return Float32Array.from(from, (k) => k < 0 ? padding : x[k]);
+  }
+  function columnGradients(layer, windows, gy, o, terms) {
+    const { rows, places: count, from } = windows;
+    const gradients = new Float32Array(rows * count);
+    if (layer.kind === "conv2d") {
+      const { weight, groups, output } = layer;
+      const together = output[0] / groups;
+      const first = Math.floor(o / together) * together;
+      const sums = new Float64Array(rows * count);
+      for (let filter = first; filter < first + together; filter++) {
+        for (let row = 0; row < rows; row++) {
+          const w = weight.data[filter * rows + row];
+          for (let place2 = 0; place2 < count; place2++) sums[row * count + place2] += w * gy[filter * count + place2];
+        }
+      }
+      gradients.set(sums);
+      return gradients;
+    }
+    for (let place2 = 0; place2 < count; place2++) {
+      const factors = new Map(terms(place2).map(({ index, factor }) => [index, factor]));
+      for (let row = 0; row < rows; row++) {
+        const k = from[row * count + place2];
+        if (k >= 0) gradients[row * count + place2] = (factors.get(k) ?? 0) * gy[o * count + place2];
+      }
+    }
+    return gradients;
+  }
+  function col2im({ rows, places: count, from }, gradients, shape, until = count) {
+    const sums = new Float64Array(size(shape));
+    for (let place2 = 0; place2 < until; place2++) {
+      for (let row = 0; row < rows; row++) {
+        const k = from[row * count + place2];
+        if (k >= 0) sums[k] += gradients[row * count + place2];
+      }
+    }
+    return sums;
+  }
+
+  // steps/windows.js
+  var KINDS2 = ["conv2d", "maxPool2d", "avgPool2d"];
+  var MAP = 168;
+  var MATRIX = 360;
+  var MOST2 = 49;
+  var hasWindows = ({ kind, window }) => KINDS2.includes(kind) && !window.adaptive;
+  var isConvolution = (layer) => layer.kind === "conv2d";
+  var Picture = class {
+    constructor({ height, width, side, label, color }) {
+      const scale = Math.max(1, Math.min(14, Math.floor(side / Math.max(height, width))));
+      Object.assign(this, { height, width, scale });
+      this.tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label });
+      this.drawn = new OffscreenCanvas(this.tiles.canvas.width, this.tiles.canvas.height);
+      this.paint(color);
+    }
+    paint(color) {
+      this.tiles.draw(color);
+      this.drawn.getContext("2d").drawImage(this.tiles.canvas, 0, 0);
+    }
+    /** covered: [row, column, rows, columns] of what is not there yet; marks: as of Tiles. */
+    show(covered2, marks) {
+      const context = this.tiles.canvas.getContext("2d");
+      context.drawImage(this.drawn, 0, 0);
+      context.fillStyle = isDark() ? "#2b2b36" : "#e4e4ec";
+      for (const [row, column, rows, columns] of covered2) {
+        const [left, top] = this.tiles.corner(0, row, column);
+        context.fillRect(left, top, columns * this.scale, rows * this.scale);
+      }
+      for (const mark of marks) this.tiles.frame(context, { tile: 0, ...mark });
+    }
+  };
+  var box = (rows, columns) => ({ rows, columns });
+  var scrolled = (label, ...content) => element("div", { class: "scrolls tall", tabindex: 0, role: "group", "aria-label": label }, ...content);
+  var figure = (caption, canvas) => element("figure", {}, element("figcaption", {}, caption), scrolled(caption, canvas));
+  function grid(caption, numbers, width, lost, most = Math.max(...[...numbers].filter(isFinite).map(Math.abs), 0)) {
+    const cells = Array.from(numbers, (x, k) => {
+      const cell = element("td", { class: lost(k) ? "number padding" : "number" }, format(x));
+      if (!lost(k)) cell.style.backgroundColor = behind(x, most);
+      return cell;
+    });
+    const rows = [];
+    for (let k = 0; k < cells.length; k += width) rows.push(element("tr", {}, ...cells.slice(k, k + width)));
+    const table2 = element("table", {}, element("tbody", {}, ...rows));
+    const scrolls = element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption }, table2);
+    return element("figure", { class: "grid" }, element("figcaption", {}, caption), scrolls);
+  }
+  var Subject = class {
+    constructor(state, n, o) {
+      const { network } = state;
+      Object.assign(this, { state, network, n, o, layer: network.layers[n] });
+      const { layer } = this;
+      const source = layer.sources[0];
+      this.x = network.values[source];
+      this.y = network.values[n];
+      this.gy = network.gradients[n];
+      this.windows = windowsOf(layer, o);
+      this.columns = im2col(this.windows, this.x, layer.kind === "maxPool2d" ? -Infinity : 0);
+      const explained = (place2) => network.explain(n, this.at(place2)).terms.map(({ at, factor }) => ({ index: indexOf(layer.inputs[0], at), factor }));
+      this.gradients = columnGradients(layer, this.windows, this.gy, o, explained);
+      [this.first, this.seen] = mapsOf(layer, o);
+      this.area = layer.window.kernel[0] * layer.window.kernel[1];
+      this.inputName = network.layers[source].name;
+    }
+    at = (place2) => placeOf(this.layer.output, this.o * this.windows.places + place2);
+    /** Column `place` of a matrix of columns, the rows of input map first + c only. */
+    column(matrix, place2, c) {
+      const { places: places2 } = this.windows;
+      return Array.from({ length: this.area }, (_, k) => matrix[(c * this.area + k) * places2 + place2]);
+    }
+    /** The row of the filter matrix, those of input map first + c only. */
+    filter(c) {
+      const start = this.o * this.windows.rows + c * this.area;
+      return [...this.layer.weight.data.slice(start, start + this.area)];
+    }
+    /** The map whose products have the largest sum at a place. */
+    strongest(place2) {
+      if (!isConvolution(this.layer)) return 0;
+      const sum = (c) => {
+        const w = this.filter(c);
+        return Math.abs(this.column(this.columns, place2, c).reduce((total2, x, k) => total2 + x * w[k], 0));
+      };
+      return Array.from({ length: this.seen }, (_, c) => sum(c)).reduce(
+        (best, s, c, all) => s > all[best] ? c : best,
+        0
+      );
+    }
+  };
+  var WindowsView = class {
+    /** state, choose: of the page; a step of the window chooses its output. */
+    constructor(state, choose) {
+      Object.assign(this, { state, choose });
+      this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
+      this.player = new Player({
+        count: 1,
+        label: "place of the window",
+        describe: (place2) => this.subject ? `place ${place2}: ${this.placeText(place2)}` : "",
+        onstep: (place2) => this.choose({ layer: this.subject.n, at: this.subject.at(place2) })
+      });
+      this.output = element("select", { id: "filter", onchange: () => this.choosesOutput() });
+      this.input = element("select", { id: "seen", onchange: () => this.choosesInput() });
+      this.outputLabel = element("label", { for: "filter" });
+      this.inputLabel = element("label", { for: "seen" }, "input map ");
+      const selects = element("p", { class: "controls" }, this.outputLabel, this.output, this.inputLabel, this.input);
+      this.content = element("div", { class: "columns" });
+      this.element = element(
+        "section",
+        { class: "panel", "aria-label": "a sliding window" },
+        ...[this.heading, this.player.element, selects, this.content]
+      );
+    }
+    choosesOutput() {
+      const { n } = this.subject;
+      const [, ...place2] = this.state.chosen.at;
+      this.choose({ layer: n, at: [Number(this.output.value), ...place2] });
+    }
+    choosesInput() {
+      this.c = Number(this.input.value);
+      this.draw();
+      this.show(this.player.at);
+    }
+    placeText(place2) {
+      const [, i, j] = this.subject.at(place2);
+      return `row ${i}, column ${j}`;
+    }
+    update() {
+      const { network, chosen, picture, target } = this.state;
+      const { layer: n, at } = chosen;
+      const of = [n, at[0], picture, target].join();
+      const { output } = network.layers[n];
+      const place2 = at[1] * output[2] + at[2];
+      if (this.of !== of) {
+        const isOther = !this.of || this.of.split(",")[0] !== String(n);
+        this.of = of;
+        this.subject = new Subject(this.state, n, at[0]);
+        if (isOther || this.c >= this.subject.seen || !isConvolution(this.subject.layer))
+          this.c = this.subject.strongest(place2);
+        this.fillSelects();
+        this.draw();
+      }
+      this.player.resize(this.subject.windows.places);
+      this.player.at = place2;
+      this.player.update();
+      this.show(place2);
+    }
+    fillSelects() {
+      const { layer, first, seen, o } = this.subject;
+      const options = (from, count) => Array.from({ length: count }, (_, k) => element("option", { value: k }, String(from + k)));
+      this.outputLabel.textContent = isConvolution(layer) ? "filter " : "map ";
+      this.output.replaceChildren(...options(0, layer.output[0]));
+      this.output.value = o;
+      this.input.replaceChildren(...options(first, seen));
+      this.input.value = this.c;
+      for (const part of [this.input, this.inputLabel]) part.hidden = seen === 1;
+    }
+    redraw() {
+      this.draw();
+      this.show(this.player.at);
+    }
+    stop = () => this.player.stop();
+    /** All pictures that a step of the window leaves as they are. */
+    draw() {
+      const { subject: s, c } = this;
+      const { layer, windows } = s;
+      const [, inputHeight, inputWidth] = layer.inputs[0];
+      const [, height, width] = layer.output;
+      const map = s.first + c;
+      const area = inputHeight * inputWidth;
+      const grey = greys(s.x);
+      const values = greys(s.y);
+      const signed = twoColors(s.gradients);
+      const isConv = isConvolution(layer);
+      const columnColor = (k) => windows.from[k] < 0 ? [128, 128, 148] : grey(s.columns[k]);
+      const matrix = { height: windows.rows, width: windows.places, side: MATRIX };
+      const one = { height: 1, width: windows.places, side: MATRIX };
+      const yRow = (k) => values(s.y[s.o * windows.places + k]);
+      this.pictures = {
+        x: new Picture({
+          ...{ height: inputHeight, width: inputWidth, side: MAP, label: `${s.inputName}, map ${map}` },
+          color: (k) => grey(s.x[map * area + k])
+        }),
+        y: new Picture({
+          ...{ height, width, side: MAP, label: `${layer.name}, map ${s.o}, as far as it is computed` },
+          color: yRow
+        }),
+        columns: new Picture({ ...matrix, label: "the matrix of columns, as far as it is filled", color: columnColor }),
+        row: new Picture({ ...one, label: "the row of the output matrix", color: yRow }),
+        gradients: new Picture({
+          ...{ ...matrix, label: "the gradients of the columns" },
+          color: (k) => windows.from[k] < 0 ? [128, 128, 148] : signed(s.gradients[k])
+        }),
+        gx: new Picture({
+          ...{
+            height: inputHeight,
+            width: inputWidth,
+            side: MAP,
+            label: `the gradient of ${s.inputName}, map ${map}, so far`
+          },
+          color: () => [255, 255, 255]
+        })
+      };
+      if (isConv) {
+        const weights = twoColors(layer.weight.data);
+        const count = layer.output[0];
+        this.pictures.filters = new Picture({
+          ...{ height: count, width: windows.rows, side: MATRIX, label: "the filter matrix, a filter in each row" },
+          color: (k) => weights(layer.weight.data[k])
+        });
+      }
+      this.whole = col2im(windows, s.gradients, layer.inputs[0]);
+    }
+    /** The window at a place. */
+    show(place2) {
+      const { subject: s, pictures: p, c } = this;
+      const { layer, windows } = s;
+      const [, height, width] = layer.output;
+      const [, i, j] = s.at(place2);
+      const value = s.y[s.o * windows.places + place2];
+      this.heading.setAttribute("aria-live", this.player.timer ? "off" : "polite");
+      this.heading.textContent = `${layer.name}, map ${s.o}: the window of row ${i}, column ${j}, value ${format(value)}`;
+      const seen = this.seenBox(place2);
+      const rest = [0, place2 + 1, windows.rows, windows.places - place2 - 1];
+      const rows = [c * s.area, (c + 1) * s.area - 1];
+      p.x.show([], seen);
+      p.y.show(
+        [
+          [i, j + 1, 1, width - j - 1],
+          [i + 1, 0, height - i - 1, width]
+        ],
+        [box([i, i], [j, j])]
+      );
+      p.columns.show([rest], [box([0, windows.rows - 1], [place2, place2]), box(rows, [place2, place2])]);
+      p.row.show([[0, place2 + 1, 1, windows.places - place2 - 1]], [box([0, 0], [place2, place2])]);
+      p.filters?.show([], [box([s.o, s.o], [0, windows.rows - 1]), box([s.o, s.o], rows)]);
+      p.gradients.show([rest], [box([0, windows.rows - 1], [place2, place2]), box(rows, [place2, place2])]);
+      const sums = col2im(windows, s.gradients, layer.inputs[0], place2 + 1);
+      const color = twoColors(this.whole);
+      const area = layer.inputs[0][1] * layer.inputs[0][2];
+      p.gx.paint((k) => color(sums[(s.first + c) * area + k]));
+      p.gx.show([], seen);
+      this.content.replaceChildren(this.direct(place2, value), this.asMatrix(place2, value), this.backwards(place2, sums));
+    }
+    /** The part of the window that is within the input. */
+    seenBox(place2) {
+      const { windows, layer, area } = this.subject;
+      const found = [];
+      for (let k = 0; k < area; k++) {
+        const from = windows.from[(this.c * area + k) * windows.places + place2];
+        if (from >= 0) found.push(placeOf(layer.inputs[0], from));
+      }
+      if (!found.length) return [];
+      return [box(rangeOf(found.map(([, y]) => y)), rangeOf(found.map(([, , x]) => x)))];
+    }
+    isLost = (place2) => (k) => {
+      const { windows, area } = this.subject;
+      return windows.from[(this.c * area + k) * windows.places + place2] < 0;
+    };
+    part(title, text, ...content) {
+      return element("section", {}, element("h3", {}, title), element("p", { class: "small" }, text), ...content);
+    }
+    direct(place2, value) {
+      const { subject: s, pictures: p, c } = this;
+      const { layer } = s;
+      const width = layer.window.kernel[1];
+      const lost = this.isLost(place2);
+      const x = s.column(s.columns, place2, c);
+      const figures = [
+        figure(`${s.inputName}, map ${s.first + c}: the window`, p.x.tiles.canvas),
+        figure(`${layer.name}, map ${s.o}`, p.y.tiles.canvas)
+      ];
+      const numbers = s.area <= MOST2 ? [grid("x", x, width, lost)] : [];
+      if (!isConvolution(layer)) {
+        const text2 = layer.kind === "maxPool2d" ? "The largest number under the window." : "The mean under the window.";
+        const found = element("p", {}, `y = ${format(value)}`);
+        return this.part("Direct", text2, element("div", { class: "figures" }, ...figures, ...numbers), found);
+      }
+      const w = s.filter(c);
+      const products = x.map((a, k) => a * w[k]);
+      if (s.area <= MOST2)
+        numbers.push(
+          grid("w", w, width, () => false),
+          grid("w x", products, width, lost)
+        );
+      const sum = products.reduce((total2, a) => total2 + a, 0);
+      const others = s.seen > 1 ? ` The other ${s.seen - 1} maps it sees: ${format(value - sum - this.bias())}.` : "";
+      const bias = layer.bias ? ` Bias: ${format(this.bias())}.` : "";
+      const said = `These ${s.area} products: ${format(sum)}.${others}${bias} Together y = ${format(value)}.`;
+      const text = "Products of what is under the window with the filter, added up.";
+      return this.part(
+        "Direct",
+        text,
+        element("div", { class: "figures" }, ...figures, ...numbers),
+        element("p", {}, said)
+      );
+    }
+    bias = () => this.subject.layer.bias?.data[this.subject.o] ?? 0;
+    asMatrix(place2, value) {
+      const { subject: s, pictures: p, c } = this;
+      const { layer, windows } = s;
+      const shape = `${windows.rows} × ${windows.places}`;
+      const columns = figure(`columns, ${shape}: column ${place2} is this window`, p.columns.tiles.canvas);
+      const row = figure(`the row of map ${s.o} in the output, 1 × ${windows.places}`, p.row.tiles.canvas);
+      const text = "im2col copies the window, row by row and map by map, into the column of its place. " + (isConvolution(layer) ? "One matrix product then computes all places of all maps: row times column." : "Each column then gives one number.");
+      const filters2 = p.filters ? [figure(`filter matrix, ${layer.output[0]} × ${windows.rows}: row ${s.o}`, p.filters.tiles.canvas)] : [];
+      return this.part(
+        "im2col",
+        text,
+        element("div", { class: "figures" }, ...filters2, columns, row),
+        this.columnTable(place2, c),
+        element("p", {}, `${this.resultOf(layer, place2)} = ${format(value)}`)
+      );
+    }
+    resultOf({ kind, bias }, place2) {
+      if (kind === "conv2d") return `row ${this.subject.o} · column ${place2}${bias ? " + bias" : ""}`;
+      return `the ${kind === "maxPool2d" ? "largest" : "mean"} of column ${place2}`;
+    }
+    /** The rows of the column that are of the chosen map, with what they are multiplied by. */
+    columnTable(place2, c) {
+      const { subject: s } = this;
+      const { layer } = s;
+      const width = layer.window.kernel[1];
+      const x = s.column(s.columns, place2, c);
+      const w = isConvolution(layer) ? s.filter(c) : null;
+      const lost = this.isLost(place2);
+      const headings = ["row", "c, u, v", "x", ...w ? ["w", "w x"] : []];
+      const rows = x.map((value, k) => {
+        const numbers = [value, ...w ? [w[k], w[k] * value] : []];
+        const where = `${s.first + c}, ${Math.floor(k / width)}, ${k % width}${lost(k) ? " padding" : ""}`;
+        const cells = numbers.map((number) => element("td", { class: "number" }, format(number)));
+        return element("tr", {}, element("td", {}, String(c * s.area + k)), element("td", {}, where), ...cells);
+      });
+      const head = element("tr", {}, ...headings.map((text) => element("th", { scope: "col" }, text)));
+      const table2 = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
+      const label = `column ${place2}, the rows of map ${s.first + c}`;
+      const scrolls = element("div", { class: "scrolls tall", tabindex: 0, role: "group", "aria-label": label }, table2);
+      return element("details", { open: s.area <= 9 }, element("summary", {}, label), scrolls);
+    }
+    backwards(place2, sums) {
+      const { subject: s, pictures: p, c } = this;
+      const { layer, windows } = s;
+      const width = layer.window.kernel[1];
+      const lost = this.isLost(place2);
+      const added = s.column(s.gradients, place2, c);
+      const from = Array.from({ length: s.area }, (_, k) => windows.from[(c * s.area + k) * windows.places + place2]);
+      const after = from.map((k) => k < 0 ? 0 : sums[k]);
+      const before = after.map((sum, k) => from[k] < 0 ? 0 : sum - added[k]);
+      const most = Math.max(...[...before, ...added, ...after].map(Math.abs));
+      const how = isConvolution(layer) ? "The filters, transposed, times the gradients arriving give the gradients of all columns. " : layer.kind === "maxPool2d" ? "The gradient arriving goes to the largest number of its column. " : "The gradient arriving is shared out equally within its column. ";
+      const numbers = s.area <= MOST2 ? [
+        grid("sum so far", before, width, lost, most),
+        element("span", { class: "sign" }, "+"),
+        grid(`column ${place2}`, added, width, lost, most),
+        element("span", { class: "sign" }, "="),
+        grid("sum now", after, width, lost, most)
+      ] : [];
+      return this.part(
+        "col2im, backwards",
+        `${how}col2im adds each column back to the pixels that it was copied from: where windows overlap, sums grow.`,
+        element(
+          "div",
+          { class: "figures" },
+          figure(`gradients of the columns, ${windows.rows} × ${windows.places}`, p.gradients.tiles.canvas),
+          figure(
+            `gradient of ${s.inputName}, map ${s.first + c}, after ${place2 + 1} of ${windows.places} places`,
+            p.gx.tiles.canvas
+          )
+        ),
+        element("div", { class: "figures arrays" }, ...numbers)
+      );
+    }
+  };
+
+  // steps/below.js
+  var Below = class {
+    /** panel: the element of the explanation; choose, update and remember: of the page. */
+    constructor(state, classes, panel, { choose, update, remember: remember2 }) {
+      Object.assign(this, { state, classes, panel, choose, refresh: update });
+      const onstep = (k) => {
+        if (state.view) state.view.at = k;
+        remember2();
+      };
+      this.make = {
+        training: () => new TrainingView(state, classes, onstep),
+        windows: () => new WindowsView(state, choose)
+      };
+      this.views = {};
+      const button = (text, name) => {
+        const made = element("button", { type: "button", onclick: () => this.open(name) }, text);
+        return [name, made];
+      };
+      this.buttons = [button("the explanation", null), button("one training step", "training")];
+      if (state.network.layers.some(hasWindows)) this.buttons.push(button("a sliding window", "windows"));
+      const legend = element("legend", {}, "Shown below");
+      this.choice = element("fieldset", {}, legend, ...this.buttons.map(([, made]) => made));
+      this.element = element("div");
+    }
+    open(name) {
+      const { state } = this;
+      state.view = name && { name, at: 0 };
+      if (name === "windows" && !this.isWindowed()) {
+        const layer = state.network.layers.findIndex(hasWindows);
+        state.chosen = { layer, at: state.largest(layer) };
+      }
+      this.refresh();
+    }
+    /** Whether the windows of what is chosen can be shown. */
+    isWindowed() {
+      const { chosen, network } = this.state;
+      return hasWindows(network.layers[chosen.layer]) && Boolean(chosen.at) && !chosen.parameter;
+    }
+    /** Something else was chosen: it is explained, unless it is another window. */
+    chosen() {
+      const { view } = this.state;
+      if (view?.name === "training" || !this.isWindowed()) this.state.view = null;
+    }
+    update() {
+      const { state } = this;
+      if (state.view?.name === "windows" && !this.isWindowed()) {
+        const { layer } = state.chosen;
+        if (hasWindows(state.network.layers[layer])) state.chosen = { layer, at: state.placeIn(layer) };
+        else state.view = null;
+      }
+      const name = state.view?.name ?? null;
+      if (name) this.views[name] ??= this.make[name]();
+      for (const [other, view] of Object.entries(this.views)) if (other !== name) view.stop();
+      const shown = name ? this.views[name].element : this.panel;
+      if (this.element.firstChild !== shown) this.element.replaceChildren(shown);
+      if (name) this.views[name].update();
+      for (const [other, button] of this.buttons) button.setAttribute("aria-pressed", other === name);
+    }
+    /** Colours have changed. */
+    redraw() {
+      if (this.state.view) this.views[this.state.view.name].redraw();
+    }
+  };
+
   // view/marks.js
   function boxes(terms) {
     const found = /* @__PURE__ */ new Map();
@@ -1553,7 +2303,7 @@
     const items = groups.map((group, k) => () => {
       const [{ layer, map, at }] = group;
       const grids = Object.entries(columns).map(
-        ([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go)
+        ([field2, name]) => grid2(group, field2, name, width, largestOf(terms, field2), layers, go)
       );
       const together = columns.product ? `: ${counted(group, "term")}, together ${format(sumOf(group))}` : "";
       const title = `map ${map ?? at[0]} of ${layers[layer].name}${together}`;
@@ -1566,7 +2316,7 @@
     });
     return shortened(element("div"), items, MAPS, "maps");
   }
-  function grid(group, field, name, width, most, layers, go) {
+  function grid2(group, field2, name, width, most, layers, go) {
     const rows = [];
     for (let first = 0; first < group.length; first += width) {
       rows.push(
@@ -1574,11 +2324,11 @@
           "tr",
           {},
           ...group.slice(first, first + width).map((term) => {
-            const text = format(term[field]);
-            const target = field === "value" && term.at && { layer: term.layer, at: term.at };
+            const text = format(term[field2]);
+            const target = field2 === "value" && term.at && { layer: term.layer, at: term.at };
             const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
             const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
-            cell.style.backgroundColor = behind(term[field], most);
+            cell.style.backgroundColor = behind(term[field2], most);
             return cell;
           })
         )
@@ -1600,7 +2350,7 @@
     const made = sorted.map((term) => () => {
       const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
       const place2 = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
-      const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
+      const cells = fields.map((field2) => element("td", { class: "number" }, format(term[field2])));
       if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
       return element("tr", {}, element("td", {}, place2), ...cells);
     });
@@ -1624,7 +2374,7 @@
 
   // view/figures.js
   var SIDE = 160;
-  function figure(caption, [, height, width], color, marks, onpick, chosen) {
+  function figure2(caption, [, height, width], color, marks, onpick, chosen) {
     const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
     const label = `${caption}, enlarged: arrow keys choose a pixel`;
     const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen });
@@ -1646,19 +2396,19 @@
       ...state.chosen.layer === layer ? state.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]
     ];
     const onpick = (tile, y, x) => choose({ layer, at: [map, y, x] });
-    return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen);
+    return figure2(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen);
   }
   function pictureFigure(state, choose) {
     const { network, pictures, picture, chosen } = state;
     const { pixels, shape } = pictures[picture];
     const area = shape[1] * shape[2];
-    const field = network.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+    const field2 = network.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
     const color = (k) => [pixels[k], pixels[area + k], pixels[2 * area + k]];
     const map = chosen.layer === 0 ? chosen.at[0] : 0;
     const onpick = (tile, y, x) => choose({ layer: 0, at: [map, y, x] });
-    const at = () => [0, field.rows[0], field.columns[0]];
+    const at = () => [0, field2.rows[0], field2.columns[0]];
     const caption = chosen.layer === 0 ? "the picture" : "the picture: what this number sees of it";
-    return figure(caption, shape, color, [field], onpick, at);
+    return figure2(caption, shape, color, [field2], onpick, at);
   }
   function figuresOf(state, explanation, marks, choose) {
     const { chosen, network, backward } = state;
@@ -2116,7 +2866,12 @@ ${engine.gradient}`)));
       this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
       this.panel = new Panel(state, classes, this.choose);
       this.said = element("p", { role: "status" });
-      this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
+      this.below = new Below(state, classes, this.panel.element, {
+        choose: this.choose,
+        update: () => this.update(),
+        remember: () => this.remember()
+      });
+      this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.below.choice];
       place2.append(
         element(
           "header",
@@ -2127,9 +2882,12 @@ ${engine.gradient}`)));
           element("div", { class: "controls" }, ...this.controls)
         ),
         this.strip.element,
-        this.panel.element
+        this.below.element
       );
-      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+        this.update();
+        this.below.redraw();
+      });
       addEventListener("hashchange", () => {
         state.read();
         this.update();
@@ -2139,6 +2897,7 @@ ${engine.gradient}`)));
     /** Choose a layer, a value or a weight; see view/state.js. */
     choose = (chosen) => {
       this.state.chosen = chosen;
+      this.below.chosen();
       this.update();
     };
     pictureChoice() {
@@ -2164,9 +2923,9 @@ ${engine.gradient}`)));
     }
     /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
     ownPicture() {
-      const onchange = () => field.files[0] && this.open(field.files[0], label);
-      const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
-      const label = element("label", { for: "own" }, "one of your own ", field);
+      const onchange = () => field2.files[0] && this.open(field2.files[0], label);
+      const field2 = element("input", { type: "file", accept: "image/*", id: "own", onchange });
+      const label = element("label", { for: "own" }, "one of your own ", field2);
       addEventListener("dragover", (event) => event.preventDefault());
       addEventListener("drop", (event) => {
         event.preventDefault();
@@ -2224,25 +2983,32 @@ ${engine.gradient}`)));
       this.select.value = state.target;
       const explanation = this.panel.explanation();
       const marks = explanation ? marksOf(state, explanation) : [];
-      const field = state.chosen.at && !state.chosen.parameter ? this.fieldMarks() : [];
-      this.strip.update([...marks, ...field]);
+      const field2 = state.chosen.at && !state.chosen.parameter ? this.fieldMarks() : [];
+      this.strip.update([...marks, ...field2]);
       this.strip.reveal();
       this.panel.update(explanation, marks);
+      this.below.update();
+      this.remember();
+    }
+    /** Keep what is shown in the page's address. */
+    remember() {
+      const { state } = this;
       if (location.protocol !== "about:") history.replaceState(null, "", state.address);
     }
     /** What the chosen value sees of the picture, in each of its maps. */
     fieldMarks() {
       const { network, chosen, backward } = this.state;
       if (backward || chosen.layer === 0) return [];
-      const field = network.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
-      return Array.from({ length: network.layers[0].output[0] }, (_, tile) => ({ ...field, tile }));
+      const field2 = network.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+      return Array.from({ length: network.layers[0].output[0] }, (_, tile) => ({ ...field2, tile }));
     }
   };
 
   // view/state.js
+  var VIEW = /^(training|windows)(?:=(\d+))?$/;
   var State = class {
     constructor(network, pictures) {
-      Object.assign(this, { network, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
+      Object.assign(this, { network, pictures, picture: 0, backward: false, view: null, chosen: { layer: 1 } });
       this.show(0);
       this.chosen = { layer: 1, at: this.largest(1) };
       this.read();
@@ -2266,11 +3032,12 @@ ${engine.gradient}`)));
       const { chosen } = this;
       return chosen.layer === layer && chosen.at && !chosen.parameter ? chosen.at : this.largest(layer);
     }
-    /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
+    /** "#conv2:5,3,7;backward;picture=1", "#conv2:5,3,7;windows", "#conv2;training=12": a place that one can link to. */
     get address() {
       const { layer, at, parameter: parameter2 } = this.chosen;
       const place2 = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
-      return `#${place2}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
+      const view = this.view ? `;${this.view.name}${this.view.at ? `=${this.view.at}` : ""}` : "";
+      return `#${place2}${this.backward ? ";backward" : ""}${view}${this.picture ? `;picture=${this.picture}` : ""}`;
     }
     /** Go to the place of the page's address, as far as it exists. */
     read() {
@@ -2278,6 +3045,8 @@ ${engine.gradient}`)));
       const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
       if (picture !== this.picture && this.pictures[picture]) this.show(picture);
       if (place2 || options.length) this.backward = options.includes("backward");
+      const view = options.map((option) => VIEW.exec(option)).find(Boolean);
+      this.view = view ? { name: view[1], at: Number(view[2] ?? 0) } : null;
       const [name, ...rest] = place2.split(":");
       const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
       if (layer < 0) return;
@@ -2297,7 +3066,7 @@ ${engine.gradient}`)));
   function explore(data) {
     const network = new Network(data.layers);
     const state = new State(network, data.pictures);
-    new Explorer(place, state, data);
-    globalThis.explorer = { network, state, gradCam, occlusion };
+    const { below } = new Explorer(place, state, data);
+    globalThis.explorer = { network, state, below, gradCam, occlusion };
   }
 })();

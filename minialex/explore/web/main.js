@@ -14,6 +14,6 @@ else explore(decoded(given));
 function explore(data) {
   const network = new Network(data.layers);
   const state = new State(network, data.pictures);
-  new Explorer(place, state, data);
-  globalThis.explorer = { network, state, gradCam, occlusion }; // for the console: explorer.network.values[1]
+  const { below } = new Explorer(place, state, data);
+  globalThis.explorer = { network, state, below, gradCam, occlusion }; // for the console: explorer.network.values[1]
 }

@@ -6,7 +6,20 @@ const PAUSES = [
   ["normal", 700],
   ["fast", 200],
 ];
-const OWN_KEYS = "input, select, canvas, pre, [role=group]"; // these use the arrow keys themselves
+const OWN_KEYS = "input, select, canvas, pre, [role=group][tabindex]"; // these use the arrow keys themselves
+
+let active = null; // the player that is on the page, whose keys these are
+
+/** Arrow keys step, Home and End lead to the ends, wherever they are pressed but in what uses them itself. */
+document.addEventListener("keydown", (event) => {
+  if (!active?.element.isConnected || event.target.matches(OWN_KEYS)) return;
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const { at, count } = active;
+  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  active.go(to);
+});
 
 export class Player {
   /**
@@ -40,17 +53,6 @@ export class Player {
     );
   }
 
-  /** Arrow keys step and Home and End lead to the ends, wherever they are pressed within an element. */
-  listen(within) {
-    within.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest(OWN_KEYS)) return;
-      const to = { ArrowLeft: this.at - 1, ArrowRight: this.at + 1, Home: 0, End: this.count - 1 }[event.key];
-      if (to === undefined) return;
-      event.preventDefault();
-      this.go(to);
-    });
-  }
-
   /** Show a step; beyond the ends there is none. */
   go(k) {
     if (k < 0 || k >= this.count) return this.stop();
@@ -69,7 +71,7 @@ export class Player {
   stop() {
     clearInterval(this.timer);
     this.timer = null;
-    this.update();
+    if (this.element.isConnected) this.update();
   }
 
   /** So many steps from now on; the one that is shown stays, as far as it exists. */
@@ -81,6 +83,7 @@ export class Player {
   }
 
   update() {
+    active = this;
     this.play.textContent = this.timer ? "pause" : "play";
     this.slider.value = this.at;
     this.slider.setAttribute("aria-valuetext", this.describe(this.at));

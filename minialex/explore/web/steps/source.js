@@ -1,12 +1,16 @@
 // Lines of source, of which some are lit.
 import { element } from "../view/dom.js";
 
-/** sources: {file, lines: [[number, text], ...]}; lit: of each {line: class}, or null for one that is not shown. */
+/** sources: {file, lines: [[number, text], ...], unnumbered}; lit: of each {line: class}, or null for one that is not shown. */
 export class Sources {
   constructor(sources) {
-    this.parts = sources.map(({ file, lines }) => {
+    this.parts = sources.map(({ file, lines, unnumbered }) => {
       const rows = lines.map(([number, text]) => {
-        const row = element("span", { class: "line" }, `${String(number).padStart(4)}  ${text}\n`);
+        const row = element(
+          "span",
+          { class: "line" },
+          unnumbered ? `${text}\n` : `${String(number).padStart(4)}  ${text}\n`,
+        );
         return [number, row];
       });
       const code = element(

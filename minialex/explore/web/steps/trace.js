@@ -55,7 +55,6 @@ export class TraceView {
       element("div", { class: "panel" }, stopped, this.player.element, this.graph.element),
       panel,
     );
-    this.player.listen(this.element);
   }
 
   titleOf = (k) => TITLES[this.trace.steps[k].phase](this.trace.nodes[this.trace.steps[k].node]);

@@ -1,6 +1,7 @@
 // The page: choices on top, the layers below them, and what is chosen explained below these.
 import { argmax } from "../engine/shape.js";
 import { pictureOf } from "../reading.js";
+import { Below } from "../steps/below.js";
 import { element, format, percent } from "./dom.js";
 import { marksOf } from "./marks.js";
 import { Panel } from "./panel.js";
@@ -17,7 +18,12 @@ export class Explorer {
     this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
     this.panel = new Panel(state, classes, this.choose);
     this.said = element("p", { role: "status" });
-    this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
+    this.below = new Below(state, classes, this.panel.element, {
+      choose: this.choose,
+      update: () => this.update(),
+      remember: () => this.remember(),
+    });
+    this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.below.choice];
     place.append(
       element(
         "header",
@@ -28,9 +34,12 @@ export class Explorer {
         element("div", { class: "controls" }, ...this.controls),
       ),
       this.strip.element,
-      this.panel.element,
+      this.below.element,
     );
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.update();
+      this.below.redraw();
+    });
     addEventListener("hashchange", () => {
       state.read();
       this.update();
@@ -41,6 +50,7 @@ export class Explorer {
   /** Choose a layer, a value or a weight; see view/state.js. */
   choose = (chosen) => {
     this.state.chosen = chosen;
+    this.below.chosen();
     this.update();
   };
 
@@ -140,6 +150,13 @@ export class Explorer {
     this.strip.update([...marks, ...field]);
     this.strip.reveal();
     this.panel.update(explanation, marks);
+    this.below.update();
+    this.remember();
+  }
+
+  /** Keep what is shown in the page's address. */
+  remember() {
+    const { state } = this;
     if (location.protocol !== "about:") history.replaceState(null, "", state.address); // a notebook's cell has none
   }
 

@@ -2,10 +2,13 @@
 
 import { argmax, placeOf } from "../engine/shape.js";
 
-/** chosen: {layer: number, at: [c, y, x]} a value, {layer, parameter, at} a weight, {layer} the layer itself. */
+const VIEW = /^(training|windows)(?:=(\d+))?$/;
+
+/** chosen: {layer: number, at: [c, y, x]} a value, {layer, parameter, at} a weight, {layer} the layer itself.
+ *  view: {name: "training" or "windows", at: number of the step} of what is stepped through; null for the explanation. */
 export class State {
   constructor(network, pictures) {
-    Object.assign(this, { network, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
+    Object.assign(this, { network, pictures, picture: 0, backward: false, view: null, chosen: { layer: 1 } });
     this.show(0);
     this.chosen = { layer: 1, at: this.largest(1) };
     this.read();
@@ -34,13 +37,14 @@ export class State {
     return chosen.layer === layer && chosen.at && !chosen.parameter ? chosen.at : this.largest(layer);
   }
 
-  /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
+  /** "#conv2:5,3,7;backward;picture=1", "#conv2:5,3,7;windows", "#conv2;training=12": a place that one can link to. */
   get address() {
     const { layer, at, parameter } = this.chosen;
     const place = [encodeURIComponent(this.network.layers[layer].name), parameter, at?.join(",")]
       .filter(Boolean)
       .join(":");
-    return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
+    const view = this.view ? `;${this.view.name}${this.view.at ? `=${this.view.at}` : ""}` : "";
+    return `#${place}${this.backward ? ";backward" : ""}${view}${this.picture ? `;picture=${this.picture}` : ""}`;
   }
 
   /** Go to the place of the page's address, as far as it exists. */
@@ -49,6 +53,8 @@ export class State {
     const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
     if (picture !== this.picture && this.pictures[picture]) this.show(picture);
     if (place || options.length) this.backward = options.includes("backward");
+    const view = options.map((option) => VIEW.exec(option)).find(Boolean);
+    this.view = view ? { name: view[1], at: Number(view[2] ?? 0) } : null;
     const [name, ...rest] = place.split(":");
     const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
     if (layer < 0) return;
