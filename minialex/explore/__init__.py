@@ -4,6 +4,7 @@
     page.py         that data, the program of web/ and its style in one file of HTML, which allows nothing else to run
     notebook.py     `show(model, images)`, the page in the output of a notebook's cell
     tracing.py      `with trace() as steps:`, what the tape records and runs, step by step; recorder.py notes it
+    blocks.py       `block(kernel, grid, block, *arguments)`, the threads of a block of a CUDA kernel
     web/            the program in JavaScript: engine/ computes forwards and backwards, view/ draws and explains
 
 explorer.js is made of the modules in web/ by `npm ci && npm run build` there.
@@ -11,9 +12,12 @@ explorer.js is made of the modules in web/ by `npm ci && npm run build` there.
 
 from __future__ import annotations
 
+from .blocks import BlockSteps, block
 from .describing import LARGEST, describe
 from .notebook import show
 from .page import Picture, Reading, page
 from .tracing import Steps, trace
 
-__all__ = ["LARGEST", "Picture", "Reading", "Steps", "describe", "page", "show", "trace"]
+__all__ = [
+    "LARGEST", "BlockSteps", "Picture", "Reading", "Steps", "block", "describe", "page", "show", "trace",
+]  # fmt: skip

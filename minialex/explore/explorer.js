@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 06895c3d562b62c8443e9a23101e978ac6eefd503f8bddbf64085e69eaa2f1d9
+// Made of the modules in web/ by npm run build there; their SHA-256 is e46d0214f5c5b8fdfd05f87bf9f5566420314d30e60feba0c7a0e549fb180a53
 (() => {
   // data.js
   function bytesOf(text) {
@@ -1023,6 +1023,475 @@
     return { count, height, width, scale, gap: isVector ? 1 : 2, columns: Math.max(1, Math.ceil(Math.sqrt(count / 2))) };
   }
 
+  // steps/player.js
+  var PAUSES = [
+    ["slow", 1500],
+    ["normal", 700],
+    ["fast", 200]
+  ];
+  var OWN_KEYS = "input, select, canvas, pre, [role=group][tabindex]";
+  var active = null;
+  document.addEventListener("keydown", (event) => {
+    if (!active?.element.isConnected || event.target.matches(OWN_KEYS)) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const { at, count } = active;
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1 }[event.key];
+    if (to === void 0) return;
+    event.preventDefault();
+    active.go(to);
+  });
+  var Player = class {
+    /**
+     * count: of the steps; onstep(k): called with the number of the step to show; label: what is stepped through.
+     * describe(k): a few words on step k, for those who hear the slider.
+     */
+    constructor({ count, onstep, label, describe = (k) => `step ${k + 1} of ${this.count}` }) {
+      Object.assign(this, { count, onstep, describe, at: 0, timer: null });
+      const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+      this.back = button("one step back", () => this.go(this.at - 1));
+      this.play = button("play", () => this.timer ? this.stop() : this.start());
+      this.next = button("one step on", () => this.go(this.at + 1));
+      const oninput = () => this.go(Number(this.slider.value));
+      this.slider = element("input", {
+        type: "range",
+        min: 0,
+        max: Math.max(0, count - 1),
+        "aria-label": label,
+        oninput
+      });
+      this.where = element("span", { class: "small" });
+      const speeds = PAUSES.map(
+        ([name, pause]) => element("option", { value: pause, selected: name === "normal" }, name)
+      );
+      const onchange = () => this.timer && this.start();
+      this.speed = element("select", { "aria-label": "speed of play", onchange }, ...speeds);
+      this.element = element(
+        "p",
+        { class: "player" },
+        ...[this.back, this.play, this.next, this.slider, this.speed, this.where]
+      );
+    }
+    /** Show a step; beyond the ends there is none. */
+    go(k) {
+      if (k < 0 || k >= this.count) return this.stop();
+      this.at = k;
+      this.onstep(k);
+      this.update();
+    }
+    start() {
+      clearInterval(this.timer);
+      if (this.at === this.count - 1) this.go(0);
+      this.timer = setInterval(() => this.go(this.at + 1), Number(this.speed.value));
+      this.update();
+    }
+    stop() {
+      clearInterval(this.timer);
+      this.timer = null;
+      if (this.element.isConnected) this.update();
+    }
+    /** So many steps from now on; the one that is shown stays, as far as it exists. */
+    resize(count) {
+      this.count = count;
+      this.slider.max = Math.max(0, count - 1);
+      this.at = Math.min(this.at, Math.max(0, count - 1));
+      this.update();
+    }
+    update() {
+      active = this;
+      this.play.textContent = this.timer ? "pause" : "play";
+      this.slider.value = this.at;
+      this.slider.setAttribute("aria-valuetext", this.describe(this.at));
+      this.where.textContent = `step ${this.at + 1} of ${this.count}`;
+      this.back.setAttribute("aria-disabled", this.at === 0);
+      this.next.setAttribute("aria-disabled", this.at === this.count - 1);
+    }
+  };
+
+  // steps/source.js
+  var Sources = class {
+    constructor(sources) {
+      this.parts = sources.map(({ file, lines, unnumbered }) => {
+        const rows = lines.map(([number, text]) => {
+          const row = element(
+            "span",
+            { class: "line" },
+            unnumbered ? `${text}
+` : `${String(number).padStart(4)}  ${text}
+`
+          );
+          return [number, row];
+        });
+        const code2 = element(
+          "pre",
+          { tabindex: 0, role: "group", "aria-label": `source of ${file}` },
+          ...rows.map(([, row]) => row)
+        );
+        return { rows, code: code2, element: element("section", {}, element("h3", {}, file), code2) };
+      });
+      this.element = element("div", { class: "sources" }, ...this.parts.map((part) => part.element));
+    }
+    update(lit) {
+      this.parts.forEach(({ rows, code: code2, element: part }, k) => {
+        const wanted = lit[k];
+        part.hidden = !wanted;
+        if (!wanted) return;
+        let first = null;
+        for (const [number, row] of rows) {
+          row.className = `line ${wanted[number] ?? ""}`;
+          if (wanted[number] && !first) first = row;
+        }
+        if (!first) return;
+        const [top, height] = [first.offsetTop - code2.offsetTop, code2.clientHeight];
+        if (top < code2.scrollTop || top > code2.scrollTop + height - 20) code2.scrollTop = Math.max(0, top - height / 3);
+      });
+    }
+  };
+
+  // steps/block.js
+  var [LOAD, STORE, BARRIER, OUTSIDE_LOAD, OUTSIDE_STORE] = [0, 1, 2, 3, 4];
+  var FIELDS = ["step", "thread", "kind", "array", "index", "file", "line"];
+  var [READ, WRITTEN, WAITS, IDLE, GONE, WRONG] = [
+    [0, 114, 178],
+    [213, 94, 0],
+    [120, 94, 150],
+    [176, 176, 186],
+    [232, 232, 238],
+    [204, 0, 60]
+  ];
+  var LEGEND = [
+    ["R", "reads global memory", READ],
+    ["W", "writes global memory", WRITTEN],
+    ["r", "reads shared memory", READ],
+    ["w", "writes shared memory", WRITTEN],
+    ["B", "waits at a barrier", WAITS],
+    ["·", "waits for threads at another line", IDLE],
+    ["✓", "has left the kernel", GONE],
+    ["!", "takes part in a race, or is out of bounds", WRONG]
+  ];
+  var ROOM = 640;
+  var css = (color) => `rgb(${color.join()})`;
+  function decodedBlock(block) {
+    const numbers = new Int32Array(bytesOf(block.numbers).buffer);
+    const values = new Float64Array(bytesOf(block.values).buffer);
+    const events = Array.from(values, (value, k) => ({
+      value,
+      ...Object.fromEntries(FIELDS.map((name, field2) => [name, numbers[field2 * values.length + k]]))
+    }));
+    const byStep = Array.from({ length: block.steps }, () => []);
+    events.forEach((event, k) => byStep[event.step].push(k));
+    for (const ks of byStep) ks.sort((a, b) => events[a].thread - events[b].thread || a - b);
+    const names = block.names.map((name) => name.before ? { ...name, before: name.before.map(Number) } : name);
+    return { ...block, names, events, byStep };
+  }
+  var Cells = class {
+    constructor({ count, columns, width, height, label, onpick, chosen }) {
+      Object.assign(this, { count, width, height });
+      this.columns = columns;
+      const scale = { width, height };
+      this.rows = Math.ceil(count / columns);
+      const options = { class: "cells", width: columns * width + 1, height: this.rows * height + 1, "aria-label": label };
+      const picking = onpick ? { tabindex: 0, role: "application" } : { role: "img" };
+      this.canvas = element("canvas", { ...options, ...picking });
+      if (!onpick) return;
+      const tiles = { count, height: 1, width: 1, columns, chosen: () => [chosen(), 0, 0], onpick };
+      this.canvas.addEventListener("keydown", (event) => Tiles.prototype.key.call({ ...tiles, moveTo }, event));
+      this.canvas.addEventListener("click", (event) => {
+        const box2 = this.canvas.getBoundingClientRect();
+        const column = Math.floor((event.clientX - box2.left) * this.canvas.width / box2.width / scale.width);
+        const row = Math.floor((event.clientY - box2.top) * this.canvas.height / box2.height / scale.height);
+        if (column >= 0 && column < columns && row * columns + column < count) onpick(row * columns + column);
+      });
+      function moveTo(k) {
+        if (k >= 0 && k < count) onpick(k);
+      }
+    }
+    /** paint(k): {fill, text, ink, frame} of a cell. */
+    draw(paint) {
+      const context = this.canvas.getContext("2d");
+      const dark = isDark();
+      context.fillStyle = dark ? "#141418" : "#ffffff";
+      context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+      context.font = `${Math.min(12, this.height - 4)}px ui-monospace, "DejaVu Sans Mono", monospace`;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      const frames = [];
+      for (let k = 0; k < this.count; k++) {
+        const [x, y] = [k % this.columns * this.width, Math.floor(k / this.columns) * this.height];
+        const { fill, text, ink, frame } = paint(k);
+        context.fillStyle = fill ?? (dark ? "#26262e" : "#f0f0f4");
+        context.fillRect(x + 1, y + 1, this.width - 1, this.height - 1);
+        if (text) {
+          context.fillStyle = ink ?? (dark ? "#ececf0" : "#1c1c20");
+          context.fillText(text, x + this.width / 2, y + this.height / 2 + 1, this.width - 2);
+        }
+        if (frame) frames.push([frame, x, y]);
+      }
+      context.lineWidth = 3;
+      for (const [frame, x, y] of frames) {
+        context.strokeStyle = frame;
+        context.strokeRect(x + 1.5, y + 1.5, this.width - 2, this.height - 2);
+      }
+    }
+  };
+  function layoutOf({ size: size2, columns }) {
+    const across = columns || Math.min(size2, size2 > 64 ? 32 : 16);
+    const written2 = size2 <= 256 && across <= 32;
+    const width = written2 ? Math.max(20, Math.min(46, Math.floor(ROOM / across))) : Math.max(2, Math.min(12, Math.floor(ROOM / across)));
+    return { count: size2, columns: across, width, height: written2 ? 20 : width, written: written2 };
+  }
+  var BlockView = class {
+    /** block: of decodedBlock; onstep(k): called when another step is shown. */
+    constructor(block, onstep = () => {
+    }) {
+      Object.assign(this, { block, onstep, thread: 0 });
+      this.count = block.block.reduce((product2, n) => product2 * n, 1);
+      this.own = Array.from({ length: this.count }, () => []);
+      block.events.forEach(({ thread }, n) => this.own[thread].push(n));
+      this.raced = new Set(block.raced);
+      this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
+      const describe = (k) => `step ${k + 1}: ${this.words(k)}`;
+      this.player = new Player({ count: block.steps, label: "step of the block", describe, onstep: (k) => this.show(k) });
+      this.threads = this.threadCells();
+      this.about = element("div");
+      this.arrays = block.names.flatMap((name, k) => name.drawn && name.size ? [this.arrayCells(name, k)] : []);
+      this.sources = new Sources(block.sources);
+      const { grid: grid3, block: size2, number, kernel } = block;
+      const title = `${kernel}: block ${number} of a grid of ${extent(grid3)} blocks, each of ${extent(size2)} threads`;
+      this.element = element(
+        "div",
+        { class: "panel block" },
+        element("p", {}, title),
+        block.stopped ? element("p", {}, block.stopped) : null,
+        this.player.element,
+        this.troubles(),
+        element("section", { "aria-label": "the step" }, this.heading, this.about),
+        element(
+          "div",
+          { class: "figures" },
+          element(
+            "section",
+            {},
+            element("h3", {}, "Threads"),
+            this.scrolled("the threads", this.threads.canvas),
+            this.legend()
+          ),
+          element("section", {}, element("h3", {}, "Shared memory"), ...this.sections(true)),
+          element("section", {}, element("h3", {}, "Global memory"), ...this.sections(false))
+        ),
+        this.sources.element
+      );
+    }
+    scrolled = (label, ...content) => element("div", { class: "scrolls tall", tabindex: 0, role: "group", "aria-label": label }, ...content);
+    legend() {
+      const item = ([letter, text, color]) => {
+        const sign = element("span", { class: "key" }, letter);
+        sign.style.borderColor = css(color);
+        return element("li", {}, sign, ` ${text}`);
+      };
+      return element("ul", { class: "legend small" }, ...LEGEND.map(item));
+    }
+    sections(shared) {
+      const wanted = this.arrays.filter(({ name }) => name.shared === shared);
+      if (!wanted.length) return [element("p", { class: "small" }, "none is touched")];
+      return wanted.map(
+        ({ name, cells }) => element("figure", {}, element("figcaption", {}, sizeText(name)), this.scrolled(name.name, cells.canvas))
+      );
+    }
+    threadCells() {
+      const [x, y, z] = this.block.block;
+      const columns = y * z > 1 ? x : Math.min(x, 32);
+      const side = Math.max(12, Math.min(24, Math.floor(ROOM / columns)));
+      return new Cells({
+        ...{ count: this.count, columns, width: side, height: side },
+        label: "the threads: arrow keys choose one",
+        chosen: () => this.thread,
+        onpick: (k) => {
+          this.thread = k;
+          this.show(this.player.at);
+        }
+      });
+    }
+    arrayCells(name, k) {
+      const layout = layoutOf(name);
+      const label = `${name.shared ? "shared" : "global"} array ${name.name}`;
+      return { name, k, layout, cells: new Cells({ ...layout, label }) };
+    }
+    /** Races first, each a button that leads to it; then what else the checked build has found. */
+    troubles() {
+      const { races, raceCount, problems, events } = this.block;
+      const others = problems.filter((text) => !text.includes(": race: "));
+      if (!raceCount && !others.length)
+        return element("p", {}, "No race, and nothing else that the checked build complains of.");
+      const button = ({ text, events: [first, second] }) => {
+        const onclick = () => {
+          this.thread = events[second].thread;
+          this.player.go(Math.max(events[first].step, events[second].step));
+        };
+        return element("li", {}, element("button", { type: "button", class: "race", onclick }, text));
+      };
+      const many = raceCount > races.length ? `, of which these are the first ${races.length}` : "";
+      const title = raceCount ? `${raceCount} race${raceCount > 1 ? "s" : ""}${many}` : "No race";
+      return element(
+        "details",
+        { class: "troubles", open: true },
+        element("summary", {}, `${title}; ${others.length ? "and other problems" : "no other problem"}`),
+        element("ol", { class: "scrolls" }, ...races.map(button)),
+        element("ul", {}, ...others.map((text) => element("li", {}, text)))
+      );
+    }
+    /** "thread 5", or "thread (5, 0)" of a block of several dimensions. */
+    threadText(thread) {
+      const [x, y, z] = this.block.block;
+      const place2 = [thread % x, Math.floor(thread / x) % y, Math.floor(thread / (x * y))];
+      return y * z === 1 ? `thread ${thread}` : `thread ${thread} (${place2.slice(0, z > 1 ? 3 : 2).join(", ")})`;
+    }
+    cellText({ array, index }) {
+      const { name, columns } = this.block.names[array];
+      return columns ? `${name}[${Math.floor(index / columns)}][${index % columns}]` : `${name}[${index}]`;
+    }
+    doing(event) {
+      const { kind, line } = event;
+      const at = `line ${line}`;
+      if (kind === BARRIER) return `waits at the barrier, ${at}`;
+      if (kind === OUTSIDE_LOAD) return `would read ${this.cellText(event)}, out of bounds, ${at}`;
+      if (kind === OUTSIDE_STORE) return `would write ${this.cellText(event)}, out of bounds, ${at}`;
+      const value = format(event.value, 7);
+      return kind === LOAD ? `reads ${this.cellText(event)}: ${value}, ${at}` : `writes ${value} to ${this.cellText(event)}, ${at}`;
+    }
+    /** What the block does in a step, in some words. */
+    words(k) {
+      const { events, byStep, names } = this.block;
+      const groups = Map.groupBy(byStep[k], (n) => `${events[n].kind} ${events[n].array} ${events[n].line}`);
+      const texts = [...groups.values()].map((members) => {
+        const { kind, array, line } = events[members[0]];
+        const threads = new Set(members.map((n) => events[n].thread)).size;
+        const one = threads === 1;
+        const name = names[array].name;
+        const verb = {
+          [LOAD]: one ? `reads ${name}` : `read ${name}`,
+          [STORE]: one ? `writes ${name}` : `write ${name}`,
+          [BARRIER]: one ? "waits at the barrier" : "wait at the barrier",
+          [OUTSIDE_LOAD]: `would read beyond ${name}`,
+          [OUTSIDE_STORE]: `would write beyond ${name}`
+        }[kind];
+        return `${threads} thread${one ? "" : "s"} ${verb}, line ${line}`;
+      });
+      const waiting = this.statesAt(k).filter(({ letter }) => letter === "·").length;
+      const diverged = waiting ? [`${waiting} wait${waiting === 1 ? "s" : ""}: they are at another line`] : [];
+      return [...texts, ...diverged].join("; ");
+    }
+    /** Of every thread its event in a step, its letter and its colour. */
+    statesAt(k) {
+      const { events, byStep, names } = this.block;
+      const states = this.own.map((numbers) => {
+        const next = numbers.find((n) => events[n].step > k);
+        return next === void 0 ? { letter: "✓", color: GONE } : { letter: "·", color: IDLE, next };
+      });
+      for (const n of byStep[k]) {
+        const { thread, kind, array } = events[n];
+        const letter = { [LOAD]: "R", [STORE]: "W", [BARRIER]: "B" }[kind] ?? "!";
+        const shown = names[array].shared ? letter.toLowerCase() : letter;
+        const color = { R: READ, W: WRITTEN, B: WAITS }[letter] ?? WRONG;
+        states[thread] = { n, letter: shown, color: this.raced.has(n) ? WRONG : color, raced: this.raced.has(n) };
+      }
+      return states;
+    }
+    /** The values of all arrays after a step; undefined where nothing was written. */
+    valuesAt(k) {
+      const { events, byStep, names } = this.block;
+      const values = names.map(({ before, size: size2 }) => before ? [...before] : new Array(size2 ?? 0));
+      for (let step = 0; step <= k; step++) {
+        for (const n of byStep[step]) {
+          const { kind, array, index, value } = events[n];
+          if (kind === STORE) values[array][index] = value;
+        }
+      }
+      return values;
+    }
+    show(k) {
+      const { block } = this;
+      const states = this.statesAt(k);
+      this.heading.setAttribute("aria-live", this.player.timer ? "off" : "polite");
+      this.heading.textContent = this.words(k)[0].toUpperCase() + this.words(k).slice(1);
+      this.threads.draw((thread) => {
+        const { letter, color } = states[thread];
+        const ink = color === GONE || color === IDLE ? "#1c1c20" : "#ffffff";
+        return { fill: css(color), text: letter, ink, frame: thread === this.thread ? "#ff2d96" : null };
+      });
+      const values = this.valuesAt(k);
+      const now = block.byStep[k].map((n) => ({ ...block.events[n], n }));
+      for (const { k: array, layout, cells } of this.arrays) this.drawArray(array, layout, cells, values[array], now);
+      this.fillAbout(k, states);
+      this.sources.update(this.litAt(now, states));
+      this.onstep(k);
+    }
+    drawArray(array, layout, cells, values, now) {
+      const touched = /* @__PURE__ */ new Map();
+      for (const event of now) {
+        if (event.array !== array || event.kind === BARRIER) continue;
+        const before = touched.get(event.index);
+        touched.set(
+          event.index,
+          this.raced.has(event.n) ? WRONG : event.kind === STORE || before === WRITTEN ? WRITTEN : before ?? READ
+        );
+      }
+      const most = Math.max(0, ...values.filter((x) => isFinite(x)).map(Math.abs)) || 1;
+      cells.draw((index) => {
+        const value = values[index];
+        const color = touched.get(index);
+        const text = layout.written ? value === void 0 ? "?" : format(value, 3) : "";
+        if (color)
+          return {
+            fill: css(color),
+            text,
+            ink: "#ffffff",
+            frame: this.marksChosen(array, index, now) ? "#ff2d96" : null
+          };
+        if (layout.written || value === void 0) return { text };
+        const share = Math.min(1, Math.abs(value) / most);
+        const grey = isDark() ? 60 + 150 * share : 240 - 170 * share;
+        return { fill: css([grey, grey, grey]) };
+      });
+    }
+    marksChosen = (array, index, now) => now.some((event) => event.thread === this.thread && event.array === array && event.index === index);
+    fillAbout(k, states) {
+      const { events } = this.block;
+      const { n, color } = states[this.thread];
+      const name = this.threadText(this.thread);
+      const does = n !== void 0 ? this.doing(events[n]) : color === GONE ? "has left the kernel" : "waits for threads at another line";
+      const race = this.block.races.find((r) => r.events.includes(n));
+      const own = this.own[this.thread].map((number) => events[number]);
+      const rows = own.map((event) => [`${event.step + 1}${event.step === k ? ", now" : ""}`, this.doing(event)]);
+      const listed = element("details", { open: this.isOpen }, element("summary", {}, `all that ${name} does`));
+      listed.append(table(["step", "what"], rows, `all that ${name} does`));
+      listed.addEventListener("toggle", () => this.isOpen = listed.open);
+      refill(this.about, [
+        element("p", {}, `${name[0].toUpperCase()}${name.slice(1)} ${does}.`),
+        race ? element("p", { class: "raced" }, `Race: ${race.text}.`) : "",
+        listed
+      ]);
+    }
+    /** The lines at which threads are, those at which others wait for them, and of a race both lines. */
+    litAt(now, states) {
+      const { names, sources, races, events } = this.block;
+      const wanted = sources.map(() => null);
+      const light = ({ file, line }, style) => {
+        const place2 = sources.findIndex((source) => source.file === names[file].file);
+        if (place2 < 0) return;
+        wanted[place2] = { ...wanted[place2], [line]: wanted[place2]?.[line] === "race" ? "race" : style };
+      };
+      for (const { next } of states) if (next !== void 0) light(events[next], "later");
+      for (const event of now) light(event, "lit");
+      const shown = new Set(now.map(({ n }) => n));
+      for (const race of races) {
+        if (race.events.some((n) => shown.has(n))) race.events.forEach((n) => light(events[n], "race"));
+      }
+      return wanted.map((lines, place2) => lines ?? (place2 === 0 ? {} : null));
+    }
+  };
+  var extent = (numbers) => numbers.slice(0, 1 + numbers.findLastIndex((n, axis) => n > 1 || axis === 0)).join(" × ");
+  var sizeText = ({ name, size: size2, columns }) => columns ? `${name}: ${Math.floor(size2 / columns)} × ${columns}` : `${name}: ${size2}`;
+
   // steps/arrays.js
   var NOT_FINITE2 = 255;
   var MOST = 64;
@@ -1205,130 +1674,6 @@
     }
   };
 
-  // steps/player.js
-  var PAUSES = [
-    ["slow", 1500],
-    ["normal", 700],
-    ["fast", 200]
-  ];
-  var OWN_KEYS = "input, select, canvas, pre, [role=group][tabindex]";
-  var active = null;
-  document.addEventListener("keydown", (event) => {
-    if (!active?.element.isConnected || event.target.matches(OWN_KEYS)) return;
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const { at, count } = active;
-    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1 }[event.key];
-    if (to === void 0) return;
-    event.preventDefault();
-    active.go(to);
-  });
-  var Player = class {
-    /**
-     * count: of the steps; onstep(k): called with the number of the step to show; label: what is stepped through.
-     * describe(k): a few words on step k, for those who hear the slider.
-     */
-    constructor({ count, onstep, label, describe = (k) => `step ${k + 1} of ${this.count}` }) {
-      Object.assign(this, { count, onstep, describe, at: 0, timer: null });
-      const button = (text, onclick) => element("button", { type: "button", onclick }, text);
-      this.back = button("one step back", () => this.go(this.at - 1));
-      this.play = button("play", () => this.timer ? this.stop() : this.start());
-      this.next = button("one step on", () => this.go(this.at + 1));
-      const oninput = () => this.go(Number(this.slider.value));
-      this.slider = element("input", {
-        type: "range",
-        min: 0,
-        max: Math.max(0, count - 1),
-        "aria-label": label,
-        oninput
-      });
-      this.where = element("span", { class: "small" });
-      const speeds = PAUSES.map(
-        ([name, pause]) => element("option", { value: pause, selected: name === "normal" }, name)
-      );
-      const onchange = () => this.timer && this.start();
-      this.speed = element("select", { "aria-label": "speed of play", onchange }, ...speeds);
-      this.element = element(
-        "p",
-        { class: "player" },
-        ...[this.back, this.play, this.next, this.slider, this.speed, this.where]
-      );
-    }
-    /** Show a step; beyond the ends there is none. */
-    go(k) {
-      if (k < 0 || k >= this.count) return this.stop();
-      this.at = k;
-      this.onstep(k);
-      this.update();
-    }
-    start() {
-      clearInterval(this.timer);
-      if (this.at === this.count - 1) this.go(0);
-      this.timer = setInterval(() => this.go(this.at + 1), Number(this.speed.value));
-      this.update();
-    }
-    stop() {
-      clearInterval(this.timer);
-      this.timer = null;
-      if (this.element.isConnected) this.update();
-    }
-    /** So many steps from now on; the one that is shown stays, as far as it exists. */
-    resize(count) {
-      this.count = count;
-      this.slider.max = Math.max(0, count - 1);
-      this.at = Math.min(this.at, Math.max(0, count - 1));
-      this.update();
-    }
-    update() {
-      active = this;
-      this.play.textContent = this.timer ? "pause" : "play";
-      this.slider.value = this.at;
-      this.slider.setAttribute("aria-valuetext", this.describe(this.at));
-      this.where.textContent = `step ${this.at + 1} of ${this.count}`;
-      this.back.setAttribute("aria-disabled", this.at === 0);
-      this.next.setAttribute("aria-disabled", this.at === this.count - 1);
-    }
-  };
-
-  // steps/source.js
-  var Sources = class {
-    constructor(sources) {
-      this.parts = sources.map(({ file, lines, unnumbered }) => {
-        const rows = lines.map(([number, text]) => {
-          const row = element(
-            "span",
-            { class: "line" },
-            unnumbered ? `${text}
-` : `${String(number).padStart(4)}  ${text}
-`
-          );
-          return [number, row];
-        });
-        const code2 = element(
-          "pre",
-          { tabindex: 0, role: "group", "aria-label": `source of ${file}` },
-          ...rows.map(([, row]) => row)
-        );
-        return { rows, code: code2, element: element("section", {}, element("h3", {}, file), code2) };
-      });
-      this.element = element("div", { class: "sources" }, ...this.parts.map((part) => part.element));
-    }
-    update(lit) {
-      this.parts.forEach(({ rows, code: code2, element: part }, k) => {
-        const wanted = lit[k];
-        part.hidden = !wanted;
-        if (!wanted) return;
-        let first = null;
-        for (const [number, row] of rows) {
-          row.className = `line ${wanted[number] ?? ""}`;
-          if (wanted[number] && !first) first = row;
-        }
-        if (!first) return;
-        const [top, height] = [first.offsetTop - code2.offsetTop, code2.clientHeight];
-        if (top < code2.scrollTop || top > code2.scrollTop + height - 20) code2.scrollTop = Math.max(0, top - height / 3);
-      });
-    }
-  };
-
   // steps/trace.js
   var nameOf2 = ({ kind, name, variable }) => variable || (kind === "operation" ? name : kind);
   var TITLES = {
@@ -1462,7 +1807,7 @@
   }
 
   // steps/pages.js
-  var HELP = "Press a node, or step: arrow keys left and right, Home and End; the slider leads to any step.";
+  var HELP = "Step: arrow keys left and right, Home and End; the slider leads to any step.";
   function remembered(name) {
     const found = new RegExp(`[#;]${name}=(\\d+)`).exec(location.hash);
     return found ? Number(found[1]) : 0;
@@ -1480,6 +1825,11 @@
   };
   function tracePage(place2, { title, trace }) {
     const view = new TraceView(decodedTrace(trace), remember);
+    framed(place2, title, view);
+    globalThis.steps = view;
+  }
+  function blockPage(place2, { title, block }) {
+    const view = new BlockView(decodedBlock(block), remember);
     framed(place2, title, view);
     globalThis.steps = view;
   }
@@ -3062,6 +3412,7 @@ ${engine.gradient}`)));
   var given = JSON.parse(document.getElementById("network").textContent);
   var place = document.getElementById("explorer");
   if (given.trace) tracePage(place, given);
+  else if (given.block) blockPage(place, given);
   else explore(decoded(given));
   function explore(data) {
     const network = new Network(data.layers);

@@ -1,4 +1,4 @@
-"""The steppers in a real browser: traces of the tape, training steps and windows of the page's network."""
+"""The steppers in a real browser: traces of the tape, training steps and windows of a network, blocks of a kernel."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import browsing
 import explored
 import numpy as np
 import pytest
+import usable
 from browsing import opened
 
 from minialex import explore, functional, models, nn, optim
@@ -23,6 +24,20 @@ def browser():
 
 def heading(page):
     return page.locator(".panel h2").inner_text()
+
+
+def plays_and_pauses(page):
+    """From where it is, at its fastest, until it is told to stop."""
+    slider, before = page.locator(".player input"), page.locator(".player .small").inner_text()
+    page.get_by_label("speed of play").select_option("fast")
+    first = int(slider.input_value())
+    page.get_by_role("button", name="play", exact=True).click()
+    while int(slider.input_value()) < first + 2:
+        page.wait_for_timeout(50)
+    page.get_by_role("button", name="pause").click()
+    paused = page.locator(".player .small").inner_text()
+    page.wait_for_timeout(300)
+    assert page.locator(".player .small").inner_text() == paused != before
 
 
 def without_faults(page, width, axe, what):
@@ -100,13 +115,7 @@ def test_a_trace_is_played_and_stepped_by_pointer_and_keyboard(browser, traced):
         assert where.inner_text() == f"step {last} of {last + 1}"
         assert slider.get_attribute("aria-valuetext") == f"step {last}: {heading(page)}"
         page.keyboard.press("Home")
-        page.get_by_label("speed of play").select_option("fast")
-        page.get_by_role("button", name="play").click()
-        page.locator("h2", has_text="Forwards: sigmoid").wait_for()
-        page.get_by_role("button", name="pause").click()
-        before = where.inner_text()
-        page.wait_for_timeout(500)
-        assert where.inner_text() == before
+        plays_and_pauses(page)
         page.locator(".node", has_text="sigmoid").click()
         assert heading(page).startswith("Backwards: sigmoid")
         lines = page.locator(".line.lit").all_inner_texts()
@@ -324,12 +333,12 @@ def test_a_window_slides(browser, small):
         page.locator(".strip section:has(button:text-is('pool1')) canvas").click(position={"x": 4, "y": 4})
         assert heading(page).startswith("pool1, map 0: the window of row 0, column 0")
         assert not page.get_by_label("input map").is_visible()
+        plays_and_pauses(page)
         page.get_by_role("button", name="play").click()
-        page.locator("h2", has_text="row 0, column 2").wait_for()
         page.get_by_role("button", name="the explanation").click()
-        assert heading(page).startswith("pool1, map 0, row 0, column ")
+        assert heading(page).startswith("pool1, map 0, row ")
         before = heading(page)
-        page.wait_for_timeout(900)
+        page.wait_for_timeout(300)
         assert heading(page) == before, "the play has ended"
         page.get_by_role("button", name="fc4", exact=True).click()
         page.get_by_role("button", name="a sliding window").click()
@@ -356,3 +365,102 @@ def test_steps_of_a_network_fit_and_can_be_read(browser, small, width, scheme):
         with opened(browser, small[0], width, scheme, place) as page:
             assert page.url.endswith(place)
             without_faults(page, width, axe, (place, width, scheme))
+
+
+TILED = """
+extern "C" __global__ void product(global<const REAL> a, global<const REAL> b, global<REAL> c, int n) {
+    SHARED2(REAL, a_tile, 4, 4);
+    SHARED2(REAL, b_tile, 4, 4);
+    int tx = threadIdx.x, ty = threadIdx.y;
+    REAL sum = 0;
+    for (int first = 0; first < n; first += 4) {
+        a_tile[ty][tx] = a[ty * n + first + tx];
+        b_tile[ty][tx] = b[(first + ty) * n + tx];
+        __syncthreads();
+        for (int k = 0; k < 4; ++k) sum += a_tile[ty][k] * b_tile[k][tx];
+        __syncthreads();
+    }
+    if (tx < 2)
+        c[ty * n + tx] = sum;
+    else
+        c[ty * n + tx] = -sum;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory):
+    """Pages of a tiled product, and of one without its first barrier; the matrix a."""
+    usable.or_skip("emulator")
+    folder, rng = tmp_path_factory.mktemp("block"), np.random.default_rng(2)
+    a, b = rng.normal(size=(2, 8, 8)).astype(np.float32)
+    paths = []
+    for name, text in (("right", TILED), ("wrong", TILED.replace("        __syncthreads();\n", "", 1))):
+        steps = explore.block("product", 1, (4, 4), a, b, np.zeros_like(a), 8, text=text)
+        paths.append(folder / f"{name}.html")
+        paths[-1].write_text(steps.page(), encoding="utf-8")
+    return *paths, a
+
+
+def lit_lines(page, style="lit"):
+    return [int(text.split()[0]) for text in page.locator(f".line.{style}").all_inner_texts()]
+
+
+def test_a_block_is_stepped_through(browser, blocks):
+    path, _, a = blocks
+    with opened(browser, path) as page:
+        panel, press = page.locator(".panel"), page.keyboard.press
+        assert "block 0 of a grid of 1 blocks, each of 4 × 4 threads" in panel.inner_text()
+        assert "No race, and nothing else" in panel.inner_text()
+        assert heading(page) == "16 threads read a, line 8" and lit_lines(page) == [8]
+        assert f"Thread 0 (0, 0) reads a[0][0]: {a[0, 0]:.5f}"[:-2].replace("-", "\u2212") in panel.inner_text()
+        page.get_by_role("application").focus()
+        press("ArrowRight")
+        press("ArrowDown")
+        assert "Thread 5 (1, 1) reads a[1][1]" in panel.inner_text()
+        page.get_by_role("application").click(position={"x": 2 * 24 + 5, "y": 3 * 24 + 5})
+        assert "Thread 14 (2, 3) reads a[3][2]" in panel.inner_text()
+        page.get_by_role("button", name="one step on").click()
+        assert heading(page) == "16 threads write a_tile, line 8" and page.url.endswith("#step=1")
+        shared = "steps.valuesAt(1)[steps.block.names.findIndex((n) => n.name === 'a_tile')]"
+        assert np.array_equal(np.array(page.evaluate(shared), np.float32), a[:4, :4].ravel())
+        for _ in range(3):
+            press("ArrowRight")
+        assert heading(page) == "16 threads wait at the barrier, line 10"
+        press("End")
+        assert heading(page) == "8 threads write c, line 17" and lit_lines(page) == [17]
+        assert "Thread 14 (2, 3) writes" in panel.inner_text()
+        press("ArrowLeft")
+        assert heading(page) == "8 threads write c, line 15; 8 wait: they are at another line"
+        assert lit_lines(page) == [15] and lit_lines(page, "later") == [17], "where threads part, several lines"
+        assert "Thread 14 (2, 3) waits for threads at another line" in panel.inner_text()
+        press("Home")
+        plays_and_pauses(page)
+        page.get_by_text("all that thread 14 (2, 3) does").click()
+        rows = page.locator("tbody tr")
+        assert rows.count() == 2 * (2 + 2 + 1 + 8 + 1) + 1 and "a[3][2]" in rows.first.inner_text()
+
+
+def test_a_race_is_shown(browser, blocks):
+    """Both threads, the cell, the two lines; in the text, in the source and in the cells."""
+    _, path, _ = blocks
+    with opened(browser, path) as page:
+        races = page.locator("button.race")
+        text = races.first.inner_text()
+        assert text.startswith("a_tile[0][0]: thread 0 writes (line 8 of product.cu) and thread 1 reads (line 10")
+        races.first.focus()
+        page.keyboard.press("Enter")
+        assert heading(page).startswith("16 threads read a_tile, line 10")
+        assert page.locator(".raced").inner_text() == f"Race: {text}."
+        assert lit_lines(page, "race") == [8, 10]
+        assert page.evaluate("steps.statesAt(steps.player.at)[1].raced")
+        page.keyboard.press("Home")
+        assert page.locator(".raced").count() == 0 and lit_lines(page) == [8]
+
+
+def test_a_block_fits_and_can_be_read(browser, blocks):
+    for width, scheme in LOOKS:
+        axe = checker() if width == 1280 else None
+        for path, step in ((blocks[0], 0), (blocks[0], 30), (blocks[1], 5)):
+            with opened(browser, path, width, scheme, f"step={step}") as page:
+                without_faults(page, width, axe, (path.name, step, width, scheme))

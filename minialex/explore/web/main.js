@@ -2,13 +2,14 @@
 import { decoded } from "./data.js";
 import { gradCam, occlusion } from "./engine/attention.js";
 import { Network } from "./engine/network.js";
-import { tracePage } from "./steps/pages.js";
+import { blockPage, tracePage } from "./steps/pages.js";
 import { Explorer } from "./view/explorer.js";
 import { State } from "./view/state.js";
 
 const given = JSON.parse(document.getElementById("network").textContent);
 const place = document.getElementById("explorer");
 if (given.trace) tracePage(place, given);
+else if (given.block) blockPage(place, given);
 else explore(decoded(given));
 
 function explore(data) {

@@ -1,8 +1,9 @@
-// Pages of their own: what the tape did.
+// Pages of their own: what the tape did, and what the threads of a block did.
 import { element } from "../view/dom.js";
+import { BlockView, decodedBlock } from "./block.js";
 import { TraceView, decodedTrace } from "./trace.js";
 
-const HELP = "Press a node, or step: arrow keys left and right, Home and End; the slider leads to any step.";
+const HELP = "Step: arrow keys left and right, Home and End; the slider leads to any step.";
 
 /** "#step=12" in the address of a page; in a notebook's cell there is none. */
 export function remembered(name) {
@@ -27,4 +28,10 @@ export function tracePage(place, { title, trace }) {
   const view = new TraceView(decodedTrace(trace), remember);
   framed(place, title, view);
   globalThis.steps = view; // for the console: steps.trace
+}
+
+export function blockPage(place, { title, block }) {
+  const view = new BlockView(decodedBlock(block), remember);
+  framed(place, title, view);
+  globalThis.steps = view; // for the console: steps.block
 }
