@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is e46d0214f5c5b8fdfd05f87bf9f5566420314d30e60feba0c7a0e549fb180a53
+// Made of the modules in web/ by npm run build there; their SHA-256 is bd622ee16bdd9b3d300b315ae22266387abe0396cd2b8381ffab293a202f42be
 (() => {
   // data.js
   function bytesOf(text) {
@@ -2054,9 +2054,9 @@ ${gradient}`,
       this.draw(this.view.player.at);
     }
     begin() {
-      const { network, pictures, picture, target } = this.state;
-      this.of = [picture, target].join();
-      this.training = new Training(network, pictures[picture].input, target);
+      const { network, target } = this.state;
+      this.of = network.gradients;
+      this.training = new Training(network, network.values[0], target);
       this.draw(this.state.view.at);
     }
     /** Show step k of the step of training that comes next. */
@@ -2069,10 +2069,10 @@ ${gradient}`,
       this.losses.textContent = `loss of ${name} before this step: ${losses}. The picture is all of the batch.`;
       this.view.player.go(Math.min(k, this.view.player.count - 1));
     }
-    /** Another picture or class of the loss begins anew. */
+    /** Whatever has changed the numbers of the page, as another picture does, begins anew. */
     update() {
-      const { picture, target, view } = this.state;
-      if (this.of !== [picture, target].join()) this.begin();
+      const { network, view } = this.state;
+      if (this.of !== network.gradients) this.begin();
       else if (view.at !== this.view.player.at) this.view.player.go(Math.min(view.at, this.view.player.count - 1));
     }
     redraw = () => this.draw(this.view.player.at);
@@ -2272,17 +2272,15 @@ ${gradient}`,
       return `row ${i}, column ${j}`;
     }
     update() {
-      const { network, chosen, picture, target } = this.state;
+      const { network, chosen } = this.state;
       const { layer: n, at } = chosen;
-      const of = [n, at[0], picture, target].join();
       const { output } = network.layers[n];
       const place2 = at[1] * output[2] + at[2];
-      if (this.of !== of) {
-        const isOther = !this.of || this.of.split(",")[0] !== String(n);
-        this.of = of;
+      const { n: before, o, gy } = this.subject ?? {};
+      if (before !== n || o !== at[0] || gy !== network.gradients[n]) {
         this.subject = new Subject(this.state, n, at[0]);
-        if (isOther || this.c >= this.subject.seen || !isConvolution(this.subject.layer))
-          this.c = this.subject.strongest(place2);
+        if (before !== n || !isConvolution(this.subject.layer)) this.c = this.subject.strongest(place2);
+        this.c = Math.min(this.c, this.subject.seen - 1);
         this.fillSelects();
         this.draw();
       }
@@ -2536,10 +2534,13 @@ ${gradient}`,
         const made = element("button", { type: "button", onclick: () => this.open(name) }, text);
         return [name, made];
       };
-      this.buttons = [button("the explanation", null), button("one training step", "training")];
-      if (state.network.layers.some(hasWindows)) this.buttons.push(button("a sliding window", "windows"));
+      this.computes = state.network instanceof Network;
+      this.buttons = [button("the explanation", null)];
+      if (this.computes) this.buttons.push(button("one training step", "training"));
+      if (this.computes && state.network.layers.some(hasWindows))
+        this.buttons.push(button("a sliding window", "windows"));
       const legend = element("legend", {}, "Shown below");
-      this.choice = element("fieldset", {}, legend, ...this.buttons.map(([, made]) => made));
+      this.choice = element("fieldset", { hidden: !this.computes }, legend, ...this.buttons.map(([, made]) => made));
       this.element = element("div");
     }
     open(name) {
@@ -2563,6 +2564,7 @@ ${gradient}`,
     }
     update() {
       const { state } = this;
+      if (!this.computes) state.view = null;
       if (state.view?.name === "windows" && !this.isWindowed()) {
         const { layer } = state.chosen;
         if (hasWindows(state.network.layers[layer])) state.chosen = { layer, at: state.placeIn(layer) };

@@ -1,4 +1,5 @@
 // What stands below the layers: the explanation, one training step, or a sliding window.
+import { Network } from "../engine/network.js";
 import { element } from "../view/dom.js";
 import { TrainingView } from "./training.js";
 import { WindowsView, hasWindows } from "./windows.js";
@@ -20,10 +21,13 @@ export class Below {
       const made = element("button", { type: "button", onclick: () => this.open(name) }, text);
       return [name, made];
     };
-    this.buttons = [button("the explanation", null), button("one training step", "training")];
-    if (state.network.layers.some(hasWindows)) this.buttons.push(button("a sliding window", "windows"));
+    this.computes = state.network instanceof Network; // or else the page has no numbers of its own to step through
+    this.buttons = [button("the explanation", null)];
+    if (this.computes) this.buttons.push(button("one training step", "training"));
+    if (this.computes && state.network.layers.some(hasWindows))
+      this.buttons.push(button("a sliding window", "windows"));
     const legend = element("legend", {}, "Shown below");
-    this.choice = element("fieldset", {}, legend, ...this.buttons.map(([, made]) => made));
+    this.choice = element("fieldset", { hidden: !this.computes }, legend, ...this.buttons.map(([, made]) => made));
     this.element = element("div");
   }
 
@@ -51,6 +55,7 @@ export class Below {
 
   update() {
     const { state } = this;
+    if (!this.computes) state.view = null;
     if (state.view?.name === "windows" && !this.isWindowed()) {
       const { layer } = state.chosen;
       if (hasWindows(state.network.layers[layer])) state.chosen = { layer, at: state.placeIn(layer) };

@@ -144,9 +144,9 @@ export class TrainingView {
   }
 
   begin() {
-    const { network, pictures, picture, target } = this.state;
-    this.of = [picture, target].join();
-    this.training = new Training(network, pictures[picture].input, target);
+    const { network, target } = this.state;
+    this.of = network.gradients;
+    this.training = new Training(network, network.values[0], target);
     this.draw(this.state.view.at);
   }
 
@@ -161,10 +161,10 @@ export class TrainingView {
     this.view.player.go(Math.min(k, this.view.player.count - 1));
   }
 
-  /** Another picture or class of the loss begins anew. */
+  /** Whatever has changed the numbers of the page, as another picture does, begins anew. */
   update() {
-    const { picture, target, view } = this.state;
-    if (this.of !== [picture, target].join()) this.begin();
+    const { network, view } = this.state;
+    if (this.of !== network.gradients) this.begin();
     else if (view.at !== this.view.player.at) this.view.player.go(Math.min(view.at, this.view.player.count - 1));
   }
 

@@ -156,17 +156,15 @@ export class WindowsView {
   }
 
   update() {
-    const { network, chosen, picture, target } = this.state;
+    const { network, chosen } = this.state;
     const { layer: n, at } = chosen;
-    const of = [n, at[0], picture, target].join();
     const { output } = network.layers[n];
     const place = at[1] * output[2] + at[2];
-    if (this.of !== of) {
-      const isOther = !this.of || this.of.split(",")[0] !== String(n);
-      this.of = of;
+    const { n: before, o, gy } = this.subject ?? {};
+    if (before !== n || o !== at[0] || gy !== network.gradients[n]) {
       this.subject = new Subject(this.state, n, at[0]);
-      if (isOther || this.c >= this.subject.seen || !isConvolution(this.subject.layer))
-        this.c = this.subject.strongest(place);
+      if (before !== n || !isConvolution(this.subject.layer)) this.c = this.subject.strongest(place);
+      this.c = Math.min(this.c, this.subject.seen - 1);
       this.fillSelects();
       this.draw();
     }
