@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is bd622ee16bdd9b3d300b315ae22266387abe0396cd2b8381ffab293a202f42be
+// Made of the modules in web/ by npm run build there; their SHA-256 is 6c3869d5319bd9d8a2b2b639ff92c62c86a360f1e9777b046effd6039adbd090
 (() => {
   // data.js
   function bytesOf(text) {
@@ -1399,11 +1399,11 @@
     /** The values of all arrays after a step; undefined where nothing was written. */
     valuesAt(k) {
       const { events, byStep, names } = this.block;
-      const values = names.map(({ before, size: size2 }) => before ? [...before] : new Array(size2 ?? 0));
+      const values = names.map(({ before, drawn, size: size2 }) => before ? [...before] : new Array(drawn ? size2 : 0));
       for (let step = 0; step <= k; step++) {
         for (const n of byStep[step]) {
           const { kind, array, index, value } = events[n];
-          if (kind === STORE) values[array][index] = value;
+          if (kind === STORE && names[array].drawn) values[array][index] = value;
         }
       }
       return values;

@@ -98,7 +98,9 @@ class Steps:
 
 
 def _recorder() -> Recorder | None:
-    return getattr(_active, "recorder", None)
+    """This thread's, as long as it has room."""
+    recorder = getattr(_active, "recorder", None)
+    return None if recorder is None or recorder.data["stopped"] else recorder
 
 
 def _watch(change):

@@ -195,7 +195,11 @@ def test_it_stops_with_a_sentence(monkeypatch, rng):
     monkeypatch.setattr(recorder, "OPERATIONS", 300)
     with explore.trace() as steps:
         (x * x).exp().sum().backward()
+        held = len(steps.data["arrays"])
+        for _ in range(3):
+            (x * rng.normal(size=3)).sum().backward()
     assert len(steps) == 5 and "at most 5 steps" in steps.data["stopped"] and "sum" in steps.page()
+    assert len(steps.data["arrays"]) == held, "what is not shown is not kept"
 
 
 def test_the_tape_is_left_as_it_was(rng):

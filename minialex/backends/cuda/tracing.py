@@ -124,21 +124,25 @@ class BlockTrace:
         own, once nobody is before it.
         """
         steps, phases = np.zeros(len(self.events), np.int64), self.phases()
-        places = list(zip(self.events["file"].tolist(), self.events["line"].tolist()))
-        is_barrier = (self.events["kind"] == BARRIER).tolist()
+        files, lines = self.events["file"].tolist(), self.events["line"].tolist()
+        is_barrier, threads = (self.events["kind"] == BARRIER).tolist(), self.events["thread"].tolist()
+
+        def place(k):  # barriers last
+            return (1, 0, 0) if is_barrier[k] else (0, files[k], lines[k])
+
         now = 0
         for phase in range(int(phases.max(initial=-1)) + 1):
-            members = np.flatnonzero(phases == phase)
-            queues: dict[int, list[int]] = {}
-            for k in members.tolist():
-                queues.setdefault(int(self.events["thread"][k]), []).append(k)
-            waiting = [queue[::-1] for queue in queues.values()]
-            while waiting := [queue for queue in waiting if queue]:
-                running = [queue for queue in waiting if not is_barrier[queue[-1]]] or waiting
-                first = min(places[queue[-1]] for queue in running)
-                for queue in running:
-                    if places[queue[-1]] == first or is_barrier[queue[-1]]:
-                        steps[queue.pop()] = now
+            queues: dict[int, list[int]] = {}  # of each thread its events, the next one last
+            for k in reversed(np.flatnonzero(phases == phase).tolist()):
+                queues.setdefault(threads[k], []).append(k)
+            standing: dict[tuple[int, int, int], list[list[int]]] = {}  # place -> queues of the threads that are there
+            for queue in queues.values():
+                standing.setdefault(place(queue[-1]), []).append(queue)
+            while standing:
+                for queue in standing.pop(min(standing)):
+                    steps[queue.pop()] = now
+                    if queue:
+                        standing.setdefault(place(queue[-1]), []).append(queue)
                 now += 1
         return steps
 

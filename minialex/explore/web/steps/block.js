@@ -281,11 +281,11 @@ export class BlockView {
   /** The values of all arrays after a step; undefined where nothing was written. */
   valuesAt(k) {
     const { events, byStep, names } = this.block;
-    const values = names.map(({ before, size }) => (before ? [...before] : new Array(size ?? 0)));
+    const values = names.map(({ before, drawn, size }) => (before ? [...before] : new Array(drawn ? size : 0)));
     for (let step = 0; step <= k; step++) {
       for (const n of byStep[step]) {
         const { kind, array, index, value } = events[n];
-        if (kind === STORE) values[array][index] = value;
+        if (kind === STORE && names[array].drawn) values[array][index] = value;
       }
     }
     return values;
