@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 6c3869d5319bd9d8a2b2b639ff92c62c86a360f1e9777b046effd6039adbd090
+// Made of the modules in web/ by npm run build there; their SHA-256 is 42bfe5b19481e57a6f3bf0aebad41bbf0b29101e987166b330ee29783078bbe6
 (() => {
   // data.js
   function bytesOf(text) {
@@ -1166,8 +1166,10 @@
     ["B", "waits at a barrier", WAITS],
     ["·", "waits for threads at another line", IDLE],
     ["✓", "has left the kernel", GONE],
-    ["!", "takes part in a race, or is out of bounds", WRONG]
+    ["r!", "takes part in a race", WRONG],
+    ["!", "is out of bounds: nothing is done", WRONG]
   ];
+  var ORDER = "What is read depends on who comes first; the emulator runs the threads in the order of their numbers.";
   var ROOM = 640;
   var css = (color) => `rgb(${color.join()})`;
   function decodedBlock(block) {
@@ -1256,7 +1258,7 @@
       this.arrays = block.names.flatMap((name, k) => name.drawn && name.size ? [this.arrayCells(name, k)] : []);
       this.sources = new Sources(block.sources);
       const { grid: grid3, block: size2, number, kernel } = block;
-      const title = `${kernel}: block ${number} of a grid of ${extent(grid3)} blocks, each of ${extent(size2)} threads`;
+      const title = `${kernel}: grid ${extent(grid3)}, block ${number}, ${extent(size2)} threads`;
       this.element = element(
         "div",
         { class: "panel block" },
@@ -1392,7 +1394,8 @@
         const letter = { [LOAD]: "R", [STORE]: "W", [BARRIER]: "B" }[kind] ?? "!";
         const shown = names[array].shared ? letter.toLowerCase() : letter;
         const color = { R: READ, W: WRITTEN, B: WAITS }[letter] ?? WRONG;
-        states[thread] = { n, letter: shown, color: this.raced.has(n) ? WRONG : color, raced: this.raced.has(n) };
+        const raced = this.raced.has(n);
+        states[thread] = { n, letter: raced ? `${shown}!` : shown, color: raced ? WRONG : color };
       }
       return states;
     }
@@ -1467,7 +1470,7 @@
       listed.addEventListener("toggle", () => this.isOpen = listed.open);
       refill(this.about, [
         element("p", {}, `${name[0].toUpperCase()}${name.slice(1)} ${does}.`),
-        race ? element("p", { class: "raced" }, `Race: ${race.text}.`) : "",
+        race ? element("p", { class: "raced" }, `Race: ${race.text}. ${ORDER}`) : "",
         listed
       ]);
     }

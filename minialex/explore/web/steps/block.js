@@ -24,8 +24,10 @@ const LEGEND = [
   ["B", "waits at a barrier", WAITS],
   ["\u00b7", "waits for threads at another line", IDLE],
   ["\u2713", "has left the kernel", GONE],
-  ["!", "takes part in a race, or is out of bounds", WRONG],
+  ["r!", "takes part in a race", WRONG],
+  ["!", "is out of bounds: nothing is done", WRONG],
 ];
+const ORDER = "What is read depends on who comes first; the emulator runs the threads in the order of their numbers.";
 const ROOM = 640; // pixels that a row of cells may take
 const css = (color) => `rgb(${color.join()})`;
 
@@ -123,7 +125,7 @@ export class BlockView {
     this.arrays = block.names.flatMap((name, k) => (name.drawn && name.size ? [this.arrayCells(name, k)] : []));
     this.sources = new Sources(block.sources);
     const { grid, block: size, number, kernel } = block;
-    const title = `${kernel}: block ${number} of a grid of ${extent(grid)} blocks, each of ${extent(size)} threads`;
+    const title = `${kernel}: grid ${extent(grid)}, block ${number}, ${extent(size)} threads`;
     this.element = element(
       "div",
       { class: "panel block" },
@@ -273,7 +275,8 @@ export class BlockView {
       const letter = { [LOAD]: "R", [STORE]: "W", [BARRIER]: "B" }[kind] ?? "!";
       const shown = names[array].shared ? letter.toLowerCase() : letter;
       const color = { R: READ, W: WRITTEN, B: WAITS }[letter] ?? WRONG;
-      states[thread] = { n, letter: shown, color: this.raced.has(n) ? WRONG : color, raced: this.raced.has(n) };
+      const raced = this.raced.has(n);
+      states[thread] = { n, letter: raced ? `${shown}!` : shown, color: raced ? WRONG : color };
     }
     return states;
   }
@@ -359,7 +362,7 @@ export class BlockView {
     listed.addEventListener("toggle", () => (this.isOpen = listed.open));
     refill(this.about, [
       element("p", {}, `${name[0].toUpperCase()}${name.slice(1)} ${does}.`),
-      race ? element("p", { class: "raced" }, `Race: ${race.text}.`) : "",
+      race ? element("p", { class: "raced" }, `Race: ${race.text}. ${ORDER}`) : "",
       listed,
     ]);
   }
