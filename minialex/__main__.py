@@ -16,7 +16,7 @@ COMMANDS = {
     "predict": "classify images; optionally draw them with bars like those of the paper's figure 4",
     "convert": "convert weights between minialex, NumPy, safetensors, torch, Keras and ONNX",
     "look": "draw filters, feature maps, gradients, neighbours, the autograd graph, learning curves",
-    "explore": "a page in which a network computes: click a pixel, see the numbers that made it and its gradient",
+    "explore": "a page in which a network is at work: click a pixel, see the numbers that made it and its gradient",
     "data.pack": "pack a folder of photographs into large files of pixels, to train at the speed of a GPU",
     "coursework": "assignments: write parts of this library yourself; instructors release and grade them",
     "gradcheck": "check every operation's gradient against finite differences",

@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-import base64
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from .. import functional, nn
 from ..backends.numpy_backend import NumPyBackend
 from ..models.layout import Row, layout, window_of
+from ..runs.kept import LARGEST
 from ..summary.explain import steps
 from ..support.text import printable
-from ..support.types import Array, Shape
+from ..support.types import Shape
+from . import kinds
+from .encoding import encoded, summary_of
 
-LARGEST = 10_000_000  # bytes of weights that a page computes with
+CARRIED = 65_536  # numbers of a weight of a larger network that a page has nevertheless, to show and to explain
 PARAMETERS = ("weight", "bias")
+WEIGHTS = (2, 4, 6)  # axes of a Linear's, a Conv2d's and a Local2d's weight
 
 
 def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
     """The layers of a network as data, with the picture before them and softmax behind them.
 
-    model: a Module in evaluation mode, of at most LARGEST bytes of weights; its output are logits.
+    model: a Module in evaluation mode; its output are logits.
     input_shape: of one image, (C, H, W).
 
     Returns a list of dicts: name, kind (of web/engine/network.js), title, output (C, H, W), inputs and sources (their
-    shapes and numbers in the list), what is to be read about the layer, its settings, and its arrays as base64.
-    Raises ValueError for a larger network, a layer that the page cannot compute, and as models.layout.layout does.
+    shapes and numbers in the list), what is to be read about the layer, its settings, and its arrays as base64. Of a
+    network of more than LARGEST bytes of weights, which a page does not compute, weights of more than CARRIED numbers
+    have their shape and a summary only; see `computes`.
+    Raises ValueError for a layer that the page does not know, and as models.layout.layout does.
     """
-    rows = layout(model, input_shape)
-    numbers = 4 * sum(row.parameters for row in rows)
-    if numbers > LARGEST:
-        raise ValueError(
-            f"this network has {numbers / 1e6:,.1f} MB of weights, and a page computes with at most "
-            f"{LARGEST / 1e6:g} MB: choose a smaller network, such as shapes_net or cifar_13pct"
-        )
+    rows = layers_of(model, input_shape)
+    most = math.inf if 4 * sum(row.parameters for row in rows) <= LARGEST else CARRIED
     first = next(source for row in rows for source in row.sources)
     layers: list[dict[str, Any]] = [
         {"name": "picture", "kind": "picture", "title": "the picture, normalised", "inputs": [], "sources": []}
     ]
     layers[0]["output"] = _three(input_shape)
-    known = {first: 0}
+    known, axes = {first: 0}, {first: len(input_shape)} | {row.name: len(row.output) for row in rows}
     for row in rows:
+        if len({axes[source] for source in row.sources}) > 1:
+            raise ValueError(f"layer {row.name} joins maps with vectors, which a page cannot show: reshape them first")
         known[row.name] = len(layers)
-        layers.append(_layer(row, [known[source] for source in row.sources], layers))
+        layers.append(_layer(row, [known[source] for source in row.sources], layers, most))
     classes = layers[-1]["output"]
     if classes[1:] != [1, 1]:
         raise ValueError(f"a page shows classifiers, whose output are logits (N, C), but this one's is {classes}")
@@ -54,7 +55,23 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
     return layers
 
 
-def _layer(row, sources, before):
+def layers_of(model: nn.Module, input_shape: Shape) -> list[Row]:
+    """The rows of models.layout.layout without a softmax at the end, which is the page's own; arguments as of it."""
+    rows = layout(model, input_shape)
+    last = rows[-1]
+    return rows[:-1] if len(rows) > 1 and type(last.layer) is nn.Softmax and _is_end(last) else rows
+
+
+def _is_end(row):
+    return kinds.over_channels(row.layer, row.output)
+
+
+def computes(layers: list[dict[str, Any]]) -> bool:
+    """Whether a page has all that it needs to compute the network of `describe` itself."""
+    return all("data" in layer[name] for layer in layers for name in PARAMETERS if name in layer)
+
+
+def _layer(row, sources, before, most):
     kind, settings = _known(row)
     return {
         "name": printable(row.name),
@@ -67,9 +84,13 @@ def _layer(row, sources, before):
         "receptiveField": row.receptive_field,
         "jump": row.jump,
         **settings,
-        **{name: _array(getattr(row.layer, name)) for name in PARAMETERS if getattr(row.layer, name, None) is not None},
-        **_to_read(*_FUNCTIONS.get(type(row.layer), ())),
+        **{name: _array(tensor, most) for name in PARAMETERS if (tensor := getattr(row.layer, name, None)) is not None},
+        **_to_read(*_FUNCTIONS.get(type(row.layer), _own_function(row.layer))),
     }
+
+
+def _own_function(layer):
+    return (layer.function,) if isinstance(layer, nn.Call) else ()
 
 
 def _known(row: Row) -> tuple[str, dict[str, Any]]:
@@ -129,12 +150,16 @@ def _linear(layer, row):
     return ("linear", {}) if len(row.output) == 1 else None
 
 
-def _concat(layer, row):
-    return ("concat", {}) if layer.dim == 1 else None
-
-
 def _max_pool(layer, row):
     return None if layer.return_indices else _windowed("maxPool2d")(layer, row)
+
+
+def _adaptive_max(layer, row):
+    return None if layer.return_indices else ("maxPool2d", _adaptive(layer, row)[1])
+
+
+def _stochastic(layer, row):
+    return _windowed("stochasticMax" if layer.evaluation == "max" else "stochasticPool2d")(layer, row)
 
 
 _AVERAGE = (("countPadding", "count_include_pad"), ("divisor", "divisor_override"))
@@ -160,8 +185,19 @@ _SETTINGS = {  # a layer of exactly this class -> its (kind, settings), or None 
     nn.Dropout2d: _dropout,
     nn.Identity: _plain("identity"),
     nn.Flatten: _flatten,
-    nn.Add: _plain("add"),
-    nn.Concat: _concat,
+    nn.Add: kinds.joined("add"),
+    nn.Concat: kinds.concatenated,
+    nn.ContrastNorm: kinds.contrast,
+    nn.StochasticPool2d: _stochastic,
+    nn.AdaptiveMaxPool2d: _adaptive_max,
+    nn.ConstantPad2d: kinds.rearranged,
+    nn.ZeroPad2d: kinds.rearranged,
+    nn.Reshape: kinds.rearranged,
+    nn.Upsample: kinds.resampled,
+    nn.Multiply: kinds.joined("multiply"),
+    nn.Softmax: kinds.softmax("channelSoftmax"),
+    nn.LogSoftmax: kinds.softmax("logSoftmax"),
+    nn.Call: kinds.called,
 }
 _FUNCTIONS = {  # the function of minialex.functional that a layer calls, and the pair of the backend's methods
     nn.Conv2d: ("conv2d", "conv2d"),
@@ -186,6 +222,16 @@ _FUNCTIONS = {  # the function of minialex.functional that a layer calls, and th
     nn.Flatten: ("flatten",),
     nn.Add: ("add",),
     nn.Concat: ("concatenate",),
+    nn.ContrastNorm: ("contrast_norm", "contrast_norm"),
+    nn.StochasticPool2d: ("stochastic_pool2d",),
+    nn.AdaptiveMaxPool2d: ("adaptive_max_pool2d",),
+    nn.ConstantPad2d: ("pad",),
+    nn.ZeroPad2d: ("pad",),
+    nn.Reshape: ("reshape",),
+    nn.Upsample: ("interpolate",),
+    nn.Multiply: ("mul",),
+    nn.Softmax: ("softmax",),
+    nn.LogSoftmax: ("log_softmax",),
 }
 
 
@@ -196,13 +242,11 @@ def _three(shape: Shape) -> list[int]:
     return [int(n) for n in (*shape, 1, 1)[:3]]
 
 
-def _array(tensor):
-    return {"shape": list(tensor.shape), "data": encoded(tensor.numpy())}
-
-
-def encoded(array: Array) -> str:
-    """The numbers of an array as base64 of little-endian float32."""
-    return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
+def _array(tensor, most):
+    """A parameter; only filters and matrices, which are large, may be left out."""
+    shape, array = list(tensor.shape), tensor.numpy()
+    whole = array.size <= most or array.ndim not in WEIGHTS
+    return {"shape": shape} | ({"data": encoded(array)} if whole else {"summary": summary_of(array)})
 
 
 def _to_read(function=None, method=None):

@@ -9,6 +9,7 @@ import explored
 import numpy as np
 import pytest
 from browsing import opened
+from on_pages import EXPLAINED, ROUNDING, close, go, heading, numbers, shown
 from PIL import Image
 
 from minialex import data, explore, functional, models
@@ -16,7 +17,6 @@ from minialex.data.pipeline import Pipeline
 from minialex.tensor import Tensor, no_grad
 
 pytestmark = pytest.mark.heavy
-ROUNDING = 2e-5  # of the largest number of an array: float32, where large gradients cancel in a bias's
 
 # All that the page has computed.
 ALL = """({ network, state }) => ({
@@ -26,17 +26,6 @@ ALL = """({ network, state }) => ({
         Object.fromEntries(Object.entries(network.parameterGradients[n] ?? {}).map(([name, a]) => [name, [...a]]))),
     loss: state.loss,
 })"""
-
-# For places of every array: what is written out for it.
-EXPLAINED = """(places) => {
-    const { network } = explorer;
-    const sum = ({ terms }) => terms.reduce((total, { product }) => total + product, 0);
-    return places.map(([n, kind, at]) => {
-        if (kind === "value") return network.explain(n, at).steps.at(-1)[1];
-        if (kind === "gradient") return sum(network.explainGradient(n, at));
-        return sum(network.explainParameter(n, kind, at));
-    });
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +43,6 @@ def small(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(explored.html(model, pictures), encoding="utf-8")
     return path, model, pictures
-
-
-def close(found, expected, what):
-    found, expected = np.asarray(found, np.float64), np.ravel(expected)
-    assert found.shape == expected.shape, what
-    most = np.abs(expected).max()
-    assert np.abs(found - expected).max() <= ROUNDING * most, f"{what}: {np.abs(found - expected).max() / most:.1e}"
 
 
 def preset(name):
@@ -138,8 +120,34 @@ def test_what_a_pixel_sees_of_the_picture(browser, small):
                     assert not page.evaluate(changed, [n, at, [1, y, x]])
 
 
-def heading(page):
-    return page.locator(".panel h2").inner_text()
+@pytest.mark.parametrize("make", explored.NETWORKS, ids=lambda make: make.__name__)
+def test_what_is_outside_the_receptive_field_changes_nothing(browser, make, tmp_path, rng):
+    model, shape = make()
+    explored.filled(model, rng)
+    picture = explored.picture(shape, rng)
+    (tmp_path / "page.html").write_text(explored.html(model, [picture]), encoding="utf-8")
+    outside = """([n, share]) => {
+        const { network, state } = explorer;
+        const { output } = network.layers[n];
+        const at = output.map((length, axis) => Math.floor(share[axis] * length));
+        const field = network.receptiveField(n, at).find(({ layer }) => layer === 0);
+        const before = network.valueAt(n, at);
+        const { input } = state.pictures[0];
+        const [channels, height, width] = network.layers[0].output;
+        const changed = Float32Array.from(input, (x, k) => {
+            const [y, column] = [Math.floor(k / width) % height, k % width];
+            const within = y >= field.rows[0] && y <= field.rows[1];
+            return within && column >= field.columns[0] && column <= field.columns[1] ? x : x + 3;
+        });
+        network.forward(changed);
+        const after = network.valueAt(n, at);
+        network.forward(input);
+        return before - after;
+    }"""
+    with opened(browser, tmp_path / "page.html") as page:
+        for n in range(1, page.evaluate("explorer.network.end")):
+            for share in rng.random((3, 3)).tolist():
+                assert page.evaluate(outside, [n, share]) == 0, n
 
 
 def test_the_pointer_chooses_and_follows_numbers(browser, small):
@@ -166,15 +174,6 @@ def test_the_pointer_chooses_and_follows_numbers(browser, small):
         page.locator(".panel canvas[aria-label^='gradients of the weight']").click(position={"x": 3, "y": 3})
         assert heading(page).startswith("conv1, weight [0, 0, 0, 0]: ")
         assert shown(heading(page)) == pytest.approx(parameters[1]["weight"][0, 0, 0, 0], rel=2e-3)
-
-
-def numbers(text):
-    return [word.strip(",:") for word in text.replace("\u2212", "-").split() if word.strip(",:-")[:1].isdigit()]
-
-
-def shown(text):
-    """The last number of a text."""
-    return float(numbers(text)[-1])
 
 
 def test_the_keyboard_does_all_that_the_pointer_does(browser, small):
@@ -313,17 +312,6 @@ def test_an_address_leads_to_its_place(browser, small):
         assert heading(page)
 
 
-def go(page, place):
-    """Change the page's address as a link within it does."""
-    page.evaluate(
-        """(place) => new Promise((done) => {
-            addEventListener("hashchange", () => setTimeout(done), { once: true });
-            location.hash = place;
-        })""",
-        place,
-    )
-
-
 VIEWS = [
     "conv1:3,4,5",
     "conv1",
@@ -340,21 +328,13 @@ VIEWS = [
 def test_every_view_fits_and_can_be_read(browser, small, width, scheme):
     """Nothing reaches beyond the window, and axe-core finds neither roles nor contrasts amiss."""
     path, _, _ = small
-    axe = checker() if width == 1280 else None
+    axe = browsing.checker()
     with opened(browser, path, width, scheme) as page:
         for view in VIEWS:
             go(page, view)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, view
             found = axe.run(page).response["violations"] if axe else []
             assert not found, (view, [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found])
-
-
-def checker():
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        return None
-    return Axe()
 
 
 @pytest.mark.parametrize("kind", ["channels, blue first", "mean image", "mean of whole pictures"])

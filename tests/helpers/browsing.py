@@ -27,10 +27,10 @@ def browser():
 
 @contextlib.contextmanager
 def opened(browser, path, width=1280, scheme="light", place="", errors=True):
-    """A context with a page of a file on disk, in which nothing may go wrong and nothing else may be asked for.
+    """A context with a page, in which nothing may go wrong and nothing else may be asked for.
 
     browser: a Browser.
-    path: of the file.
+    path: of a file on disk, or the address of a page that is served here.
     width: pixels of the window.
     scheme: "light" or "dark".
     place: what stands behind the # of the address.
@@ -42,10 +42,20 @@ def opened(browser, path, width=1280, scheme="light", place="", errors=True):
     page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{path.as_uri()}{place and '#'}{place}")
+    address = path if isinstance(path, str) else path.as_uri()
+    page.goto(f"{address}{place and '#'}{place}")
     page.locator(".panel h2").wait_for()  # the policy of a page forbids the functions that Playwright can wait for
     yield page
     context.close()
     if errors:
         assert not troubles, troubles
-        assert len(asked) == 1 and asked[0].startswith("file:"), asked
+        assert all(url.startswith(address) for url in asked) and (len(asked) == 1 or isinstance(path, str)), asked
+
+
+def checker():
+    """What axe-core finds in a page; None where it is not installed."""
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        return None
+    return Axe()

@@ -8,7 +8,7 @@ const range = (first, count) => Array.from({ length: count }, (_, k) => first + 
  * The places of window(i) around a place: n channels i - n//2 ... i - n//2 + n - 1 of its group at the same pixel, or
  * n x n pixels of its map, as far as they exist. mirrored: the places whose window holds it.
  */
-function neighbours({ size: n, withinChannel, groups, output }, [c, y, x], mirrored = false) {
+export function neighbours({ size: n, withinChannel, groups, output }, [c, y, x], mirrored = false) {
   const before = mirrored ? n - 1 - Math.floor(n / 2) : Math.floor(n / 2);
   if (withinChannel) {
     const rows = range(y - before, n).filter((row) => exists(row, output[1]));
@@ -70,12 +70,13 @@ export const localResponseNorm = {
   },
 
   explainGradient(layer, [x], ys, gy, input, at) {
-    const { beta, a, d, output } = layer;
+    const { beta, a, output } = layer;
     const i = indexOf(output, at);
     return neighbours(layer, at, true).map((place) => {
       const c = indexOf(output, place);
-      const direct = c === i ? d[c] ** -beta : 0; // the derivative of y_c: through x_c itself, and through d_c
-      const factor = direct - 2 * a * beta * x[c] * x[i] * d[c] ** (-beta - 1);
+      const d = energy(layer, x, place);
+      const direct = c === i ? d ** -beta : 0; // the derivative of y_c: through x_c itself, and through d_c
+      const factor = direct - 2 * a * beta * x[c] * x[i] * d ** (-beta - 1);
       return { at: place, value: gy[c], factor, product: gy[c] * factor };
     });
   },

@@ -1,9 +1,12 @@
 // The page: choices on top, the layers below them, and what is chosen explained below these.
 import { argmax } from "../engine/shape.js";
-import { pictureOf } from "../reading.js";
+import { normalized } from "../reading.js";
 import { Below } from "../steps/below.js";
+import { Confusion } from "./confusion.js";
 import { element, format, percent } from "./dom.js";
+import { Epochs } from "./epochs.js";
 import { marksOf } from "./marks.js";
+import { morePictures } from "./more_pictures.js";
 import { Panel } from "./panel.js";
 import { Strip } from "./strip.js";
 import { Tiles } from "./tiles.js";
@@ -13,17 +16,20 @@ const HELP =
   "choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
 
 export class Explorer {
-  constructor(place, state, { title, classes, reading }) {
-    Object.assign(this, { state, classes, reading });
+  /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
+  constructor(place, state, { title, classes, reading, served }, gallery) {
+    Object.assign(this, { state, classes, reading, served, gallery });
     this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
     this.panel = new Panel(state, classes, this.choose);
     this.said = element("p", { role: "status" });
+    if (state.timeline) this.addTraining();
     this.below = new Below(state, classes, this.panel.element, {
       choose: this.choose,
       update: () => this.update(),
       remember: () => this.remember(),
     });
-    this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.below.choice];
+    const choices = [this.pictureChoice(), this.direction(), this.classChoice()];
+    this.controls = [...choices, this.epochs?.element ?? "", this.below.choice];
     place.append(
       element(
         "header",
@@ -34,17 +40,35 @@ export class Explorer {
         element("div", { class: "controls" }, ...this.controls),
       ),
       this.strip.element,
+      this.confusion?.element ?? "",
       this.below.element,
     );
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       this.update();
       this.below.redraw();
     });
-    addEventListener("hashchange", () => {
-      state.read();
+    addEventListener("hashchange", () => this.follow(state.read()));
+    this.update();
+  }
+
+  /** Show the state when it is there: at once, or when minialex has computed it. */
+  follow(done) {
+    if (!(done instanceof Promise)) return this.update();
+    this.said.textContent = "minialex computes …";
+    return done.then(() => this.update(), this.say);
+  }
+
+  say = ({ message }) => (this.said.textContent = message);
+
+  /** The weights of several epochs, and what they take test pictures for. */
+  addTraining() {
+    const { state, classes, reading } = this;
+    this.epochs = new Epochs(state.timeline, (number) => {
+      state.goTo(number);
       this.update();
     });
-    this.update();
+    const open = (picture) => this.add({ ...picture, input: normalized(picture.pixels, reading) });
+    this.confusion = new Confusion(state.timeline, classes, state.pictures[0].shape, reading && open);
   }
 
   /** Choose a layer, a value or a weight; see view/state.js. */
@@ -56,9 +80,13 @@ export class Explorer {
 
   pictureChoice() {
     this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
-    const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
-    if (this.reading) choice.append(this.ownPicture());
-    return choice;
+    this.end = this.gallery ? this.more() : element("span");
+    return element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures, this.end);
+  }
+
+  more() {
+    const [, side] = this.state.network.layers[0].output;
+    return morePictures(this.gallery, side, this.served?.pictures, (coming) => this.add(coming));
   }
 
   pictureButton(number) {
@@ -70,40 +98,24 @@ export class Explorer {
     tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
     tiles.canvas.setAttribute("aria-hidden", "true");
     const label = this.captionOf(number);
-    const onclick = () => {
-      this.state.show(number);
-      this.update();
-    };
+    const onclick = () => this.follow(this.state.show(number));
     return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
   }
 
-  /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
-  ownPicture() {
-    const onchange = () => field.files[0] && this.open(field.files[0], label);
-    const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
-    const label = element("label", { for: "own" }, "one of your own ", field);
-    addEventListener("dragover", (event) => event.preventDefault());
-    addEventListener("drop", (event) => {
-      event.preventDefault();
-      if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0], label);
-    });
-    return label;
-  }
-
-  async open(file, before) {
-    const { state } = this;
-    const [, side] = state.network.layers[0].output;
-    try {
-      state.pictures.push(await pictureOf(file, this.reading, side));
-    } catch {
-      this.said.textContent = `${file.name} is no picture that this browser can read.`;
-      return;
+  /** Show another picture, or a promise of one; one that is there already is only chosen. */
+  add(picture) {
+    if (picture instanceof Promise) {
+      this.said.textContent = "reading the picture …";
+      return picture.then((come) => this.add(come), this.say);
     }
-    const number = state.pictures.length - 1;
-    this.pictures.push(this.pictureButton(number));
-    before.before(this.pictures.at(-1));
-    state.show(number);
-    this.update();
+    const { pictures } = this.state;
+    const known = pictures.findIndex(({ caption, label }) => label !== null && caption === picture.caption);
+    const number = known < 0 ? pictures.push(picture) - 1 : known;
+    if (known < 0) {
+      this.pictures.push(this.pictureButton(number));
+      this.end.before(this.pictures.at(-1));
+    }
+    return this.follow(this.state.show(number));
   }
 
   captionOf(number) {
@@ -125,11 +137,11 @@ export class Explorer {
 
   classChoice() {
     const onchange = () => {
-      this.state.loseOn(Number(this.select.value));
-      this.update();
+      this.follow(this.state.loseOn(Number(this.select.value)));
     };
     const options = this.classes.map((name, i) => element("option", { value: i }, name));
-    this.select = element("select", { id: "target", onchange }, ...options);
+    const disabled = !this.state.network.isLive;
+    this.select = element("select", { id: "target", onchange, disabled }, ...options);
     const label = element("label", { for: "target" }, "class of the loss ");
     return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);
   }
@@ -144,6 +156,9 @@ export class Explorer {
     this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state.picture));
     this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state.backward));
     this.select.value = state.target;
+    this.askFor(state.chosen);
+    this.epochs?.update();
+    this.confusion?.update();
     const explanation = this.panel.explanation();
     const marks = explanation ? marksOf(state, explanation) : [];
     const field = state.chosen.at && !state.chosen.parameter ? this.fieldMarks() : [];
@@ -158,6 +173,16 @@ export class Explorer {
   remember() {
     const { state } = this;
     if (location.protocol !== "about:") history.replaceState(null, "", state.address); // a notebook's cell has none
+  }
+
+  /** Where the page does not know what explains the chosen place, ask for it; it is shown when it has come. */
+  askFor(chosen) {
+    const waitingFor = JSON.stringify([this.state.picture, this.state.target, chosen]);
+    if (waitingFor === this.waitingFor) return;
+    const asked = this.state.network.ask(chosen);
+    if (!asked) return;
+    this.waitingFor = waitingFor;
+    asked.then(() => this.update(), this.say).finally(() => (this.waitingFor = null));
   }
 
   /** What the chosen value sees of the picture, in each of its maps. */

@@ -1,5 +1,6 @@
 // What the page shows now: a picture, the class of the loss, the direction, and what is chosen; also in the address.
 
+import { after } from "../engine/after.js";
 import { argmax, placeOf } from "../engine/shape.js";
 
 const VIEW = /^(training|windows)(?:=(\d+))?$/;
@@ -7,23 +8,36 @@ const VIEW = /^(training|windows)(?:=(\d+))?$/;
 /** chosen: {layer: number, at: [c, y, x]} a value, {layer, parameter, at} a weight, {layer} the layer itself.
  *  view: {name: "training" or "windows", at: number of the step} of what is stepped through; null for the explanation. */
 export class State {
-  constructor(network, pictures) {
-    Object.assign(this, { network, pictures, picture: 0, backward: false, view: null, chosen: { layer: 1 } });
-    this.show(0);
-    this.chosen = { layer: 1, at: this.largest(1) };
-    this.read();
+  /** timeline: of web/timeline.js, where the weights of several epochs are known. */
+  constructor(network, pictures, timeline = null) {
+    Object.assign(this, { network, pictures, timeline, picture: 0, backward: false, view: null, chosen: { layer: 1 } });
+    this.ready = after(this.show(0), () => {
+      this.chosen = { layer: 1, at: this.largest(1) };
+      return this.read();
+    });
   }
 
-  /** Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known. */
+  /**
+   * Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known.
+   *
+   * Returns a promise where the page does not compute it; so does loseOn.
+   */
   show(number) {
-    this.picture = number;
-    const p = this.network.forward(this.pictures[number].input);
-    this.loseOn(this.pictures[number].label ?? argmax(p));
+    return after(this.network.show(this.pictures[number]), (p) => {
+      this.picture = number;
+      return this.loseOn(this.pictures[number].label ?? argmax(p));
+    });
   }
 
   loseOn(target) {
-    this.target = target;
-    this.loss = this.network.backward(target);
+    return after(this.network.backward(target), (loss) => Object.assign(this, { target, loss }));
+  }
+
+  /** Show the weights of another epoch, for the same picture and class; number: of the timeline's entry. */
+  goTo(number) {
+    this.timeline.go(number);
+    this.network.forward(this.pictures[this.picture].input);
+    this.loseOn(this.target);
   }
 
   /** The place of the largest value of a layer. */
@@ -44,14 +58,23 @@ export class State {
       .filter(Boolean)
       .join(":");
     const view = this.view ? `;${this.view.name}${this.view.at ? `=${this.view.at}` : ""}` : "";
-    return `#${place}${this.backward ? ";backward" : ""}${view}${this.picture ? `;picture=${this.picture}` : ""}`;
+    const epoch = this.timeline ? `;epoch=${this.timeline.epoch}` : "";
+    const picture = this.picture ? `;picture=${this.picture}` : "";
+    return `#${place}${this.backward ? ";backward" : ""}${view}${picture}${epoch}`;
   }
 
   /** Go to the place of the page's address, as far as it exists. */
   read() {
     const [place, ...options] = location.hash.slice(1).split(";");
     const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
-    if (picture !== this.picture && this.pictures[picture]) this.show(picture);
+    const epoch = options.find((option) => option.startsWith("epoch="))?.slice(6);
+    const entry = this.timeline?.epochs.indexOf(Number(epoch)) ?? -1;
+    if (entry >= 0 && entry !== this.timeline.at) this.goTo(entry);
+    const isOther = picture !== this.picture && this.pictures[picture];
+    return after(isOther ? this.show(picture) : null, () => this.readPlace(place, options));
+  }
+
+  readPlace(place, options) {
     if (place || options.length) this.backward = options.includes("backward");
     const view = options.map((option) => VIEW.exec(option)).find(Boolean);
     this.view = view ? { name: view[1], at: Number(view[2] ?? 0) } : null;
