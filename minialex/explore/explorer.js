@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 94b47a60ab2601086faba22100a2d0c9a366685f07bee20bb9f6fa5f134af03f
+// Made of the modules in web/ by npm run build there; their SHA-256 is 0d0f857c53f3e6cd47445c045ef73d68825ae6380fefc0b2fc7377c04c617b28
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -3361,7 +3361,7 @@ ${gradient}`,
         const made = element("button", { type: "button", onclick: () => this.open(name) }, text);
         return [name, made];
       };
-      this.computes = state.network instanceof Network;
+      this.computes = state.network.computes;
       this.buttons = [button("the explanation", null)];
       if (this.computes) this.buttons.push(button("one training step", "training"));
       if (this.computes && state.network.layers.some(hasWindows))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import usable
 from browsing import opened
+from on_pages import close, heading
 
 from minialex import explore, functional, models, nn, optim
 from minialex.models import layout
@@ -20,10 +21,6 @@ pytestmark = pytest.mark.heavy
 def browser():
     with browsing.browser() as started:
         yield started
-
-
-def heading(page):
-    return page.locator(".panel h2").inner_text()
 
 
 def plays_and_pauses(page):
@@ -173,12 +170,6 @@ def small(tmp_path_factory):
     model = models.build("shapes_net")
     path, picture = page_of(model, (3, 32, 32), np.random.default_rng(0), tmp_path_factory.mktemp("page"))
     return path, model, picture
-
-
-def close(found, expected, what):
-    found, expected = np.asarray(found, np.float64), np.ravel(expected).astype(np.float64)
-    most = np.abs(expected).max()
-    assert found.shape == expected.shape and np.abs(found - expected).max() <= 2e-5 * most, what
 
 
 PARAMETERS = """explorer.below.views.training.training.network.layers.map((layer) =>
@@ -464,3 +455,27 @@ def test_a_block_fits_and_can_be_read(browser, blocks):
         for path, step in ((blocks[0], 0), (blocks[0], 30), (blocks[1], 5)):
             with opened(browser, path, width, scheme, f"step={step}") as page:
                 without_faults(page, width, axe, (path.name, step, width, scheme))
+
+
+def test_another_epoch_begins_the_step_anew(browser, tmp_path):
+    (tmp_path / "page.html").write_text(explored.timeline_page(3), encoding="utf-8")
+    with opened(browser, tmp_path / "page.html", place="1;training") as page:
+        page.get_by_role("button", name="take this step").click()
+        weights = [page.evaluate(PARAMETERS)]
+        page.locator("#epoch").press("Home")
+        weights.append(page.evaluate(PARAMETERS))
+        assert weights[1] == page.evaluate(PARAMETERS.replace("below.views.training.training.", "")) != weights[0]
+        assert heading(page).startswith("Forwards: ")
+
+
+def test_what_the_page_does_not_compute_is_not_stepped_through(browser, rng, monkeypatch):
+    for limit in ("LARGEST", "CARRIED"):
+        monkeypatch.setattr(f"minialex.explore.describing.{limit}", 0)
+    model, shape = explored.branches()
+    explored.filled(model, rng)
+    answers = explored.answers(model, [explored.picture(shape, rng)])
+    with explored.served(answers) as server:
+        for view in ("training=3", "windows"):
+            with opened(browser, server.address, place=f"conv1:1,2,2;{view}") as page:
+                assert heading(page).startswith("conv1, map 1, row 2, column 2: ") and view not in page.url
+                assert not page.get_by_role("button", name="one training step").is_visible()

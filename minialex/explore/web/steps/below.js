@@ -1,5 +1,4 @@
 // What stands below the layers: the explanation, one training step, or a sliding window.
-import { Network } from "../engine/network.js";
 import { element } from "../view/dom.js";
 import { TrainingView } from "./training.js";
 import { WindowsView, hasWindows } from "./windows.js";
@@ -21,7 +20,7 @@ export class Below {
       const made = element("button", { type: "button", onclick: () => this.open(name) }, text);
       return [name, made];
     };
-    this.computes = state.network instanceof Network; // or else the page has no numbers of its own to step through
+    this.computes = state.network.computes; // or else the page lacks the numbers to step through
     this.buttons = [button("the explanation", null)];
     if (this.computes) this.buttons.push(button("one training step", "training"));
     if (this.computes && state.network.layers.some(hasWindows))
