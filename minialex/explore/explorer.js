@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 0d0f857c53f3e6cd47445c045ef73d68825ae6380fefc0b2fc7377c04c617b28
+// Made of the modules in web/ by npm run build there; their SHA-256 is 90d267f1d6f583cda0aa53a0e36f1ef86e75b740df6297399810cf97564323ed
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -2443,7 +2443,7 @@
   var Graph = class {
     /** nodes: {kind, title, about, inputs}; onpick(n): called with the node that is pressed. */
     constructor(nodes, onpick) {
-      this.places = placesOf(nodes);
+      Object.assign(this, { nodes, places: placesOf(nodes) });
       const [columns, rows] = [0, 1].map((axis) => 1 + Math.max(0, ...this.places.map((place2) => place2[axis])));
       this.buttons = nodes.map((node, n) => this.button(node, n, onpick));
       this.edges = [];
@@ -2453,18 +2453,20 @@
       inner.style.height = `${rows * DOWN}px`;
       this.element = element("div", { class: "scrolls tall", role: "group", "aria-label": "the graph" }, inner);
     }
-    button({ kind, title, about }, n, onpick) {
+    button({ kind, title }, n, onpick) {
       const [column, row] = this.places[n];
-      const label = `${kind} ${title}${about ? `, ${about}` : ""}`;
-      const parts = [element("span", {}, title), element("span", { class: "small" }, about)];
-      const made = element(
-        "button",
-        { type: "button", class: `node ${kind}`, "aria-label": label, onclick: () => onpick(n) },
-        ...parts
-      );
+      const parts = [element("span", {}, title), element("span", { class: "small" })];
+      const made = element("button", { type: "button", class: `node ${kind}`, onclick: () => onpick(n) }, ...parts);
       made.style.left = `${column * ACROSS + 4}px`;
       made.style.top = `${row * DOWN + 4}px`;
       return made;
+    }
+    write(n, number) {
+      const { kind, title, about } = this.nodes[n];
+      const [button, text] = [this.buttons[n], number ?? about];
+      button.lastChild.textContent = text.replace("gradient", "∇");
+      button.setAttribute("aria-label", `${kind} ${title}${text ? `, ${text}` : ""}`);
+      button.title = text;
     }
     edge(from, to) {
       const [[a, b], [c, d]] = [this.places[from], this.places[to]];
@@ -2477,11 +2479,16 @@
       line.style.transform = `rotate(${Math.atan2(bottom - top, right - left)}rad)`;
       return { from, to, line };
     }
-    /** states: the class of each node; lit(from, to): the class of an edge; current: the node to bring into view. */
-    update(states, lit, current) {
+    /**
+     * states: the class of each node; lit(from, to): the class of an edge; current: the node to bring into view.
+     *
+     * numbers: a text for each node in the place of what it is, or null.
+     */
+    update(states, lit, current, numbers) {
       this.buttons.forEach((button, n) => {
         for (const name of ["computed", "reached"]) button.classList.toggle(name, states[n] === name);
         button.setAttribute("aria-pressed", n === current);
+        this.write(n, numbers[n]);
       });
       for (const { from, to, line } of this.edges) line.className = `edge ${lit(from, to)}`;
       const { offsetLeft, offsetTop } = this.buttons[current];
@@ -2505,6 +2512,7 @@
   };
   var SIGNED = /gradient|^gy|so far|arriving|sum|\.grad|momentum|velocity/;
   var BACKWARD = ["backward", "sum", "leaf"];
+  var EDGES = ["forward", "backward"];
   var FIRST = "the first to arrive is kept as it is; .grad was empty";
   var decodedTrace = (trace) => ({ ...trace, arrays: trace.arrays.map(decodedArray) });
   var TraceView = class {
@@ -2581,7 +2589,7 @@
       );
       this.figures.scrollLeft = scroll;
       this.sources.update(this.litOf(step));
-      this.graph.update(...this.statesAt(k), step.node);
+      this.graph.update(...this.statesAt(k), step.node, this.numbersAt(k));
       this.onstep(k);
     }
     captionOf({ phase }, label, node) {
@@ -2599,17 +2607,38 @@
       }
       return wanted;
     }
+    /** Of every node that is one number, a text with it and with its gradient, as far as a step knows them. */
+    numbersAt(k) {
+      const { nodes, steps, arrays } = this.trace;
+      const known = nodes.map(() => ({}));
+      for (const { phase, values } of steps.slice(0, k + 1)) {
+        for (const [label, array, n] of values) {
+          const number = arrays[array].numbers?.length === 1 ? arrays[array].numbers[0] : void 0;
+          if (label.startsWith("gradient of input"))
+            known[n].gradient ??= number;
+          else if (BACKWARD.includes(phase)) known[n].gradient = number;
+          else if (phase === "forward" || label.endsWith("after")) known[n].value = number;
+        }
+      }
+      return known.map(({ value, gradient }, n) => {
+        if (value === void 0 && gradient === void 0) return null;
+        const parts = [value, gradient].map((x) => x === void 0 ? "" : format(x));
+        const name = nodes[n].kind === "operation" && nodes[n].variable ? `${nodes[n].variable} ` : "";
+        return `${name}${parts[0]}${parts[1] && `${parts[0] && ", "}gradient ${parts[1]}`}`;
+      });
+    }
     /** What has been computed and reached up to a step, and which edges it uses. */
     statesAt(k) {
       const { nodes, steps } = this.trace;
       const states = nodes.map(({ kind }) => kind === "operation" ? "" : "computed");
-      for (const { phase: phase2, node: node2, values } of steps.slice(0, k + 1)) {
+      for (const { phase: phase2, node: node2, values: values2 } of steps.slice(0, k + 1)) {
         if (phase2 === "forward") states[node2] = "computed";
         if (phase2 === "update") states[node2] = "computed";
-        if (BACKWARD.includes(phase2)) for (const [, , n] of values) states[n] = "reached";
+        if (BACKWARD.includes(phase2)) for (const [, , n] of values2) states[n] = "reached";
       }
-      const { phase, node } = steps[k];
-      const lit = (from, to) => to === node && phase === "forward" ? "forward" : to === node && phase === "backward" ? "backward" : "";
+      const { phase, node, values } = steps[k];
+      const handed = new Set(values.map(([, , n]) => n));
+      const lit = (from, to) => to === node && EDGES.includes(phase) && handed.has(from) ? phase : "";
       return [states, lit];
     }
   };

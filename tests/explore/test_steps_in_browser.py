@@ -120,6 +120,22 @@ def test_a_trace_is_played_and_stepped_by_pointer_and_keyboard(browser, traced):
         assert any("def backward(gy):" in line for line in lines)
 
 
+def test_numbers_stand_in_the_graph(browser, tmp_path):
+    """d (a b + a) / da = b + 1 arrives in two parts."""
+    a, b = Tensor(3.0, requires_grad=True), Tensor(-2.0, requires_grad=True)
+    with explore.trace() as steps:
+        y = a * b + a
+        y.backward()
+    (tmp_path / "page.html").write_text(steps.page(), encoding="utf-8")
+    with opened(browser, tmp_path / "page.html") as page:
+        nodes = page.locator(".node")
+        assert [text.split("\n")[-1] for text in nodes.all_inner_texts()] == ["3", "−2", "−6", "y ()"]
+        page.keyboard.press("End")
+        found = dict(text.split("\n") for text in nodes.all_inner_texts())
+        assert found == {"a": "3, ∇ −1", "b": "−2, ∇ 3", "mul": "−6, ∇ 1", "add": "y −3, ∇ 1"}
+        assert nodes.first.get_attribute("aria-label") == "leaf a, 3, gradient −1"
+
+
 def test_a_trace_of_a_training_step_fits_and_can_be_read(browser, tmp_path, rng):
     model = models.build("shapes_net")
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)

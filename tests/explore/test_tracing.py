@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
 import threading
 
 import numpy as np
@@ -251,6 +252,10 @@ def test_numbers_are_the_shortest_decimals(rng):
 
 
 def test_a_cell_shows_the_page(shared):
+    """Nothing that the data holds can end its block: it has no < at all."""
     _, _, steps = shared
+    page = steps.page("</script><b>")
+    data = re.search(r'<script type="application/json" id="network">([^<]*)</script>', page)[1]
+    assert json.loads(data)["trace"] == steps.data and page.count("<script") == 2 and "default-src 'none'" in page
     cell = steps._repr_html_()
     assert cell.startswith('<iframe sandbox="allow-scripts"') and "srcdoc=" in cell

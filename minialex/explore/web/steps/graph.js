@@ -42,7 +42,7 @@ export function placesOf(nodes) {
 export class Graph {
   /** nodes: {kind, title, about, inputs}; onpick(n): called with the node that is pressed. */
   constructor(nodes, onpick) {
-    this.places = placesOf(nodes);
+    Object.assign(this, { nodes, places: placesOf(nodes) });
     const [columns, rows] = [0, 1].map((axis) => 1 + Math.max(0, ...this.places.map((place) => place[axis])));
     this.buttons = nodes.map((node, n) => this.button(node, n, onpick));
     this.edges = [];
@@ -53,18 +53,21 @@ export class Graph {
     this.element = element("div", { class: "scrolls tall", role: "group", "aria-label": "the graph" }, inner);
   }
 
-  button({ kind, title, about }, n, onpick) {
+  button({ kind, title }, n, onpick) {
     const [column, row] = this.places[n];
-    const label = `${kind} ${title}${about ? `, ${about}` : ""}`;
-    const parts = [element("span", {}, title), element("span", { class: "small" }, about)];
-    const made = element(
-      "button",
-      { type: "button", class: `node ${kind}`, "aria-label": label, onclick: () => onpick(n) },
-      ...parts,
-    );
+    const parts = [element("span", {}, title), element("span", { class: "small" })];
+    const made = element("button", { type: "button", class: `node ${kind}`, onclick: () => onpick(n) }, ...parts);
     made.style.left = `${column * ACROSS + 4}px`;
     made.style.top = `${row * DOWN + 4}px`;
     return made;
+  }
+
+  write(n, number) {
+    const { kind, title, about } = this.nodes[n];
+    const [button, text] = [this.buttons[n], number ?? about];
+    button.lastChild.textContent = text.replace("gradient", "\u2207");
+    button.setAttribute("aria-label", `${kind} ${title}${text ? `, ${text}` : ""}`);
+    button.title = text;
   }
 
   edge(from, to) {
@@ -79,11 +82,16 @@ export class Graph {
     return { from, to, line };
   }
 
-  /** states: the class of each node; lit(from, to): the class of an edge; current: the node to bring into view. */
-  update(states, lit, current) {
+  /**
+   * states: the class of each node; lit(from, to): the class of an edge; current: the node to bring into view.
+   *
+   * numbers: a text for each node in the place of what it is, or null.
+   */
+  update(states, lit, current, numbers) {
     this.buttons.forEach((button, n) => {
       for (const name of ["computed", "reached"]) button.classList.toggle(name, states[n] === name);
       button.setAttribute("aria-pressed", n === current);
+      this.write(n, numbers[n]);
     });
     for (const { from, to, line } of this.edges) line.className = `edge ${lit(from, to)}`;
     const { offsetLeft, offsetTop } = this.buttons[current];

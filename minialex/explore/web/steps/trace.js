@@ -1,5 +1,5 @@
 // One training step after the other: what the tape recorded and ran, with the graph, the numbers and the source.
-import { element, refill } from "../view/dom.js";
+import { element, format, refill } from "../view/dom.js";
 import { arrayFigure, decodedArray } from "./arrays.js";
 import { Graph } from "./graph.js";
 import { Player } from "./player.js";
@@ -16,6 +16,7 @@ const TITLES = {
 };
 const SIGNED = /gradient|^gy|so far|arriving|sum|\.grad|momentum|velocity/;
 const BACKWARD = ["backward", "sum", "leaf"];
+const EDGES = ["forward", "backward"];
 const FIRST = "the first to arrive is kept as it is; .grad was empty";
 
 /** The trace of a page, with its arrays decoded. */
@@ -97,7 +98,7 @@ export class TraceView {
     );
     this.figures.scrollLeft = scroll;
     this.sources.update(this.litOf(step));
-    this.graph.update(...this.statesAt(k), step.node);
+    this.graph.update(...this.statesAt(k), step.node, this.numbersAt(k));
     this.onstep(k);
   }
 
@@ -118,6 +119,27 @@ export class TraceView {
     return wanted;
   }
 
+  /** Of every node that is one number, a text with it and with its gradient, as far as a step knows them. */
+  numbersAt(k) {
+    const { nodes, steps, arrays } = this.trace;
+    const known = nodes.map(() => ({}));
+    for (const { phase, values } of steps.slice(0, k + 1)) {
+      for (const [label, array, n] of values) {
+        const number = arrays[array].numbers?.length === 1 ? arrays[array].numbers[0] : undefined;
+        if (label.startsWith("gradient of input"))
+          known[n].gradient ??= number; // the next ones wait for their sum
+        else if (BACKWARD.includes(phase)) known[n].gradient = number;
+        else if (phase === "forward" || label.endsWith("after")) known[n].value = number;
+      }
+    }
+    return known.map(({ value, gradient }, n) => {
+      if (value === undefined && gradient === undefined) return null;
+      const parts = [value, gradient].map((x) => (x === undefined ? "" : format(x)));
+      const name = nodes[n].kind === "operation" && nodes[n].variable ? `${nodes[n].variable} ` : "";
+      return `${name}${parts[0]}${parts[1] && `${parts[0] && ", "}gradient ${parts[1]}`}`;
+    });
+  }
+
   /** What has been computed and reached up to a step, and which edges it uses. */
   statesAt(k) {
     const { nodes, steps } = this.trace;
@@ -127,9 +149,9 @@ export class TraceView {
       if (phase === "update") states[node] = "computed";
       if (BACKWARD.includes(phase)) for (const [, , n] of values) states[n] = "reached";
     }
-    const { phase, node } = steps[k];
-    const lit = (from, to) =>
-      to === node && phase === "forward" ? "forward" : to === node && phase === "backward" ? "backward" : "";
+    const { phase, node, values } = steps[k];
+    const handed = new Set(values.map(([, , n]) => n));
+    const lit = (from, to) => (to === node && EDGES.includes(phase) && handed.has(from) ? phase : "");
     return [states, lit];
   }
 }
