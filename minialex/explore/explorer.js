@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 90d267f1d6f583cda0aa53a0e36f1ef86e75b740df6297399810cf97564323ed
+// Made of the modules in web/ by npm run build there; their SHA-256 is e14de8de133e013ec3714fce29c053e675182795b8cb96e645ce5d423e22f5b8
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -4389,7 +4389,7 @@ ${engine.gradient}`)));
   };
 
   // view/explorer.js
-  var HELP2 = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
+  var HELP2 = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation; elsewhere the arrow keys lead through the steps of what is shown below.";
   var Explorer = class {
     /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
     constructor(place2, state, { title, classes, reading, served }, gallery) {
