@@ -18,6 +18,7 @@ COMMANDS = {
     "look": "draw filters, feature maps, gradients, neighbours, the autograd graph, learning curves",
     "explore": "a page in which a network is at work: click a pixel, see the numbers that made it and its gradient",
     "data.pack": "pack a folder of photographs into large files of pixels, to train at the speed of a GPU",
+    "tutorials": "the lessons and what you have solved of them; opens one, or writes them as pages",
     "coursework": "assignments: write parts of this library yourself; instructors release and grade them",
     "gradcheck": "check every operation's gradient against finite differences",
     "bench": "time networks and layers against torch and the machine's limits",

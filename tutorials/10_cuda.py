@@ -10,7 +10,7 @@
 # %%
 import ladder
 import numpy as np
-from lesson import BLUE, GRID, PALE, VERMILION, check, compare, panels, pick, pictures, show, tint
+from lesson import BLUE, GRID, PALE, VERMILION, check, compare, hint, panels, pick, pictures, show, stop, tint
 from matplotlib.patches import Rectangle
 from squares import sheet
 
@@ -26,8 +26,7 @@ rng = np.random.default_rng(10)
 try:
     emulator.compiler()
 except OSError as error:
-    print(f"This lesson is skipped: {error}")
-    raise SystemExit from None
+    stop(f"This lesson needs a compiler: {error}")
 
 # %% [markdown]
 # minialex's kernels for graphics cards (**GPUs**) are the files in `kernels/`, written in CUDA, NVIDIA's C++. Its
@@ -99,19 +98,20 @@ show(
 # Ninety elements, 96 threads. The last six have nothing to do, and `if (i >= n) return;` keeps them from doing it.
 # **Predict**: without that line, how many forbidden accesses will the emulator report?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 careless = RELU.replace("if (i >= n) return;", "")
 report = emulator.check("my_relu", 3, 32, x, np.empty_like(x), n, text=careless)
 compare(prediction, report.count)
 print(report.problems[0])
 
+# %% [markdown] tags=["outcome"]
+# Each idle thread reads `x` and writes `y`. A real GPU might have said nothing, and changed six numbers of somebody
+# else's. This is why one learns CUDA better on something that watches.
+
 # %% [markdown]
-# (Each idle thread reads `x` and writes `y`.) A real GPU might have said nothing, and changed six numbers of
-# somebody else's. This is why one learns CUDA better on something that watches.
-#
 # ## Memory comes in sectors
 #
 # 32 neighbouring threads of a block, a **warp**, go in step: when one loads, all load. Memory does not deliver single
@@ -134,13 +134,13 @@ counts = [emulator.check("strided", 1, 32, x, y, s, text=STRIDED).sectors - 4 fo
 # %% [markdown]
 # **Predict**: with stride 1 a warp fetches 4 sectors. How many with stride 8?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 compare(prediction, counts[strides.index(8)], " sectors")
 
-# %%
+# %% tags=["outcome"]
 figure, left, right = panels(2, height=2.6, width_ratios=(2, 1))
 for row, stride in enumerate((1, 2, 8)):
     for cell in range(80):
@@ -155,10 +155,11 @@ right.set(title="sectors for 32 floats", xlabel="stride", ylim=(0, 36), xticks=[
 right.grid(axis="x", visible=False)
 show(figure, "10-sectors", "Which floats a warp wants and which it fetches at strides 1, 2, 8; sectors for each stride")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # At stride 8 every thread pays for eight floats and uses one: seven eighths of the memory's speed are gone. It never
 # gets worse than that. In NumPy terms: let neighbouring threads take neighbouring elements of the *last* axis.
-#
+
+# %% [markdown]
 # ## Memory that a block shares
 #
 # Each block has a few dozen kilobytes of **shared memory**, close to the arithmetic, many times faster than global
@@ -183,17 +184,17 @@ print(next(problem for problem in report.problems if "race: reads" in problem))
 # `__syncthreads()`, a **barrier**: no thread of the block goes on before all have come. **Predict**: the emulator runs
 # threads one after the other, from 0 to 63. How many of the 64 results above are wrong?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 cured = REVERSE.replace("= x[t];", "= x[t];\n    __syncthreads();")
 right_y = np.zeros(64, np.float32)
 report = emulator.check("reverse", 1, 64, x, right_y, text=cured)
 compare(prediction, (y != x[::-1]).sum())
 print(f"with a barrier: {report.count} problems, {(right_y != x[::-1]).sum()} wrong")
 
-# %%
+# %% tags=["outcome"]
 figure, *both = panels(2, height=2.4, sharey=True)
 for axes, values, title in zip(both, (y, right_y), ("without a barrier", "with one")):
     good = values == x[::-1]
@@ -202,17 +203,17 @@ for axes, values, title in zip(both, (y, right_y), ("without a barrier", "with o
     axes.set(title=f"{title}: {(~good).sum()} wrong", xlabel="thread")
 show(figure, "10-race", "The reversed numbers without and with a barrier: without, the first half is missing")
 
+# %% [markdown] tags=["outcome"]
+# Vermilion is what should have been there: threads 0 to 31 read cells that nobody had written yet. On a GPU another
+# half may be wrong, or on a quiet day none: a race is a bug that passes its tests. The emulator does not wait for bad
+# luck. Its checked build remembers for every shared cell who touched it since which barrier, and names both threads.
+
 # %% [markdown]
-# Red is what should have been there: threads 0 to 31 read cells that nobody had written yet. On a GPU another half may
-# be wrong, or on a quiet day none: a race is a bug that passes its tests. The emulator does not wait for bad luck. Its
-# checked build remembers for every shared cell who touched it since which barrier, and names both threads.
-#
 # ## A matrix product, rung by rung
 #
 # Now the kernel that matters most: $C = AB$, $c_{ij} = \sum_k a_{ik} b_{kj}$. The obvious way is one thread for each
 # entry of $C$, which runs along a row of $A$ and a column of $B$. For each multiplication it loads two
 # numbers. But the thread beside it loads the same row again, and the one below the same column.
-
 
 # %%
 def operands(axes, side, title):
@@ -229,7 +230,6 @@ def operands(axes, side, title):
     pictures(axes)
     loads, products = 2 * 16 * side, 16 * side**2
     axes.set(xlim=(-1.5, 38.5), ylim=(35.5, -0.5), title=f"{title}:\n{loads} loads, {products:,} products")
-
 
 # %%
 figure, *three = panels(3, height=3.5)
@@ -260,7 +260,6 @@ print(kernel_text("matmul.cu", "matmul_tiled"))
 # rung, `matmul_blocked`, has tiles of 64, and each thread keeps 4×4 sums in its registers, so that
 # it reads shared memory less often, too. To count, we run the package's own host code in the checked build:
 
-
 # %%
 class Counting(emulator.EmulatorLauncher):
     """Runs kernels in the checked build, and keeps the report of the last launch, and the launch."""
@@ -268,7 +267,6 @@ class Counting(emulator.EmulatorLauncher):
     def launch(self, kernel, real, grid, block, values):
         self.last = kernel, cuda_launch.source(kernel.file), real, grid, block, values
         self.report = emulator.run_checked(*self.last)
-
 
 # %%
 launch = Counting()
@@ -295,10 +293,10 @@ for rung in ladder.MATMUL:
 # 64 by 64. The layer is conv3 of AlexNet with fewer channels. **Predict**: by what factor does the last rung load
 # less than the first?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 x, w = rng.standard_normal((2, 16, 13, 13), np.float32), rng.standard_normal((64, 16, 3, 3), np.float32)
 expected = functional.conv2d(Tensor(x), Tensor(w), None, padding=1).numpy()
 conv_loads = {}
@@ -312,7 +310,7 @@ compare(prediction, round(conv_loads["direct"] / conv_loads["implicit_gemm"], 1)
 # How few loads are few enough? The data sheet of an H200, a large GPU, says 67 trillion float32 operations a second,
 # and 4.8 terabytes. Divide.
 
-# %%
+# %% tags=["outcome"]
 enough = (67e12 / 2) / (4.8e12 / 4)  # products in the time of one float
 print(f"while one float arrives, {enough:.0f} products could be made")
 figure, left, right = panels(2, height=2.8)
@@ -342,7 +340,6 @@ show(figure, "10-ladder", "Products for each load on the rungs of both ladders, 
 # every entry of the columns a thread of its own, which has to find out from two numbers, `plane` and `place`, where it
 # stands: which picture, which channel, which $u$ and $v$, which $i$ and $j$.
 
-
 # %%
 print(kernel_text("im2col.cu", "im2col_naive"))
 
@@ -351,9 +348,8 @@ print(kernel_text("im2col.cu", "im2col_naive"))
 # `instructions.count` takes the threads of a launch through it one by one, and counts each instruction every time that
 # a thread comes by. **Predict**: how many instructions are executed for one entry, one copied number?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
-
 
 # %%
 def executed():
@@ -364,8 +360,7 @@ def executed():
         print(f"Instructions are not counted: {error}")
         return instructions.Instructions({"div.s32": np.nan, "sqrt.f32": np.nan}, 0)
 
-
-# %%
+# %% tags=["outcome"]
 x, window = rng.standard_normal((1, 4, 13, 13), np.float32), Window.over((13, 13), 3, padding=1)
 views = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
 expected = views.transpose(1, 4, 5, 0, 2, 3).reshape(4 * 9, 13 * 13)
@@ -380,8 +375,11 @@ for rung in ladder.IM2COL:
     )
 compare(prediction, round(copying["naive"], 1), " instructions")
 
+# %% [markdown] tags=["outcome"]
+# More than a hundred, for a number that memory takes in the time of 28.
+
 # %% [markdown]
-# More than a hundred, for a number that memory takes in the time of 28. In PTX a division is one instruction; the GPU
+# In PTX a division is one instruction; the GPU
 # has none, and makes it of twenty others. The second rung gives a thread not an entry but a place $(n, i, j)$ of the
 # output: it divides once, and then goes through the pixels of its windows, with additions. Neighbouring threads still
 # have neighbouring places, so that nothing changes for the sectors.
@@ -395,10 +393,10 @@ compare(prediction, round(copying["naive"], 1), " instructions")
 # first rung computes all terms of the sum **anew** for every $c$, although the next sum shares four of the five.
 # **Predict**: how many square roots for each of 32 channels, on average? (The outermost have shorter windows.)
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 x, gy = rng.standard_normal((2, 1, 32, 13, 13), np.float32)
 settings = 5, 0.02, 0.75, 1.0
 use_backend("numpy")
@@ -422,7 +420,7 @@ compare(prediction, round(roots["anew"], 1), " square roots")
 # (`template <int SIZE>` in `kernels/lrn_registers.cu`). And since this rung reads every $x$ anyway, it computes $d$
 # again: five squares are cheaper than an array that the forward pass writes to memory and the backward pass reads.
 
-# %%
+# %% tags=["outcome"]
 figure, left, right = panels(2, height=2.4)
 bars = (left, copying, (1, 1), "im2col, for an entry"), (right, normalising, (4, 3), "LRN backward, for an element")
 for axes, counts, moved, title in bars:
@@ -469,9 +467,12 @@ print(f"THE CLOSING NUMBER: the same product, with {fewer:.0f} times fewer loads
 # %% [markdown]
 # ## Exercises
 
+# %% [markdown]
+# ### Exercise 10.1 ★ Blocks
+#
+# For `n` elements, blocks of `size` threads and a thread for each element: how many blocks must be started?
+
 # %% tags=["exercise"]
-# 10.1  n elements, blocks of `size` threads, a thread for each element. How
-#       many blocks must be started?
 def blocks(n, size):
     ...
 
@@ -489,10 +490,13 @@ check("10.1", blocks)
 # The quotient, rounded up: you find this line in every CUDA program. Python knows a shorter one, `-(-n // size)`.
 # </details>
 
+# %% [markdown]
+# ### Exercise 10.2 ★★ Sectors
+#
+# Thread $t$ of a warp loads the float `x[first + t * stride]`, for $t$ from 0 to 31; `x` itself begins with a sector.
+# How many sectors of eight floats are fetched?
+
 # %% tags=["exercise"]
-# 10.2  Thread t of a warp loads the float x[first + t * stride], for t from
-#       0 to 31; x itself begins with a sector. How many sectors of eight
-#       floats are fetched?
 def sectors(first, stride):
     ...
 
@@ -511,10 +515,13 @@ check("10.2", sectors)
 # all threads want the same number, one is enough.
 # </details>
 
+# %% [markdown]
+# ### Exercise 10.3 ★★ Loads of a product
+#
+# C (rows, columns) = A (rows, depth) @ B (depth, columns), in tiles of side × side entries of C; all sizes are
+# multiples of `side`. How many numbers are loaded from global memory in all?
+
 # %% tags=["exercise"]
-# 10.3  C (rows, columns) = A (rows, depth) @ B (depth, columns), in tiles of
-#       side x side entries of C; all sizes are multiples of side. How many
-#       numbers are loaded from global memory in all?
 def loads(rows, columns, depth, side):
     ...
 
@@ -533,14 +540,20 @@ check("10.3", loads)
 # Each tile loads its two strips, whatever the others do.
 # </details>
 
+# %% [markdown]
+# ### Exercise 10.4 ★★ Barriers
+#
+# A block of 64 threads runs these lines. Before which of them does it need a barrier? Give a list of numbers.
+#
+# ```
+# 1   tile[t] = x[t];
+# 2   REAL left = tile[(t + 63) % 64];
+# 3   tile[t] = left;
+# 4   tile[t] += 1;
+# 5   y[t] = tile[63 - t];
+# ```
+
 # %% tags=["exercise"]
-# 10.4  A block of 64 threads runs these lines. Before which of them does it
-#       need a barrier? Give a list of numbers.
-#           1   tile[t] = x[t];
-#           2   REAL left = tile[(t + 63) % 64];
-#           3   tile[t] = left;
-#           4   tile[t] += 1;
-#           5   y[t] = tile[63 - t];
 barriers = ...
 
 check("10.4", barriers)
@@ -556,11 +569,13 @@ check("10.4", barriers)
 # thread's own cell. Line 5 reads another's again. Try it: put the lines into `REVERSE`, and ask the emulator.
 # </details>
 
+# %% [markdown]
+# ### Exercise 10.5 ★★★ Which pixel
+#
+# The implicit product, for one picture and a square map: which pixel stands in the columns at `[k, place]`? Return
+# (channel, row, column). `k = (c * kernel + u) * kernel + v` counts the weights, `place = i * out + j` the outputs.
+
 # %% tags=["exercise"]
-# 10.5  The implicit product, for one picture and a square map: which pixel
-#       stands in the columns at [k, place]? Return (channel, row, column).
-#       k = (c * kernel + u) * kernel + v counts the weights,
-#       place = i * out + j the outputs.
 def pixel(k, place, kernel, out, stride, padding):
     ...
 

@@ -26,7 +26,7 @@ def browser():
 
 
 @contextlib.contextmanager
-def opened(browser, path, width=1280, scheme="light", place="", errors=True):
+def opened(browser, path, width=1280, scheme="light", place="", errors=True, ready=".panel h2", alone=True):
     """A context with a page, in which nothing may go wrong and nothing else may be asked for.
 
     browser: a Browser.
@@ -35,6 +35,8 @@ def opened(browser, path, width=1280, scheme="light", place="", errors=True):
     scheme: "light" or "dark".
     place: what stands behind the # of the address.
     errors: whether the test fails for an error in the console, or where anything else is asked for.
+    ready: a selector of what must be there before the test begins.
+    alone: whether the page is one file; else it may ask for others, but only on disk.
     """
     troubles, asked = [], []
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -44,12 +46,14 @@ def opened(browser, path, width=1280, scheme="light", place="", errors=True):
     page.on("request", lambda request: asked.append(request.url))
     address = path if isinstance(path, str) else path.as_uri()
     page.goto(f"{address}{place and '#'}{place}")
-    page.locator(".panel h2").wait_for()  # the policy of a page forbids the functions that Playwright can wait for
+    page.locator(ready).first.wait_for()  # the policy of a page forbids the functions that Playwright can wait for
     yield page
     context.close()
     if errors:
         assert not troubles, troubles
-        assert all(url.startswith(address) for url in asked) and (len(asked) == 1 or isinstance(path, str)), asked
+        here = address if alone else ("file:", "data:")
+        assert all(url.startswith(here) for url in asked), asked
+        assert len(asked) == 1 or not alone or isinstance(path, str), asked
 
 
 def checker():

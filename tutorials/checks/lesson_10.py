@@ -49,9 +49,11 @@ EXERCISES = {
             (lambda n, size: n // size + 1, "One too many where size divides n. Add size - 1 before dividing."),
             (lambda n, size: n / size, "Blocks come whole: round up."),
             (lambda n, size: n * size, "A block does `size` elements at once: divide."),
+            (lambda n, size: size // n + 1, "The other way round: n elements are dealt out to blocks of size."),
         ),
         cases=((90, 32), (96, 32), (1, 256), (257, 256)),
         right="The threads of the last block that find nothing are what `if (i >= n) return;` is for.",
+        hints=("Blocks come whole. What if size does not divide n?", "Divide and round up.", "(n + size - 1) // size."),
     ),
     "10.2": Exercise(
         sectors,
@@ -66,9 +68,18 @@ EXERCISES = {
                 "`first` moves the run: it may begin in the middle of a sector.",
             ),
             (lambda first, stride: 4, "That is the best case. With a stride the wanted floats lie further apart."),
+            (
+                lambda first, stride: len({(first + t * stride) // 32 for t in range(32)}),
+                "A sector has 32 bytes, and a float has four of them: eight floats.",
+            ),
         ),
         cases=((0, 1), (3, 1), (0, 2), (0, 3), (5, 0), (6, 9)),
         right="Cases with a `first` of their own are why arrays begin at multiples of 32 bytes.",
+        hints=(
+            "A sector that several threads want is fetched once.",
+            "Float number f lies in sector f // 8. How many different ones do the 32 threads need?",
+            "The number of elements of the set of (first + t * stride) // 8, for t from 0 to 31.",
+        ),
     ),
     "10.3": Exercise(
         loads,
@@ -90,6 +101,11 @@ EXERCISES = {
         ),
         cases=((16, 16, 8, 8), (64, 32, 48, 16), (128, 128, 128, 64)),
         right="Divided by all products this is 2 / side.",
+        hints=(
+            "How many tiles has C, and what does one of them load?",
+            "A tile needs a strip of `side` rows of A and one of `side` columns of B, each `depth` long.",
+            "(rows // side) * (columns // side) tiles, each with 2 * side * depth loads.",
+        ),
     ),
     "10.4": Exercise(
         [2, 3, 5],
@@ -101,6 +117,12 @@ EXERCISES = {
             ([1, 2, 4], "A barrier *after* a line is one before the next: before which lines are yours?"),
         ),
         right="Read after another's write, and write after another's read: both need one.",
+        hints=(
+            "A barrier is needed where a thread touches a cell that another touched since the last one, and one of "
+            "them writes.",
+            "For each line ask: whose cell does it read or write, and who wrote or read that cell before?",
+            "Lines 2 and 5 read what others wrote; which line overwrites what a neighbour may still have to read?",
+        ),
     ),
     "10.5": Exercise(
         pixel,
@@ -119,8 +141,20 @@ EXERCISES = {
                 lambda k, place, kernel, out, stride, padding: pixel(k, place, kernel, out, stride, -padding),
                 "Subtract the padding: the first window begins outside the picture, at -padding.",
             ),
+            (
+                lambda k, place, kernel, out, stride, padding: (
+                    pixel(k, place, kernel, out, stride, padding)[1:]
+                    + pixel(k, place, kernel, out, stride, padding)[:1]
+                ),
+                "The channel comes first: (channel, row, column).",
+            ),
         ),
         cases=((0, 0, 3, 13, 1, 1), (23, 30, 3, 13, 1, 1), (47, 58, 5, 7, 2, 2), (362, 100, 11, 55, 4, 0)),
         right="`Entry` in kernels/conv2d.cu does this, and returns 0 outside the picture.",
+        hints=(
+            "Both numbers are written like the time of day: split them by // and %.",
+            "k holds c, u, v, with v counting fastest; place holds i, j, with j counting fastest.",
+            "v = k % kernel, u = k // kernel % kernel, c = k // kernel**2; the row is i * stride + u - padding.",
+        ),
     ),
 }
