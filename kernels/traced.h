@@ -37,6 +37,7 @@ extern "C" void trace_into(emulator::Event* events, long long most) {
     emulator::events = events;
     emulator::most_events = most;
     emulator::seen_events = 0;
+    if (events) emulator::trace_names.clear();
 }
 extern "C" long long traced_events() { return emulator::seen_events; }
 extern "C" const char* trace_name(int number) {
