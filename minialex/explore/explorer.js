@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is e14de8de133e013ec3714fce29c053e675182795b8cb96e645ce5d423e22f5b8
+// Made of the modules in web/ by npm run build there; their SHA-256 is 5d7fc71e8868396f47584a677d86020e40940de7536f7b6ba20542a7486114e6
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -3039,7 +3039,7 @@ ${gradient}`,
   var figure = (caption, canvas) => element("figure", {}, element("figcaption", {}, caption), scrolled(caption, canvas));
   function grid(caption, numbers, width, lost, most = Math.max(...[...numbers].filter(isFinite).map(Math.abs), 0)) {
     const cells = Array.from(numbers, (x, k) => {
-      const cell = element("td", { class: lost(k) ? "number padding" : "number" }, format(x));
+      const cell = element("td", { class: lost(k) ? "number padding" : "number" }, format(x, width > 4 ? 3 : 4));
       if (!lost(k)) cell.style.backgroundColor = behind(x, most);
       return cell;
     });
