@@ -24,9 +24,11 @@ from minialex import Tensor
 # ## A slope, by nudging
 #
 # Take a formula with three inputs, $L = (a b + c)\, a$, at $a = 2$, $b = -3$, $c = 10$. How much does $L$ change when
-# one of the inputs changes a little? Nudge it and see:
+# one of the inputs changes a little? Nudge it by a small $h$ and see:
 #
 # $$\frac{\partial L}{\partial a} \approx \frac{L(a + h, b, c) - L(a, b, c)}{h}$$
+#
+# The round $\partial$ says that $a$ alone moves, while $b$ and $c$ stand still.
 
 # %%
 def formula(a, b, c):
@@ -456,13 +458,13 @@ five = {
 }
 
 
-def nudged(f, a, b, h=1e-6):
+def nudged_slopes(f, a, b, h=1e-6):
     """Both slopes of f at (a, b), by nudging."""
     return (f(a + h, b) - f(a, b)) / h, (f(a, b + h) - f(a, b)) / h
 
 
-for letter, (f, slopes) in five.items():
-    print(letter, np.allclose(nudged(f, 3.0, 1.0), slopes(3.0, 1.0, 1.0), atol=1e-4))
+for letter, (f, gradients) in five.items():
+    print(letter, np.allclose(nudged_slopes(f, 3.0, 1.0), gradients(3.0, 1.0, 1.0), atol=1e-4))
 
 # %% [markdown]
 # ### Exercise 1.5 ★★ One of five operations

@@ -386,11 +386,11 @@ def softplus(input, slip=0.0):
     return Tensor.from_operation(np.logaddexp(0, x), backward, input)
 
 
-x = rng.normal(0, 1, pick(smoke=(3, 4), quick=(8, 25)))
+inputs = rng.normal(0, 1, pick(smoke=(3, 4), quick=(8, 25)))
 results = {
-    "softmax": gradcheck(lambda x: functional.softmax(x, 1), x),
-    "softplus": gradcheck(softplus, x),
-    "softplus, off by three millionths": gradcheck(lambda x: softplus(x, slip=3e-6), x),
+    "softmax": gradcheck(lambda x: functional.softmax(x, 1), inputs),
+    "softplus": gradcheck(softplus, inputs),
+    "softplus, off by three millionths": gradcheck(lambda x: softplus(x, slip=3e-6), inputs),
 }
 for name, result in results.items():
     print(f"{name:33} error {result.error:.0e} over {result.entries} entries: {'fine' if result.ok else 'WRONG'}")
@@ -420,7 +420,7 @@ print(f"and minialex's, whose measure is stricter, {theirs.error:.1e}")
 # ## Find the bug
 #
 # A layer of three inputs and three outputs, with a softmax over each row and a factor for each column of what comes
-# out. Every shape is right, nothing fails, and the gradient of the sum is nearly right as well.
+# out. Every shape is right, and nothing fails.
 
 # %%
 def layer(x, w, b, scale):
@@ -439,7 +439,7 @@ def layer_backward(x, w, scale, p, gy):
     return gz @ w.T, gw, gb, gscale             # F
 
 # %%
-def errors(rows):
+def layer_errors(rows):
     """How far each gradient of the layer is from nudging, for a batch of so many rows."""
     x, w, b, scale = (rng.normal(0, 1, shape) for shape in ((rows, 3), (3, 3), (3,), (3,)))
     gy = rng.normal(0, 1, (rows, 3))
@@ -453,7 +453,7 @@ def errors(rows):
     return apart
 
 
-print(errors(rows=3))
+print(layer_errors(rows=3))
 
 # %% [markdown]
 # ### Exercise 2.5 ★★ A line of backward
@@ -473,7 +473,7 @@ check("2.5", line)
 # ```
 #
 # `(gp * p).sum(axis=1)` has a number for each *row*, in the shape $(3,)$, and NumPy lines it up with the *columns*.
-# With three rows and three columns nobody complains: `keepdims=True` is missing. `errors(rows=4)` stops with an error
+# With three rows and three columns nobody complains: `keepdims=True` is missing. `layer_errors(rows=4)` stops with an error
 # in this line. Square shapes hide mistakes; that is why minialex's tests have N, C, H and W that all differ.
 # </details>
 

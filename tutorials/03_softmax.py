@@ -399,7 +399,7 @@ print(f"test accuracy of templates: {accuracy['test']:.1f} %")
 # %% [markdown]
 # ## Find the bug
 #
-# The same templates, trained by somebody else. The loss goes down at first, but the network answers hardly better than
+# The same templates, trained by somebody else. The loss stays near $\ln 10$, and the network answers hardly better than
 # by guessing, on the very pictures that it was trained with. Every gradient has been checked against nudging.
 
 # %%
@@ -439,8 +439,8 @@ check("3.5", line)
 # line = "B"
 # ```
 #
-# The pictures are put into another order and the labels are not, so that from the second epoch on nearly every picture
-# has another's label. No gradient can tell: each is right, for the wrong question. What tells is the oldest check of
+# The pictures are put into another order and the labels are not, so that nearly every picture has another's label, and
+# in each epoch a different one. No gradient can tell: each is right, for the wrong question. What tells is the oldest check of
 # all. Can the network learn fifty pictures by heart? With right labels it can, with these it cannot.
 # </details>
 

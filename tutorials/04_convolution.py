@@ -541,11 +541,11 @@ results = {
 speeds, memory = np.array(list(results.values())).T
 compare(prediction, "the loops, compiled" if speeds[1] > speeds[2] else "the columns")
 seconds = operations / speeds / 1e9
-names = [f"{name}\n{s:,.{0 if s > 10 else 2}f} s" for name, s in zip(results, seconds)]
+ways = [f"{name}\n{s:,.{0 if s > 10 else 2}f} s" for name, s in zip(results, seconds)]
 figure, left, right = panels(2, height=3.2, sharey=True)
 sides = (left, speeds, BLUE, 0, "speed, GFLOP/s"), (right, memory, VERMILION, 0.002, "memory in use, MB")
 for axes, values, colour, least, title in sides:
-    axes.barh(names, values, color=colour, height=0.6)
+    axes.barh(ways, values, color=colour, height=0.6)
     axes.bar_label(axes.containers[0], [f"{v:,.3g}" if v > least else "none" for v in values], padding=3)
     axes.set(title=title)
     axes.grid(axis="y", visible=False)
@@ -728,9 +728,9 @@ def conv_by_places(x, w, stride, padding):
 # %%
 generator = np.random.default_rng(4)
 for side, kernel, stride, padding in ((7, 3, 1, 0), (8, 3, 2, 1), (9, 5, 2, 2), (6, 1, 1, 0)):
-    x, w = generator.normal(0, 1, (2, 3, side, side)), generator.normal(0, 1, (4, 3, kernel, kernel))
-    theirs = functional.conv2d(Tensor(x), Tensor(w), None, stride, padding).numpy()
-    print(side, kernel, stride, padding, np.allclose(conv_by_places(x, w, stride, padding), theirs))
+    squares, some = generator.normal(0, 1, (2, 3, side, side)), generator.normal(0, 1, (4, 3, kernel, kernel))
+    theirs = functional.conv2d(Tensor(squares), Tensor(some), None, stride, padding).numpy()
+    print(side, kernel, stride, padding, np.allclose(conv_by_places(squares, some, stride, padding), theirs))
 
 # %% [markdown]
 # ### Exercise 4.6 ★★ A line of the convolution

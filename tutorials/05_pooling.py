@@ -129,10 +129,10 @@ show(figure, "05-winners", "Four overlapping windows, their winners, and where t
 values = rng.standard_normal((13, 13))
 t = Tensor(values[None, None], requires_grad=True)
 y = functional.max_pool2d(t, 3, 2)
-gy = rng.standard_normal(y.shape)
-y.backward(gy)
+arriving = rng.standard_normal(y.shape)
+y.backward(arriving)
 print("forward: ", abs(max_pool(values, 3, 2) - y.numpy()[0, 0]).max())
-print("backward:", abs(max_pool_backward(gy[0, 0], values, 3, 2) - t.grad.numpy()[0, 0]).max())
+print("backward:", abs(max_pool_backward(arriving[0, 0], values, 3, 2) - t.grad.numpy()[0, 0]).max())
 
 # %% [markdown]
 # ## Ties
@@ -212,8 +212,8 @@ for axes, values, title in ((left, quiet, "all alike"), (right, loud, "channel 5
 show(figure, "05-inhibition", "Twelve channels before and after normalisation, without and with a loud one")
 
 # %% [markdown]
-# On the right, channels 3, 4, 6 and 7 lose more than half of what they had: they live next to channel 5. Channels
-# compete for the right to speak.
+# On the right, channels 3, 4, 6 and 7 lose three quarters of what they had, and on the left only two fifths: they live
+# next to channel 5. Channels compete for the right to speak.
 #
 # ## Its gradient, by hand
 #
@@ -455,7 +455,7 @@ check("5.4", scale_backward)
 # A max-pooling with padding. In somebody's network it stands behind a ReLU, and works.
 
 # %%
-def max_pool(x, kernel, stride, padding):
+def padded_max_pool(x, kernel, stride, padding):
     height, width = x.shape
     padded = np.pad(x, padding)                                                # A
     rows = (height + 2 * padding - kernel) // stride + 1                       # B
@@ -468,9 +468,9 @@ def max_pool(x, kernel, stride, padding):
     return y
 
 
-x = np.maximum(np.random.default_rng(5).normal(0, 1, (7, 9)), 0)
-theirs = functional.max_pool2d(Tensor(x[None, None]), 3, 2, 1).numpy()[0, 0]
-print("as minialex's:", np.array_equal(max_pool(x, 3, 2, 1), theirs))
+activations = np.maximum(np.random.default_rng(5).normal(0, 1, (7, 9)), 0)
+theirs = functional.max_pool2d(Tensor(activations[None, None]), 3, 2, 1).numpy()[0, 0]
+print("as minialex's:", np.array_equal(padded_max_pool(activations, 3, 2, 1), theirs))
 
 # %% [markdown]
 # ### Exercise 5.5 ★★ A line of the pooling

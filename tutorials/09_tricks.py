@@ -359,8 +359,9 @@ show(figure, "09-ill", "What each trick is worth to a network that still learns,
 
 # %% [markdown] tags=["outcome"]
 # It is the same network, the same rate, the same test pictures. A network that knows its training pictures by heart
-# gains from what kept the other from learning: crops, overlap and dropout have changed sides. LRN has not: its interval
-# holds zero, and all that we can say is that it is worth less than a few points here. So "how much is dropout worth?"
+# gains from what kept the other from learning: crops and overlap help beyond doubt now. Dropout cost eight points, and
+# costs none any more; whether it helps, its interval does not say, for it holds zero, as LRN's does in both states. Of
+# those two we know only that they are worth less than some points here. So "how much is dropout worth?"
 # has no answer that is a number. It depends on how many pictures there are for how many weights, and on how long one
 # trains. The paper had 60 million weights and 1.2 million pictures, and showed each of them 90 times.
 
@@ -405,7 +406,7 @@ show(figure, "09-views", "The windows of the ten views, and the error of each ne
 
 # %% [markdown]
 # Each thin line is one network, seen twice: the closest pairs that one can have, since not a weight differs. Whether
-# that makes the interval narrower than the others, and on which side of zero it lies, the last column below tells.
+# that makes the interval narrower than the others, and on which side of zero it lies, the table below tells.
 #
 # ## Beside the paper
 #

@@ -510,19 +510,19 @@ for link in LINKS:
 
 # %%
 rng = np.random.default_rng(12)
-x, t = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+images, labels = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
 
 
 def train(group):
     w, v = np.zeros((20, 3)), np.zeros((20, 3))
     for _ in range(200):
-        own = part(len(x), group.rank, group.size)  # A
-        g = gradient(w, x[own], t[own])             # B
-        g *= (own.stop - own.start) / len(x)        # C
-        g += 0.05 * w                               # D
-        g = group.all_reduce(g)                     # E
-        v = 0.9 * v - 0.1 * g                       # F
-        w = w + v                                   # G
+        own = part(len(images), group.rank, group.size)  # A
+        g = gradient(w, images[own], labels[own])        # B
+        g *= (own.stop - own.start) / len(images)        # C
+        g += 0.05 * w                                    # D
+        g = group.all_reduce(g)                          # E
+        v = 0.9 * v - 0.1 * g                            # F
+        w = w + v                                        # G
     return w
 
 

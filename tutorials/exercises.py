@@ -144,7 +144,12 @@ def judge(name, answer):
     causes = (why for wrong, why in exercise.mistakes if not _difference(_results(wrong, exercise), given, exercise))
     why = next(causes, "")
     text = f"{name}: not yet. {problem}\n     {why}".rstrip()
-    return Verdict(False, text, bool(why) or problem == MORE_DIGITS, repr(given))
+    return Verdict(False, text, bool(why) or problem == MORE_DIGITS or _is_form(problem, exercise), repr(given))
+
+
+def _is_form(problem, exercise):
+    """Whether a sentence says all there is to say: an answer's form is wrong. A function's shapes may need a hint."""
+    return "asked for" in problem and ("results are asked" in problem or not exercise.cases)
 
 
 def _results(answer, exercise):
@@ -186,9 +191,11 @@ def _array_difference(a, b, exercise):
         kind = "a text is" if a.dtype.kind in "US" else "numbers are"
         return f"{kind} asked for, this is {_shown_values((b.tolist(),))}."
     if a.shape != b.shape:
-        return f"shape {a.shape} is asked for, yours is {b.shape}."
+        asked = f"shape {a.shape}" if a.shape else "one number" if a.dtype.kind not in "US" else "one text"
+        return f"{asked} is asked for, yours {'has shape' if b.shape else 'is one number, of shape'} {b.shape}."
     if a.dtype.kind in "US":
-        return None if (a == b).all() else f"It is not {_shown_values((b.tolist(),))}."
+        same = np.char.lower(np.char.strip(a)) == np.char.lower(np.char.strip(b))  # "c" is meant as "C"
+        return None if same.all() else f"It is not {_shown_values((b.tolist(),))}."
     scale = np.abs(a).max(initial=0, where=np.isfinite(a)) or 1.0
     with np.errstate(invalid="ignore"):
         wrong = ~((np.abs(a - b) <= exercise.tolerance * scale) | (a == b) | (np.isnan(a) & np.isnan(b)))
@@ -201,6 +208,8 @@ def _array_difference(a, b, exercise):
     if all(_rounded(x, y) for x, y in zip(a[wrong], b[wrong])):
         return MORE_DIGITS
     if index:
+        if wrong.all():
+            return f"None of the {a.size} numbers is right."
         count = f"{wrong.sum()} of the {a.size} numbers are" if wrong.sum() > 1 else "one number is"
         return f"{count} not right, first that at index {list(index)}."
     return _how_far(float(a), float(b))

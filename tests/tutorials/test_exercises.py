@@ -87,8 +87,31 @@ def test_an_answer_cannot_spoil_the_cases(judge):
     assert judge(greedy, lambda x: 2 * x, cases=((case,),)).right and (case == 1).all()
 
 
+def test_a_wrong_form_takes_no_hint(judge):
+    """The sentence says what is asked for; a hint would be about something else."""
+    for answer, expected in (("2", 2.0), ([2.0], 2.0), (2.0, "C"), ([1.0], np.ones(2)), (["C"], "C")):
+        verdict = judge(answer, expected)
+        assert verdict.right is False and verdict.known and "asked for" in verdict.text
+    assert judge(lambda x: x, lambda x: (x, x), cases=((1.0,),)).known
+    assert not judge(lambda x: x[:1], lambda x: x, cases=((np.ones(2),),)).known, "which axis is lost is a question"
+    assert "one number is asked for" in judge([2.0], 2.0).text
+    assert "None of the 2" in judge([1.0, 2.0], np.array([3.0, 4.0])).text
+
+
+def test_what_is_counted_can_stand_in_a_set(machinery):
+    """As the Value of lesson 1 can: exercise 1.4 is often solved with a set of Values."""
+
+    def count(root, seen):
+        seen.add(root)
+        return seen | {value for parent in root.parents for value in count(parent, seen)}
+
+    assert machinery.judge("1.4", lambda root: len(count(root, set()))).right
+    assert "For Value(Value(), Value())" in machinery.judge("1.4", lambda root: 1).text
+
+
 def test_texts_are_compared_as_texts(judge):
     assert judge("b", "b").right and judge("c", "b").right is False
+    assert judge("c ", "C").right and judge("Conv1", "conv1").right and judge("conv 1", "conv1").right is False
     assert "numbers" in judge("b", 1.0).text and "text" in judge(1.0, "b").text
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from exercises import Exercise
 
 
-def _node(*parents):
-    return SimpleNamespace(parents=parents)
+class _Value:
+    """What a graph is made of: can stand in a set, as the lesson's Value can."""
+
+    def __init__(self, *parents):
+        self.parents = parents
+
+    def __repr__(self):
+        return f"Value({', '.join(map(repr, self.parents))})"
 
 
 def _graphs():
-    a = _node()
-    b = _node(a, a)
-    c = _node(b, b)
-    return (a,), (b,), (c,), (_node(_node(_node(), a), c),)
+    a = _Value()
+    b = _Value(a, a)
+    c = _Value(b, b)
+    return (a,), (b,), (c,), (_Value(_Value(_Value(), a), c),)
 
 
 def _count(root):

@@ -98,7 +98,7 @@ EXERCISES = {
     "2.5": Exercise(
         "C",
         mistakes=(
-            ("A", "gscale agrees with nudging: look at what errors prints."),
+            ("A", "gscale agrees with nudging: look at what layer_errors prints."),
             ("B", "gp has only to be multiplied with what forward multiplied with: scale. That is right."),
             ("D", "It would be right if gz were. Look one line up."),
             ("E", "It would be right if gz were."),
@@ -106,7 +106,7 @@ EXERCISES = {
         ),
         hints=(
             "Which of the four gradients are right, and from which line on can they no longer be?",
-            "gscale is right, so A is. All that is wrong comes from gz. Try errors(rows=4).",
+            "gscale is right, so A is. All that is wrong comes from gz. Try layer_errors(rows=4).",
             "A sum over a row has to stand beside that row: which shape has it?",
         ),
     ),

@@ -37,6 +37,7 @@ EXERCISES = {
             ([0, 2 / 7, 5 / 7], "e^0 is 1, not 0: no class ever gets nothing."),
             (np.full(3, 1 / 3), "Equal logits would give equal probabilities; these differ."),
             ([0.0, math.log(2), math.log(5)], "These are the logits. Exponentials first, then shares."),
+            ([12.5, 25.0, 62.5], "These are percent. Probabilities add up to 1."),
             ([1 / 5, 2 / 5, 1.0], "Divide by the sum of the exponentials, not by the largest."),
         ),
         hints=(
