@@ -410,7 +410,7 @@ by_hand = softmax_backward(point, g)
 print(f"ours and minialex's softmax gradient: {np.abs(tensor.grad.numpy() - by_hand).max():.1e} apart")
 theirs = gradcheck(lambda x: functional.softmax(x, 0), point)
 print(f"calculus and nudging, relatively: {error_of(softmax, softmax_backward, point, g):.1e} apart, says our checker,")
-print(f"and minialex's, whose measure is stricter, {theirs.error:.1e}")
+print(f"and minialex's, with a cotangent of its own, {theirs.error:.1e}")
 
 # %% [markdown]
 # Nine or ten digits, from a method that knows nothing but how to evaluate the function. Whenever you write a backward
@@ -473,8 +473,8 @@ check("2.5", line)
 # ```
 #
 # `(gp * p).sum(axis=1)` has a number for each *row*, in the shape $(3,)$, and NumPy lines it up with the *columns*.
-# With three rows and three columns nobody complains: `keepdims=True` is missing. `layer_errors(rows=4)` stops with an error
-# in this line. Square shapes hide mistakes; that is why minialex's tests have N, C, H and W that all differ.
+# With three rows and three columns nobody complains: `keepdims=True` is missing. `layer_errors(rows=4)` stops with an
+# error in this line. Square shapes hide mistakes; that is why minialex's tests have N, C, H and W that all differ.
 # </details>
 
 # %% [markdown]

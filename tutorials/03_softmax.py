@@ -440,8 +440,8 @@ check("3.5", line)
 # ```
 #
 # The pictures are put into another order and the labels are not, so that nearly every picture has another's label, and
-# in each epoch a different one. No gradient can tell: each is right, for the wrong question. What tells is the oldest check of
-# all. Can the network learn fifty pictures by heart? With right labels it can, with these it cannot.
+# in each epoch a different one. No gradient can tell: each is right, for the wrong question. What tells is the oldest
+# check of all. Can the network learn fifty pictures by heart? With right labels it can, with these it cannot.
 # </details>
 
 # %% [markdown]

@@ -511,7 +511,7 @@ check("6.4", dead_share)
 # ## Find the bug
 #
 # A student reports a validation error of 0.0 %. On the test pictures, however, the same network is wrong as often as
-# one that guesses a little. Here is what was done, with pictures of pure noise and labels drawn by lot, so that there
+# one that guesses. Here is what was done, with pictures of pure noise and labels drawn by lot, so that there
 # is nothing to learn but by heart.
 
 # %%
