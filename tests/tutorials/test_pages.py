@@ -240,6 +240,43 @@ def test_wide_figures_say_so_on_a_phone(browser, pages):
         assert page.locator("main pre").first.evaluate("(pre) => getComputedStyle(pre).whiteSpace") == "pre"
 
 
+def test_code_that_wraps_on_a_phone_keeps_its_indentation(browser, pages):
+    """What is left of a line stands further right than its beginning; and nothing is added to what is copied."""
+    with opened(browser, pages / "01_autograd.html", 390) as page:
+        code = page.locator(".code pre", has_text="class Value").first
+        lines = code.text_content().splitlines()
+        assert lines[3] == "    def __init__(self, data, backward=None, *parents):" and not lines[2]
+        wrapped = code.locator(".line").nth(3)
+        left = """(line) => {
+            const range = document.createRange();
+            range.selectNodeContents(line);
+            return [...range.getClientRects()].filter((box) => box.width > 1).map((box) => [box.top, box.left]);
+        }"""
+        rows = {}
+        for top, x in wrapped.evaluate(left):
+            rows[round(top)] = min(x, rows.get(round(top), x))
+        first, *rest = [rows[top] for top in sorted(rows)]
+        assert rest and all(x > first + 30 for x in rest), "six characters of about seven pixels"
+        assert code.locator(".line").nth(2).bounding_box()["height"] > 10, "an empty line is a line"
+
+
+def test_what_a_finger_meets_is_large_enough(browser, pages):
+    with opened(browser, pages / "02_arrays.html", 390) as page:
+        for thing in page.locator("summary, button, input:not([type=radio]), fieldset label").all():
+            box = thing.bounding_box()
+            assert box is None or box["height"] >= 34, thing.evaluate("(x) => x.outerHTML.slice(0, 80)")
+    with opened(browser, pages / "index.html", 390) as page:
+        assert all(image.bounding_box()["width"] <= 390 for image in page.locator("img").all())
+
+
+def test_columns_stay_columns_on_a_phone(browser, pages):
+    with opened(browser, pages / "08_alexnet.html", 390) as page:
+        table = page.locator("pre.output", has_text="as layout() counts").first
+        assert table.evaluate("(pre) => [getComputedStyle(pre).whiteSpace, pre.tabIndex]") == ["pre", 0]
+        sentence = page.locator("pre.output", has_text="THE CLOSING NUMBER").first
+        assert sentence.evaluate("(pre) => getComputedStyle(pre).whiteSpace") == "pre-wrap"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_roles_and_contrasts(browser, pages, scheme):
     axe = browsing.checker() or pytest.skip("axe-core is not installed: pip install axe-playwright-python")

@@ -70,6 +70,21 @@ def markdown(text, renderer=None):
     return MarkdownWithMath(renderer=renderer or Renderer()).render(text)
 
 
+def hanging(page):
+    """HTML in which every line of code knows its indentation: where it wraps, what is left stands further right."""
+
+    def each(block):
+        return f"{block[1]}{''.join(map(_line, block[2].splitlines()))}{block[3]}"
+
+    return re.sub(r'(<div class="highlight"><pre>(?:<span></span>)?)(.*?)(</pre>)', each, page, flags=re.DOTALL)
+
+
+def _line(line):
+    text = html.unescape(re.sub(r"<[^>]+>", "", line))
+    indent = len(text) - len(text.lstrip(" "))
+    return f'<span class="line" style="--indent:{indent}">{line}\n</span>'
+
+
 def page(path, title, body, *, headings=(), kind="plain", footer="", head=""):
     """Write a page.
 

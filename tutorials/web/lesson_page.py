@@ -13,6 +13,8 @@ from pygments.lexers import PythonLexer
 
 from . import frame
 
+_COLUMNS = re.compile(r"\S {2,}\S.*\n.*\S {2,}\S")  # two lines with gaps: what stands below each other belongs together
+
 
 class Lesson:
     """A notebook, read.
@@ -59,7 +61,7 @@ class Lesson:
                 text = code(source) + "".join(map(_output, [] if "exercise" in tags else outputs))
             (fold if "outcome" in tags else parts).append(text)
         close()
-        body = "\n".join(parts)
+        body = frame.hanging("\n".join(parts))
         run = f'<p class="run">Run it: <code>python -m minialex.tutorials --open {self.number}</code></p>'
         body = body.replace("</h1>", f"</h1>\n{run}", 1)
         found = [(anchor, heading, " ".join(words)) for anchor, heading, words in sections]
@@ -123,7 +125,9 @@ def _highlighted(source):
 
 def _output(output):
     if output["output_type"] == "stream":
-        return f'<pre class="output">{html.escape("".join(output["text"]))}</pre>'
+        text = "".join(output["text"])
+        kind = "output columns" if _COLUMNS.search(text) else "output"
+        return f'<pre class="{kind}">{html.escape(text)}</pre>'
     data = output.get("data", {})
     if "image/png" in data:
         return _image(output)
