@@ -269,6 +269,16 @@ def test_what_a_finger_meets_is_large_enough(browser, pages):
         assert all(image.bounding_box()["width"] <= 390 for image in page.locator("img").all())
 
 
+def test_formulas_of_one_line_stand_below_each_other_on_a_phone(browser, pages):
+    rows = (
+        "(box) => new Set([...box.children].map((math) => Math.round(math.getBoundingClientRect().bottom / 20))).size"
+    )
+    for width, count in ((390, 2), (1280, 1)):
+        with opened(browser, pages / "08_alexnet.html", width) as page:
+            box = page.locator(".formula").first
+            assert box.evaluate(rows) == count and box.evaluate("(box) => box.scrollWidth <= box.clientWidth + 1")
+
+
 def test_columns_stay_columns_on_a_phone(browser, pages):
     with opened(browser, pages / "08_alexnet.html", 390) as page:
         table = page.locator("pre.output", has_text="as layout() counts").first

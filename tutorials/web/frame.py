@@ -59,10 +59,22 @@ class Renderer(IPythonRenderer):
         return convert(body)
 
     def block_math(self, body):
-        return convert(body, display="block")
+        return formulas(body)
 
     def multiline_math(self, text):
-        return convert(text.strip().removeprefix("$$").removesuffix("$$"), display="block")
+        return formulas(text.strip().removeprefix("$$").removesuffix("$$"))
+
+
+def formulas(body):
+    """MathML of a line of formulas, which a narrow page may break at each `\\qquad` that stands outside of braces."""
+    parts = [""]
+    for piece in re.split(r"(?:\\qquad\s*)+", body):
+        inside = parts[-1].count("{") > parts[-1].count("}")
+        if inside:
+            parts[-1] += rf"\qquad {piece}"
+        else:
+            parts.append(piece)
+    return f'<div class="formula">{"".join(convert(part, display="block") for part in parts if part.strip())}</div>\n'
 
 
 def markdown(text, renderer=None):

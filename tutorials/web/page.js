@@ -40,7 +40,7 @@ function askForPredictions() {
 }
 
 function letTheKeyboardScroll() {
-    for (const box of document.querySelectorAll("pre, figure, table, math[display=block]")) {
+    for (const box of document.querySelectorAll("pre, figure, table, .formula")) {
         const scrolls = box.scrollWidth > box.clientWidth + 1;
         box.classList.toggle("scrolls", scrolls);
         if (scrolls) box.tabIndex = 0;
