@@ -419,8 +419,8 @@ def train_again(count, epochs):
 
 # %%
 for count in (50, min(1000, len(X))):
-    losses, accuracy_there = train_again(count, epochs=5)
-    print(f"{count} pictures: loss {losses[0]:.2f}, then {losses[-1]:.2f}; {accuracy_there:.0f} % right")
+    course, accuracy_there = train_again(count, epochs=5)
+    print(f"{count} pictures: loss {course[0]:.2f}, then {course[-1]:.2f}; {accuracy_there:.0f} % right")
 
 # %% [markdown]
 # ### Exercise 3.5 ★★ A line of the loop

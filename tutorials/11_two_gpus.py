@@ -509,8 +509,8 @@ for link in LINKS:
 # the paper's, so that one sees it soon.)
 
 # %%
-rng = np.random.default_rng(12)
-images, labels = rng.standard_normal((64, 20)), rng.integers(0, 3, 64)
+draw = np.random.default_rng(12)
+images, labels = draw.standard_normal((64, 20)), draw.integers(0, 3, 64)
 
 
 def train(group):

@@ -93,6 +93,7 @@ def test_a_wrong_form_takes_no_hint(judge):
         verdict = judge(answer, expected)
         assert verdict.right is False and verdict.known and "asked for" in verdict.text
     assert judge(lambda x: x, lambda x: (x, x), cases=((1.0,),)).known
+    assert judge(lambda x: x or None, lambda x: x, cases=((1.0,), (0.0,))).known
     assert not judge(lambda x: x[:1], lambda x: x, cases=((np.ones(2),),)).known, "which axis is lost is a question"
     assert "one number is asked for" in judge([2.0], 2.0).text
     assert "None of the 2" in judge([1.0, 2.0], np.array([3.0, 4.0])).text

@@ -150,6 +150,32 @@ def test_what_is_imported_is_used(lesson):
     assert names - used == {"hint"}
 
 
+def _bound(cells, loops):
+    """Names that code cells bind; loops: also those that a loop binds, and binds anew whenever it runs."""
+    scopes = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
+    code = [text for markdown, header, text in cells if not markdown and "exercise" not in header]
+    names, waiting = set(), [node for text in code for node in ast.parse(text).body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        if isinstance(node, ast.For) and not loops:
+            waiting.extend(node.body)
+        elif not isinstance(node, scopes):
+            waiting.extend(ast.iter_child_nodes(node))
+    return names
+
+
+@each_lesson
+def test_the_planted_bug_overwrites_nothing(lesson):
+    """A reader goes back from the last section and runs a cell of the lesson once more: its names are still its own."""
+    read = cells(lesson)
+    start = next((n for n, (_, _, text) in enumerate(read) if "## Find the bug" in text), len(read))
+    assert not _bound(read[:start], loops=False) & _bound(read[start:], loops=True) - {"theirs"}
+
+
 def test_the_contents_page_names_every_lesson():
     text = (TUTORIALS / "README.md").read_text(encoding="utf-8")
     links = re.findall(r"\]\((\w+)\.ipynb\)", text)

@@ -161,6 +161,10 @@ EXERCISES = {
         _scale_backward,
         cases=((np.array([1.0, 0.0, 0.0, 0.0]), _X[:4]), (np.array([2.0, -1.0, 5.0]), np.array([0.5, -2.0, 1.0]))),
         mistakes=(
+            (
+                lambda gy, x: gy / x.std(),
+                "NumPy's std takes the mean off first; s here does not. And x is in s as well.",
+            ),
             (lambda gy, x: gy / _rms(x), "That is the direct part. Each x is in s as well, which divides every y."),
             (
                 lambda gy, x: (gy + x / _rms(x) * (gy * x / _rms(x)).mean()) / _rms(x),

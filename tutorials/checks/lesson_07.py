@@ -96,6 +96,10 @@ EXERCISES = {
                 "Only one end is counted. Tanh is flat for large negative inputs as well.",
             ),
             (lambda x, limit: (1 - x**2 < limit).mean(), "1 - y^2 is meant for the output y; x is the input."),
+            (
+                lambda x, limit: (np.abs(np.tanh(x)) > 1 - limit).mean(),
+                "That asks how near tanh is to its ends. The slope is 1 - tanh^2, with a square.",
+            ),
             (lambda x, limit: (np.abs(np.tanh(x)) < limit).mean(), "Asked is the slope, not tanh itself."),
             (
                 lambda x, limit: (_slope(x) < limit).mean(axis=0),
@@ -114,6 +118,10 @@ EXERCISES = {
         first_at,
         (
             (_whole_epoch, "That is the first epoch at or below the target. Where on the line before it?"),
+            (
+                lambda e, t: first_at(e, t) + 1,
+                "One too late: the way from errors[i - 1] to errors[i] begins at epoch i.",
+            ),
             (lambda e, t: first_at(e, t) - 1, "One too early: errors[0] is the error of epoch 1."),
             (_wrong_end, "The fraction is counted from the wrong end of the line: it is how far `before` has come."),
             (_last_crossing, "That is the last time. The error may rise again; asked is the first time."),
