@@ -31,6 +31,8 @@ class Exercise:
     right: str = ""
     tolerance: float = 1e-6
     tried: Callable[..., Any] | None = None
+    judged: Callable[[Any], Any] | None = None
+    hints: tuple[str, ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -63,6 +65,9 @@ def find(name):
 def judge(name, answer):
     """The Verdict on an answer to exercise `name`."""
     exercise = find(name)
+    if exercise.judged and answer is not ...:
+        right, text = exercise.judged(answer)
+        return Verdict(right, f"{name}: {text}" if right is not False else f"{name}: not yet. {text}")
     if answer is ...:
         return Verdict(None, f"{name}: not answered yet. Put your answer in place of `...` and run the cell again.")
     if exercise.cases and not callable(answer):
