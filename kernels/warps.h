@@ -39,9 +39,11 @@ const int TOO_LONG = 97;  // the exit code at the limit
 
 static Warps* warps;
 
+const int ENOUGH = 1000;  // complaints
+
 // An access, a barrier or a complaint: a kernel that never ends makes one of them again and again.
 inline void counted() {
-    if (++warps->accesses > warps->limit) _exit(TOO_LONG);
+    if (++warps->accesses > warps->limit || report->problems > ENOUGH) _exit(TOO_LONG);
 }
 
 inline void place_of_thread(long long* block, long long* thread) {

@@ -5,7 +5,7 @@ grader.py           from the learner's text to a verdict
 child.py            the process in which a learner's kernel runs
 """
 
-from .grader import compile_together, counts, grade
+from .grader import compile_together, count, counts, grade
 from .specifications import PUZZLES
 
-__all__ = ["PUZZLES", "compile_together", "counts", "grade"]
+__all__ = ["PUZZLES", "compile_together", "count", "counts", "grade"]

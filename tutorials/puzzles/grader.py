@@ -1,7 +1,7 @@
 """From a learner's kernel to a verdict: it is compiled for the checked emulator, and run in a process of its own.
 
 A kernel is C++, and C++ may do whatever you may do: grade what you wrote yourself, or would run yourself. What a slip
-can do is bounded: compiling ends after 60 seconds, a run after 10, or two million accesses to memory, or 2 GB; a crash
+can do is bounded: compiling ends after 60 seconds, a run after 10, or a million accesses to memory, or 2 GB; a crash
 ends the process of the kernel, not yours.
 """
 
@@ -28,7 +28,7 @@ from minialex.window import Window
 
 from .specifications import PUZZLES, Part, cases
 
-COMPILE_SECONDS, SECONDS, ACCESSES = 60, 10, 2_000_000
+COMPILE_SECONDS, SECONDS, ACCESSES = 60, 10, 1_000_000
 TOO_LONG = 97  # kernels/warps.h: the exit code of a process that has made so many accesses
 FLAGS = ("-DWARPS", "-O1", "-g0", "-fwrapv", "-Werror=float-conversion", "-fno-diagnostics-show-caret")
 INDENT = 5 * " "
@@ -247,6 +247,22 @@ def compile_together(kernels):
 # ---------------------------------------------------------------------------------------------- running
 
 
+def count(kernel, grid, block, *arguments, text):
+    """The Counts of one launch of a kernel of your own, in this process and without limits.
+
+    kernel, grid, block, arguments, text: as of `emulator.check`.
+    """
+    text = f'{cuda_launch.source("common.cuh")}\n#line 1 "{kernel}.cu"\n{text}'
+    found = next(k for k in cuda_launch.parse(text, "") if k.name == kernel)
+    real, values = cuda_launch.Launcher().check(found, arguments)
+    library = ctypes.CDLL(str(emulator.build(text, cuda_launch.REALS[real], True, FLAGS)))
+    warps = _Warps(limit=2**62)
+    library.watch_warps(ctypes.byref(warps))
+    sizes = cuda_launch.three(grid, "grid"), cuda_launch.three(block, "block")
+    emulator.watched(getattr(library, f"run_{kernel}"), *sizes, values)
+    return _counts(warps)
+
+
 class _Line(ctypes.Structure):  # struct Line of kernels/warps.h
     _fields_ = [
         (name, ctypes.c_longlong)
@@ -354,11 +370,7 @@ class _Run:
 
     def counts(self, number):
         """The Counts of a case."""
-        warps = self.slots[number].warps
-        sums = Counter()
-        for line in warps.lines[: warps.count]:
-            sums.update(_fields(line))
-        return Counts(**{**sums, "most": warps.most, "shared_bytes": warps.shared_bytes})
+        return _counts(self.slots[number].warps)
 
     def lines(self, number):
         """{line of the source: its Counts} of a case."""
@@ -423,6 +435,13 @@ class _Run:
             f"{writer}:\n{output}[{index}] is {given[tuple(wrong[0])]:.6g}, in NumPy {expected[tuple(wrong[0])]:.6g}; "
             f"{many}.\n{_quoted(self.text, warps.writer_line)}{formula}"
         )
+
+
+def _counts(warps):
+    sums = Counter()
+    for line in warps.lines[: warps.count]:
+        sums.update(_fields(line))
+    return Counts(**{**sums, "most": warps.most, "shared_bytes": warps.shared_bytes})
 
 
 def _fields(line):
