@@ -5,6 +5,8 @@ A wrong kernel is a right one with a few lines changed; the line that its verdic
 
 from __future__ import annotations
 
+import puzzles
+
 MAP = """
 extern "C" __global__ void leaky_relu(global<const REAL> x, global<REAL> y, REAL slope, long long n) {
     long long step = (long long)gridDim.x * blockDim.x;
@@ -125,32 +127,6 @@ extern "C" __global__ void lrn(global<const REAL> x, global<REAL> y, int channel
         REAL scale = k + alpha * (a * a + b * b + c * c + d * d + e * e);
         y[channel * places + l] = c / sqrt(scale * sqrt(scale));
     }
-}
-"""
-
-SOFTMAX = """
-extern "C" __global__ void softmax(global<const REAL> x, global<REAL> y, int columns) {
-    SHARED(REAL, scratch, 64);
-    int t = threadIdx.x, row = blockIdx.x * columns;
-    REAL most = x[row];
-    for (int j = t; j < columns; j += 64) most = max(most, x[row + j]);
-    scratch[t] = most;
-    __syncthreads();
-    for (int half = 32; half > 0; half /= 2) {
-        if (t < half) scratch[t] = max(scratch[t], scratch[t + half]);
-        __syncthreads();
-    }
-    most = scratch[0];
-    __syncthreads();
-    REAL sum = 0;
-    for (int j = t; j < columns; j += 64) sum += exp(x[row + j] - most);
-    scratch[t] = sum;
-    __syncthreads();
-    for (int half = 32; half > 0; half /= 2) {
-        if (t < half) scratch[t] += scratch[t + half];
-        __syncthreads();
-    }
-    for (int j = t; j < columns; j += 64) y[row + j] = exp(x[row + j] - most) / scratch[0];
 }
 """
 
@@ -577,7 +553,8 @@ LRNS = (  # (text, a part of its verdict)
 # ---------------------------------------------------------------------------------------------- find the bug
 
 _AGAIN = "    most = scratch[0];\n    __syncthreads();\n"
-BUGGY = changed(SOFTMAX, (_AGAIN, "    most = scratch[0];\n"))
+BUGGY = puzzles.SOFTMAX
+SOFTMAX = changed(BUGGY, ("    most = scratch[0];\n", _AGAIN))
 _POWERS = "for (int j = t; j < columns; j += 64) sum += exp(x[row + j] - most);"
 SOFTMAXES = (  # (text, a part of its verdict)
     (

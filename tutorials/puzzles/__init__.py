@@ -3,9 +3,14 @@
 specifications.py   the puzzles, as data: what is asked for, on which arrays, within which budgets
 grader.py           from the learner's text to a verdict
 child.py            the process in which a learner's kernel runs
+softmax.cu          a kernel with a planted fault
 """
 
-from .grader import compile_together, count, counts, grade
+from pathlib import Path
+
+from .grader import compile_together, count, counts, grade, launch
 from .specifications import PUZZLES
 
-__all__ = ["PUZZLES", "compile_together", "count", "counts", "grade"]
+__all__ = ["PUZZLES", "SOFTMAX", "compile_together", "count", "counts", "grade", "launch"]
+
+SOFTMAX = (Path(__file__).parent / "softmax.cu").read_text(encoding="utf-8")

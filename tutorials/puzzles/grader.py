@@ -113,8 +113,12 @@ def counts(name, text):
     """The Counts of a kernel on its puzzle's last case with a budget; None where the kernel is not right."""
     if not grade(name, text).right:
         return None
-    measured = [number for number, case in enumerate(cases(name)) if case.budget][-1]
-    return _Run(name, text).counts(measured)
+    return _Run(name, text).counts(_measured(name))
+
+
+def _measured(name):
+    """The number of a puzzle's last case with a budget."""
+    return [number for number, case in enumerate(cases(name)) if case.budget][-1]
 
 
 def _unfit(puzzle, text):
@@ -140,17 +144,19 @@ def _parameters(puzzle):
 
 
 def _compile_error(output, text):
-    """The first error of the compiler that has a line of the learner's."""
-    lines = [line for line in output.splitlines() if re.search(r"error:|required from here", line)]
-    first = next((i for i, line in enumerate(lines) if "error:" in line), 0)
-    for line in [lines[first], *lines[:first][::-1]] if lines else []:
-        here = re.match(r"learner\.cu:(\d+)", line)
-        if here:
-            number, message = int(here[1]), lines[first].split("error: ", 1)[1]
-            if number > len(text.splitlines()):
-                return "It does not compile: the text ends, and a brace or a parenthesis is still open."
+    """The first error of the compiler, and the learner's line: its own, or that of a macro or template behind it."""
+    lines = output.splitlines()
+    first = next((i for i, line in enumerate(lines) if "error: " in line), None)
+    if first is None:
+        return f"It does not compile: {output[:300]}"
+    after = next((i for i in range(first + 1, len(lines)) if "error: " in lines[i]), len(lines))
+    message = lines[first].split("error: ", 1)[1]
+    for line in (*lines[first:after], *lines[:first][::-1]):
+        here = re.match(r"learner\.cu:(\d+):", line)
+        if here and int(here[1]) <= len(text.splitlines()):
+            number = int(here[1])
             return f"It does not compile: line {number}: {message}\n{_quoted(text, number)}{_compiler_hint(message)}"
-    return f"It does not compile: {lines[first] if lines else output[:300]}"
+    return f"It does not compile: {message}. Is a brace or a parenthesis still open?"
 
 
 def _compiler_hint(message):
@@ -247,13 +253,17 @@ def compile_together(kernels):
 # ---------------------------------------------------------------------------------------------- running
 
 
-def count(kernel, grid, block, *arguments, text):
-    """The Counts of one launch of a kernel of your own, in this process and without limits.
+def count(kernel, grid, block, *arguments, text=None):
+    """The Counts of one launch of any kernel, in this process and without limits.
 
     kernel, grid, block, arguments, text: as of `emulator.check`.
     """
-    text = f'{cuda_launch.source("common.cuh")}\n#line 1 "{kernel}.cu"\n{text}'
-    found = next(k for k in cuda_launch.parse(text, "") if k.name == kernel)
+    if text is None:
+        found = cuda_launch.find(kernel)
+        text = cuda_launch.source(found.file)
+    else:
+        text = f'{cuda_launch.source("common.cuh")}\n#line 1 "{kernel}.cu"\n{text}'
+        found = next(k for k in cuda_launch.parse(text, "") if k.name == kernel)
     real, values = cuda_launch.Launcher().check(found, arguments)
     library = ctypes.CDLL(str(emulator.build(text, cuda_launch.REALS[real], True, FLAGS)))
     warps = _Warps(limit=2**62)
@@ -261,6 +271,19 @@ def count(kernel, grid, block, *arguments, text):
     sizes = cuda_launch.three(grid, "grid"), cuda_launch.three(block, "block")
     emulator.watched(getattr(library, f"run_{kernel}"), *sizes, values)
     return _counts(warps)
+
+
+def launch(name, text):
+    """The launch of a kernel on its puzzle's last case with a budget, as `instructions.count` takes it; None where the
+    kernel is not right."""
+    if not grade(name, text).right:
+        return None
+    case = cases(name)[_measured(name)]
+    kernel = next(k for k in cuda_launch.parse(text, "") if k.name == PUZZLES[name].kernel)
+    arguments = [np.empty_like(case.expected) if isinstance(a, str) else a for a in case.arguments]
+    real, values = cuda_launch.Launcher().check(kernel, arguments)
+    sizes = cuda_launch.three(case.grid, "grid"), cuda_launch.three(case.block, "block")
+    return kernel, cuda_launch.source("common.cuh") + text, real, *sizes, values
 
 
 class _Line(ctypes.Structure):  # struct Line of kernels/warps.h
