@@ -15,7 +15,7 @@ from .parallel import launch, schemes
 from .parallel.group import Group
 from .parallel.hybrid import EXCHANGES
 from .parallel.witness import Witness
-from .runs import launching, program_options, shared_out, trained
+from .runs import kept, launching, program_options, shared_out, trained
 from .runs.configuration import Configuration
 from .runs.folder import RunFolder
 from .runs.run import RESUMABLE, SEARCHES_ALONE, Run
@@ -112,6 +112,10 @@ _LR_FIND = (
 )
 _DIAGNOSE = (
     "after each epoch, measure activations, dead ReLUs, gradients and steps of each layer: diagnose.csv, diagnose.png"
+)
+_KEEP_EVERY = (
+    "keep the weights of every N epochs in the folder kept, of a network of up to "
+    f"{kept.LARGEST / 1e6:g} MB, so that python -m minialex.explore RUN shows how it learned; 0 for none (default: 0)"
 )
 _RESUME = (
     "with its settings; only these options can be added: --epochs, to train longer, --data-dir and --val-labels, if "
@@ -324,6 +328,7 @@ def configured(options, world=None):
         validation=options.validation,
         accumulate=options.accumulate or 1,
         diagnose=bool(options.diagnose),
+        keep_every=options.keep_every or 0,
         overfit=options.overfit,
         threads=thread_count,
         matmul_precision=options.matmul_precision or "float32",
@@ -437,6 +442,7 @@ def parser():
     option(training, "--overfit", "N", f"before training, {_OVERFIT} (default: off)", type=count)
     switch(training, "--lr-find", _LR_FIND)
     switch(training, "--diagnose", _DIAGNOSE)
+    option(training, "--keep-every", "N", _KEEP_EVERY, type=natural)
     where = "folder for the run, new or empty (default: runs/MODEL-DATASET-DATE-TIME)"
     option(training, "--out", "DIR", where, type=cli.folder)
     option(training, "--resume", "RUN", f"continue the run in this folder {_RESUME}", type=cli.folder)

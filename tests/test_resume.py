@@ -186,6 +186,7 @@ EDITED = {
     "validation": 4,
     "accumulate": 2,
     "diagnose": True,
+    "keep_every": 2,
     "recipe_name": "paper",
     "matmul_precision": "tf32",
     "freeze": ["conv1"],

@@ -258,6 +258,7 @@ class TestErrors:
             ["--accumulate", "1"],
             ["--overfit", "3"],
             ["--diagnose"],
+            ["--keep-every", "0"],
         ],
     )
     def test_options_that_a_resumed_run_cannot_change(self, whole, capsys, option):
@@ -359,6 +360,7 @@ def test_help_names_every_option_and_its_default(capsys):
         "validation",
         "accumulate",
         "diagnose",
+        "keep-every",
         "overfit",
         "weights",
         "num-classes",

@@ -12,10 +12,12 @@ import math
 import time
 
 import numpy as np
+from first_filters import to_see
 from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, show, tint
 from matplotlib.patches import Rectangle
+from own_alexnet import verify
 
-from minialex import Tensor, functional, models, nn
+from minialex import Tensor, functional, models, nn, plotting
 from minialex.bench.ours import Minialex
 from minialex.bench.workloads import WORKLOADS
 from minialex.models.layout import has_weights, layout
@@ -102,6 +104,44 @@ print("as layout() counts:", theirs == [(n, c, p, m) for n, c, _, p, m in walked
 
 # %% [markdown]
 # That is where **60,965,224** comes from. The paper says "60 million parameters" and leaves the rest to its reader.
+#
+# ## By your own hand
+#
+# Now write it down yourself, the 23 layers one by one, as the paper's section 3.5 describes them. `verify` reads your
+# list as far as it is right. Then it says what is wrong with the next layer, or what the next one has to be; `...`
+# stands for what you have not written yet. (A picture has 227 pixels here; the next section says why.)
+
+# %%
+own = [
+    nn.Conv2d(3, 96, 11, stride=4),
+    ...
+]
+print(verify(own).text)
+
+# %% [markdown]
+# <details><summary>The whole network</summary>
+#
+# ```python
+# def lrn():
+#     return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0, alpha_over="element")
+#
+# own = [
+#     nn.Conv2d(3, 96, 11, stride=4), nn.ReLU(), lrn(), nn.MaxPool2d(3, 2),
+#     nn.Conv2d(96, 256, 5, padding=2, groups=2), nn.ReLU(), lrn(), nn.MaxPool2d(3, 2),
+#     nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(),
+#     nn.Conv2d(384, 384, 3, padding=1, groups=2), nn.ReLU(),
+#     nn.Conv2d(384, 256, 3, padding=1, groups=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+#     nn.Flatten(),
+#     nn.Linear(9216, 4096), nn.ReLU(), nn.Dropout(0.5),
+#     nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5),
+#     nn.Linear(4096, 1000),
+# ]
+# ```
+#
+# The kernels of conv2, conv4 and conv5 see half of the maps below them, those of their own GPU: hence `groups=2`. The
+# paper prints their depths, 48 and 192, and leaves it to us to see the groups in them. It leaves out all padding, too:
+# only one makes the maps 27 and 13 pixels wide.
+# </details>
 #
 # ## Why 224 and 227 are both right
 #
@@ -376,7 +416,7 @@ for x, head in enumerate(("input", "map 1", "groups", "norm", "classes")):
     for y, (_, words) in enumerate(everything.values()):
         right.text(x, y, words[x], ha="center", va="center", fontsize=8)
 middle.legend(loc="upper right", fontsize=8)
-right.set(xlim=(-0.5, 4.5), ylim=(12.5, -0.6), xticks=[])
+right.set(xlim=(-0.5, 4.5), ylim=(len(everything) - 0.5, -1.6), xticks=[])
 right.grid(False)
 show(figure, "08-family", "All presets: parameters, operations, input, first map, groups, normalisation, classes")
 
@@ -385,8 +425,28 @@ show(figure, "08-family", "All presets: parameters, operations, input, first map
 # alpha by five; `alexnet_2012` has its ReLU behind its norm. Weights from the wrong one load without a murmur, and the
 # network is merely worse. A number such as 62,378,344, on the other hand, says at once what one has before one: the
 # two groups were merged, and conv2, conv4 and conv5 have twice the weights. 61,100,840 is torchvision's, a later
-# network by the same author, and 41.5 million belongs to articles that drop a layer. The three at
+# network by the same author, and 41.5 million belongs to articles that drop a layer. The five at
 # the top are for small pictures, drawn to the same scale: you need good eyes.
+#
+# ## What conv1 looks for
+#
+# The paper's figure 3 shows what the 96 filters of conv1 had become. The cell below draws those of published weights,
+# if the folder `MINIALEX_WEIGHTS_DIR` or the cache holds a file of them (`python -m minialex.predict --weights
+# torchvision` downloads one into the cache). Otherwise it trains a small network, for some seconds, and draws its
+# filters.
+
+# %%
+weight, whose = to_see(pictures=pick(smoke=64, quick=4000), epochs=pick(smoke=1, quick=8))
+print(f"{len(weight)} filters of {weight.shape[2]} x {weight.shape[3]}: {whose}")
+show(plotting.filters(weight), "08-filters", "The filters of a first convolution, in colour; grey is zero")
+
+# %% [markdown]
+# Nobody told them what to look for. Those of the small network have become edges of many directions, light on one side
+# and dark on the other, and hardly any has a colour: our shapes differ in their outlines. Some have stayed grey. On
+# photographs there are blots of colour as well. In AlexNet, whose GPUs each had 48 of the filters and told each other
+# nothing in layer 1, one GPU came out with the edges and the other with the colours: in every run, says the paper.
+#
+# ## The bill
 #
 # How far have we come since 2012? The paper's training was 90 times 1.2 million pictures, in five to six days.
 

@@ -2,6 +2,8 @@
 
     describing.py   a network as data: its layers with their sizes, settings, formulas, weights and sources
     page.py         that data, the program of web/ and its style in one file of HTML, which allows nothing else to run
+    kinds.py        the layers beyond those of every classifier
+    timeline.py     the weights of several epochs of a run
     notebook.py     `show(model, images)`, the page in the output of a notebook's cell
     web/            the program in JavaScript: engine/ computes forwards and backwards, view/ draws and explains
 

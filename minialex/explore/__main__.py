@@ -7,20 +7,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .. import cli, convert, data, models
+from .. import backends, cli, convert, data, models
 from ..look.subject import CHANNELS, Subject
 from ..nn import init
 from ..random import manual_seed
-from ..runs import trained
+from ..runs import kept, trained
 from ..support import files
-from . import LARGEST, Picture, Reading, describe, page
+from . import LARGEST, Picture, Reading, describe, page, timeline
 
 DESCRIPTION = f"""\
 Write a page in which one sees a network at work: one file of HTML that any browser opens, with no address outside it.
 It shows the maps of every layer, or the gradients that arrive at them. A click or the keyboard chooses a layer, a pixel
 or a weight; the page writes out the numbers that it is made of, and those that its gradient comes from. It takes
 pictures of one's own, which stay in the browser. The page computes all of it itself, with at most {LARGEST / 1e6:g} MB
-of weights.
+of weights. Of a run that was trained with --keep-every, a slider leads through its epochs.
 
 RUN is the folder of a training run, whose best weights are used; a checkpoint, or a file of another framework; or the
 name of a network of that size, such as shapes_net, which is shown before training."""
@@ -44,6 +44,7 @@ def main(argv=None):
         raise cli.UserError(f"a page shows at most {MOST} pictures, got {len(options.picture)}")
     with cli.as_user_error():
         cli.register(options.model)
+        backends.use_backend(backends.fastest())  # for the test pictures of a run's kept epochs
         given = {"dataset": options.dataset, "data_dir": options.data_dir}
         network = _network(options, given)
         subject = Subject(network, given)
@@ -51,7 +52,11 @@ def main(argv=None):
         pipeline = network.pipeline
         layers = describe(network.model, (CHANNELS, pipeline.input_size, pipeline.input_size))
         reading = Reading(network.resize, pipeline.normalization, pipeline.channel_order)
-        text = page(layers, _pictures(subject, options.picture), network.classes, network.name, reading)
+        shown = layers, _pictures(subject, options.picture), network.classes, network.name, reading
+        text = page(*shown)
+        if Path(options.run).is_dir() and kept.found(Path(options.run)):
+            room = timeline.LARGEST_PAGE - len(text.encode())
+            text = page(*shown, timeline.of(subject, Path(options.run), layers, room))
     path = Path(options.out) if options.out else _usual_place(options)
     files.write_text(path, text)
     print(path)

@@ -12,11 +12,12 @@ import numpy as np
 from .. import functional, nn
 from ..backends.numpy_backend import NumPyBackend
 from ..models.layout import Row, layout, window_of
+from ..runs.kept import LARGEST
 from ..summary.explain import steps
 from ..support.text import printable
 from ..support.types import Array, Shape
+from . import kinds
 
-LARGEST = 10_000_000  # bytes of weights that a page computes with
 PARAMETERS = ("weight", "bias")
 
 
@@ -31,6 +32,8 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
     Raises ValueError for a larger network, a layer that the page cannot compute, and as models.layout.layout does.
     """
     rows = layout(model, input_shape)
+    if type(rows[-1].layer) is nn.Softmax and len(rows) > 1 and kinds.over_channels(rows[-1].layer, rows[-1].output):
+        rows.pop()  # the page's own end
     numbers = 4 * sum(row.parameters for row in rows)
     if numbers > LARGEST:
         raise ValueError(
@@ -42,8 +45,10 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
         {"name": "picture", "kind": "picture", "title": "the picture, normalised", "inputs": [], "sources": []}
     ]
     layers[0]["output"] = _three(input_shape)
-    known = {first: 0}
+    known, axes = {first: 0}, {first: len(input_shape)} | {row.name: len(row.output) for row in rows}
     for row in rows:
+        if len({axes[source] for source in row.sources}) > 1:
+            raise ValueError(f"layer {row.name} joins maps with vectors, which a page cannot show: reshape them first")
         known[row.name] = len(layers)
         layers.append(_layer(row, [known[source] for source in row.sources], layers))
     classes = layers[-1]["output"]
@@ -68,8 +73,12 @@ def _layer(row, sources, before):
         "jump": row.jump,
         **settings,
         **{name: _array(getattr(row.layer, name)) for name in PARAMETERS if getattr(row.layer, name, None) is not None},
-        **_to_read(*_FUNCTIONS.get(type(row.layer), ())),
+        **_to_read(*_FUNCTIONS.get(type(row.layer), _own_function(row.layer))),
     }
+
+
+def _own_function(layer):
+    return (layer.function,) if isinstance(layer, nn.Call) else ()
 
 
 def _known(row: Row) -> tuple[str, dict[str, Any]]:
@@ -129,12 +138,16 @@ def _linear(layer, row):
     return ("linear", {}) if len(row.output) == 1 else None
 
 
-def _concat(layer, row):
-    return ("concat", {}) if layer.dim == 1 else None
-
-
 def _max_pool(layer, row):
     return None if layer.return_indices else _windowed("maxPool2d")(layer, row)
+
+
+def _adaptive_max(layer, row):
+    return None if layer.return_indices else ("maxPool2d", _adaptive(layer, row)[1])
+
+
+def _stochastic(layer, row):
+    return _windowed("stochasticMax" if layer.evaluation == "max" else "stochasticPool2d")(layer, row)
 
 
 _AVERAGE = (("countPadding", "count_include_pad"), ("divisor", "divisor_override"))
@@ -160,8 +173,19 @@ _SETTINGS = {  # a layer of exactly this class -> its (kind, settings), or None 
     nn.Dropout2d: _dropout,
     nn.Identity: _plain("identity"),
     nn.Flatten: _flatten,
-    nn.Add: _plain("add"),
-    nn.Concat: _concat,
+    nn.Add: kinds.joined("add"),
+    nn.Concat: kinds.concatenated,
+    nn.ContrastNorm: kinds.contrast,
+    nn.StochasticPool2d: _stochastic,
+    nn.AdaptiveMaxPool2d: _adaptive_max,
+    nn.ConstantPad2d: kinds.rearranged,
+    nn.ZeroPad2d: kinds.rearranged,
+    nn.Reshape: kinds.rearranged,
+    nn.Upsample: kinds.resampled,
+    nn.Multiply: kinds.joined("multiply"),
+    nn.Softmax: kinds.softmax("channelSoftmax"),
+    nn.LogSoftmax: kinds.softmax("logSoftmax"),
+    nn.Call: kinds.called,
 }
 _FUNCTIONS = {  # the function of minialex.functional that a layer calls, and the pair of the backend's methods
     nn.Conv2d: ("conv2d", "conv2d"),
@@ -186,6 +210,16 @@ _FUNCTIONS = {  # the function of minialex.functional that a layer calls, and th
     nn.Flatten: ("flatten",),
     nn.Add: ("add",),
     nn.Concat: ("concatenate",),
+    nn.ContrastNorm: ("contrast_norm", "contrast_norm"),
+    nn.StochasticPool2d: ("stochastic_pool2d",),
+    nn.AdaptiveMaxPool2d: ("adaptive_max_pool2d",),
+    nn.ConstantPad2d: ("pad",),
+    nn.ZeroPad2d: ("pad",),
+    nn.Reshape: ("reshape",),
+    nn.Upsample: ("interpolate",),
+    nn.Multiply: ("mul",),
+    nn.Softmax: ("softmax",),
+    nn.LogSoftmax: ("log_softmax",),
 }
 
 

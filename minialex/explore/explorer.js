@@ -1,5 +1,11 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is b3f9e69e76295f69b8ca16fa51e0d744d9ab919a8c59a44b77a62c0098bbf8b1
+// Made of the modules in web/ by npm run build there; their SHA-256 is 68c6e3676e0604a28cdd349e1fee48447f641ee4e2d2aead99d0816f4aece25a
 (() => {
+  var __defProp = Object.defineProperty;
+  var __export = (target, all) => {
+    for (var name in all)
+      __defProp(target, name, { get: all[name], enumerable: true });
+  };
+
   // data.js
   function bytesOf(text) {
     const characters = atob(text);
@@ -8,6 +14,7 @@
     return bytes;
   }
   var floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
+  var integersOf = (text) => new Int32Array(bytesOf(text).buffer);
   function decoded(data2) {
     const layers = data2.layers.map((layer) => {
       const arrays = {};
@@ -15,6 +22,7 @@
         if (layer[name]) arrays[name] = { shape: layer[name].shape, data: floatsOf(layer[name].data) };
       }
       for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
+      for (const name of ["from", "to"]) if (layer[name]) arrays[name] = integersOf(layer[name]);
       return { ...layer, ...arrays };
     });
     const pictures = data2.pictures.map((picture) => ({
@@ -38,7 +46,7 @@
       for (let k = 0; k < area; k++) weight += gradient[c * area + k] / area;
       for (let k = 0; k < area; k++) sums[k] += weight * network2.values[n][c * area + k];
     }
-    return Float32Array.from(sums, (sum) => Math.max(0, sum));
+    return Float32Array.from(sums, (sum2) => Math.max(0, sum2));
   }
   function* occlusion(network2, picture, target, side, stride) {
     const [channels, height, width] = network2.layers[0].output;
@@ -65,7 +73,7 @@
   }
   var rounded = (numbers) => Float32Array.from(numbers);
   var zeros = (shape) => new Float64Array(size(shape));
-  var total = (terms) => terms.reduce((sum, term) => sum + term.product, 0);
+  var total = (terms) => terms.reduce((sum2, term) => sum2 + term.product, 0);
   var counted = (terms, name) => `${terms.length} ${name}${terms.length === 1 ? "" : "s"}`;
   var argmax = (numbers) => numbers.reduce((best, x, i) => x > numbers[best] ? i : best, 0);
 
@@ -74,9 +82,9 @@
   function erf(x) {
     if (Math.abs(x) > 6) return Math.sign(x);
     let term = x;
-    let sum = x;
-    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) sum += term *= 2 * x * x / (2 * n + 1);
-    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
+    let sum2 = x;
+    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum2); n++) sum2 += term *= 2 * x * x / (2 * n + 1);
+    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum2;
   }
   function geluTanh(x) {
     const scale = Math.sqrt(2 / Math.PI);
@@ -186,276 +194,28 @@
     const first = i * stride[axis] - padding[axis][0];
     return Array.from({ length: kernel[axis] }, (_, u) => first + u * dilation[axis]);
   }
-  function allPlaces(window, axis) {
-    return Array.from({ length: window.output[axis] }, (_, i) => places(window, axis, i));
+  function allPlaces(window2, axis) {
+    return Array.from({ length: window2.output[axis] }, (_, i) => places(window2, axis, i));
   }
   var exists = (i, n) => i >= 0 && i < n;
-  function seenBy(window, axis, y) {
+  function seenBy(window2, axis, y) {
     const pairs = [];
-    for (let i = 0; i < window.output[axis]; i++) {
-      const u = places(window, axis, i).indexOf(y);
+    for (let i = 0; i < window2.output[axis]; i++) {
+      const u = places(window2, axis, i).indexOf(y);
       if (u >= 0) pairs.push([i, u]);
     }
     return pairs;
   }
-
-  // engine/convolution.js
-  function filters({ formula, gradient, axis, filterAt, biasAt, outputsOf }) {
-    function channelsOf({ groups, weight, output }, o) {
-      const seen = weight.shape[axis];
-      return [Math.floor(o / (output[0] / groups)) * seen, seen];
-    }
-    function weightAt(layer, [o, i, j], [c, u, v]) {
-      const [height, width] = layer.window.kernel;
-      return (filterAt(layer, o, i, j, c) * height + u) * width + v;
-    }
-    function eachProduct(layer, visit) {
-      const { window, output } = layer;
-      const rows = allPlaces(window, 0);
-      const columns = allPlaces(window, 1);
-      const [height, width] = window.size;
-      const [kernelHeight, kernelWidth] = window.kernel;
-      for (let o = 0; o < output[0]; o++) {
-        const [first, seen] = channelsOf(layer, o);
-        for (let c = 0; c < seen; c++) {
-          for (let i = 0; i < output[1]; i++) {
-            for (let j = 0; j < output[2]; j++) {
-              const y = (o * output[1] + i) * output[2] + j;
-              const filter = filterAt(layer, o, i, j, c) * kernelHeight;
-              for (let u = 0; u < kernelHeight; u++) {
-                const row = rows[i][u];
-                if (!exists(row, height)) continue;
-                const w = (filter + u) * kernelWidth;
-                const x = ((first + c) * height + row) * width;
-                for (let v = 0; v < kernelWidth; v++) {
-                  const column = columns[j][v];
-                  if (exists(column, width)) visit(y, w + v, x + column);
-                }
-              }
-            }
-          }
-        }
-      }
-    }
-    return {
-      formula,
-      gradient,
-      forward(layer, [x]) {
-        const { weight, bias, output } = layer;
-        const w = weight.data;
-        const y = zeros(output);
-        eachProduct(layer, (at, k, from) => y[at] += w[k] * x[from]);
-        if (bias) y.forEach((_, at) => y[at] += bias.data[biasAt(layer, placeOf(output, at))]);
-        return rounded(y);
-      },
-      backward(layer, [x], y, gy) {
-        const { weight, bias, output, inputs } = layer;
-        const w = weight.data;
-        const gx = zeros(inputs[0]);
-        const gw = new Float64Array(w.length);
-        eachProduct(layer, (at, k, from) => {
-          gx[from] += gy[at] * w[k];
-          gw[k] += gy[at] * x[from];
-        });
-        const gradients = { weight: rounded(gw) };
-        if (bias) {
-          const gb = new Float64Array(bias.data.length);
-          gy.forEach((g, at) => gb[biasAt(layer, placeOf(output, at))] += g);
-          gradients.bias = rounded(gb);
-        }
-        return { inputs: [rounded(gx)], parameters: gradients };
-      },
-      /** What y[o, i, j] is made of. */
-      explain(layer, [x], at) {
-        const { window, weight, bias, inputs } = layer;
-        const [o, i, j] = at;
-        const [first, seen] = channelsOf(layer, o);
-        const terms = [];
-        for (let c = 0; c < seen; c++) {
-          places(window, 0, i).forEach(
-            (row, u) => places(window, 1, j).forEach((column, v) => {
-              const inside = exists(row, window.size[0]) && exists(column, window.size[1]);
-              const from = [first + c, row, column];
-              const value = inside ? x[indexOf(inputs[0], from)] : 0;
-              const factor = weight.data[weightAt(layer, at, [c, u, v])];
-              terms.push({ input: 0, at: inside ? from : null, map: first + c, value, factor, product: value * factor });
-            })
-          );
-        }
-        const sum = total(terms);
-        const b = bias ? bias.data[biasAt(layer, at)] : 0;
-        const steps = [[`sum of ${counted(terms, "product")}`, sum]];
-        if (bias) steps.push(["bias b", b]);
-        steps.push(["y = sum + bias", sum + b]);
-        return { terms, columns: { value: "x", factor: "w", product: "w x" }, grid: window.kernel, steps };
-      },
-      /** From which outputs the gradient at x[c, y, x] comes. */
-      explainGradient(layer, xs, ys, gy, input, [c, row, column]) {
-        const { window, weight, output } = layer;
-        const terms = [];
-        for (let o = 0; o < output[0]; o++) {
-          const [first, seen] = channelsOf(layer, o);
-          if (!exists(c - first, seen)) continue;
-          for (const [i, u] of seenBy(window, 0, row)) {
-            for (const [j, v] of seenBy(window, 1, column)) {
-              const factor = weight.data[weightAt(layer, [o, i, j], [c - first, u, v])];
-              const value = gy[indexOf(output, [o, i, j])];
-              terms.push({ at: [o, i, j], value, factor, product: value * factor });
-            }
-          }
-        }
-        return terms;
-      },
-      /** What the gradient of a weight or bias is made of; at: its place. */
-      explainParameter(layer, [x], gy, name, at) {
-        const { window, inputs, output } = layer;
-        const [outputs, [c, u, v]] = outputsOf(layer, name, at);
-        return outputs.flatMap((place) => {
-          const value = gy[indexOf(output, place)];
-          if (name === "bias") return [{ at: place, value, factor: 1, product: value }];
-          const [o, i, j] = place;
-          const from = [channelsOf(layer, o)[0] + c, places(window, 0, i)[u], places(window, 1, j)[v]];
-          if (!exists(from[1], window.size[0]) || !exists(from[2], window.size[1])) return [];
-          const factor = x[indexOf(inputs[0], from)];
-          return [{ at: place, from, value, factor, product: value * factor }];
-        });
-      }
-    };
+  function spanOf({ inputs, output }, axis, first, last, each) {
+    let [low, high] = [Infinity, -Infinity];
+    each((i, k) => {
+      const to = placeOf(output, k)[axis + 1];
+      if (to < first || to > last) return;
+      const from = placeOf(inputs[0], i)[axis + 1];
+      [low, high] = [Math.min(low, from), Math.max(high, from)];
+    });
+    return low <= high ? [low, high] : [first, last];
   }
-  var conv2d = filters({
-    formula: "y[o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[c, i s + u d - p, j s + v d - p]",
-    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[o, c, u, v]",
-    axis: 1,
-    filterAt: ({ weight }, o, i, j, c) => o * weight.shape[1] + c,
-    biasAt: (layer, [o]) => o,
-    outputsOf({ output }, name, [o, ...place]) {
-      const area = output[1] * output[2];
-      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place];
-    }
-  });
-  var local2d = filters({
-    formula: "y[o, i, j] = b[o, i, j] + sum over c, u, v of  w[i, j, o, c, u, v] x[c, i s + u - p, j s + v - p]",
-    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[i, j, o, c, u, v]",
-    axis: 3,
-    filterAt: ({ weight, output }, o, i, j, c) => ((i * output[2] + j) * output[0] + o) * weight.shape[3] + c,
-    biasAt: ({ output }, at) => indexOf(output, at),
-    outputsOf: (layer, name, at) => name === "bias" ? [[at], []] : [[[at[2], at[0], at[1]]], at.slice(3)]
-  });
-
-  // engine/joining.js
-  var flatten = {
-    formula: "y[c H W + i W + j] = x[c, i, j]",
-    gradient: "gx[c, i, j] = gy[c H W + i W + j]",
-    forward: (layer, [x]) => x.slice(),
-    backward: (layer, xs, y, gy) => ({ inputs: [gy.slice()] }),
-    explain(layer, [x], at) {
-      const k = indexOf(layer.output, at);
-      return {
-        terms: [{ input: 0, at: placeOf(layer.inputs[0], k), value: x[k] }],
-        columns: { value: "x" },
-        steps: [["y = x", x[k]]]
-      };
-    },
-    explainGradient(layer, xs, ys, gy, input, at) {
-      const k = indexOf(layer.inputs[0], at);
-      return [{ at: placeOf(layer.output, k), value: gy[k], factor: 1, product: gy[k] }];
-    }
-  };
-  var add = {
-    formula: "y = x1 + x2 + ...",
-    gradient: "gx1 = gx2 = ... = gy",
-    forward(layer, xs) {
-      const y = zeros(layer.output);
-      for (const x of xs) x.forEach((value, k) => y[k] += value);
-      return rounded(y);
-    },
-    backward: (layer, xs, y, gy) => ({ inputs: xs.map(() => gy.slice()) }),
-    explain(layer, xs, at) {
-      const k = indexOf(layer.output, at);
-      const terms = xs.map((x, input) => ({ input, at, value: x[k], factor: 1, product: x[k] }));
-      return { terms, columns: { value: "x" }, steps: [["y = sum", terms.reduce((sum, term) => sum + term.value, 0)]] };
-    },
-    explainGradient(layer, xs, ys, gy, input, at) {
-      const value = gy[indexOf(layer.output, at)];
-      return [{ at, value, factor: 1, product: value }];
-    }
-  };
-  var firstMap = ({ inputs }, n) => inputs.slice(0, n).reduce((sum, shape) => sum + shape[0], 0);
-  var concat = {
-    formula: "y = the maps of x1, then those of x2, ...",
-    gradient: "gx1 = the first maps of gy, gx2 = the next, ...",
-    forward(layer, xs) {
-      const y = new Float32Array(size(layer.output));
-      const area = layer.output[1] * layer.output[2];
-      xs.forEach((x, n) => y.set(x, firstMap(layer, n) * area));
-      return y;
-    },
-    backward(layer, xs, y, gy) {
-      const area = layer.output[1] * layer.output[2];
-      return { inputs: xs.map((x, n) => gy.slice(firstMap(layer, n) * area, firstMap(layer, n) * area + x.length)) };
-    },
-    explain(layer, xs, [c, i, j]) {
-      const input = layer.inputs.findIndex((shape, n) => c < firstMap(layer, n) + shape[0]);
-      const at = [c - firstMap(layer, input), i, j];
-      const value = xs[input][indexOf(layer.inputs[input], at)];
-      return { terms: [{ input, at, value }], columns: { value: "x" }, steps: [["y = x", value]] };
-    },
-    explainGradient(layer, xs, ys, gy, input, [c, i, j]) {
-      const at = [c + firstMap(layer, input), i, j];
-      const value = gy[indexOf(layer.output, at)];
-      return [{ at, value, factor: 1, product: value }];
-    }
-  };
-
-  // engine/linear.js
-  var linear = {
-    formula: "y[o] = b[o] + sum over i of  w[o, i] x[i]",
-    gradient: "gx[i] = sum over o of  gy[o] w[o, i]",
-    forward({ weight, bias, output }, [x]) {
-      const y = zeros(output);
-      for (let o = 0; o < y.length; o++) {
-        for (let i = 0; i < x.length; i++) y[o] += weight.data[o * x.length + i] * x[i];
-        if (bias) y[o] += bias.data[o];
-      }
-      return rounded(y);
-    },
-    backward({ weight, bias }, [x], y, gy) {
-      const gx = new Float64Array(x.length);
-      const gw = new Float64Array(weight.data.length);
-      for (let o = 0; o < gy.length; o++) {
-        for (let i = 0; i < x.length; i++) {
-          gx[i] += gy[o] * weight.data[o * x.length + i];
-          gw[o * x.length + i] = gy[o] * x[i];
-        }
-      }
-      return { inputs: [rounded(gx)], parameters: { weight: rounded(gw), ...bias && { bias: gy.slice() } } };
-    },
-    explain({ weight, bias, inputs }, [x], [o]) {
-      const terms = Array.from(x, (value, i) => {
-        const factor = weight.data[o * x.length + i];
-        return { input: 0, at: placeOf(inputs[0], i), value, factor, product: value * factor };
-      });
-      const sum = total(terms);
-      const b = bias ? bias.data[o] : 0;
-      const steps = [[`sum of ${counted(terms, "product")}`, sum]];
-      if (bias) steps.push(["bias b", b]);
-      steps.push(["y = sum + bias", sum + b]);
-      return { terms, columns: { value: "x", factor: "w", product: "w x" }, steps };
-    },
-    explainGradient({ weight, inputs }, xs, ys, gy, input, at) {
-      const i = indexOf(inputs[0], at);
-      const count = size(inputs[0]);
-      return Array.from(gy, (value, o) => {
-        const factor = weight.data[o * count + i];
-        return { at: [o, 0, 0], value, factor, product: value * factor };
-      });
-    },
-    explainParameter({ inputs }, [x], gy, name, [o, i]) {
-      const factor = name === "bias" ? 1 : x[i];
-      const from = name === "bias" ? void 0 : placeOf(inputs[0], i);
-      return [{ at: [o, 0, 0], from, value: gy[o], factor, product: gy[o] * factor }];
-    }
-  };
 
   // engine/normalization.js
   var range = (first, count) => Array.from({ length: count }, (_, k) => first + k);
@@ -522,17 +282,17 @@
       });
     }
   };
-  function ofChannel({ weight, bias, mean, variance, eps }, c) {
+  function ofChannel({ weight, bias, mean: mean2, variance, eps }, c) {
     const std = Math.sqrt(variance[c] + eps);
-    return { std, mean: mean[c], w: weight ? weight.data[c] : 1, b: bias ? bias.data[c] : 0 };
+    return { std, mean: mean2[c], w: weight ? weight.data[c] : 1, b: bias ? bias.data[c] : 0 };
   }
   var batchNorm = {
     formula: "y = w z + b      z = (x - mean) / sqrt(var + eps)      mean and var: the running ones, of evaluation",
     gradient: "gx = gy w / sqrt(var + eps)      gw = sum gy z      gb = sum gy",
     forward(layer, [x]) {
       return Float32Array.from(x, (value, k) => {
-        const { std, mean, w, b } = ofChannel(layer, placeOf(layer.output, k)[0]);
-        return w * (value - mean) / std + b;
+        const { std, mean: mean2, w, b } = ofChannel(layer, placeOf(layer.output, k)[0]);
+        return w * (value - mean2) / std + b;
       });
     },
     backward(layer, [x], y, gy) {
@@ -540,8 +300,8 @@
       const gb = new Float64Array(layer.output[0]);
       const gx = Float32Array.from(gy, (g, k) => {
         const c = placeOf(layer.output, k)[0];
-        const { std, mean, w } = ofChannel(layer, c);
-        gw[c] += g * (x[k] - mean) / std;
+        const { std, mean: mean2, w } = ofChannel(layer, c);
+        gw[c] += g * (x[k] - mean2) / std;
         gb[c] += g;
         return g * w / std;
       });
@@ -549,12 +309,12 @@
       return { inputs: [gx], parameters };
     },
     explain(layer, [x], at) {
-      const { std, mean, w, b } = ofChannel(layer, at[0]);
+      const { std, mean: mean2, w, b } = ofChannel(layer, at[0]);
       const value = x[indexOf(layer.output, at)];
-      const z = (value - mean) / std;
+      const z = (value - mean2) / std;
       const terms = [{ input: 0, at, map: at[0], value }];
       const steps = [
-        ["mean", mean],
+        ["mean", mean2],
         ["sqrt(var + eps)", std],
         ["z = (x - mean) / sqrt(var + eps)", z],
         ["w", w],
@@ -568,28 +328,475 @@
       return [{ at, value, factor: w / std, product: value * w / std }];
     },
     explainParameter(layer, [x], gy, name, [c]) {
-      const { std, mean } = ofChannel(layer, c);
+      const { std, mean: mean2 } = ofChannel(layer, c);
       const area = layer.output[1] * layer.output[2];
       return range(c * area, area).map((k) => {
-        const factor = name === "bias" ? 1 : (x[k] - mean) / std;
+        const factor = name === "bias" ? 1 : (x[k] - mean2) / std;
         return { at: placeOf(layer.output, k), value: gy[k], factor, product: gy[k] * factor };
       });
     }
   };
 
+  // engine/contrast.js
+  var window = (layer, i, mirrored = false) => neighbours({ ...layer, withinChannel: true }, placeOf(layer.output, i), mirrored).map((p) => indexOf(layer.output, p));
+  var around = (layer, i) => window(layer, i);
+  var whoseWindowHolds = (layer, i) => window(layer, i, true);
+  function difference(layer, x, j) {
+    const indices = around(layer, j);
+    return x[j] - indices.reduce((sum2, k) => sum2 + x[k], 0) / indices.length;
+  }
+  function energy2(layer, x, i) {
+    return layer.k + layer.a * around(layer, i).reduce((sum2, j) => sum2 + difference(layer, x, j) ** 2, 0);
+  }
+  var contrastNorm = {
+    formula: "y_i = x_i D_i^-beta      D_i = k + a sum over j in window(i) of  d_j^2      d_j = x_j - mean of x over window(j)",
+    gradient: "gx_j = gy_j D_j^-beta + gd_j - sum over the i whose window holds j of  gd_i / c_i,   c_i pixels in window(i)\ngd_j = -2 a beta d_j sum over the i whose window holds j of  gy_i x_i D_i^(-beta - 1)",
+    forward(layer, [x]) {
+      const { k, a, beta } = layer;
+      layer.windows = Array.from(x, (_, i) => around(layer, i));
+      layer.d = Float64Array.from(x, (_, i) => difference(layer, x, i));
+      layer.D = Float64Array.from(layer.windows, (indices) => k + a * indices.reduce((s, j) => s + layer.d[j] ** 2, 0));
+      return Float32Array.from(x, (value, i) => value * layer.D[i] ** -beta);
+    },
+    backward(layer, [x], y, gy) {
+      const { output, a, beta, windows, d, D } = layer;
+      const gd = zeros(output);
+      gy.forEach((g, i) => {
+        for (const j of windows[i]) gd[j] -= 2 * a * beta * d[j] * g * x[i] * D[i] ** (-beta - 1);
+      });
+      const gx = Float64Array.from(gy, (g, j) => g * D[j] ** -beta + gd[j]);
+      windows.forEach((window2, i) => window2.forEach((j) => gx[j] -= gd[i] / window2.length));
+      return { inputs: [rounded(gx)] };
+    },
+    explain(layer, [x], at) {
+      const { output, k, a, beta } = layer;
+      const i = indexOf(output, at);
+      const terms = around(layer, i).map((j) => {
+        const d = difference(layer, x, j);
+        return { input: 0, at: placeOf(output, j), map: at[0], value: x[j], factor: x[j] - d, product: d * d };
+      });
+      const D = k + a * total(terms);
+      const steps = [
+        ["sum of d², the squares of x - mean", total(terms)],
+        [`D = ${k} + ${Number(a.toPrecision(4))} sum`, D],
+        [`D^-${beta}`, D ** -beta],
+        ["x", x[i]],
+        [`y = x D^-${beta}`, x[i] * D ** -beta]
+      ];
+      return { terms, columns: { value: "x", factor: "mean", product: "(x - mean)²" }, steps };
+    },
+    /** Through x_j itself, and through every D whose window has pixels whose means are taken over j. */
+    explainGradient(layer, [x], ys, gy, input, at) {
+      const { output, a, beta } = layer;
+      const j = indexOf(output, at);
+      const moved = /* @__PURE__ */ new Map([[j, 1]]);
+      for (const i of whoseWindowHolds(layer, j)) moved.set(i, (moved.get(i) ?? 0) - 1 / around(layer, i).length);
+      const outputs = /* @__PURE__ */ new Map([[j, 0]]);
+      for (const [i, slope] of moved) {
+        const part = difference(layer, x, i) * slope;
+        for (const c of whoseWindowHolds(layer, i)) outputs.set(c, (outputs.get(c) ?? 0) + part);
+      }
+      return [...outputs].map(([c, sum2]) => {
+        const D = energy2(layer, x, c);
+        const direct = c === j ? D ** -beta : 0;
+        const factor = direct - 2 * a * beta * x[c] * D ** (-beta - 1) * sum2;
+        return { at: placeOf(output, c), value: gy[c], factor, product: gy[c] * factor };
+      });
+    },
+    /** A pixel sees the neighbours of its neighbours, whose means are taken over them. */
+    seen({ size: n }, axis, first, last) {
+      const before = Math.floor(n / 2);
+      return [first - 2 * before, last + 2 * (n - 1 - before)];
+    }
+  };
+
+  // engine/convolution.js
+  function filters({ formula, gradient, axis, filterAt, biasAt, outputsOf }) {
+    function channelsOf({ groups, weight, output }, o) {
+      const seen2 = weight.shape[axis];
+      return [Math.floor(o / (output[0] / groups)) * seen2, seen2];
+    }
+    function weightAt(layer, [o, i, j], [c, u, v]) {
+      const [height, width] = layer.window.kernel;
+      return (filterAt(layer, o, i, j, c) * height + u) * width + v;
+    }
+    function eachProduct2(layer, visit) {
+      const { window: window2, output } = layer;
+      const rows = allPlaces(window2, 0);
+      const columns = allPlaces(window2, 1);
+      const [height, width] = window2.size;
+      const [kernelHeight, kernelWidth] = window2.kernel;
+      for (let o = 0; o < output[0]; o++) {
+        const [first, seen2] = channelsOf(layer, o);
+        for (let c = 0; c < seen2; c++) {
+          for (let i = 0; i < output[1]; i++) {
+            for (let j = 0; j < output[2]; j++) {
+              const y = (o * output[1] + i) * output[2] + j;
+              const filter = filterAt(layer, o, i, j, c) * kernelHeight;
+              for (let u = 0; u < kernelHeight; u++) {
+                const row = rows[i][u];
+                if (!exists(row, height)) continue;
+                const w = (filter + u) * kernelWidth;
+                const x = ((first + c) * height + row) * width;
+                for (let v = 0; v < kernelWidth; v++) {
+                  const column = columns[j][v];
+                  if (exists(column, width)) visit(y, w + v, x + column);
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    return {
+      formula,
+      gradient,
+      forward(layer, [x]) {
+        const { weight, bias, output } = layer;
+        const w = weight.data;
+        const y = zeros(output);
+        eachProduct2(layer, (at, k, from) => y[at] += w[k] * x[from]);
+        if (bias) y.forEach((_, at) => y[at] += bias.data[biasAt(layer, placeOf(output, at))]);
+        return rounded(y);
+      },
+      backward(layer, [x], y, gy) {
+        const { weight, bias, output, inputs } = layer;
+        const w = weight.data;
+        const gx = zeros(inputs[0]);
+        const gw = new Float64Array(w.length);
+        eachProduct2(layer, (at, k, from) => {
+          gx[from] += gy[at] * w[k];
+          gw[k] += gy[at] * x[from];
+        });
+        const gradients = { weight: rounded(gw) };
+        if (bias) {
+          const gb = new Float64Array(bias.data.length);
+          gy.forEach((g, at) => gb[biasAt(layer, placeOf(output, at))] += g);
+          gradients.bias = rounded(gb);
+        }
+        return { inputs: [rounded(gx)], parameters: gradients };
+      },
+      /** What y[o, i, j] is made of. */
+      explain(layer, [x], at) {
+        const { window: window2, weight, bias, inputs } = layer;
+        const [o, i, j] = at;
+        const [first, seen2] = channelsOf(layer, o);
+        const terms = [];
+        for (let c = 0; c < seen2; c++) {
+          places(window2, 0, i).forEach(
+            (row, u) => places(window2, 1, j).forEach((column, v) => {
+              const inside = exists(row, window2.size[0]) && exists(column, window2.size[1]);
+              const from = [first + c, row, column];
+              const value = inside ? x[indexOf(inputs[0], from)] : 0;
+              const factor = weight.data[weightAt(layer, at, [c, u, v])];
+              terms.push({ input: 0, at: inside ? from : null, map: first + c, value, factor, product: value * factor });
+            })
+          );
+        }
+        const sum2 = total(terms);
+        const b = bias ? bias.data[biasAt(layer, at)] : 0;
+        const steps = [[`sum of ${counted(terms, "product")}`, sum2]];
+        if (bias) steps.push(["bias b", b]);
+        steps.push(["y = sum + bias", sum2 + b]);
+        return { terms, columns: { value: "x", factor: "w", product: "w x" }, grid: window2.kernel, steps };
+      },
+      /** From which outputs the gradient at x[c, y, x] comes. */
+      explainGradient(layer, xs, ys, gy, input, [c, row, column]) {
+        const { window: window2, weight, output } = layer;
+        const terms = [];
+        for (let o = 0; o < output[0]; o++) {
+          const [first, seen2] = channelsOf(layer, o);
+          if (!exists(c - first, seen2)) continue;
+          for (const [i, u] of seenBy(window2, 0, row)) {
+            for (const [j, v] of seenBy(window2, 1, column)) {
+              const factor = weight.data[weightAt(layer, [o, i, j], [c - first, u, v])];
+              const value = gy[indexOf(output, [o, i, j])];
+              terms.push({ at: [o, i, j], value, factor, product: value * factor });
+            }
+          }
+        }
+        return terms;
+      },
+      /** What the gradient of a weight or bias is made of; at: its place. */
+      explainParameter(layer, [x], gy, name, at) {
+        const { window: window2, inputs, output } = layer;
+        const [outputs, [c, u, v]] = outputsOf(layer, name, at);
+        return outputs.flatMap((place) => {
+          const value = gy[indexOf(output, place)];
+          if (name === "bias") return [{ at: place, value, factor: 1, product: value }];
+          const [o, i, j] = place;
+          const from = [channelsOf(layer, o)[0] + c, places(window2, 0, i)[u], places(window2, 1, j)[v]];
+          if (!exists(from[1], window2.size[0]) || !exists(from[2], window2.size[1])) return [];
+          const factor = x[indexOf(inputs[0], from)];
+          return [{ at: place, from, value, factor, product: value * factor }];
+        });
+      }
+    };
+  }
+  var conv2d = filters({
+    formula: "y[o, i, j] = b[o] + sum over c, u, v of  w[o, c, u, v] x[c, i s + u d - p, j s + v d - p]",
+    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[o, c, u, v]",
+    axis: 1,
+    filterAt: ({ weight }, o, i, j, c) => o * weight.shape[1] + c,
+    biasAt: (layer, [o]) => o,
+    outputsOf({ output }, name, [o, ...place]) {
+      const area = output[1] * output[2];
+      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place];
+    }
+  });
+  var local2d = filters({
+    formula: "y[o, i, j] = b[o, i, j] + sum over c, u, v of  w[i, j, o, c, u, v] x[c, i s + u - p, j s + v - p]",
+    gradient: "gx[c, y, x] = sum over the o, i, j whose window holds it of  gy[o, i, j] w[i, j, o, c, u, v]",
+    axis: 3,
+    filterAt: ({ weight, output }, o, i, j, c) => ((i * output[2] + j) * output[0] + o) * weight.shape[3] + c,
+    biasAt: ({ output }, at) => indexOf(output, at),
+    outputsOf: (layer, name, at) => name === "bias" ? [[at], []] : [[[at[2], at[0], at[1]]], at.slice(3)]
+  });
+
+  // engine/joining.js
+  var flatten = {
+    formula: "y[c H W + i W + j] = x[c, i, j]",
+    gradient: "gx[c, i, j] = gy[c H W + i W + j]",
+    forward: (layer, [x]) => x.slice(),
+    backward: (layer, xs, y, gy) => ({ inputs: [gy.slice()] }),
+    explain(layer, [x], at) {
+      const k = indexOf(layer.output, at);
+      return {
+        terms: [{ input: 0, at: placeOf(layer.inputs[0], k), value: x[k] }],
+        columns: { value: "x" },
+        steps: [["y = x", x[k]]]
+      };
+    },
+    explainGradient(layer, xs, ys, gy, input, at) {
+      const k = indexOf(layer.inputs[0], at);
+      return [{ at: placeOf(layer.output, k), value: gy[k], factor: 1, product: gy[k] }];
+    }
+  };
+  var placeIn = ({ inputs }, n, at) => at.map((place, axis) => inputs[n][axis] === 1 ? 0 : place);
+  function indicesIn(layer, n) {
+    const same = String(layer.inputs[n]) === String(layer.output);
+    return (k) => same ? k : indexOf(layer.inputs[n], placeIn(layer, n, placeOf(layer.output, k)));
+  }
+  function usesOf({ inputs, output }, n, at) {
+    const along = at.map(
+      (place, axis) => inputs[n][axis] === 1 ? Array.from({ length: output[axis] }, (_, i) => i) : [place]
+    );
+    return along[0].flatMap((c) => along[1].flatMap((i) => along[2].map((j) => [c, i, j])));
+  }
+  function joined(formula, gradient, f, derivative) {
+    const valuesAt = (layer, xs, at) => xs.map((x, n) => x[indexOf(layer.inputs[n], placeIn(layer, n, at))]);
+    return {
+      formula,
+      gradient,
+      forward(layer, xs) {
+        const indices = xs.map((_, n) => indicesIn(layer, n));
+        return Float32Array.from(zeros(layer.output), (_, k) => f(xs.map((x, n) => x[indices[n](k)])));
+      },
+      backward(layer, xs, y, gy) {
+        const indices = xs.map((_, n) => indicesIn(layer, n));
+        const sums = xs.map((x) => new Float64Array(x.length));
+        gy.forEach((g, k) => {
+          const values = xs.map((x, n) => x[indices[n](k)]);
+          sums.forEach((gx, n) => gx[indices[n](k)] += g * derivative(values, n));
+        });
+        return { inputs: sums.map(rounded) };
+      },
+      explain(layer, xs, at) {
+        const values = valuesAt(layer, xs, at);
+        const terms = values.map((value, input) => ({ input, at: placeIn(layer, input, at), value }));
+        return { terms, columns: { value: "x" }, steps: [[formula, f(values)]] };
+      },
+      explainGradient(layer, xs, ys, gy, input, at) {
+        return usesOf(layer, input, at).map((place) => {
+          const value = gy[indexOf(layer.output, place)];
+          const factor = derivative(valuesAt(layer, xs, place), input);
+          return { at: place, value, factor, product: value * factor };
+        });
+      }
+    };
+  }
+  var others = (values, n) => values.reduce((product2, value, k) => k === n ? product2 : product2 * value, 1);
+  var add = joined(
+    "y = x1 + x2 + ...",
+    "gx1 = gx2 = ... = gy",
+    (values) => values.reduce((sum2, value) => sum2 + value, 0),
+    () => 1
+  );
+  var multiply = joined(
+    "y = x1 x2 ...",
+    "gx1 = gy x2 ..., gx2 = gy x1 ...",
+    (values) => others(values),
+    others
+  );
+  var subtract = joined(
+    "y = x1 - x2",
+    "gx1 = gy, gx2 = -gy",
+    ([a, b]) => a - b,
+    (values, n) => n ? -1 : 1
+  );
+  var divide = joined(
+    "y = x1 / x2",
+    "gx1 = gy / x2, gx2 = -gy x1 / x2^2",
+    ([a, b]) => a / b,
+    ([a, b], n) => n ? -a / b ** 2 : 1 / b
+  );
+  var chosen = (word, sign) => joined(
+    `y = ${word}(x1, x2)`,
+    "the one that was chosen receives gy, each of equal ones a half",
+    (values) => sign * Math.max(...values.map((value) => sign * value)),
+    ([a, b], n) => a === b ? 0.5 : Number(sign * (n ? b - a : a - b) > 0)
+  );
+  var maximum = chosen("max", 1);
+  var minimum = chosen("min", -1);
+  var firstOf = ({ inputs, axis }, n) => inputs.slice(0, n).reduce((sum2, shape) => sum2 + shape[axis], 0);
+  var shifted = (layer, n, at) => at.map((place, axis) => place + (axis === layer.axis ? firstOf(layer, n) : 0));
+  var concat = {
+    formula: "y = x1, then x2, ... along the axis: usually the maps of x1, then those of x2",
+    gradient: "gx1 = the first part of gy, gx2 = the next, ...",
+    forward(layer, xs) {
+      const y = new Float32Array(size(layer.output));
+      xs.forEach(
+        (x, n) => x.forEach((value, k) => y[indexOf(layer.output, shifted(layer, n, placeOf(layer.inputs[n], k)))] = value)
+      );
+      return y;
+    },
+    backward(layer, xs, y, gy) {
+      const part = (x, n) => Float32Array.from(x, (_, k) => gy[indexOf(layer.output, shifted(layer, n, placeOf(layer.inputs[n], k)))]);
+      return { inputs: xs.map(part) };
+    },
+    explain(layer, xs, at) {
+      const { axis, inputs } = layer;
+      const input = inputs.findIndex((shape, n) => at[axis] < firstOf(layer, n) + shape[axis]);
+      const from = at.map((place, k) => place - (k === axis ? firstOf(layer, input) : 0));
+      const value = xs[input][indexOf(inputs[input], from)];
+      return { terms: [{ input, at: from, value }], columns: { value: "x" }, steps: [["y = x", value]] };
+    },
+    explainGradient(layer, xs, ys, gy, input, from) {
+      const at = shifted(layer, input, from);
+      const value = gy[indexOf(layer.output, at)];
+      return [{ at, value, factor: 1, product: value }];
+    },
+    /** Along its axis, all of it: which part is of which input depends on the place. */
+    seen: ({ axis: joined2, output }, axis, first, last) => axis + 1 === joined2 ? [0, output[joined2] - 1] : [first, last]
+  };
+
+  // engine/linear.js
+  var linear = {
+    formula: "y[o] = b[o] + sum over i of  w[o, i] x[i]",
+    gradient: "gx[i] = sum over o of  gy[o] w[o, i]",
+    forward({ weight, bias, output }, [x]) {
+      const y = zeros(output);
+      for (let o = 0; o < y.length; o++) {
+        for (let i = 0; i < x.length; i++) y[o] += weight.data[o * x.length + i] * x[i];
+        if (bias) y[o] += bias.data[o];
+      }
+      return rounded(y);
+    },
+    backward({ weight, bias }, [x], y, gy) {
+      const gx = new Float64Array(x.length);
+      const gw = new Float64Array(weight.data.length);
+      for (let o = 0; o < gy.length; o++) {
+        for (let i = 0; i < x.length; i++) {
+          gx[i] += gy[o] * weight.data[o * x.length + i];
+          gw[o * x.length + i] = gy[o] * x[i];
+        }
+      }
+      return { inputs: [rounded(gx)], parameters: { weight: rounded(gw), ...bias && { bias: gy.slice() } } };
+    },
+    explain({ weight, bias, inputs }, [x], [o]) {
+      const terms = Array.from(x, (value, i) => {
+        const factor = weight.data[o * x.length + i];
+        return { input: 0, at: placeOf(inputs[0], i), value, factor, product: value * factor };
+      });
+      const sum2 = total(terms);
+      const b = bias ? bias.data[o] : 0;
+      const steps = [[`sum of ${counted(terms, "product")}`, sum2]];
+      if (bias) steps.push(["bias b", b]);
+      steps.push(["y = sum + bias", sum2 + b]);
+      return { terms, columns: { value: "x", factor: "w", product: "w x" }, steps };
+    },
+    explainGradient({ weight, inputs }, xs, ys, gy, input, at) {
+      const i = indexOf(inputs[0], at);
+      const count = size(inputs[0]);
+      return Array.from(gy, (value, o) => {
+        const factor = weight.data[o * count + i];
+        return { at: [o, 0, 0], value, factor, product: value * factor };
+      });
+    },
+    explainParameter({ inputs }, [x], gy, name, [o, i]) {
+      const factor = name === "bias" ? 1 : x[i];
+      const from = name === "bias" ? void 0 : placeOf(inputs[0], i);
+      return [{ at: [o, 0, 0], from, value: gy[o], factor, product: gy[o] * factor }];
+    }
+  };
+
+  // engine/pointwise.js
+  var pointwise_exports = {};
+  __export(pointwise_exports, {
+    absolute: () => absolute,
+    affine: () => affine,
+    clamp: () => clamp,
+    exponential: () => exponential,
+    logarithm: () => logarithm,
+    over: () => over,
+    power: () => power
+  });
+  var affine = elementwise(
+    "y = a x + b,   a and b of the layer",
+    "gx = gy a",
+    ({ a, b }, x) => a * x + b,
+    ({ a }) => a
+  );
+  var over = elementwise(
+    "y = c / x,   c of the layer",
+    "gx = -gy c / x^2",
+    ({ c }, x) => c / x,
+    ({ c }, x) => -c / x ** 2
+  );
+  var power = elementwise(
+    "y = x^p,   p of the layer",
+    "gx = gy p x^(p - 1)",
+    ({ exponent }, x) => x ** exponent,
+    ({ exponent: p }, x) => p === 0 ? 0 : p * x ** (p - 1)
+  );
+  var absolute = elementwise(
+    "y = |x|",
+    "gx = gy sign(x), 0 at 0",
+    (layer, x) => Math.abs(x),
+    (layer, x) => Math.sign(x)
+  );
+  var exponential = elementwise(
+    "y = e^x",
+    "gx = gy y",
+    (layer, x) => Math.exp(x),
+    (layer, x) => Math.exp(x)
+  );
+  var logarithm = elementwise(
+    "y = log(x)",
+    "gx = gy / x",
+    (layer, x) => Math.log(x),
+    (layer, x) => 1 / x
+  );
+  var clamp = elementwise(
+    "y = min(max(x, low), high)",
+    "gx = gy where low <= x <= high, else 0",
+    ({ low, high }, x) => Math.min(Math.max(x, low ?? -Infinity), high ?? Infinity),
+    ({ low, high }, x) => Number(x >= (low ?? -Infinity) && x <= (high ?? Infinity))
+  );
+
   // engine/pooling.js
-  function under({ window }, [c, i, j]) {
+  function under({ window: window2 }, [c, i, j]) {
     const found = [];
-    for (const row of places(window, 0, i)) {
-      for (const column of places(window, 1, j)) {
-        if (exists(row, window.size[0]) && exists(column, window.size[1])) found.push([c, row, column]);
+    for (const row of places(window2, 0, i)) {
+      for (const column of places(window2, 1, j)) {
+        if (exists(row, window2.size[0]) && exists(column, window2.size[1])) found.push([c, row, column]);
       }
     }
     return found;
   }
-  function above({ window }, [c, row, column]) {
-    const rows = seenBy(window, 0, row);
-    const columns = seenBy(window, 1, column);
+  function above({ window: window2 }, [c, row, column]) {
+    const rows = seenBy(window2, 0, row);
+    const columns = seenBy(window2, 1, column);
     return rows.flatMap(([i]) => columns.map(([j]) => [c, i, j]));
   }
   function winner(layer, x, at) {
@@ -630,11 +837,11 @@
       });
     }
   };
-  function divisor({ window, countPadding, divisor: divisor2 }, [, i, j]) {
+  function divisor({ window: window2, countPadding, divisor: divisor2 }, [, i, j]) {
     if (divisor2) return divisor2;
     const count = (axis, place) => {
-      const [before, after] = countPadding ? window.padding[axis] : [0, 0];
-      return places(window, axis, place).filter((y) => y >= -before && y < window.size[axis] + after).length;
+      const [before, after] = countPadding ? window2.padding[axis] : [0, 0];
+      return places(window2, axis, place).filter((y) => y >= -before && y < window2.size[axis] + after).length;
     };
     return count(0, i) * count(1, j);
   }
@@ -681,6 +888,224 @@
       });
     }
   };
+  var stochasticPool2d = {
+    formula: "y = sum over the window of  p a      a = max(x, 0)      p = a / sum of a      (0 where no x is positive)",
+    gradient: "gx = sum of  gy (2 a - y) / sum of a  over the windows that hold it, where x > 0",
+    forward(layer, [x]) {
+      layer.sums = zeros(layer.output).map((_, k) => positive(layer, x, placeOf(layer.output, k)));
+      return Float32Array.from(layer.sums, (sum2, k) => {
+        const squares = under(layer, placeOf(layer.output, k)).map(
+          (place) => Math.max(x[indexOf(layer.inputs[0], place)], 0) ** 2
+        );
+        return squares.reduce((all, a2) => all + a2, 0) / (sum2 || 1);
+      });
+    },
+    backward(layer, [x], y, gy) {
+      const gx = zeros(layer.inputs[0]);
+      gy.forEach((g, k) => {
+        for (const place of under(layer, placeOf(layer.output, k))) {
+          const i = indexOf(layer.inputs[0], place);
+          if (x[i] > 0) gx[i] += g * (2 * x[i] - y[k]) / layer.sums[k];
+        }
+      });
+      return { inputs: [rounded(gx)] };
+    },
+    explain(layer, [x], at) {
+      const sum2 = positive(layer, x, at);
+      const terms = under(layer, at).map((place) => {
+        const value = x[indexOf(layer.inputs[0], place)];
+        const a = Math.max(value, 0);
+        const factor = a / (sum2 || 1);
+        return { input: 0, at: place, map: at[0], value, factor, product: factor * a };
+      });
+      const steps = [
+        ["sum of a = max(x, 0)", sum2],
+        ["y = sum of p a", total(terms)]
+      ];
+      return { terms, columns: { value: "x", factor: "p", product: "p a" }, steps };
+    },
+    explainGradient(layer, [x], ys, gy, input, at) {
+      const value = x[indexOf(layer.inputs[0], at)];
+      return above(layer, at).map((place) => {
+        const k = indexOf(layer.output, place);
+        const y = total(this.explain(layer, [x], place).terms);
+        const factor = value > 0 ? (2 * value - y) / positive(layer, x, place) : 0;
+        return { at: place, value: gy[k], factor, product: gy[k] * factor };
+      });
+    }
+  };
+  function positive(layer, x, at) {
+    return under(layer, at).reduce((sum2, place) => sum2 + Math.max(x[indexOf(layer.inputs[0], place)], 0), 0);
+  }
+  var stochasticMax = {
+    ...maxPool2d,
+    formula: "y = the largest a = max(x, 0) of the window",
+    gradient: "gx = sum of the gy of the windows that it wins with x > 0: the first of equal ones",
+    forward: (layer, xs) => maxPool2d.forward(layer, xs).map((value) => Math.max(value, 0)),
+    backward: (layer, xs, y, gy) => maxPool2d.backward(layer, xs, y, gy.map((g, k) => y[k] > 0 ? g : 0)),
+    explain(layer, xs, at) {
+      const explained = maxPool2d.explain(layer, xs, at);
+      const [text, most] = explained.steps[0];
+      return { ...explained, steps: [[text.replace("y = ", ""), most], ["y = max(x, 0)", Math.max(most, 0)]] };
+    },
+    explainGradient(layer, [x], ys, gy, input, at) {
+      const isPositive = x[indexOf(layer.inputs[0], at)] > 0;
+      const terms = maxPool2d.explainGradient(layer, [x], ys, gy, input, at);
+      return isPositive ? terms : terms.map((term) => ({ ...term, factor: 0, product: 0 }));
+    }
+  };
+
+  // engine/rearranging.js
+  var rearrange = {
+    formula: "y[k] = x[from(k)], or the constant in a margin",
+    gradient: "gx[i] = sum of the gy[k] with from(k) = i",
+    /** from[k]: the index in x of output k; -1 for the constant. */
+    forward: ({ from, constant }, [x]) => Float32Array.from(from, (i) => i < 0 ? constant : x[i]),
+    backward({ from, inputs }, xs, y, gy) {
+      const gx = zeros(inputs[0]);
+      gy.forEach((g, k) => from[k] >= 0 && (gx[from[k]] += g));
+      return { inputs: [rounded(gx)] };
+    },
+    explain({ from, constant, inputs, output }, [x], at) {
+      const i = from[indexOf(output, at)];
+      if (i < 0) return { terms: [], columns: {}, steps: [["y = the constant of the margin", constant]] };
+      const terms = [{ input: 0, at: placeOf(inputs[0], i), value: x[i] }];
+      return { terms, columns: { value: "x" }, steps: [["y = x", x[i]]] };
+    },
+    explainGradient({ from, inputs, output }, xs, ys, gy, input, at) {
+      const i = indexOf(inputs[0], at);
+      const outputs = [...from.keys()].filter((k) => from[k] === i);
+      return outputs.map((k) => ({ at: placeOf(output, k), value: gy[k], factor: 1, product: gy[k] }));
+    },
+    seen: (layer, axis, first, last) => spanOf(layer, axis, first, last, (visit) => layer.from.forEach((i, k) => i >= 0 && visit(i, k)))
+  };
+
+  // engine/reducing.js
+  var membersOf = ({ to, output }, at) => {
+    const k = indexOf(output, at);
+    return [...to.keys()].filter((i) => to[i] === k);
+  };
+  var seen = (layer, axis, first, last) => spanOf(layer, axis, first, last, (visit) => layer.to.forEach((k, i) => visit(i, k)));
+  var mean = {
+    formula: "y = 1/D sum of the x along the axes,   D = how many for a mean, 1 for a sum",
+    gradient: "gx = gy / D",
+    forward({ to, divisor: divisor2, output }, [x]) {
+      const y = zeros(output);
+      x.forEach((value, i) => y[to[i]] += value);
+      return rounded(y.map((sum2) => sum2 / divisor2));
+    },
+    backward: ({ to, divisor: divisor2 }, [x], y, gy) => ({ inputs: [Float32Array.from(x, (_, i) => gy[to[i]] / divisor2)] }),
+    explain(layer, [x], at) {
+      const factor = 1 / layer.divisor;
+      const terms = membersOf(layer, at).map((i) => {
+        const place = placeOf(layer.inputs[0], i);
+        return { input: 0, at: place, map: place[0], value: x[i], factor, product: x[i] * factor };
+      });
+      return {
+        terms,
+        columns: { value: "x", factor: "1/D", product: "x / D" },
+        steps: [[`y = sum of ${counted(terms, "term")}`, total(terms)]]
+      };
+    },
+    explainGradient({ to, divisor: divisor2, inputs, output }, xs, ys, gy, input, at) {
+      const k = to[indexOf(inputs[0], at)];
+      return [{ at: placeOf(output, k), value: gy[k], factor: 1 / divisor2, product: gy[k] / divisor2 }];
+    },
+    seen
+  };
+  function winners({ to, output }, x, y) {
+    const counts = zeros(output);
+    x.forEach((value, i) => value === y[to[i]] && counts[to[i]]++);
+    return counts;
+  }
+  var largest = {
+    formula: "y = the largest, or the smallest, x along the axes",
+    gradient: "gx = gy / n where x = y, of which there are n; else 0",
+    forward({ to, sign, output }, [x]) {
+      const y = new Float32Array(zeros(output).length).fill(-sign * Infinity);
+      x.forEach((value, i) => (sign * value > sign * y[to[i]] || value !== value) && (y[to[i]] = value));
+      return y;
+    },
+    backward(layer, [x], y, gy) {
+      const counts = winners(layer, x, y);
+      const { to } = layer;
+      return { inputs: [Float32Array.from(x, (value, i) => value === y[to[i]] ? gy[to[i]] / counts[to[i]] : 0)] };
+    },
+    explain(layer, [x], at) {
+      const members = membersOf(layer, at);
+      const values = members.map((i) => layer.sign * x[i]);
+      const y = layer.sign * Math.max(...values);
+      const terms = members.map((i) => {
+        const place = placeOf(layer.inputs[0], i);
+        return { input: 0, at: place, map: place[0], value: x[i], factor: Number(x[i] === y) };
+      });
+      return { terms, columns: { value: "x", factor: "wins" }, steps: [["y", y]] };
+    },
+    explainGradient(layer, [x], ys, gy, input, at) {
+      const i = indexOf(layer.inputs[0], at);
+      const k = layer.to[i];
+      const place = placeOf(layer.output, k);
+      const winning = this.explain(layer, [x], place).terms.filter(({ factor: factor2 }) => factor2);
+      const factor = winning.some((term) => indexOf(layer.inputs[0], term.at) === i) ? 1 / winning.length : 0;
+      return [{ at: place, value: gy[k], factor, product: gy[k] * factor }];
+    },
+    seen
+  };
+
+  // engine/resampling.js
+  function taps({ rows, columns }, [, i, j]) {
+    return rows[i].flatMap(([row, v]) => columns[j].map(([column, w]) => [row, column, v * w]));
+  }
+  function eachProduct({ rows, columns, inputs, output }, visit) {
+    const [, height, width] = inputs[0];
+    for (let c = 0; c < output[0]; c++) {
+      rows.forEach(
+        (above2, i) => columns.forEach((beside, j) => {
+          const y = (c * rows.length + i) * columns.length + j;
+          for (const [row, v] of above2)
+            for (const [column, w] of beside) visit(y, (c * height + row) * width + column, v * w);
+        })
+      );
+    }
+  }
+  var interpolate = {
+    formula: "y[c, i, j] = sum over the taps of  w_row w_column x[c, row(i), column(j)]",
+    gradient: "gx[c, y, x] = sum of  w_row w_column gy[c, i, j]  over the i, j that have it as a tap",
+    forward(layer, [x]) {
+      const y = zeros(layer.output);
+      eachProduct(layer, (at, from, weight) => y[at] += weight * x[from]);
+      return rounded(y);
+    },
+    backward(layer, xs, y, gy) {
+      const gx = zeros(layer.inputs[0]);
+      eachProduct(layer, (at, from, weight) => gx[from] += weight * gy[at]);
+      return { inputs: [rounded(gx)] };
+    },
+    explain(layer, [x], at) {
+      const terms = taps(layer, at).map(([row, column, factor]) => {
+        const place = [at[0], row, column];
+        const value = x[indexOf(layer.inputs[0], place)];
+        return { input: 0, at: place, map: at[0], value, factor, product: value * factor };
+      });
+      return { terms, columns: { value: "x", factor: "w", product: "w x" }, steps: [["y = sum", total(terms)]] };
+    },
+    explainGradient({ rows, columns, output }, xs, ys, gy, input, [c, row, column]) {
+      const using = (all, place) => all.flatMap((list2, i) => {
+        const weight = list2.reduce((sum2, [tap, w]) => sum2 + (tap === place ? w : 0), 0);
+        return weight ? [[i, weight]] : [];
+      });
+      return using(rows, row).flatMap(
+        ([i, v]) => using(columns, column).map(([j, w]) => {
+          const value = gy[indexOf(output, [c, i, j])];
+          return { at: [c, i, j], value, factor: v * w, product: value * v * w };
+        })
+      );
+    },
+    seen({ rows, columns }, axis, first, last) {
+      const places2 = (axis === 0 ? rows : columns).slice(first, last + 1).flatMap((list2) => list2.map(([place]) => place));
+      return [Math.min(...places2), Math.max(...places2)];
+    }
+  };
 
   // engine/softmax.js
   var softmax = {
@@ -689,8 +1114,8 @@
     forward(layer, [x]) {
       const m = Math.max(...x);
       const e = Array.from(x, (value) => Math.exp(value - m));
-      const sum = e.reduce((a, b) => a + b, 0);
-      return Float32Array.from(e, (value) => value / sum);
+      const sum2 = e.reduce((a, b) => a + b, 0);
+      return Float32Array.from(e, (value) => value / sum2);
     },
     explain(layer, [x], [i]) {
       const m = Math.max(...x);
@@ -701,12 +1126,12 @@
         factor: value - m,
         product: Math.exp(value - m)
       }));
-      const sum = terms.reduce((total2, term) => total2 + term.product, 0);
+      const sum2 = terms.reduce((total2, term) => total2 + term.product, 0);
       const steps = [
         ["m = the largest logit", m],
         [`e^(x_${i} - m)`, terms[i].product],
-        [`sum of ${terms.length} exponentials`, sum],
-        [`p_${i} = e^(x_${i} - m) / sum`, terms[i].product / sum]
+        [`sum of ${terms.length} exponentials`, sum2],
+        [`p_${i} = e^(x_${i} - m) / sum`, terms[i].product / sum2]
       ];
       return { terms, columns: { value: "x", factor: "x - m", product: "e^(x - m)" }, steps };
     },
@@ -720,8 +1145,66 @@
   };
   function lossOf(x, target) {
     const m = Math.max(...x);
-    return Math.log(x.reduce((sum, value) => sum + Math.exp(value - m), 0)) - (x[target] - m);
+    return Math.log(x.reduce((sum2, value) => sum2 + Math.exp(value - m), 0)) - (x[target] - m);
   }
+  var channelsAt = ({ output }, x, [, i, j]) => Array.from({ length: output[0] }, (_, c) => x[indexOf(output, [c, i, j])]);
+  function sharesOf(x) {
+    const m = Math.max(...x);
+    const e = x.map((value) => Math.exp(value - m));
+    const sum2 = e.reduce((a, b) => a + b, 0);
+    return [e.map((value) => value / sum2), m, sum2];
+  }
+  function ofChannels(formula, gradient, valueOf, derivative) {
+    const column = (layer, x, at) => sharesOf(channelsAt(layer, x, at));
+    return {
+      formula,
+      gradient,
+      forward: (layer, [x]) => Float32Array.from(x, (value, k) => {
+        const at = placeOf(layer.output, k);
+        return valueOf(value, at[0], ...column(layer, x, at));
+      }),
+      backward(layer, [x], y, gy) {
+        const gx = Float32Array.from(x, (_, k) => {
+          const at = placeOf(layer.output, k);
+          const [p] = column(layer, x, at);
+          return channelsAt(layer, gy, at).reduce((sum2, g, j) => sum2 + g * derivative(p, j, at[0]), 0);
+        });
+        return { inputs: [gx] };
+      },
+      explain(layer, [x], at) {
+        const [c, i, j] = at;
+        const [p, m, sum2] = column(layer, x, at);
+        const terms = channelsAt(layer, x, at).map((value, n) => {
+          return { input: 0, at: [n, i, j], value, factor: value - m, product: Math.exp(value - m) };
+        });
+        const steps = [
+          ["m = the largest", m],
+          [`sum of ${terms.length} exponentials`, sum2],
+          [formula.split(",")[0], valueOf(terms[c].value, c, p, m, sum2)]
+        ];
+        return { terms, columns: { value: "x", factor: "x - m", product: "e^(x - m)" }, steps };
+      },
+      explainGradient(layer, [x], ys, gy, input, at) {
+        const [p] = column(layer, x, at);
+        return channelsAt(layer, gy, at).map((value, n) => {
+          const factor = derivative(p, n, at[0]);
+          return { at: [n, at[1], at[2]], value, factor, product: value * factor };
+        });
+      }
+    };
+  }
+  var channelSoftmax = ofChannels(
+    "y_i = e^(x_i - m) / sum over j of  e^(x_j - m),   m = max x over the channels",
+    "gx_i = y_i (gy_i - sum over j of  gy_j y_j)",
+    (x, c, p) => p[c],
+    (p, j, i) => p[j] * (Number(i === j) - p[i])
+  );
+  var logSoftmax = ofChannels(
+    "y_i = x_i - m - log sum over j of  e^(x_j - m),   m = max x over the channels",
+    "gx_i = gy_i - e^(y_i) sum over j of  gy_j",
+    (x, c, p, m, sum2) => x - m - Math.log(sum2),
+    (p, j, i) => Number(i === j) - p[i]
+  );
 
   // engine/network.js
   var KINDS = {
@@ -745,7 +1228,22 @@
     flatten,
     add,
     concat,
-    softmax
+    softmax,
+    contrastNorm,
+    stochasticPool2d,
+    stochasticMax,
+    interpolate,
+    rearrange,
+    mean,
+    largest,
+    multiply,
+    subtract,
+    divide,
+    maximum,
+    minimum,
+    channelSoftmax,
+    logSoftmax,
+    ...pointwise_exports
   };
   var summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
   var Network = class _Network {
@@ -821,32 +1319,74 @@
     }
     /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */
     receptiveField(n, at) {
-      const seen = {
+      const seen2 = {
         [n]: [
           [at[1], at[1]],
           [at[2], at[2]]
         ]
       };
       for (let user = n; user >= 1; user--) {
-        if (!seen[user]) continue;
+        if (!seen2[user]) continue;
         for (const source of this.layers[user].sources) {
-          const box = [0, 1].map((axis) => this.seenOf(user, source, axis, seen[user][axis]));
-          const known = seen[source] ?? box;
-          seen[source] = box.map(([a, b], axis) => [Math.min(a, known[axis][0]), Math.max(b, known[axis][1])]);
+          const box = [0, 1].map((axis) => this.seenOf(user, source, axis, seen2[user][axis]));
+          const known = seen2[source] ?? box;
+          seen2[source] = box.map(([a, b], axis) => [Math.min(a, known[axis][0]), Math.max(b, known[axis][1])]);
         }
       }
-      return Object.entries(seen).map(([layer, [rows, columns]]) => ({ layer: Number(layer), rows, columns }));
+      return Object.entries(seen2).map(([layer, [rows, columns]]) => ({ layer: Number(layer), rows, columns }));
     }
     /** The first and last row (axis 0) or column (axis 1) of `source` that rows first ... last of layer `user` see. */
     seenOf(user, source, axis, [first, last]) {
-      const { kind, window, size: n, withinChannel } = this.layers[user];
+      const { kind, window: window2, size: n, withinChannel } = this.layers[user];
       const end = this.layers[source].output[axis + 1] - 1;
-      const clipped = (a, b) => [Math.max(0, a), Math.min(end, b)];
-      if (window) return clipped(places(window, axis, first)[0], places(window, axis, last).at(-1));
+      const clipped = (...ends) => ends.map((place) => Math.max(0, Math.min(end, place)));
+      const { seen: seen2 } = this.of(user);
+      if (seen2) return clipped(...seen2(this.layers[user], axis, first, last));
+      if (window2) return clipped(places(window2, axis, first)[0], places(window2, axis, last).at(-1));
       if (withinChannel) return clipped(first - Math.floor(n / 2), last - Math.floor(n / 2) + n - 1);
       return kind === "linear" || kind === "flatten" || kind === "softmax" ? [0, end] : clipped(first, last);
     }
   };
+
+  // timeline.js
+  var ARRAYS = ["weight", "bias", "mean", "variance"];
+  var Timeline = class {
+    /** data: of explore/timeline.py; layers: of the network, which has the weights of the entry `start`. */
+    constructor({ entries, start, note, tested, of, most, labels, pictures }, layers) {
+      Object.assign(this, { layers, note, of, most, at: start });
+      this.epochs = entries.map(({ epoch }) => epoch);
+      this.arrays = entries.map(({ weights }) => weights ? decoded2(weights) : taken(layers));
+      this.predicted = entries.map(({ predicted }) => integersOf(predicted));
+      [this.tested, this.labels] = [tested, labels].map(integersOf);
+      this.pictures = Object.fromEntries(Object.entries(pictures).map(([k, text]) => [k, bytesOf(text)]));
+    }
+    get epoch() {
+      return this.epochs[this.at];
+    }
+    go(number) {
+      this.at = number;
+      for (const [n, arrays] of Object.entries(this.arrays[number])) Object.assign(this.layers[n], arrays);
+    }
+    /** The tested pictures of a class that are taken for another one, by their places among all that were tested. */
+    cell(label, predicted) {
+      return [...this.labels.keys()].filter((k) => this.labels[k] === label && this.predicted[this.at][k] === predicted);
+    }
+    /** counts[label][predicted] of so many classes. */
+    counts(classes) {
+      const counts = Array.from({ length: classes }, () => new Array(classes).fill(0));
+      this.labels.forEach((label, k) => counts[label][this.predicted[this.at][k]]++);
+      return counts;
+    }
+  };
+  function taken(layers) {
+    const present = (layer) => Object.fromEntries(ARRAYS.filter((name) => layer[name]).map((name) => [name, layer[name]]));
+    return Object.fromEntries(layers.map((layer, n) => [n, present(layer)]));
+  }
+  function decoded2(weights) {
+    const array = (value) => typeof value === "string" ? floatsOf(value) : { ...value, data: floatsOf(value.data) };
+    const ofLayer = (arrays) => Object.fromEntries(Object.entries(arrays).map(([name, value]) => [name, array(value)]));
+    return Object.fromEntries(Object.entries(weights).map(([n, arrays]) => [n, ofLayer(arrays)]));
+  }
 
   // reading.js
   async function pixelsOf(file, resize, side) {
@@ -865,12 +1405,12 @@
       (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))]
     );
   }
-  function normalized(pixels, { mean, std, blueFirst }) {
+  function normalized(pixels, { mean: mean2, std, blueFirst }) {
     const area = pixels.length / 3;
     const input = new Float32Array(pixels.length);
     pixels.forEach((x, k) => {
       const c = Math.floor(k / area);
-      const m = mean.length === 3 ? mean[c] : mean[k];
+      const m = mean2.length === 3 ? mean2[c] : mean2[k];
       input[(blueFirst ? 2 - c : c) * area + k % area] = (x - m) / std[c];
     });
     return input;
@@ -878,6 +1418,36 @@
   async function pictureOf(file, reading, side) {
     const pixels = await pixelsOf(file, reading.resize, side);
     return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
+  }
+
+  // view/colors.js
+  var POSITIVE = [213, 94, 0];
+  var NEGATIVE = [0, 114, 178];
+  var NOT_FINITE = [204, 121, 167];
+  var isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+  var lineColor = () => isDark() ? [58, 58, 68] : [214, 214, 222];
+  var mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
+  function rangeOf(numbers) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const x of numbers) {
+      if (x < low && x > -Infinity) low = x;
+      if (x > high && x < Infinity) high = x;
+    }
+    return low <= high ? [low, high] : [0, 0];
+  }
+  function greys(numbers) {
+    const [low, high] = rangeOf(numbers);
+    const scale = 255 / (high - low || 1);
+    return (x) => isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE;
+  }
+  function twoColors(numbers) {
+    const most = Math.max(...rangeOf(numbers).map(Math.abs)) || 1;
+    const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
+    return (x) => isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, Math.abs(x) / most) : NOT_FINITE;
+  }
+  function behind(x, most) {
+    const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
+    return `rgba(${x < 0 ? NEGATIVE : POSITIVE}, ${share.toFixed(3)})`;
   }
 
   // view/dom.js
@@ -926,6 +1496,297 @@
     (same ?? other)?.focus({ preventScroll: true });
   }
 
+  // view/tiles.js
+  var MARK = "#ff2d96";
+  var HALO = "#ffffff";
+  var packed = ([r, g, b]) => 255 << 24 | b << 16 | g << 8 | r;
+  var Tiles = class {
+    constructor({ count, height, width, columns, scale, gap = 2, label, onpick, chosen: chosen2, onenter }) {
+      Object.assign(this, { count, height, width, columns, scale, gap, onpick, chosen: chosen2 });
+      this.pitch = [height * scale + gap, width * scale + gap];
+      const rows = Math.ceil(count / columns);
+      this.canvas = element("canvas", {
+        width: columns * this.pitch[1] + gap,
+        height: rows * this.pitch[0] + gap,
+        ...onpick ? { tabindex: 0, role: "application" } : { role: "img" },
+        "aria-label": label
+      });
+      if (!onpick) return;
+      this.canvas.addEventListener("click", (event) => this.pressed(event));
+      this.canvas.addEventListener("keydown", (event) => this.key(event, onenter));
+    }
+    /** The left upper corner of a number. */
+    corner(tile, y, x) {
+      const [row, column] = [Math.floor(tile / this.columns), tile % this.columns];
+      return [this.gap + column * this.pitch[1] + x * this.scale, this.gap + row * this.pitch[0] + y * this.scale];
+    }
+    /** Draw all numbers; color(k): [red, green, blue] of number k. marks: {tile, rows, columns} to put a frame around. */
+    draw(color, marks = []) {
+      const context = this.canvas.getContext("2d");
+      const image = context.createImageData(this.canvas.width, this.canvas.height);
+      const pixels = new Uint32Array(image.data.buffer);
+      const area = this.height * this.width;
+      pixels.fill(packed(lineColor()), 0);
+      for (let k = 0; k < this.count * area; k++) {
+        const ink = packed(color(k));
+        const [left, top] = this.corner(Math.floor(k / area), Math.floor(k % area / this.width), k % this.width);
+        for (let y = top; y < top + this.scale; y++) {
+          pixels.fill(ink, y * image.width + left, y * image.width + left + this.scale);
+        }
+      }
+      context.putImageData(image, 0, 0);
+      const all = area === 1 && marks.length >= this.count && this.count > 1;
+      if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
+      else for (const mark of marks) this.frame(context, mark);
+    }
+    frame(context, { tile, rows, columns }) {
+      const [left, top] = this.corner(tile, rows[0], columns[0]);
+      const [right, bottom] = this.corner(tile, rows[1] + 1, columns[1] + 1);
+      this.stroke(context, [left - 1, top - 1, right - left + 2, bottom - top + 2]);
+    }
+    stroke(context, around3) {
+      for (const [color, width] of [
+        [HALO, 3],
+        [MARK, 1.5]
+      ]) {
+        context.strokeStyle = color;
+        context.lineWidth = width;
+        context.strokeRect(...around3);
+      }
+    }
+    pressed(event) {
+      const box = this.canvas.getBoundingClientRect();
+      const x = (event.clientX - box.left) * this.canvas.width / box.width - this.gap;
+      const y = (event.clientY - box.top) * this.canvas.height / box.height - this.gap;
+      const [row, column] = [Math.floor(y / this.pitch[0]), Math.floor(x / this.pitch[1])];
+      const within = [Math.floor(y % this.pitch[0] / this.scale), Math.floor(x % this.pitch[1] / this.scale)];
+      const tile = row * this.columns + column;
+      const hits = column < this.columns && tile >= 0 && tile < this.count && x >= 0 && y >= 0;
+      if (hits && within[0] < this.height && within[1] < this.width) this.onpick(tile, ...within);
+    }
+    /** Arrows move by a pixel, Page Up and Down by a tile, Home and End to the first and last; Enter explains. */
+    key(event, onenter) {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      const [tile, y, x] = this.chosen();
+      const small = this.height * this.width === 1;
+      const moves = {
+        ArrowLeft: small ? [tile - 1, y, x] : [tile, y, x - 1],
+        ArrowRight: small ? [tile + 1, y, x] : [tile, y, x + 1],
+        ArrowUp: small ? [tile - this.columns, y, x] : [tile, y - 1, x],
+        ArrowDown: small ? [tile + this.columns, y, x] : [tile, y + 1, x],
+        PageUp: [tile - 1, y, x],
+        PageDown: [tile + 1, y, x],
+        Home: [0, y, x],
+        End: [this.count - 1, y, x]
+      };
+      if (event.key === "Enter") onenter?.();
+      else if (moves[event.key]) this.moveTo(...moves[event.key]);
+      else return;
+      event.preventDefault();
+    }
+    moveTo(tile, y, x) {
+      const exists2 = [tile, y, x].every((n, k) => n >= 0 && n < [this.count, this.height, this.width][k]);
+      if (exists2) this.onpick(tile, y, x);
+    }
+  };
+  function arrangement([count, height, width]) {
+    const isVector = height * width === 1;
+    const scale = isVector ? count > 256 ? 7 : 11 : Math.max(1, Math.min(11, Math.round(34 / Math.max(height, width))));
+    return { count, height, width, scale, gap: isVector ? 1 : 2, columns: Math.max(1, Math.ceil(Math.sqrt(count / 2))) };
+  }
+
+  // view/confusion.js
+  var NUMBERS = 20;
+  var SIDE = 64;
+  var counted2 = (count) => `${count.toLocaleString("en")} picture${count === 1 ? "" : "s"}`;
+  var sum = (numbers) => numbers.reduce((total2, n) => total2 + n, 0);
+  var Confusion = class {
+    /** open(picture): called with a picture of a cell that is pressed; null where the page cannot compute it. */
+    constructor(timeline2, classes, shape, open) {
+      Object.assign(this, { timeline: timeline2, classes, shape, open });
+      this.summary = element("summary");
+      this.chosen = this.worst();
+      this.table = classes.length <= NUMBERS ? this.numbers() : this.colors();
+      this.heading = element("h3", { "aria-live": "polite" });
+      this.found = element("div", { class: "found" });
+      const about = `Rows: what it is. Columns: what the network takes it for. ${this.extent()}`;
+      const help = "Press a number, or choose one with the arrow keys, to see its pictures.";
+      const parts = [element("p", { class: "small" }, `${about} ${help}`), this.table, this.heading, this.found];
+      this.element = element("details", { class: "confusion" }, this.summary, ...parts);
+      this.update();
+    }
+    extent() {
+      const { tested, of } = this.timeline;
+      if (tested.length === of) return `All ${of.toLocaleString("en")} test pictures.`;
+      return `${tested.length.toLocaleString("en")} of the ${of.toLocaleString("en")} test pictures, drawn at random.`;
+    }
+    /** The cell of the most frequent mistake. */
+    worst() {
+      const counts = this.timeline.counts(this.classes.length);
+      const cells = counts.flatMap((row, i) => row.map((count, j) => ({ count: i === j ? 0 : count, cell: [i, j] })));
+      return cells.reduce((best, other) => other.count > best.count ? other : best).cell;
+    }
+    /** A table of buttons, of which Tab reaches one. */
+    numbers() {
+      const head = (text, scope) => element("th", { scope }, text);
+      this.buttons = this.classes.map(
+        (_, i) => this.classes.map((_2, j) => {
+          const onclick = () => this.choose(i, j);
+          return element("button", { type: "button", onclick, onkeydown: (event) => this.key(event) });
+        })
+      );
+      const rows = this.buttons.map(
+        (row, i) => element("tr", {}, head(this.classes[i], "row"), ...row.map((button) => element("td", {}, button)))
+      );
+      const top = element("tr", {}, element("td"), ...this.classes.map((name) => head(name, "col")));
+      const table2 = element("table", {}, element("thead", {}, top), element("tbody", {}, ...rows));
+      return element("div", { class: "scrolls", role: "group", "aria-label": "confusion matrix" }, table2);
+    }
+    colors() {
+      const count = this.classes.length;
+      const scale = Math.max(1, Math.min(9, Math.floor(640 / count)));
+      const label = "confusion matrix: arrow keys choose a cell";
+      const onpick = (tile, i, j) => this.choose(i, j);
+      const chosen2 = () => [0, ...this.chosen];
+      this.tiles = new Tiles({ count: 1, height: count, width: count, columns: 1, scale, label, onpick, chosen: chosen2 });
+      return element("div", { class: "scrolls tall" }, this.tiles.canvas);
+    }
+    key(event) {
+      const last = this.classes.length - 1;
+      const [i, j] = this.chosen;
+      const moves = {
+        ArrowUp: [i - 1, j],
+        ArrowDown: [i + 1, j],
+        ArrowLeft: [i, j - 1],
+        ArrowRight: [i, j + 1],
+        Home: [i, 0],
+        End: [i, last]
+      };
+      const to = moves[event.key];
+      if (!to || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      if (to.some((place) => place < 0 || place > last)) return;
+      this.choose(...to);
+      this.buttons[to[0]][to[1]].focus();
+    }
+    choose(i, j) {
+      this.chosen = [i, j];
+      this.update();
+    }
+    describe(i, j, count) {
+      const [label, predicted] = [this.classes[i], this.classes[j]];
+      return i === j ? `${label}, recognised: ${counted2(count)}` : `${label} taken for ${predicted}: ${counted2(count)}`;
+    }
+    update() {
+      const { timeline: timeline2, classes } = this;
+      const counts = timeline2.counts(classes.length);
+      const right = sum(counts.map((row, i) => row[i]));
+      const count = timeline2.labels.length;
+      const after = `after ${timeline2.epoch} epoch${timeline2.epoch === 1 ? "" : "s"}`;
+      this.summary.textContent = `Confusion ${after}: ${percent(right / count)} of ${counted2(count)} recognised`;
+      if (this.tiles) this.draw(counts);
+      else this.fill(counts);
+      this.show();
+    }
+    fill(counts) {
+      this.buttons.forEach((row, i) => {
+        const all = sum(counts[i]) || 1;
+        row.forEach((button, j) => {
+          const isChosen = this.chosen[0] === i && this.chosen[1] === j;
+          button.textContent = counts[i][j];
+          button.setAttribute("aria-label", this.describe(i, j, counts[i][j]));
+          button.setAttribute("aria-pressed", isChosen);
+          button.tabIndex = isChosen ? 0 : -1;
+          const share = counts[i][j] / all;
+          button.style.backgroundColor = isChosen ? "" : behind(i === j ? -share : share, 1);
+        });
+      });
+    }
+    /** Blue on the diagonal, orange beside it. */
+    draw(counts) {
+      const shares = counts.flatMap((row, i2) => row.map((n, j2) => (i2 === j2 ? -n : n) / (sum(row) || 1)));
+      const color = twoColors(shares);
+      const [i, j] = this.chosen;
+      this.tiles.draw((k) => color(shares[k]), [{ tile: 0, rows: [i, i], columns: [j, j] }]);
+    }
+    /** The pictures of the chosen cell that the page has. */
+    show() {
+      const [i, j] = this.chosen;
+      const { timeline: timeline2 } = this;
+      const all = timeline2.cell(i, j);
+      const known = all.filter((k) => timeline2.pictures[k]).slice(0, timeline2.most);
+      this.heading.textContent = this.describe(i, j, all.length);
+      const missing = all.length - known.length;
+      const text = `and ${counted2(missing)} more, which the page leaves out`;
+      const rest = missing ? [element("p", { class: "small" }, text)] : [];
+      this.found.replaceChildren(...known.map((k) => this.picture(k, i)), ...rest);
+    }
+    picture(k, label) {
+      const pixels = this.timeline.pictures[k];
+      const [, height, width] = this.shape;
+      const area = height * width;
+      const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
+      const caption = `test image ${this.timeline.tested[k]}`;
+      const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, gap: 0, label: caption });
+      tiles.draw((i) => [pixels[i], pixels[area + i], pixels[2 * area + i]]);
+      if (!this.open) return tiles.canvas;
+      tiles.canvas.setAttribute("aria-hidden", "true");
+      const onclick = () => this.open({ caption, shape: [3, height, width], pixels, label });
+      const options = { type: "button", "aria-label": `${caption}: explore it`, title: caption, onclick };
+      return element("button", options, tiles.canvas);
+    }
+  };
+
+  // view/epochs.js
+  var PAUSE = 900;
+  var Epochs = class {
+    /** go(number): called with the number of the entry to show. */
+    constructor(timeline2, go) {
+      Object.assign(this, { timeline: timeline2, go });
+      const last = timeline2.epochs.length - 1;
+      const oninput = () => this.choose(Number(this.slider.value));
+      this.slider = element("input", { type: "range", id: "epoch", min: 0, max: last, step: 1, oninput });
+      this.play = element("button", { type: "button", onclick: () => this.timer ? this.stop() : this.start() });
+      this.shown = element("output", { for: "epoch" });
+      const label = element("label", { for: "epoch" }, "weights after ");
+      const note = timeline2.note && element("span", { class: "small" }, timeline2.note);
+      const parts = [label, this.shown, this.slider, this.play, note].filter(Boolean);
+      this.element = element("fieldset", { class: "epochs" }, element("legend", {}, "Training"), ...parts);
+      this.update();
+    }
+    choose(number) {
+      this.stop();
+      this.go(number);
+    }
+    /** From the beginning, if the last epoch is shown. */
+    start() {
+      const { at, epochs } = this.timeline;
+      this.timer = setInterval(() => this.step(), PAUSE);
+      this.go(at === epochs.length - 1 ? 0 : at + 1);
+      this.endAtLast();
+    }
+    step() {
+      this.go(this.timeline.at + 1);
+      this.endAtLast();
+    }
+    endAtLast() {
+      if (this.timeline.at >= this.timeline.epochs.length - 1) this.stop();
+    }
+    stop() {
+      clearInterval(this.timer);
+      this.timer = null;
+      this.update();
+    }
+    update() {
+      const { at, epoch } = this.timeline;
+      const text = epoch === 1 ? "1 epoch" : `${epoch} epochs`;
+      this.slider.value = at;
+      this.slider.setAttribute("aria-valuetext", text);
+      this.shown.textContent = text;
+      this.play.textContent = this.timer ? "pause training" : "play training";
+    }
+  };
+
   // view/marks.js
   function boxes(terms) {
     const found = /* @__PURE__ */ new Map();
@@ -939,40 +1800,10 @@
     }
     return [...found.values()];
   }
-  var around = ({ layer, at: [c, y, x] }) => ({ layer, tile: c, rows: [y, y], columns: [x, x] });
-  function marksOf({ chosen }, explanation) {
-    if (!chosen.at) return [];
-    return chosen.parameter ? boxes(explanation.terms) : [around(chosen), ...boxes(explanation.terms)];
-  }
-
-  // view/colors.js
-  var POSITIVE = [213, 94, 0];
-  var NEGATIVE = [0, 114, 178];
-  var NOT_FINITE = [204, 121, 167];
-  var isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
-  var lineColor = () => isDark() ? [58, 58, 68] : [214, 214, 222];
-  var mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
-  function rangeOf(numbers) {
-    let [low, high] = [Infinity, -Infinity];
-    for (const x of numbers) {
-      if (x < low && x > -Infinity) low = x;
-      if (x > high && x < Infinity) high = x;
-    }
-    return low <= high ? [low, high] : [0, 0];
-  }
-  function greys(numbers) {
-    const [low, high] = rangeOf(numbers);
-    const scale = 255 / (high - low || 1);
-    return (x) => isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE;
-  }
-  function twoColors(numbers) {
-    const most = Math.max(...rangeOf(numbers).map(Math.abs)) || 1;
-    const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
-    return (x) => isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, Math.abs(x) / most) : NOT_FINITE;
-  }
-  function behind(x, most) {
-    const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
-    return `rgba(${x < 0 ? NEGATIVE : POSITIVE}, ${share.toFixed(3)})`;
+  var around2 = ({ layer, at: [c, y, x] }) => ({ layer, tile: c, rows: [y, y], columns: [x, x] });
+  function marksOf({ chosen: chosen2 }, explanation) {
+    if (!chosen2.at) return [];
+    return chosen2.parameter ? boxes(explanation.terms) : [around2(chosen2), ...boxes(explanation.terms)];
   }
 
   // view/words.js
@@ -1020,7 +1851,7 @@
     const distinct = (axis) => new Set(group.map(({ at }) => at?.[axis])).size;
     return [distinct(1), distinct(2)];
   }
-  var sumOf = (group) => group.reduce((sum, { product: product2 }) => sum + product2, 0);
+  var sumOf = (group) => group.reduce((sum2, { product: product2 }) => sum2 + product2, 0);
   var largestOf = (terms, name) => terms.reduce((most, term) => Math.max(most, Math.abs(term[name] ?? 0)), 0);
   function maps({ terms, columns }, groups, width, layers, go) {
     groups.sort((a, b) => Math.abs(sumOf(b)) - Math.abs(sumOf(a)));
@@ -1096,111 +1927,12 @@
   }
   var link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
 
-  // view/tiles.js
-  var MARK = "#ff2d96";
-  var HALO = "#ffffff";
-  var packed = ([r, g, b]) => 255 << 24 | b << 16 | g << 8 | r;
-  var Tiles = class {
-    constructor({ count, height, width, columns, scale, gap = 2, label, onpick, chosen, onenter }) {
-      Object.assign(this, { count, height, width, columns, scale, gap, onpick, chosen });
-      this.pitch = [height * scale + gap, width * scale + gap];
-      const rows = Math.ceil(count / columns);
-      this.canvas = element("canvas", {
-        width: columns * this.pitch[1] + gap,
-        height: rows * this.pitch[0] + gap,
-        ...onpick ? { tabindex: 0, role: "application" } : { role: "img" },
-        "aria-label": label
-      });
-      if (!onpick) return;
-      this.canvas.addEventListener("click", (event) => this.pressed(event));
-      this.canvas.addEventListener("keydown", (event) => this.key(event, onenter));
-    }
-    /** The left upper corner of a number. */
-    corner(tile, y, x) {
-      const [row, column] = [Math.floor(tile / this.columns), tile % this.columns];
-      return [this.gap + column * this.pitch[1] + x * this.scale, this.gap + row * this.pitch[0] + y * this.scale];
-    }
-    /** Draw all numbers; color(k): [red, green, blue] of number k. marks: {tile, rows, columns} to put a frame around. */
-    draw(color, marks = []) {
-      const context = this.canvas.getContext("2d");
-      const image = context.createImageData(this.canvas.width, this.canvas.height);
-      const pixels = new Uint32Array(image.data.buffer);
-      const area = this.height * this.width;
-      pixels.fill(packed(lineColor()), 0);
-      for (let k = 0; k < this.count * area; k++) {
-        const ink = packed(color(k));
-        const [left, top] = this.corner(Math.floor(k / area), Math.floor(k % area / this.width), k % this.width);
-        for (let y = top; y < top + this.scale; y++) {
-          pixels.fill(ink, y * image.width + left, y * image.width + left + this.scale);
-        }
-      }
-      context.putImageData(image, 0, 0);
-      const all = area === 1 && marks.length >= this.count && this.count > 1;
-      if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
-      else for (const mark of marks) this.frame(context, mark);
-    }
-    frame(context, { tile, rows, columns }) {
-      const [left, top] = this.corner(tile, rows[0], columns[0]);
-      const [right, bottom] = this.corner(tile, rows[1] + 1, columns[1] + 1);
-      this.stroke(context, [left - 1, top - 1, right - left + 2, bottom - top + 2]);
-    }
-    stroke(context, around2) {
-      for (const [color, width] of [
-        [HALO, 3],
-        [MARK, 1.5]
-      ]) {
-        context.strokeStyle = color;
-        context.lineWidth = width;
-        context.strokeRect(...around2);
-      }
-    }
-    pressed(event) {
-      const box = this.canvas.getBoundingClientRect();
-      const x = (event.clientX - box.left) * this.canvas.width / box.width - this.gap;
-      const y = (event.clientY - box.top) * this.canvas.height / box.height - this.gap;
-      const [row, column] = [Math.floor(y / this.pitch[0]), Math.floor(x / this.pitch[1])];
-      const within = [Math.floor(y % this.pitch[0] / this.scale), Math.floor(x % this.pitch[1] / this.scale)];
-      const tile = row * this.columns + column;
-      const hits = column < this.columns && tile >= 0 && tile < this.count && x >= 0 && y >= 0;
-      if (hits && within[0] < this.height && within[1] < this.width) this.onpick(tile, ...within);
-    }
-    /** Arrows move by a pixel, Page Up and Down by a tile, Home and End to the first and last; Enter explains. */
-    key(event, onenter) {
-      if (event.ctrlKey || event.altKey || event.metaKey) return;
-      const [tile, y, x] = this.chosen();
-      const small = this.height * this.width === 1;
-      const moves = {
-        ArrowLeft: small ? [tile - 1, y, x] : [tile, y, x - 1],
-        ArrowRight: small ? [tile + 1, y, x] : [tile, y, x + 1],
-        ArrowUp: small ? [tile - this.columns, y, x] : [tile, y - 1, x],
-        ArrowDown: small ? [tile + this.columns, y, x] : [tile, y + 1, x],
-        PageUp: [tile - 1, y, x],
-        PageDown: [tile + 1, y, x],
-        Home: [0, y, x],
-        End: [this.count - 1, y, x]
-      };
-      if (event.key === "Enter") onenter?.();
-      else if (moves[event.key]) this.moveTo(...moves[event.key]);
-      else return;
-      event.preventDefault();
-    }
-    moveTo(tile, y, x) {
-      const exists2 = [tile, y, x].every((n, k) => n >= 0 && n < [this.count, this.height, this.width][k]);
-      if (exists2) this.onpick(tile, y, x);
-    }
-  };
-  function arrangement([count, height, width]) {
-    const isVector = height * width === 1;
-    const scale = isVector ? count > 256 ? 7 : 11 : Math.max(1, Math.min(11, Math.round(34 / Math.max(height, width))));
-    return { count, height, width, scale, gap: isVector ? 1 : 2, columns: Math.max(1, Math.ceil(Math.sqrt(count / 2))) };
-  }
-
   // view/figures.js
-  var SIDE = 160;
-  function figure(caption, [, height, width], color, marks, onpick, chosen) {
-    const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
+  var SIDE2 = 160;
+  function figure(caption, [, height, width], color, marks, onpick, chosen2) {
+    const scale = Math.max(1, Math.floor(SIDE2 / Math.max(height, width)));
     const label = `${caption}, enlarged: arrow keys choose a pixel`;
-    const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen });
+    const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen: chosen2 });
     tiles.draw(
       color,
       marks.map((mark) => ({ ...mark, tile: 0 }))
@@ -1214,32 +1946,32 @@
     const area = output[1] * output[2];
     const color = (backward ? twoColors : greys)(all);
     const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
-    const chosen = () => [
+    const chosen2 = () => [
       0,
       ...state2.chosen.layer === layer ? state2.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]
     ];
     const onpick = (tile, y, x) => choose({ layer, at: [map, y, x] });
-    return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen);
+    return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen2);
   }
   function pictureFigure(state2, choose) {
-    const { network: network2, pictures, picture, chosen } = state2;
+    const { network: network2, pictures, picture, chosen: chosen2 } = state2;
     const { pixels, shape } = pictures[picture];
     const area = shape[1] * shape[2];
-    const field = network2.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+    const field = network2.receptiveField(chosen2.layer, chosen2.at).find(({ layer }) => layer === 0);
     const color = (k) => [pixels[k], pixels[area + k], pixels[2 * area + k]];
-    const map = chosen.layer === 0 ? chosen.at[0] : 0;
+    const map = chosen2.layer === 0 ? chosen2.at[0] : 0;
     const onpick = (tile, y, x) => choose({ layer: 0, at: [map, y, x] });
     const at = () => [0, field.rows[0], field.columns[0]];
-    const caption = chosen.layer === 0 ? "the picture" : "the picture: what this number sees of it";
+    const caption = chosen2.layer === 0 ? "the picture" : "the picture: what this number sees of it";
     return figure(caption, shape, color, [field], onpick, at);
   }
   function figuresOf(state2, explanation, marks, choose) {
-    const { chosen, network: network2, backward } = state2;
+    const { chosen: chosen2, network: network2, backward } = state2;
     const figures = [pictureFigure(state2, choose)];
     const isMap = (layer) => network2.layers[layer].output[1] * network2.layers[layer].output[2] > 1;
     const [strongest] = [...explanation.terms].filter(({ at }) => at).sort((a, b) => Math.abs(b.product ?? 0) - Math.abs(a.product ?? 0));
     const other = strongest && isMap(strongest.layer) ? [strongest.layer, strongest.at[0]] : null;
-    const own = isMap(chosen.layer) ? [chosen.layer, chosen.at[0]] : null;
+    const own = isMap(chosen2.layer) ? [chosen2.layer, chosen2.at[0]] : null;
     for (const shown of backward ? [own, other] : [other, own]) {
       if (shown) figures.push(mapFigure(state2, ...shown, marks, choose));
     }
@@ -1247,12 +1979,12 @@
   }
 
   // view/attention.js
-  var SIDE2 = 192;
+  var SIDE3 = 192;
   var SQUARES = 8;
   var HEAT = [213, 94, 0];
   function heated({ pixels, shape }, heat, label) {
     const [, height, width] = shape;
-    const scale = Math.max(1, Math.floor(SIDE2 / Math.max(height, width)));
+    const scale = Math.max(1, Math.floor(SIDE3 / Math.max(height, width)));
     const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label });
     const area = height * width;
     tiles.draw((k) => {
@@ -1342,13 +2074,13 @@
       const height = Math.log1p(count) / most * HEIGHT;
       context.fillRect(bin * WIDTH / BINS, HEIGHT - height, WIDTH / BINS - 1, height);
     });
-    const sum = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
-    const mean = sum((x) => x) / numbers.length;
-    const std = Math.sqrt(sum((x) => (x - mean) ** 2) / numbers.length);
-    const zeros2 = `${format(100 * sum((x) => x === 0 ? 1 : 0) / numbers.length, 3)} %`;
+    const sum2 = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
+    const mean2 = sum2((x) => x) / numbers.length;
+    const std = Math.sqrt(sum2((x) => (x - mean2) ** 2) / numbers.length);
+    const zeros2 = `${format(100 * sum2((x) => x === 0 ? 1 : 0) / numbers.length, 3)} %`;
     const facts = table(
       ["count", "smallest", "mean", "std", "largest", "zeros"],
-      [[String(numbers.length), low, mean, std, high, zeros2]],
+      [[String(numbers.length), low, mean2, std, high, zeros2]],
       `about the ${what}`
     );
     const caption = `from ${format(low)} to ${format(high)}; heights are logarithms of counts`;
@@ -1412,13 +2144,13 @@ ${engine.gradient}`)));
     return { count: 1, height, width, columns: 1, scale };
   }
   function parameter(state2, n, name, choose) {
-    const { backward, network: network2, chosen } = state2;
+    const { backward, network: network2, chosen: chosen2 } = state2;
     const { shape, data: data2 } = network2.layers[n][name];
     const numbers = backward ? network2.parameterGradients[n][name] : data2;
     const options = tilesOf(shape);
     const { height, width } = options;
-    const isChosen = chosen.layer === n && chosen.parameter === name;
-    const k = isChosen ? chosen.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
+    const isChosen = chosen2.layer === n && chosen2.parameter === name;
+    const k = isChosen ? chosen2.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
     const [tile, y, x] = placeOf([0, height, width], k);
     const onpick = (...at) => {
       choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
@@ -1439,7 +2171,7 @@ ${engine.gradient}`)));
   }
 
   // view/stepper.js
-  var PAUSE = 700;
+  var PAUSE2 = 700;
   var Stepper = class {
     constructor(state2, choose) {
       Object.assign(this, { state: state2, choose });
@@ -1452,9 +2184,9 @@ ${engine.gradient}`)));
     }
     /** The place that is `count` steps further, row by row and map by map; null beyond the ends. */
     from(count) {
-      const { chosen, network: network2 } = this.state;
-      const shape = network2.layers[chosen.layer].output;
-      const k = indexOf(shape, chosen.at) + count;
+      const { chosen: chosen2, network: network2 } = this.state;
+      const shape = network2.layers[chosen2.layer].output;
+      const k = indexOf(shape, chosen2.at) + count;
       return k >= 0 && k < size(shape) ? placeOf(shape, k) : null;
     }
     step(count) {
@@ -1462,7 +2194,7 @@ ${engine.gradient}`)));
       if (at) this.choose({ layer: this.state.chosen.layer, at });
     }
     start() {
-      this.timer = setInterval(() => this.step(1), PAUSE);
+      this.timer = setInterval(() => this.step(1), PAUSE2);
       this.update();
     }
     stop() {
@@ -1494,26 +2226,26 @@ ${engine.gradient}`)));
     fill = (...content) => refill(this.content, content, this.heading);
     /** The explanation of what is chosen; null for a layer. */
     explanation() {
-      const { network: network2, backward, chosen } = this.state;
-      const { layer, at, parameter: parameter2 } = chosen;
+      const { network: network2, backward, chosen: chosen2 } = this.state;
+      const { layer, at, parameter: parameter2 } = chosen2;
       if (!at) return null;
       if (parameter2) return network2.explainParameter(layer, parameter2, at);
       return backward ? network2.explainGradient(this.receiver(), at) : network2.explain(layer, at);
     }
     /** The layer whose gradient is shown: at the probabilities that of the logits, with which backward begins. */
     receiver() {
-      const { network: network2, chosen } = this.state;
-      return chosen.layer === network2.end ? network2.layers[network2.end].sources[0] : chosen.layer;
+      const { network: network2, chosen: chosen2 } = this.state;
+      return chosen2.layer === network2.end ? network2.layers[network2.end].sources[0] : chosen2.layer;
     }
     update(explanation, marks) {
-      const { network: network2, chosen } = this.state;
-      const layer = network2.layers[chosen.layer];
+      const { network: network2, chosen: chosen2 } = this.state;
+      const layer = network2.layers[chosen2.layer];
       this.stepper.update();
       this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
-      if (!chosen.at) {
+      if (!chosen2.at) {
         this.heading.textContent = layer.name;
-        this.fill(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
-      } else if (chosen.parameter) this.showParameter(layer, explanation);
+        this.fill(aboutLayer(this.state, chosen2.layer, KINDS[layer.kind], this.classes, this.choose));
+      } else if (chosen2.parameter) this.showParameter(layer, explanation);
       else this.showValue(layer, explanation, marks);
     }
     about(layer) {
@@ -1525,11 +2257,11 @@ ${engine.gradient}`)));
       );
     }
     showValue(layer, explanation, marks) {
-      const { network: network2, backward, chosen } = this.state;
-      const isEnd = chosen.layer === network2.end;
-      const place = isEnd ? `class ${this.classes[chosen.at[0]]}` : placeText(chosen.at, layer.output);
-      const value = network2.valueAt(chosen.layer, chosen.at);
-      const gradient = network2.gradientAt(this.receiver(), chosen.at);
+      const { network: network2, backward, chosen: chosen2 } = this.state;
+      const isEnd = chosen2.layer === network2.end;
+      const place = isEnd ? `class ${this.classes[chosen2.at[0]]}` : placeText(chosen2.at, layer.output);
+      const value = network2.valueAt(chosen2.layer, chosen2.at);
+      const gradient = network2.gradientAt(this.receiver(), chosen2.at);
       this.heading.textContent = backward ? `Gradient at ${network2.layers[this.receiver()].name}, ${place}: ${format(gradient)}` : `${layer.name}, ${place}: ${format(value)}`;
       this.fill(
         figuresOf(this.state, explanation, marks, this.choose),
@@ -1542,21 +2274,21 @@ ${engine.gradient}`)));
           termsOf(explanation, network2.layers, this.choose) ?? ""
         ),
         this.followers(explanation) ?? "",
-        this.about(chosen.layer)
+        this.about(chosen2.layer)
       );
     }
     /** The formula of the value, or of its gradient by each layer that uses it. */
     formulas(backward) {
-      const { network: network2, chosen } = this.state;
-      if (!backward) return chosen.layer ? [network2.of(chosen.layer).formula] : [];
+      const { network: network2, chosen: chosen2 } = this.state;
+      if (!backward) return chosen2.layer ? [network2.of(chosen2.layer).formula] : [];
       return network2.users[this.receiver()].map((user) => `${network2.layers[user].name}: ${network2.of(user).gradient}`);
     }
     /** Where a value goes to, as buttons; its gradient's terms name these places themselves. */
     followers() {
-      const { network: network2, backward, chosen } = this.state;
-      if (backward || chosen.layer === network2.end) return null;
-      const buttons = network2.users[chosen.layer].flatMap((user) => {
-        const terms = network2.explainGradient(chosen.layer, chosen.at).terms.filter(({ layer, at }) => layer === user && at);
+      const { network: network2, backward, chosen: chosen2 } = this.state;
+      if (backward || chosen2.layer === network2.end) return null;
+      const buttons = network2.users[chosen2.layer].flatMap((user) => {
+        const terms = network2.explainGradient(chosen2.layer, chosen2.at).terms.filter(({ layer, at }) => layer === user && at);
         const target = terms.sort((a, b) => Math.abs(b.factor) - Math.abs(a.factor))[0];
         if (!target) return [];
         const text = shortPlace(network2.layers[user], target.at);
@@ -1569,17 +2301,17 @@ ${engine.gradient}`)));
       return element("p", {}, "used by ", ...buttons);
     }
     showParameter(layer, explanation) {
-      const { network: network2, chosen } = this.state;
-      const { at, parameter: parameter2 } = chosen;
+      const { network: network2, chosen: chosen2 } = this.state;
+      const { at, parameter: parameter2 } = chosen2;
       const index = at.reduce((k, n, axis) => k * layer[parameter2].shape[axis] + n, 0);
-      const gradient = network2.parameterGradients[chosen.layer][parameter2][index];
+      const gradient = network2.parameterGradients[chosen2.layer][parameter2][index];
       const value = layer[parameter2].data[index];
       const numbers = `${format(value)}, its gradient ${format(gradient)}`;
       this.heading.textContent = `${layer.name}, ${parameter2} [${at.join(", ")}]: ${numbers}`;
       this.fill(
         stepsOf(explanation),
         termsOf({ ...explanation, grid: [1, 1] }, network2.layers, this.choose),
-        aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose)
+        aboutLayer(this.state, chosen2.layer, KINDS[layer.kind], this.classes, this.choose)
       );
     }
   };
@@ -1640,9 +2372,9 @@ ${engine.gradient}`)));
     }
     /** Draw everything anew; marks: of view/marks.js. */
     update(marks) {
-      const { network: network2, backward, chosen } = this.state;
+      const { network: network2, backward, chosen: chosen2 } = this.state;
       this.columns.forEach(({ heading, tiles, legend, bars }, n) => {
-        heading.setAttribute("aria-pressed", chosen.layer === n);
+        heading.setAttribute("aria-pressed", chosen2.layer === n);
         if (bars) return this.drawBars(bars, legend);
         const numbers = backward ? network2.gradients[n] : network2.values[n];
         const color = (backward ? twoColors : greys)(numbers);
@@ -1656,7 +2388,7 @@ ${engine.gradient}`)));
       });
     }
     drawBars(bars, legend) {
-      const { network: network2, backward, target, chosen } = this.state;
+      const { network: network2, backward, target, chosen: chosen2 } = this.state;
       const p = network2.values[network2.end];
       const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a]).slice(0, CLASSES);
       if (!order.includes(target)) order.push(target);
@@ -1668,7 +2400,7 @@ ${engine.gradient}`)));
           const bar = element("span", { class: backward && logits[i] < 0 ? "bar negative" : "bar" });
           bar.style.width = `${100 * Math.abs(backward ? logits[i] : p[i]) / most}%`;
           const text = `${this.classes[i]} ${backward ? format(logits[i]) : percent(p[i])}`;
-          const isChosen = chosen.layer === network2.end && chosen.at?.[0] === i;
+          const isChosen = chosen2.layer === network2.end && chosen2.at?.[0] === i;
           const options = {
             type: "button",
             "aria-pressed": isChosen,
@@ -1689,7 +2421,8 @@ ${engine.gradient}`)));
       this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
       this.panel = new Panel(state2, classes, this.choose);
       this.said = element("p", { role: "status" });
-      this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
+      if (state2.timeline) this.addTraining();
+      this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.epochs?.element ?? ""];
       place.append(
         element(
           "header",
@@ -1700,6 +2433,7 @@ ${engine.gradient}`)));
           element("div", { class: "controls" }, ...this.controls)
         ),
         this.strip.element,
+        this.confusion?.element ?? "",
         this.panel.element
       );
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
@@ -1709,16 +2443,25 @@ ${engine.gradient}`)));
       });
       this.update();
     }
+    /** The weights of several epochs, and what they take test pictures for. */
+    addTraining() {
+      const { state: state2, classes, reading } = this;
+      this.epochs = new Epochs(state2.timeline, (number) => {
+        state2.goTo(number);
+        this.update();
+      });
+      const open = (picture) => this.add({ ...picture, input: normalized(picture.pixels, reading) });
+      this.confusion = new Confusion(state2.timeline, classes, state2.pictures[0].shape, reading && open);
+    }
     /** Choose a layer, a value or a weight; see view/state.js. */
-    choose = (chosen) => {
-      this.state.chosen = chosen;
+    choose = (chosen2) => {
+      this.state.chosen = chosen2;
       this.update();
     };
     pictureChoice() {
       this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
-      const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
-      if (this.reading) choice.append(this.ownPicture());
-      return choice;
+      this.end = this.reading ? this.ownPicture() : element("span");
+      return element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures, this.end);
     }
     pictureButton(number) {
       const { pixels, shape } = this.state.pictures[number];
@@ -1737,29 +2480,34 @@ ${engine.gradient}`)));
     }
     /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
     ownPicture() {
-      const onchange = () => field.files[0] && this.open(field.files[0], label);
+      const onchange = () => field.files[0] && this.open(field.files[0]);
       const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
       const label = element("label", { for: "own" }, "one of your own ", field);
       addEventListener("dragover", (event) => event.preventDefault());
       addEventListener("drop", (event) => {
         event.preventDefault();
-        if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0], label);
+        if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0]);
       });
       return label;
     }
-    async open(file, before) {
-      const { state: state2 } = this;
-      const [, side] = state2.network.layers[0].output;
+    async open(file) {
+      const [, side] = this.state.network.layers[0].output;
       try {
-        state2.pictures.push(await pictureOf(file, this.reading, side));
+        this.add(await pictureOf(file, this.reading, side));
       } catch {
         this.said.textContent = `${file.name} is no picture that this browser can read.`;
-        return;
       }
-      const number = state2.pictures.length - 1;
-      this.pictures.push(this.pictureButton(number));
-      before.before(this.pictures.at(-1));
-      state2.show(number);
+    }
+    /** Show another picture; one that is there already is only chosen. */
+    add(picture) {
+      const { pictures } = this.state;
+      const known = pictures.findIndex(({ caption, label }) => label !== null && caption === picture.caption);
+      const number = known < 0 ? pictures.push(picture) - 1 : known;
+      if (known < 0) {
+        this.pictures.push(this.pictureButton(number));
+        this.end.before(this.pictures.at(-1));
+      }
+      this.state.show(number);
       this.update();
     }
     captionOf(number) {
@@ -1795,6 +2543,8 @@ ${engine.gradient}`)));
       this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state2.picture));
       this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state2.backward));
       this.select.value = state2.target;
+      this.epochs?.update();
+      this.confusion?.update();
       const explanation = this.panel.explanation();
       const marks = explanation ? marksOf(state2, explanation) : [];
       const field = state2.chosen.at && !state2.chosen.parameter ? this.fieldMarks() : [];
@@ -1805,17 +2555,18 @@ ${engine.gradient}`)));
     }
     /** What the chosen value sees of the picture, in each of its maps. */
     fieldMarks() {
-      const { network: network2, chosen, backward } = this.state;
-      if (backward || chosen.layer === 0) return [];
-      const field = network2.receptiveField(chosen.layer, chosen.at).find(({ layer }) => layer === 0);
+      const { network: network2, chosen: chosen2, backward } = this.state;
+      if (backward || chosen2.layer === 0) return [];
+      const field = network2.receptiveField(chosen2.layer, chosen2.at).find(({ layer }) => layer === 0);
       return Array.from({ length: network2.layers[0].output[0] }, (_, tile) => ({ ...field, tile }));
     }
   };
 
   // view/state.js
   var State = class {
-    constructor(network2, pictures) {
-      Object.assign(this, { network: network2, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
+    /** timeline: of web/timeline.js, where the weights of several epochs are known. */
+    constructor(network2, pictures, timeline2 = null) {
+      Object.assign(this, { network: network2, pictures, timeline: timeline2, picture: 0, backward: false, chosen: { layer: 1 } });
       this.show(0);
       this.chosen = { layer: 1, at: this.largest(1) };
       this.read();
@@ -1830,25 +2581,35 @@ ${engine.gradient}`)));
       this.target = target;
       this.loss = this.network.backward(target);
     }
+    /** Show the weights of another epoch, for the same picture and class; number: of the timeline's entry. */
+    goTo(number) {
+      this.timeline.go(number);
+      this.network.forward(this.pictures[this.picture].input);
+      this.loseOn(this.target);
+    }
     /** The place of the largest value of a layer. */
     largest(layer) {
       return placeOf(this.network.layers[layer].output, argmax(this.network.values[layer]));
     }
     /** The place from which the keyboard moves in a layer. */
     placeIn(layer) {
-      const { chosen } = this;
-      return chosen.layer === layer && chosen.at && !chosen.parameter ? chosen.at : this.largest(layer);
+      const { chosen: chosen2 } = this;
+      return chosen2.layer === layer && chosen2.at && !chosen2.parameter ? chosen2.at : this.largest(layer);
     }
     /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
     get address() {
       const { layer, at, parameter: parameter2 } = this.chosen;
       const place = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
-      return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
+      const epoch = this.timeline ? `;epoch=${this.timeline.epoch}` : "";
+      return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}${epoch}`;
     }
     /** Go to the place of the page's address, as far as it exists. */
     read() {
       const [place, ...options] = location.hash.slice(1).split(";");
       const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
+      const epoch = options.find((option) => option.startsWith("epoch="))?.slice(6);
+      const entry = this.timeline?.epochs.indexOf(Number(epoch)) ?? -1;
+      if (entry >= 0 && entry !== this.timeline.at) this.goTo(entry);
       if (picture !== this.picture && this.pictures[picture]) this.show(picture);
       if (place || options.length) this.backward = options.includes("backward");
       const [name, ...rest] = place.split(":");
@@ -1865,7 +2626,8 @@ ${engine.gradient}`)));
   // main.js
   var data = decoded(JSON.parse(document.getElementById("network").textContent));
   var network = new Network(data.layers);
-  var state = new State(network, data.pictures);
+  var timeline = data.timeline && new Timeline(data.timeline, data.layers);
+  var state = new State(network, data.pictures, timeline);
   new Explorer(document.getElementById("explorer"), state, data);
   globalThis.explorer = { network, state, gradCam, occlusion };
 })();

@@ -77,7 +77,7 @@ class Reading:
 
 def page(
     layers: list[dict[str, Any]], pictures: list[Picture], classes: list[str], title: str,
-    reading: Reading | None = None,
+    reading: Reading | None = None, timeline: dict[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """A page that shows a network at work.
 
@@ -86,6 +86,7 @@ def page(
     classes: a name for each logit.
     title: of the page.
     reading: for pictures of one's own, which stay in the browser; None: the page takes none.
+    timeline: the weights of several epochs, as of timeline.of; None without them.
 
     Returns HTML, which holds all that it needs.
     Raises ValueError without a picture, for another number of classes, and for a label that is none of them.
@@ -101,6 +102,7 @@ def page(
         "classes": [printable(name) for name in classes],
         "layers": layers,
         "pictures": [_described(picture) for picture in pictures],
+        "timeline": timeline,
         "reading": reading and _how(reading, layers[0]["output"][1]),
     }
     style, program = (_resource(name) for name in ("explorer.css", "explorer.js"))

@@ -59,6 +59,7 @@ class Configuration:
     exchange: of activities in parallel="hybrid", see parallel.hybrid.
     processes: among which it was shared out last.
     local_batch_norm: whether each process normalises its own part of a batch, and not the batch.
+    keep_every: epochs after each of which weights are kept, see runs/kept.py; 0 for none.
     model_sha256: SHA-256 of the text of the file that the user's own network is from; None for another.
     """
 
@@ -71,6 +72,7 @@ class Configuration:
     validation: Annotated[int | None, AtLeast(0)] = None
     accumulate: Annotated[int, AtLeast(1)] = 1
     diagnose: bool = False
+    keep_every: Annotated[int, AtLeast(0)] = 0
     overfit: Annotated[int | None, AtLeast(1)] = None
     threads: Annotated[int | None, AtLeast(1), AtMost(MOST_THREADS)] = None
     matmul_precision: Annotated[str, OneOf("float32", "tf32")] = "float32"

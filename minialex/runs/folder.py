@@ -25,7 +25,7 @@ from ..support.errors import UserError
 from ..support.text import printable
 from ..support.types import Array, FileName
 from ..training.evaluation import Evaluation
-from . import checkpoint
+from . import checkpoint, kept
 from .configuration import Configuration
 from .owned import OwnedFolder
 
@@ -64,7 +64,8 @@ class RunFolder(OwnedFolder):
     path: of the folder; see also `create`, `claim` and `open`.
 
     Each file is replaced atomically, so a run can be killed, and its files can be read, at any moment. Rows are added
-    only to steps.csv. The folder has one owner, see OwnedFolder; nothing in it but FILES is replaced or removed.
+    only to steps.csv. The folder has one owner, see OwnedFolder; nothing in it but FILES is replaced or removed,
+    but for the weights in kept/, see kept.py.
     """
 
     def __init__(self, path: FileName) -> None:
@@ -122,7 +123,7 @@ class RunFolder(OwnedFolder):
 
     def remove_leftovers(self) -> None:
         """Remove the unfinished files of a run that was killed; those of others stay."""
-        for leftover in files.leftovers(self.path, FILES):
+        for leftover in (*files.leftovers(self.path, FILES), *kept.leftovers(self.path)):
             leftover.unlink()
 
     def __enter__(self) -> Self:
@@ -171,6 +172,10 @@ class RunFolder(OwnedFolder):
     def save_best(self, snapshot: checkpoint.Checkpoint) -> None:
         """Write `snapshot`, a Checkpoint, to best.npz, without the state of training, which it is not needed for."""
         checkpoint.save(self.best, dataclasses.replace(snapshot, trainer_state={}))
+
+    def keep(self, snapshot: checkpoint.Checkpoint, epoch: int) -> None:
+        """Write the weights of `snapshot`, a Checkpoint, to kept/; epoch: how many are done."""
+        kept.keep(self.path, snapshot, epoch)
 
     def write_metrics(self, history: list[dict[str, Any]]) -> None:
         """Write metrics.csv, one line per epoch, and diagnose.csv, one line per epoch and layer.

@@ -20,7 +20,7 @@ from ..training.display import TrainingProgress
 from ..training.range_test import lr_find
 from ..training.recipe import frozen_modules, make_optimizer, make_schedule, set_initial_values
 from ..training.shared_trainer import SharedTrainer
-from . import checkpoint, fine_tuning, programs, report, shared_out, trained
+from . import checkpoint, fine_tuning, kept, programs, report, shared_out, trained
 from .configuration import Configuration
 from .folder import RunFolder, first_filters
 from .pictures import Pictures
@@ -88,6 +88,7 @@ class Run:
         self.arguments = self._arguments(origin)
         with _blame(path) if origin else as_user_error():
             self.model = models.build(configuration.model, **self.arguments)
+        kept.check(self.model, configuration.keep_every)
         if isinstance(preset, models.own.Own):
             with as_user_error():
                 preset.check(self.model, self._shape(), len(self.classes))
@@ -262,18 +263,21 @@ class Run:
         """The first `count` images of the first epoch, not augmented: uint8 (n, C, H, W), and their labels."""
         return self.splits.train.fetch(self.trainer.loader.order(0)[:count])
 
-    def train(self, interrupt: Any = None, enough: Callable[[list[dict[str, Any]]], bool] | None = None) -> None:
+    def train(
+        self, interrupt: Any = None, enough: Callable[[list[dict[str, Any]]], bool] | None = None, *, live: Any = None
+    ) -> None:  # fmt: skip
         """Train until all epochs are done, printing and saving the results.
 
         interrupt: a cli.Interrupt, whose check() and watch() can stop the run where it is safe to save; or None.
         enough: a function of Trainer.history, asked before every epoch, that says whether to end there; or None.
+        live: a training.Live of `model`, which draws the training in a notebook's cell; or None.
 
         Raises Diverged where a loss or a weight becomes NaN or infinite.
         """
         with self.folder:
-            self._train(interrupt, enough)
+            self._train(interrupt, enough, live)
 
-    def _train(self, interrupt, enough):
+    def _train(self, interrupt, enough, live):
         t, epochs = self.trainer, self.configuration.recipe.epochs
         self.folder.write_configuration(self.configuration)
         self.folder.write_metrics(t.history)
@@ -283,8 +287,10 @@ class Run:
             self.say(f"  {self.command()} --epochs {2 * epochs}")
         with TrainingProgress(t, epochs, shown=not self.world.rank) as bar:
             while t.epoch < epochs and not (enough and t.batch == 0 and enough(t.history)):
-                for _ in t.steps():
+                for loss in t.steps():
                     bar.show()
+                    if live:
+                        live.on_step(t, t.step_row(loss))
                     if interrupt:
                         interrupt.check()
                     save, write = self.world.agree(self.folder.save_is_due(), self.folder.steps_are_due())
@@ -294,6 +300,8 @@ class Run:
                         self.folder.write_steps(t.recorded_steps())
                 layers = self.measure_layers() if self.configuration.diagnose else None
                 row = t.finish_epoch(self.validation_batches(interrupt.watch if interrupt else iter))
+                if live:
+                    live.on_epoch(t, row)
                 self.say(folded(report.epoch_line(row, epochs, len(self.classes))))
                 if layers:
                     row["layers"] = layers
@@ -303,6 +311,9 @@ class Run:
                 best = "val_loss" in row and row is trainer.best_row(t.history)
                 if self.world.agree(best)[0]:  # another machine may round a loss otherwise
                     self.folder.save_best(self.snapshot())
+                every = self.configuration.keep_every
+                if every and t.epoch % every == 0:  # before last.npz: a run that is killed between them repeats it
+                    self.folder.keep(self.snapshot(), t.epoch)
                 self.save()
                 self.draw(now=t.epoch == epochs)
                 if interrupt:

@@ -37,5 +37,7 @@ class WatchedFolder(RunFolder):
     def _nothing(self, *arguments: Any, **options: Any) -> None:
         """Instead of a method that writes."""
 
-    remove_leftovers = write_configuration = save = save_best = write_metrics = keep_steps = write_steps = _nothing
+    remove_leftovers = write_configuration = save = save_best = keep = write_metrics = keep_steps = write_steps = (
+        _nothing
+    )
     draw = draw_test = _nothing

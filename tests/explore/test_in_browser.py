@@ -138,6 +138,36 @@ def test_what_a_pixel_sees_of_the_picture(browser, small):
                     assert not page.evaluate(changed, [n, at, [1, y, x]])
 
 
+@pytest.mark.parametrize("make", explored.NETWORKS, ids=lambda make: make.__name__)
+def test_what_is_outside_the_receptive_field_changes_nothing(browser, make, tmp_path, rng):
+    model, shape = make()
+    explored.filled(model, rng)
+    picture = explored.picture(shape, rng)
+    (tmp_path / "page.html").write_text(explored.html(model, [picture]), encoding="utf-8")
+    outside = """([n, share]) => {
+        const { network, state } = explorer;
+        const { output } = network.layers[n];
+        const at = output.map((length, axis) => Math.floor(share[axis] * length));
+        const field = network.receptiveField(n, at).find(({ layer }) => layer === 0);
+        const before = network.valueAt(n, at);
+        const { input } = state.pictures[0];
+        const [channels, height, width] = network.layers[0].output;
+        const changed = Float32Array.from(input, (x, k) => {
+            const [y, column] = [Math.floor(k / width) % height, k % width];
+            const within = y >= field.rows[0] && y <= field.rows[1];
+            return within && column >= field.columns[0] && column <= field.columns[1] ? x : x + 3;
+        });
+        network.forward(changed);
+        const after = network.valueAt(n, at);
+        network.forward(input);
+        return before - after;
+    }"""
+    with opened(browser, tmp_path / "page.html") as page:
+        for n in range(1, page.evaluate("explorer.network.end")):
+            for share in rng.random((3, 3)).tolist():
+                assert page.evaluate(outside, [n, share]) == 0, n
+
+
 def heading(page):
     return page.locator(".panel h2").inner_text()
 
@@ -340,21 +370,13 @@ VIEWS = [
 def test_every_view_fits_and_can_be_read(browser, small, width, scheme):
     """Nothing reaches beyond the window, and axe-core finds neither roles nor contrasts amiss."""
     path, _, _ = small
-    axe = checker() if width == 1280 else None
+    axe = browsing.checker()
     with opened(browser, path, width, scheme) as page:
         for view in VIEWS:
             go(page, view)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, view
             found = axe.run(page).response["violations"] if axe else []
             assert not found, (view, [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found])
-
-
-def checker():
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        return None
-    return Axe()
 
 
 @pytest.mark.parametrize("kind", ["channels, blue first", "mean image", "mean of whole pictures"])

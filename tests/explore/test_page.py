@@ -148,7 +148,7 @@ def test_small_networks_fit_whole(name):
 FLAT = [nn.Flatten(), nn.Linear(75, 3)]
 REFUSED = {
     "too large": (nn.Sequential(nn.Flatten(), nn.Linear(75, 40_000)), r"12\.2 MB of weights.* at most 10 MB"),
-    "unknown layer": (nn.Sequential(nn.ContrastNorm(3), *FLAT), r"layer 0, ContrastNorm\(.*Conv2d"),
+    "unknown layer": (nn.Sequential(nn.Call("cumsum", dim=2), *FLAT), r'layer 0, Call\("cumsum".*Conv2d'),
     "no vector": (nn.Sequential(nn.Conv2d(3, 4, 3)), r"classifiers, whose output are logits \(N, C\).*\[4, 3, 3\]"),
     "no statistics": (nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), *FLAT), "layer 0, BatchNorm2d"),
     "rows of vectors": (nn.Sequential(nn.Linear(5, 4), nn.Flatten(), nn.Linear(60, 3)), "layer 0, Linear"),

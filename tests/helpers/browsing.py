@@ -49,3 +49,12 @@ def opened(browser, path, width=1280, scheme="light", place="", errors=True):
     if errors:
         assert not troubles, troubles
         assert len(asked) == 1 and asked[0].startswith("file:"), asked
+
+
+def checker():
+    """What axe-core finds in a page; None where it is not installed."""
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        return None
+    return Axe()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 
 from minialex import explore, functional, nn
 from minialex.models.layout import as_graph, layout
-from minialex.tensor import Tensor
+from minialex.tensor import Tensor, no_grad
 
 CLASSES = 5
 HOSTILE = ["</script><script>alert(1)</script>", "<!--<script>", '"><img src=x onerror=alert(1)>', "\u2028'\\", "&lt;"]
@@ -79,7 +81,79 @@ def activations():
     )
 
 
-NETWORKS = [convolutions, pools, norms, activations, branches]
+def of_2012():
+    """Layers of cuda-convnet."""
+    return classifier(
+        (3, 11, 9),
+        nn.ContrastNorm(3, alpha=9.0, beta=0.75, k=1.0),
+        nn.ContrastNorm(4, alpha=20.0, beta=0.5, k=2.0),
+        nn.StochasticPool2d(3, 2),
+        nn.Conv2d(3, 5, 2),
+        nn.StochasticPool2d(2, 1, 1, evaluation="max"),
+    )
+
+
+def other_sizes():
+    return classifier(
+        (2, 5, 4),
+        nn.AdaptiveMaxPool2d((4, 3)),
+        nn.Upsample(scale_factor=2),
+        nn.Upsample((7, 6), mode="bilinear"),
+        nn.Upsample((6, 9), mode="bicubic", align_corners=True),
+        nn.ConstantPad2d((1, -2, 0, 3), 0.7),
+        nn.Upsample((4, 5), mode="area"),
+        nn.ZeroPad2d((0, 1, 2, 0)),
+        nn.Reshape(3, 6, 4),
+    )
+
+
+def joins():
+    """Several inputs that broadcast, and softmax over channels and as the last layer."""
+    layers = [
+        ("conv1", nn.Conv2d(3, 4, 3, padding=1), ["x"]),
+        ("pool", nn.AdaptiveAvgPool2d(1), ["conv1"]),
+        ("gate", nn.Sigmoid(), ["pool"]),
+        ("scaled", nn.Multiply(), ["conv1", "gate"]),
+        ("row", nn.Call("mean", dim=2, keepdim=True), ["scaled"]),
+        ("lifted", nn.Add(), ["row", "scaled", "pool"]),
+        ("square", nn.Multiply(), ["lifted", "lifted"]),
+        ("tall", nn.Concat(2), ["square", "row"]),
+        ("wide", nn.Concat(-1), ["tall", "tall"]),
+        ("shares", nn.Softmax(1), ["wide"]),
+        ("difference", nn.Call("sub"), ["wide", "shares"]),
+        ("larger", nn.Call("maximum"), ["difference", "shares"]),
+        ("above", nn.Call("add", other=2.0), ["shares"]),
+        ("quotient", nn.Call("div"), ["larger", "above"]),
+        ("smaller", nn.Call("minimum"), ["quotient", "difference"]),
+        ("flat", nn.Flatten(), ["smaller"]),
+        ("fc", nn.Linear(4 * 7 * 10, CLASSES), ["flat"]),
+        ("logarithms", nn.LogSoftmax(-1), ["fc"]),
+    ]
+    return nn.Graph(layers), (3, 6, 5)
+
+
+def calls():
+    """Functions as layers."""
+    steps = [
+        *(nn.Call("mul", other=0.5), nn.Call("sub", input=1), nn.Call("add", other=0.3, alpha=2), nn.Call("neg")),
+        *(nn.Call("abs"), nn.Call("sqrt"), nn.Call("add", other=0.5), nn.Call("log"), nn.Call("exp")),
+        *(nn.Call("pow", exponent=1.5), nn.Call("clamp", min=0.9, max=1.6), nn.Call("div", input=2)),
+        *(nn.Call("div", other=3), nn.Call("square"), nn.Call("reciprocal"), nn.Call("rsqrt")),
+        *(nn.Call("pad", pad=(1, 2, 2, 0), mode="reflect"), nn.Call("flip", dims=(-1,))),
+        *(nn.Call("transpose", dim0=1, dim1=3), nn.Call("getitem", index=(slice(None), slice(None, None, 2)))),
+        *(nn.Call("repeat", repeats=(1, 1, 2, 3)), nn.Call("sum", dim=3, keepdim=True)),
+        *(nn.Call("permute", dims=(0, 2, 3, 1)), nn.Call("mean", dim=(2, 3)), nn.Linear(16, CLASSES)),
+    ]
+    return nn.Sequential(*steps), (3, 6, 5)
+
+
+def extremes():
+    """The smallest and largest numbers along axes, of which some are equal."""
+    steps = nn.Call("amin", dim=1, keepdim=True), nn.ReLU(), nn.Call("amax", dim=3, keepdim=True)
+    return classifier((3, 6, 5), nn.Call("repeat", repeats=(1, 2, 1, 1)), *steps)
+
+
+NETWORKS = [convolutions, pools, norms, activations, branches, of_2012, other_sizes, joins, calls, extremes]
 
 
 def filled(model, rng):
@@ -125,3 +199,25 @@ def computed(model, image, target):
     gradients = [t.grad.numpy()[0] for t in tensors.values()] + [None]
     parameters = [{n: p.grad.numpy() for n, p in layer.named_parameters()} for _, layer, _ in graph.layers]
     return values, gradients, [{}, *parameters, {}], loss.item()
+
+
+def logits(model, images):
+    """Of float32 (N, C, H, W)."""
+    with no_grad():
+        return model(Tensor(images)).numpy()
+
+
+def timeline_page(classes, names=None):
+    """The page of a network of so many classes, with two epochs whose predictions are made up."""
+    rng = np.random.default_rng(0)
+    models = [filled(nn.Sequential(nn.Flatten(), nn.Linear(12, classes)), rng) for _ in range(2)]
+    layers = [explore.describe(model, (3, 2, 2)) for model in models]
+    encoded = lambda numbers: base64.b64encode(np.ascontiguousarray(numbers, "<i4").tobytes()).decode()  # noqa: E731
+    entries = [
+        {"epoch": epoch, "weights": weights, "predicted": encoded(rng.integers(0, classes, 60))}
+        for epoch, weights in ((1, {2: {n: layers[0][2][n] for n in ("weight", "bias")}}), (2, None))
+    ]
+    tested = {"tested": encoded(range(60)), "of": 70, "most": 12, "labels": encoded(np.arange(60) % classes)}
+    made = {"entries": entries, "start": 1, "note": "", "pictures": {}, **tested}
+    names = names or [f"class {n}" for n in range(classes)]
+    return explore.page(layers[1], [picture((3, 2, 2), rng)], names, "a network", timeline=made)

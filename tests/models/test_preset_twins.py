@@ -164,8 +164,8 @@ WIDTH = {1: 96, 2: 256, 3: 384, 4: 384, 5: 256}
 # preset: (side of the pictures, twin for ten classes); the sides leave 1 x 1 of the last map, or odd padding
 TWINS = {
     "shapes_net": (32, lambda: nn.Sequential(
-        nn.Conv2d(3, 32, 5, 2, padding=2), nn.ReLU(), Norm(5e-4, 2), pool(),
-        nn.Conv2d(32, 64, 3, padding=1, groups=2), nn.ReLU(), Norm(5e-4, 2), pool(),
+        nn.Conv2d(3, 32, 5, 2, padding=2), nn.ReLU(), Norm(0.1, 1), pool(),
+        nn.Conv2d(32, 64, 3, padding=1, groups=2), nn.ReLU(), Norm(0.1, 1), pool(),
         nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.Flatten(),
         nn.Linear(576, 128), nn.ReLU(), Halve(), nn.Linear(128, C))),
     "cifar_quick": (31, lambda: cifar(nn.Identity(), nn.Identity(), tail=[

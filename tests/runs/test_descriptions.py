@@ -137,7 +137,11 @@ ACCEPTED = [  # (place, kinds of wrong values, why they are right)
     (r"configuration\.(lr|bias_lr)", NUMBER, "only a trainer's schedule says otherwise: see below"),
     (r"arguments", {"nothing"}, "see test_arguments"),
     (r"classes\[\d\]", TEXT, "a class may have any name"),
-    (r"configuration\.(limit|validation|accumulate|overfit|color_noise_until)", {"huge"}, "as many as there are"),
+    (
+        r"configuration\.(limit|validation|accumulate|keep_every|overfit|color_noise_until)",
+        {"huge"},
+        "as many as there are",
+    ),
     (r"history\[\d\]\.layers\[0\]", {"nothing"}, "fewer layers"),
     (r"trainer_state\.optimizer\.param_groups\[\d\]\.nesterov", {"true"}, "a switch"),
     (r"trainer_state\.schedule\.own_lrs\[\d\]", {"-1", "1.5"}, "a run whose learning rates were set by hand"),

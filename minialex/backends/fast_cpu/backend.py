@@ -18,7 +18,7 @@ from . import elementwise, few_rows, local, normalization, pooling, ways
 from .compiled import announcing
 from .memory import keep_freed_memory
 
-_FEW = 1 << 14  # elements below which a second thread costs more than it saves
+_FEW = 1 << 15  # elements below which a second thread costs more than it saves
 
 
 class NumbaBackend(NumPyBackend):

@@ -54,7 +54,7 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     transposed = w.reshape(groups, filters, depth).swapaxes(1, 2) if w is not None else np.empty(0)
 
     def share(part):
-        workspace = tiling.workspace()
+        workspace = tiling.workspace(gradient=gx is not None)
         for some, rows in tiling.pieces(len(gy) * part // parts, len(gy) * (part + 1) // parts):
             length = (rows.stop - rows.start) * window.output[1]
             if rows.start == 0 and x is not None:
@@ -77,10 +77,11 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
 
 
 class _Workspace:
-    """What one thread works in: pictures, and gradients of pictures, padded and split into phases; and columns."""
+    """What one thread works in: pictures, or gradients of pictures, padded and split into phases; and columns."""
 
-    def __init__(self, phases_shape, columns, dtype):
-        self.pictures, self.gradient = np.zeros(phases_shape, dtype), np.zeros(phases_shape, dtype)
+    def __init__(self, phases_shape, columns, dtype, gradient):
+        self.pictures = np.zeros(phases_shape, dtype)  # the margins stay 0
+        self.gradient = np.empty(phases_shape if gradient else 0, dtype)
         self.columns = np.empty(columns, dtype)
 
 
@@ -96,8 +97,9 @@ class _Tiling:
         (height, width), stride = window.padded, window.stride[1]
         self.phases_shape = self.block, x_shape[1], height, stride, -(-width // stride)
 
-    def workspace(self):
-        return _Workspace(self.phases_shape, self.depth * self.block * self.rows * self.window.output[1], self.dtype)
+    def workspace(self, gradient=False):
+        numbers = self.depth * self.block * self.rows * self.window.output[1]
+        return _Workspace(self.phases_shape, numbers, self.dtype, gradient)
 
     def pieces(self, start, stop):
         """(pictures, output rows), in slices, of the pictures from `start` to `stop`."""

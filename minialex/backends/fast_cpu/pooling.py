@@ -17,6 +17,8 @@ import numpy as np
 from .compiled import kernel
 from .elementwise import philox
 
+_RUN = 1024  # pixels of a phase at a time, of as many maps as they are: a run over few pixels hardly uses vectors
+
 
 @kernel
 def _split_phases(x, phases, pitch, stride, before):
@@ -79,14 +81,19 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
     """
     height, width = y.shape[1:]
     pitch, phases = _phases(padded, stride, -np.inf, x)
+    size = phases.shape[1]  # of a phase of one map; those of several stand behind one another, for one long run
+    some = max(1, min(_RUN // size, stop - start))
+    phases = np.full((len(phases), some * size), -np.inf, x.dtype)
     runs, near = _runs(pitch, kernel_size, stride, dilation), np.empty(x.shape[1:], x.dtype)
-    length = (height - 1) * pitch + width
     # Before and after a place, by turns: in one array, "store the new value or leave the old one" would become a masked
     # store, which takes some processors ten times as long.
-    bests, winners_so_far = np.empty((2, length), x.dtype), np.empty((2, length), np.int32)
-    for m in range(start, stop):
-        near[:] = x[m]  # one run over memory, which is fetched ahead; the phases' many short ones would wait for it
-        _split_phases(near, phases, pitch, stride, before)
+    bests, winners_so_far = np.empty((2, some * size), x.dtype), np.empty((2, some * size), np.int32)
+    for first in range(start, stop, some):
+        maps = min(some, stop - first)
+        for m in range(maps):
+            near[:] = x[first + m]  # one run over memory, fetched ahead; the phases' many short ones would wait for it
+            _split_phases(near, phases[:, m * size : (m + 1) * size], pitch, stride, before)
+        length = (maps - 1) * size + (height - 1) * pitch + width
         best, winner = bests[0], winners_so_far[0]
         best[:] = -np.inf
         winner[:] = -1
@@ -99,12 +106,14 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
                 next_best[q] = value if wins else largest
                 next_winner[q] = number if wins else earlier
             best, winner = next_best, next_winner
-        for i in range(height):
-            y[m, i] = best[i * pitch : i * pitch + width]
-            if len(winners):
-                for j in range(width):
-                    place = winner[i * pitch + j]
-                    winners[m, i, j] = first_inside[i, j] if place < 0 else place
+        for m in range(maps):
+            for i in range(height):
+                row = m * size + i * pitch
+                y[first + m, i] = best[row : row + width]
+                if len(winners):
+                    for j in range(width):
+                        place = winner[row + j]
+                        winners[first + m, i, j] = first_inside[i, j] if place < 0 else place
 
 
 @kernel

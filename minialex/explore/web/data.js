@@ -1,13 +1,14 @@
 // The data of the page: JSON in a block that no browser runs, with arrays as base64.
 
-function bytesOf(text) {
+export function bytesOf(text) {
   const characters = atob(text);
   const bytes = new Uint8Array(characters.length);
   for (let k = 0; k < bytes.length; k++) bytes[k] = characters.charCodeAt(k);
   return bytes;
 }
 
-const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
+export const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
+export const integersOf = (text) => new Int32Array(bytesOf(text).buffer);
 
 /** The network's layers with their arrays, and the pictures. */
 export function decoded(data) {
@@ -17,6 +18,7 @@ export function decoded(data) {
       if (layer[name]) arrays[name] = { shape: layer[name].shape, data: floatsOf(layer[name].data) };
     }
     for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
+    for (const name of ["from", "to"]) if (layer[name]) arrays[name] = integersOf(layer[name]);
     return { ...layer, ...arrays };
   });
   const pictures = data.pictures.map((picture) => ({

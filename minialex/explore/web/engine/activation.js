@@ -26,7 +26,7 @@ function geluExact(x) {
 const geluOf = ({ approximate }, x) => (approximate === "tanh" ? geluTanh(x) : geluExact(x));
 
 /** A layer of f(settings, x) and its derivative. */
-function elementwise(formula, gradient, f, derivative) {
+export function elementwise(formula, gradient, f, derivative) {
   return {
     formula,
     gradient,

@@ -1,12 +1,17 @@
 // A network at work on one picture: values forwards, gradients backwards, and what each number is made of.
 import { elu, dropout, gelu, identity, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activation.js";
+import { contrastNorm } from "./contrast.js";
 import { conv2d, local2d } from "./convolution.js";
-import { add, concat, flatten } from "./joining.js";
+import { add, concat, divide, flatten, maximum, minimum, multiply, subtract } from "./joining.js";
 import { linear } from "./linear.js";
 import { batchNorm, localResponseNorm } from "./normalization.js";
-import { avgPool2d, maxPool2d } from "./pooling.js";
+import * as pointwise from "./pointwise.js";
+import { avgPool2d, maxPool2d, stochasticMax, stochasticPool2d } from "./pooling.js";
+import { rearrange } from "./rearranging.js";
+import { largest, mean } from "./reducing.js";
+import { interpolate } from "./resampling.js";
 import { counted, indexOf, rounded, size, total } from "./shape.js";
-import { lossOf, softmax } from "./softmax.js";
+import { channelSoftmax, logSoftmax, lossOf, softmax } from "./softmax.js";
 import { places } from "./window.js";
 
 export const KINDS = {
@@ -31,6 +36,21 @@ export const KINDS = {
   add,
   concat,
   softmax,
+  contrastNorm,
+  stochasticPool2d,
+  stochasticMax,
+  interpolate,
+  rearrange,
+  mean,
+  largest,
+  multiply,
+  subtract,
+  divide,
+  maximum,
+  minimum,
+  channelSoftmax,
+  logSoftmax,
+  ...pointwise,
 };
 
 const summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
@@ -144,7 +164,9 @@ export class Network {
   seenOf(user, source, axis, [first, last]) {
     const { kind, window, size: n, withinChannel } = this.layers[user];
     const end = this.layers[source].output[axis + 1] - 1;
-    const clipped = (a, b) => [Math.max(0, a), Math.min(end, b)];
+    const clipped = (...ends) => ends.map((place) => Math.max(0, Math.min(end, place)));
+    const { seen } = this.of(user);
+    if (seen) return clipped(...seen(this.layers[user], axis, first, last));
     if (window) return clipped(places(window, axis, first)[0], places(window, axis, last).at(-1));
     if (withinChannel) return clipped(first - Math.floor(n / 2), last - Math.floor(n / 2) + n - 1);
     return kind === "linear" || kind === "flatten" || kind === "softmax" ? [0, end] : clipped(first, last);

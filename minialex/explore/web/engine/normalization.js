@@ -8,7 +8,7 @@ const range = (first, count) => Array.from({ length: count }, (_, k) => first + 
  * The places of window(i) around a place: n channels i - n//2 ... i - n//2 + n - 1 of its group at the same pixel, or
  * n x n pixels of its map, as far as they exist. mirrored: the places whose window holds it.
  */
-function neighbours({ size: n, withinChannel, groups, output }, [c, y, x], mirrored = false) {
+export function neighbours({ size: n, withinChannel, groups, output }, [c, y, x], mirrored = false) {
   const before = mirrored ? n - 1 - Math.floor(n / 2) : Math.floor(n / 2);
   if (withinChannel) {
     const rows = range(y - before, n).filter((row) => exists(row, output[1]));

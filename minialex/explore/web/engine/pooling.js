@@ -122,3 +122,82 @@ export const avgPool2d = {
     });
   },
 };
+
+/** In evaluation stochastic pooling weighs every positive element by its share: what it would draw on the average. */
+export const stochasticPool2d = {
+  formula: "y = sum over the window of  p a      a = max(x, 0)      p = a / sum of a      (0 where no x is positive)",
+  gradient: "gx = sum of  gy (2 a - y) / sum of a  over the windows that hold it, where x > 0",
+
+  forward(layer, [x]) {
+    layer.sums = zeros(layer.output).map((_, k) => positive(layer, x, placeOf(layer.output, k)));
+    return Float32Array.from(layer.sums, (sum, k) => {
+      const squares = under(layer, placeOf(layer.output, k)).map(
+        (place) => Math.max(x[indexOf(layer.inputs[0], place)], 0) ** 2,
+      );
+      return squares.reduce((all, a2) => all + a2, 0) / (sum || 1);
+    });
+  },
+
+  backward(layer, [x], y, gy) {
+    const gx = zeros(layer.inputs[0]);
+    gy.forEach((g, k) => {
+      for (const place of under(layer, placeOf(layer.output, k))) {
+        const i = indexOf(layer.inputs[0], place);
+        if (x[i] > 0) gx[i] += (g * (2 * x[i] - y[k])) / layer.sums[k];
+      }
+    });
+    return { inputs: [rounded(gx)] };
+  },
+
+  explain(layer, [x], at) {
+    const sum = positive(layer, x, at);
+    const terms = under(layer, at).map((place) => {
+      const value = x[indexOf(layer.inputs[0], place)];
+      const a = Math.max(value, 0);
+      const factor = a / (sum || 1);
+      return { input: 0, at: place, map: at[0], value, factor, product: factor * a };
+    });
+    const steps = [
+      ["sum of a = max(x, 0)", sum],
+      ["y = sum of p a", total(terms)],
+    ];
+    return { terms, columns: { value: "x", factor: "p", product: "p a" }, steps };
+  },
+
+  explainGradient(layer, [x], ys, gy, input, at) {
+    const value = x[indexOf(layer.inputs[0], at)];
+    return above(layer, at).map((place) => {
+      const k = indexOf(layer.output, place);
+      const y = total(this.explain(layer, [x], place).terms);
+      const factor = value > 0 ? (2 * value - y) / positive(layer, x, place) : 0;
+      return { at: place, value: gy[k], factor, product: gy[k] * factor };
+    });
+  },
+};
+
+/** The sum of the positive elements under an output. */
+function positive(layer, x, at) {
+  return under(layer, at).reduce((sum, place) => sum + Math.max(x[indexOf(layer.inputs[0], place)], 0), 0);
+}
+
+/** Max-pooling of max(x, 0): nothing flows back where no element of the window is positive. */
+export const stochasticMax = {
+  ...maxPool2d,
+  formula: "y = the largest a = max(x, 0) of the window",
+  gradient: "gx = sum of the gy of the windows that it wins with x > 0: the first of equal ones",
+
+  forward: (layer, xs) => maxPool2d.forward(layer, xs).map((value) => Math.max(value, 0)),
+  backward: (layer, xs, y, gy) => maxPool2d.backward(layer, xs, y, gy.map((g, k) => (y[k] > 0 ? g : 0))),
+
+  explain(layer, xs, at) {
+    const explained = maxPool2d.explain(layer, xs, at);
+    const [text, most] = explained.steps[0];
+    return { ...explained, steps: [[text.replace("y = ", ""), most], ["y = max(x, 0)", Math.max(most, 0)]] };
+  },
+
+  explainGradient(layer, [x], ys, gy, input, at) {
+    const isPositive = x[indexOf(layer.inputs[0], at)] > 0;
+    const terms = maxPool2d.explainGradient(layer, [x], ys, gy, input, at);
+    return isPositive ? terms : terms.map((term) => ({ ...term, factor: 0, product: 0 }));
+  },
+};

@@ -1,4 +1,5 @@
 // Which input pixels an output pixel sees: minialex/window.py and the windows of adaptive pools.
+import { placeOf } from "./shape.js";
 
 /**
  * The input rows (axis 0) or columns (axis 1) under place i of the output; those outside the input are padding.
@@ -32,4 +33,20 @@ export function seenBy(window, axis, y) {
     if (u >= 0) pairs.push([i, u]);
   }
   return pairs;
+}
+
+/**
+ * The first and last place, on an axis of the input, of what outputs from `first` to `last` are made of.
+ *
+ * each(visit): calls visit(index of x, index of y) for every such pair. Where there is none, the same places.
+ */
+export function spanOf({ inputs, output }, axis, first, last, each) {
+  let [low, high] = [Infinity, -Infinity];
+  each((i, k) => {
+    const to = placeOf(output, k)[axis + 1];
+    if (to < first || to > last) return;
+    const from = placeOf(inputs[0], i)[axis + 1];
+    [low, high] = [Math.min(low, from), Math.max(high, from)];
+  });
+  return low <= high ? [low, high] : [first, last];
 }

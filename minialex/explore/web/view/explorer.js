@@ -1,7 +1,9 @@
 // The page: choices on top, the layers below them, and what is chosen explained below these.
 import { argmax } from "../engine/shape.js";
-import { pictureOf } from "../reading.js";
+import { normalized, pictureOf } from "../reading.js";
+import { Confusion } from "./confusion.js";
 import { element, format, percent } from "./dom.js";
+import { Epochs } from "./epochs.js";
 import { marksOf } from "./marks.js";
 import { Panel } from "./panel.js";
 import { Strip } from "./strip.js";
@@ -17,7 +19,8 @@ export class Explorer {
     this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
     this.panel = new Panel(state, classes, this.choose);
     this.said = element("p", { role: "status" });
-    this.controls = [this.pictureChoice(), this.direction(), this.classChoice()];
+    if (state.timeline) this.addTraining();
+    this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.epochs?.element ?? ""];
     place.append(
       element(
         "header",
@@ -28,6 +31,7 @@ export class Explorer {
         element("div", { class: "controls" }, ...this.controls),
       ),
       this.strip.element,
+      this.confusion?.element ?? "",
       this.panel.element,
     );
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
@@ -38,6 +42,17 @@ export class Explorer {
     this.update();
   }
 
+  /** The weights of several epochs, and what they take test pictures for. */
+  addTraining() {
+    const { state, classes, reading } = this;
+    this.epochs = new Epochs(state.timeline, (number) => {
+      state.goTo(number);
+      this.update();
+    });
+    const open = (picture) => this.add({ ...picture, input: normalized(picture.pixels, reading) });
+    this.confusion = new Confusion(state.timeline, classes, state.pictures[0].shape, reading && open);
+  }
+
   /** Choose a layer, a value or a weight; see view/state.js. */
   choose = (chosen) => {
     this.state.chosen = chosen;
@@ -46,9 +61,8 @@ export class Explorer {
 
   pictureChoice() {
     this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
-    const choice = element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures);
-    if (this.reading) choice.append(this.ownPicture());
-    return choice;
+    this.end = this.reading ? this.ownPicture() : element("span");
+    return element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures, this.end);
   }
 
   pictureButton(number) {
@@ -69,30 +83,36 @@ export class Explorer {
 
   /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
   ownPicture() {
-    const onchange = () => field.files[0] && this.open(field.files[0], label);
+    const onchange = () => field.files[0] && this.open(field.files[0]);
     const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
     const label = element("label", { for: "own" }, "one of your own ", field);
     addEventListener("dragover", (event) => event.preventDefault());
     addEventListener("drop", (event) => {
       event.preventDefault();
-      if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0], label);
+      if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0]);
     });
     return label;
   }
 
-  async open(file, before) {
-    const { state } = this;
-    const [, side] = state.network.layers[0].output;
+  async open(file) {
+    const [, side] = this.state.network.layers[0].output;
     try {
-      state.pictures.push(await pictureOf(file, this.reading, side));
+      this.add(await pictureOf(file, this.reading, side));
     } catch {
       this.said.textContent = `${file.name} is no picture that this browser can read.`;
-      return;
     }
-    const number = state.pictures.length - 1;
-    this.pictures.push(this.pictureButton(number));
-    before.before(this.pictures.at(-1));
-    state.show(number);
+  }
+
+  /** Show another picture; one that is there already is only chosen. */
+  add(picture) {
+    const { pictures } = this.state;
+    const known = pictures.findIndex(({ caption, label }) => label !== null && caption === picture.caption);
+    const number = known < 0 ? pictures.push(picture) - 1 : known;
+    if (known < 0) {
+      this.pictures.push(this.pictureButton(number));
+      this.end.before(this.pictures.at(-1));
+    }
+    this.state.show(number);
     this.update();
   }
 
@@ -134,6 +154,8 @@ export class Explorer {
     this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state.picture));
     this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state.backward));
     this.select.value = state.target;
+    this.epochs?.update();
+    this.confusion?.update();
     const explanation = this.panel.explanation();
     const marks = explanation ? marksOf(state, explanation) : [];
     const field = state.chosen.at && !state.chosen.parameter ? this.fieldMarks() : [];

@@ -4,8 +4,9 @@ import { argmax, placeOf } from "../engine/shape.js";
 
 /** chosen: {layer: number, at: [c, y, x]} a value, {layer, parameter, at} a weight, {layer} the layer itself. */
 export class State {
-  constructor(network, pictures) {
-    Object.assign(this, { network, pictures, picture: 0, backward: false, chosen: { layer: 1 } });
+  /** timeline: of web/timeline.js, where the weights of several epochs are known. */
+  constructor(network, pictures, timeline = null) {
+    Object.assign(this, { network, pictures, timeline, picture: 0, backward: false, chosen: { layer: 1 } });
     this.show(0);
     this.chosen = { layer: 1, at: this.largest(1) };
     this.read();
@@ -21,6 +22,13 @@ export class State {
   loseOn(target) {
     this.target = target;
     this.loss = this.network.backward(target);
+  }
+
+  /** Show the weights of another epoch, for the same picture and class; number: of the timeline's entry. */
+  goTo(number) {
+    this.timeline.go(number);
+    this.network.forward(this.pictures[this.picture].input);
+    this.loseOn(this.target);
   }
 
   /** The place of the largest value of a layer. */
@@ -40,13 +48,17 @@ export class State {
     const place = [encodeURIComponent(this.network.layers[layer].name), parameter, at?.join(",")]
       .filter(Boolean)
       .join(":");
-    return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}`;
+    const epoch = this.timeline ? `;epoch=${this.timeline.epoch}` : "";
+    return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}${epoch}`;
   }
 
   /** Go to the place of the page's address, as far as it exists. */
   read() {
     const [place, ...options] = location.hash.slice(1).split(";");
     const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
+    const epoch = options.find((option) => option.startsWith("epoch="))?.slice(6);
+    const entry = this.timeline?.epochs.indexOf(Number(epoch)) ?? -1;
+    if (entry >= 0 && entry !== this.timeline.at) this.goTo(entry);
     if (picture !== this.picture && this.pictures[picture]) this.show(picture);
     if (place || options.length) this.backward = options.includes("backward");
     const [name, ...rest] = place.split(":");
