@@ -115,8 +115,7 @@ inline void counted() {}
 inline void warps_block_begins() {}
 inline void warps_block_ends() {}
 inline void warps_epoch_ends() {}
-inline void shared_array(size_t) {}
-inline void shared_accessed(const char*, const Place&, bool, size_t) {}
+inline void shared_accessed(const char*, const Place&, bool, size_t, size_t) {}
 inline void global_accessed(const char*, long long, const void*, size_t, const Place&, bool, bool) {}
 inline const char* other_line(int) { return ""; }
 }  // namespace emulator
@@ -151,25 +150,26 @@ struct Global {
     }
     void accessed(const Place& place, bool writes, int count = 1) const {
         long long i = from + place.i;
-        touched(i, count * sizeof(T));
         global_accessed(name, i, start + i, count * sizeof(T), place, writes, std::is_const<T>::value);
     }
 
     Value load(const Place& place) const {
         if (!inside(place, "reads")) return Value();
+        accessed(place, false);
         Value value = start[from + place.i];
         if (never_written(value))
             complain("unwritten", place.file, place.line, "reads %s[%lld], which nobody has written", name,
                      from + place.i);
         ++counts[self].loads;
-        accessed(place, false);
+        touched(from + place.i, sizeof(T));
         return value;
     }
     void store(const Place& place, Value value) const {
         if (!inside(place, "writes")) return;
+        accessed(place, true);
         const_cast<Value*>(start)[from + place.i] = value;
         ++counts[self].stores;
-        accessed(place, true);
+        touched(from + place.i, sizeof(T));
     }
 
     bool aligned(const Place& place) const {
@@ -181,6 +181,7 @@ struct Global {
     Four<Value> load4(const Place& place) const {
         Four<Value> four = {};
         if (!inside(place, "reads four from", 4) || !aligned(place)) return four;
+        accessed(place, false, 4);
         for (int k = 0; k < 4; ++k) {
             four.v[k] = start[from + place.i + k];
             if (never_written(four.v[k]))
@@ -188,14 +189,15 @@ struct Global {
                          from + place.i + k);
         }
         ++counts[self].loads;
-        accessed(place, false, 4);
+        touched(from + place.i, 4 * sizeof(T));
         return four;
     }
     void store4(const Place& place, Four<Value> four) const {
         if (!inside(place, "writes four to", 4) || !aligned(place)) return;
+        accessed(place, true, 4);
         for (int k = 0; k < 4; ++k) const_cast<Value*>(start)[from + place.i + k] = four.v[k];
         ++counts[self].stores;
-        accessed(place, true, 4);
+        touched(from + place.i, 4 * sizeof(T));
     }
 };
 
@@ -203,15 +205,15 @@ template <typename T, int N>
 struct Shared {
     typedef T Value;
     struct Memory {                       // of one cell
+        int written_in = 0, read_in = 0, second_in = 0;
         long long written = 0, read = 0;  // epochs
-        int writer = -1, reader = -1, second = -1;
-        int written_in = 0, read_in = 0, second_in = 0;  // lines
+        int writer = -1, reader = -1, second = -1, line = 0;
     };
     const char* name;
     mutable T values[N] = {};
     mutable Memory memory[N];
 
-    explicit Shared(const char* name) : name(name) { shared_array(N * sizeof(T)); }
+    explicit Shared(const char* name) : name(name) {}
     Cell<Shared> operator[](Place place) const { return {*this, place}; }
 
     bool inside(const Place& place, const char* does) const {
@@ -227,7 +229,7 @@ struct Shared {
 
     T load(const Place& place) const {
         if (!inside(place, "reads")) return T();
-        shared_accessed(name, place, false, sizeof(T));
+        shared_accessed(name, place, false, sizeof(T), sizeof values);
         Memory& cell = memory[place.i];
         if (cell.written < block_began)
             complain("unwritten", place.file, place.line, "reads %s[%lld], which no thread of this block has written",
@@ -246,7 +248,7 @@ struct Shared {
     }
     void store(const Place& place, T value) const {
         if (!inside(place, "writes")) return;
-        shared_accessed(name, place, true, sizeof(T));
+        shared_accessed(name, place, true, sizeof(T), sizeof values);
         Memory& cell = memory[place.i];
         if (cell.written == epoch && cell.writer != (int)self)
             race(place, "writes", cell.writer, "wrote", cell.written_in);

@@ -27,7 +27,7 @@ struct Line {  // tutorials/puzzles/grader.py reads it, and Warps
 struct Warps {
     long long accesses, limit;           // and barriers, of all threads; above the limit the process ends
     long long most;                      // accesses of the thread that made most
-    long long shared_bytes;              // of all shared arrays
+    long long shared_bytes;              // of the shared arrays that were used
     long long line, block[3], thread[3]; // of the last access
     void* watched;                       // a cell of global memory, and who wrote it last
     long long writer_line, writer_block[3], writer_thread[3];
@@ -106,9 +106,7 @@ inline void end_step(const Access& access, std::vector<long long>& units) {
     line.conflicts += turns - 1;
 }
 
-static long long shared_bytes;
-
-inline void shared_array(size_t bytes) { shared_bytes += bytes; }  // when a kernel first comes by
+static std::map<const char*, size_t> shared_arrays;  // those that were used, and their bytes
 
 inline void warps_block_begins() {
     unsigned threads = blockDim.x * blockDim.y * blockDim.z;
@@ -132,12 +130,14 @@ inline void warps_block_ends() {
         for (auto& line : thread) accesses += line.second;
         warps->most = std::max(warps->most, accesses);
     }
-    warps->shared_bytes = shared_bytes;
+    warps->shared_bytes = 0;
+    for (auto& array : shared_arrays) warps->shared_bytes += array.second;
 }
 
 // ------------------------------------------------------------------------------------------------ accesses
 
-inline void shared_accessed(const char* name, const Place& place, bool writes, size_t bytes) {
+inline void shared_accessed(const char* name, const Place& place, bool writes, size_t bytes, size_t whole) {
+    shared_arrays[name] = whole;
     ++counts_of(place.line).shared;
     long long first = place.i * bytes / 4, last = ((place.i + 1) * bytes - 1) / 4;  // words
     take_part({place.line, name, true, writes}, first, last);
