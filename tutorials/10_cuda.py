@@ -173,9 +173,9 @@ show(figure, "10-sectors", "Which floats a warp wants and which it fetches at st
 #
 # You write a kernel; `check` compiles it for the emulator, runs it on sizes that are awkward on purpose, and compares
 # with NumPy. The verdict is about the first thing that is wrong: it names the line, block and thread, the index, and
-# the rule. Where the numbers are right, what the kernel *asked for* is compared with a budget; the emulator counts what
-# the source says, while a compiler may save a load here and there. The arguments, the grid and the block are given;
-# the first line stays as it is.
+# the rule. (Lines are counted from that of the opening `"""`.) Where the numbers are right, what the kernel *asked for*
+# is compared with a budget; the emulator counts what the source says, while a compiler may save a load here and there.
+# The arguments, the grid and the block are given; the first line stays as it is.
 #
 # What you write is run, as C++ of your own is. A slip is harmless: it runs in a process of its own, which ends after a
 # million accesses, ten seconds or two gigabytes.
@@ -249,7 +249,7 @@ check("10.2", im2col)
 # ```
 #
 # Entry number and thread number are the same, so that stores are coalesced. With the tap changing fastest the numbers
-# would be right, and the sectors nearly twice as many.
+# would be right, and the sectors three quarters more.
 # </details>
 
 # %% [markdown]
@@ -670,11 +670,12 @@ sizes = {"matmul_naive": (9, (16, 16)), "matmul_tiled": (9, (16, 16)), "matmul_b
 counted = {name: puzzles.count(name, *shape, a, b, np.empty_like(a), 48, 48, 48) for name, shape in sizes.items()}
 counted["your product"] = puzzles.counts("product", product)
 for name, its in counted.items():
-    told = its and f"{its.loads:7,} loads  {its.sectors:6,} sectors  {its.steps:6,} steps  {its.conflicts:6,} conflicts"
+    told = its and f"{its.loads:7,} loads  {its.steps:6,} steps  {its.conflicts:6,} conflicts"
     print(f"{name:15} {told or 'not solved yet'}")
 
 # %% [markdown]
-# And here is the second of them, to compare line by line:
+# (To share `row[i]` and `column[j]` among 16 products, the largest reads shared memory in fours, which GPUs do in one
+# access and the emulator counts as four.) Here is the second, to compare line by line with yours:
 
 
 # %%

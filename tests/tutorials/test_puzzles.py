@@ -121,7 +121,8 @@ def test_what_does_not_compile_is_shown_with_the_learners_line(told, body, said)
         ("  for (volatile int i = 0;; i = 1 - i);", "it does not end"),
         ("  int i = 0;\n  y[threadIdx.x % n] = 1;\n  *(volatile int*)(long long)i = 1;", "died (exit code -11)"),
         (
-            "  volatile char* p = (char*)malloc(3ll << 30);\n  for (long long i = 0; i < 3ll << 30; i += 4096) p[i] = 1;",
+            "  long long size = 3ll << 30;\n  volatile char* p = (char*)malloc(size);\n"
+            "  for (long long i = 0; i < size; i += 4096) p[i] = 1;",
             "died",
         ),
         ("  exit(0);", "died (exit code 0)"),
@@ -171,6 +172,17 @@ extern "C" __global__ void tiles(global<REAL> y) {
     counts = puzzles.count("tiles", 1, 32, np.empty(32 + 8, np.float32)[:32], text=text)
     assert (counts.loads, counts.stores, counts.shared, counts.conflicts) == (0, 32, 32 * 32 + 3 * 32, 31)
     assert counts.steps == 32 + 3 + 2 and counts.most == 32 + 3 + 1 and counts.shared_bytes == 4096
+
+
+def test_numbers_that_the_lesson_states(puzzles):
+    """159 steps for a block of 256 with a tournament of neighbours; three quarters more sectors with taps first."""
+    from checks import kernels_10
+
+    neighbours, budget = kernels_10.SPARING_SUMS[0][0], "636 steps of warps; the budget is 256"
+    assert budget in puzzles.grade("sum without waiting", neighbours).text and 636 == 4 * 159
+    taps_first = next(text for text, why in kernels_10.IM2COLS if "Neighbouring threads" in why)
+    assert "needs 2,944 sectors" in puzzles.grade("im2col", taps_first).text
+    assert 2944 / puzzles.counts("im2col", kernels_10.IM2COL).sectors == pytest.approx(1.75, abs=0.05)
 
 
 def test_the_structs_are_those_of_the_header(puzzles):
