@@ -14,7 +14,7 @@ from minialex.coursework import tree
 ROOT = Path(__file__).resolve().parents[1]
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 FOLDERS = ("minialex", "kernels", "tests", "tutorials")
-PAGES = [CONTRIBUTING, ROOT / "tutorials" / "coming_from_torch.md"]
+PAGES = [CONTRIBUTING, *(ROOT / "tutorials" / name for name in ("AUTHORS.md", "coming_from_torch.md"))]
 DOCUMENTS = [
     ROOT / "README.md",
     *PAGES,
@@ -30,6 +30,7 @@ ELSEWHERE = {
     "D/CLASS/*.jpg",
     "written.md",
     "my_net.py",
+    "tutorials/work/",  # a learner's copies
 }
 PLACEHOLDER = re.compile(r"(?<![A-Za-z])(NN|aN|NAME)(?![A-Za-z])")
 

@@ -31,7 +31,7 @@ LAYERS = [  # each may import from those above it, and from itself
     {"plotting"},
     {"runs", "cases"},
     {"convert"},
-    {"summary", "look", "bench", "coursework", "ablation"},
+    {"summary", "look", "bench", "coursework", "ablation", "tutorials"},
     {"explore"},  # explains layers as summary does, and finds its pictures as look does
     {"train", "ablate", "evaluate", "predict", "gradcheck", "doctor", "__main__"},
 ]

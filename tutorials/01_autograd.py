@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 from drawings import graph
-from lesson import BLUE, INK, VERMILION, check, compare, panels, pick, show
+from lesson import BLUE, INK, VERMILION, check, compare, hint, panels, pick, show
 
 from minialex import Tensor
 
@@ -27,7 +27,6 @@ from minialex import Tensor
 # one of the inputs changes a little? Nudge it and see:
 #
 # $$\frac{\partial L}{\partial a} \approx \frac{L(a + h, b, c) - L(a, b, c)}{h}$$
-
 
 # %%
 def formula(a, b, c):
@@ -57,7 +56,6 @@ print("L =", formula(*inputs), "  slopes by nudging:", [round(s, 3) for s in slo
 # unit that I grow, by how much does it grow for each unit that my parents grow?* We write `gy` for "the gradient that
 # arrives at $y$", and `ga` for the gradient that leaves towards $a$.
 
-
 # %%
 class Value:
     """A number that remembers which operation made it, and from what."""
@@ -72,8 +70,7 @@ class Value:
     def __mul__(self, other):
         return mul(self, wrap(other))
 
-    __radd__, __rmul__ = __add__, __mul__
-
+    __radd__, __rmul__ = __add__, __mul__  # for 2 + value and 2 * value, where Python asks the right operand
 
 # %%
 def wrap(x):
@@ -89,7 +86,6 @@ def add(a, b):
 
     return Value(a.data + b.data, backward, a, b)
 
-
 # %%
 def mul(a, b):
     """y = a b          ga = gy b, gb = gy a"""
@@ -98,7 +94,6 @@ def mul(a, b):
         return gy * b.data, gy * a.data
 
     return Value(a.data * b.data, backward, a, b)
-
 
 # %%
 def tanh(x):
@@ -109,7 +104,6 @@ def tanh(x):
         return (gy * (1 - y * y),)
 
     return Value(y, backward, x)
-
 
 # %% [markdown]
 # Every operation is one function: the formula on top, the forward step, the backward step right below it. Note what
@@ -125,7 +119,6 @@ def tanh(x):
 #
 # Here is a first attempt, as one would write it down:
 
-
 # %%
 def backward_naive(value):
     """Hand each parent its gradient, and go on from there at once."""
@@ -135,35 +128,33 @@ def backward_naive(value):
         parent.grad += g
         backward_naive(parent)
 
+# %% [markdown]
+# Take $b = a + a$ and $c = b + b$. Then $c = 4a$, and the slope is 4.
+#
+# **Predict** what `backward_naive` says about `a`: follow it with a pencil. It visits `b` once for each time `b` is
+# used. Put your number in place of the three dots, before you run the cell behind it.
 
+# %% tags=["prediction"]
+prediction = ...
+
+# %% tags=["outcome"]
 a = Value(3.0)
 b = a + a
 c = b + b
-
-# %% [markdown]
-# Here $c = b + b$ and $b = a + a$, so $c = 4a$ and the slope is 4.
-#
-# **Predict** what `backward_naive` says, before you run the next cell: follow it with a pencil. It visits `b` once for
-# each time `b` is used. Put your number in place of the three dots.
-
-# %%
-prediction = ...
-
 c.grad = 1.0
 backward_naive(c)
 compare(prediction, a.grad)
-naive_grads = {"a": a.grad, "b": b.grad, "c": c.grad}
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Not 4. The gradient of `b` is right: 1 arrived, and then 1 again, which makes 2. But the naive walk went on to `a`
 # after the *first* arrival, with 1, and after the second once more, with the full 2. What `b` had already passed on was
 # passed on again.
-#
+
+# %% [markdown]
 # The cure is patience: **a number may pass its gradient on only when all of its own has arrived**. All the numbers that
 # use `b` must come before `b`. An order in which everything comes after whatever uses it is called a *topological
 # order*, and there is a classic way to get one: walk down to the parents first, write a number down when you leave it,
 # and read the list from its end.
-
 
 # %%
 def topological_order(root):
@@ -180,7 +171,6 @@ def topological_order(root):
     visit(root)
     return order[::-1]
 
-
 # %%
 def backward(root):
     """Add d(root)/d(value) to the grad of every Value below root."""
@@ -190,25 +180,24 @@ def backward(root):
             for parent, g in zip(value.parents, value.backward(value.grad)):
                 parent.grad += g
 
-
-# %%
+# %% tags=["outcome"]
 figure, left, right = panels(2, height=1.5)
-naive = Value(3.0)
-graphs = {left: "at once: wrong", right: "in topological order: right"}
-for axes, title in graphs.items():
+walks = (left, backward_naive, "at once: wrong"), (right, backward, "in topological order: right")
+for axes, walk, title in walks:
     a = Value(3.0)
     b = a + a
     c = b + b
-    backward(c)
-    if axes is left:
-        a.grad, b.grad, c.grad = naive_grads.values()
+    c.grad = 1.0
+    walk(c)
     graph(axes, c, {id(a): "a", id(b): "b", id(c): "c"})
     axes.set_title(title)
 show(figure, "01-order", "c = b + b, b = a + a: the naive walk gives a the gradient 6, the ordered one 4")
 
+# %% [markdown] tags=["outcome"]
+# Each box shows a value, and below it the gradient; the two arrows say that an operand is used twice.
+
 # %% [markdown]
-# Each box shows a value, and below it the gradient; the two arrows say that an operand is used twice. Now the formula
-# of the beginning. `formula` was written for plain floats; it does not know that it is being watched.
+# Now the formula of the beginning. `formula` was written for plain floats; it does not know that it is being watched.
 
 # %%
 a, b, c = (Value(x) for x in inputs)
@@ -222,13 +211,20 @@ graph(axes, loss, {id(a): "a", id(b): "b", id(c): "c", id(loss): "L"})
 show(figure, "01-graph", "The graph of L = (a b + c) a, with the value and the gradient of every number in it")
 
 # %% [markdown]
-# One walk gave all three slopes, and the slopes of everything in between. Trace one of them: `a` is reached along two
-# ways, once directly and once through the product. This is the graph that every deep-learning framework builds behind
-# your back; there it is called the *tape*.
+# Each box shows a value, and below it its gradient. One walk gave all three slopes, and those of everything in between.
+# Trace one of them: `a` is reached along two ways, once directly and once through the product. This is the graph that
+# every deep-learning framework builds behind your back; there it is called the *tape*.
+
+# %% [markdown]
+# ### Exercise 1.1 ★ One of two ways
+#
+# (Put your answer in place of `...`, and run the cell. `check` says at once whether it is right; a wrong answer gets a
+# hint, and `hint("1.1")` gives the next of three. The stars say how hard an exercise is.)
+#
+# In $L = (a b + c)\, a$ the number $a$ reaches $L$ along two ways: directly, and through the product $a b$. Which
+# gradient arrives at `a` through the product alone, at $a = 2$, $b = -3$, $c = 10$? One number.
 
 # %% tags=["exercise"]
-# 1.1  L = (a b + c) a. Along how many ways does a reach L, and what comes along the way through the product a b?
-#      Give the gradient that arrives at `a` through the product alone, at a = 2, b = -3, c = 10.
 through_product = ...
 
 check("1.1", through_product)
@@ -244,8 +240,12 @@ check("1.1", through_product)
 # multiplies it by its other operand, $b = -3$. The direct way brings $ab + c = 4$, and the two add up to $-2$.
 # </details>
 
+# %% [markdown]
+# ### Exercise 1.2 ★ Division
+#
+# For $y = a / b$ return `(ga, gb)`: the gradients that leave, given `gy`, the one that arrives.
+
 # %% tags=["exercise"]
-# 1.2  Division. For y = a / b, return (ga, gb): the gradients that leave, given gy, the one that arrives.
 def div_backward(a, b, gy):
     ...
 
@@ -263,8 +263,12 @@ check("1.2", div_backward)
 # Along $a$ the quotient is a straight line of slope $1/b$. Along $b$ it is $a b^{-1}$, whose slope is $-a b^{-2}$.
 # </details>
 
+# %% [markdown]
+# ### Exercise 1.3 ★ The larger one
+#
+# For $y = \max(a, b)$ return `(ga, gb)`. Which of the two can change $y$ by changing a little?
+
 # %% tags=["exercise"]
-# 1.3  y = max(a, b). Return (ga, gb). Which of the two can change y by changing a little?
 def max_backward(a, b, gy):
     ...
 
@@ -283,8 +287,12 @@ check("1.3", max_backward)
 # max-pooling is this with more than two numbers, so you have just written a good part of AlexNet.
 # </details>
 
+# %% [markdown]
+# ### Exercise 1.4 ★★ Counting
+#
+# How many different Values are there in a graph, root included? Each has `.parents`.
+
 # %% tags=["exercise"]
-# 1.4  How many different Values are there in a graph, root included? Each has `.parents`.
 def count(root):
     ...
 
@@ -332,7 +340,6 @@ target = np.repeat([1.0, -1.0], 50)
 # Without the bend, a sum of sums would be one more sum, and the boundary one more straight line. There are
 # $8 \cdot 4 + 1 = 33$ weights. The *loss* is the mean of $(s - t)^2$ over some points, where $t$ is the target.
 
-
 # %%
 def score(x, y, w, tanh):
     """From a point to a number between -1 and 1. Works on whatever has +, * and the tanh that is handed in."""
@@ -342,9 +349,8 @@ def score(x, y, w, tanh):
 
 def loss_of(w, chosen, tanh):
     """Mean squared distance from the targets, over the points whose numbers are given."""
-    errors = [score(points[i, 0], points[i, 1], w, tanh) + -target[i] for i in chosen]
+    errors = [score(points[i, 0], points[i, 1], w, tanh) + -target[i] for i in chosen]  # a Value has no minus
     return sum(e * e for e in errors) * (1 / len(chosen))
-
 
 # %% [markdown]
 # Training is three lines: compute the loss, walk back, and move every weight a little against its slope. The size of
@@ -402,10 +408,13 @@ show(figure, "01-loss", "The loss of each step, falling from above 1 towards zer
 # same form: the forward step, and `backward(gy)` defined right below. We hand *the very same functions* `score` and
 # `loss_of` to it, and compare the gradient of each of the 33 weights.
 #
-# **Predict**: how far apart will the two be? Exactly equal, equal to a few digits, or to
-# nearly all sixteen that a 64-bit number has?
+# **Predict**: how far apart will the two be? Exactly equal, equal to a few digits, or to nearly all sixteen that a
+# 64-bit number has?
 
-# %%
+# %% tags=["prediction"] choices=["exactly equal", "equal to a few digits", "equal to nearly all digits"]
+prediction = ...
+
+# %% tags=["outcome"]
 for w in weights:
     w.grad = 0.0
 chosen = range(20)
@@ -418,11 +427,15 @@ largest = max(abs(w.grad) for w in weights)
 
 ours = [Value.__init__, Value.__add__, Value.__mul__, wrap, add, mul, tanh, topological_order, backward]
 lines = 3 + sum(len(inspect.getsource(f).splitlines()) for f in [*ours, score, loss_of])  # 3: the rest of class Value
-print(f"{lines} lines; gradients as large as {largest:.3g}; from minialex's they are {apart:.1e} apart")
+compare(prediction, f"{apart:.1e} apart, in gradients as large as {largest:.3g}")
+print(f"{lines} lines")
+
+# %% [markdown] tags=["outcome"]
+# That number is what to take home: a difference in the sixteenth digit, left by rounding (two libraries need not round
+# a `tanh` in the same way).
 
 # %% [markdown]
-# That last number is what to take home: a difference in the sixteenth digit, left by rounding (two libraries need not
-# round a `tanh` in the same way). Engine, network and loss together stay under eighty lines. The engine of a framework
+# Engine, network and loss together stay under eighty lines. The engine of a framework
 # is really this small. What the rest of minialex adds is not another idea but arrays, speed, and care: its sort keeps
 # a stack of its own, because ours would exceed Python's limit on recursion in a graph a thousand steps deep; it frees
 # what it no longer needs; it notices when a saved number was overwritten.

@@ -12,7 +12,7 @@
 # %%
 import numpy as np
 from drawings import matrix
-from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, pictures, show, tint
+from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, hint, panels, pick, pictures, show, tint
 
 from minialex import Tensor, functional
 from minialex.functional.arithmetic import unbroadcast as package_unbroadcast
@@ -30,9 +30,8 @@ rng = np.random.default_rng(0)
 #
 # Nudging finds it, a column for each input. Here it is for four functions of eight numbers.
 
-
 # %%
-def jacobian(f, x, h=1e-5):
+def jacobian(f, x, h=1e-6):
     """All slopes, by nudging one input at a time in both directions."""
     columns = [(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(len(x))]
     return np.stack(columns, axis=1)
@@ -40,7 +39,7 @@ def jacobian(f, x, h=1e-5):
 
 def softmax(x):
     """From any numbers to positive ones that add up to 1."""
-    e = np.exp(x - x.max())
+    e = np.exp(x - x.max())  # the same shares as exp(x) gives, but nothing overflows: lesson 3
     return e / e.sum()
 
 
@@ -59,13 +58,13 @@ four[0].set_ylabel("output")
 show(figure, "02-jacobians", "Jacobians: a diagonal, a triangle, the other diagonal, and, for softmax, a full table")
 
 # %% [markdown]
-# (Brown is negative, violet positive, white zero.) `tanh` works on each number alone, so its table is empty off the
+# (Brown is negative, purple positive, white zero.) `tanh` works on each number alone, so its table is empty off the
 # diagonal. A running sum depends on all that came before. In `softmax` everything depends on everything: if one share
 # grows, all the others shrink.
 #
-# Nobody builds this table. A layer of AlexNet with 9,216 inputs and 4,096 outputs, for a single picture, has a Jacobian
-# of 38 million entries, and for an element-wise function nearly all of them are zero. But look at what the walk of
-# lesson 1 needs. It arrives with one gradient for each output, $g_i$, how much the loss grows when $y_i$ grows. It
+# Nobody builds this table. Behind AlexNet's first convolution, a ReLU bends 290,400 numbers of a single picture. Its
+# Jacobian has 84 billion entries, and all but those of the diagonal are zero. But look at what the walk of lesson 1
+# needs. It arrives with one gradient for each output, $g_i$, how much the loss grows when $y_i$ grows. It
 # leaves with one for each input. The loss feels $x_j$ through all the outputs, and ways add up:
 #
 # $$\text{gx}_j = \sum_i g_i\, J_{ij}$$
@@ -73,7 +72,10 @@ show(figure, "02-jacobians", "Jacobians: a diagonal, a triangle, the other diago
 # That is a product of a vector with the Jacobian, *vector-Jacobian product* in the books, and it can always be computed
 # directly, by a line of code that never sees the table. Such a line is what every `backward` in a framework is. The
 # vector $g$ is called the *cotangent*.
-
+#
+# Where the Jacobian is the same at every $x$, as for the running sum and for the reversal, the function is *linear*: it
+# is the product $y = J x$ with one matrix, written down or not. Backward is then the product with the transpose,
+# $\text{gx} = J^{\mathsf T} g$. Lesson 4 makes much of that.
 
 # %%
 def tanh_backward(x, g):
@@ -92,7 +94,6 @@ def softmax_backward(x, g):
     p = softmax(x)
     return p * (g - (g * p).sum())
 
-
 # %%
 g = rng.normal(0, 1, 8)
 backwards = [tanh_backward, cumsum_backward, reversed_backward, softmax_backward]
@@ -107,8 +108,12 @@ for (name, f), backward in zip(functions.items(), backwards):
 # You need not remember where the transposes go. A gradient has the shape of what it is the gradient of, and there is
 # only one way to make the shapes fit.
 
+# %% [markdown]
+# ### Exercise 2.1 ★ The matrix product
+#
+# For $Y = X W$ return `(gX, gW)`, given `gY`. Let the shapes guide you.
+
 # %% tags=["exercise"]
-# 2.1  Y = X W. Return (gX, gW), given gY. Let the shapes guide you.
 def matmul_backward(x, w, gy):
     ...
 
@@ -136,16 +141,17 @@ check("2.1", matmul_backward)
 # **Predict** the gradient of the bias `b` when every entry of the result has the gradient 1, except for the first row,
 # whose entries have 10. What is the shape of `gb`, and what is its first number?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...  # the first number of gb
 
+# %% tags=["outcome"]
 X, b = rng.integers(0, 9, (4, 3)).astype(float), np.array([100.0, 200.0, 300.0])
 gY = np.ones((4, 3))
 gY[0] = 10
 gb = gY.sum(axis=0)
 compare(prediction, gb[0])
 
-# %%
+# %% tags=["outcome"]
 figure, first, second, third, fourth = panels(4, height=2.2, width_ratios=(3, 3, 3, 3))
 warm, cool = tint(VERMILION, 0.25), tint(BLUE, 0.25)
 matrix(first, b[None], "b, three numbers", cool)
@@ -154,13 +160,14 @@ matrix(third, gY, "gY arrives", warm)
 matrix(fourth, gb[None], "gb: the copies add up", warm)
 show(figure, "02-broadcast", "Forward, b is copied into four rows; backward, the four rows of gY are added into one")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # One number went four ways, so four gradients come back, and they add up: 13, in the shape of `b`. There is nothing new
-# in it; it is the `+=` of lesson 1. **Copying forward is summing backward** (and summing forward is copying backward).
-#
-# So after every operation that broadcasts, a gradient has to be summed over whatever was stretched. NumPy lines shapes
-# up from the right; it puts new axes in front, and it stretches axes of length 1.
+# in it; it is the `+=` of lesson 1.
 
+# %% [markdown]
+# **Copying forward is summing backward**, and summing forward is copying backward. So after every operation that
+# broadcasts, a gradient has to be summed over whatever was stretched. NumPy lines shapes up from the right; it puts new
+# axes in front, and it stretches axes of length 1.
 
 # %%
 def unbroadcast(gradient, shape):
@@ -178,8 +185,12 @@ for shape in ((3,), (4, 1), (1, 4, 3), (5, 1, 1), (), (5, 4, 3)):
     same = np.array_equal(unbroadcast(gradient, shape), package_unbroadcast(gradient, shape))
     print(f"{shape!s:10} same as minialex's: {same}")
 
+# %% [markdown]
+# ### Exercise 2.2 ★★ A mean
+#
+# For a matrix `x` and `y = x.mean(axis)` return `gx`, in the shape of `x`.
+
 # %% tags=["exercise"]
-# 2.2  y = x.mean(axis) for a matrix x. Return gx, in the shape of x.
 def mean_backward(x, axis, gy):
     ...
 
@@ -197,8 +208,12 @@ check("2.2", mean_backward)
 # Summing forward is copying backward; the division by the number of entries stays where it is.
 # </details>
 
+# %% [markdown]
+# ### Exercise 2.3 ★★ A column, stretched
+#
+# For `y = a * b`, where `a` has shape (4, 3) and `b` shape (4, 1), return `(ga, gb)`, each in its operand's shape.
+
 # %% tags=["exercise"]
-# 2.3  y = a * b, where a has shape (4, 3) and b shape (4, 1). Return (ga, gb), each in its operand's shape.
 def scale_backward(a, b, gy):
     ...
 
@@ -229,9 +244,10 @@ check("2.3", scale_backward)
 #
 # **Predict**: from both sides, with 64-bit numbers, which $h$ gives the smallest error: `1e-15`, `1e-10` or `1e-5`?
 
-# %%
+# %% tags=["prediction"] choices=["1e-15", "1e-10", "1e-5"]
 prediction = ...
 
+# %% tags=["outcome"]
 curves = {}
 for name, real, low in (("64 bits", np.float64, -15), ("32 bits", np.float32, -7)):
     at, hs = real(1), np.logspace(low, 0, 16 * -low + 1)
@@ -241,9 +257,9 @@ for name, real, low in (("64 bits", np.float64, -15), ("32 bits", np.float32, -7
         curves[f"{side}, {name}"] = hs, np.abs(np.array(slopes, float) / np.cos(1.0) - 1)
 hs, errors = curves["both sides, 64 bits"]
 errors = np.array([errors[np.argmin(np.abs(np.log10(hs / h)))] for h in (1e-15, 1e-10, 1e-5)])
-compare(prediction, (1e-15, 1e-10, 1e-5)[errors.argmin()])
+compare(prediction, ("1e-15", "1e-10", "1e-5")[errors.argmin()])
 
-# %%
+# %% tags=["outcome"]
 figure, axes = panels(1, height=3.6)
 looks = {
     "one side, 64 bits": ("--", PURPLE, (1.5e-8, 3e-6)), "both sides, 64 bits": ("-", BLUE, (2e-5, 8e-13)),
@@ -258,22 +274,19 @@ for name, (hs, errors) in curves.items():
 axes.set(title="error of a slope found by nudging: sin at 1", xlabel="size h of the nudge", ylabel="relative error")
 show(figure, "02-v", "Four V-shaped curves: errors fall as h shrinks, then rise again from rounding")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Each curve is a V. On the right, the bend: one side falls with slope 1, both sides with slope 2. On the left,
 # *rounding*: $f(x + h)$ and $f(x - h)$ agree in nearly all of their digits, their difference keeps only what is left,
 # and dividing by a tiny $h$ blows that up. With 64-bit numbers, of relative precision $\varepsilon \approx 10^{-16}$,
 # the rounding error is about $\varepsilon / h$, the bend about $h^2$, and the two are equal near
 # $h = \sqrt[3]{\varepsilon} \approx 10^{-5}$. With 32 bits even the best nudge leaves only a few digits. Hence the
 # rules for every checker: **64-bit numbers, both sides, $h$ near $10^{-5}$.**
-#
-# ## Why `.sum()` lies
+
+# %% [markdown]
+# ## Many outputs
 #
 # One problem is left. Nudging checks one number, and `softmax` returns many. The obvious idea is to add them up, check
 # the gradient of the sum, and be done: start with $g = (1, 1, \ldots, 1)$. Many tutorials do exactly that.
-#
-# Here is a `softmax_backward` that returns nothing but zeros. Surely it will be caught. **Predict**: what error does a
-# check through the sum report for it? About 1, that is, completely wrong? Or about 0?
-
 
 # %%
 def error_of(f, backward, x, g):
@@ -285,17 +298,24 @@ def error_of(f, backward, x, g):
 def zeros(x, g):
     return np.zeros_like(x)
 
-
-prediction = ...
-compare(prediction, round(error_of(softmax, zeros, x, np.ones(8)), 3))
-
 # %% [markdown]
+# Let us try that on a `softmax_backward` that returns nothing but zeros. **Predict**: what error does a check through
+# the sum report for it? About 1, that is, completely wrong? Or about 0?
+
+# %% tags=["prediction"] choices=["about 1", "about 0"]
+prediction = ...
+
+# %% tags=["outcome"]
+compare(prediction, f"about {error_of(softmax, zeros, x, np.ones(8)):.0f}")
+
+# %% [markdown] tags=["outcome"]
 # The probabilities always add up to 1. Their sum does not move however you nudge, so its gradient *is* zero, and a
 # backward pass that computes nothing is perfectly right about it. A network with it would never learn, and the check
 # would be green.
-#
-# The cure costs one line: weight the outputs with random numbers before adding them up. With a random $g$, outputs that
-# cancel each other no longer do, and ones that got swapped are told apart.
+
+# %% [markdown]
+# It costs one line to weight the outputs with random numbers before adding them up. With a random $g$, outputs that
+# cancel each other no longer do, and ones that got swapped are told apart. Seven suspects, checked in both ways:
 
 # %%
 suspects = {
@@ -310,7 +330,7 @@ suspects = {
 found = {"sum": np.ones(8), "random": rng.normal(0, 1, 8)}
 errors = {way: [error_of(*s, x, g) for s in suspects.values()] for way, g in found.items()}
 
-# %%
+# %% tags=["outcome"]
 figure, axes = panels(1, height=3.2)
 rows = np.arange(len(suspects))[::-1]
 for (way, values), color, marker in zip(errors.items(), (VERMILION, BLUE), "so"):
@@ -322,15 +342,18 @@ axes.set(title="seven backward passes, five of them wrong", xlabel="reported err
 axes.legend(loc="upper left", bbox_to_anchor=(0.22, 1), fontsize=8)
 show(figure, "02-sum", "A check through the sum passes wrong gradients; through random numbers all five are caught")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Squares in the white area on wrong rows are bugs that the sum has let pass. The random cotangent catches every one.
 # (A square with a middling error is rounding, divided by a true slope of zero: it does not even tell right from wrong.)
 # Note the row "not turned back": permutations, reshapes and transposes are where real code goes wrong, and a vector of
 # ones looks the same after any of them.
 
+# %% [markdown]
+# ### Exercise 2.4 ★★ What zeros would miss
+#
+# For three numbers, $y = x - \text{mean}(x)$. What is `gx` for the cotangent $g = (1, 0, 0)$? Three numbers.
+
 # %% tags=["exercise"]
-# 2.4  y = x - mean(x), for three numbers. The sum of y is always 0, so through the sum zeros look right.
-#      What is gx really, for the cotangent g = [1, 0, 0]? Three numbers.
 centred = ...
 
 check("2.4", centred)
@@ -348,10 +371,9 @@ check("2.4", centred)
 # %% [markdown]
 # ## The checker of the house
 #
-# You now have all parts of a gradient checker: 64 bits, both sides, $h = 10^{-5}$, a random cotangent. minialex's is
+# You now have all parts of a gradient checker: 64 bits, both sides, the right $h$, a random cotangent. minialex's is
 # `gradcheck`; it adds the care for *kinks*, such as ReLU's at 0, where there is no slope to compare with. Let it judge
 # a layer you know, a function written right here, and the same with a bug in it.
-
 
 # %%
 def softplus(input, slip=0.0):
@@ -376,21 +398,22 @@ for name, result in results.items():
 # %% [markdown]
 # A slip of three millionths in a formula, which no training would ever show, is seen at once.
 #
-# Last, do the two checkers agree, ours of four lines and the package's? Both find the gradient of the running sum's
-# square, from the same point. The closing number of this lesson is how far apart nudging and calculus are when both are
-# right.
+# Last, do the two checkers agree, ours of four lines and the package's? Both judge the gradient of the softmax at the
+# same point, ours by `softmax_backward`, the package's by its own backward pass. The closing number of this lesson is
+# how far apart nudging and calculus are when both are right.
 
 # %%
 point, g = rng.normal(0, 1, 8), rng.normal(0, 1, 8)
 tensor = Tensor(point, requires_grad=True)
 functional.softmax(tensor, 0).backward(g)
 by_hand = softmax_backward(point, g)
-by_nudging = g @ jacobian(softmax, point)
 print(f"ours and minialex's softmax gradient: {np.abs(tensor.grad.numpy() - by_hand).max():.1e} apart")
-print(f"calculus and nudging: {np.abs(by_hand - by_nudging).max() / np.abs(by_hand).max():.1e} apart, relatively")
+theirs = gradcheck(lambda x: functional.softmax(x, 0), point)
+print(f"calculus and nudging, relatively: {error_of(softmax, softmax_backward, point, g):.1e} apart, says our checker,")
+print(f"and minialex's, whose measure is stricter, {theirs.error:.1e}")
 
 # %% [markdown]
-# Ten or so digits, from a method that knows nothing but how to evaluate the function. Whenever you write a backward
+# Nine or ten digits, from a method that knows nothing but how to evaluate the function. Whenever you write a backward
 # pass, for the rest of your life, you can have this for the price of four lines.
 #
 # ## What to read next

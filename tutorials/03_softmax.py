@@ -11,7 +11,7 @@
 
 # %%
 import numpy as np
-from lesson import BLUE, VERMILION, check, compare, panels, pick, pictures, show
+from lesson import BLUE, VERMILION, check, compare, hint, panels, pick, pictures, show
 
 from minialex import Tensor, data, functional, optim
 
@@ -39,7 +39,6 @@ show(figure, "03-shapes", "One picture of each class: circle, square, triangle, 
 # To the computer a picture is $3 \cdot 32 \cdot 32 = 3072$ numbers in a row. We bring them to a range around zero, and
 # subtract the mean picture of the training set, so that what is left is what makes a picture special.
 
-
 # %%
 def flatten(pictures):
     return (pictures.reshape(len(pictures), -1) / 127.5 - 1).astype(np.float32)
@@ -66,7 +65,6 @@ X, X_test = flatten(images) - mean, flatten(test_images) - mean
 # $e \approx 2.7$ times as probable as the next, wherever the two stand. Adding the same number to all logits changes
 # nothing.
 
-
 # %%
 def naive_softmax(z):
     e = np.exp(z)
@@ -82,8 +80,12 @@ for axes, factor in zip(three, (0.3, 1, 4)):
 three[0].set_ylabel("probability")
 show(figure, "03-softmax", "The same five logits, times 0.3, 1 and 4: nearly even, a clear favourite, all but certain")
 
+# %% [markdown]
+# ### Exercise 3.1 ★ By hand
+#
+# The logits are $0$, $\ln 2$ and $\ln 5$. What does softmax make of them? Work it out by hand: three numbers.
+
 # %% tags=["exercise"]
-# 3.1  The logits are 0, ln 2 and ln 5. What does softmax make of them? Work it out by hand: three numbers.
 probabilities = ...
 
 check("3.1", probabilities)
@@ -104,21 +106,22 @@ check("3.1", probabilities)
 # Logits are unbounded, and in a network that goes astray they do grow. **Predict** what `naive_softmax` says about the
 # logits 10,000, 0 and −10,000. The honest answer is 1, 0, 0. What will the first number be?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
+# %% tags=["outcome"]
 with np.errstate(all="ignore"):  # NumPy would warn; the numbers say it as well
     extreme = naive_softmax(np.array([1e4, 0.0, -1e4]))
 compare(prediction, extreme[0])
 print("all three:", extreme)
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # $e^{10000}$ does not fit into any floating-point number; it becomes infinite, and infinity divided by infinity is
 # *not a number*. One NaN in a loss makes every gradient NaN, one step later every weight, and the training is over.
-#
+
+# %% [markdown]
 # The cure uses what we noticed: adding the same to all logits changes nothing. So subtract the largest one first. The
 # largest exponent is then 0, nothing can overflow, and what underflows to zero was negligible anyway.
-
 
 # %%
 def softmax(z):
@@ -142,9 +145,11 @@ print("softmax:", softmax(np.array([1e4, 0.0, -1e4])))
 #
 # **Predict** the loss of a network that knows nothing, whose ten logits are all equal.
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
+# %% tags=["outcome"]
+# Of ten equal logits
 knows_nothing = -np.log(softmax(np.zeros(10))[0])
 compare(prediction, knows_nothing)
 print(f"ln(10) = {np.log(10):.6f}")
@@ -159,11 +164,12 @@ for value, text in places:
 axes.set(title="the price of a probability", xlabel="probability of the right class", ylabel="loss", ylim=(0, 6))
 show(figure, "03-loss", "The loss -ln p over p: 0 at certainty, ln 2 at one half, steep towards zero")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Remember $\ln(\text{classes})$. It is the first number to look at in any training. If the first loss is much larger,
 # the initial weights are too large; the network is sure before it has seen anything. And if a loss stays there, nothing
 # is being learned.
-#
+
+# %% [markdown]
 # There is one trap left. Even with the safe softmax, a hopeless class gets a probability of exactly 0 (it underflowed),
 # $-\ln 0$ is infinite, and the most important gradient of all is lost. So never compute the logarithm *of* a softmax.
 # Put the two formulas together, on paper, first:
@@ -172,8 +178,13 @@ show(figure, "03-loss", "The loss -ln p over p: 0 at certainty, ln 2 at one half
 #
 # No division, no logarithm of zero. This is what *fused* means; the first term is called *log-sum-exp*.
 
+# %% [markdown]
+# ### Exercise 3.2 ★★ Log-sum-exp
+#
+# Write $\ln \sum_c e^{z_c}$ for a vector `z` of logits, so that it survives 10,000. The maximum $m$ of all $z_c$ is
+# your friend.
+
 # %% tags=["exercise"]
-# 3.2  Write log-sum-exp for a vector z of logits, so that it survives 10,000.   m = max(z) is your friend.
 def log_sum_exp(z):
     ...
 
@@ -192,7 +203,6 @@ check("3.2", log_sum_exp)
 # Taking $e^m$ out of every term of the sum takes $m$ out of the logarithm.
 # </details>
 
-
 # %%
 def cross_entropy(z, t):
     """The loss of each row of logits (N, C), given its class (N,)."""
@@ -207,19 +217,35 @@ def cross_entropy_backward(z, t):
     gz[np.arange(len(z)), t] -= 1
     return gz / len(z)
 
-
 # %% [markdown]
-# The gradient is the most beautiful formula of these lessons. Write the right class as zeros with a single 1; then:
+# Where does that gradient come from? Differentiate the two terms of the fused formula along the logit $z_k$. The first
+# is a logarithm of a sum, of which only one term moves; the second moves only where $k$ is $t$:
+#
+# $$\frac{\partial}{\partial z_k} \ln \sum_c e^{z_c} = \frac{e^{z_k}}{\sum_c e^{z_c}} = p_k
+# \qquad\qquad \frac{\partial}{\partial z_k} (-z_t) = -[k = t]$$
+#
+# where $[\ldots]$ is 1 if what it holds is true, and 0 otherwise. Together they are the most beautiful formula of these
+# lessons:
 #
 # $$\text{gz}_k = p_k - [k = t]$$
 #
 # *What you said, minus what was true.* Every logit is pushed down by the probability it claimed, and the right one is
 # pushed up by what it lacked. A perfect answer pushes nothing. Note that no exponential is left that could explode, and
-# that the entries of each row add up to zero.
+# that the entries of each row add up to zero. Lesson 2's nudges agree:
+
+# %%
+z, t, h = np.array([[2.0, 1.0, 0.0, -1.0, 0.5]]), np.array([2]), 1e-5
+nudged = [(cross_entropy(z + h * e, t) - cross_entropy(z - h * e, t)) / (2 * h) for e in np.eye(5)[:, None]]
+print("said minus true:", cross_entropy_backward(z, t)[0].round(6))
+print("by nudging:     ", np.ravel(nudged).round(6))
+
+# %% [markdown]
+# ### Exercise 3.3 ★★ A softer truth
+#
+# Now for one picture, and with *label smoothing*: the truth is not 1 for class $t$ and 0 for the others, but 0.9 for
+# class $t$, plus $0.1 / C$ for every class. Return `gz`, for logits `z` (C,) and class `t`.
 
 # %% tags=["exercise"]
-# 3.3  Now for one picture, and with *label smoothing*: the truth is not 1 for class t and 0 for the others, but
-#      0.9 for class t, plus 0.1 / C for every class. Return gz, for logits z (C,) and class t.
 def smoothed_backward(z, t):
     ...
 
@@ -239,8 +265,12 @@ check("3.3", smoothed_backward)
 # What you said, minus what was (held to be) true. Nothing else changes.
 # </details>
 
+# %% [markdown]
+# ### Exercise 3.4 ★ A thousand classes
+#
+# AlexNet chooses among 1,000 classes. Which loss must its first training step show, about?
+
 # %% tags=["exercise"]
-# 3.4  AlexNet chooses among 1,000 classes. Which loss must its first training step show, about?
 first_loss = ...
 
 check("3.4", first_loss)
@@ -280,9 +310,10 @@ print(f"first loss {losses[0]:.4f}, last {losses[-1]:.4f}")
 # The first loss is $\ln 10$, as it must be. Guessing gets one picture in ten right. **Predict**: how many percent of
 # the 1,000 test pictures does a classifier of templates get right?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
+# %% tags=["outcome"]
 accuracy = {
     "training": 100 * np.mean((X @ W + b).argmax(axis=1) == labels),
     "test": 100 * np.mean((X_test @ W + b).argmax(axis=1) == test_labels),
@@ -301,9 +332,8 @@ axes.set(title="loss of each batch, and its mean over each epoch", xlabel="epoch
 show(figure, "03-curve", "The training loss starts at ln 10 and falls slowly")
 
 # %% [markdown]
-# It has learned something, and not much: better than guessing, and it never comes near being right most of the time.
-# We can see why. A template is as large as a picture, so look at it as one: bright where light pixels speak for the
-# class, dark where they speak against it.
+# It has learned something, and not much. We can see why. A template is as large as a picture, so look at it as one:
+# bright where light pixels speak for the class, dark where they speak against it.
 
 # %%
 figure, *ten = panels(10, height=1.4)
@@ -361,7 +391,7 @@ print(f"test accuracy of templates: {accuracy['test']:.1f} %")
 # %% [markdown]
 # After all those steps the two agree to rounding in 32 bits. Note what the second version no longer contains: no
 # gradient formula, neither of the loss nor of the product. Lesson 1's walk finds them, and lesson 2's checker has made
-# sure of each. And at logits of ten thousand, where the naive version could only say NaN, both name the same finite
+# sure of each. And at logits of ten thousand, which the naive version does not survive, both name the same finite
 # price for being sure of the wrong class. Keep the last number: it is what the rest of the lessons
 # has to beat. The small convolutional network that `python -m minialex.train` trains on these same pictures in under a
 # minute gets more than nine in ten right.

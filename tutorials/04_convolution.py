@@ -5,7 +5,7 @@
 # to say about it, and in Python they take minutes. minialex takes milliseconds and returns the same numbers. What does
 # it do differently, and what does that cost?*
 #
-# You need lessons 1 and 2: what a gradient is, and what the transpose of a linear map has to do with it.
+# You need lessons 1 and 2: what a gradient is, and that a linear function's backward is the product with a transpose.
 
 # %%
 import time
@@ -13,7 +13,7 @@ import tracemalloc
 
 import numba
 import numpy as np
-from lesson import BLUE, GRID, INK, PURPLE, VERMILION, check, compare, panels, pick, pictures, show, tint
+from lesson import BLUE, GRID, INK, PURPLE, VERMILION, check, compare, hint, panels, pick, pictures, show, tint
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from squares import grid, sheet
@@ -53,8 +53,8 @@ description = "A 6 by 6 picture, a 3 by 3 filter on nine of its pixels, and the 
 show(figure, "04-window", description)
 
 # %% [markdown]
-# The blue pixels and the blue weights make the red number. This filter asks "is it brighter on the right than on the
-# left?": it answers with a large number at one edge of the bright bar, with a negative one at the other.
+# The blue pixels and the blue weights make the vermilion number. This filter asks "is it brighter on the right than on
+# the left?": it answers with a large number at one edge of the bright bar, with a negative one at the other.
 #
 # ## First way: seven loops
 #
@@ -108,7 +108,6 @@ show(figure, "04-edges", "A picture of a shape, and where it gets brighter to th
 def output_size(size, kernel, stride=1, padding=0):
     return (size + 2 * padding - kernel) // stride + 1
 
-
 # %%
 def windows(axes, size, kernel, stride, padding):
     """Draw one row of pixels, and below it each place of the window."""
@@ -120,7 +119,6 @@ def windows(axes, size, kernel, stride, padding):
         axes.add_patch(Rectangle((i * stride - padding + 0.08, 1.2 + i * 0.55), kernel - 0.16, 0.35, facecolor=BLUE))
     pictures(axes)
     axes.set(xlim=(-1.2, size + 1.2), ylim=(5.6, -0.2), title=f"stride {stride}, padding {padding}:\n{count} outputs")
-
 
 # %%
 figure, *four = panels(4, height=2.0)
@@ -204,7 +202,7 @@ show(figure, "04-im2col", "The numbered pixels of a picture, its four windows, a
 
 # %%
 def conv2d_columns(x, w, stride=1, padding=0, groups=1):
-    """The same convolution: filters (G, O/G, K) @ columns (N, G, K, L), K = weights of a filter, L = windows."""
+    """The same convolution: filters (G, O/G, D) @ columns (N, G, D, L), D = weights of a filter, L = windows."""
     weights = w.reshape(groups, len(w) // groups, -1)
     columns = im2col(x, w.shape[-1], stride, padding).reshape(len(x), groups, weights.shape[2], -1)
     rows = output_size(x.shape[2], w.shape[-1], stride, padding)
@@ -217,24 +215,25 @@ print("largest difference from the loops", abs(conv2d_columns(x, w, 2, 1, 2) - y
 # What does it cost? Memory. **Predict:** conv1 of AlexNet sees pictures of 3×227×227 through windows of 11×11, with
 # stride 4. The columns of one picture hold how many times as many numbers as the picture itself?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 before = np.zeros((1, 3, 227, 227), np.float32)
 after = im2col(before, 11, 4)
 compare(prediction, after.size / before.size, " times")
 megabytes = after.nbytes / 1e6
 print(f"columns {after.shape[1:]}: {megabytes:.1f} MB for a picture, {128 * megabytes:.0f} MB for a batch of 128")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # A window begins at every fourth pixel in both directions, so a pixel lies in about $(11/4)^2$ of them. With stride 1
 # it would be $11^2$.
-#
+
+# %% [markdown]
 # ## The way back: col2im
 #
 # Training needs gradients. im2col only copies, so it is linear: a matrix with a single 1 in each row, which nobody
-# writes down. From lesson 2 we know what backward does with a linear map: it multiplies with the transpose. Forward
+# writes down. From lesson 2 we know what backward does then: it multiplies with the transpose. Forward
 # copies one pixel to many places; so backward **adds**, for each pixel, what arrives from all the places that it was
 # copied to. That is **col2im**: the same loops, `=` turned round and made `+=`.
 
@@ -249,7 +248,6 @@ def col2im(columns, shape, kernel, stride=1, padding=0):
         for v in range(kernel):
             padded[:, :, u : u + stride * rows : stride, v : v + stride * cols : stride] += taps[:, :, u, v]
     return padded[:, :, padding : padding + h, padding : padding + w]
-
 
 # %% [markdown]
 # Is it really the transpose? A matrix $A$ and its transpose are tied by
@@ -266,10 +264,10 @@ print(f"<x, col2im(y)> = {(x * col2im(b, x.shape, 3, 2, 1)).sum():.12f}")
 # Transposed is not the same as inverted. **Predict:** on a picture of 7×7 ones, with windows of 3×3 and stride 2,
 # what is the largest number in `col2im(im2col(ones))`?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 ones = np.ones((1, 1, 7, 7))
 figure, axes = sheet(25, 8.2)
 for n, (kernel, stride) in enumerate(((3, 1), (3, 2), (2, 2))):
@@ -280,11 +278,12 @@ for n, (kernel, stride) in enumerate(((3, 1), (3, 2), (2, 2))):
         compare(prediction, overlap.max())
 show(figure, "04-col2im", "In how many windows each pixel of a 7 by 7 picture lies, for three kinds of windows")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Each number says in how many windows its pixel lies, and therefore how many gradients are added there. Only windows
 # that do not overlap give the picture back; at 2×2 the last row and column belong to no window at all.
-#
-# With that, the backward pass is two more matrix products. Forward is $Y = W X$, with the columns $X$. If $G$ arrives
+
+# %% [markdown]
+# With col2im, the backward pass is two more matrix products. Forward is $Y = W X$, with the columns $X$. If $G$ arrives
 # as the gradient of $Y$, then $G X^{\mathsf T}$ is that of $W$ and $W^{\mathsf T} G$ that of $X$; col2im takes it home.
 
 # %%
@@ -346,7 +345,6 @@ print("six products:  1·2 + 2·7 + 3·1 =", g @ d[:3], " and 1·7 + 2·1 + 3·8
 # A point $p$ is a row of $A$ and of $G$, its powers; and a column of $B$, the coefficients of $\prod(x-q)$ over the
 # other finite points $q$ (Lagrange's formula). $G$ has been divided by the value of that product at $p$.
 
-
 # %%
 def winograd_matrices(outputs, points):
     """A^T (m, n), G (n, r) and B^T (n, n) of F(m, r), for any n = m + r - 1 points."""
@@ -361,7 +359,6 @@ def winograd_matrices(outputs, points):
             at[:, j] = p ** np.arange(outputs)
             g[j] = p ** np.arange(taps) / np.prod([p - q for q in others])
     return at, g, bt
-
 
 # %%
 at, spread, bt = (matrix + 0.0 for matrix in winograd_matrices(2, (0, 1, -1, np.inf)))  # -0 becomes 0
@@ -395,7 +392,7 @@ show(figure, "04-winograd", "F(2, 3) on four pixels: its matrices, a colour for 
 #
 # **Predict:** an output of a 5×5 filter takes 25 multiplications for each channel. How many with $F(4,5)$?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
 # %%
@@ -412,12 +409,14 @@ def conv2d_winograd(x, w, points, padding=0, groups=1):
     y = y.transpose(0, 1, 4, 2, 5, 3)
     return y.reshape(len(x), len(w), m * y.shape[2], m * y.shape[4])[:, :, :high, :wide]
 
-
 # %%
 def usual(n):
+    """The n points that most programs take."""
     return (*(0, 1, -1, 2, -2, 1 / 2, -1 / 2, 4, -4)[: n - 1], np.inf)
 
 
+# %% tags=["outcome"]
+# n n products make m m outputs
 compare(prediction, 8**2 / 4**2)
 print(f"edges of the shape: {abs(conv2d_winograd(scene, edges, usual(6), 1) - found).max():.1e} from the loops")
 x = rng.standard_normal((2, 6, 13, 11))
@@ -429,10 +428,10 @@ for m, r in ((4, 3), (5, 3), (4, 5)):
     print(f"{apart:.1e} from im2col; minialex's matrices: {all(same)}")
 
 # %% [markdown]
-# Larger tiles, fewer products: $F(8,3)$, by the points 0, ±1, ±2, ±½, ±4 and ∞, makes 1.56 for an output. But float32
-# keeps seven digits. **Predict:** its largest error is how many times that of the direct sum?
+# Larger tiles, fewer products for each output: $F(8,3)$, by the points 0, ±1, ±2, ±½, ±4 and ∞, makes 1.56 for an
+# output. But float32 keeps seven digits. **Predict:** its largest error is how many times that of the direct sum?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
 # %%
@@ -444,8 +443,7 @@ def largest_errors(taps, *choices):
     ys = (conv2d_winograd(x, w, points, 1) if points else conv2d_columns(x, w, 1, 1) for points in choices)
     return [abs(y - exact).max() / exact.std() for y in ys]
 
-
-# %%
+# %% tags=["outcome"]
 best = transforms.POINTS
 rows = [(3, p) for p in ((), usual(4), usual(6), best[6], usual(7), best[7], usual(8), usual(10))]
 rows += [(5, p) for p in ((), usual(7), best[7], usual(8))]
@@ -459,7 +457,7 @@ for taps, points in rows:
     counts.append((len(points) / m) ** 2 if points else taps**2)
 colors = [VERMILION if "minialex" in name else BLUE if "F" in name else INK for name in names]
 
-# %%
+# %% tags=["outcome"]
 figure, left, right = panels(2, height=3.6, sharey=True, width_ratios=(2, 3))
 places = np.arange(len(rows)) + 0.6 * (np.array(most) > 9)
 left.barh(places, np.divide(counts, most), color=colors, height=0.6)
@@ -476,12 +474,13 @@ right.grid(axis="y", visible=False)
 left.invert_yaxis()
 show(figure, "04-digits", "Multiplications and float32 errors of direct convolutions and of several F(m, r)")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # High powers make large numbers, which must cancel, and each digit that cancels is lost. Points near ±1 have small
 # powers; but points near each other are hard to tell apart. Of seven, 0, ±1, ±2, ½ and ∞ are usual; minialex's 0, ±⅝,
 # ±9/8, ±3 lose about half as much: $F(5,3)$ stays below the dotted line, the most that minialex accepts. Errors grow
 # with the channels, so every $F(m,r)$ is taken up to a certain number of them.
-#
+
+# %% [markdown]
 # And strides? conv1 moves 11×11 weights, with zeros 12×12, by 4 pixels. Let the 16 pixels of every 4×4 block be
 # channels, and it is a convolution of stride 1: 3×3 over 48 channels in place of 3.
 #
@@ -492,9 +491,9 @@ show(figure, "04-digits", "Multiplications and float32 errors of direct convolut
 # Python's loops would take too long: they get four filters on four channels, and the compiled ones a single picture.
 # The time of the whole batch is then reckoned from that.
 #
-# **Predict** which of `"loops"`, compiled, and `"columns"`, with all that copying, is faster on one batch.
+# **Predict** which is faster on one batch: the compiled loops, or the columns, with all that copying.
 
-# %%
+# %% tags=["prediction"] choices=["the loops, compiled", "the columns"]
 prediction = ...
 
 # %%
@@ -511,7 +510,6 @@ def measure(run, operations):
     tracemalloc.stop()
     return operations / min(seconds) / 1e9, memory / 1e6
 
-
 # %%
 def ours(convolve, x, w):
     y = np.empty((len(x), len(w), *x.shape[2:]), x.dtype)
@@ -523,7 +521,6 @@ def package(backend):
     use_backend(backend)
     with minialex.no_grad():
         return functional.conv2d(Tensor(x), Tensor(w), None, 1, 2, groups=2).numpy()
-
 
 # %%
 batch = pick(smoke=2, quick=16)
@@ -540,9 +537,9 @@ results = {
     "minialex, numba": measure(lambda: package("numba"), operations),
 }
 
-# %%
+# %% tags=["outcome"]
 speeds, memory = np.array(list(results.values())).T
-compare(prediction, "loops" if speeds[1] > speeds[2] else "columns")
+compare(prediction, "the loops, compiled" if speeds[1] > speeds[2] else "the columns")
 seconds = operations / speeds / 1e9
 names = [f"{name}\n{s:,.{0 if s > 10 else 2}f} s" for name, s in zip(results, seconds)]
 figure, left, right = panels(2, height=3.2, sharey=True)
@@ -557,12 +554,13 @@ right.set(xlim=(0, memory.max() * 1.2))
 left.invert_yaxis()
 show(figure, "04-speed", "Speed and memory of six ways to compute one convolution")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # The columns are 25 times as large as the pictures, and yet the copying pays. The compiled loops fetch both factors of
 # every product anew, add one product at a time, and use one core. A matrix product takes small blocks of both
 # matrices, keeps them in the registers, next to the arithmetic, and uses each number many times, eight or sixteen at
 # once.
-#
+
+# %% [markdown]
 # minialex's `numpy` backend is your second way, with one difference that you see on the right: it makes the columns of
 # one picture at a time, and they stay in the processor's cache. Its `numba` backend makes them for a few rows at a
 # time, in compiled loops on all cores; or, as here, it takes $F(4,5)$, with less than a fifth of the multiplications.
@@ -580,10 +578,13 @@ print(f"THE CLOSING NUMBER: the same convolution, {speeds.max() / speeds[0]:,.0f
 # %% [markdown]
 # ## Exercises
 
+# %% [markdown]
+# ### Exercise 4.1 ★ What a layer learns
+#
+# AlexNet's second layer has 256 filters of 5×5 over 96 channels, in two groups, and a bias for each filter. How many
+# numbers does it learn?
+
 # %% tags=["exercise"]
-# 4.1  AlexNet's second layer has 256 filters of 5x5 over 96 channels, in
-#      two groups, and a bias for each filter. How many numbers does it
-#      learn?
 parameters = ...
 
 check("4.1", parameters)
@@ -598,9 +599,12 @@ check("4.1", parameters)
 # Each filter has a kernel for the 48 channels of its own group only.
 # </details>
 
+# %% [markdown]
+# ### Exercise 4.2 ★ A convolution
+#
+# Convolve a picture (H, W) with a filter (K, K): stride 1, no padding. Two loops are enough.
+
 # %% tags=["exercise"]
-# 4.2  Convolve a picture (H, W) with a filter (K, K): stride 1, no
-#      padding. Two loops are enough.
 def convolve(picture, kernel):
     ...
 
@@ -622,10 +626,13 @@ check("4.2", convolve)
 # A window can begin at $H - K + 1$ rows: the last one ends with the picture.
 # </details>
 
+# %% [markdown]
+# ### Exercise 4.3 ★★ col2im in one dimension
+#
+# `columns[v, j]` arrives for place `v` of window `j`, which begins at pixel `j * stride`. Return the gradient of the
+# row of `size` pixels.
+
 # %% tags=["exercise"]
-# 4.3  col2im in one dimension: columns[v, j] arrives for place v of window
-#      j, which begins at pixel j * stride. Return the gradient of the row
-#      of `size` pixels.
 def fold(columns, size, stride):
     ...
 
@@ -646,11 +653,13 @@ check("4.3", fold)
 # With `=` in place of `+=`, a pixel that several windows see would hear from the last one only.
 # </details>
 
+# %% [markdown]
+# ### Exercise 4.4 ★★★ A filter's gradient
+#
+# Without im2col. In the lesson's first formula $w_{uv}$ meets $x_{i+u,\, j+v}$ for every output $y_{ij}$. From the
+# picture `x` and `gy`, the gradient of the output, compute that of the filter.
+
 # %% tags=["exercise"]
-# 4.4  The gradient of a filter without im2col. In the lesson's first
-#      formula w[u, v] meets x[i + u, j + v] for every output y[i, j]. From
-#      the picture x and gy, the gradient of the output, compute that of
-#      the filter.
 def filter_gradient(x, gy):
     ...
 
@@ -672,10 +681,13 @@ check("4.4", filter_gradient)
 # It is 4.2 once more: the picture is convolved, and the gradient of the output is the filter.
 # </details>
 
+# %% [markdown]
+# ### Exercise 4.5 ★★ Whole tiles
+#
+# $F(m, r)$ computes a map of `size` × `size` outputs in tiles of `m` × `m`; what hangs over the edge is thrown away.
+# How many multiplications does it make, for one channel and one filter?
+
 # %% tags=["exercise"]
-# 4.5  F(m, r) computes a map of size x size outputs in tiles of m x m; what
-#      hangs over the edge is thrown away. How many multiplications does it
-#      make, for one channel and one filter?
 def multiplications(size, m, r):
     ...
 

@@ -8,7 +8,7 @@
 
 # %%
 import numpy as np
-from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, pictures, show, tint
+from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, hint, panels, pick, pictures, show, tint
 from matplotlib.patches import Rectangle
 from squares import grid, sheet
 
@@ -85,9 +85,10 @@ def max_pool_backward(gy, x, kernel, stride):
 # 7 2 0 1 3
 # ```
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
+# %% tags=["outcome"]
 x = np.array([[1, 0, 2, 3, 1], [0, 4, 1, 0, 2], [2, 1, 9, 5, 0], [3, 0, 6, 1, 8], [7, 2, 0, 1, 3]], float)
 gx = max_pool_backward(np.ones((2, 2)), x, 3, 2)
 compare(prediction, gx[2, 2])
@@ -108,7 +109,7 @@ for top, values in ((1, x), (7.8, lower)):
     grid(axes, values, "pixels, and four windows", 1, top)
     outlines(axes, 1, top)
 
-# %%
+# %% tags=["outcome"]
 for top, values in ((1, x), (7.8, lower)):
     sent = max_pool_backward(gy, values, 3, 2)
     grid(axes, max_pool(values, 3, 2), "largest", 7.6, top, lambda i, j: tint(own[i][j], 0.3))
@@ -116,11 +117,12 @@ for top, values in ((1, x), (7.8, lower)):
     grid(axes, sent, "and go to the winners", 17.6, top, lambda i, j, g=sent: tint(VERMILION, 0.06 * g[i, j]))
 show(figure, "05-winners", "Four overlapping windows, their winners, and where the gradients 1, 2, 3 and 4 go")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Above, the 9 wins in all four windows and collects all four gradients. Below, it was replaced by a 1, and now each
 # window has a winner of its own. All other pixels hear nothing: max-pooling teaches only those who won. An
 # *average* over the window would tell everyone, each a ninth.
-#
+
+# %% [markdown]
 # Now against the package, on numbers drawn at random.
 
 # %%
@@ -289,9 +291,10 @@ print(f"minialex against finite differences: {gradcheck(normalize, loud.reshape(
 # **Predict:** all five channels of a window respond with 1, as in a network whose activities are kept near 1. By what
 # factor does Caffe's output exceed the paper's: about 1, 1.2, 1.7 or 5?
 
-# %%
+# %% tags=["prediction"] choices=["about 1", "about 1.2", "about 1.7", "about 5"]
 prediction = ...
 
+# %%
 conventions = {
     "the paper": ("element", 2.0),
     "its program, 2012": ("window", 2.0),
@@ -305,10 +308,9 @@ def response(strength, alpha_over, k):
     y = functional.local_response_norm(Tensor(x), 5, 1e-4, 0.75, k, alpha_over=alpha_over).numpy()
     return y[0, 2, 0] / strength
 
-
-# %%
+# %% tags=["outcome"]
 one = {name: response(np.ones(1), *convention)[0] for name, convention in conventions.items()}
-compare(prediction, one["Caffe, torch"] / one["the paper"])
+compare(prediction, f"about {one['Caffe, torch'] / one['the paper']:.2g}")
 
 strengths = np.geomspace(1, 1000, pick(smoke=50, quick=200))
 figure, axes = panels(height=3.3)
@@ -322,12 +324,13 @@ axes.set(xscale="log", ylim=(0, 1.05), xlabel="response of all five channels", y
 axes.legend()
 show(figure, "05-alpha", "What remains of a response under three conventions; dots: where the divisor has doubled")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Two surprises. With activities around 1, *nothing* is inhibited: $d$ is $k$ to three digits, and the whole layer is a
 # multiplication with $2^{-3/4}$, or with 1. These constants go with pixels from 0 to 255 and responses in the tens and
 # hundreds. Feed the same network pictures scaled to std 1, and the layer is asleep. And the choice of $k$, which
 # looks harmless, changes every quiet response; that of $a$ only the loud ones.
-#
+
+# %% [markdown]
 # A network trained under one convention and run under another still answers, with other numbers, and no error message
 # tells. So minialex has a word for it, `alpha_over`, and each of its networks called AlexNet says which one it means.
 
@@ -340,9 +343,13 @@ print(f"THE CLOSING NUMBER: at responses of 100 the paper's formula gives {share
 # %% [markdown]
 # ## Exercises
 
+# %% [markdown]
+# ### Exercise 5.1 ★ A padded row
+#
+# Max-pooling in one dimension, padded by `padding` places on both sides. Padding must never win. `x` is a row of
+# numbers.
+
 # %% tags=["exercise"]
-# 5.1  Max-pooling in one dimension, padded by p places on both sides.
-#      Padding must never win. x is a row of numbers.
 def pool_row(x, kernel, stride, padding):
     ...
 
@@ -362,9 +369,12 @@ check("5.1", pool_row)
 # A convolution is padded with 0, which adds nothing to a sum. What adds nothing to a maximum is $-\infty$.
 # </details>
 
+# %% [markdown]
+# ### Exercise 5.2 ★★ Its gradient
+#
+# Without padding: `gy[i]` goes to the first winner of window `i`.
+
 # %% tags=["exercise"]
-# 5.2  Its gradient, without padding: gy[i] goes to the first winner of
-#      window i.
 def pool_row_backward(gy, x, kernel, stride):
     ...
 
@@ -385,9 +395,13 @@ check("5.2", pool_row_backward)
 # `argmax` returns the first of equals, and `+=` lets a number win twice.
 # </details>
 
+# %% [markdown]
+# ### Exercise 5.3 ★★ The divisor
+#
+# Return the divisor $d$ of all channels `x` (C,) as Caffe and torch mean it: `alpha`, `n` and `k` as they are given to
+# those.
+
 # %% tags=["exercise"]
-# 5.3  The divisor d of all channels x (C,) as Caffe and torch mean it:
-#      alpha, n and k as they are given to those.
 def divisor(x, n, alpha, k):
     ...
 
@@ -406,27 +420,33 @@ check("5.3", divisor)
 # The sum is divided by $n$ at the edges as well, where fewer channels are in it.
 # </details>
 
+# %% [markdown]
+# ### Exercise 5.4 ★★★ Another cross term
+#
+# Batch normalisation, which took LRN's place after 2015, subtracts the mean and divides by the std. Take the second
+# half alone, for a row $x$: $y = x / s$ with $s = \sqrt{\text{mean}(x^2)}$. Return `gx`, given `gy` and `x`. (Every $x$
+# is in the $s$ of every $y$.)
+
 # %% tags=["exercise"]
-# 5.4  Batch normalisation, which took LRN's place after 2015, subtracts
-#      the mean and divides by the std. Take the first half, for a
-#      row x: y = x - mean(x). Which gx belongs to gy? (Every x appears
-#      in every y.)
-def centre_backward(gy):
+def scale_backward(gy, x):
     ...
 
 
-check("5.4", centre_backward)
+check("5.4", scale_backward)
 
 # %% [markdown]
 # <details><summary>Solution 5.4</summary>
 #
 # ```python
-# def centre_backward(gy):
-#     return gy - gy.mean()
+# def scale_backward(gy, x):
+#     s = (x**2).mean() ** 0.5
+#     y = x / s
+#     return (gy - y * (gy * y).mean()) / s
 # ```
 #
-# $\partial y_c / \partial x_i = [c = i] - 1/N$. The second part is a cross term, as in LRN: pushing $x_i$ up pushes all
-# others down.
+# $\partial s / \partial x_i = x_i / (N s)$, so $\partial y_c / \partial x_i = [c = i] / s - x_c x_i / (N s^3)$. The
+# second part is a cross term, as in LRN: a louder $x_i$ makes all others quieter. That of the first half, the mean, you
+# met in exercise 2.4: $\text{gx} = \text{gy} - \text{mean}(\text{gy})$.
 # </details>
 
 # %% [markdown]
@@ -435,7 +455,7 @@ check("5.4", centre_backward)
 # * `minialex/functional/pooling.py`, `max_pool2d`, and `minialex/backends/numpy_backend.py`, `max_pool2d_backward`: no
 #   loop over windows, but one over the nine places of the window, for all windows at once.
 # * `minialex/functional/normalization.py`, `local_response_norm`, with both alphas; below it `batch_norm`, whose cross
-#   terms are those of 5.4 and one more.
+#   terms are those of 2.4 and 5.4.
 # * `minialex/models/table.py`, `paper_lrn`, and `minialex/models/released.py`: the paper's norm and its program's.
 #
 # Next: [lesson 6](06_training.ipynb), where all these layers finally learn something.

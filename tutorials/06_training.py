@@ -16,10 +16,10 @@
 import math
 
 import numpy as np
-from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, pictures, show
+from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, hint, panels, pick, pictures, progress, show
 
 import minialex
-from minialex import Tensor, data, models, optim, use_backend
+from minialex import Tensor, data, functional, models, optim, use_backend
 from minialex.nn import init
 from minialex.training import diagnose, overfit
 from minialex.training.trainer import Diverged, Trainer
@@ -33,7 +33,6 @@ loader = data.Loader(splits.train, 64, [normalize], shuffle=True)
 validation = data.Loader(splits.validation, 200, [normalize])
 batch, batch_labels = next(data.Loader(splits.train, 200, [normalize]).epoch())  # 200 pictures to look at layers with
 
-
 # %%
 def build(rate=0.02, std=None, bias=None, seed=0):
     """shapes_net and its optimiser; std, bias: initial values in place of the network's own."""
@@ -45,7 +44,6 @@ def build(rate=0.02, std=None, bias=None, seed=0):
             init.constant_(layer.bias, bias)
     return model, optim.SGD(model.parameters(), rate, 0.9, weight_decay=5e-4, velocity="paper")
 
-
 # %% [markdown]
 # ## First, learn ten pictures by heart
 #
@@ -55,7 +53,6 @@ def build(rate=0.02, std=None, bias=None, seed=0):
 #
 # It begins at a loss of about $\ln 10$, as in lesson 3: a network that knows nothing gives each of ten classes
 # a tenth. From there it should fall to nearly zero.
-
 
 # %%
 def learn_ten(labels):
@@ -67,19 +64,19 @@ def learn_ten(labels):
 
 images, labels = splits.train.fetch(np.arange(10))
 knows, right, steps, loss = learn_ten(labels)
-print(f"{right} of 10 right after {steps} steps, loss {loss:.3f}; it began near ln 10 = {math.log(10):.3f}")
+print(f"it knows all: {knows}, after {steps} steps, loss {loss:.3f}; it began near ln 10 = {math.log(10):.3f}")
 
 # %% [markdown]
 # Healthy. But what does this test *not* show? Suppose that somebody has mixed up the labels, so that every picture
-# carries one drawn at random: a triangle is called a ring, a star a heart.
+# carries a wrong one, drawn at random: a triangle is called a ring, a star a heart.
 #
-# **Predict**: of ten pictures with random labels, how many does the network get "right" in the end?
+# **Predict**: of ten pictures with wrong labels, how many does the network get "right" in the end?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
-wrong_labels = np.random.default_rng(6).integers(0, 10, 10)
+# %% tags=["outcome"]
+wrong_labels = (labels + np.random.default_rng(6).integers(1, 10, 10)) % 10  # never the true one
 knows, right, random_steps, loss = learn_ten(wrong_labels)
 compare(prediction, right, " of 10")
 print(f"after {random_steps} steps; the true labels took {steps}")
@@ -89,12 +86,14 @@ for axes, image, true, wrong in zip(all_axes, images, labels, wrong_labels):
     axes.imshow(image.transpose(1, 2, 0))
     axes.set_title(splits.train.classes[true], fontsize=8, loc="center")
     axes.set_xlabel(splits.train.classes[wrong], fontsize=8, color=VERMILION)
-show(figure, "06-ten", "Ten pictures of shapes, above each its class, below it the label drawn at random")
+show(figure, "06-ten", "Ten pictures of shapes, above each its class, below it the wrong label that was drawn")
+
+# %% [markdown] tags=["outcome"]
+# Learning by heart needs no sense in the labels (below the pictures, in vermilion). So the test finds a broken
+# *network*; for broken *data* look at pictures together with their labels, as above. Do both, always, before anything
+# else.
 
 # %% [markdown]
-# Learning by heart needs no sense in the labels (below the pictures, in orange). So the test finds a broken *network*;
-# for broken *data* look at pictures together with their labels, as above. Do both, always, before anything else.
-#
 # ## The step: momentum and decay
 #
 # In lesson 1 a step was $w \leftarrow w - \varepsilon\, g$, with the gradient $g$ and the rate $\varepsilon$. The paper
@@ -106,7 +105,6 @@ show(figure, "06-ten", "Ten pictures of shapes, above each its class, below it t
 # takes a tiny share of every weight away, and only what the gradient renews stays. The picture shows what momentum is
 # good for. The loss is a valley, a hundred times as steep across as along, and the same rate is used for both walks.
 
-
 # %%
 def walk(momentum, rate=0.0185, steps=50):
     """The path of so many steps down the valley (x^2 + 100 y^2) / 2, from (-9, 0.9)."""
@@ -117,7 +115,6 @@ def walk(momentum, rate=0.0185, steps=50):
         w = w + v
         path.append(w)
     return np.array(path)
-
 
 # %%
 figure, *both = panels(2, height=2.3, sharey=True)
@@ -138,19 +135,22 @@ show(figure, "06-momentum", "Fifty steps down a long valley, without momentum an
 # **Predict**: if the gradient is the same in every step, how many times as long as $\varepsilon\, g$ do steps with
 # momentum 0.9 become in the end?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 v = 0.0
 for _ in range(200):
     v = 0.9 * v - 1.0  # a gradient of 1, at a rate of 1
 compare(prediction, round(-v, 6), " times")
 
+# %% [markdown] tags=["outcome"]
+# $1 + 0.9 + 0.9^2 + \dots = 1 / (1 - 0.9)$.
+
 # %% [markdown]
-# $1 + 0.9 + 0.9^2 + \dots = 1 / (1 - 0.9)$. Keep that in mind when you copy a rate from somebody: it belongs to their
-# momentum. In minialex all of this is `optim.SGD(..., velocity="paper")`. Torch, and most programs since,
-# leave the rate outside the velocity; the two differ only when the rate changes, and exercise 6.1 is about that.
+# Keep that in mind when you copy a rate from somebody: it belongs to their momentum. In minialex all of this is
+# `optim.SGD(..., velocity="paper")`. Torch, and most programs since, leave the rate outside the velocity; the two
+# differ only when the rate changes, and exercise 6.1 is about that.
 #
 # ## Where weights begin
 #
@@ -164,27 +164,41 @@ compare(prediction, round(-v, 6), " times")
 # $$\sigma = \sqrt{2 / n}$$
 #
 # which is how the inner layers of `shapes_net` begin. (The last one begins smaller: a new network should be undecided.)
-# `diagnose.measure` looks at one batch and tells, for each layer, how large the
-# outputs are and how large the gradients that arrive at its weights. Here are three beginnings.
+# How large are the outputs of each layer, and how large the gradients that arrive at them? `retain_grad` makes the tape
+# keep those for us. Here are three beginnings.
 
 # %%
+def sizes(model):
+    """[(layer, std of its outputs, std of the gradient that arrives there)], of the layers with weights."""
+    outputs, x = {}, Tensor(batch)
+    for name, layer in model.named_children():
+        x = layer(x)
+        if hasattr(layer, "weight"):
+            x.retain_grad()
+            outputs[name] = x
+    functional.cross_entropy(x, batch_labels).backward()
+    return [(name, y.numpy().std(), y.grad.numpy().std()) for name, y in outputs.items()]
+
+
 beginnings = {"the network's own": {}, "0.01, biases 0": {"std": 0.01, "bias": 0},
               "0.01, biases 1": {"std": 0.01, "bias": 1}}
+found = {name: sizes(build(**start)[0]) for name, start in beginnings.items()}
+
+# %%
 figure, left, right = panels(2, height=2.9)
-for (name, start), color in zip(beginnings.items(), (BLUE, VERMILION, PURPLE)):
-    rows = diagnose.measure(*build(**start), batch, batch_labels)
-    layers = [row["layer"] for row in rows]
-    left.plot(layers, [row["activation"] for row in rows], "o-", color=color, label=name)
-    right.plot(layers, [row["gradient"] for row in rows], "o-", color=color)
+for (name, rows), color in zip(found.items(), (BLUE, VERMILION, PURPLE)):
+    layers, forward, back = zip(*rows)
+    left.plot(layers, forward, "o-", color=color, label=name)
+    right.plot(layers, back, "o-", color=color)
 left.set(title="std of each layer's output", yscale="log")
-right.set(title="std of its weights' gradient", yscale="log")
+right.set(title="std of the gradient that arrives there", yscale="log")
 left.legend(loc="lower left")
-show(figure, "06-initial", "Sizes of outputs and gradients in five layers, for three ways to begin")
+show(figure, "06-initial", "Sizes of outputs and of arriving gradients in five layers, for three ways to begin")
 
 # %% [markdown]
-# With 0.01 (orange) the signal fades on its way up, from layer to layer, and the gradient, which is multiplied with
-# the same weights, fades on its way down. A network whose gradients are a thousand times too small is not slow; it
-# does not move.
+# With 0.01 (vermilion) the signal fades on its way up, from layer to layer, and the gradient, which is multiplied with
+# the same weights, fades on its way down: read the right figure from fc5 to conv1. A network whose gradients are a
+# thousand times too small is not slow; it does not move.
 #
 # Why did the paper get away with 0.01? Its layers are wider: conv3 of AlexNet has a fan-in of 2,304, ours of at most
 # 576. (What 2,304 would ask for is exercise 6.2.) And it had the biases of 1, in purple: they give every ReLU a
@@ -197,13 +211,12 @@ show(figure, "06-initial", "Sizes of outputs and gradients in five layers, for t
 # Now train in earnest, with the rate divided by ten towards the end, and once more with dropout switched off. We keep
 # a copy of conv1's filters after each epoch.
 
-
 # %%
 def train(model, optimizer, epochs):
     """The rows of all epochs, and conv1's filters before each of them and at the end."""
     schedule = optim.MultiStepLR(optimizer, [3 * epochs // 4])
     trainer, filters = Trainer(model, optimizer, schedule, loader), [model[0].weight.numpy().copy()]
-    while trainer.epoch < epochs:
+    for _ in progress(range(epochs), "training", "epochs"):
         for _ in trainer.steps():
             pass
         trainer.finish_epoch(validation.epoch())
@@ -237,9 +250,10 @@ show(figure, "06-curves", "Training and validation loss over the epochs, with dr
 # * With dropout the training loss lies *above* the other for a while. That is no bug: training is measured with half
 #   of the units missing, and as a mean over an epoch in which the network got better; validation comes afterwards, with
 #   all units.
-# * Without dropout the curves part: the training loss goes to zero, the other one stays. Whether dropout pays, the two
-#   titles say. A network as small as ours gains little from it in so few epochs; AlexNet, with sixty million weights,
-#   would have learned its pictures by heart.
+# * Without dropout the curves part: the training loss goes towards zero, the other one stays. Whether dropout pays, one
+#   run of each cannot tell: the two titles are a point or two apart, and another seed, or another processor, turns them
+#   round (lesson 9 is about that). It pays where a network has the weights and the time to learn its pictures by heart,
+#   as AlexNet had.
 # * The fall after three quarters of the way is the rate divided by ten. A large rate keeps jumping about the bottom of
 #   the valley; a small one settles. The paper did it three times, each time when validation had stopped improving.
 # * The little hill just behind that? The velocity still carries the old, long steps, and gradients at a tenth of the
@@ -259,8 +273,8 @@ for axes, moment in zip(all_axes, moments):
 show(figure, "06-filters", "Sixteen filters of conv1 before training and after some of its epochs")
 
 # %% [markdown]
-# Noise becomes edges, in some direction each, and blobs of colour against their opposite. Nobody asked for that. The
-# paper's figure 3 shows the same, larger and prettier, after five or six days of training.
+# In some of them noise becomes an edge, or a blob of one colour against its opposite. Nobody asked for that. Most are
+# still noise after so few steps; the paper's figure 3 shows what five or six days of training make of all of them.
 #
 # ## Dropout, an ensemble for the price of two
 #
@@ -269,9 +283,8 @@ show(figure, "06-filters", "Sixteen filters of conv1 before training and after s
 # network; all of them share their weights. To test, we would have to average over $2^{128}$ masks. The paper takes the
 # whole network once, and multiplies every output by 0.5, as "a reasonable approximation".
 #
-# How reasonable? We have a trained network, and can draw masks. The next cell prints how many of the test pictures the
-# halved network gets wrong. Then **predict**: how many percent does *one* thinned network get wrong, half of its last
-# hidden layer gone?
+# How reasonable? We have a trained network, and can draw masks. This is how many of the test pictures the halved
+# network gets wrong:
 
 # %%
 test_images, test_labels = next(data.Loader(splits.test, len(splits.test), [normalize]).epoch())
@@ -293,10 +306,13 @@ def probabilities(h):
 halved = 100 * (probabilities(0.5 * hidden).argmax(axis=1) != test_labels).mean()
 print(f"the halved network: {halved:.2f} % errors")
 
-# %%
+# %% [markdown]
+# **Predict**: how many percent does *one* thinned network get wrong, half of its last hidden layer gone?
+
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 rng, repeats, most = np.random.default_rng(0), pick(smoke=2, quick=10), 32
 errors = np.empty((repeats, most))
 for repeat in range(repeats):
@@ -306,23 +322,23 @@ for repeat in range(repeats):
         errors[repeat, k] = 100 * (total.argmax(axis=1) != test_labels).mean()
 compare(prediction, round(errors[:, 0].mean(), 2), " %")
 
-# %%
+# %% tags=["outcome"]
 figure, axes = panels(1, height=2.7)
 axes.plot(range(1, most + 1), errors.T, color=BLUE, alpha=0.2, linewidth=1)
 axes.plot(range(1, most + 1), errors.mean(axis=0), "o-", color=BLUE, markersize=3)
 axes.axhline(halved, color=VERMILION)
-axes.set(title="test error (%): k thinned networks together (blue), the halved one (orange)", xlabel="k")
+axes.set(title="test error (%): k thinned networks together (blue), the halved one (vermilion)", xlabel="k")
 show(figure, "06-dropout", "Test error of averages over 1 to 32 dropout masks, beside that of the halved network")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Together they are better than one, and the halved network gives in a single pass what dozens of them give. The price
 # is paid in training: with dropout the paper needed about twice as many steps.
-#
+
+# %% [markdown]
 # ## The ward
 #
 # Four networks, 150 steps each. One is healthy. Before you look: what would you expect of a network that begins with
 # weights of 0.01 *and* the biases of 1 that open every ReLU?
-
 
 # %%
 def treat(steps, **start):
@@ -338,14 +354,13 @@ def treat(steps, **start):
         print(error)
     return losses[:steps], diagnose.measure(model, optimizer, batch, batch_labels)
 
-
 # %%
 patients = {
     "healthy": {"rate": 0.05}, "weights too small": {"std": 0.01, "bias": 0},
-    "biases of 1": {"std": 0.01, "bias": 1}, "rate too high": {"rate": 0.5},
+    "biases of 1": {"std": 0.01, "bias": 1}, "rate too high": {"rate": 0.4},
 }
 steps = pick(smoke=12, quick=150)
-records = {name: treat(steps, **start) for name, start in patients.items()}
+records = {name: treat(steps, **start) for name, start in progress(patients.items(), "the ward", "networks")}
 
 # %%
 figure, left, right = panels(2, height=3.2)
@@ -397,10 +412,13 @@ print(f"THE CLOSING NUMBER: {result:.1f} % of the test pictures are right, by th
 # %% [markdown]
 # ## Exercises
 
+# %% [markdown]
+# ### Exercise 6.1 ★ The paper's step
+#
+# One step as the paper writes it, with momentum 0.9 and decay 0.0005: from weights `w`, velocity `v`, gradient `g`, and
+# the rate, return the new `(w, v)`.
+
 # %% tags=["exercise"]
-# 6.1  One step as the paper writes it, with momentum 0.9 and decay
-#      0.0005: from weights w, velocity v, gradient g, and the rate,
-#      return the new (w, v).
 def paper_step(w, v, g, rate):
     ...
 
@@ -420,9 +438,12 @@ check("6.1", paper_step)
 # one. Torch multiplies the whole velocity with the new rate, and slows down at once.
 # </details>
 
+# %% [markdown]
+# ### Exercise 6.2 ★ Where conv3 begins
+#
+# conv3 of AlexNet has 384 filters of 3×3 over 256 channels. With which initial std do signals keep their size?
+
 # %% tags=["exercise"]
-# 6.2  conv3 of AlexNet has 384 filters of 3x3 over 256 channels. With
-#      which initial std do signals keep their size?
 std = ...
 
 check("6.2", std)
@@ -437,9 +458,13 @@ check("6.2", std)
 # The fan-in counts the inputs of one unit; how many filters there are does not matter for it.
 # </details>
 
+# %% [markdown]
+# ### Exercise 6.3 ★★ The mean of all masks
+#
+# The last layer computes `w @ x`. Each number of `x` is dropped (set to zero) with probability `p`. What is the mean of
+# `w @ x` over all masks?
+
 # %% tags=["exercise"]
-# 6.3  The last layer computes w @ x. Each x is dropped (set to zero) with
-#      probability p. What is the mean of w @ x over all masks?
 def mean_over_masks(x, w, p):
     ...
 
@@ -458,9 +483,13 @@ check("6.3", mean_over_masks)
 # the logits; the softmax behind them is no sum, and so it is an approximation in the end.
 # </details>
 
+# %% [markdown]
+# ### Exercise 6.4 ★★ Dead channels
+#
+# `y` (N, C, H, W) is what a ReLU gave for N pictures. A channel is dead if it is zero for all pictures, everywhere.
+# Which share is dead?
+
 # %% tags=["exercise"]
-# 6.4  y (N, C, H, W) is what a ReLU gave for N pictures. A channel is dead
-#      if it is zero for all pictures, everywhere. Which share is dead?
 def dead_share(y):
     ...
 

@@ -14,6 +14,7 @@
 # for an hour; `MINIALEX_SIZE=paper` runs it with all 50,000 photographs and the full network.
 
 # %%
+import contextlib
 import csv
 import itertools
 import math
@@ -22,8 +23,9 @@ from pathlib import Path
 
 import lesson
 import numpy as np
-from lesson import BLUE, INK, VERMILION, check, compare, panels, pick, show
+from lesson import BLUE, INK, VERMILION, check, compare, hint, panels, pick, progress, show
 
+# %%
 import minialex
 from minialex import Tensor, data, nn, optim, plotting, use_backend
 from minialex.ablation.race import as_text, read_results
@@ -44,10 +46,11 @@ from minialex.training.trainer import Diverged, Trainer
 #
 # **Predict**: how large is the slope of tanh at $x = 3$?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
+# df/dx at 3
 compare(prediction, round(1 - math.tanh(3) ** 2, 5))
 figure, left, right = panels(2, height=2.6)
 x = np.linspace(-4, 4, 401)
@@ -60,10 +63,11 @@ right.set(title="their slopes", ylim=(-0.05, 1.1), xlabel="x")
 left.legend(loc="upper left")
 show(figure, "07-functions", "tanh and ReLU from -4 to 4, and their slopes; that of tanh falls to zero on both sides")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # A hundredth. Three such units in a row leave a millionth of the gradient. The ReLU has a flat side as well, but on its
 # other side the slope is one, however large $x$ grows: a unit cannot lose its gradient by being *too sure*.
-#
+
+# %% [markdown]
 # One might answer: then keep the numbers small, where tanh has a slope of one. True, and initial values try. But
 # weights grow while they learn.
 #
@@ -92,7 +96,6 @@ def build(activation, channels):
         init.normal_(layers[name].weight, std=std)
         init.constant_(layers[name].bias, 0)
     return nn.Sequential(layers)
-
 
 # %%
 def average():
@@ -129,7 +132,6 @@ dataset = "cifar10" if folder and data.cifar10.find(folder).is_dir() else "shape
 # flipping of pictures, and the rate stays constant. And we need a number that says who is faster: **the epoch in which
 # the training error falls below 25 %**, with a fraction from a straight line between two epochs.
 
-
 # %%
 def race(activation, rate, pictures, most, channels=narrow):
     """(training error in % of each epoch, up to the one that reaches 25 % or `most`; the network)."""
@@ -138,15 +140,14 @@ def race(activation, rate, pictures, most, channels=narrow):
     optimizer = optim.SGD(model.parameters(), rate, momentum=0.9, velocity="paper")
     loader = data.Loader(training, 16, [data.Normalize.mean_image(training)], shuffle=True)
     trainer, errors = Trainer(model, optimizer, None, loader), []
-    try:
-        while len(errors) < most and not (errors and errors[-1] <= 25):
+    with contextlib.suppress(Diverged):  # this rate is too high
+        for _ in progress(range(most), activation, "epochs"):
             for _ in trainer.steps():
                 pass
             errors.append(100 * trainer.finish_epoch()["train_error"])
-    except Diverged:
-        pass  # this rate is too high
+            if errors[-1] <= 25:
+                break
     return errors, model
-
 
 # %%
 def epochs_to(errors, target=25.0):
@@ -164,8 +165,7 @@ def epochs_to(errors, target=25.0):
 #
 # Rates first. If both networks ran with the same rate, we would only learn whom this rate suits. So each of them was
 # trained with a number of rates beforehand, for at most 25 epochs of 2,000 pictures, and each of those runs is a line
-# of
-# `tutorials/07_rates.csv`. The function that wrote it is this one; it runs again at the size `paper`.
+# of `tutorials/07_rates.csv`. The function that wrote it is this one; it runs again at the size `paper`.
 
 # %%
 LOG = Path(lesson.__file__).with_name("07_rates.csv")
@@ -228,10 +228,10 @@ show(figure, "07-sweep", "Training errors of both networks with several rates; t
 #
 # **Predict**: how many times as many epochs as the ReLU does tanh need?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 pictures = pick(smoke=100, quick=2000, paper=50_000)
 channels = pick(smoke=narrow, quick=narrow, paper=full)
 results = {"relu": race("relu", rates["relu"], pictures, pick(smoke=2, quick=40), channels)}
@@ -243,7 +243,7 @@ times = epochs["tanh"] / epochs["relu"]
 at_least = "at least " if needed["tanh"] == math.inf else ""
 compare(prediction, f"{at_least}{times:.1f} times")
 
-# %%
+# %% tags=["outcome"]
 figure, axes = panels(1, height=3.4)
 for (activation, (errors, _)), color, line in zip(results.items(), (BLUE, VERMILION), ("-", "--")):
     axes.plot(range(1, len(errors) + 1), errors, line, color=color, label=activation)
@@ -257,16 +257,16 @@ axes.set(title=f"training error on {pictures:,} pictures of {dataset}", xlabel="
 axes.legend(loc="upper right")
 show(figure, "07-race", "The training error of both networks over the epochs, down to 25 %: the paper's figure 1")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Look at the shape of the curves. Tanh does not start later; it may even take off first, for its slope at zero is
 # one on both sides. It loses on the way, where the ReLU's curve goes on falling steeply. The pale line is tanh at the
 # *ReLU's* best rate, from the log: without a sweep of its own, that is what we would have published as "tanh".
-#
+
+# %% [markdown]
 # ## Where the gradient is lost
 #
 # Let us ask the two trained networks. For 200 pictures, take what comes out of each activation, and from it the slope
 # with which the gradient of that unit is multiplied: $1 - y^2$ for tanh, one or zero for ReLU.
-
 
 # %%
 def slopes(model, images):
@@ -311,8 +311,9 @@ for activation, shares in flat.items():
 # up, and units of the other layers out to the flat parts as well.
 #
 # The ReLU network loses gradients too: in the upper layers most of the units are off, and there nothing passes. But
-# those that are on pass everything. For each picture others are on, and along the ways that are open nothing fades. For
-# each picture the network is linear, and for different pictures it is a different one.
+# those that are on pass everything. For each picture others are on, and along the ways that are open no activation
+# shrinks a gradient; only the weights do, and those are learned. For each picture the network is linear, and for
+# different pictures it is a different one.
 #
 # ## The whole race
 #
@@ -376,9 +377,12 @@ print(f"THE CLOSING NUMBER: ReLU was at 25 % training error {at_least}{times:.1f
 # %% [markdown]
 # ## Exercises
 
+# %% [markdown]
+# ### Exercise 7.1 ★ Backward from the output
+#
+# The backward step of $y = \tanh x$, when only $y$ was kept: from `gy`, the gradient that arrives, return `gx`.
+
 # %% tags=["exercise"]
-# 7.1  The backward step of y = tanh(x), when only y was kept: from gy,
-#      the gradient that arrives, return gx.
 def tanh_backward(gy, y):
     ...
 
@@ -397,10 +401,13 @@ check("7.1", tanh_backward)
 # bit for each unit.
 # </details>
 
+# %% [markdown]
+# ### Exercise 7.2 ★ Three layers of tanh
+#
+# In three layers of tanh every unit's input is 2 or −2. Which share of a gradient is left behind the three activations,
+# if the weights between them neither enlarge nor shrink it?
+
 # %% tags=["exercise"]
-# 7.2  Three layers of tanh; every unit's input is 2 or -2. Which share of
-#      a gradient is left behind the three activations, if the weights
-#      between them neither enlarge nor shrink it?
 share = ...
 
 check("7.2", share)
@@ -415,9 +422,13 @@ check("7.2", share)
 # With eight layers, AlexNet's number, less than one part in a billion would be left.
 # </details>
 
+# %% [markdown]
+# ### Exercise 7.3 ★★ Saturated units
+#
+# Which share of the units is saturated: has a tanh whose slope is below `limit`? `x` holds the inputs of the
+# activations.
+
 # %% tags=["exercise"]
-# 7.3  Which share of the units is saturated: has a tanh whose slope is
-#      below `limit`? x holds the inputs of the activations.
 def saturated(x, limit):
     ...
 
@@ -435,10 +446,13 @@ check("7.3", saturated)
 # Both ends count. A unit that answers $-1$ to everything is as deaf as one that answers $+1$.
 # </details>
 
+# %% [markdown]
+# ### Exercise 7.4 ★★ When it is reached
+#
+# `errors[i]` is the training error of epoch `i + 1`. When does it first fall to the target, on the straight line
+# between two epochs? Infinity if never; `errors[0]` is above the target.
+
 # %% tags=["exercise"]
-# 7.4  errors[i] is the training error of epoch i + 1. When does it first
-#      fall to the target, on the straight line between two epochs?
-#      Infinity if never; errors[0] is above the target.
 def first_at(errors, target):
     ...
 

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 from first_filters import to_see
-from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, show, tint
+from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, hint, panels, pick, show, tint
 from matplotlib.patches import Rectangle
 from own_alexnet import verify
 
@@ -31,7 +31,6 @@ from minialex.summary.tables import activation_bytes
 #
 # minialex builds it by name. `layout` then walks through the layers with the size of a picture and notes what each
 # would do, without doing it; so nobody has to wait for sixty million random numbers either.
-
 
 # %%
 def rows_of(name):
@@ -80,7 +79,6 @@ TABLE = [  # filters (0: a pool), kernel, stride, padding, groups
     ("fc8", 1000, 1, 1, 0, 1),
 ]
 
-
 # %%
 def walk(table, size, channels=3):
     """(name, output's channels, its side, parameters, MACs) of every layer."""
@@ -91,7 +89,6 @@ def walk(table, size, channels=3):
         channels = filters or channels
         found.append((name, channels, size, filters * (each + 1), filters * size**2 * each))
     return found
-
 
 # %%
 walked = walk(TABLE, 227)
@@ -149,10 +146,9 @@ print(verify(own).text)
 # and the last pixel is seen by none. The paper's maps have 55. Articles therefore say that 224 must be a slip for 227.
 # The program that ran in 2012, which was published later, says otherwise. Look at both ends of one row of pixels:
 
-
 # %%
 def row_of_windows(axes, size, before, after, title):
-    """Both ends of a row of pixels (zeros are white) and the places of conv1's window there, red where on zeros."""
+    """Both ends of a row of pixels (zeros are white) and conv1's windows there, vermilion where on zeros."""
     starts = np.arange(-before, size + after - 10, 4)
     for first, last, left in ((-before, 18 - before, 0), (size + after - 22, size + after, 27)):
         for p in range(first, last):
@@ -164,7 +160,6 @@ def row_of_windows(axes, size, before, after, title):
     axes.text(22.5, 0.5, "· · ·", ha="center", va="center")
     axes.set(xlim=(-0.5, 49.5), ylim=(4.2, -0.4), xticks=[], yticks=[], title=f"{title}: {len(starts)} places")
     axes.grid(False)
-
 
 # %%
 figure, *four = panels(2, 2, height=2.5)
@@ -195,10 +190,10 @@ print("shapes", hanging.shape, plain.shape, " equal to the last bit:", np.array_
 #
 # **Predict**: how many percent of the 60,965,224 parameters sit in the five convolutions together?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 learning = [r for r in rows if has_weights(r.layer)]
 names = [r.name for r in learning]
 amounts = {
@@ -208,7 +203,7 @@ amounts = {
 }
 compare(prediction, round(100 * sum(amounts["parameters"][:5]) / derived, 1), " %")
 
-# %%
+# %% tags=["outcome"]
 figure, *three = panels(3, height=2.9, sharey=True)
 for axes, (title, values) in zip(three, amounts.items()):
     bars = axes.barh(names, np.array(values) / sum(values), color=[BLUE] * 5 + [VERMILION] * 3, height=0.7)
@@ -218,15 +213,16 @@ for axes, (title, values) in zip(three, amounts.items()):
 three[0].invert_yaxis()
 show(figure, "08-shares", "Parameters, operations and outputs of each layer: fc6 holds most, conv2 works most")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Two networks in one. The **convolutions** (blue) hold almost nothing and do almost all the work, since each weight is
-# used at every place of a map. The **fully connected** layers (red) hold almost everything, and each weight
+# used at every place of a map. The **fully connected** layers (vermilion) hold almost everything, and each weight
 # is used once. (The paper prints 253,440 neurons for conv1. Its other layers agree with ours; that one does not follow
 # from any 55×55 map.)
-#
-# This decides how one trains it on many machines, why later networks have no fc6, and what memory is needed for. A
-# weight needs room three times: for itself, its gradient, and its velocity (lesson 6). A layer's output must be
-# kept until backward comes by, once for *every picture* of a batch.
+
+# %% [markdown]
+# Where numbers and work sit decides how one trains it on many machines, why later networks have no fc6, and what memory
+# is needed for. A weight needs room three times: for itself, its gradient, and its velocity (lesson 6). A layer's
+# output must be kept until backward comes by, once for *every picture* of a batch.
 
 # %%
 weights = 3 * 4 * derived  # bytes
@@ -253,7 +249,6 @@ show(figure, "08-memory", "Memory for training: a constant part for the weights,
 # Now let it run: one training step, every operation timed. Forward is simple. For backward we use that each result on
 # the tape carries its own `backward` function (lesson 1), and put a clock around it.
 
-
 # %%
 def timed_step(network):
     """{layer: [seconds forward, seconds backward]} of one training step."""
@@ -270,7 +265,6 @@ def timed_step(network):
     network.optimizer.zero_grad()
     return seconds
 
-
 # %%
 def clocked(backward, row):
     def run(gy):
@@ -280,7 +274,6 @@ def clocked(backward, row):
         return gradients
 
     return run
-
 
 # %%
 batch = pick(smoke=2, quick=16)
@@ -328,11 +321,10 @@ for difference in models.get_preset("alexnet_2012").differs:
     print("*", difference)
 
 # %% [markdown]
-# The training differs as well. Crops and mirroring were drawn once for every 32 pictures in a row; there are
-# $33 \cdot 33 \cdot 2 = 2178$ ways to do it, the paper says 2048. Colour noise was scaled by standard deviations, not
-# by eigenvalues, and switched off in epoch 67 of 91; conv1 stopped learning in epoch 72. The rates fell at set epochs,
-# and those of the biases mostly did not. You have to know each of these to get the numbers again. Two can be seen at
-# once:
+# The training differs as well. Crops and mirroring were drawn once for every 32 pictures in a row. Colour noise was
+# scaled by standard deviations, not by eigenvalues, and switched off in epoch 67 of 91; conv1 stopped learning in epoch
+# 72. The rates fell at set epochs, and those of the biases mostly did not. You have to know each of these to get the
+# numbers again. Two can be seen at once:
 
 # %%
 norm = functional.local_response_norm
@@ -375,9 +367,8 @@ show(figure, "08-lrn", "LRN by the paper, the program of 2012 and Caffe, and the
 # Everybody who rewrote AlexNet changed something. **Predict**: ten of minialex's presets bear its name. If we save the
 # weights of `alexnet`, how many of the *other nine* could load them, because every array has the same shape?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
-
 
 # %%
 def facts(name):
@@ -392,8 +383,7 @@ def facts(name):
     norm = next((norms[type(layer)] for layer in layers if type(layer) in norms), "-")
     return np.array(amounts), (rows[0].input[1], rows[0].output[1], groups, norm, rows[-1].output[-1])
 
-
-# %%
+# %% tags=["outcome"]
 shapes = {name: [r.layer.weight.shape for r in rows_of(name) if has_weights(r.layer)] for name in models.PRESETS}
 fit = [name for name in shapes if shapes[name] == shapes["alexnet"] and name != "alexnet"]
 compare(prediction, len(fit))
@@ -420,14 +410,15 @@ right.set(xlim=(-0.5, 4.5), ylim=(len(everything) - 0.5, -1.6), xticks=[])
 right.grid(False)
 show(figure, "08-family", "All presets: parameters, operations, input, first map, groups, normalisation, classes")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Two of them fit, and that is worse than not fitting at all. `alexnet_caffe` expects blue before red and divides LRN's
 # alpha by five; `alexnet_2012` has its ReLU behind its norm. Weights from the wrong one load without a murmur, and the
 # network is merely worse. A number such as 62,378,344, on the other hand, says at once what one has before one: the
 # two groups were merged, and conv2, conv4 and conv5 have twice the weights. 61,100,840 is torchvision's, a later
 # network by the same author, and 41.5 million belongs to articles that drop a layer. The five at
 # the top are for small pictures, drawn to the same scale: you need good eyes.
-#
+
+# %% [markdown]
 # ## What conv1 looks for
 #
 # The paper's figure 3 shows what the 96 filters of conv1 had become. The cell below draws those of published weights,
@@ -458,10 +449,13 @@ print(f"THE CLOSING NUMBER: at this pace the training of 2012 would take this ma
 # %% [markdown]
 # ## Exercises
 
+# %% [markdown]
+# ### Exercise 8.1 ★★ Larger pictures
+#
+# Feed pictures of 259×259, 32 pixels more, through the same convolutions and pools. How many *weights*, biases not
+# counted, does fc6 need now?
+
 # %% tags=["exercise"]
-# 8.1  Feed pictures of 259 x 259, 32 pixels more, through the same
-#      convolutions and pools. How many *weights*, biases not counted, does
-#      fc6 need now?
 fc6_weights = ...
 
 check("8.1", fc6_weights)
@@ -481,9 +475,12 @@ check("8.1", fc6_weights)
 # would not have noticed.
 # </details>
 
+# %% [markdown]
+# ### Exercise 8.2 ★ Ten classes
+#
+# Cut off fc8 and put a new one for 10 classes in its place. How many parameters has the whole network?
+
 # %% tags=["exercise"]
-# 8.2  Cut off fc8 and put a new one for 10 classes in its place. How many
-#      parameters has the whole network?
 ten_classes = ...
 
 check("8.2", ten_classes)
@@ -498,11 +495,14 @@ check("8.2", ten_classes)
 # All other layers stay. This is how a trained network is taught something new.
 # </details>
 
+# %% [markdown]
+# ### Exercise 8.3 ★★★ What an output sees
+#
+# How many pixels of the picture can one output see, in each direction: how wide is its *receptive field*? `layers` is a
+# list of (kernel, stride), from the picture on. One pixel sees itself; a window of K on top sees K − 1 neighbours more,
+# and these are as many pixels apart as the strides below, multiplied.
+
 # %% tags=["exercise"]
-# 8.3  How many pixels of the picture can one output see, in each direction?
-#      layers: a list of (kernel, stride), from the picture on. One pixel sees
-#      itself; a window of K on top sees K - 1 neighbours more, and these are
-#      as many pixels apart as the strides below, multiplied.
 def receptive_field(layers):
     ...
 
@@ -524,11 +524,13 @@ check("8.3", receptive_field)
 # For all of AlexNet up to pool5 it is 195: no number before fc6 sees the whole picture.
 # </details>
 
+# %% [markdown]
+# ### Exercise 8.4 ★★ The work of a step
+#
+# How many MACs does a *training* step make for one picture? Forward needs 724,406,816. Backward makes, for every layer,
+# a product as large for the weights' gradient and another for the input's. One of them nobody needs.
+
 # %% tags=["exercise"]
-# 8.4  How many MACs does a *training* step make for one picture? Forward
-#      needs 724,406,816. Backward makes, for every layer, a product as large
-#      for the weights' gradient and another for the input's. One of them
-#      nobody needs.
 training_macs = ...
 
 check("8.4", training_macs)

@@ -10,7 +10,7 @@
 
 # %%
 import numpy as np
-from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, pictures, show, tint
+from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, hint, panels, pick, pictures, progress, show, tint
 from matplotlib import cbook
 from matplotlib.patches import Rectangle
 
@@ -35,19 +35,21 @@ backend = use_backend("auto")  # the compiled one where it is installed
 #
 # **Predict:** how many different pictures can one picture become in this way?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-places = 256 - 224 + 1  # from 0 to 32
+# %% tags=["outcome"]
+# In both directions, a window can begin at any of these places.
+places = 256 - 224 + 1
 compare(prediction, 2 * places**2)
 
+# %%
 photo = decode(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False), 256)  # any picture of yours will do
 gray = data.Normalize(np.full((3, 1, 1), 128.0))
 pipeline = Pipeline(gray, 224)
 one = data.ArrayDataset(photo[None], [0], ["portrait"])
 loader = data.Loader(one, 1, pipeline.training_transforms(flip=True), seed=9)
 shown = [next(loader.epoch(epoch))[0][0] for epoch in range(3)]
-
 
 # %%
 def paint(axes, image, title=""):
@@ -66,13 +68,15 @@ for epoch, (axes, image) in enumerate(zip(crops, shown)):
     paint(axes, image + 128, f"epoch {epoch + 1}")
 show(figure, "09-crops", "A portrait with the two outermost windows, and what the network sees of it in three epochs")
 
+# %% [markdown] tags=["outcome"]
+# The paper counts 2,048, which is $2 \cdot 32^2$; its program and minialex also use the 33rd place.
+
 # %% [markdown]
 # This is Rear Admiral Grace Hopper, who wrote one of the first compilers. (The picture comes with matplotlib.) Look at
 # her name tag: in some epochs it is on the other side. She is still a portrait, but to a network that reads digits a
 # mirror image would be a lie. A trick of this kind is knowledge about the *task*: it says which changes mean nothing.
 #
-# The paper counts 2,048, which is $2 \cdot 32^2$; its program and minialex also use the 33rd place. And
-# they are not as many *different* pictures as they look: neighbouring windows share nearly all of their pixels.
+# The number of different pictures is not all that it seems: neighbouring windows share nearly all of their pixels.
 #
 # ## In another light
 #
@@ -94,7 +98,6 @@ vectors = np.array(rows).T  # a column for each axis
 mean = np.array([127.305, 119.715, 104.913])[:, None, None]
 imagenet = data.Statistics(np.broadcast_to(mean, (3, 256, 256)), stds, vectors, None)
 
-
 # %%
 figure, *three = panels(3, height=3.1, width=8)
 pixels, names = photo.reshape(3, -1)[:, ::61], ("red", "green", "blue")
@@ -107,7 +110,6 @@ for axes, (a, b) in zip(three, ((0, 1), (0, 2), (1, 2))):
     axes.set_title(f"{names[a]} and {names[b]}")
 figure.legend(*three[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 show(figure, "09-cloud", "The portrait's pixels by colour, and ImageNet's three axes, each two stds long")
-
 
 # %%
 def moved(by, alphas, c=0.1):
@@ -153,7 +155,6 @@ show(figure, "09-colours", "The portrait in three lights, as the paper says, and
 # rows, where windows of 3 made 27. They repaired it by narrowing the padding of two convolutions. So their 0.4 points
 # are the effect of the windows *and* of those paddings.
 
-
 # %%
 def network(lrn=True, overlap=True, dropout=True):
     """(N, 3, 24, 24) -> logits (N, 10); all variants have the same shapes and parameters."""
@@ -168,7 +169,6 @@ def network(lrn=True, overlap=True, dropout=True):
         nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Flatten(),
         nn.Linear(288, 128), nn.ReLU(), nn.Dropout(0.5 if dropout else 0.0), nn.Linear(128, 10),
     )
-
 
 # %%
 splits = data.load("shapes", size=28, train_count=pick(smoke=160, quick=1000, paper=5000), validation=0,
@@ -188,7 +188,6 @@ def prepare(seed, **switches):
     init.normal_(model[-1].weight, std=0.01)
     return model
 
-
 # %%
 def train(seed, crops=True, **switches):
     """A trained network; crops=False shows the middle of every picture, unmirrored."""
@@ -202,7 +201,6 @@ def train(seed, crops=True, **switches):
             pass
         trainer.finish_epoch()
     return Trained(f"seed {seed}", None, model.eval(), pipeline, classes, 28)
-
 
 # %%
 def test(trained, views=1):
@@ -218,16 +216,17 @@ variants = {
     "no overlap": {"overlap": False},
     "no dropout": {"dropout": False},
 }
-all_on = [train(seed) for seed in seeds]
+all_on = [train(seed) for seed in progress(seeds, "all on", "networks")]
 errors = {"all on": 100 * np.array([test(trained).mean() for trained in all_on])}
 
 # %% [markdown]
 # **Predict:** these networks differ in nothing but the seed. How many points of error lie between the best
 # and the worst of them?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
+# %% tags=["outcome"]
 print("all on:", errors["all on"].round(2))
 compare(prediction, np.ptp(errors["all on"]), " points")
 
@@ -239,7 +238,8 @@ compare(prediction, np.ptp(errors["all on"]), " points")
 
 # %%
 for name, switches in variants.items():
-    errors[name] = 100 * np.array([test(train(seed, **switches)).mean() for seed in seeds])
+    trained = (train(seed, **switches) for seed in progress(seeds, name, "networks"))
+    errors[name] = 100 * np.array([test(one).mean() for one in trained])
     print(f"{name + ':':<20}", errors[name].round(2))
 
 # %% [markdown]
@@ -257,9 +257,10 @@ for name, switches in variants.items():
 #
 # **Predict:** how many of the four intervals will *not* hold zero?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
+# %% tags=["outcome"]
 T = {2: 12.71, 5: 2.78, 16: 2.13}[len(seeds)]  # Student's t for 95 %, n - 1 degrees of freedom
 base = errors["all on"]
 differences = {name: errors[name] - base for name in variants}
@@ -271,7 +272,7 @@ compare(prediction, sum(clear.values()))
 spots = np.linspace(-0.2, 0.2, len(seeds))  # so that dots do not hide each other
 trained_so = {name: errors[name] for name in ("all on", *variants)}
 
-# %%
+# %% tags=["outcome"]
 figure, left, right = panels(2, height=3.4, sharey=True)
 for y, (name, values) in enumerate(trained_so.items()):
     left.barh(y, values.mean(), xerr=values.std(ddof=1), height=0.6, color=tint(INK, 0.15), ecolor=INK, capsize=3)
@@ -286,7 +287,7 @@ left.set(ylim=(4.6, -0.6))
 right.set(title="paired differences: mean and 95 % interval", xlabel="points that the trick is worth")
 show(figure, "09-tricks", "Errors of five variants over the seeds, and the paired differences with intervals")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Each small dot is one network on the left and one pair on the right. The squares are means of pairs: vermilion where
 # the interval leaves zero out, blue where it does not. Left of zero the networks were *better without* the trick, and
 # that is nothing to hide. It does not mean that the paper was wrong. Crops and dropout are medicines against learning
@@ -412,11 +413,13 @@ print(f"THE CLOSING NUMBER: to see 0.4 points in our small network, train {neede
 # %% [markdown]
 # ## Exercises
 
+# %% [markdown]
+# ### Exercise 9.1 ★★ Another light
+#
+# Return the colour (3,) that is added to every pixel, as the paper's formula says, for pixels from 0 to 1. `vectors`
+# (3, 3) has the axes as columns, `stds` is along each of them.
 
 # %% tags=["exercise"]
-# 9.1  The colour (3,) that is added to every pixel, as the paper's
-#      formula says, for pixels from 0 to 1. vectors: (3, 3), the axes
-#      as columns; stds: along each of them.
 def colour(alphas, stds, vectors, c): ...
 
 
@@ -433,10 +436,13 @@ check("9.1", colour)
 # An eigenvalue of the covariance is the variance along its axis.
 # </details>
 
+# %% [markdown]
+# ### Exercise 9.2 ★ Pairs
+#
+# Return the mean of the paired differences, `without - having`, and its standard error. Both are arrays of one number a
+# seed.
 
 # %% tags=["exercise"]
-# 9.2  The mean of the paired differences, without - having, and its
-#      standard error: return both. Arrays of one number a seed.
 def paired(without, having): ...
 
 
@@ -454,12 +460,14 @@ check("9.2", paired)
 # NumPy's `std` divides by $n$ unless told `ddof=1`, and for few seeds that is far too sure of itself.
 # </details>
 
+# %% [markdown]
+# ### Exercise 9.3 ★★★ A test without a table
+#
+# If a trick did nothing, each difference could as well have the other sign. Over all $2^n$ choices of signs: in what
+# share is |mean| at least as large as it is with the signs as they are? (`itertools.product([1, -1], repeat=n)`; allow
+# 1e-12.)
 
 # %% tags=["exercise"]
-# 9.3  A test without any table. If a trick did nothing, each difference
-#      could as well have the other sign. Over all 2^n choices of signs:
-#      in what share is |mean| at least as large as it is with the signs
-#      as they are? (itertools.product([1, -1], repeat=n); allow 1e-12.)
 def share_of_flips(differences): ...
 
 
@@ -480,10 +488,13 @@ check("9.3", share_of_flips)
 # Five pairs of one sign give 2 of 32, or 6 %: by this test, five seeds can never reach 5 %.
 # </details>
 
+# %% [markdown]
+# ### Exercise 9.4 ★★ A jury
+#
+# Ten-view testing: from `logits` (views, n, classes) to the averaged probabilities (n, classes). Logits may be as large
+# as 1000.
 
 # %% tags=["exercise"]
-# 9.4  Ten-view testing: logits (views, n, classes) to the averaged
-#      probabilities (n, classes). Logits may be as large as 1000.
 def jury(logits): ...
 
 

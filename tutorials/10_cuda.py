@@ -12,7 +12,7 @@
 import ladder
 import numpy as np
 import puzzles
-from lesson import BLUE, GRID, PALE, VERMILION, check, compare, panels, pick, pictures, show, tint
+from lesson import BLUE, GRID, PALE, VERMILION, check, compare, hint, panels, pick, pictures, show, stop, tint
 from matplotlib.patches import Rectangle
 from squares import sheet
 
@@ -28,8 +28,7 @@ rng = np.random.default_rng(10)
 try:
     emulator.compiler()
 except OSError as error:
-    print(f"This lesson is skipped: {error}")
-    raise SystemExit from None
+    stop(f"This lesson needs a compiler: {error}")
 
 # %% [markdown]
 # minialex's kernels for graphics cards (**GPUs**) are the files in `kernels/`, written in CUDA, NVIDIA's C++. Its
@@ -379,18 +378,18 @@ check("10.4", block_sums)
 # </details>
 
 # %% [markdown]
-# ### Exercise 10.5 ★★ Find the bug
-#
-# A softmax, a block of 64 threads for each row: the largest number, then the sum of the powers, both by trees in the
-# same 64 cells.
+# Here is a kernel of somebody else's, a softmax. A block of 64 threads for each row finds the largest
+# number, then the sum of the powers, both by trees in the same 64 cells.
 
 # %%
 for number, line in enumerate(puzzles.SOFTMAX.splitlines(), 1):
     print(f"{number:2}  {line}")
 
 # %% [markdown]
-# It has passed the tests of somebody who has a GPU, on most days. `check("10.5", puzzles.SOFTMAX)` tells you what the
-# checked build sees. Find the reason, and mend it by *one* line.
+# ### Exercise 10.5 ★★ Find the bug
+#
+# On a GPU this softmax has passed its tests, on most days. `check("10.5", puzzles.SOFTMAX)` tells you what the checked
+# build sees. Find the reason, and mend it by *one* line.
 
 # %% tags=["exercise"]
 mended = ...  # puzzles.SOFTMAX.replace("...", "...")

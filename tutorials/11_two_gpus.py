@@ -17,7 +17,7 @@ from pathlib import Path
 
 import lesson
 import numpy as np
-from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, panels, pick, show, tint
+from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, hint, panels, pick, show, tint
 from matplotlib.patches import Rectangle
 from squares import sheet
 from toy_group import CountingGroup, split_network
@@ -39,10 +39,10 @@ from minialex.summary.tables import activation_bytes
 # trained on it" (section 3.2). Does AlexNet really not fit into one? **Predict**: how many GB do two training steps of
 # minialex take, with the paper's 128 pictures in a batch? A process of its own makes them, and tells its peak.
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 MEASURE = """
 import json
 from minialex.bench import memory
@@ -80,7 +80,6 @@ def outputs(table, kind=""):
 def parameters(table, kind=""):
     return sum(row.parameters for row in table if row.name.startswith(kind))
 
-
 # %%
 net, old = table_of("alexnet"), table_of("alexnet_2012")
 inputs = {name: BATCH * math.prod(net[name].input) for name in ("conv3", "fc6", "fc7", "fc8")}  # in floats
@@ -96,7 +95,7 @@ colors = (VERMILION, BLUE, tint(BLUE, 0.55), PURPLE, tint(INK, 0.4))
 rows = {"minialex, counted": ours, "the program of 2012": theirs, "one of its two towers": tower}
 print(", ".join(f"{name}: {sum(bars) + pictures:.2f} GB" for name, bars in rows.items()))
 
-# %%
+# %% tags=["outcome"]
 figure, axes = panels(height=2.4)
 starts = np.zeros(3)
 for i, (kind, color) in enumerate(zip(kinds, colors)):
@@ -112,9 +111,12 @@ axes.grid(axis="y", visible=False)
 figure.legend(loc="outside lower center", ncols=5, fontsize=8)
 show(figure, "11-memory", "Memory of a step with 128 pictures: minialex, the program of 2012, and one of its towers")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Measured is less than counted: the output of a convolution is dropped as soon as its ReLU has been computed. Today one
-# such card would do. The program of 2012 filled nearly nine tenths of it, and that without the workspace of its
+# such card would do.
+
+# %% [markdown]
+# The program of 2012 filled nearly nine tenths of it, and that without the workspace of its
 # convolutions and the driver's own memory, which we cannot count: on the edge at best. In two towers there is room. The
 # network with half the filters, which fits on one card, had 1.7 points more of top-1 error (lesson 9).
 #
@@ -149,7 +151,7 @@ print("\n".join(run(3, greet)))
 # * In the next $P - 1$ steps, *all-gather*, it **replaces** its own by what comes.
 #
 # Each rank sends $2\,\frac{P-1}{P}\,n$ numbers, and all of them send at the same time. Below, the numbers say how many
-# ranks have been added up; framed is what is sent next, in red to be added, in purple to replace.
+# ranks have been added up; framed is what is sent next, in vermilion to be added, in purple to replace.
 
 # %%
 size = 4
@@ -183,11 +185,14 @@ show(figure, "11-ring", "Four parts of an array on four ranks, after each step o
 # %%
 print(inspect.getsource(CountingGroup))
 
+# %% [markdown]
+# ### Exercise 11.1 ★★★ The ring
+#
+# Return the sum over all ranks of their arrays (n,), by a ring. Whatever n is: let zeros fill the last part, since all
+# parts must be equal. The check tries cases (P, n); result 1 is the sum on every rank, result 2 how many numbers each
+# has sent.
+
 # %% tags=["exercise"]
-# 11.1  The sum over all ranks of their arrays (n,), by a ring. Whatever n
-#       is: let zeros fill the last part, since all parts must be equal.
-#       The check tries cases (P, n); result 1 is the sum on every rank,
-#       result 2 how many numbers each has sent.
 def ring_all_reduce(array, group):
     ...
 
@@ -220,9 +225,8 @@ check("11.1", ring_all_reduce)
 # pictures, it seems natural to take the mean of the ranks' means. **Predict**: with a batch of 10, for which numbers
 # of ranks from 1 to 6 is that the gradient of one process? (`part` deals out the pictures as evenly as it can.)
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
-
 
 # %%
 def gradient(w, x, t):
@@ -236,8 +240,7 @@ def mean_of_means(group):
     own = part(len(x), group.rank, group.size)
     return group.all_reduce(gradient(w, x[own], t[own])) / group.size
 
-
-# %%
+# %% tags=["outcome"]
 rng = np.random.default_rng(11)
 w, x, t = rng.standard_normal((20, 3)), rng.standard_normal((10, 20)), rng.integers(0, 3, 10)
 whole = gradient(w, x, t)
@@ -245,15 +248,18 @@ error = {size: np.linalg.norm(run(size, mean_of_means)[0] - whole) / np.linalg.n
 compare(prediction, [size for size in error if error[size] < 1e-9])
 print("wrong by, in %, for each number of ranks:", {size: round(100 * float(e), 1) for size, e in error.items()})
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # Nothing warns you. Four ranks get 2, 3, 2 and 3 pictures. In the mean of means, a picture among two counts $1/8$ and
 # one among three $1/12$, where each should count $1/10$. The last batch of an epoch is often such a one.
 
+# %% [markdown]
+# ### Exercise 11.2 ★★ The gradient of the whole batch
+#
+# Return the gradient of the mean loss of the whole batch `x` (N, D), `t` (N,), from `gradient` on this rank's own
+# slice, `part` and `group.all_reduce`. The check tries cases (P, N), with another gradient than ours, and looks at all
+# ranks.
+
 # %% tags=["exercise"]
-# 11.2  The gradient of the mean loss of the whole batch x (N, D), t (N,),
-#       from `gradient` on this rank's own slice, `part` and
-#       `group.all_reduce`. The check tries cases (P, N), with another
-#       gradient than ours, and looks at all ranks.
 def parallel_gradient(gradient, w, x, t, group):
     ...
 
@@ -306,16 +312,14 @@ print(inspect.getsource(split_network))
 # A rank knows only its own term. Suppose that somebody forgets the sum. **Predict**: of the gradients of $w_1$ and
 # $w_2$, which are wrong?
 
-# %%
+# %% tags=["prediction"] choices=["w1", "w2", "w1 and w2", "neither"]
 prediction = ...
-
 
 # %%
 def forgetful(a, group):
     """An exchange whose backward hands each rank its columns of its own gradient."""
     mine = part(a.shape[1] * group.size, group.rank, group.size)
     return group.all_gather(a, axis=1), lambda gy: gy[:, mine]
-
 
 # %%
 x, w1, w2, t = (rng.standard_normal(shape) for shape in ((8, 5), (5, 6), (6, 4), (8, 4)))
@@ -331,22 +335,23 @@ def wrong(exchange):
     """How far two ranks are from one process, for w1 and w2, as parts of the largest entry."""
     return [abs(two - one).max() / abs(one).max() for two, one in zip(gradients(exchange, 2), gradients(forgetful, 1))]
 
-
-# %%
+# %% tags=["outcome"]
 errors = wrong(forgetful)
 compare(prediction, " and ".join(name for name, e in zip(("w1", "w2"), errors) if e > 1e-9))
 print(f"the sum forgotten:  w1 {100 * errors[0]:.0f} % wrong, w2 {100 * errors[1]:.0f} %")
 
-# %% [markdown]
+# %% [markdown] tags=["outcome"]
 # The layer above the exchange gets its gradient, and those below are misled. On one rank the bug does not exist.
 
+# %% [markdown]
+# ### Exercise 11.3 ★★★ The exchange
+#
+# `a` (N, C) are this rank's columns. Return the columns of all ranks (N, C · size), and the function `backward(gy)`
+# that makes the gradient of `a`, (N, C), of this rank's gradient of the whole. You have `group.all_gather(array,
+# axis=1)` and `group.all_reduce(array)`. The check tries it in `split_network`, in cases (P,): result 1 is the gradient
+# of `w1`, result 2 that of `w2`.
+
 # %% tags=["exercise"]
-# 11.3  The exchange. a (N, C) are this rank's columns. Return the columns of
-#       all ranks (N, C * size), and the function backward(gy) that makes
-#       the gradient of a, (N, C), of this rank's gradient of the whole.
-#       You have group.all_gather(array, axis=1), group.all_reduce(array).
-#       The check tries it in split_network, in cases (P,): result 1 is
-#       the gradient of w1, result 2 that of w2.
 def exchange(a, group):
     ...
 
@@ -386,7 +391,6 @@ def packaged(a, group):
 
 print("minialex.parallel.operations: w1 and w2", ["right" if e < 1e-12 else "wrong" for e in wrong(packaged)])
 
-
 # %%
 def loss_after(steps, exchange):
     """Of two ranks, by gradient descent from w1 and w2."""
@@ -424,10 +428,10 @@ for steps in pick(smoke=(0, 5), quick=(0, 50, 500)):
 #
 # **Predict**: how many times as much as one weird trick does data parallel send, for 128 pictures?
 
-# %%
+# %% tags=["prediction"]
 prediction = ...
 
-# %%
+# %% tags=["outcome"]
 half_logits = BATCH * 1000 / 2
 activations = sum(inputs[name] for name in ("fc6", "fc7", "fc8")) + half_logits
 numbers = {  # n, and how many all-reduces its transfers come to
@@ -463,7 +467,7 @@ def seconds(scheme, ranks, link):
 paper = 5.5 * 86400 / (90 * 1.2e6 / BATCH)  # a step of 2012: 90 epochs of 1.2 million pictures took 5 to 6 days
 today = 6 * net.macs * BATCH / 67e12  # forward and twice as much backward, at the peak of lesson 10's GPU
 
-# %%
+# %% tags=["outcome"]
 figure, left, right = panels(2, height=3.1)
 ranks, styles = np.arange(2, 17), dict(zip(numbers, (VERMILION, PURPLE, BLUE)))
 for i, (scheme, color) in enumerate(styles.items()):
@@ -477,7 +481,7 @@ for value, words in ((paper, "a step of 2012"), (today, "a step at an\nH200's pe
     right.plot([-0.5, 2.5], [1000 * value] * 2, color=INK, linestyle=":", linewidth=1)
     right.text(2.55, 1000 * value, words, va="center", fontsize=8)
 
-# %%
+# %% tags=["outcome"]
 left.set(title="MB that each rank sends in a step", xlabel="ranks", ylim=(0, 500), xticks=[2, 4, 8, 12, 16])
 left.legend(loc="center right")
 right.set(title="milliseconds that this takes two ranks", yscale="log", ylim=(0.2, 6000))
@@ -524,8 +528,12 @@ def train(group):
 
 print({size: round(float(np.linalg.norm(run(size, train)[0])), 4) for size in (1, 2, 4)}, "is the norm of w, by ranks")
 
+# %% [markdown]
+# ### Exercise 11.4 ★★ The bug
+#
+# Which line is wrong? A letter, such as `"A"`.
+
 # %% tags=["exercise"]
-# 11.4  Which line is wrong? A letter, such as "A".
 line = ...
 
 check("11.4", line)
@@ -541,10 +549,13 @@ check("11.4", line)
 # over pictures belongs there, clipping by the norm as well.
 # </details>
 
+# %% [markdown]
+# ### Exercise 11.5 ★★★ When both send the same
+#
+# In one weird trick activations grow with the batch, in data parallel nothing does. For how many pictures, of all ranks
+# together, do both send the same? Leave out the logits; a fraction is fine.
+
 # %% tags=["exercise"]
-# 11.5  In one weird trick activations grow with the batch, in data parallel
-#       nothing does. For how many pictures, of all ranks together, do both
-#       send the same? Leave out the logits; a fraction is fine.
 pictures_in_all = ...
 
 check("11.5", pictures_in_all)

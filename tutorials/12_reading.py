@@ -9,7 +9,7 @@
 
 # %%
 import numpy as np
-from lesson import BLUE, check, compare, panels, pick, show
+from lesson import BLUE, check, compare, hint, panels, pick, show
 from reading import called, draw_matrix, draw_tape, kept, read, where
 
 import minialex
@@ -321,8 +321,6 @@ check("12.3", weights)
 # </details>
 
 # %% [markdown]
-# ### Exercise 12.4 ★★★ Find the bug
-#
 # Somebody wants to save an array, and changes one method of the engine. The network above gets the same gradients as
 # before. Here something is not as before:
 
@@ -339,6 +337,8 @@ for kind in (tape.Arrival, Thrifty):
     print(f"{kind.__name__}: u.grad {u.grad.numpy()}, v.grad {v.grad.numpy()}\n")
 
 # %% [markdown]
+# ### Exercise 12.4 ★★★ Find the bug
+#
 # Which array did `Thrifty` write into, and who else held it? Write `add` so that it saves what can be saved: a new
 # array at the second arrival, none at the third. `arrival` has `gradient` and `owned`, which says whether the array
 # is the engine's own.

@@ -12,6 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from notebooks import fold  # noqa: E402
+
 from minialex import cli  # noqa: E402  this checkout's package
 from minialex.support import files  # noqa: E402
 
@@ -23,13 +25,13 @@ BUDGETS = {
 SMOKE_BUDGET = 20
 
 DESCRIPTION = """\
-Execute lessons and rewrite the notebook beside each; without LESSON all of them. The same source gives the same
-notebook, apart from its pictures and measured times. Exit code 1 where a lesson takes longer than its budget."""
+For authors: execute lessons and rewrite the notebook beside each; without LESSON all of them. The same source gives the
+same notebook, apart from its pictures and measured times. Exit code 1 where a lesson takes longer than its budget."""
 
 EXAMPLES = """\
 examples: python tutorials/build.py
           python tutorials/build.py 1 04_convolution
-          python tutorials/build.py --html pages       then open pages/index.html"""
+(python tutorials/pages.py writes the pages, from the notebooks as they are)"""
 
 
 def main(argv=None):
@@ -40,7 +42,7 @@ def main(argv=None):
         if not any(_is(lesson, name) for lesson in chosen):
             raise cli.UserError(f"there is no lesson '{name}'; there are {', '.join(path.stem for path in lessons())}")
     late = 0
-    for lesson in [] if options.no_execute else chosen:
+    for lesson in chosen:
         budget = SMOKE_BUDGET if options.size == "smoke" else BUDGETS[lesson.stem[:2]]
         start = time.perf_counter()
         notebook = execute(lesson, options.size)
@@ -52,11 +54,6 @@ def main(argv=None):
         verdict = "TOO SLOW" if seconds > budget else ""
         size = f"{len(notebook) / 1000:4.0f} KB"
         print(f"{lesson.stem:<24} {seconds:6.1f} s of {budget:3d}   {size}   {verdict}", flush=True)
-    if options.html:
-        from pages import write_pages
-
-        write_pages([lesson.with_suffix(".ipynb") for lesson in lessons()], Path(options.html))
-        print(f"open {Path(options.html) / 'index.html'}")
     return 1 if late else 0
 
 
@@ -85,6 +82,7 @@ def execute(lesson, size):
         raise cli.UserError(f"{error.name} is not installed: pip install -e '.[tutorials]'") from error
     os.environ["MINIALEX_SIZE"] = size
     os.environ["MINIALEX_PROGRESS"] = "off"  # how far the work is would remain in the file
+    os.environ["MINIALEX_OUTCOMES"] = "1"  # which `notebooks.fold` puts out of sight
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # the kernel's debugger is not used: no warning of it
     notebook = jupytext.read(lesson, fmt="py:percent")
     notebook.metadata = {
@@ -110,6 +108,7 @@ def execute(lesson, size):
     notebook.metadata["language_info"] = {"name": "python"}  # the kernel has added versions
     for cell in notebook.cells:
         _merge_streams(cell)
+        fold(cell)
     return nbformat.writes(notebook, version=4) + "\n"
 
 
@@ -135,8 +134,6 @@ def _parse(argv):
         default="quick",
         help="how much is computed; smoke writes no notebook (default: %(default)s)",
     )
-    parser.add_argument("--html", metavar="DIR", type=cli.folder, help="also write all lessons as pages to read")
-    parser.add_argument("--no-execute", action="store_true", help="leave the notebooks as they are: only write pages")
     return parser.parse_args(argv)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from lesson import progress
+
 import minialex
 from minialex import convert, data, models, optim
 from minialex.data.pipeline import Pipeline
@@ -44,7 +46,7 @@ def trained_here(pictures, epochs):
     schedule = optim.MultiStepLR(optimizer, [int(0.7 * epochs)])
     loader = data.Loader(splits.train, 64, pipeline.training_transforms(), shuffle=True, seed=8)
     trainer = Trainer(model, optimizer, schedule, loader)
-    while trainer.epoch < epochs:
+    for _ in progress(range(epochs), "training", "epochs"):
         for _ in trainer.steps():
             pass
         trainer.finish_epoch()

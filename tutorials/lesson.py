@@ -2,6 +2,7 @@
 
 MINIALEX_SIZE=smoke      the smallest sizes that still run every line; the default is quick, paper is the largest
 MINIALEX_FIGURES=DIR     figures are also written there, as NAME.png; plain Python shows none otherwise
+MINIALEX_OUTCOMES=1      what predictions are about is shown without a prediction
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the package of this checkout, installed or not
 
 import matplotlib
-from exercises import check, compare
+from exercises import check, compare, hint
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from minialex.plotting import style
 from minialex.plotting.style import BLUE, GRID, INK, PALE, PURPLE, VERMILION, tint
+from minialex.support.progress import Progress
 
 __all__ = [
     "BLUE",
@@ -31,10 +33,13 @@ __all__ = [
     "VERMILION",
     "check",
     "compare",
+    "hint",
     "panels",
     "pick",
     "pictures",
+    "progress",
     "show",
+    "stop",
     "tint",
 ]
 
@@ -98,16 +103,51 @@ def pictures(axes):
     axes.grid(False)
 
 
+def progress(items, description, unit):
+    """Yield the items of something that takes long, and show how far it is.
+
+    description, unit: what is done with them, and what they are, such as "training" and "epochs".
+    """
+    items = list(items)
+    with Progress(description, total=len(items), unit=unit) as bar:
+        for item in items:
+            yield item
+            bar.update()
+
+
+def stop(why):
+    """End a lesson that cannot go on, with a sentence: plain Python exits, a notebook's other cells do nothing."""
+    print(why)
+    shell = _shell()
+    if shell is None:
+        raise SystemExit
+    shell.input_transformers_cleanup.append(lambda lines: [])
+
+
 def show(figure, name, description):
     """Put a finished figure under the cell; description: a sentence for those who cannot see it."""
-    if os.environ.get("MINIALEX_FIGURES"):
-        folder = Path(os.environ["MINIALEX_FIGURES"])
-        folder.mkdir(parents=True, exist_ok=True)
-        style.write(figure, folder / f"{name}.png")
-    ipython = sys.modules.get("IPython")
-    if ipython is not None and ipython.get_ipython() is not None:
+    global _said
+    folder = os.environ.get("MINIALEX_FIGURES")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        style.write(figure, Path(folder) / f"{name}.png")
+    if _shell() is not None:
         from IPython.display import Image, display
 
         png = io.BytesIO()
         FigureCanvasAgg(figure).print_png(png)
         display(Image(png.getvalue(), alt=description))
+    elif not _said:
+        _said = True
+        print(
+            f"(Figures are written to {folder}.)" if folder else "(Figures: MINIALEX_FIGURES=DIR writes them to DIR.)"
+        )
+
+
+_said = False  # where figures are
+
+
+def _shell():
+    """The notebook's shell; None in plain Python."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None

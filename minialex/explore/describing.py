@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from .. import functional, nn
 from ..backends.numpy_backend import NumPyBackend
@@ -15,31 +13,29 @@ from ..models.layout import Row, layout, window_of
 from ..runs.kept import LARGEST
 from ..summary.explain import steps
 from ..support.text import printable
-from ..support.types import Array, Shape
+from ..support.types import Shape
 from . import kinds
+from .encoding import encoded, summary_of
 
+CARRIED = 65_536  # numbers of a weight of a larger network that a page has nevertheless, to show and to explain
 PARAMETERS = ("weight", "bias")
+WEIGHTS = (2, 4, 6)  # axes of a Linear's, a Conv2d's and a Local2d's weight
 
 
 def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
     """The layers of a network as data, with the picture before them and softmax behind them.
 
-    model: a Module in evaluation mode, of at most LARGEST bytes of weights; its output are logits.
+    model: a Module in evaluation mode; its output are logits.
     input_shape: of one image, (C, H, W).
 
     Returns a list of dicts: name, kind (of web/engine/network.js), title, output (C, H, W), inputs and sources (their
-    shapes and numbers in the list), what is to be read about the layer, its settings, and its arrays as base64.
-    Raises ValueError for a larger network, a layer that the page cannot compute, and as models.layout.layout does.
+    shapes and numbers in the list), what is to be read about the layer, its settings, and its arrays as base64. Of a
+    network of more than LARGEST bytes of weights, which a page does not compute, weights of more than CARRIED numbers
+    have their shape and a summary only; see `computes`.
+    Raises ValueError for a layer that the page does not know, and as models.layout.layout does.
     """
-    rows = layout(model, input_shape)
-    if type(rows[-1].layer) is nn.Softmax and len(rows) > 1 and kinds.over_channels(rows[-1].layer, rows[-1].output):
-        rows.pop()  # the page's own end
-    numbers = 4 * sum(row.parameters for row in rows)
-    if numbers > LARGEST:
-        raise ValueError(
-            f"this network has {numbers / 1e6:,.1f} MB of weights, and a page computes with at most "
-            f"{LARGEST / 1e6:g} MB: choose a smaller network, such as shapes_net or cifar_13pct"
-        )
+    rows = layers_of(model, input_shape)
+    most = math.inf if 4 * sum(row.parameters for row in rows) <= LARGEST else CARRIED
     first = next(source for row in rows for source in row.sources)
     layers: list[dict[str, Any]] = [
         {"name": "picture", "kind": "picture", "title": "the picture, normalised", "inputs": [], "sources": []}
@@ -50,7 +46,7 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
         if len({axes[source] for source in row.sources}) > 1:
             raise ValueError(f"layer {row.name} joins maps with vectors, which a page cannot show: reshape them first")
         known[row.name] = len(layers)
-        layers.append(_layer(row, [known[source] for source in row.sources], layers))
+        layers.append(_layer(row, [known[source] for source in row.sources], layers, most))
     classes = layers[-1]["output"]
     if classes[1:] != [1, 1]:
         raise ValueError(f"a page shows classifiers, whose output are logits (N, C), but this one's is {classes}")
@@ -59,7 +55,23 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
     return layers
 
 
-def _layer(row, sources, before):
+def layers_of(model: nn.Module, input_shape: Shape) -> list[Row]:
+    """The rows of models.layout.layout without a softmax at the end, which is the page's own; arguments as of it."""
+    rows = layout(model, input_shape)
+    last = rows[-1]
+    return rows[:-1] if len(rows) > 1 and type(last.layer) is nn.Softmax and _is_end(last) else rows
+
+
+def _is_end(row):
+    return kinds.over_channels(row.layer, row.output)
+
+
+def computes(layers: list[dict[str, Any]]) -> bool:
+    """Whether a page has all that it needs to compute the network of `describe` itself."""
+    return all("data" in layer[name] for layer in layers for name in PARAMETERS if name in layer)
+
+
+def _layer(row, sources, before, most):
     kind, settings = _known(row)
     return {
         "name": printable(row.name),
@@ -72,7 +84,7 @@ def _layer(row, sources, before):
         "receptiveField": row.receptive_field,
         "jump": row.jump,
         **settings,
-        **{name: _array(getattr(row.layer, name)) for name in PARAMETERS if getattr(row.layer, name, None) is not None},
+        **{name: _array(tensor, most) for name in PARAMETERS if (tensor := getattr(row.layer, name, None)) is not None},
         **_to_read(*_FUNCTIONS.get(type(row.layer), _own_function(row.layer))),
     }
 
@@ -230,13 +242,11 @@ def _three(shape: Shape) -> list[int]:
     return [int(n) for n in (*shape, 1, 1)[:3]]
 
 
-def _array(tensor):
-    return {"shape": list(tensor.shape), "data": encoded(tensor.numpy())}
-
-
-def encoded(array: Array) -> str:
-    """The numbers of an array as base64 of little-endian float32."""
-    return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
+def _array(tensor, most):
+    """A parameter; only filters and matrices, which are large, may be left out."""
+    shape, array = list(tensor.shape), tensor.numpy()
+    whole = array.size <= most or array.ndim not in WEIGHTS
+    return {"shape": shape} | ({"data": encoded(array)} if whole else {"summary": summary_of(array)})
 
 
 def _to_read(function=None, method=None):

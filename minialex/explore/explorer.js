@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 68c6e3676e0604a28cdd349e1fee48447f641ee4e2d2aead99d0816f4aece25a
+// Made of the modules in web/ by npm run build there; their SHA-256 is 00f7efdb088a80cda98f710e6d7e8adacdb02928de21a6021a9fed3694a88b2d
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -19,20 +19,65 @@
     const layers = data2.layers.map((layer) => {
       const arrays = {};
       for (const name of ["weight", "bias"]) {
-        if (layer[name]) arrays[name] = { shape: layer[name].shape, data: floatsOf(layer[name].data) };
+        if (layer[name]) arrays[name] = { ...layer[name], data: layer[name].data && floatsOf(layer[name].data) };
       }
       for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
       for (const name of ["from", "to"]) if (layer[name]) arrays[name] = integersOf(layer[name]);
       return { ...layer, ...arrays };
     });
-    const pictures = data2.pictures.map((picture) => ({
-      ...picture,
-      pixels: bytesOf(picture.pixels),
-      input: floatsOf(picture.input)
-    }));
+    const pictures = data2.pictures.map(decodedPicture);
     const reading = data2.reading && { ...data2.reading, mean: floatsOf(data2.reading.mean) };
     return { ...data2, layers, pictures, reading };
   }
+  function decodedPicture(picture) {
+    return { ...picture, pixels: bytesOf(picture.pixels), input: picture.input && floatsOf(picture.input) };
+  }
+  async function eightBitsOf({ bytes, range: [low, high] }) {
+    const inflated = new Blob([bytesOf(bytes)]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const codes = new Uint8Array(await new Response(inflated).arrayBuffer());
+    const numbers = Float32Array.from({ length: 256 }, (_, q) => q ? low + (q - 1) / 254 * (high - low) : NaN);
+    const decoded3 = new Float32Array(codes.length);
+    for (let k = 0; k < codes.length; k++) decoded3[k] = numbers[codes[k]];
+    return decoded3;
+  }
+  var summaryOf = (summary) => ({ ...summary, mean: summary.mean ?? NaN, std: summary.std ?? NaN });
+  var decodedNumbers = (explained) => ({
+    ...explained,
+    boxes: explained.boxes.map((box) => ({ ...box, data: box.data && floatsOf(box.data) }))
+  });
+  async function decodedResult(result) {
+    const all = (arrays) => Promise.all(arrays.map(eightBitsOf));
+    const [values, gradients] = [await all(result.values), await all(result.gradients)];
+    const logits = floatsOf(result.logits);
+    const p = floatsOf(result.probabilities);
+    [values[values.length - 1], gradients[values.length - 1]] = [logits, Float32Array.from(p)];
+    gradients[values.length - 1][result.target] -= 1;
+    const parameters = result.parameters.map((named) => Object.entries(named));
+    const summaries = {
+      values: result.values.map(({ summary }) => summaryOf(summary)),
+      gradients: result.gradients.map(({ summary }) => summaryOf(summary)),
+      parameterGradients: parameters.map(
+        (named) => Object.fromEntries(named.map(([name, { summary }]) => [name, summaryOf(summary)]))
+      )
+    };
+    const pictures = parameters.map(
+      (named) => Promise.all(named.filter(([, { bytes }]) => bytes).map(async ([name, of]) => [name, await eightBitsOf(of)]))
+    );
+    const cams = Object.entries(result.cams).map(async ([n, cam]) => [n, await eightBitsOf(cam)]);
+    return {
+      target: result.target,
+      loss: floatsOf(result.loss)[0],
+      values: [...values, p],
+      gradients,
+      summaries,
+      parameterGradients: (await Promise.all(pictures)).map(Object.fromEntries),
+      cams: Object.fromEntries(await Promise.all(cams)),
+      explained: (result.explained ?? []).map(decodedNumbers)
+    };
+  }
+
+  // engine/after.js
+  var after = (value, next) => value instanceof Promise ? value.then(next) : next(value);
 
   // engine/attention.js
   function gradCam(network2, n, target) {
@@ -232,7 +277,7 @@
   }
   function energy(layer, x, at) {
     let squares = 0;
-    for (const place of neighbours(layer, at)) squares += x[indexOf(layer.output, place)] ** 2;
+    for (const place2 of neighbours(layer, at)) squares += x[indexOf(layer.output, place2)] ** 2;
     return layer.k + layer.a * squares;
   }
   var localResponseNorm = {
@@ -247,8 +292,8 @@
       const gx = zeros(output);
       gy.forEach((g, i) => {
         let cross = 0;
-        for (const place of neighbours(layer, placeOf(output, i), true)) {
-          const c = indexOf(output, place);
+        for (const place2 of neighbours(layer, placeOf(output, i), true)) {
+          const c = indexOf(output, place2);
           cross += gy[c] * x[c] * d[c] ** (-beta - 1);
         }
         gx[i] = g * d[i] ** -beta - 2 * a * beta * x[i] * cross;
@@ -256,9 +301,9 @@
       return { inputs: [rounded(gx)] };
     },
     explain(layer, [x], at) {
-      const terms = neighbours(layer, at).map((place) => {
-        const value2 = x[indexOf(layer.output, place)];
-        return { input: 0, at: place, map: place[0], value: value2, factor: value2, product: value2 * value2 };
+      const terms = neighbours(layer, at).map((place2) => {
+        const value2 = x[indexOf(layer.output, place2)];
+        return { input: 0, at: place2, map: place2[0], value: value2, factor: value2, product: value2 * value2 };
       });
       const value = x[indexOf(layer.output, at)];
       const d = layer.k + layer.a * total(terms);
@@ -272,13 +317,14 @@
       return { terms, columns: { value: "x", product: "x²" }, steps };
     },
     explainGradient(layer, [x], ys, gy, input, at) {
-      const { beta, a, d, output } = layer;
+      const { beta, a, output } = layer;
       const i = indexOf(output, at);
-      return neighbours(layer, at, true).map((place) => {
-        const c = indexOf(output, place);
-        const direct = c === i ? d[c] ** -beta : 0;
-        const factor = direct - 2 * a * beta * x[c] * x[i] * d[c] ** (-beta - 1);
-        return { at: place, value: gy[c], factor, product: gy[c] * factor };
+      return neighbours(layer, at, true).map((place2) => {
+        const c = indexOf(output, place2);
+        const d = energy(layer, x, place2);
+        const direct = c === i ? d ** -beta : 0;
+        const factor = direct - 2 * a * beta * x[c] * x[i] * d ** (-beta - 1);
+        return { at: place2, value: gy[c], factor, product: gy[c] * factor };
       });
     }
   };
@@ -521,14 +567,14 @@
       explainParameter(layer, [x], gy, name, at) {
         const { window: window2, inputs, output } = layer;
         const [outputs, [c, u, v]] = outputsOf(layer, name, at);
-        return outputs.flatMap((place) => {
-          const value = gy[indexOf(output, place)];
-          if (name === "bias") return [{ at: place, value, factor: 1, product: value }];
-          const [o, i, j] = place;
+        return outputs.flatMap((place2) => {
+          const value = gy[indexOf(output, place2)];
+          if (name === "bias") return [{ at: place2, value, factor: 1, product: value }];
+          const [o, i, j] = place2;
           const from = [channelsOf(layer, o)[0] + c, places(window2, 0, i)[u], places(window2, 1, j)[v]];
           if (!exists(from[1], window2.size[0]) || !exists(from[2], window2.size[1])) return [];
           const factor = x[indexOf(inputs[0], from)];
-          return [{ at: place, from, value, factor, product: value * factor }];
+          return [{ at: place2, from, value, factor, product: value * factor }];
         });
       }
     };
@@ -539,9 +585,9 @@
     axis: 1,
     filterAt: ({ weight }, o, i, j, c) => o * weight.shape[1] + c,
     biasAt: (layer, [o]) => o,
-    outputsOf({ output }, name, [o, ...place]) {
+    outputsOf({ output }, name, [o, ...place2]) {
       const area = output[1] * output[2];
-      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place];
+      return [Array.from({ length: area }, (_, k) => placeOf(output, o * area + k)), place2];
     }
   });
   var local2d = filters({
@@ -572,14 +618,14 @@
       return [{ at: placeOf(layer.output, k), value: gy[k], factor: 1, product: gy[k] }];
     }
   };
-  var placeIn = ({ inputs }, n, at) => at.map((place, axis) => inputs[n][axis] === 1 ? 0 : place);
+  var placeIn = ({ inputs }, n, at) => at.map((place2, axis) => inputs[n][axis] === 1 ? 0 : place2);
   function indicesIn(layer, n) {
     const same = String(layer.inputs[n]) === String(layer.output);
     return (k) => same ? k : indexOf(layer.inputs[n], placeIn(layer, n, placeOf(layer.output, k)));
   }
   function usesOf({ inputs, output }, n, at) {
     const along = at.map(
-      (place, axis) => inputs[n][axis] === 1 ? Array.from({ length: output[axis] }, (_, i) => i) : [place]
+      (place2, axis) => inputs[n][axis] === 1 ? Array.from({ length: output[axis] }, (_, i) => i) : [place2]
     );
     return along[0].flatMap((c) => along[1].flatMap((i) => along[2].map((j) => [c, i, j])));
   }
@@ -607,10 +653,10 @@
         return { terms, columns: { value: "x" }, steps: [[formula, f(values)]] };
       },
       explainGradient(layer, xs, ys, gy, input, at) {
-        return usesOf(layer, input, at).map((place) => {
-          const value = gy[indexOf(layer.output, place)];
-          const factor = derivative(valuesAt(layer, xs, place), input);
-          return { at: place, value, factor, product: value * factor };
+        return usesOf(layer, input, at).map((place2) => {
+          const value = gy[indexOf(layer.output, place2)];
+          const factor = derivative(valuesAt(layer, xs, place2), input);
+          return { at: place2, value, factor, product: value * factor };
         });
       }
     };
@@ -649,7 +695,7 @@
   var maximum = chosen("max", 1);
   var minimum = chosen("min", -1);
   var firstOf = ({ inputs, axis }, n) => inputs.slice(0, n).reduce((sum2, shape) => sum2 + shape[axis], 0);
-  var shifted = (layer, n, at) => at.map((place, axis) => place + (axis === layer.axis ? firstOf(layer, n) : 0));
+  var shifted = (layer, n, at) => at.map((place2, axis) => place2 + (axis === layer.axis ? firstOf(layer, n) : 0));
   var concat = {
     formula: "y = x1, then x2, ... along the axis: usually the maps of x1, then those of x2",
     gradient: "gx1 = the first part of gy, gx2 = the next, ...",
@@ -667,7 +713,7 @@
     explain(layer, xs, at) {
       const { axis, inputs } = layer;
       const input = inputs.findIndex((shape, n) => at[axis] < firstOf(layer, n) + shape[axis]);
-      const from = at.map((place, k) => place - (k === axis ? firstOf(layer, input) : 0));
+      const from = at.map((place2, k) => place2 - (k === axis ? firstOf(layer, input) : 0));
       const value = xs[input][indexOf(inputs[input], from)];
       return { terms: [{ input, at: from, value }], columns: { value: "x" }, steps: [["y = x", value]] };
     },
@@ -800,7 +846,7 @@
     return rows.flatMap(([i]) => columns.map(([j]) => [c, i, j]));
   }
   function winner(layer, x, at) {
-    const candidates = under(layer, at).map((place) => indexOf(layer.inputs[0], place));
+    const candidates = under(layer, at).map((place2) => indexOf(layer.inputs[0], place2));
     return candidates.reduce((best, k) => x[k] > x[best] || x[k] !== x[k] && x[best] === x[best] ? k : best);
   }
   var maxPool2d = {
@@ -817,9 +863,9 @@
     },
     explain(layer, [x], at) {
       const won = winner(layer, x, at);
-      const terms = under(layer, at).map((place) => {
-        const k = indexOf(layer.inputs[0], place);
-        return { input: 0, at: place, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
+      const terms = under(layer, at).map((place2) => {
+        const k = indexOf(layer.inputs[0], place2);
+        return { input: 0, at: place2, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
       });
       const [, row, column] = placeOf(layer.inputs[0], won);
       return {
@@ -830,18 +876,18 @@
     },
     explainGradient(layer, [x], ys, gy, input, at) {
       const k = indexOf(layer.inputs[0], at);
-      return above(layer, at).map((place) => {
-        const value = gy[indexOf(layer.output, place)];
-        const factor = winner(layer, x, place) === k ? 1 : 0;
-        return { at: place, value, factor, product: value * factor };
+      return above(layer, at).map((place2) => {
+        const value = gy[indexOf(layer.output, place2)];
+        const factor = winner(layer, x, place2) === k ? 1 : 0;
+        return { at: place2, value, factor, product: value * factor };
       });
     }
   };
   function divisor({ window: window2, countPadding, divisor: divisor2 }, [, i, j]) {
     if (divisor2) return divisor2;
-    const count = (axis, place) => {
-      const [before, after] = countPadding ? window2.padding[axis] : [0, 0];
-      return places(window2, axis, place).filter((y) => y >= -before && y < window2.size[axis] + after).length;
+    const count = (axis, place2) => {
+      const [before, after2] = countPadding ? window2.padding[axis] : [0, 0];
+      return places(window2, axis, place2).filter((y) => y >= -before && y < window2.size[axis] + after2).length;
     };
     return count(0, i) * count(1, j);
   }
@@ -852,7 +898,7 @@
       const y = zeros(layer.output);
       y.forEach((_, k) => {
         const at = placeOf(layer.output, k);
-        for (const place of under(layer, at)) y[k] += x[indexOf(layer.inputs[0], place)];
+        for (const place2 of under(layer, at)) y[k] += x[indexOf(layer.inputs[0], place2)];
         y[k] /= divisor(layer, at);
       });
       return rounded(y);
@@ -861,15 +907,15 @@
       const gx = zeros(layer.inputs[0]);
       gy.forEach((g, k) => {
         const at = placeOf(layer.output, k);
-        for (const place of under(layer, at)) gx[indexOf(layer.inputs[0], place)] += g / divisor(layer, at);
+        for (const place2 of under(layer, at)) gx[indexOf(layer.inputs[0], place2)] += g / divisor(layer, at);
       });
       return { inputs: [rounded(gx)] };
     },
     explain(layer, [x], at) {
       const d = divisor(layer, at);
-      const terms = under(layer, at).map((place) => {
-        const value = x[indexOf(layer.inputs[0], place)];
-        return { input: 0, at: place, map: at[0], value, factor: 1 / d, product: value / d };
+      const terms = under(layer, at).map((place2) => {
+        const value = x[indexOf(layer.inputs[0], place2)];
+        return { input: 0, at: place2, map: at[0], value, factor: 1 / d, product: value / d };
       });
       return {
         terms,
@@ -881,10 +927,10 @@
       };
     },
     explainGradient(layer, xs, ys, gy, input, at) {
-      return above(layer, at).map((place) => {
-        const value = gy[indexOf(layer.output, place)];
-        const factor = 1 / divisor(layer, place);
-        return { at: place, value, factor, product: value * factor };
+      return above(layer, at).map((place2) => {
+        const value = gy[indexOf(layer.output, place2)];
+        const factor = 1 / divisor(layer, place2);
+        return { at: place2, value, factor, product: value * factor };
       });
     }
   };
@@ -895,7 +941,7 @@
       layer.sums = zeros(layer.output).map((_, k) => positive(layer, x, placeOf(layer.output, k)));
       return Float32Array.from(layer.sums, (sum2, k) => {
         const squares = under(layer, placeOf(layer.output, k)).map(
-          (place) => Math.max(x[indexOf(layer.inputs[0], place)], 0) ** 2
+          (place2) => Math.max(x[indexOf(layer.inputs[0], place2)], 0) ** 2
         );
         return squares.reduce((all, a2) => all + a2, 0) / (sum2 || 1);
       });
@@ -903,8 +949,8 @@
     backward(layer, [x], y, gy) {
       const gx = zeros(layer.inputs[0]);
       gy.forEach((g, k) => {
-        for (const place of under(layer, placeOf(layer.output, k))) {
-          const i = indexOf(layer.inputs[0], place);
+        for (const place2 of under(layer, placeOf(layer.output, k))) {
+          const i = indexOf(layer.inputs[0], place2);
           if (x[i] > 0) gx[i] += g * (2 * x[i] - y[k]) / layer.sums[k];
         }
       });
@@ -912,11 +958,11 @@
     },
     explain(layer, [x], at) {
       const sum2 = positive(layer, x, at);
-      const terms = under(layer, at).map((place) => {
-        const value = x[indexOf(layer.inputs[0], place)];
+      const terms = under(layer, at).map((place2) => {
+        const value = x[indexOf(layer.inputs[0], place2)];
         const a = Math.max(value, 0);
         const factor = a / (sum2 || 1);
-        return { input: 0, at: place, map: at[0], value, factor, product: factor * a };
+        return { input: 0, at: place2, map: at[0], value, factor, product: factor * a };
       });
       const steps = [
         ["sum of a = max(x, 0)", sum2],
@@ -926,16 +972,16 @@
     },
     explainGradient(layer, [x], ys, gy, input, at) {
       const value = x[indexOf(layer.inputs[0], at)];
-      return above(layer, at).map((place) => {
-        const k = indexOf(layer.output, place);
-        const y = total(this.explain(layer, [x], place).terms);
-        const factor = value > 0 ? (2 * value - y) / positive(layer, x, place) : 0;
-        return { at: place, value: gy[k], factor, product: gy[k] * factor };
+      return above(layer, at).map((place2) => {
+        const k = indexOf(layer.output, place2);
+        const y = total(this.explain(layer, [x], place2).terms);
+        const factor = value > 0 ? (2 * value - y) / positive(layer, x, place2) : 0;
+        return { at: place2, value: gy[k], factor, product: gy[k] * factor };
       });
     }
   };
   function positive(layer, x, at) {
-    return under(layer, at).reduce((sum2, place) => sum2 + Math.max(x[indexOf(layer.inputs[0], place)], 0), 0);
+    return under(layer, at).reduce((sum2, place2) => sum2 + Math.max(x[indexOf(layer.inputs[0], place2)], 0), 0);
   }
   var stochasticMax = {
     ...maxPool2d,
@@ -998,8 +1044,8 @@
     explain(layer, [x], at) {
       const factor = 1 / layer.divisor;
       const terms = membersOf(layer, at).map((i) => {
-        const place = placeOf(layer.inputs[0], i);
-        return { input: 0, at: place, map: place[0], value: x[i], factor, product: x[i] * factor };
+        const place2 = placeOf(layer.inputs[0], i);
+        return { input: 0, at: place2, map: place2[0], value: x[i], factor, product: x[i] * factor };
       });
       return {
         terms,
@@ -1036,18 +1082,18 @@
       const values = members.map((i) => layer.sign * x[i]);
       const y = layer.sign * Math.max(...values);
       const terms = members.map((i) => {
-        const place = placeOf(layer.inputs[0], i);
-        return { input: 0, at: place, map: place[0], value: x[i], factor: Number(x[i] === y) };
+        const place2 = placeOf(layer.inputs[0], i);
+        return { input: 0, at: place2, map: place2[0], value: x[i], factor: Number(x[i] === y) };
       });
       return { terms, columns: { value: "x", factor: "wins" }, steps: [["y", y]] };
     },
     explainGradient(layer, [x], ys, gy, input, at) {
       const i = indexOf(layer.inputs[0], at);
       const k = layer.to[i];
-      const place = placeOf(layer.output, k);
-      const winning = this.explain(layer, [x], place).terms.filter(({ factor: factor2 }) => factor2);
+      const place2 = placeOf(layer.output, k);
+      const winning = this.explain(layer, [x], place2).terms.filter(({ factor: factor2 }) => factor2);
       const factor = winning.some((term) => indexOf(layer.inputs[0], term.at) === i) ? 1 / winning.length : 0;
-      return [{ at: place, value: gy[k], factor, product: gy[k] * factor }];
+      return [{ at: place2, value: gy[k], factor, product: gy[k] * factor }];
     },
     seen
   };
@@ -1083,15 +1129,15 @@
     },
     explain(layer, [x], at) {
       const terms = taps(layer, at).map(([row, column, factor]) => {
-        const place = [at[0], row, column];
-        const value = x[indexOf(layer.inputs[0], place)];
-        return { input: 0, at: place, map: at[0], value, factor, product: value * factor };
+        const place2 = [at[0], row, column];
+        const value = x[indexOf(layer.inputs[0], place2)];
+        return { input: 0, at: place2, map: at[0], value, factor, product: value * factor };
       });
       return { terms, columns: { value: "x", factor: "w", product: "w x" }, steps: [["y = sum", total(terms)]] };
     },
     explainGradient({ rows, columns, output }, xs, ys, gy, input, [c, row, column]) {
-      const using = (all, place) => all.flatMap((list2, i) => {
-        const weight = list2.reduce((sum2, [tap, w]) => sum2 + (tap === place ? w : 0), 0);
+      const using = (all, place2) => all.flatMap((list2, i) => {
+        const weight = list2.reduce((sum2, [tap, w]) => sum2 + (tap === place2 ? w : 0), 0);
         return weight ? [[i, weight]] : [];
       });
       return using(rows, row).flatMap(
@@ -1102,7 +1148,7 @@
       );
     },
     seen({ rows, columns }, axis, first, last) {
-      const places2 = (axis === 0 ? rows : columns).slice(first, last + 1).flatMap((list2) => list2.map(([place]) => place));
+      const places2 = (axis === 0 ? rows : columns).slice(first, last + 1).flatMap((list2) => list2.map(([place2]) => place2));
       return [Math.min(...places2), Math.max(...places2)];
     }
   };
@@ -1206,6 +1252,32 @@
     (p, j, i) => Number(i === j) - p[i]
   );
 
+  // engine/summary.js
+  var BINS = 41;
+  function rangeOf(numbers) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const x of numbers) {
+      if (x < low && x > -Infinity) low = x;
+      if (x > high && x < Infinity) high = x;
+    }
+    return low <= high ? [low, high] : [0, 0];
+  }
+  function countsOf(numbers, low, high) {
+    const counts = new Array(BINS).fill(0);
+    for (const x of numbers) {
+      if (isFinite(x)) counts[Math.min(BINS - 1, Math.floor((x - low) / (high - low || 1) * BINS))]++;
+    }
+    return counts;
+  }
+  function summaryOf2(numbers) {
+    const [smallest, largest2] = rangeOf(numbers);
+    const sum2 = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
+    const mean2 = sum2((x) => x) / numbers.length;
+    const std = Math.sqrt(sum2((x) => (x - mean2) ** 2) / numbers.length);
+    const zeros2 = sum2((x) => x === 0 ? 1 : 0);
+    return { count: numbers.length, smallest, largest: largest2, mean: mean2, std, zeros: zeros2, bins: countsOf(numbers, smallest, largest2) };
+  }
+
   // engine/network.js
   var KINDS = {
     conv2d,
@@ -1256,7 +1328,12 @@
     copy = () => new _Network(this.layers.map((layer) => ({ ...layer })));
     of = (n) => KINDS[this.layers[n].kind];
     inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
-    /** All values for a picture, a Float32Array (C, H, W). */
+    outputOf = (n) => this.values[n];
+    /** Begin work on a picture of the page; returns the probabilities. */
+    show(picture) {
+      return this.forward(picture.input);
+    }
+    /** All values for an input, a Float32Array (C, H, W). */
     forward(picture) {
       this.values = [picture];
       for (let n = 1; n <= this.end; n++) this.values[n] = this.of(n).forward(this.layers[n], this.inputsOf(n));
@@ -1304,7 +1381,7 @@
       const terms = this.users[n].flatMap(
         (user) => this.layers[user].sources.flatMap((source, input) => {
           if (source !== n) return [];
-          const given = [this.layers[user], this.inputsOf(user), this.values[user], this.arriving(user), input, at];
+          const given = [this.layers[user], this.inputsOf(user), this.outputOf(user), this.arriving(user), input, at];
           return this.of(user).explainGradient(...given).map((term) => ({ layer: user, ...term }));
         })
       );
@@ -1313,9 +1390,33 @@
     /** From which outputs the gradient of a weight or bias comes. */
     explainParameter(n, name, at) {
       const layer = this.layers[n];
-      const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.gradients[n], name, at);
+      const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.arriving(n), name, at);
       terms.forEach((term) => term.layer = n);
       return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
+    }
+    // What a network that is computed elsewhere does otherwise: see computed.js.
+    computes = true;
+    // whether all its numbers are in the page
+    isLive = true;
+    // whether it answers whatever is asked: every place, any class of the loss, another picture
+    /** A promise to know what explains a place; null: it is known, or cannot be had. */
+    ask() {
+      return null;
+    }
+    isExact() {
+      return true;
+    }
+    gradCam(n) {
+      return gradCam(this, n, this.target);
+    }
+    /** The squares of a picture with the probability of a class when each is covered; see attention.js. */
+    occlusion(picture, target, side, stride) {
+      return occlusion(this, picture.input, target, side, stride);
+    }
+    /** See summary.js; kind: "values", "gradients", "parameters" or "parameterGradients"; name: of a parameter. */
+    summary(kind, n, name) {
+      if (kind === "parameters") return summaryOf2(this.layers[n][name].data);
+      return summaryOf2(name ? this.parameterGradients[n][name] : this[kind][n]);
     }
     /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */
     receptiveField(n, at) {
@@ -1339,7 +1440,7 @@
     seenOf(user, source, axis, [first, last]) {
       const { kind, window: window2, size: n, withinChannel } = this.layers[user];
       const end = this.layers[source].output[axis + 1] - 1;
-      const clipped = (...ends) => ends.map((place) => Math.max(0, Math.min(end, place)));
+      const clipped = (...ends) => ends.map((place2) => Math.max(0, Math.min(end, place2)));
       const { seen: seen2 } = this.of(user);
       if (seen2) return clipped(...seen2(this.layers[user], axis, first, last));
       if (window2) return clipped(places(window2, axis, first)[0], places(window2, axis, last).at(-1));
@@ -1347,6 +1448,198 @@
       return kind === "linear" || kind === "flatten" || kind === "softmax" ? [0, end] : clipped(first, last);
     }
   };
+
+  // engine/partial.js
+  var partial = (shape) => ({ length: shape.reduce((all, n) => all * n, 1) });
+  function fill(array, shape, box, numbers) {
+    let k = 0;
+    const along = (axis, index) => {
+      for (let i = box[axis][0]; i < box[axis][1]; i++) {
+        const at = index * shape[axis] + i;
+        if (axis + 1 < shape.length) along(axis + 1, at);
+        else array[at] = numbers[k++];
+      }
+    };
+    along(0, 0);
+  }
+
+  // engine/computed.js
+  var keyOf = ({ layer, parameter: parameter2, at }) => `${layer}:${parameter2 ?? ""}:${at}`;
+  var Computed = class extends Network {
+    constructor(layers, source) {
+      super(layers);
+      this.source = source;
+      this.computes = false;
+      this.isLive = source.isLive;
+      this.logitsLayer = layers[this.end].sources[0];
+      for (const { weight } of layers) if (weight && !weight.data) weight.data = partial(weight.shape);
+    }
+    show(picture) {
+      this.picture = picture;
+      return after(this.source.shown(picture, null), (result) => this.take(picture, result).values[this.end]);
+    }
+    backward(target) {
+      if (target === this.target) return this.loss;
+      const { picture } = this;
+      return after(this.source.shown(picture, target), (result) => this.take(picture, result).loss);
+    }
+    /** Show a result, unless another picture was chosen while it was computed. */
+    take(picture, result) {
+      if (this.picture !== picture) return result;
+      Object.assign(this, result);
+      this.exact = { values: [], gradients: [] };
+      for (const of of ["values", "gradients"]) {
+        this.exact[of] = this.layers.map(({ output }, n) => n < this.logitsLayer ? partial(output) : result[of][n]);
+      }
+      this.known = /* @__PURE__ */ new Set();
+      result.explained.forEach((explained) => this.learn(explained));
+      return result;
+    }
+    /** Take in the numbers that explain a place. */
+    learn({ layer, at, name, boxes: boxes2 }) {
+      this.known.add(keyOf({ layer, parameter: name, at }));
+      for (const { of, layer: n, box, data: data2 } of boxes2) {
+        const { weight, output } = this.layers[n];
+        if (data2 && of === "weight") fill(weight.data, weight.shape, box, data2);
+        else if (data2) fill(this.exact[of][n], output, box, data2);
+      }
+    }
+    knows = (chosen2) => this.known.has(keyOf(chosen2));
+    ask(chosen2) {
+      const { picture, target } = this;
+      if (!chosen2.at || chosen2.layer === this.end || this.knows(chosen2)) return null;
+      const asked = this.source.numbers(picture, target, chosen2);
+      return asked && asked.then((found) => this.picture === picture && this.target === target && this.learn(found));
+    }
+    /** The places of a layer that are explained. */
+    explainedIn(n) {
+      const keys = [...this.known].map((key) => key.split(":")).filter(([layer, name]) => layer === String(n) && !name);
+      return keys.map(([, , at]) => at.split(",").map(Number));
+    }
+    inputsOf = (n) => this.layers[n].sources.map((source) => this.exact.values[source]);
+    outputOf = (n) => this.exact.values[n];
+    arriving = (n) => n === this.end ? this.target : this.exact.gradients[n];
+    isExact = (kind, n, at) => this.exact[kind][n][indexOf(this.layers[n].output, at)] !== void 0;
+    valueAt = (n, at) => this.at("values", n, at);
+    gradientAt = (n, at) => this.at("gradients", n, at);
+    at(kind, n, place2) {
+      const k = indexOf(this.layers[n].output, place2);
+      return this.exact[kind][n][k] ?? this[kind][n][k];
+    }
+    explain = (n, at) => n === this.end || this.knows({ layer: n, at }) ? super.explain(n, at) : null;
+    explainGradient(n, at) {
+      return n === this.logitsLayer || this.knows({ layer: n, at }) ? super.explainGradient(n, at) : null;
+    }
+    explainParameter(n, name, at) {
+      return this.knows({ layer: n, parameter: name, at }) ? super.explainParameter(n, name, at) : null;
+    }
+    gradCam = (n) => this.cams[n];
+    async *occlusion(picture, target, side, stride) {
+      const probabilities = await this.source.covered(picture, target, side, stride);
+      const across = Math.sqrt(probabilities.length);
+      for (const [k, probability] of probabilities.entries()) {
+        yield { row: Math.floor(k / across) * stride, column: k % across * stride, probability };
+      }
+    }
+    summary(kind, n, name) {
+      const { summary } = kind === "parameters" ? this.layers[n][name] : {};
+      if (kind === "parameters") return summary ?? super.summary(kind, n, name);
+      return name ? this.summaries[kind][n][name] : this.summaries[kind][n];
+    }
+  };
+
+  // reading.js
+  async function pixelsOf(file, resize, side) {
+    const bitmap = await createImageBitmap(file);
+    const scale = resize / Math.min(bitmap.width, bitmap.height);
+    const canvas = new OffscreenCanvas(side, side);
+    const context = canvas.getContext("2d");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, side, side);
+    context.imageSmoothingQuality = "high";
+    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+    context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
+    return drawnOn(canvas);
+  }
+  function drawnOn(canvas) {
+    const { width: side } = canvas;
+    const rgba = canvas.getContext("2d").getImageData(0, 0, side, side).data;
+    return Uint8Array.from(
+      { length: 3 * side * side },
+      (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))]
+    );
+  }
+  function normalized(pixels, { mean: mean2, std, blueFirst }) {
+    const area = pixels.length / 3;
+    const input = new Float32Array(pixels.length);
+    pixels.forEach((x, k) => {
+      const c = Math.floor(k / area);
+      const m = mean2.length === 3 ? mean2[c] : mean2[k];
+      input[(blueFirst ? 2 - c : c) * area + k % area] = (x - m) / std[c];
+    });
+    return input;
+  }
+  function localPictures(reading, side) {
+    const made = (caption, pixels) => ({
+      caption,
+      shape: [3, side, side],
+      pixels,
+      input: normalized(pixels, reading),
+      label: null
+    });
+    return {
+      ofFile: async (file) => made(file.name, await pixelsOf(file, reading.resize, side)),
+      ofDrawing: async (pixels) => made("a drawing", pixels)
+    };
+  }
+
+  // sources.js
+  var Carried = class {
+    isLive = false;
+    constructor(pictures, results) {
+      this.results = new Map(pictures.map((picture, k) => [picture, results[k]]));
+      this.unpacked = /* @__PURE__ */ new Map();
+    }
+    shown(picture) {
+      if (!this.unpacked.has(picture)) this.unpacked.set(picture, decodedResult(this.results.get(picture)));
+      return this.unpacked.get(picture);
+    }
+    numbers = () => null;
+  };
+  var Served = class {
+    isLive = true;
+    shown = (picture, target) => ask({ do: "show", picture: picture.id, target }).then(decodedResult);
+    numbers(picture, target, { layer, at, parameter: parameter2 = null }) {
+      return ask({ do: "numbers", picture: picture.id, target, layer, at, name: parameter2 }).then(decodedNumbers);
+    }
+    /** The probabilities of a class where squares of the picture are covered, row by row. */
+    async covered(picture, target, side, stride) {
+      const { probabilities } = await ask({ do: "cover", picture: picture.id, target, side, stride });
+      return floatsOf(probabilities);
+    }
+  };
+  async function ask(question) {
+    let answer;
+    try {
+      answer = await fetch("ask", { method: "POST", body: JSON.stringify(question) });
+    } catch {
+      throw new Error("minialex has stopped: start python -m minialex.explore again.");
+    }
+    const said = await answer.json();
+    if (!answer.ok) throw new Error(said.error);
+    return said;
+  }
+  var servedPictures = {
+    ofFile: async (file) => decodedPicture(await ask({ do: "picture", file: base64(await bytesOf2(file)), name: file.name })),
+    ofNumber: async (number) => decodedPicture(await ask({ do: "picture", number })),
+    ofDrawing: async (pixels) => decodedPicture(await ask({ do: "picture", drawn: base64(pixels) }))
+  };
+  var bytesOf2 = async (file) => new Uint8Array(await file.arrayBuffer());
+  function base64(bytes) {
+    let text = "";
+    for (let k = 0; k < bytes.length; k += 8192) text += String.fromCharCode(...bytes.subarray(k, k + 8192));
+    return btoa(text);
+  }
 
   // timeline.js
   var ARRAYS = ["weight", "bias", "mean", "variance"];
@@ -1388,38 +1681,6 @@
     return Object.fromEntries(Object.entries(weights).map(([n, arrays]) => [n, ofLayer(arrays)]));
   }
 
-  // reading.js
-  async function pixelsOf(file, resize, side) {
-    const bitmap = await createImageBitmap(file);
-    const scale = resize / Math.min(bitmap.width, bitmap.height);
-    const canvas = new OffscreenCanvas(side, side);
-    const context = canvas.getContext("2d");
-    context.fillStyle = "white";
-    context.fillRect(0, 0, side, side);
-    context.imageSmoothingQuality = "high";
-    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
-    context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
-    const rgba = context.getImageData(0, 0, side, side).data;
-    return Uint8Array.from(
-      { length: 3 * side * side },
-      (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))]
-    );
-  }
-  function normalized(pixels, { mean: mean2, std, blueFirst }) {
-    const area = pixels.length / 3;
-    const input = new Float32Array(pixels.length);
-    pixels.forEach((x, k) => {
-      const c = Math.floor(k / area);
-      const m = mean2.length === 3 ? mean2[c] : mean2[k];
-      input[(blueFirst ? 2 - c : c) * area + k % area] = (x - m) / std[c];
-    });
-    return input;
-  }
-  async function pictureOf(file, reading, side) {
-    const pixels = await pixelsOf(file, reading.resize, side);
-    return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
-  }
-
   // view/colors.js
   var POSITIVE = [213, 94, 0];
   var NEGATIVE = [0, 114, 178];
@@ -1427,23 +1688,28 @@
   var isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
   var lineColor = () => isDark() ? [58, 58, 68] : [214, 214, 222];
   var mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
-  function rangeOf(numbers) {
-    let [low, high] = [Infinity, -Infinity];
-    for (const x of numbers) {
-      if (x < low && x > -Infinity) low = x;
-      if (x > high && x < Infinity) high = x;
-    }
-    return low <= high ? [low, high] : [0, 0];
-  }
   function greys(numbers) {
     const [low, high] = rangeOf(numbers);
     const scale = 255 / (high - low || 1);
-    return (x) => isFinite(x) ? Array(3).fill((x - low) * scale) : NOT_FINITE;
+    const shades = Array.from({ length: 256 }, (_, shade) => [shade, shade, shade]);
+    return (x) => isFinite(x) ? shades[Math.round((x - low) * scale)] : NOT_FINITE;
   }
-  function twoColors(numbers) {
-    const most = Math.max(...rangeOf(numbers).map(Math.abs)) || 1;
+  function fullColor(numbers) {
+    let [squares, count, most] = [0, 0, 0];
+    for (const x of numbers) {
+      if (!isFinite(x) || x === 0) continue;
+      squares += x * x;
+      count++;
+      most = Math.max(most, Math.abs(x));
+    }
+    return Math.min(most, 4 * Math.sqrt(squares / (count || 1)));
+  }
+  function twoColors(numbers, clipped = false) {
+    const most = (clipped ? fullColor(numbers) : Math.max(...rangeOf(numbers).map(Math.abs))) || 1;
     const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
-    return (x) => isFinite(x) ? mixed(zero, x < 0 ? NEGATIVE : POSITIVE, Math.abs(x) / most) : NOT_FINITE;
+    const shades = [NEGATIVE, POSITIVE].map((color) => Array.from({ length: 256 }, (_, k) => mixed(zero, color, k / 255)));
+    const shade = (x) => Math.round(255 * Math.min(1, Math.abs(x) / most));
+    return (x) => isFinite(x) ? shades[Number(x >= 0)][shade(x)] : NOT_FINITE;
   }
   function behind(x, most) {
     const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
@@ -1486,13 +1752,13 @@
     });
     return element("div", {}, container, more);
   }
-  var nameOf = (place) => place.getAttribute("aria-label") ?? place.textContent;
+  var nameOf = (place2) => place2.getAttribute("aria-label") ?? place2.textContent;
   function refill(container, content, other) {
     const before = container.contains(document.activeElement) && nameOf(document.activeElement);
     container.replaceChildren(...content);
     if (before === false) return;
     const places2 = [...container.querySelectorAll("button, canvas[tabindex], summary")];
-    const same = places2.find((place) => nameOf(place) === before);
+    const same = places2.find((place2) => nameOf(place2) === before);
     (same ?? other)?.focus({ preventScroll: true });
   }
 
@@ -1520,9 +1786,21 @@
       const [row, column] = [Math.floor(tile / this.columns), tile % this.columns];
       return [this.gap + column * this.pitch[1] + x * this.scale, this.gap + row * this.pitch[0] + y * this.scale];
     }
-    /** Draw all numbers; color(k): [red, green, blue] of number k. marks: {tile, rows, columns} to put a frame around. */
-    draw(color, marks = []) {
+    /**
+     * Draw all numbers; color(k): [red, green, blue] of number k. marks: {tile, rows, columns} to put a frame around.
+     *
+     * drawn: what the numbers are; where it is what it was before, only marks are drawn anew.
+     */
+    draw(color, marks = [], drawn = null) {
       const context = this.canvas.getContext("2d");
+      if (!drawn || this.drawn !== drawn || this.dark !== isDark()) this.image = this.painted(context, color);
+      Object.assign(this, { drawn, dark: isDark() });
+      context.putImageData(this.image, 0, 0);
+      const all = this.height * this.width === 1 && marks.length >= this.count && this.count > 1;
+      if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
+      else for (const mark of marks) this.frame(context, mark);
+    }
+    painted(context, color) {
       const image = context.createImageData(this.canvas.width, this.canvas.height);
       const pixels = new Uint32Array(image.data.buffer);
       const area = this.height * this.width;
@@ -1534,10 +1812,7 @@
           pixels.fill(ink, y * image.width + left, y * image.width + left + this.scale);
         }
       }
-      context.putImageData(image, 0, 0);
-      const all = area === 1 && marks.length >= this.count && this.count > 1;
-      if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
-      else for (const mark of marks) this.frame(context, mark);
+      return image;
     }
     frame(context, { tile, rows, columns }) {
       const [left, top] = this.corner(tile, rows[0], columns[0]);
@@ -1589,10 +1864,17 @@
       if (exists2) this.onpick(tile, y, x);
     }
   };
+  var HIGHEST = 480;
+  var LARGEST = 35e4;
   function arrangement([count, height, width]) {
     const isVector = height * width === 1;
-    const scale = isVector ? count > 256 ? 7 : 11 : Math.max(1, Math.min(11, Math.round(34 / Math.max(height, width))));
-    return { count, height, width, scale, gap: isVector ? 1 : 2, columns: Math.max(1, Math.ceil(Math.sqrt(count / 2))) };
+    const gap = isVector ? 1 : 2;
+    const area = (scale2) => count * (height * scale2 + gap) * (width * scale2 + gap);
+    let scale = isVector ? count > 256 ? 7 : 11 : Math.max(1, Math.min(11, Math.round(34 / Math.max(height, width))));
+    while (scale > 1 && area(scale) > LARGEST) scale--;
+    const rows = Math.max(1, Math.floor(HIGHEST / (height * scale + gap)));
+    const columns = Math.max(1, Math.ceil(Math.sqrt(count / 2)), Math.ceil(count / rows));
+    return { count, height, width, scale, gap, columns };
   }
 
   // view/confusion.js
@@ -1665,7 +1947,7 @@
       const to = moves[event.key];
       if (!to || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();
-      if (to.some((place) => place < 0 || place > last)) return;
+      if (to.some((place2) => place2 < 0 || place2 > last)) return;
       this.choose(...to);
       this.buttons[to[0]][to[1]].focus();
     }
@@ -1682,8 +1964,8 @@
       const counts = timeline2.counts(classes.length);
       const right = sum(counts.map((row, i) => row[i]));
       const count = timeline2.labels.length;
-      const after = `after ${timeline2.epoch} epoch${timeline2.epoch === 1 ? "" : "s"}`;
-      this.summary.textContent = `Confusion ${after}: ${percent(right / count)} of ${counted2(count)} recognised`;
+      const after2 = `after ${timeline2.epoch} epoch${timeline2.epoch === 1 ? "" : "s"}`;
+      this.summary.textContent = `Confusion ${after2}: ${percent(right / count)} of ${counted2(count)} recognised`;
       if (this.tiles) this.draw(counts);
       else this.fill(counts);
       this.show();
@@ -1795,7 +2077,7 @@
       const [c, y, x] = at;
       const key = `${layer}:${c}`;
       const { rows, columns } = found.get(key) ?? { rows: [y, y], columns: [x, x] };
-      const wider = ([first, last], place) => [Math.min(first, place), Math.max(last, place)];
+      const wider = ([first, last], place2) => [Math.min(first, place2), Math.max(last, place2)];
       found.set(key, { layer, tile: c, rows: wider(rows, y), columns: wider(columns, x) });
     }
     return [...found.values()];
@@ -1804,6 +2086,92 @@
   function marksOf({ chosen: chosen2 }, explanation) {
     if (!chosen2.at) return [];
     return chosen2.parameter ? boxes(explanation.terms) : [around2(chosen2), ...boxes(explanation.terms)];
+  }
+
+  // view/drawing.js
+  var SHOWN = 224;
+  var PAPER = "#ffffff";
+  var INK = "#1c1c20";
+  var BRUSH = 1 / 12;
+  function drawing(side, gallery2, add2) {
+    const label = "drawing: the arrow keys move the brush, with Shift they draw";
+    const canvas = element("canvas", { width: side, height: side, tabindex: 0, role: "application", "aria-label": label });
+    const shown2 = `${Math.max(side, Math.floor(SHOWN / side) * side)}px`;
+    Object.assign(canvas.style, { width: shown2, height: shown2, touchAction: "none" });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    Object.assign(context, { lineWidth: Math.max(1, side * BRUSH), lineCap: "round", lineJoin: "round" });
+    let brush = [side / 2, side / 2];
+    const color = element("input", { type: "color", value: INK, id: "brush" });
+    const clear = () => {
+      context.fillStyle = PAPER;
+      context.fillRect(0, 0, side, side);
+    };
+    const lineTo = (place2) => {
+      context.strokeStyle = color.value;
+      context.beginPath();
+      context.moveTo(...brush);
+      context.lineTo(...place2);
+      context.stroke();
+      brush = place2;
+    };
+    const placeOf2 = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [(event.clientX - box.left) * side / box.width, (event.clientY - box.top) * side / box.height];
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      brush = placeOf2(event);
+      lineTo(brush);
+    });
+    canvas.addEventListener("pointermove", (event) => event.buttons && lineTo(placeOf2(event)));
+    canvas.addEventListener("keydown", (event) => {
+      const [x, y] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [0, 0];
+      if (!x && !y) return;
+      event.preventDefault();
+      const step = Math.max(1, side * BRUSH / 2);
+      const place2 = [brush[0] + x * step, brush[1] + y * step].map((n) => Math.max(0, Math.min(side, n)));
+      if (event.shiftKey) lineTo(place2);
+      else brush = place2;
+    });
+    clear();
+    return element(
+      "div",
+      { class: "drawing" },
+      canvas,
+      element("label", { for: "brush" }, "colour ", color),
+      element("button", { type: "button", onclick: clear }, "clear"),
+      element("button", { type: "button", onclick: () => add2(gallery2.ofDrawing(drawnOn(canvas))) }, "show it")
+    );
+  }
+
+  // view/more_pictures.js
+  function morePictures(gallery2, side, count, add2) {
+    const open = (file) => add2(gallery2.ofFile(file).catch((error) => Promise.reject(readable(error, file))));
+    const fields = [fileField(open), element("details", {}, element("summary", {}, "draw one"), drawing(side, gallery2, add2))];
+    if (count) fields.push(numberField(count, (number) => add2(gallery2.ofNumber(number))));
+    return element("div", { class: "more" }, ...fields);
+  }
+  function readable(error, { name }) {
+    return error.name === "Error" ? error : new Error(`${name} is no picture that this browser can read.`);
+  }
+  function fileField(open) {
+    const onchange = () => field.files[0] && open(field.files[0]);
+    const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
+    addEventListener("dragover", (event) => event.preventDefault());
+    addEventListener("drop", (event) => {
+      event.preventDefault();
+      if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+    });
+    return element("label", { for: "own" }, "one of your own ", field);
+  }
+  function numberField(count, take) {
+    const field = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0 });
+    const onsubmit = (event) => {
+      event.preventDefault();
+      take(field.valueAsNumber);
+    };
+    const label = element("label", { for: "number" }, `test image, 0 to ${count - 1} `);
+    return element("form", { onsubmit }, label, field, element("button", { type: "submit" }, "take it"));
   }
 
   // view/words.js
@@ -1904,10 +2272,10 @@
     const most = largestOf(terms, "product");
     const made = sorted.map((term) => () => {
       const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
-      const place = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
+      const place2 = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
       const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
       if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
-      return element("tr", {}, element("td", {}, place), ...cells);
+      return element("tr", {}, element("td", {}, place2), ...cells);
     });
     const head = element(
       "thead",
@@ -1915,9 +2283,9 @@
       element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
     );
     const body = element("tbody");
-    const shown = shortened(body, made, TERMS, "terms");
+    const shown2 = shortened(body, made, TERMS, "terms");
     const whole = element("table", {}, head, body);
-    const more = shown === body ? null : shown.querySelector("button");
+    const more = shown2 === body ? null : shown2.querySelector("button");
     return element(
       "div",
       {},
@@ -1944,7 +2312,7 @@
     const { output, name } = network2.layers[layer];
     const all = backward ? network2.gradients[layer] : network2.values[layer];
     const area = output[1] * output[2];
-    const color = (backward ? twoColors : greys)(all);
+    const color = backward ? twoColors(all, true) : greys(all);
     const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
     const chosen2 = () => [
       0,
@@ -1972,8 +2340,8 @@
     const [strongest] = [...explanation.terms].filter(({ at }) => at).sort((a, b) => Math.abs(b.product ?? 0) - Math.abs(a.product ?? 0));
     const other = strongest && isMap(strongest.layer) ? [strongest.layer, strongest.at[0]] : null;
     const own = isMap(chosen2.layer) ? [chosen2.layer, chosen2.at[0]] : null;
-    for (const shown of backward ? [own, other] : [other, own]) {
-      if (shown) figures.push(mapFigure(state2, ...shown, marks, choose));
+    for (const shown2 of backward ? [own, other] : [other, own]) {
+      if (shown2) figures.push(mapFigure(state2, ...shown2, marks, choose));
     }
     return element("div", { class: "figures" }, ...figures);
   }
@@ -1995,8 +2363,8 @@
     return tiles.canvas;
   }
   function gradCamOf(state2, n, name) {
-    const { network: network2, target, pictures, picture } = state2;
-    const map = gradCam(network2, n, target);
+    const { network: network2, pictures, picture } = state2;
+    const map = network2.gradCam(n);
     const most = rangeOf(map)[1];
     const { shape } = pictures[picture];
     const [, height, width] = network2.layers[n].output;
@@ -2011,28 +2379,30 @@
     );
   }
   function occlusionOf(state2, name) {
-    const place = element("div");
+    if (!state2.network.isLive) return element("p", {}, "The page that is served covers the picture square by square.");
+    const place2 = element("div");
     const button = element("button", { type: "button" }, `cover the picture square by square, and watch ${name}`);
     button.addEventListener("click", async () => {
       button.disabled = true;
-      place.replaceChildren(await covered(state2, name, place));
+      place2.textContent = "minialex computes …";
+      place2.replaceChildren(await covered(state2, name, place2).catch((error) => error.message));
       button.disabled = false;
     });
-    return element("div", {}, button, place);
+    return element("div", {}, button, place2);
   }
-  async function covered(state2, name, place) {
+  async function covered(state2, name, place2) {
     const { network: network2, target, pictures, picture } = state2;
-    const { input, shape } = pictures[picture];
+    const { shape } = pictures[picture];
     const [, height, width] = shape;
     const side = Math.max(1, Math.floor(Math.min(height, width) / (SQUARES / 2)));
     const stride = Math.max(1, Math.floor(side / 2));
     const whole = network2.values[network2.end][target];
     const lost = new Float32Array(height * width);
     let least = { probability: Infinity };
-    for (const square of occlusion(network2, input, target, side, stride)) {
+    for await (const square of network2.occlusion(pictures[picture], target, side, stride)) {
       const { row, column, probability } = square;
       if (column === 0) {
-        place.textContent = `row ${row} of ${height}`;
+        place2.textContent = `row ${row} of ${height}`;
         await new Promise((done) => setTimeout(done));
       }
       if (probability < least.probability) least = square;
@@ -2049,18 +2419,8 @@
   }
 
   // view/histogram.js
-  var BINS = 41;
   var [WIDTH, HEIGHT] = [246, 64];
-  function countsOf(numbers, low, high) {
-    const counts = new Array(BINS).fill(0);
-    for (const x of numbers) {
-      if (isFinite(x)) counts[Math.min(BINS - 1, Math.floor((x - low) / (high - low || 1) * BINS))]++;
-    }
-    return counts;
-  }
-  function histogram(numbers, what) {
-    const [low, high] = rangeOf(numbers);
-    const counts = countsOf(numbers, low, high);
+  function histogram({ count: all, smallest, largest: largest2, mean: mean2, std, zeros: zeros2, bins }, what) {
     const canvas = element("canvas", {
       width: WIDTH,
       height: HEIGHT,
@@ -2068,22 +2428,19 @@
       "aria-label": `histogram of the ${what}`
     });
     const context = canvas.getContext("2d");
-    const most = Math.log1p(Math.max(...counts));
+    const most = Math.log1p(Math.max(...bins));
     context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--soft");
-    counts.forEach((count, bin) => {
+    bins.forEach((count, bin) => {
       const height = Math.log1p(count) / most * HEIGHT;
-      context.fillRect(bin * WIDTH / BINS, HEIGHT - height, WIDTH / BINS - 1, height);
+      context.fillRect(bin * WIDTH / bins.length, HEIGHT - height, WIDTH / bins.length - 1, height);
     });
-    const sum2 = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
-    const mean2 = sum2((x) => x) / numbers.length;
-    const std = Math.sqrt(sum2((x) => (x - mean2) ** 2) / numbers.length);
-    const zeros2 = `${format(100 * sum2((x) => x === 0 ? 1 : 0) / numbers.length, 3)} %`;
     const facts = table(
       ["count", "smallest", "mean", "std", "largest", "zeros"],
-      [[String(numbers.length), low, mean2, std, high, zeros2]],
+      [[String(all), smallest, mean2, std, largest2, `${format(100 * zeros2 / all, 3)} %`]],
       `about the ${what}`
     );
-    const caption = `from ${format(low)} to ${format(high)}; heights are logarithms of counts`;
+    facts.classList.add("facts");
+    const caption = `from ${format(smallest)} to ${format(largest2)}; heights are logarithms of counts`;
     return element("div", {}, facts, element("figure", {}, canvas, element("figcaption", {}, caption)));
   }
 
@@ -2106,8 +2463,8 @@ ${engine.gradient}`)));
     return element("div", {}, ...parts);
   }
   function distribution({ network: network2, backward }, n) {
-    const numbers = backward ? network2.gradients[n] : network2.values[n];
-    return [titled(backward ? "Gradients" : "Values", histogram(numbers, backward ? "gradients" : "values"))];
+    const kind = backward ? "gradients" : "values";
+    return [titled(backward ? "Gradients" : "Values", histogram(network2.summary(kind, n), kind))];
   }
   function attention(state2, n, name) {
     const [, height, width] = state2.network.layers[n].output;
@@ -2144,30 +2501,39 @@ ${engine.gradient}`)));
     return { count: 1, height, width, columns: 1, scale };
   }
   function parameter(state2, n, name, choose) {
+    const { backward, network: network2 } = state2;
+    const { shape, summary: isLarge } = network2.layers[n][name];
+    const summary = network2.summary(backward ? "parameterGradients" : "parameters", n, name);
+    const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
+    const title = what[0].toUpperCase() + what.slice(1);
+    if (!summary) return titled(title, element("p", {}, "This parameter is not learned: it has no gradient."));
+    if (isLarge) return titled(title, histogram(summary, what));
+    const key = `orange: positive, blue: negative; full colour: ±${format(sizeOf(summary))}`;
+    return titled(
+      title,
+      histogram(summary, what),
+      element("p", { class: "small" }, key),
+      element("div", { class: "scrolls tall" }, pictureOf(state2, n, name, what, choose))
+    );
+  }
+  var sizeOf = ({ smallest, largest: largest2 }) => Math.max(Math.abs(smallest), Math.abs(largest2));
+  function pictureOf(state2, n, name, what, choose) {
     const { backward, network: network2, chosen: chosen2 } = state2;
     const { shape, data: data2 } = network2.layers[n][name];
     const numbers = backward ? network2.parameterGradients[n][name] : data2;
     const options = tilesOf(shape);
     const { height, width } = options;
     const isChosen = chosen2.layer === n && chosen2.parameter === name;
-    const k = isChosen ? chosen2.at.reduce((index, place, axis) => index * shape[axis] + place, 0) : 0;
+    const k = isChosen ? chosen2.at.reduce((index, place2, axis) => index * shape[axis] + place2, 0) : 0;
     const [tile, y, x] = placeOf([0, height, width], k);
     const onpick = (...at) => {
       choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
     };
-    const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
     const label = `${what}: arrow keys choose one`;
     const tiles = new Tiles({ ...options, label, onpick, chosen: () => [tile, y, x] });
     const color = twoColors(numbers);
     tiles.draw((i) => color(numbers[i]), isChosen ? [{ tile, rows: [y, y], columns: [x, x] }] : []);
-    const [low, high] = rangeOf(numbers);
-    const key = `orange: positive, blue: negative; full colour: ±${format(Math.max(Math.abs(low), Math.abs(high)))}`;
-    return titled(
-      what[0].toUpperCase() + what.slice(1),
-      histogram(numbers, what),
-      element("p", { class: "small" }, key),
-      element("div", { class: "scrolls tall" }, tiles.canvas)
-    );
+    return tiles.canvas;
   }
 
   // view/stepper.js
@@ -2213,6 +2579,7 @@ ${engine.gradient}`)));
   };
 
   // view/panel.js
+  var SERVED = "python -m minialex.explore RUN";
   var Panel = class {
     constructor(state2, classes, choose) {
       Object.assign(this, { state: state2, classes, choose });
@@ -2242,7 +2609,10 @@ ${engine.gradient}`)));
       const layer = network2.layers[chosen2.layer];
       this.stepper.update();
       this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
-      if (!chosen2.at) {
+      if (chosen2.at && !explanation) {
+        this.heading.textContent = this.headingOf(layer);
+        this.fill(...this.unknown(layer));
+      } else if (!chosen2.at) {
         this.heading.textContent = layer.name;
         this.fill(aboutLayer(this.state, chosen2.layer, KINDS[layer.kind], this.classes, this.choose));
       } else if (chosen2.parameter) this.showParameter(layer, explanation);
@@ -2256,13 +2626,36 @@ ${engine.gradient}`)));
         element("button", { type: "button", onclick }, `about the layer ${this.state.network.layers[layer].name}`)
       );
     }
+    /** "conv1, map 3, row 4, column 5: 1.234", with a ≈ where the page knows the number to 8 bits only. */
+    headingOf(layer) {
+      const { network: network2, backward, chosen: chosen2 } = this.state;
+      const { at, parameter: parameter2 } = chosen2;
+      if (parameter2) return `${layer.name}, ${parameter2} [${at.join(", ")}]`;
+      const place2 = chosen2.layer === network2.end ? `class ${this.classes[at[0]]}` : placeText(at, layer.output);
+      const n = backward ? this.receiver() : chosen2.layer;
+      const number = format(backward ? network2.gradientAt(n, at) : network2.valueAt(n, at));
+      const sign = network2.isExact(backward ? "gradients" : "values", n, at) ? "" : "≈ ";
+      return `${backward ? "Gradient at " : ""}${network2.layers[n].name}, ${place2}: ${sign}${number}`;
+    }
+    /** Where the numbers of a place are not there: when they come, or where to find them. */
+    unknown(layer) {
+      const { network: network2, chosen: chosen2 } = this.state;
+      if (network2.isLive) return [element("p", {}, "minialex computes what this number is made of …")];
+      const places2 = network2.explainedIn(chosen2.layer).map((at) => {
+        const onclick = () => this.choose({ layer: chosen2.layer, at });
+        return element("button", { type: "button", onclick }, shortPlace(layer, at));
+      });
+      const here = `--explain ${layer.name}:${chosen2.at.join(",")}`;
+      return [
+        element("p", {}, "This page, of a large network, has the numbers behind some places only. ", ...places2),
+        element("p", {}, "Every place is explained in the page that is served, by ", element("code", {}, SERVED), "; "),
+        element("p", {}, "or written into a page for this one: ", element("code", {}, `${SERVED} --out page.html ${here}`)),
+        this.about(chosen2.layer)
+      ];
+    }
     showValue(layer, explanation, marks) {
       const { network: network2, backward, chosen: chosen2 } = this.state;
-      const isEnd = chosen2.layer === network2.end;
-      const place = isEnd ? `class ${this.classes[chosen2.at[0]]}` : placeText(chosen2.at, layer.output);
-      const value = network2.valueAt(chosen2.layer, chosen2.at);
-      const gradient = network2.gradientAt(this.receiver(), chosen2.at);
-      this.heading.textContent = backward ? `Gradient at ${network2.layers[this.receiver()].name}, ${place}: ${format(gradient)}` : `${layer.name}, ${place}: ${format(value)}`;
+      this.heading.textContent = this.headingOf(layer);
       this.fill(
         figuresOf(this.state, explanation, marks, this.choose),
         element("p", {}, fromText(explanation, network2.layers)),
@@ -2304,10 +2697,8 @@ ${engine.gradient}`)));
       const { network: network2, chosen: chosen2 } = this.state;
       const { at, parameter: parameter2 } = chosen2;
       const index = at.reduce((k, n, axis) => k * layer[parameter2].shape[axis] + n, 0);
-      const gradient = network2.parameterGradients[chosen2.layer][parameter2][index];
-      const value = layer[parameter2].data[index];
-      const numbers = `${format(value)}, its gradient ${format(gradient)}`;
-      this.heading.textContent = `${layer.name}, ${parameter2} [${at.join(", ")}]: ${numbers}`;
+      const numbers = `${format(layer[parameter2].data[index])}, its gradient ${format(total(explanation.terms))}`;
+      this.heading.textContent = `${this.headingOf(layer)}: ${numbers}`;
       this.fill(
         stepsOf(explanation),
         termsOf({ ...explanation, grid: [1, 1] }, network2.layers, this.choose),
@@ -2364,9 +2755,14 @@ ${engine.gradient}`)));
     }
     /** Scroll to the chosen layer, sideways only. */
     reveal() {
-      const { offsetLeft, offsetWidth } = this.columns[this.state.chosen.layer].element;
+      const { chosen: chosen2 } = this.state;
+      const { element: element2, tiles } = this.columns[chosen2.layer];
       const { scrollLeft, clientWidth } = this.element;
-      const [left, right] = [offsetLeft - 16, offsetLeft + offsetWidth + 16];
+      let [left, right] = [element2.offsetLeft - 16, element2.offsetLeft + element2.offsetWidth + 16];
+      if (right - left > clientWidth && tiles) {
+        const [x] = chosen2.at && !chosen2.parameter ? tiles.corner(...chosen2.at) : [0];
+        [left, right] = [left + x, left + x + Math.min(80, clientWidth)];
+      }
       if (left < scrollLeft) this.element.scrollLeft = left;
       else if (right > scrollLeft + clientWidth) this.element.scrollLeft = right - clientWidth;
     }
@@ -2377,14 +2773,16 @@ ${engine.gradient}`)));
         heading.setAttribute("aria-pressed", chosen2.layer === n);
         if (bars) return this.drawBars(bars, legend);
         const numbers = backward ? network2.gradients[n] : network2.values[n];
-        const color = (backward ? twoColors : greys)(numbers);
+        const color = backward ? twoColors(numbers, true) : greys(numbers);
         tiles.draw(
           (k) => color(numbers[k]),
-          marks.filter(({ layer }) => layer === n)
+          marks.filter(({ layer }) => layer === n),
+          numbers
         );
         const [low, high] = rangeOf(numbers);
-        const most = format(Math.max(Math.abs(low), Math.abs(high)));
-        legend.textContent = backward ? `full colour: ±${most}` : `black ${format(low)}, white ${format(high)}`;
+        const full = backward && fullColor(numbers);
+        const beyond = full < Math.max(-low, high) ? " and beyond" : "";
+        legend.textContent = backward ? `full colour: ±${format(full)}${beyond}` : `black ${format(low)}, white ${format(high)}`;
       });
     }
     drawBars(bars, legend) {
@@ -2416,14 +2814,15 @@ ${engine.gradient}`)));
   // view/explorer.js
   var HELP = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
   var Explorer = class {
-    constructor(place, state2, { title, classes, reading }) {
-      Object.assign(this, { state: state2, classes, reading });
+    /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
+    constructor(place2, state2, { title, classes, reading, served }, gallery2) {
+      Object.assign(this, { state: state2, classes, reading, served, gallery: gallery2 });
       this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
       this.panel = new Panel(state2, classes, this.choose);
       this.said = element("p", { role: "status" });
       if (state2.timeline) this.addTraining();
       this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.epochs?.element ?? ""];
-      place.append(
+      place2.append(
         element(
           "header",
           {},
@@ -2437,12 +2836,16 @@ ${engine.gradient}`)));
         this.panel.element
       );
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
-      addEventListener("hashchange", () => {
-        state2.read();
-        this.update();
-      });
+      addEventListener("hashchange", () => this.follow(state2.read()));
       this.update();
     }
+    /** Show the state when it is there: at once, or when minialex has computed it. */
+    follow(done) {
+      if (!(done instanceof Promise)) return this.update();
+      this.said.textContent = "minialex computes …";
+      return done.then(() => this.update(), this.say);
+    }
+    say = ({ message }) => this.said.textContent = message;
     /** The weights of several epochs, and what they take test pictures for. */
     addTraining() {
       const { state: state2, classes, reading } = this;
@@ -2460,8 +2863,12 @@ ${engine.gradient}`)));
     };
     pictureChoice() {
       this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
-      this.end = this.reading ? this.ownPicture() : element("span");
+      this.end = this.gallery ? this.more() : element("span");
       return element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures, this.end);
+    }
+    more() {
+      const [, side] = this.state.network.layers[0].output;
+      return morePictures(this.gallery, side, this.served?.pictures, (coming) => this.add(coming));
     }
     pictureButton(number) {
       const { pixels, shape } = this.state.pictures[number];
@@ -2472,34 +2879,15 @@ ${engine.gradient}`)));
       tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
       tiles.canvas.setAttribute("aria-hidden", "true");
       const label = this.captionOf(number);
-      const onclick = () => {
-        this.state.show(number);
-        this.update();
-      };
+      const onclick = () => this.follow(this.state.show(number));
       return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
     }
-    /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
-    ownPicture() {
-      const onchange = () => field.files[0] && this.open(field.files[0]);
-      const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
-      const label = element("label", { for: "own" }, "one of your own ", field);
-      addEventListener("dragover", (event) => event.preventDefault());
-      addEventListener("drop", (event) => {
-        event.preventDefault();
-        if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0]);
-      });
-      return label;
-    }
-    async open(file) {
-      const [, side] = this.state.network.layers[0].output;
-      try {
-        this.add(await pictureOf(file, this.reading, side));
-      } catch {
-        this.said.textContent = `${file.name} is no picture that this browser can read.`;
-      }
-    }
-    /** Show another picture; one that is there already is only chosen. */
+    /** Show another picture, or a promise of one; one that is there already is only chosen. */
     add(picture) {
+      if (picture instanceof Promise) {
+        this.said.textContent = "reading the picture …";
+        return picture.then((come) => this.add(come), this.say);
+      }
       const { pictures } = this.state;
       const known = pictures.findIndex(({ caption, label }) => label !== null && caption === picture.caption);
       const number = known < 0 ? pictures.push(picture) - 1 : known;
@@ -2507,8 +2895,7 @@ ${engine.gradient}`)));
         this.pictures.push(this.pictureButton(number));
         this.end.before(this.pictures.at(-1));
       }
-      this.state.show(number);
-      this.update();
+      return this.follow(this.state.show(number));
     }
     captionOf(number) {
       const { caption, label } = this.state.pictures[number];
@@ -2527,11 +2914,11 @@ ${engine.gradient}`)));
     }
     classChoice() {
       const onchange = () => {
-        this.state.loseOn(Number(this.select.value));
-        this.update();
+        this.follow(this.state.loseOn(Number(this.select.value)));
       };
       const options = this.classes.map((name, i) => element("option", { value: i }, name));
-      this.select = element("select", { id: "target", onchange }, ...options);
+      const disabled = !this.state.network.isLive;
+      this.select = element("select", { id: "target", onchange, disabled }, ...options);
       const label = element("label", { for: "target" }, "class of the loss ");
       return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);
     }
@@ -2543,6 +2930,7 @@ ${engine.gradient}`)));
       this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state2.picture));
       this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state2.backward));
       this.select.value = state2.target;
+      this.askFor(state2.chosen);
       this.epochs?.update();
       this.confusion?.update();
       const explanation = this.panel.explanation();
@@ -2552,6 +2940,15 @@ ${engine.gradient}`)));
       this.strip.reveal();
       this.panel.update(explanation, marks);
       if (location.protocol !== "about:") history.replaceState(null, "", state2.address);
+    }
+    /** Where the page does not know what explains the chosen place, ask for it; it is shown when it has come. */
+    askFor(chosen2) {
+      const waitingFor = JSON.stringify([this.state.picture, this.state.target, chosen2]);
+      if (waitingFor === this.waitingFor) return;
+      const asked = this.state.network.ask(chosen2);
+      if (!asked) return;
+      this.waitingFor = waitingFor;
+      asked.then(() => this.update(), this.say).finally(() => this.waitingFor = null);
     }
     /** What the chosen value sees of the picture, in each of its maps. */
     fieldMarks() {
@@ -2567,19 +2964,24 @@ ${engine.gradient}`)));
     /** timeline: of web/timeline.js, where the weights of several epochs are known. */
     constructor(network2, pictures, timeline2 = null) {
       Object.assign(this, { network: network2, pictures, timeline: timeline2, picture: 0, backward: false, chosen: { layer: 1 } });
-      this.show(0);
-      this.chosen = { layer: 1, at: this.largest(1) };
-      this.read();
+      this.ready = after(this.show(0), () => {
+        this.chosen = { layer: 1, at: this.largest(1) };
+        return this.read();
+      });
     }
-    /** Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known. */
+    /**
+     * Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known.
+     *
+     * Returns a promise where the page does not compute it; so does loseOn.
+     */
     show(number) {
-      this.picture = number;
-      const p = this.network.forward(this.pictures[number].input);
-      this.loseOn(this.pictures[number].label ?? argmax(p));
+      return after(this.network.show(this.pictures[number]), (p) => {
+        this.picture = number;
+        return this.loseOn(this.pictures[number].label ?? argmax(p));
+      });
     }
     loseOn(target) {
-      this.target = target;
-      this.loss = this.network.backward(target);
+      return after(this.network.backward(target), (loss) => Object.assign(this, { target, loss }));
     }
     /** Show the weights of another epoch, for the same picture and class; number: of the timeline's entry. */
     goTo(number) {
@@ -2599,20 +3001,23 @@ ${engine.gradient}`)));
     /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
     get address() {
       const { layer, at, parameter: parameter2 } = this.chosen;
-      const place = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
+      const place2 = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
       const epoch = this.timeline ? `;epoch=${this.timeline.epoch}` : "";
-      return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}${epoch}`;
+      return `#${place2}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}${epoch}`;
     }
     /** Go to the place of the page's address, as far as it exists. */
     read() {
-      const [place, ...options] = location.hash.slice(1).split(";");
+      const [place2, ...options] = location.hash.slice(1).split(";");
       const picture = Number(options.find((option) => option.startsWith("picture="))?.slice(8) ?? 0);
       const epoch = options.find((option) => option.startsWith("epoch="))?.slice(6);
       const entry = this.timeline?.epochs.indexOf(Number(epoch)) ?? -1;
       if (entry >= 0 && entry !== this.timeline.at) this.goTo(entry);
-      if (picture !== this.picture && this.pictures[picture]) this.show(picture);
-      if (place || options.length) this.backward = options.includes("backward");
-      const [name, ...rest] = place.split(":");
+      const isOther = picture !== this.picture && this.pictures[picture];
+      return after(isOther ? this.show(picture) : null, () => this.readPlace(place2, options));
+    }
+    readPlace(place2, options) {
+      if (place2 || options.length) this.backward = options.includes("backward");
+      const [name, ...rest] = place2.split(":");
       const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
       if (layer < 0) return;
       const at = rest.at(-1)?.split(",").map(Number);
@@ -2625,9 +3030,28 @@ ${engine.gradient}`)));
 
   // main.js
   var data = decoded(JSON.parse(document.getElementById("network").textContent));
-  var network = new Network(data.layers);
+  function networkOf({ layers, pictures, results, computes }) {
+    if (computes) return new Network(layers);
+    return new Computed(layers, results ? new Carried(pictures, results) : new Served());
+  }
+  function gallery() {
+    if (data.served) return servedPictures;
+    return data.reading && localPictures(data.reading, data.layers[0].output[1]);
+  }
+  var network = networkOf(data);
   var timeline = data.timeline && new Timeline(data.timeline, data.layers);
   var state = new State(network, data.pictures, timeline);
-  new Explorer(document.getElementById("explorer"), state, data);
-  globalThis.explorer = { network, state, gradCam, occlusion };
+  var place = document.getElementById("explorer");
+  var shown = after(state.ready, () => {
+    place.replaceChildren();
+    new Explorer(place, state, data, gallery());
+    globalThis.explorer = { network, state, gradCam, occlusion };
+  });
+  if (shown instanceof Promise) {
+    place.textContent = "minialex computes the first picture …";
+    shown.catch((error) => {
+      place.textContent = error.message;
+      throw error;
+    });
+  }
 })();

@@ -12,10 +12,11 @@ from ..nn.more import evaluating
 from ..support import html
 from ..support.types import Array
 from ..tensor import Tensor
-from .describing import describe
+from .carrying import results
+from .describing import computes, describe, layers_of
 from .page import Picture, page
 
-MOST = 40  # images in a page
+MOST, MOST_OF_LARGE = 40, 4  # images in a page; of a network that the page does not compute
 
 
 class Shown:
@@ -42,7 +43,8 @@ def show(
     """Show a network at work, as the last value of a notebook's cell.
 
     model: as of `describe`; it is shown as in evaluation, with the weights that it has now.
-    images: (N, C, H, W) with C = 1 or 3, preprocessed as the network takes them; at most 40 are shown.
+    images: (N, C, H, W) with C = 1 or 3, preprocessed as the network takes them; at most 40 are shown, or 4 of a
+        network that is too large for the page to compute.
     labels: the class of each image, integers; None where they are not known.
     classes: a name for each logit; "class 0", "class 1", ... by default.
     height: of the frame, pixels.
@@ -53,11 +55,15 @@ def show(
     if array.ndim != 4 or array.shape[1] not in (1, 3):
         raise ValueError(f"show needs images (N, C, H, W) of 1 or 3 channels, got {array.shape}")
     with evaluating(model):
-        layers = describe(in_order(model, array.shape[1:]), array.shape[1:])
+        network = in_order(model, array.shape[1:])
+        layers = describe(network, array.shape[1:])
+    alone = computes(layers)
+    array = array if alone else array[:MOST_OF_LARGE]
     known = [None] * len(array) if labels is None else [int(label) for label in labels[: len(array)]]
     names = classes or [f"class {number}" for number in range(layers[-1]["output"][0])]
     pictures = [Picture(f"image {n}", _pixels(x), x, label) for n, (x, label) in enumerate(zip(array, known))]
-    return Shown(page(layers, pictures, list(names), type(model).__name__), height)
+    shown = None if alone else results(layers, layers_of(network, array.shape[1:]), pictures)
+    return Shown(page(layers, pictures, list(names), type(model).__name__, results=shown), height)
 
 
 def _pixels(image):

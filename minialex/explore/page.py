@@ -20,7 +20,8 @@ import numpy as np
 from ..data import Normalize
 from ..data.transforms import CenterCrop
 from ..support.text import printable
-from .describing import encoded
+from .describing import computes
+from .encoding import encoded
 
 HERE = Path(__file__).parent
 
@@ -32,7 +33,7 @@ _PAGE = """\
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{title}</title>
+{icon}<title>{title}</title>
 <style>{style}</style>
 </head>
 <body>
@@ -77,7 +78,8 @@ class Reading:
 
 def page(
     layers: list[dict[str, Any]], pictures: list[Picture], classes: list[str], title: str,
-    reading: Reading | None = None, timeline: dict[str, Any] | None = None,
+    reading: Reading | None = None, results: list[dict[str, Any]] | None = None, served: int | None = None,
+    timeline: dict[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """A page that shows a network at work.
 
@@ -86,6 +88,8 @@ def page(
     classes: a name for each logit.
     title: of the page.
     reading: for pictures of one's own, which stay in the browser; None: the page takes none.
+    results: of each picture, as `carried` returns it, for a network that the page does not compute (`computes`).
+    served: where serving.py answers what the page asks: how many pictures it can have by their number; None: a file.
     timeline: the weights of several epochs, as of timeline.of; None without them.
 
     Returns HTML, which holds all that it needs.
@@ -97,43 +101,55 @@ def page(
         raise ValueError(f"{len(classes)} class names were given for the network's {layers[-1]['output'][0]} logits")
     if wrong := [p for p in pictures if p.label is not None and not 0 <= p.label < len(classes)]:
         raise ValueError(f"{wrong[0].caption} has the label {wrong[0].label}, but classes are 0 to {len(classes) - 1}")
+    alone = computes(layers)
     data = {
         "title": printable(title),
         "classes": [printable(name) for name in classes],
         "layers": layers,
-        "pictures": [_described(picture) for picture in pictures],
+        "pictures": [described(picture, number, alone) for number, picture in enumerate(pictures)],
         "timeline": timeline,
-        "reading": reading and _how(reading, layers[0]["output"][1]),
+        "reading": _how(reading, layers[0]["output"][1]) if reading and alone else None,
+        "computes": alone,
+        "results": results,
+        "served": None if served is None else {"pictures": served},
     }
     style, program = (_resource(name) for name in ("explorer.css", "explorer.js"))
+    connect = "" if served is None else "connect-src 'self'; "
     policy = (
         f"default-src 'none'; script-src {_hash(program)}; style-src {_hash(style)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"{connect}base-uri 'none'; form-action 'none'"
     )
+    icon = "" if served is None else '<link rel="icon" href="data:,">\n'  # or else a browser asks for one
     return _PAGE.format(
-        policy=policy, title=html.escape(printable(title)), style=style, data=_json(data), program=program
+        policy=policy, icon=icon, title=html.escape(printable(title)), style=style, data=_json(data), program=program
     )
 
 
-def _described(picture):
+def described(picture: Picture, number: int, whole: bool) -> dict[str, Any]:
+    """A Picture as data of a page; number: by which serving.py knows it; whole: with its input, to compute with."""
     pixels = base64.b64encode(np.ascontiguousarray(picture.pixels, np.uint8).tobytes()).decode()
     shape = list(picture.pixels.shape)
     return {
+        "id": number,
         "caption": printable(picture.caption),
         "shape": shape,
         "pixels": pixels,
-        "input": encoded(picture.input),
+        "input": encoded(picture.input) if whole else None,
         "label": picture.label,
     }
 
 
 def _how(reading, side):
-    mean = reading.normalization.mean
-    if mean.shape[1] > side:  # of whole images: subtracting its centre from the crop is the same
-        mean = CenterCrop(side)(mean[None])[0]
+    mean = cropped(reading.normalization, side).mean
     std = np.broadcast_to(reading.normalization.std.ravel(), 3).tolist()
     blue_first = reading.channel_order == "BGR"
     return {"resize": reading.resize, "mean": encoded(mean), "std": std, "blueFirst": blue_first}
+
+
+def cropped(normalization: Normalize, side: int) -> Normalize:
+    """The same for crops of `side` pixels: of the mean of larger images, its centre is what a crop's pixels lose."""
+    mean = normalization.mean
+    return Normalize(CenterCrop(side)(mean[None])[0], normalization.std) if mean.shape[1] > side else normalization
 
 
 def _json(data: Any) -> str:

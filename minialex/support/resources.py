@@ -49,9 +49,8 @@ def folder(name):
         raise ValueError(f"unknown folder {name!r}; choose one of {', '.join(_FOLDERS)}")
     inside, beside = _FOLDERS[name]
     candidates = [_PACKAGE / inside]
-    checkout = _PACKAGE.parent
-    if (checkout / "pyproject.toml").is_file():  # not site-packages, where `kernels` would belong to another project
-        candidates.append(checkout / beside)
+    if checkout() is not None:
+        candidates.append(checkout() / beside)
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
@@ -59,3 +58,9 @@ def folder(name):
     raise FileNotFoundError(
         f"the folder {name} is missing: expected {places}; reinstall minialex or use a complete checkout"
     )
+
+
+def checkout():
+    """Path of the source tree that minialex runs from; None where it is installed, as in site-packages."""
+    found = _PACKAGE.parent
+    return found if (found / "pyproject.toml").is_file() else None

@@ -9,6 +9,7 @@ import explored
 import numpy as np
 import pytest
 from browsing import opened
+from on_pages import EXPLAINED, ROUNDING, close, go, heading, numbers, shown
 from PIL import Image
 
 from minialex import data, explore, functional, models
@@ -16,7 +17,6 @@ from minialex.data.pipeline import Pipeline
 from minialex.tensor import Tensor, no_grad
 
 pytestmark = pytest.mark.heavy
-ROUNDING = 2e-5  # of the largest number of an array: float32, where large gradients cancel in a bias's
 
 # All that the page has computed.
 ALL = """({ network, state }) => ({
@@ -26,17 +26,6 @@ ALL = """({ network, state }) => ({
         Object.fromEntries(Object.entries(network.parameterGradients[n] ?? {}).map(([name, a]) => [name, [...a]]))),
     loss: state.loss,
 })"""
-
-# For places of every array: what is written out for it.
-EXPLAINED = """(places) => {
-    const { network } = explorer;
-    const sum = ({ terms }) => terms.reduce((total, { product }) => total + product, 0);
-    return places.map(([n, kind, at]) => {
-        if (kind === "value") return network.explain(n, at).steps.at(-1)[1];
-        if (kind === "gradient") return sum(network.explainGradient(n, at));
-        return sum(network.explainParameter(n, kind, at));
-    });
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +43,6 @@ def small(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(explored.html(model, pictures), encoding="utf-8")
     return path, model, pictures
-
-
-def close(found, expected, what):
-    found, expected = np.asarray(found, np.float64), np.ravel(expected)
-    assert found.shape == expected.shape, what
-    most = np.abs(expected).max()
-    assert np.abs(found - expected).max() <= ROUNDING * most, f"{what}: {np.abs(found - expected).max() / most:.1e}"
 
 
 def preset(name):
@@ -168,10 +150,6 @@ def test_what_is_outside_the_receptive_field_changes_nothing(browser, make, tmp_
                 assert page.evaluate(outside, [n, share]) == 0, n
 
 
-def heading(page):
-    return page.locator(".panel h2").inner_text()
-
-
 def test_the_pointer_chooses_and_follows_numbers(browser, small):
     path, model, pictures = small
     values, gradients, parameters, _ = explored.computed(model, pictures[0].input, 4)
@@ -196,15 +174,6 @@ def test_the_pointer_chooses_and_follows_numbers(browser, small):
         page.locator(".panel canvas[aria-label^='gradients of the weight']").click(position={"x": 3, "y": 3})
         assert heading(page).startswith("conv1, weight [0, 0, 0, 0]: ")
         assert shown(heading(page)) == pytest.approx(parameters[1]["weight"][0, 0, 0, 0], rel=2e-3)
-
-
-def numbers(text):
-    return [word.strip(",:") for word in text.replace("\u2212", "-").split() if word.strip(",:-")[:1].isdigit()]
-
-
-def shown(text):
-    """The last number of a text."""
-    return float(numbers(text)[-1])
 
 
 def test_the_keyboard_does_all_that_the_pointer_does(browser, small):
@@ -341,17 +310,6 @@ def test_an_address_leads_to_its_place(browser, small):
             assert heading(page)
     with opened(browser, path, place="%;;:,") as page:
         assert heading(page)
-
-
-def go(page, place):
-    """Change the page's address as a link within it does."""
-    page.evaluate(
-        """(place) => new Promise((done) => {
-            addEventListener("hashchange", () => setTimeout(done), { once: true });
-            location.hash = place;
-        })""",
-        place,
-    )
 
 
 VIEWS = [

@@ -61,6 +61,10 @@ def test_a_forward_of_one_s_own_is_shown_in_its_order(rng):
     assert [layer["kind"] for layer in data["layers"]] == ["picture", "conv2d", "relu", "flatten", "linear", "softmax"]
 
 
-def test_a_large_network_is_refused(rng):
-    with pytest.raises(ValueError, match="MB of weights"):
-        explore.show(nn.Sequential(nn.Flatten(), nn.Linear(3072, 900)), rng.normal(size=(1, 3, 32, 32)))
+def test_a_large_network_is_carried(rng):
+    """Its maps and gradients are in the page, for few images, since the page does not compute it."""
+    large = nn.Sequential(nn.Flatten(), nn.Linear(3072, 900))
+    _, data = shown(explore.show(large, rng.normal(size=(6, 3, 32, 32)), labels=range(6))._repr_html_())
+    assert not data["computes"] and len(data["pictures"]) == len(data["results"]) == 4
+    assert [result["target"] for result in data["results"]] == [0, 1, 2, 3]
+    assert all(p.grad is None for p in large.parameters()), "the model is left as it was"

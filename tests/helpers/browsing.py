@@ -26,15 +26,17 @@ def browser():
 
 
 @contextlib.contextmanager
-def opened(browser, path, width=1280, scheme="light", place="", errors=True):
-    """A context with a page of a file on disk, in which nothing may go wrong and nothing else may be asked for.
+def opened(browser, path, width=1280, scheme="light", place="", errors=True, ready=".panel h2", alone=True):
+    """A context with a page, in which nothing may go wrong and nothing else may be asked for.
 
     browser: a Browser.
-    path: of the file.
+    path: of a file on disk, or the address of a page that is served here.
     width: pixels of the window.
     scheme: "light" or "dark".
     place: what stands behind the # of the address.
     errors: whether the test fails for an error in the console, or where anything else is asked for.
+    ready: a selector of what must be there before the test begins.
+    alone: whether the page is one file; else it may ask for others, but only on disk.
     """
     troubles, asked = [], []
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -42,13 +44,16 @@ def opened(browser, path, width=1280, scheme="light", place="", errors=True):
     page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{path.as_uri()}{place and '#'}{place}")
-    page.locator(".panel h2").wait_for()  # the policy of a page forbids the functions that Playwright can wait for
+    address = path if isinstance(path, str) else path.as_uri()
+    page.goto(f"{address}{place and '#'}{place}")
+    page.locator(ready).first.wait_for()  # the policy of a page forbids the functions that Playwright can wait for
     yield page
     context.close()
     if errors:
         assert not troubles, troubles
-        assert len(asked) == 1 and asked[0].startswith("file:"), asked
+        here = address if alone else ("file:", "data:")
+        assert all(url.startswith(here) for url in asked), asked
+        assert len(asked) == 1 or not alone or isinstance(path, str), asked
 
 
 def checker():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import threading
 
 import numpy as np
 
-from minialex import explore, functional, nn
+from minialex import data, explore, functional, nn
+from minialex.explore import serving
 from minialex.models.layout import as_graph, layout
 from minialex.tensor import Tensor, no_grad
 
@@ -87,9 +90,9 @@ def of_2012():
         (3, 11, 9),
         nn.ContrastNorm(3, alpha=9.0, beta=0.75, k=1.0),
         nn.ContrastNorm(4, alpha=20.0, beta=0.5, k=2.0),
-        nn.StochasticPool2d(3, 2),
-        nn.Conv2d(3, 5, 2),
         nn.StochasticPool2d(2, 1, 1, evaluation="max"),
+        nn.Conv2d(3, 5, 2),
+        nn.StochasticPool2d(3, 2),
     )
 
 
@@ -125,7 +128,8 @@ def joins():
         ("above", nn.Call("add", other=2.0), ["shares"]),
         ("quotient", nn.Call("div"), ["larger", "above"]),
         ("smaller", nn.Call("minimum"), ["quotient", "difference"]),
-        ("flat", nn.Flatten(), ["smaller"]),
+        ("small", nn.Call("mul", other=0.05), ["smaller"]),
+        ("flat", nn.Flatten(), ["small"]),
         ("fc", nn.Linear(4 * 7 * 10, CLASSES), ["flat"]),
         ("logarithms", nn.LogSoftmax(-1), ["fc"]),
     ]
@@ -137,7 +141,7 @@ def calls():
     steps = [
         *(nn.Call("mul", other=0.5), nn.Call("sub", input=1), nn.Call("add", other=0.3, alpha=2), nn.Call("neg")),
         *(nn.Call("abs"), nn.Call("sqrt"), nn.Call("add", other=0.5), nn.Call("log"), nn.Call("exp")),
-        *(nn.Call("pow", exponent=1.5), nn.Call("clamp", min=0.9, max=1.6), nn.Call("div", input=2)),
+        *(nn.Call("pow", exponent=1.5), nn.Call("clamp", min=0.5, max=2.2), nn.Call("div", input=2)),
         *(nn.Call("div", other=3), nn.Call("square"), nn.Call("reciprocal"), nn.Call("rsqrt")),
         *(nn.Call("pad", pad=(1, 2, 2, 0), mode="reflect"), nn.Call("flip", dims=(-1,))),
         *(nn.Call("transpose", dim0=1, dim1=3), nn.Call("getitem", index=(slice(None), slice(None, None, 2)))),
@@ -150,7 +154,7 @@ def calls():
 def extremes():
     """The smallest and largest numbers along axes, of which some are equal."""
     steps = nn.Call("amin", dim=1, keepdim=True), nn.ReLU(), nn.Call("amax", dim=3, keepdim=True)
-    return classifier((3, 6, 5), nn.Call("repeat", repeats=(1, 2, 1, 1)), *steps)
+    return classifier((3, 12, 5), nn.Call("repeat", repeats=(1, 2, 1, 1)), *steps)
 
 
 NETWORKS = [convolutions, pools, norms, activations, branches, of_2012, other_sizes, joins, calls, extremes]
@@ -199,6 +203,29 @@ def computed(model, image, target):
     gradients = [t.grad.numpy()[0] for t in tensors.values()] + [None]
     parameters = [{n: p.grad.numpy() for n, p in layer.named_parameters()} for _, layer, _ in graph.layers]
     return values, gradients, [{}, *parameters, {}], loss.item()
+
+
+def answers(model, pictures, by_number=None, count=0, classes=None, title="a network", reading=None):
+    """The serving.Answers of a network; reading: None for pictures as they are, of the input's size."""
+    shape = pictures[0].input.shape
+    layers = explore.describe(model, shape)
+    names = classes or [f"class {n}" for n in range(layers[-1]["output"][0])]
+    reading = reading or explore.Reading(shape[1], data.Normalize(np.zeros((3, 1, 1)), 1.0))
+    text = explore.page(layers, pictures, names, title, reading, served=count)
+    return serving.Answers(text, layers, explore.layers_of(model, shape), pictures, reading, by_number, count)
+
+
+@contextlib.contextmanager
+def served(answers):
+    """A context with a serving.Server of Answers, at work in a thread."""
+    with serving.Server(answers) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def logits(model, images):

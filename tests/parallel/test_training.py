@@ -21,7 +21,18 @@ from minialex.runs import checkpoint, trained
 pytestmark = [NEEDS_MPI, pytest.mark.heavy]
 
 TRAIN = "-m", "minialex.train"
-SMALL = "--limit", 100, "--batch-size", 12, "--validation", 30, "--lr", 0.05  # 9 batches, the last one of 4 pictures
+SMALL = (
+    "--limit",
+    100,
+    "--batch-size",
+    12,
+    "--validation",
+    30,
+    "--lr",
+    0.05,
+    "--keep-every",
+    1,
+)  # 9 batches, the last of 4
 
 
 def train(size, *words, code=0):
@@ -93,6 +104,10 @@ def test_the_run_of_one_process(folders, one, size, scheme):
     assert {path.name for path in mine.iterdir()} == {path.name for path in folder.iterdir()}
     loaded = trained.load(mine)
     assert loaded.checkpoint.weights.keys() == trained.load(folder).checkpoint.weights.keys()
+    for path in (folder / "kept").iterdir():
+        ours, theirs = (checkpoint.load(kept).weights for kept in (mine / "kept" / path.name, path))
+        assert ours.keys() == theirs.keys()
+        assert all(np.allclose(ours[name], theirs[name], rtol=0, atol=1e-5) for name in theirs), path.name
 
 
 @pytest.mark.parametrize("scheme", ["data", "towers"])

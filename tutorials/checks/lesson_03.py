@@ -36,6 +36,13 @@ EXERCISES = {
             (np.log([1, 2, 5]) / np.log(10), "You shared out the logits themselves: take exponentials first."),
             ([0, 2 / 7, 5 / 7], "e^0 is 1, not 0: no class ever gets nothing."),
             (np.full(3, 1 / 3), "Equal logits would give equal probabilities; these differ."),
+            ([0.0, math.log(2), math.log(5)], "These are the logits. Exponentials first, then shares."),
+            ([1 / 5, 2 / 5, 1.0], "Divide by the sum of the exponentials, not by the largest."),
+        ),
+        hints=(
+            "What is e to the power ln 5?",
+            "The three exponentials are whole numbers. Softmax divides each by their sum.",
+            "The exponentials are 1, 2 and 5: which share of the sum does each have?",
         ),
     ),
     "3.2": Exercise(
@@ -48,6 +55,12 @@ EXERCISES = {
             (lambda z: np.log(np.exp(z - z.max()).sum()) - z.max(), "The maximum is to be added, not subtracted."),
         ),
         tolerance=1e-9,
+        hints=(
+            "e^10000 overflows. What may be subtracted from all logits so that the largest exponent is 0?",
+            "e^z is e^m times e^(z - m). The factor e^m is common to all terms, and a logarithm makes a sum of a "
+            "product.",
+            "m plus the logarithm of the sum of e^(z - m), where m is the largest logit.",
+        ),
     ),
     "3.3": Exercise(
         lambda z, t: _softmax(z) - _truth(z, t, 0.9),
@@ -58,6 +71,20 @@ EXERCISES = {
             (lambda z, t: _softmax(z) - _wrong_share(z, t), "Class t gets its 0.1 / C as well, on top of the 0.9."),
             (lambda z, t: -_truth(z, t, 0.9) / _softmax(z), "These are gradients of probabilities, not of logits."),
             (lambda z, t: _softmax(z), "And the truth? Subtract it."),
+            (
+                lambda z, t: _softmax(z) - 0.9 * np.eye(len(z))[t],
+                "Every class has a share of 0.1 / C, the right one on top of its 0.9: so the truth adds up to 1.",
+            ),
+            (
+                lambda z, t: (_softmax(z) - _truth(z, t, 0.9)) / len(z),
+                "Divided once too often: there is one picture, and no mean over classes.",
+            ),
+            (lambda z, t: _softmax(z) - _truth(z, t, 0.1), "The right class has 0.9, and 0.1 is what is shared out."),
+        ),
+        hints=(
+            "What you said, minus what was true: only the truth has changed.",
+            "The truth is a vector of C numbers that add up to 1: 0.1 / C everywhere, and 0.9 more for class t.",
+            "Fill an array with 0.1 / len(z), add 0.9 at t, and subtract it from softmax(z).",
         ),
     ),
     "3.4": Exercise(
@@ -68,7 +95,13 @@ EXERCISES = {
             (1 / 1000, "That is the probability of the right class. The loss is minus its logarithm."),
             (-math.log(1000), "A loss is not negative: minus the logarithm of 1/1000."),
             (math.log(10), "That is for ten classes."),
+            (1000.0, "That is the number of classes. The loss is a logarithm."),
         ),
         tolerance=1e-2,
+        hints=(
+            "Before it has learned anything, which probability does the network give the right class?",
+            "One in a thousand. The loss is minus the logarithm of that.",
+            "-ln(1/1000), which is ln(1000): np.log knows it.",
+        ),
     ),
 }

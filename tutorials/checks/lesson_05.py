@@ -63,6 +63,15 @@ def _divisor_round_the_corner(x, n, alpha, k):
     return k + alpha / n * sum(np.roll(x**2, n // 2 - j) for j in range(n))
 
 
+def _rms(x):
+    return (x**2).mean() ** 0.5
+
+
+def _scale_backward(gy, x):
+    y = x / _rms(x)
+    return (gy - y * (gy * y).mean()) / _rms(x)
+
+
 _X = np.array([3.0, -1.0, 2.0, 0.5, -2.0, 4.0])
 _ROWS = ((np.array([-3.0, -1.0, -2.0, -5.0, -4.0]), 3, 2, 1), (np.array([2.0, -1.0, 3.0, 0.0, 1.0, 5.0]), 2, 2, 1))
 
@@ -87,8 +96,18 @@ EXERCISES = {
                 lambda x, kernel, stride, padding: -_pool_row(-x, kernel, stride, padding),
                 "These are the smallest numbers of the windows.",
             ),
+            (
+                lambda x, kernel, stride, padding: _pool_row(x, kernel, kernel, padding),
+                "The windows stand side by side: they begin at multiples of the stride, not of their length.",
+            ),
         ),
         right="Nothing outside the row can win.",
+        hints=(
+            "What is the padding to be filled with, so that it never wins, not even against negative numbers?",
+            "Pad with -np.inf, then take the maximum of each window that begins at a multiple of the stride.",
+            "np.pad(x, padding, constant_values=-np.inf); the windows begin at i * stride, and the last one ends "
+            "within the row.",
+        ),
     ),
     "5.2": Exercise(
         _pool_row_backward,
@@ -101,8 +120,17 @@ EXERCISES = {
             (_to_all, "You send it to all winners, as in 2012. Here it goes to the first one."),
             (_to_the_last, "Where two tie you send it to the last one; `>=` in a loop does that."),
             (_without_offset, "argmax counts from where the window begins: add i * stride."),
+            (
+                lambda gy, x, kernel, stride: _pool_row_backward(np.ones(len(gy)), x, kernel, stride),
+                "Each winner gets 1 for every win. It gets what arrives: gy[i].",
+            ),
         ),
         right="This is what max-pooling sends back.",
+        hints=(
+            "Each window sends its gradient to one place of the row. Which?",
+            "argmax gives the first winner inside the window, counted from where the window begins.",
+            "gx[i * stride + winner] += gy[i], for every window i, beginning from zeros.",
+        ),
     ),
     "5.3": Exercise(
         _divisor,
@@ -117,18 +145,46 @@ EXERCISES = {
                 lambda x, n, alpha, k: k + alpha / n * _sums(x**2, n, (n - 1) // 2),
                 "For even n the window begins n//2 before the channel and ends n//2 - 1 behind it.",
             ),
+            (
+                lambda x, n, alpha, k: _divisor(x, n, alpha, k) ** 0.75,
+                "That is the divisor to the power beta already; d itself is asked for.",
+            ),
         ),
         right="",
+        hints=(
+            "Caffe's and torch's alpha is divided by something before it is used.",
+            "For channel i, add up the squares of the channels from i - n//2 on, n of them, as far as they exist.",
+            "k + alpha / n times the sum over x[max(i - n//2, 0) : i - n//2 + n] ** 2.",
+        ),
     ),
     "5.4": Exercise(
-        lambda gy: gy - gy.mean(),
-        cases=((np.array([1.0, 0.0, 0.0, 0.0]),), (np.array([2.0, -1.0, 5.0]),)),
+        _scale_backward,
+        cases=((np.array([1.0, 0.0, 0.0, 0.0]), _X[:4]), (np.array([2.0, -1.0, 5.0]), np.array([0.5, -2.0, 1.0]))),
         mistakes=(
-            (lambda gy: gy, "That is the direct part. Each x is in the mean as well, which every y subtracts."),
-            (lambda gy: gy + gy.mean(), "A larger x makes all y smaller by way of the mean: minus."),
-            (lambda gy: gy - gy.sum(), "In the mean each x counts 1/N: divide the sum by N."),
-            (lambda gy: gy * (1 - 1 / len(gy)), "That is x's way to its own y. Its way to all others is missing."),
+            (lambda gy, x: gy / _rms(x), "That is the direct part. Each x is in s as well, which divides every y."),
+            (
+                lambda gy, x: (gy + x / _rms(x) * (gy * x / _rms(x)).mean()) / _rms(x),
+                "A larger x makes all y smaller by way of s: minus.",
+            ),
+            (
+                lambda gy, x: (gy - x / _rms(x) * (gy * x / _rms(x)).sum()) / _rms(x),
+                "In the mean of the squares each x counts 1/N: divide the sum by N.",
+            ),
+            (
+                lambda gy, x: gy / _rms(x) * (1 - (x / _rms(x)) ** 2 / len(x)),
+                "That is x's way to its own y. Its way to all others is missing.",
+            ),
+            (
+                lambda gy, x: gy - x / _rms(x) * (gy * x / _rms(x)).mean(),
+                "Both parts are right but for the 1/s in front of them: y is x divided by s.",
+            ),
         ),
-        right="A row of equal gradients would come back as zeros: shifting all x shifts no y.",
+        right="Multiply x by any number: y stays, so gx has no part along x.",
+        hints=(
+            "x_i reaches y_i directly, with the slope 1/s; and it is in s, which divides every y.",
+            "s = (mean of x^2)^(1/2), so a larger x_i changes s by x_i / (N s), and every y_c by -x_c / s^2 times "
+            "that.",
+            "gx = (gy - y times the mean of gy * y) / s, with y = x / s.",
+        ),
     ),
 }

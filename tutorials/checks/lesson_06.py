@@ -67,9 +67,19 @@ EXERCISES = {
             (_no_decay, "The weight decay is missing: - 0.0005 rate w."),
             (_uphill, "This climbs: both the gradient and the decay are subtracted."),
             (_old_velocity, "w moves by the new velocity, not by the one of the step before."),
+            (
+                lambda w, v, g, rate: (w + v, paper_step(w, v, g, rate)[1])[::-1],
+                "Swapped, and moved by the old velocity: return (w, v), with w moved by the new one.",
+            ),
+            (lambda w, v, g, rate: paper_step(w, v, g, rate)[::-1], "Swapped: w comes first."),
         ),
         cases=((_normal(4), _normal(4), _normal(4), 0.01), (_normal(2, 3), np.zeros((2, 3)), _normal(2, 3), 0.5)),
         right="Change the rate in the middle, and v still carries the old one: that is where torch differs.",
+        hints=(
+            "Write the new velocity first. It has three terms.",
+            "v becomes 0.9 v, minus 0.0005 times the rate times w, minus the rate times g.",
+            "With that new v, return (w + v, v).",
+        ),
     ),
     "6.2": Exercise(
         (2 / 2304) ** 0.5,
@@ -79,9 +89,15 @@ EXERCISES = {
             ((2 / 256) ** 0.5, "Each of the 256 channels is seen through nine weights."),
             ((2 / 9) ** 0.5, "A unit adds up over all the 256 channels that it sees."),
             ((2 / 3456) ** 0.5, "The 384 are the outputs. A sum has as many terms as a unit has inputs."),
+            (0.01, "That is the paper's own std. Asked is what its fan-in would need."),
         ),
         right="About three times the paper's 0.01, and about what its program had: 0.03.",
         tolerance=1e-3,
+        hints=(
+            "What is the fan-in of one unit of conv3: how many numbers does it add up?",
+            "Each unit sees all 256 channels through 3 x 3 weights. The std is the root of 2 over that number.",
+            "(2 / (256 * 3 * 3)) to the power one half.",
+        ),
     ),
     "6.3": Exercise(
         lambda x, w, p: (1 - p) * (w @ x),
@@ -90,9 +106,15 @@ EXERCISES = {
             (lambda x, w, p: w @ x, "That is the sum without dropout. On average a share of it is missing."),
             (lambda x, w, p: (w @ x) / (1 - p), "This makes up for what is missing; asked is how much there is."),
             (lambda x, w, p: 0.5 * (w @ x), "Right for p = 0.5 only."),
+            (lambda x, w, p: (1 - p) * (w * x), "One number for each row: w @ x adds the terms up, * does not."),
         ),
         cases=((_normal(5), _normal(3, 5), 0.5), (_normal(4), _normal(2, 4), 0.2)),
         right="For a sum the approximation is exact; only softmax and further layers make it one.",
+        hints=(
+            "A mean of sums is the sum of the means. What is the mean of one term?",
+            "The term w_i x_i is there with probability 1 - p, and 0 otherwise.",
+            "Each term has the mean (1 - p) w_i x_i; add them up.",
+        ),
     ),
     "6.4": Exercise(
         dead_share,
@@ -111,5 +133,10 @@ EXERCISES = {
         ),
         cases=((_maps(3, 5, 2, 4, (1, 4)),), (_maps(2, 4, 3, 3, (0,)),)),
         right="`diagnose` counts them alike.",
+        hints=(
+            "Look at one channel: over which axes must it be zero?",
+            "(y == 0) says where it is zero; .all(axis=...) asks for the pictures, rows and columns at once.",
+            "(y == 0).all(axis=(0, 2, 3)) is one truth for each channel. What is the mean of truths?",
+        ),
     ),
 }

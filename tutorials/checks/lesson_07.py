@@ -58,9 +58,15 @@ EXERCISES = {
             (lambda gy, y: gy * (1 - y), "The slope of tanh is 1 - y^2."),
             (lambda gy, y: 1 - y**2, "That is the slope. Multiply it with the gradient that arrives."),
             (lambda gy, y: gy * (y > 0), "That is the ReLU's."),
+            (lambda gy, y: gy / (1 - y**2), "Backward multiplies by the slope, it does not divide."),
         ),
         cases=((_arriving, _kept),),
         right="At y = 0.99 a fiftieth is left.",
+        hints=(
+            "The slope of tanh at x is 1 - tanh(x)^2. What is tanh(x) here?",
+            "y is tanh(x) already, so the slope needs no tanh.",
+            "gx is what arrives, times 1 minus the square of y.",
+        ),
     ),
     "7.2": Exercise(
         float(_slope(2.0) ** 3),
@@ -70,9 +76,15 @@ EXERCISES = {
             (float(math.tanh(2) ** 3), "These are the values of tanh. The gradient meets its slopes, 1 - tanh^2."),
             (float(1 - math.tanh(2) ** 6), "Each slope is 1 - tanh^2(2); take the third power of all of it."),
             (float((1 - math.tanh(2)) ** 3), "The slope is 1 - tanh^2, with a square."),
+            (float(_slope(2.0) ** 2), "That is two layers; there are three."),
         ),
         right="With ReLUs that are on it would be the whole gradient.",
         tolerance=1e-3,
+        hints=(
+            "What is the slope of tanh at 2, and at -2?",
+            "1 - tanh(2)^2, on both sides. A gradient that passes three such units is multiplied by it each time.",
+            "(1 - np.tanh(2) ** 2) to the third power.",
+        ),
     ),
     "7.3": Exercise(
         lambda x, limit: (_slope(x) < limit).mean(),
@@ -85,9 +97,18 @@ EXERCISES = {
             ),
             (lambda x, limit: (1 - x**2 < limit).mean(), "1 - y^2 is meant for the output y; x is the input."),
             (lambda x, limit: (np.abs(np.tanh(x)) < limit).mean(), "Asked is the slope, not tanh itself."),
+            (
+                lambda x, limit: (_slope(x) < limit).mean(axis=0),
+                "That is a share for each column. One number is asked for, over all units.",
+            ),
         ),
         cases=((_few, 0.1), (_inputs, 0.3)),
         right="In lesson 6 you counted dead ReLUs; these are their cousins.",
+        hints=(
+            "First the slope of every unit, then a question to each, then a share.",
+            "1 - np.tanh(x)**2 < limit is True for the saturated ones.",
+            "The mean of an array of truths is the share of those that are True.",
+        ),
     ),
     "7.4": Exercise(
         first_at,
@@ -100,5 +121,10 @@ EXERCISES = {
         ),
         cases=(([80.0, 60.0, 40.0, 30.0, 20.0], 25.0), ([70.0, 30.0, 22.0, 28.0, 10.0], 25.0), ([90.0, 70.0], 25.0)),
         right="`math.inf` is a good answer for never: it is larger than every other.",
+        hints=(
+            "Find the first pair of neighbours of which the second is at or below the target.",
+            "Between errors[i - 1], of epoch i, and errors[i], of epoch i + 1, the error falls on a straight line.",
+            "i + (before - target) / (before - after); and math.inf where the loop finds none.",
+        ),
     ),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from exercises import Exercise
 
 
@@ -38,9 +40,15 @@ EXERCISES = {
             (67_108_864, "A last map of 8 x 8 has been rounded up. Every size is rounded down."),
             (12_544, "These are the inputs of fc6. Each of its 4,096 outputs has a weight for each of them."),
             (200_704, "fc6 sees all 256 maps of pool5, not one of them."),
+            (43_264 * 4096, "A last map of 13 x 13 stands before pool5. fc6 sees what pool5 makes of it."),
         ),
         right="13.6 million more, for 32 pixels more.",
         tolerance=1e-9,
+        hints=(
+            "fc6 has a weight for each number that it sees, for each of its outputs. How large is the last map now?",
+            "Walk with the formula of the lesson: conv1 and the three pools change the size, each rounded down.",
+            "63, 31, 15, 7: 256 maps of 7 x 7, and 4,096 outputs.",
+        ),
     ),
     "8.2": Exercise(
         56_909_194,
@@ -50,9 +58,15 @@ EXERCISES = {
             (56_868_224, "The old layer is off. The new one, of ten outputs, is still to be added."),
             (56_910_184, "fc8 had a thousand biases, which go with it."),
             (61_006_194, "The new layer stands beside the old one: take that off first."),
+            (56_910_194, "The new layer is right. fc8's thousand biases are still counted."),
         ),
         right="The preset alexnet with num_classes=10 counts the same.",
         tolerance=1e-9,
+        hints=(
+            "Which numbers go with fc8, and which come with the new layer?",
+            "A fully connected layer of O outputs has O (4096 + 1) numbers.",
+            "From 60,965,224 take off 1000 * 4097, and add 10 * 4097.",
+        ),
     ),
     "8.3": Exercise(
         receptive_field,
@@ -62,9 +76,19 @@ EXERCISES = {
             (lambda layers: sum(k for k, _ in layers), "A window of K adds K - 1 neighbours, times the strides below."),
             (_from_the_top, "The strides *below* a layer count: walk from the picture up."),
             (lambda layers: receptive_field(layers) - 1, "The pixel itself counts: begin with 1."),
+            (
+                lambda layers: math.prod(s for _, s in layers),
+                "That is how far apart two neighbouring outputs are, in pixels. How wide is what one of them sees?",
+            ),
         ),
         cases=(([(11, 4), (3, 2)],), ([(3, 1), (3, 1)],), ([(5, 2), (3, 3), (4, 1)],), (_TO_POOL5,)),
         right="An output of pool5 sees 195 of the 227 pixels, if none of it lies in the padding.",
+        hints=(
+            "Keep two numbers while you walk up: how wide the field is, and how far apart neighbours are, in pixels.",
+            "A window of K widens the field by K - 1 steps of the present distance; its stride then multiplies the "
+            "distance.",
+            "field, jump = 1, 1; for each layer: field += (kernel - 1) * jump, and after that jump *= stride.",
+        ),
     ),
     "8.4": Exercise(
         2_067_805_248,
@@ -77,5 +101,10 @@ EXERCISES = {
         ),
         right="2.9 times forward: that is why backward's bars were longer.",
         tolerance=1e-9,
+        hints=(
+            "Forward, and two products backward. Whose gradient does nobody ask for?",
+            "Three times forward, less one product of the first layer: the picture is not going to be changed.",
+            "3 * 724_406_816 less conv1's MACs, which the table of the lesson has.",
+        ),
     ),
 }

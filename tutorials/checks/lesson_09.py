@@ -72,8 +72,14 @@ EXERCISES = {
                 lambda alphas, stds, vectors, c: c * vectors * (alphas * stds**2),
                 "These are three colours, one for each axis, as columns. Add them up: @ in place of *.",
             ),
+            (lambda alphas, stds, vectors, c: c * vectors @ (alphas**2 * stds), "The std is squared, not the alpha."),
         ),
         right="With pixels from 0 to 255 it would have to be divided by 255 once, since it was squared.",
+        hints=(
+            "The paper multiplies by eigenvalues. What has an eigenvalue of a covariance to do with a std?",
+            "lambda is the std squared. Each axis, a column, counts alpha times lambda.",
+            "c times vectors @ (alphas * stds**2).",
+        ),
     ),
     "9.2": Exercise(
         _paired,
@@ -93,8 +99,20 @@ EXERCISES = {
             ),
             (_unpaired, "The error is that of two unrelated groups: take the std of the differences."),
             (lambda without, having: _paired(having, without), "The sign: it is positive where the trick helps."),
+            (
+                lambda without, having: (
+                    np.median(without - having),
+                    (without - having).std(ddof=1) / len(having) ** 0.5,
+                ),
+                "The error is right. Asked is the mean of the differences, not the median.",
+            ),
         ),
         right="A constant offset between seeds would cancel in it.",
+        hints=(
+            "Make one array of differences first; everything else is about that.",
+            "The standard error is the std of the differences, with n - 1, over the root of n.",
+            "d.mean() and d.std(ddof=1) / len(d) ** 0.5.",
+        ),
     ),
     "9.3": Exercise(
         _share_of_flips,
@@ -115,6 +133,13 @@ EXERCISES = {
             ),
         ),
         right="Nothing was assumed about the shape of the luck.",
+        hints=(
+            "There are 2^n ways to choose the signs, and those that you were given are one of them.",
+            "Multiply the differences by each choice, take |mean|, and compare it with |mean| of the differences "
+            "themselves.",
+            "An array of all choices (2^n, n) times differences, .mean(axis=1), abs, >= abs(mean) - 1e-12, and the "
+            "mean of that.",
+        ),
     ),
     "9.4": Exercise(
         lambda logits: _softmax(logits).mean(axis=0),
@@ -131,7 +156,16 @@ EXERCISES = {
                 lambda logits: _softmax(logits, 0).mean(axis=0),
                 "The softmax goes over the views. It belongs to the classes, the last axis.",
             ),
+            (
+                lambda logits: _softmax(logits),
+                "These are the probabilities of each view. Average over the views, the first axis.",
+            ),
         ),
         right="A jury of ten, and every juror may be in doubt.",
+        hints=(
+            "A jury averages what its members think is probable. What turns logits into that?",
+            "Softmax over the last axis for every view, with its largest logit taken off first; then a mean.",
+            "p = exp(logits - largest), divided by its sum over the last axis with keepdims, and the mean over axis 0.",
+        ),
     ),
 }

@@ -160,6 +160,12 @@ EXERCISES = {
         cases=((1, 5), (2, 6), (3, 10), (4, 3), (5, 40)),
         right="2 (P - 1) n / P numbers from each, where P divides n.",
         tried=_summed,
+        hints=(
+            "Two rounds of P - 1 steps: in the first what comes is added, in the second it replaces.",
+            "In step s rank r sends part (r - s) mod P, and gets the one that rank r - 1 sends: (r - 1 - s) mod P.",
+            "Pad to a multiple of P, reshape to (P, -1), loop over 2 (P - 1) steps with group.send_recv, and cut the "
+            "padding off.",
+        ),
     ),
     "11.2": Exercise(
         parallel_gradient,
@@ -172,10 +178,19 @@ EXERCISES = {
             (_own_share, "Each rank has only its own share of the sum. What adds up over ranks?"),
             (_whole_batch, "Every rank computes everything, and the sum counts it P times. Take the own slice."),
             (_sum_over_pictures, "That is the gradient of the sum over pictures. The loss is the mean."),
+            (
+                lambda gradient, w, x, t, group: parallel_gradient(gradient, w, x, t, group) / group.size,
+                "The shares add up to 1 already: the sum over ranks must not be divided again.",
+            ),
         ),
         cases=((1, 3), (2, 6), (3, 10), (4, 5)),
         right="A short slice counts for as much as it has pictures.",
         tried=_shared_out,
+        hints=(
+            "The mean over all pictures is not the mean of the ranks' means. How much should each of those count?",
+            "A rank with n of the N pictures counts n / N; then the sum over ranks is right.",
+            "group.all_reduce of (own.stop - own.start) / len(x) times gradient(w, x[own], t[own]).",
+        ),
     ),
     "11.3": Exercise(
         exchange,
@@ -190,10 +205,21 @@ EXERCISES = {
             ),
             (_of_rank_0, "Every rank gets back the columns of rank 0. Which are its own?"),
             (_backwards, "The columns stand in the order of the ranks: rank 0 first."),
+            (
+                lambda a, group: _exchange(a, group, lambda gy, mine: group.size * gy[:, mine]),
+                "The ranks' gradients of the whole differ: add them up; a multiple of the own one is no sum.",
+            ),
         ),
         cases=((1,), (2,), (3,)),
         right="Forward all_gather, backward reduce_scatter.",
         tried=_divided,
+        hints=(
+            "Forward gathers columns. Backward: whose outputs depend on this rank's columns?",
+            "All ranks' do, so their gradients of the whole are added up, and each rank takes its own columns of the "
+            "sum.",
+            "backward(gy) is group.all_reduce(gy)[:, mine], with mine = part(a.shape[1] * group.size, group.rank, "
+            "group.size).",
+        ),
     ),
     "11.4": Exercise(
         "D",
@@ -206,6 +232,11 @@ EXERCISES = {
             ("G", "The step is right: v is the same on all ranks."),
         ),
         right="Behind line E it would be right.",
+        hints=(
+            "One line adds something that is the same on all ranks. What does line E do with it?",
+            "The sum over ranks is right for what is a share of the whole. What is in g that is no share?",
+            "Weight decay is added before the sum, and so counted once for each rank.",
+        ),
     ),
     "11.5": Exercise(
         58_631_144 / (9216 + 4096 + 4096),
@@ -215,7 +246,16 @@ EXERCISES = {
             (58_631_144 / 34_816, "Forward and backward are in both: the ring's two halves. The 2 cancels."),
             (58_631_144 / (17_408 + 43_264), "conv3 exchanges in the towers only."),
             (58_631_144 / (17_408 + 500), "Without the logits, says the exercise."),
+            (
+                2_334_080 / 17_408,
+                "These are the convolutions' gradients, which both schemes send. What does only one of them send?",
+            ),
         ),
         tolerance=1e-3,
+        hints=(
+            "Write down n for both schemes and set them equal; what stands on both sides cancels.",
+            "The fully connected parameters against what goes into fc6, fc7 and fc8, for each picture.",
+            "All parameters but the convolutions', divided by 9216 + 4096 + 4096.",
+        ),
     ),
 }

@@ -1,14 +1,41 @@
-// The program of the page: reads its data, computes the network, and shows it.
+// The program of the page: reads its data, computes the network or is given what it computes, and shows it.
 import { decoded } from "./data.js";
+import { after } from "./engine/after.js";
 import { gradCam, occlusion } from "./engine/attention.js";
+import { Computed } from "./engine/computed.js";
 import { Network } from "./engine/network.js";
+import { localPictures } from "./reading.js";
+import { Carried, Served, servedPictures } from "./sources.js";
 import { Timeline } from "./timeline.js";
 import { Explorer } from "./view/explorer.js";
 import { State } from "./view/state.js";
 
 const data = decoded(JSON.parse(document.getElementById("network").textContent));
-const network = new Network(data.layers);
+
+function networkOf({ layers, pictures, results, computes }) {
+  if (computes) return new Network(layers);
+  return new Computed(layers, results ? new Carried(pictures, results) : new Served());
+}
+
+/** Where more pictures come from; null: the page takes none. */
+function gallery() {
+  if (data.served) return servedPictures;
+  return data.reading && localPictures(data.reading, data.layers[0].output[1]);
+}
+
+const network = networkOf(data);
 const timeline = data.timeline && new Timeline(data.timeline, data.layers);
 const state = new State(network, data.pictures, timeline);
-new Explorer(document.getElementById("explorer"), state, data);
-globalThis.explorer = { network, state, gradCam, occlusion }; // for the console: explorer.network.values[1]
+const place = document.getElementById("explorer");
+const shown = after(state.ready, () => {
+  place.replaceChildren();
+  new Explorer(place, state, data, gallery());
+  globalThis.explorer = { network, state, gradCam, occlusion }; // for the console: explorer.network.values[1]
+});
+if (shown instanceof Promise) {
+  place.textContent = "minialex computes the first picture …";
+  shown.catch((error) => {
+    place.textContent = error.message;
+    throw error;
+  });
+}

@@ -15,7 +15,13 @@ async function pixelsOf(file, resize, side) {
   context.imageSmoothingQuality = "high";
   const [width, height] = [bitmap.width * scale, bitmap.height * scale];
   context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
-  const rgba = context.getImageData(0, 0, side, side).data;
+  return drawnOn(canvas);
+}
+
+/** The pixels of a square canvas: Uint8Array (3, side, side), red first. */
+export function drawnOn(canvas) {
+  const { width: side } = canvas;
+  const rgba = canvas.getContext("2d").getImageData(0, 0, side, side).data;
   return Uint8Array.from(
     { length: 3 * side * side },
     (_, k) => rgba[4 * (k % (side * side)) + Math.floor(k / (side * side))],
@@ -34,8 +40,17 @@ export function normalized(pixels, { mean, std, blueFirst }) {
   return input;
 }
 
-/** A file as a picture of the page; reading: how, see page.py. Raises where the browser cannot decode it. */
-export async function pictureOf(file, reading, side) {
-  const pixels = await pixelsOf(file, reading.resize, side);
-  return { caption: file.name, shape: [3, side, side], pixels, input: normalized(pixels, reading), label: null };
+/** Pictures that the page itself makes ready; reading: how, see page.py; side: pixels of the network's input. */
+export function localPictures(reading, side) {
+  const made = (caption, pixels) => ({
+    caption,
+    shape: [3, side, side],
+    pixels,
+    input: normalized(pixels, reading),
+    label: null,
+  });
+  return {
+    ofFile: async (file) => made(file.name, await pixelsOf(file, reading.resize, side)),
+    ofDrawing: async (pixels) => made("a drawing", pixels),
+  };
 }

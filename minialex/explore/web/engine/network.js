@@ -1,4 +1,5 @@
 // A network at work on one picture: values forwards, gradients backwards, and what each number is made of.
+import { gradCam, occlusion } from "./attention.js";
 import { elu, dropout, gelu, identity, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activation.js";
 import { contrastNorm } from "./contrast.js";
 import { conv2d, local2d } from "./convolution.js";
@@ -12,6 +13,7 @@ import { largest, mean } from "./reducing.js";
 import { interpolate } from "./resampling.js";
 import { counted, indexOf, rounded, size, total } from "./shape.js";
 import { channelSoftmax, logSoftmax, lossOf, softmax } from "./softmax.js";
+import { summaryOf } from "./summary.js";
 import { places } from "./window.js";
 
 export const KINDS = {
@@ -68,8 +70,14 @@ export class Network {
 
   of = (n) => KINDS[this.layers[n].kind];
   inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
+  outputOf = (n) => this.values[n];
 
-  /** All values for a picture, a Float32Array (C, H, W). */
+  /** Begin work on a picture of the page; returns the probabilities. */
+  show(picture) {
+    return this.forward(picture.input);
+  }
+
+  /** All values for an input, a Float32Array (C, H, W). */
   forward(picture) {
     this.values = [picture];
     for (let n = 1; n <= this.end; n++) this.values[n] = this.of(n).forward(this.layers[n], this.inputsOf(n));
@@ -124,7 +132,7 @@ export class Network {
     const terms = this.users[n].flatMap((user) =>
       this.layers[user].sources.flatMap((source, input) => {
         if (source !== n) return [];
-        const given = [this.layers[user], this.inputsOf(user), this.values[user], this.arriving(user), input, at];
+        const given = [this.layers[user], this.inputsOf(user), this.outputOf(user), this.arriving(user), input, at];
         return this.of(user)
           .explainGradient(...given)
           .map((term) => ({ layer: user, ...term }));
@@ -136,9 +144,38 @@ export class Network {
   /** From which outputs the gradient of a weight or bias comes. */
   explainParameter(n, name, at) {
     const layer = this.layers[n];
-    const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.gradients[n], name, at);
+    const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.arriving(n), name, at);
     terms.forEach((term) => (term.layer = n));
     return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
+  }
+
+  // What a network that is computed elsewhere does otherwise: see computed.js.
+
+  computes = true; // whether all its numbers are in the page
+  isLive = true; // whether it answers whatever is asked: every place, any class of the loss, another picture
+
+  /** A promise to know what explains a place; null: it is known, or cannot be had. */
+  ask() {
+    return null;
+  }
+
+  isExact() {
+    return true;
+  }
+
+  gradCam(n) {
+    return gradCam(this, n, this.target);
+  }
+
+  /** The squares of a picture with the probability of a class when each is covered; see attention.js. */
+  occlusion(picture, target, side, stride) {
+    return occlusion(this, picture.input, target, side, stride);
+  }
+
+  /** See summary.js; kind: "values", "gradients", "parameters" or "parameterGradients"; name: of a parameter. */
+  summary(kind, n, name) {
+    if (kind === "parameters") return summaryOf(this.layers[n][name].data);
+    return summaryOf(name ? this.parameterGradients[n][name] : this[kind][n]);
   }
 
   /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */

@@ -70,12 +70,13 @@ export const localResponseNorm = {
   },
 
   explainGradient(layer, [x], ys, gy, input, at) {
-    const { beta, a, d, output } = layer;
+    const { beta, a, output } = layer;
     const i = indexOf(output, at);
     return neighbours(layer, at, true).map((place) => {
       const c = indexOf(output, place);
-      const direct = c === i ? d[c] ** -beta : 0; // the derivative of y_c: through x_c itself, and through d_c
-      const factor = direct - 2 * a * beta * x[c] * x[i] * d[c] ** (-beta - 1);
+      const d = energy(layer, x, place);
+      const direct = c === i ? d ** -beta : 0; // the derivative of y_c: through x_c itself, and through d_c
+      const factor = direct - 2 * a * beta * x[c] * x[i] * d ** (-beta - 1);
       return { at: place, value: gy[c], factor, product: gy[c] * factor };
     });
   },

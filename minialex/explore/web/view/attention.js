@@ -1,5 +1,4 @@
 // Grad-CAM and occlusion as colours over the picture.
-import { gradCam, occlusion } from "../engine/attention.js";
 import { rangeOf } from "./colors.js";
 import { element, percent } from "./dom.js";
 import { Tiles } from "./tiles.js";
@@ -23,8 +22,8 @@ function heated({ pixels, shape }, heat, label) {
 }
 
 export function gradCamOf(state, n, name) {
-  const { network, target, pictures, picture } = state;
-  const map = gradCam(network, n, target);
+  const { network, pictures, picture } = state;
+  const map = network.gradCam(n);
   const most = rangeOf(map)[1];
   const { shape } = pictures[picture];
   const [, height, width] = network.layers[n].output;
@@ -42,11 +41,13 @@ export function gradCamOf(state, n, name) {
 
 /** A button that covers the picture square by square, and then shows what this does to the probability of a class. */
 export function occlusionOf(state, name) {
+  if (!state.network.isLive) return element("p", {}, "The page that is served covers the picture square by square.");
   const place = element("div");
   const button = element("button", { type: "button" }, `cover the picture square by square, and watch ${name}`);
   button.addEventListener("click", async () => {
     button.disabled = true;
-    place.replaceChildren(await covered(state, name, place));
+    place.textContent = "minialex computes …";
+    place.replaceChildren(await covered(state, name, place).catch((error) => error.message));
     button.disabled = false;
   });
   return element("div", {}, button, place);
@@ -54,14 +55,14 @@ export function occlusionOf(state, name) {
 
 async function covered(state, name, place) {
   const { network, target, pictures, picture } = state;
-  const { input, shape } = pictures[picture];
+  const { shape } = pictures[picture];
   const [, height, width] = shape;
   const side = Math.max(1, Math.floor(Math.min(height, width) / (SQUARES / 2)));
   const stride = Math.max(1, Math.floor(side / 2));
   const whole = network.values[network.end][target];
   const lost = new Float32Array(height * width);
   let least = { probability: Infinity };
-  for (const square of occlusion(network, input, target, side, stride)) {
+  for await (const square of network.occlusion(pictures[picture], target, side, stride)) {
     const { row, column, probability } = square;
     if (column === 0) {
       place.textContent = `row ${row} of ${height}`;

@@ -1,10 +1,11 @@
 // The page: choices on top, the layers below them, and what is chosen explained below these.
 import { argmax } from "../engine/shape.js";
-import { normalized, pictureOf } from "../reading.js";
+import { normalized } from "../reading.js";
 import { Confusion } from "./confusion.js";
 import { element, format, percent } from "./dom.js";
 import { Epochs } from "./epochs.js";
 import { marksOf } from "./marks.js";
+import { morePictures } from "./more_pictures.js";
 import { Panel } from "./panel.js";
 import { Strip } from "./strip.js";
 import { Tiles } from "./tiles.js";
@@ -14,8 +15,9 @@ const HELP =
   "choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
 
 export class Explorer {
-  constructor(place, state, { title, classes, reading }) {
-    Object.assign(this, { state, classes, reading });
+  /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
+  constructor(place, state, { title, classes, reading, served }, gallery) {
+    Object.assign(this, { state, classes, reading, served, gallery });
     this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
     this.panel = new Panel(state, classes, this.choose);
     this.said = element("p", { role: "status" });
@@ -35,12 +37,18 @@ export class Explorer {
       this.panel.element,
     );
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
-    addEventListener("hashchange", () => {
-      state.read();
-      this.update();
-    });
+    addEventListener("hashchange", () => this.follow(state.read()));
     this.update();
   }
+
+  /** Show the state when it is there: at once, or when minialex has computed it. */
+  follow(done) {
+    if (!(done instanceof Promise)) return this.update();
+    this.said.textContent = "minialex computes …";
+    return done.then(() => this.update(), this.say);
+  }
+
+  say = ({ message }) => (this.said.textContent = message);
 
   /** The weights of several epochs, and what they take test pictures for. */
   addTraining() {
@@ -61,8 +69,13 @@ export class Explorer {
 
   pictureChoice() {
     this.pictures = this.state.pictures.map((_, number) => this.pictureButton(number));
-    this.end = this.reading ? this.ownPicture() : element("span");
+    this.end = this.gallery ? this.more() : element("span");
     return element("fieldset", {}, element("legend", {}, "Picture"), ...this.pictures, this.end);
+  }
+
+  more() {
+    const [, side] = this.state.network.layers[0].output;
+    return morePictures(this.gallery, side, this.served?.pictures, (coming) => this.add(coming));
   }
 
   pictureButton(number) {
@@ -74,37 +87,16 @@ export class Explorer {
     tiles.draw((k) => [pixels[k], pixels[area + k], pixels[2 * area + k]]);
     tiles.canvas.setAttribute("aria-hidden", "true");
     const label = this.captionOf(number);
-    const onclick = () => {
-      this.state.show(number);
-      this.update();
-    };
+    const onclick = () => this.follow(this.state.show(number));
     return element("button", { type: "button", "aria-label": label, title: label, onclick }, tiles.canvas);
   }
 
-  /** A field for a picture of one's own, which may be dropped anywhere; it stays in this page. */
-  ownPicture() {
-    const onchange = () => field.files[0] && this.open(field.files[0]);
-    const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
-    const label = element("label", { for: "own" }, "one of your own ", field);
-    addEventListener("dragover", (event) => event.preventDefault());
-    addEventListener("drop", (event) => {
-      event.preventDefault();
-      if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0]);
-    });
-    return label;
-  }
-
-  async open(file) {
-    const [, side] = this.state.network.layers[0].output;
-    try {
-      this.add(await pictureOf(file, this.reading, side));
-    } catch {
-      this.said.textContent = `${file.name} is no picture that this browser can read.`;
-    }
-  }
-
-  /** Show another picture; one that is there already is only chosen. */
+  /** Show another picture, or a promise of one; one that is there already is only chosen. */
   add(picture) {
+    if (picture instanceof Promise) {
+      this.said.textContent = "reading the picture …";
+      return picture.then((come) => this.add(come), this.say);
+    }
     const { pictures } = this.state;
     const known = pictures.findIndex(({ caption, label }) => label !== null && caption === picture.caption);
     const number = known < 0 ? pictures.push(picture) - 1 : known;
@@ -112,8 +104,7 @@ export class Explorer {
       this.pictures.push(this.pictureButton(number));
       this.end.before(this.pictures.at(-1));
     }
-    this.state.show(number);
-    this.update();
+    return this.follow(this.state.show(number));
   }
 
   captionOf(number) {
@@ -135,11 +126,11 @@ export class Explorer {
 
   classChoice() {
     const onchange = () => {
-      this.state.loseOn(Number(this.select.value));
-      this.update();
+      this.follow(this.state.loseOn(Number(this.select.value)));
     };
     const options = this.classes.map((name, i) => element("option", { value: i }, name));
-    this.select = element("select", { id: "target", onchange }, ...options);
+    const disabled = !this.state.network.isLive;
+    this.select = element("select", { id: "target", onchange, disabled }, ...options);
     const label = element("label", { for: "target" }, "class of the loss ");
     return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);
   }
@@ -154,6 +145,7 @@ export class Explorer {
     this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state.picture));
     this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state.backward));
     this.select.value = state.target;
+    this.askFor(state.chosen);
     this.epochs?.update();
     this.confusion?.update();
     const explanation = this.panel.explanation();
@@ -163,6 +155,16 @@ export class Explorer {
     this.strip.reveal();
     this.panel.update(explanation, marks);
     if (location.protocol !== "about:") history.replaceState(null, "", state.address); // a notebook's cell has none
+  }
+
+  /** Where the page does not know what explains the chosen place, ask for it; it is shown when it has come. */
+  askFor(chosen) {
+    const waitingFor = JSON.stringify([this.state.picture, this.state.target, chosen]);
+    if (waitingFor === this.waitingFor) return;
+    const asked = this.state.network.ask(chosen);
+    if (!asked) return;
+    this.waitingFor = waitingFor;
+    asked.then(() => this.update(), this.say).finally(() => (this.waitingFor = null));
   }
 
   /** What the chosen value sees of the picture, in each of its maps. */

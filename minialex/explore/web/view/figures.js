@@ -22,7 +22,7 @@ function mapFigure(state, layer, map, marks, choose) {
   const { output, name } = network.layers[layer];
   const all = backward ? network.gradients[layer] : network.values[layer];
   const area = output[1] * output[2];
-  const color = (backward ? twoColors : greys)(all);
+  const color = backward ? twoColors(all, true) : greys(all);
   const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
   const chosen = () => [
     0,

@@ -1,7 +1,7 @@
 // About a layer: what it is, its sizes, formulas and numbers, its parameters as pictures, the lines that compute it.
 import { indexOf, placeOf } from "../engine/shape.js";
 import { gradCamOf, occlusionOf } from "./attention.js";
-import { rangeOf, twoColors } from "./colors.js";
+import { twoColors } from "./colors.js";
 import { element, format } from "./dom.js";
 import { histogram } from "./histogram.js";
 import { Tiles } from "./tiles.js";
@@ -25,8 +25,8 @@ export function aboutLayer(state, n, engine, classes, choose) {
 
 /** The values of a layer, or the gradients that arrive at it. */
 function distribution({ network, backward }, n) {
-  const numbers = backward ? network.gradients[n] : network.values[n];
-  return [titled(backward ? "Gradients" : "Values", histogram(numbers, backward ? "gradients" : "values"))];
+  const kind = backward ? "gradients" : "values";
+  return [titled(backward ? "Gradients" : "Values", histogram(network.summary(kind, n), kind))];
 }
 
 /** Where a class is seen: in the maps of a layer, or by covering the picture. */
@@ -74,8 +74,28 @@ function tilesOf(shape) {
   return { count: 1, height, width, columns: 1, scale };
 }
 
-/** A parameter's numbers, or their gradients, as a picture; a press chooses one. */
+/** A parameter's numbers, or their gradients: a histogram, and where the page has all of them a picture. */
 function parameter(state, n, name, choose) {
+  const { backward, network } = state;
+  const { shape, summary: isLarge } = network.layers[n][name];
+  const summary = network.summary(backward ? "parameterGradients" : "parameters", n, name);
+  const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
+  const title = what[0].toUpperCase() + what.slice(1);
+  if (!summary) return titled(title, element("p", {}, "This parameter is not learned: it has no gradient."));
+  if (isLarge) return titled(title, histogram(summary, what));
+  const key = `orange: positive, blue: negative; full colour: ±${format(sizeOf(summary))}`;
+  return titled(
+    title,
+    histogram(summary, what),
+    element("p", { class: "small" }, key),
+    element("div", { class: "scrolls tall" }, pictureOf(state, n, name, what, choose)),
+  );
+}
+
+const sizeOf = ({ smallest, largest }) => Math.max(Math.abs(smallest), Math.abs(largest));
+
+/** A parameter's numbers, or their gradients, as tiles; a press chooses one. */
+function pictureOf(state, n, name, what, choose) {
   const { backward, network, chosen } = state;
   const { shape, data } = network.layers[n][name];
   const numbers = backward ? network.parameterGradients[n][name] : data;
@@ -87,17 +107,9 @@ function parameter(state, n, name, choose) {
   const onpick = (...at) => {
     choose({ layer: n, parameter: name, at: unraveled(indexOf([0, height, width], at), shape) });
   };
-  const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
   const label = `${what}: arrow keys choose one`;
   const tiles = new Tiles({ ...options, label, onpick, chosen: () => [tile, y, x] });
   const color = twoColors(numbers);
   tiles.draw((i) => color(numbers[i]), isChosen ? [{ tile, rows: [y, y], columns: [x, x] }] : []);
-  const [low, high] = rangeOf(numbers);
-  const key = `orange: positive, blue: negative; full colour: ±${format(Math.max(Math.abs(low), Math.abs(high)))}`;
-  return titled(
-    what[0].toUpperCase() + what.slice(1),
-    histogram(numbers, what),
-    element("p", { class: "small" }, key),
-    element("div", { class: "scrolls tall" }, tiles.canvas),
-  );
+  return tiles.canvas;
 }

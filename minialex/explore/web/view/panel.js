@@ -1,11 +1,14 @@
 // What is chosen, explained: a layer, a value, a gradient, or a weight.
 import { KINDS } from "../engine/network.js";
+import { total } from "../engine/shape.js";
 import { element, format, refill } from "./dom.js";
 import { stepsOf, termsOf } from "./explanation.js";
 import { figuresOf } from "./figures.js";
 import { aboutLayer } from "./layer_page.js";
 import { Stepper } from "./stepper.js";
 import { fromText, placeText, shortPlace } from "./words.js";
+
+const SERVED = "python -m minialex.explore RUN";
 
 export class Panel {
   constructor(state, classes, choose) {
@@ -40,7 +43,10 @@ export class Panel {
     const layer = network.layers[chosen.layer];
     this.stepper.update();
     this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
-    if (!chosen.at) {
+    if (chosen.at && !explanation) {
+      this.heading.textContent = this.headingOf(layer);
+      this.fill(...this.unknown(layer));
+    } else if (!chosen.at) {
       this.heading.textContent = layer.name;
       this.fill(aboutLayer(this.state, chosen.layer, KINDS[layer.kind], this.classes, this.choose));
     } else if (chosen.parameter) this.showParameter(layer, explanation);
@@ -56,15 +62,38 @@ export class Panel {
     );
   }
 
+  /** "conv1, map 3, row 4, column 5: 1.234", with a ≈ where the page knows the number to 8 bits only. */
+  headingOf(layer) {
+    const { network, backward, chosen } = this.state;
+    const { at, parameter } = chosen;
+    if (parameter) return `${layer.name}, ${parameter} [${at.join(", ")}]`;
+    const place = chosen.layer === network.end ? `class ${this.classes[at[0]]}` : placeText(at, layer.output);
+    const n = backward ? this.receiver() : chosen.layer;
+    const number = format(backward ? network.gradientAt(n, at) : network.valueAt(n, at));
+    const sign = network.isExact(backward ? "gradients" : "values", n, at) ? "" : "≈ ";
+    return `${backward ? "Gradient at " : ""}${network.layers[n].name}, ${place}: ${sign}${number}`;
+  }
+
+  /** Where the numbers of a place are not there: when they come, or where to find them. */
+  unknown(layer) {
+    const { network, chosen } = this.state;
+    if (network.isLive) return [element("p", {}, "minialex computes what this number is made of …")];
+    const places = network.explainedIn(chosen.layer).map((at) => {
+      const onclick = () => this.choose({ layer: chosen.layer, at });
+      return element("button", { type: "button", onclick }, shortPlace(layer, at));
+    });
+    const here = `--explain ${layer.name}:${chosen.at.join(",")}`;
+    return [
+      element("p", {}, "This page, of a large network, has the numbers behind some places only. ", ...places),
+      element("p", {}, "Every place is explained in the page that is served, by ", element("code", {}, SERVED), "; "),
+      element("p", {}, "or written into a page for this one: ", element("code", {}, `${SERVED} --out page.html ${here}`)),
+      this.about(chosen.layer),
+    ];
+  }
+
   showValue(layer, explanation, marks) {
     const { network, backward, chosen } = this.state;
-    const isEnd = chosen.layer === network.end;
-    const place = isEnd ? `class ${this.classes[chosen.at[0]]}` : placeText(chosen.at, layer.output);
-    const value = network.valueAt(chosen.layer, chosen.at);
-    const gradient = network.gradientAt(this.receiver(), chosen.at);
-    this.heading.textContent = backward
-      ? `Gradient at ${network.layers[this.receiver()].name}, ${place}: ${format(gradient)}`
-      : `${layer.name}, ${place}: ${format(value)}`;
+    this.heading.textContent = this.headingOf(layer);
     this.fill(
       figuresOf(this.state, explanation, marks, this.choose),
       element("p", {}, fromText(explanation, network.layers)),
@@ -111,10 +140,8 @@ export class Panel {
     const { network, chosen } = this.state;
     const { at, parameter } = chosen;
     const index = at.reduce((k, n, axis) => k * layer[parameter].shape[axis] + n, 0);
-    const gradient = network.parameterGradients[chosen.layer][parameter][index];
-    const value = layer[parameter].data[index];
-    const numbers = `${format(value)}, its gradient ${format(gradient)}`;
-    this.heading.textContent = `${layer.name}, ${parameter} [${at.join(", ")}]: ${numbers}`;
+    const numbers = `${format(layer[parameter].data[index])}, its gradient ${format(total(explanation.terms))}`;
+    this.heading.textContent = `${this.headingOf(layer)}: ${numbers}`;
     this.fill(
       stepsOf(explanation),
       termsOf({ ...explanation, grid: [1, 1] }, network.layers, this.choose),

@@ -1,5 +1,6 @@
 // What the page shows now: a picture, the class of the loss, the direction, and what is chosen; also in the address.
 
+import { after } from "../engine/after.js";
 import { argmax, placeOf } from "../engine/shape.js";
 
 /** chosen: {layer: number, at: [c, y, x]} a value, {layer, parameter, at} a weight, {layer} the layer itself. */
@@ -7,21 +8,26 @@ export class State {
   /** timeline: of web/timeline.js, where the weights of several epochs are known. */
   constructor(network, pictures, timeline = null) {
     Object.assign(this, { network, pictures, timeline, picture: 0, backward: false, chosen: { layer: 1 } });
-    this.show(0);
-    this.chosen = { layer: 1, at: this.largest(1) };
-    this.read();
+    this.ready = after(this.show(0), () => {
+      this.chosen = { layer: 1, at: this.largest(1) };
+      return this.read();
+    });
   }
 
-  /** Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known. */
+  /**
+   * Compute everything for a picture; its loss is that of its class, or of the predicted one where it is not known.
+   *
+   * Returns a promise where the page does not compute it; so does loseOn.
+   */
   show(number) {
-    this.picture = number;
-    const p = this.network.forward(this.pictures[number].input);
-    this.loseOn(this.pictures[number].label ?? argmax(p));
+    return after(this.network.show(this.pictures[number]), (p) => {
+      this.picture = number;
+      return this.loseOn(this.pictures[number].label ?? argmax(p));
+    });
   }
 
   loseOn(target) {
-    this.target = target;
-    this.loss = this.network.backward(target);
+    return after(this.network.backward(target), (loss) => Object.assign(this, { target, loss }));
   }
 
   /** Show the weights of another epoch, for the same picture and class; number: of the timeline's entry. */
@@ -59,7 +65,11 @@ export class State {
     const epoch = options.find((option) => option.startsWith("epoch="))?.slice(6);
     const entry = this.timeline?.epochs.indexOf(Number(epoch)) ?? -1;
     if (entry >= 0 && entry !== this.timeline.at) this.goTo(entry);
-    if (picture !== this.picture && this.pictures[picture]) this.show(picture);
+    const isOther = picture !== this.picture && this.pictures[picture];
+    return after(isOther ? this.show(picture) : null, () => this.readPlace(place, options));
+  }
+
+  readPlace(place, options) {
     if (place || options.length) this.backward = options.includes("backward");
     const [name, ...rest] = place.split(":");
     const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);

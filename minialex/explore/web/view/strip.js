@@ -1,5 +1,5 @@
 // The layers from left to right: their maps, or the gradients arriving at them, and the probabilities at the end.
-import { greys, rangeOf, twoColors } from "./colors.js";
+import { fullColor, greys, rangeOf, twoColors } from "./colors.js";
 import { element, format, percent, refill } from "./dom.js";
 import { Tiles, arrangement } from "./tiles.js";
 import { shapeText } from "./words.js";
@@ -54,9 +54,14 @@ export class Strip {
 
   /** Scroll to the chosen layer, sideways only. */
   reveal() {
-    const { offsetLeft, offsetWidth } = this.columns[this.state.chosen.layer].element;
+    const { chosen } = this.state;
+    const { element, tiles } = this.columns[chosen.layer];
     const { scrollLeft, clientWidth } = this.element;
-    const [left, right] = [offsetLeft - 16, offsetLeft + offsetWidth + 16];
+    let [left, right] = [element.offsetLeft - 16, element.offsetLeft + element.offsetWidth + 16];
+    if (right - left > clientWidth && tiles) {
+      const [x] = chosen.at && !chosen.parameter ? tiles.corner(...chosen.at) : [0]; // there is room for a part of it
+      [left, right] = [left + x, left + x + Math.min(80, clientWidth)];
+    }
     if (left < scrollLeft) this.element.scrollLeft = left;
     else if (right > scrollLeft + clientWidth) this.element.scrollLeft = right - clientWidth;
   }
@@ -68,14 +73,18 @@ export class Strip {
       heading.setAttribute("aria-pressed", chosen.layer === n);
       if (bars) return this.drawBars(bars, legend);
       const numbers = backward ? network.gradients[n] : network.values[n];
-      const color = (backward ? twoColors : greys)(numbers);
+      const color = backward ? twoColors(numbers, true) : greys(numbers);
       tiles.draw(
         (k) => color(numbers[k]),
         marks.filter(({ layer }) => layer === n),
+        numbers,
       );
       const [low, high] = rangeOf(numbers);
-      const most = format(Math.max(Math.abs(low), Math.abs(high)));
-      legend.textContent = backward ? `full colour: ±${most}` : `black ${format(low)}, white ${format(high)}`;
+      const full = backward && fullColor(numbers);
+      const beyond = full < Math.max(-low, high) ? " and beyond" : "";
+      legend.textContent = backward
+        ? `full colour: ±${format(full)}${beyond}`
+        : `black ${format(low)}, white ${format(high)}`;
     });
   }
 

@@ -1,5 +1,5 @@
 // A canvas of tiles, one for each map or filter: drawn, marked, and asked by pointer and keyboard for a pixel.
-import { lineColor } from "./colors.js";
+import { isDark, lineColor } from "./colors.js";
 import { element } from "./dom.js";
 
 const MARK = "#ff2d96";
@@ -34,9 +34,22 @@ export class Tiles {
     return [this.gap + column * this.pitch[1] + x * this.scale, this.gap + row * this.pitch[0] + y * this.scale];
   }
 
-  /** Draw all numbers; color(k): [red, green, blue] of number k. marks: {tile, rows, columns} to put a frame around. */
-  draw(color, marks = []) {
+  /**
+   * Draw all numbers; color(k): [red, green, blue] of number k. marks: {tile, rows, columns} to put a frame around.
+   *
+   * drawn: what the numbers are; where it is what it was before, only marks are drawn anew.
+   */
+  draw(color, marks = [], drawn = null) {
     const context = this.canvas.getContext("2d");
+    if (!drawn || this.drawn !== drawn || this.dark !== isDark()) this.image = this.painted(context, color);
+    Object.assign(this, { drawn, dark: isDark() });
+    context.putImageData(this.image, 0, 0);
+    const all = this.height * this.width === 1 && marks.length >= this.count && this.count > 1;
+    if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
+    else for (const mark of marks) this.frame(context, mark);
+  }
+
+  painted(context, color) {
     const image = context.createImageData(this.canvas.width, this.canvas.height);
     const pixels = new Uint32Array(image.data.buffer);
     const area = this.height * this.width;
@@ -48,10 +61,7 @@ export class Tiles {
         pixels.fill(ink, y * image.width + left, y * image.width + left + this.scale);
       }
     }
-    context.putImageData(image, 0, 0);
-    const all = area === 1 && marks.length >= this.count && this.count > 1;
-    if (all) this.stroke(context, [1, 1, this.canvas.width - 2, this.canvas.height - 2]);
-    else for (const mark of marks) this.frame(context, mark);
+    return image;
   }
 
   frame(context, { tile, rows, columns }) {
@@ -109,9 +119,17 @@ export class Tiles {
   }
 }
 
+const HIGHEST = 480; // pixels of a sheet of tiles
+const LARGEST = 350_000; // pixels of it, in all
+
 /** How tiles of this many maps, of this many pixels, fit into a column of the page. */
 export function arrangement([count, height, width]) {
   const isVector = height * width === 1;
-  const scale = isVector ? (count > 256 ? 7 : 11) : Math.max(1, Math.min(11, Math.round(34 / Math.max(height, width))));
-  return { count, height, width, scale, gap: isVector ? 1 : 2, columns: Math.max(1, Math.ceil(Math.sqrt(count / 2))) };
+  const gap = isVector ? 1 : 2;
+  const area = (scale) => count * (height * scale + gap) * (width * scale + gap);
+  let scale = isVector ? (count > 256 ? 7 : 11) : Math.max(1, Math.min(11, Math.round(34 / Math.max(height, width))));
+  while (scale > 1 && area(scale) > LARGEST) scale--;
+  const rows = Math.max(1, Math.floor(HIGHEST / (height * scale + gap)));
+  const columns = Math.max(1, Math.ceil(Math.sqrt(count / 2)), Math.ceil(count / rows));
+  return { count, height, width, scale, gap, columns };
 }
