@@ -452,7 +452,7 @@ check("10.6", max_pool)
 # </details>
 
 # %% [markdown]
-# ## Warps diverge, banks collide
+# ## Divergence and banks
 #
 # What if the lanes of a warp disagree at an `if`? The warp has **diverged**: it goes one way with the lanes that belong
 # there, while the others wait, and then the other way. A *step* is one access of a warp, with however many of its

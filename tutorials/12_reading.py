@@ -170,7 +170,8 @@ show(figure, "12-kept", "Kilobytes that each operation of the default network ke
 # %% [markdown]
 # The first layers keep most of it, where the maps are largest. This, not the weights, is what fills a GPU in
 # training, and it is gone after backward: `Node.run` lets go of it.
-#
+
+# %% [markdown]
 # ### Exercise 12.2 ★★ What a step holds
 #
 # `Linear(784, 100)`, ReLU, `Linear(100, 10)`, cross-entropy, a batch of 128. How many floats do the nodes keep, apart
@@ -265,8 +266,35 @@ print("apart by", f"{abs(by_hand - W.grad.data).max():.0e}")
 #
 # ## Stop 5: the leaf, and the update
 #
-# At a leaf the gradient is added to `.grad`. That is why every loop begins with `zero_grad()`. The last stop is the
-# optimiser. `step` visits every parameter that has a gradient, calls `update`, and counts a change of its value:
+# At a leaf the gradient is added to `.grad`. That is why every loop begins with `zero_grad()`: without it, the gradient
+# of the last batch is still there, and no error says so. On the way a gradient can be watched, or changed: a **hook**
+# is a function that the engine calls with a gradient when it arrives. Whoever clips gradients, looks for NaNs, or draws
+# which pixels mattered, may do it with a hook.
+
+# %%
+read(tape.Arrival.deliver)
+
+# %% [markdown]
+# **Predict**: `W` gets two gradients in one backward, one from each layer. How often is a hook of `W` called?
+
+# %% tags=["prediction"]
+prediction = ...
+
+# %% tags=["outcome"]
+model.zero_grad()
+came = []
+handle = W.register_hook(lambda gradient: came.append(gradient.numpy().copy()))
+functional.cross_entropy(model(x), labels).backward()
+handle.remove()
+compare(prediction, len(came))
+print("with the whole sum:", np.array_equal(came[0], W.grad.numpy()))
+
+# %% [markdown] tags=["outcome"]
+# `deliver` runs when the leaf has its turn, and by then all has arrived. A hook sees the sum, as `.grad` will have it.
+
+# %% [markdown]
+# The last stop is the optimiser. `step` visits every parameter that has a gradient, calls `update`, and counts a change
+# of its value; that count is what made the backward above refuse:
 
 # %%
 read(optim.SGD.update)
