@@ -183,8 +183,8 @@ show(figure, "10-sectors", "Which floats a warp wants and which it fetches at st
 # ### Exercise 10.1 ★ A map
 #
 # `y[i]` is `x[i]` where that is positive, otherwise `slope * x[i]`, for *every* `i` below `n`. There are 3 blocks of 64
-# threads, and `n` may be a thousand; once it is more than two thousand million, with as many threads. Budget: `n`
-# loads, and as few sectors as that takes.
+# threads, and `n` may be a thousand; once it is more than two thousand million, with as many threads. Budget for 1,000
+# elements: as many loads, and 400 sectors.
 
 # %% tags=["exercise"]
 leaky_relu = """
@@ -620,7 +620,7 @@ show(figure, "10-tiles", "The strips of A and B that one entry, a tile of 4 by 4
 #
 # `c[i, j] = sum of a[i, k] b[k, j]`. Blocks of 16 x 16 threads, one for each entry of `c`: `blockIdx.y` counts tiles
 # downwards, `blockIdx.x` to the right. Strips do not fit into shared memory: go along $k$ in steps of 16. Budget: an
-# eighth of a load for a product, no bank conflict, two tiles of shared memory.
+# eighth of a load for a product, no bank conflict, two tiles of shared memory (2,048 bytes).
 
 # %% tags=["exercise"]
 product = """

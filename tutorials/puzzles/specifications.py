@@ -100,7 +100,7 @@ def _map_cases():
     cases = []
     for n in (1, 63, 64, 191, 193, 1000):
         x = whole(n, seed=n)
-        budget = {"loads": n, "sectors": 2 * blocks(n, 8) + 4} if n == 1000 else {}  # 1000 and 250
+        budget = {"loads": n, "sectors": 400} if n == 1000 else {}  # 1000 and 250; two stores in an if: 375
         cases.append(Case(f"n = {n}", (3,), (64,), (x, OUTPUT, SLOPE, n), leaky_relu(x), budget))
     n = 2**31 + 77
     start = (n - 1) // 64 * 64  # where the last block begins
@@ -158,7 +158,7 @@ def _im2col_cases():
         x, window = whole(*shape, seed=sum(shape)), Window.over((1, *shape), kernel, stride, padding)
         columns = im2col(x, window)
         told = f"x {shape}, kernel {window.kernel}, stride {window.stride}, padding {padding}"
-        budget = {"sectors": 2000} if shape[0] == 4 else {}
+        budget = {"sectors": 2300} if shape[0] == 4 else {}  # 1690; two stores in an if: 2006
         arguments = x, OUTPUT, shape[0], window
         cases.append(Case(told, (blocks(columns.size, 128),), (128,), arguments, columns, budget))
     return cases
@@ -220,7 +220,7 @@ def _product_cases():
         a, b = whole(rows, depth, seed=rows), whole(depth, columns, seed=depth)
         grid = blocks(columns, SIDE), blocks(rows, SIDE)
         loads = math.prod(grid) * 2 * SIDE * depth  # of strips of 16 rows and 16 columns
-        budget = {"loads": loads, "conflicts": 0, "shared_bytes": 2 * 4 * SIDE * (SIDE + 1)}
+        budget = {"loads": loads, "conflicts": 0, "shared_bytes": 2 * 4 * SIDE**2}
         told = f"a ({rows}, {depth}), b ({depth}, {columns})"
         arguments = a, b, OUTPUT, rows, columns, depth
         cases.append(Case(told, grid, (SIDE, SIDE), arguments, a @ b, budget if rows == 48 else {}))
@@ -337,8 +337,9 @@ PUZZLES = {
         _product_cases,
         {
             "loads": "For each step of 16 along k a block loads 16 x 16 numbers of a and of b: one a thread of either.",
-            "conflicts": "Lanes that read one column of a tile meet in the same banks; one row, or one cell, is free.",
-            "shared_bytes": "Two tiles of 16 x 16, with room for a column more.",
+            "conflicts": "Word i lies in bank i % 32. A warp is two rows of the block: its 16 + 16 words lie in "
+            "different banks, or are the same word.",
+            "shared_bytes": "Two tiles of 16 x 16 floats are 2,048 bytes.",
         },
     ),
     "lrn": Puzzle(
