@@ -177,8 +177,8 @@ def _difference(expected, given, exercise):
         if len(wanted) == 1 and problems[0]:
             return where + problems[0]
         if any(problems):
-            parts = (f"result {i + 1} {'is right.' if not p else f'is not: {p}'}" for i, p in enumerate(problems))
-            return where + " ".join(parts)
+            parts = (f"result {i + 1} is {f'not: {p[:-1]}' if p else 'right'}" for i, p in enumerate(problems))
+            return f"{where}{'; '.join(parts)}."
     return None
 
 
@@ -219,7 +219,7 @@ def _rounded(a, b):
     if not np.isfinite(b):
         return False
     digits = Decimal(repr(float(b))).normalize().as_tuple()
-    return len(digits.digits) > 1 and abs(a - b) <= 10.0**digits.exponent
+    return len(digits.digits) > 1 and abs(a - b) < 10.0**digits.exponent
 
 
 def _how_far(a, b):

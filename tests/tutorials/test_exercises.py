@@ -98,6 +98,7 @@ def test_texts_are_compared_as_texts(judge):
         (2 / 3, 0.67, "more of them"),
         (2 / 3, 0.666, "more of them"),  # cut off, not rounded
         (51_380_224, 51_380_000, "more of them"),
+        (4097, 4096, "order of magnitude is right"),  # off by one is not rounded
         (2 / 3, 0.7, "order of magnitude is right"),  # one digit may be a guess
         (2 / 3, 0.68, "order of magnitude is right"),
         (8, 2, "power of two"),
