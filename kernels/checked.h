@@ -12,6 +12,8 @@
 //
 // It also counts what every thread asks of global memory, and how many of the memory's sectors of 32 bytes each warp
 // touches at a time: 4 for 32 floats in a row, 32 for floats far apart.
+//
+// With -DTRACED it also writes down every access and every barrier: see traced.h.
 
 #pragma once
 
@@ -74,6 +76,26 @@ struct Place {
         static_assert(std::is_integral<Integer>::value, "an index is a whole number");
     }
 };
+
+enum Kind { LOAD, STORE, BARRIER, OUTSIDE_LOAD, OUTSIDE_STORE };
+
+struct ArrayName {  // of global or shared memory; columns: of a row, where it has two indices
+    const char* name;
+    bool shared;
+    long long size, columns;
+};
+
+}  // namespace emulator
+
+#ifdef TRACED
+#include "traced.h"
+#else
+namespace emulator {
+inline void trace(Kind, const ArrayName&, long long, const char*, int, double) {}
+}  // namespace emulator
+#endif
+
+namespace emulator {
 
 // What `empty` fills an array with: NaN, or a number, of a pattern that no computation makes. Bytes have none to
 // spare.
@@ -139,9 +161,14 @@ struct Global {
             return Cell<Global>{*this, place};
     }
 
+    void note(Kind kind, const Place& place, Value value, int k = 0) const {
+        trace(kind, {name, false, size, 0}, from + place.i + k, place.file, place.line, (double)value);
+    }
+
     bool inside(const Place& place, const char* does, int count = 1) const {
         long long i = from + place.i;
         if (i >= 0 && i + count <= size) return true;
+        note(*does == 'r' ? OUTSIDE_LOAD : OUTSIDE_STORE, place, Value());
         complain(does, place.file, place.line, "%s %s[%lld], but %s has %lld elements", does, name, i, name, size);
         return false;
     }
@@ -162,6 +189,7 @@ struct Global {
                      from + place.i);
         ++counts[self].loads;
         touched(from + place.i, sizeof(T));
+        note(LOAD, place, value);
         return value;
     }
     void store(const Place& place, Value value) const {
@@ -170,6 +198,7 @@ struct Global {
         const_cast<Value*>(start)[from + place.i] = value;
         ++counts[self].stores;
         touched(from + place.i, sizeof(T));
+        note(STORE, place, value);
     }
 
     bool aligned(const Place& place) const {
@@ -190,6 +219,7 @@ struct Global {
         }
         ++counts[self].loads;
         touched(from + place.i, 4 * sizeof(T));
+        for (int k = 0; k < 4; ++k) note(LOAD, place, four.v[k], k);
         return four;
     }
     void store4(const Place& place, Four<Value> four) const {
@@ -198,6 +228,7 @@ struct Global {
         for (int k = 0; k < 4; ++k) const_cast<Value*>(start)[from + place.i + k] = four.v[k];
         ++counts[self].stores;
         touched(from + place.i, 4 * sizeof(T));
+        for (int k = 0; k < 4; ++k) note(STORE, place, four.v[k], k);
     }
 };
 
@@ -207,17 +238,23 @@ struct Shared {
     struct Memory {                       // of one cell
         int written_in = 0, read_in = 0, second_in = 0;
         long long written = 0, read = 0;  // epochs
-        int writer = -1, reader = -1, second = -1, line = 0;
+        int writer = -1, reader = -1, second = -1;
     };
     const char* name;
+    int columns;
     mutable T values[N] = {};
     mutable Memory memory[N];
 
-    explicit Shared(const char* name) : name(name) {}
+    explicit Shared(const char* name, int columns = 0) : name(name), columns(columns) {}
     Cell<Shared> operator[](Place place) const { return {*this, place}; }
+
+    void note(Kind kind, const Place& place, T value) const {
+        trace(kind, {name, true, N, columns}, place.i, place.file, place.line, (double)value);
+    }
 
     bool inside(const Place& place, const char* does) const {
         if (place.i >= 0 && place.i < N) return true;
+        note(*does == 'r' ? OUTSIDE_LOAD : OUTSIDE_STORE, place, T());
         complain(does, place.file, place.line, "%s %s[%lld], but %s has %d elements", does, name, place.i, name, N);
         return false;
     }
@@ -244,6 +281,7 @@ struct Shared {
             cell.second_in = place.line;
         }
         cell.read = epoch;
+        note(LOAD, place, values[place.i]);
         return values[place.i];
     }
     void store(const Place& place, T value) const {
@@ -260,6 +298,7 @@ struct Shared {
         cell.writer = self;
         cell.written_in = place.line;
         values[place.i] = value;
+        note(STORE, place, value);
     }
 };
 
@@ -280,13 +319,14 @@ struct Shared2 {
             return {cells, place};
         }
     };
-    explicit Shared2(const char* name) : cells(name) {}
+    explicit Shared2(const char* name) : cells(name, COLUMNS) {}
     Row operator[](long long row) const { return {cells, row}; }
 };
 
 inline void barrier(const char* file, int line) {
     fiber->file = file;
     fiber->line = line;
+    trace(BARRIER, {"", false, 0, 0}, 0, file, line, 0);
     fiber->state = Fiber::WAITING;
     if (!_setjmp(fiber->here)) _longjmp(scheduler, 1);
 }

@@ -254,13 +254,13 @@ def _to_read(function=None, method=None):
     if function is None:
         return {}
     code = getattr(functional, function)
-    sentence, formulas = _of_docstring(inspect.getdoc(code))
+    sentence, formulas = of_docstring(inspect.getdoc(code))
     lines = [_source(code)]
     lines += [_source(getattr(NumPyBackend, name)) for name in (method, f"{method}_backward") if method]
     return {"sentence": sentence, "formulas": formulas, "code": lines}
 
 
-def _of_docstring(text):
+def of_docstring(text):
     """The first sentence of a docstring, and the indented lines below it."""
     sentence, *lines = text.split("\n")
     formulas = []

@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 00f7efdb088a80cda98f710e6d7e8adacdb02928de21a6021a9fed3694a88b2d
+// Made of the modules in web/ by npm run build there; their SHA-256 is 90d267f1d6f583cda0aa53a0e36f1ef86e75b740df6297399810cf97564323ed
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -15,8 +15,8 @@
   }
   var floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
   var integersOf = (text) => new Int32Array(bytesOf(text).buffer);
-  function decoded(data2) {
-    const layers = data2.layers.map((layer) => {
+  function decoded(data) {
+    const layers = data.layers.map((layer) => {
       const arrays = {};
       for (const name of ["weight", "bias"]) {
         if (layer[name]) arrays[name] = { ...layer[name], data: layer[name].data && floatsOf(layer[name].data) };
@@ -25,9 +25,9 @@
       for (const name of ["from", "to"]) if (layer[name]) arrays[name] = integersOf(layer[name]);
       return { ...layer, ...arrays };
     });
-    const pictures = data2.pictures.map(decodedPicture);
-    const reading = data2.reading && { ...data2.reading, mean: floatsOf(data2.reading.mean) };
-    return { ...data2, layers, pictures, reading };
+    const pictures = data.pictures.map(decodedPicture);
+    const reading = data.reading && { ...data.reading, mean: floatsOf(data.reading.mean) };
+    return { ...data, layers, pictures, reading };
   }
   function decodedPicture(picture) {
     return { ...picture, pixels: bytesOf(picture.pixels), input: picture.input && floatsOf(picture.input) };
@@ -43,7 +43,7 @@
   var summaryOf = (summary) => ({ ...summary, mean: summary.mean ?? NaN, std: summary.std ?? NaN });
   var decodedNumbers = (explained) => ({
     ...explained,
-    boxes: explained.boxes.map((box) => ({ ...box, data: box.data && floatsOf(box.data) }))
+    boxes: explained.boxes.map((box2) => ({ ...box2, data: box2.data && floatsOf(box2.data) }))
   });
   async function decodedResult(result) {
     const all = (arrays) => Promise.all(arrays.map(eightBitsOf));
@@ -80,22 +80,22 @@
   var after = (value, next) => value instanceof Promise ? value.then(next) : next(value);
 
   // engine/attention.js
-  function gradCam(network2, n, target) {
-    const seed = network2.logits.map((_, i) => i === target ? 1 : 0);
-    const gradient = network2.backwardFrom(seed).gradients[n];
-    const [channels, height, width] = network2.layers[n].output;
+  function gradCam(network, n, target) {
+    const seed = network.logits.map((_, i) => i === target ? 1 : 0);
+    const gradient = network.backwardFrom(seed).gradients[n];
+    const [channels, height, width] = network.layers[n].output;
     const area = height * width;
     const sums = new Float64Array(area);
     for (let c = 0; c < channels; c++) {
       let weight = 0;
       for (let k = 0; k < area; k++) weight += gradient[c * area + k] / area;
-      for (let k = 0; k < area; k++) sums[k] += weight * network2.values[n][c * area + k];
+      for (let k = 0; k < area; k++) sums[k] += weight * network.values[n][c * area + k];
     }
     return Float32Array.from(sums, (sum2) => Math.max(0, sum2));
   }
-  function* occlusion(network2, picture, target, side, stride) {
-    const [channels, height, width] = network2.layers[0].output;
-    const other = network2.copy();
+  function* occlusion(network, picture, target, side, stride) {
+    const [channels, height, width] = network.layers[0].output;
+    const other = network.copy();
     for (let row = 0; row + side <= height; row += stride) {
       for (let column = 0; column + side <= width; column += stride) {
         const covered2 = picture.slice();
@@ -1357,8 +1357,8 @@
       sums[this.layers[this.end].sources[0]].set(ofLogits);
       for (let n = this.end - 1; n >= 1; n--) {
         gradients[n] = rounded(sums[n]);
-        const given = [this.layers[n], this.inputsOf(n), this.values[n], gradients[n]];
-        const { inputs, parameters = {} } = this.of(n).backward(...given);
+        const given2 = [this.layers[n], this.inputsOf(n), this.values[n], gradients[n]];
+        const { inputs, parameters = {} } = this.of(n).backward(...given2);
         this.layers[n].sources.forEach((source, k) => inputs[k].forEach((g, i) => sums[source][i] += g));
         parameterGradients[n] = parameters;
       }
@@ -1381,8 +1381,8 @@
       const terms = this.users[n].flatMap(
         (user) => this.layers[user].sources.flatMap((source, input) => {
           if (source !== n) return [];
-          const given = [this.layers[user], this.inputsOf(user), this.outputOf(user), this.arriving(user), input, at];
-          return this.of(user).explainGradient(...given).map((term) => ({ layer: user, ...term }));
+          const given2 = [this.layers[user], this.inputsOf(user), this.outputOf(user), this.arriving(user), input, at];
+          return this.of(user).explainGradient(...given2).map((term) => ({ layer: user, ...term }));
         })
       );
       return { terms, columns: { value: "gy", factor: "dy/dx", product: "product" }, steps: summed(terms) };
@@ -1429,9 +1429,9 @@
       for (let user = n; user >= 1; user--) {
         if (!seen2[user]) continue;
         for (const source of this.layers[user].sources) {
-          const box = [0, 1].map((axis) => this.seenOf(user, source, axis, seen2[user][axis]));
-          const known = seen2[source] ?? box;
-          seen2[source] = box.map(([a, b], axis) => [Math.min(a, known[axis][0]), Math.max(b, known[axis][1])]);
+          const box2 = [0, 1].map((axis) => this.seenOf(user, source, axis, seen2[user][axis]));
+          const known = seen2[source] ?? box2;
+          seen2[source] = box2.map(([a, b], axis) => [Math.min(a, known[axis][0]), Math.max(b, known[axis][1])]);
         }
       }
       return Object.entries(seen2).map(([layer, [rows, columns]]) => ({ layer: Number(layer), rows, columns }));
@@ -1451,10 +1451,10 @@
 
   // engine/partial.js
   var partial = (shape) => ({ length: shape.reduce((all, n) => all * n, 1) });
-  function fill(array, shape, box, numbers) {
+  function fill(array, shape, box2, numbers) {
     let k = 0;
     const along = (axis, index) => {
-      for (let i = box[axis][0]; i < box[axis][1]; i++) {
+      for (let i = box2[axis][0]; i < box2[axis][1]; i++) {
         const at = index * shape[axis] + i;
         if (axis + 1 < shape.length) along(axis + 1, at);
         else array[at] = numbers[k++];
@@ -1498,10 +1498,10 @@
     /** Take in the numbers that explain a place. */
     learn({ layer, at, name, boxes: boxes2 }) {
       this.known.add(keyOf({ layer, parameter: name, at }));
-      for (const { of, layer: n, box, data: data2 } of boxes2) {
+      for (const { of, layer: n, box: box2, data } of boxes2) {
         const { weight, output } = this.layers[n];
-        if (data2 && of === "weight") fill(weight.data, weight.shape, box, data2);
-        else if (data2) fill(this.exact[of][n], output, box, data2);
+        if (data && of === "weight") fill(weight.data, weight.shape, box2, data);
+        else if (data) fill(this.exact[of][n], output, box2, data);
       }
     }
     knows = (chosen2) => this.known.has(keyOf(chosen2));
@@ -1641,81 +1641,6 @@
     return btoa(text);
   }
 
-  // timeline.js
-  var ARRAYS = ["weight", "bias", "mean", "variance"];
-  var Timeline = class {
-    /** data: of explore/timeline.py; layers: of the network, which has the weights of the entry `start`. */
-    constructor({ entries, start, note, tested, of, most, labels, pictures }, layers) {
-      Object.assign(this, { layers, note, of, most, at: start });
-      this.epochs = entries.map(({ epoch }) => epoch);
-      this.arrays = entries.map(({ weights }) => weights ? decoded2(weights) : taken(layers));
-      this.predicted = entries.map(({ predicted }) => integersOf(predicted));
-      [this.tested, this.labels] = [tested, labels].map(integersOf);
-      this.pictures = Object.fromEntries(Object.entries(pictures).map(([k, text]) => [k, bytesOf(text)]));
-    }
-    get epoch() {
-      return this.epochs[this.at];
-    }
-    go(number) {
-      this.at = number;
-      for (const [n, arrays] of Object.entries(this.arrays[number])) Object.assign(this.layers[n], arrays);
-    }
-    /** The tested pictures of a class that are taken for another one, by their places among all that were tested. */
-    cell(label, predicted) {
-      return [...this.labels.keys()].filter((k) => this.labels[k] === label && this.predicted[this.at][k] === predicted);
-    }
-    /** counts[label][predicted] of so many classes. */
-    counts(classes) {
-      const counts = Array.from({ length: classes }, () => new Array(classes).fill(0));
-      this.labels.forEach((label, k) => counts[label][this.predicted[this.at][k]]++);
-      return counts;
-    }
-  };
-  function taken(layers) {
-    const present = (layer) => Object.fromEntries(ARRAYS.filter((name) => layer[name]).map((name) => [name, layer[name]]));
-    return Object.fromEntries(layers.map((layer, n) => [n, present(layer)]));
-  }
-  function decoded2(weights) {
-    const array = (value) => typeof value === "string" ? floatsOf(value) : { ...value, data: floatsOf(value.data) };
-    const ofLayer = (arrays) => Object.fromEntries(Object.entries(arrays).map(([name, value]) => [name, array(value)]));
-    return Object.fromEntries(Object.entries(weights).map(([n, arrays]) => [n, ofLayer(arrays)]));
-  }
-
-  // view/colors.js
-  var POSITIVE = [213, 94, 0];
-  var NEGATIVE = [0, 114, 178];
-  var NOT_FINITE = [204, 121, 167];
-  var isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
-  var lineColor = () => isDark() ? [58, 58, 68] : [214, 214, 222];
-  var mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
-  function greys(numbers) {
-    const [low, high] = rangeOf(numbers);
-    const scale = 255 / (high - low || 1);
-    const shades = Array.from({ length: 256 }, (_, shade) => [shade, shade, shade]);
-    return (x) => isFinite(x) ? shades[Math.round((x - low) * scale)] : NOT_FINITE;
-  }
-  function fullColor(numbers) {
-    let [squares, count, most] = [0, 0, 0];
-    for (const x of numbers) {
-      if (!isFinite(x) || x === 0) continue;
-      squares += x * x;
-      count++;
-      most = Math.max(most, Math.abs(x));
-    }
-    return Math.min(most, 4 * Math.sqrt(squares / (count || 1)));
-  }
-  function twoColors(numbers, clipped = false) {
-    const most = (clipped ? fullColor(numbers) : Math.max(...rangeOf(numbers).map(Math.abs))) || 1;
-    const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
-    const shades = [NEGATIVE, POSITIVE].map((color) => Array.from({ length: 256 }, (_, k) => mixed(zero, color, k / 255)));
-    const shade = (x) => Math.round(255 * Math.min(1, Math.abs(x) / most));
-    return (x) => isFinite(x) ? shades[Number(x >= 0)][shade(x)] : NOT_FINITE;
-  }
-  function behind(x, most) {
-    const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
-    return `rgba(${x < 0 ? NEGATIVE : POSITIVE}, ${share.toFixed(3)})`;
-  }
-
   // view/dom.js
   function element(tag, properties = {}, ...children) {
     const made = document.createElement(tag);
@@ -1760,6 +1685,43 @@
     const places2 = [...container.querySelectorAll("button, canvas[tabindex], summary")];
     const same = places2.find((place2) => nameOf(place2) === before);
     (same ?? other)?.focus({ preventScroll: true });
+  }
+
+  // view/colors.js
+  var POSITIVE = [213, 94, 0];
+  var NEGATIVE = [0, 114, 178];
+  var NOT_FINITE = [204, 121, 167];
+  var isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+  var lineColor = () => isDark() ? [58, 58, 68] : [214, 214, 222];
+  var mixed = (a, b, share) => a.map((value, k) => value + share * (b[k] - value));
+  function greys(numbers) {
+    const [low, high] = rangeOf(numbers);
+    const scale = 255 / (high - low || 1);
+    const shades = Array.from({ length: 256 }, (_, shade) => [shade, shade, shade]);
+    return (x) => isFinite(x) ? shades[Math.round((x - low) * scale)] : NOT_FINITE;
+  }
+  function fullColor(numbers) {
+    let [squares, count, most] = [0, 0, 0];
+    for (const x of numbers) {
+      if (!isFinite(x) || x === 0) continue;
+      squares += x * x;
+      count++;
+      most = Math.max(most, Math.abs(x));
+    }
+    return Math.min(most, 4 * Math.sqrt(squares / (count || 1)));
+  }
+  function twoColors(numbers, clipped = false) {
+    const most = (clipped ? fullColor(numbers) : Math.max(...rangeOf(numbers).map(Math.abs))) || 1;
+    const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
+    const shades = [NEGATIVE, POSITIVE].map(
+      (color) => Array.from({ length: 256 }, (_, k) => mixed(zero, color, k / 255))
+    );
+    const shade = (x) => Math.round(255 * Math.min(1, Math.abs(x) / most));
+    return (x) => isFinite(x) ? shades[Number(x >= 0)][shade(x)] : NOT_FINITE;
+  }
+  function behind(x, most) {
+    const share = 0.35 * Math.min(1, Math.abs(x) / (most || 1)) || 0;
+    return `rgba(${x < 0 ? NEGATIVE : POSITIVE}, ${share.toFixed(3)})`;
   }
 
   // view/tiles.js
@@ -1830,9 +1792,9 @@
       }
     }
     pressed(event) {
-      const box = this.canvas.getBoundingClientRect();
-      const x = (event.clientX - box.left) * this.canvas.width / box.width - this.gap;
-      const y = (event.clientY - box.top) * this.canvas.height / box.height - this.gap;
+      const box2 = this.canvas.getBoundingClientRect();
+      const x = (event.clientX - box2.left) * this.canvas.width / box2.width - this.gap;
+      const y = (event.clientY - box2.top) * this.canvas.height / box2.height - this.gap;
       const [row, column] = [Math.floor(y / this.pitch[0]), Math.floor(x / this.pitch[1])];
       const within = [Math.floor(y % this.pitch[0] / this.scale), Math.floor(x % this.pitch[1] / this.scale)];
       const tile = row * this.columns + column;
@@ -1877,6 +1839,1607 @@
     return { count, height, width, scale, gap, columns };
   }
 
+  // steps/player.js
+  var PAUSES = [
+    ["slow", 1500],
+    ["normal", 700],
+    ["fast", 200]
+  ];
+  var OWN_KEYS = "input, select, canvas, pre, [role=group][tabindex]";
+  var active = null;
+  document.addEventListener("keydown", (event) => {
+    if (!active?.element.isConnected || event.target.matches(OWN_KEYS)) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const { at, count } = active;
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1 }[event.key];
+    if (to === void 0) return;
+    event.preventDefault();
+    active.go(to);
+  });
+  var Player = class {
+    /**
+     * count: of the steps; onstep(k): called with the number of the step to show; label: what is stepped through.
+     * describe(k): a few words on step k, for those who hear the slider.
+     */
+    constructor({ count, onstep, label, describe = (k) => `step ${k + 1} of ${this.count}` }) {
+      Object.assign(this, { count, onstep, describe, at: 0, timer: null });
+      const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+      this.back = button("one step back", () => this.go(this.at - 1));
+      this.play = button("play", () => this.timer ? this.stop() : this.start());
+      this.next = button("one step on", () => this.go(this.at + 1));
+      const oninput = () => this.go(Number(this.slider.value));
+      this.slider = element("input", {
+        type: "range",
+        min: 0,
+        max: Math.max(0, count - 1),
+        "aria-label": label,
+        oninput
+      });
+      this.where = element("span", { class: "small" });
+      const speeds = PAUSES.map(
+        ([name, pause]) => element("option", { value: pause, selected: name === "normal" }, name)
+      );
+      const onchange = () => this.timer && this.start();
+      this.speed = element("select", { "aria-label": "speed of play", onchange }, ...speeds);
+      this.element = element(
+        "p",
+        { class: "player" },
+        ...[this.back, this.play, this.next, this.slider, this.speed, this.where]
+      );
+    }
+    /** Show a step; beyond the ends there is none. */
+    go(k) {
+      if (k < 0 || k >= this.count) return this.stop();
+      this.at = k;
+      this.onstep(k);
+      this.update();
+    }
+    start() {
+      clearInterval(this.timer);
+      if (this.at === this.count - 1) this.go(0);
+      this.timer = setInterval(() => this.go(this.at + 1), Number(this.speed.value));
+      this.update();
+    }
+    stop() {
+      clearInterval(this.timer);
+      this.timer = null;
+      if (this.element.isConnected) this.update();
+    }
+    /** So many steps from now on; the one that is shown stays, as far as it exists. */
+    resize(count) {
+      this.count = count;
+      this.slider.max = Math.max(0, count - 1);
+      this.at = Math.min(this.at, Math.max(0, count - 1));
+      this.update();
+    }
+    update() {
+      active = this;
+      this.play.textContent = this.timer ? "pause" : "play";
+      this.slider.value = this.at;
+      this.slider.setAttribute("aria-valuetext", this.describe(this.at));
+      this.where.textContent = `step ${this.at + 1} of ${this.count}`;
+      this.back.setAttribute("aria-disabled", this.at === 0);
+      this.next.setAttribute("aria-disabled", this.at === this.count - 1);
+    }
+  };
+
+  // steps/source.js
+  var Sources = class {
+    constructor(sources) {
+      this.parts = sources.map(({ file, lines, unnumbered }) => {
+        const rows = lines.map(([number, text]) => {
+          const row = element(
+            "span",
+            { class: "line" },
+            unnumbered ? `${text}
+` : `${String(number).padStart(4)}  ${text}
+`
+          );
+          return [number, row];
+        });
+        const code2 = element(
+          "pre",
+          { tabindex: 0, role: "group", "aria-label": `source of ${file}` },
+          ...rows.map(([, row]) => row)
+        );
+        return { rows, code: code2, element: element("section", {}, element("h3", {}, file), code2) };
+      });
+      this.element = element("div", { class: "sources" }, ...this.parts.map((part) => part.element));
+    }
+    update(lit) {
+      this.parts.forEach(({ rows, code: code2, element: part }, k) => {
+        const wanted = lit[k];
+        part.hidden = !wanted;
+        if (!wanted) return;
+        let first = null;
+        for (const [number, row] of rows) {
+          row.className = `line ${wanted[number] ?? ""}`;
+          if (wanted[number] && !first) first = row;
+        }
+        if (!first) return;
+        const [top, height] = [first.offsetTop - code2.offsetTop, code2.clientHeight];
+        if (top < code2.scrollTop || top > code2.scrollTop + height - 20) code2.scrollTop = Math.max(0, top - height / 3);
+      });
+    }
+  };
+
+  // steps/block.js
+  var [LOAD, STORE, BARRIER, OUTSIDE_LOAD, OUTSIDE_STORE] = [0, 1, 2, 3, 4];
+  var FIELDS = ["step", "thread", "kind", "array", "index", "file", "line"];
+  var [READ, WRITTEN, WAITS, IDLE, GONE, WRONG] = [
+    [0, 114, 178],
+    [213, 94, 0],
+    [120, 94, 150],
+    [176, 176, 186],
+    [232, 232, 238],
+    [204, 0, 60]
+  ];
+  var LEGEND = [
+    ["R", "reads global memory", READ],
+    ["W", "writes global memory", WRITTEN],
+    ["r", "reads shared memory", READ],
+    ["w", "writes shared memory", WRITTEN],
+    ["B", "waits at a barrier", WAITS],
+    ["·", "waits for threads at another line", IDLE],
+    ["✓", "has left the kernel", GONE],
+    ["r!", "takes part in a race", WRONG],
+    ["!", "is out of bounds: nothing is done", WRONG]
+  ];
+  var ORDER = "What is read depends on who comes first; the emulator runs the threads in the order of their numbers.";
+  var ROOM = 640;
+  var css = (color) => `rgb(${color.join()})`;
+  function decodedBlock(block) {
+    const numbers = new Int32Array(bytesOf(block.numbers).buffer);
+    const values = new Float64Array(bytesOf(block.values).buffer);
+    const events = Array.from(values, (value, k) => ({
+      value,
+      ...Object.fromEntries(FIELDS.map((name, field2) => [name, numbers[field2 * values.length + k]]))
+    }));
+    const byStep = Array.from({ length: block.steps }, () => []);
+    events.forEach((event, k) => byStep[event.step].push(k));
+    for (const ks of byStep) ks.sort((a, b) => events[a].thread - events[b].thread || a - b);
+    const names = block.names.map((name) => name.before ? { ...name, before: name.before.map(Number) } : name);
+    return { ...block, names, events, byStep };
+  }
+  var Cells = class {
+    constructor({ count, columns, width, height, label, onpick, chosen: chosen2 }) {
+      Object.assign(this, { count, width, height });
+      this.columns = columns;
+      const scale = { width, height };
+      this.rows = Math.ceil(count / columns);
+      const options = { class: "cells", width: columns * width + 1, height: this.rows * height + 1, "aria-label": label };
+      const picking = onpick ? { tabindex: 0, role: "application" } : { role: "img" };
+      this.canvas = element("canvas", { ...options, ...picking });
+      if (!onpick) return;
+      const tiles = { count, height: 1, width: 1, columns, chosen: () => [chosen2(), 0, 0], onpick };
+      this.canvas.addEventListener("keydown", (event) => Tiles.prototype.key.call({ ...tiles, moveTo }, event));
+      this.canvas.addEventListener("click", (event) => {
+        const box2 = this.canvas.getBoundingClientRect();
+        const column = Math.floor((event.clientX - box2.left) * this.canvas.width / box2.width / scale.width);
+        const row = Math.floor((event.clientY - box2.top) * this.canvas.height / box2.height / scale.height);
+        if (column >= 0 && column < columns && row * columns + column < count) onpick(row * columns + column);
+      });
+      function moveTo(k) {
+        if (k >= 0 && k < count) onpick(k);
+      }
+    }
+    /** paint(k): {fill, text, ink, frame} of a cell. */
+    draw(paint) {
+      const context = this.canvas.getContext("2d");
+      const dark = isDark();
+      context.fillStyle = dark ? "#141418" : "#ffffff";
+      context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+      context.font = `${Math.min(12, this.height - 4)}px ui-monospace, "DejaVu Sans Mono", monospace`;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      const frames = [];
+      for (let k = 0; k < this.count; k++) {
+        const [x, y] = [k % this.columns * this.width, Math.floor(k / this.columns) * this.height];
+        const { fill: fill2, text, ink, frame } = paint(k);
+        context.fillStyle = fill2 ?? (dark ? "#26262e" : "#f0f0f4");
+        context.fillRect(x + 1, y + 1, this.width - 1, this.height - 1);
+        if (text) {
+          context.fillStyle = ink ?? (dark ? "#ececf0" : "#1c1c20");
+          context.fillText(text, x + this.width / 2, y + this.height / 2 + 1, this.width - 2);
+        }
+        if (frame) frames.push([frame, x, y]);
+      }
+      context.lineWidth = 3;
+      for (const [frame, x, y] of frames) {
+        context.strokeStyle = frame;
+        context.strokeRect(x + 1.5, y + 1.5, this.width - 2, this.height - 2);
+      }
+    }
+  };
+  function layoutOf({ size: size2, columns }) {
+    const across = columns || Math.min(size2, size2 > 64 ? 32 : 16);
+    const written2 = size2 <= 256 && across <= 32;
+    const width = written2 ? Math.max(20, Math.min(46, Math.floor(ROOM / across))) : Math.max(2, Math.min(12, Math.floor(ROOM / across)));
+    return { count: size2, columns: across, width, height: written2 ? 20 : width, written: written2 };
+  }
+  var BlockView = class {
+    /** block: of decodedBlock; onstep(k): called when another step is shown. */
+    constructor(block, onstep = () => {
+    }) {
+      Object.assign(this, { block, onstep, thread: 0 });
+      this.count = block.block.reduce((product2, n) => product2 * n, 1);
+      this.own = Array.from({ length: this.count }, () => []);
+      block.events.forEach(({ thread }, n) => this.own[thread].push(n));
+      this.raced = new Set(block.raced);
+      this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
+      const describe = (k) => `step ${k + 1}: ${this.words(k)}`;
+      this.player = new Player({ count: block.steps, label: "step of the block", describe, onstep: (k) => this.show(k) });
+      this.threads = this.threadCells();
+      this.about = element("div");
+      this.arrays = block.names.flatMap((name, k) => name.drawn && name.size ? [this.arrayCells(name, k)] : []);
+      this.sources = new Sources(block.sources);
+      const { grid: grid3, block: size2, number, kernel } = block;
+      const title = `${kernel}: grid ${extent(grid3)}, block ${number}, ${extent(size2)} threads`;
+      this.element = element(
+        "div",
+        { class: "panel block" },
+        element("p", {}, title),
+        block.stopped ? element("p", {}, block.stopped) : null,
+        this.player.element,
+        this.troubles(),
+        element("section", { "aria-label": "the step" }, this.heading, this.about),
+        element(
+          "div",
+          { class: "figures" },
+          element(
+            "section",
+            {},
+            element("h3", {}, "Threads"),
+            this.scrolled("the threads", this.threads.canvas),
+            this.legend()
+          ),
+          element("section", {}, element("h3", {}, "Shared memory"), ...this.sections(true)),
+          element("section", {}, element("h3", {}, "Global memory"), ...this.sections(false))
+        ),
+        this.sources.element
+      );
+    }
+    scrolled = (label, ...content) => element("div", { class: "scrolls tall", tabindex: 0, role: "group", "aria-label": label }, ...content);
+    legend() {
+      const item = ([letter, text, color]) => {
+        const sign = element("span", { class: "key" }, letter);
+        sign.style.borderColor = css(color);
+        return element("li", {}, sign, ` ${text}`);
+      };
+      return element("ul", { class: "legend small" }, ...LEGEND.map(item));
+    }
+    sections(shared) {
+      const wanted = this.arrays.filter(({ name }) => name.shared === shared);
+      if (!wanted.length) return [element("p", { class: "small" }, "none is touched")];
+      return wanted.map(
+        ({ name, cells }) => element("figure", {}, element("figcaption", {}, sizeText(name)), this.scrolled(name.name, cells.canvas))
+      );
+    }
+    threadCells() {
+      const [x, y, z] = this.block.block;
+      const columns = y * z > 1 ? x : Math.min(x, 32);
+      const side = Math.max(12, Math.min(24, Math.floor(ROOM / columns)));
+      return new Cells({
+        ...{ count: this.count, columns, width: side, height: side },
+        label: "the threads: arrow keys choose one",
+        chosen: () => this.thread,
+        onpick: (k) => {
+          this.thread = k;
+          this.show(this.player.at);
+        }
+      });
+    }
+    arrayCells(name, k) {
+      const layout = layoutOf(name);
+      const label = `${name.shared ? "shared" : "global"} array ${name.name}`;
+      return { name, k, layout, cells: new Cells({ ...layout, label }) };
+    }
+    /** Races first, each a button that leads to it; then what else the checked build has found. */
+    troubles() {
+      const { races, raceCount, problems, events } = this.block;
+      const others2 = problems.filter((text) => !text.includes(": race: "));
+      if (!raceCount && !others2.length)
+        return element("p", {}, "No race, and nothing else that the checked build complains of.");
+      const button = ({ text, events: [first, second] }) => {
+        const onclick = () => {
+          this.thread = events[second].thread;
+          this.player.go(Math.max(events[first].step, events[second].step));
+        };
+        return element("li", {}, element("button", { type: "button", class: "race", onclick }, text));
+      };
+      const many = raceCount > races.length ? `, of which these are the first ${races.length}` : "";
+      const title = raceCount ? `${raceCount} race${raceCount > 1 ? "s" : ""}${many}` : "No race";
+      return element(
+        "details",
+        { class: "troubles", open: true },
+        element("summary", {}, `${title}; ${others2.length ? "and other problems" : "no other problem"}`),
+        element("ol", { class: "scrolls" }, ...races.map(button)),
+        element("ul", {}, ...others2.map((text) => element("li", {}, text)))
+      );
+    }
+    /** "thread 5", or "thread (5, 0)" of a block of several dimensions. */
+    threadText(thread) {
+      const [x, y, z] = this.block.block;
+      const place2 = [thread % x, Math.floor(thread / x) % y, Math.floor(thread / (x * y))];
+      return y * z === 1 ? `thread ${thread}` : `thread ${thread} (${place2.slice(0, z > 1 ? 3 : 2).join(", ")})`;
+    }
+    cellText({ array, index }) {
+      const { name, columns } = this.block.names[array];
+      return columns ? `${name}[${Math.floor(index / columns)}][${index % columns}]` : `${name}[${index}]`;
+    }
+    doing(event) {
+      const { kind, line } = event;
+      const at = `line ${line}`;
+      if (kind === BARRIER) return `waits at the barrier, ${at}`;
+      if (kind === OUTSIDE_LOAD) return `would read ${this.cellText(event)}, out of bounds, ${at}`;
+      if (kind === OUTSIDE_STORE) return `would write ${this.cellText(event)}, out of bounds, ${at}`;
+      const value = format(event.value, 7);
+      return kind === LOAD ? `reads ${this.cellText(event)}: ${value}, ${at}` : `writes ${value} to ${this.cellText(event)}, ${at}`;
+    }
+    /** What the block does in a step, in some words. */
+    words(k) {
+      const { events, byStep, names } = this.block;
+      const groups = Map.groupBy(byStep[k], (n) => `${events[n].kind} ${events[n].array} ${events[n].line}`);
+      const texts = [...groups.values()].map((members) => {
+        const { kind, array, line } = events[members[0]];
+        const threads = new Set(members.map((n) => events[n].thread)).size;
+        const one = threads === 1;
+        const name = names[array].name;
+        const verb = {
+          [LOAD]: one ? `reads ${name}` : `read ${name}`,
+          [STORE]: one ? `writes ${name}` : `write ${name}`,
+          [BARRIER]: one ? "waits at the barrier" : "wait at the barrier",
+          [OUTSIDE_LOAD]: `would read beyond ${name}`,
+          [OUTSIDE_STORE]: `would write beyond ${name}`
+        }[kind];
+        return `${threads} thread${one ? "" : "s"} ${verb}, line ${line}`;
+      });
+      const waiting = this.statesAt(k).filter(({ letter }) => letter === "·").length;
+      const diverged = waiting ? [`${waiting} wait${waiting === 1 ? "s" : ""}: they are at another line`] : [];
+      return [...texts, ...diverged].join("; ");
+    }
+    /** Of every thread its event in a step, its letter and its colour. */
+    statesAt(k) {
+      const { events, byStep, names } = this.block;
+      const states = this.own.map((numbers) => {
+        const next = numbers.find((n) => events[n].step > k);
+        return next === void 0 ? { letter: "✓", color: GONE } : { letter: "·", color: IDLE, next };
+      });
+      for (const n of byStep[k]) {
+        const { thread, kind, array } = events[n];
+        const letter = { [LOAD]: "R", [STORE]: "W", [BARRIER]: "B" }[kind] ?? "!";
+        const shown = names[array].shared ? letter.toLowerCase() : letter;
+        const color = { R: READ, W: WRITTEN, B: WAITS }[letter] ?? WRONG;
+        const raced = this.raced.has(n);
+        states[thread] = { n, letter: raced ? `${shown}!` : shown, color: raced ? WRONG : color };
+      }
+      return states;
+    }
+    /** The values of all arrays after a step; undefined where nothing was written. */
+    valuesAt(k) {
+      const { events, byStep, names } = this.block;
+      const values = names.map(({ before, drawn, size: size2 }) => before ? [...before] : new Array(drawn ? size2 : 0));
+      for (let step = 0; step <= k; step++) {
+        for (const n of byStep[step]) {
+          const { kind, array, index, value } = events[n];
+          if (kind === STORE && names[array].drawn) values[array][index] = value;
+        }
+      }
+      return values;
+    }
+    show(k) {
+      const { block } = this;
+      const states = this.statesAt(k);
+      this.heading.setAttribute("aria-live", this.player.timer ? "off" : "polite");
+      this.heading.textContent = this.words(k)[0].toUpperCase() + this.words(k).slice(1);
+      this.threads.draw((thread) => {
+        const { letter, color } = states[thread];
+        const ink = color === GONE || color === IDLE ? "#1c1c20" : "#ffffff";
+        return { fill: css(color), text: letter, ink, frame: thread === this.thread ? "#ff2d96" : null };
+      });
+      const values = this.valuesAt(k);
+      const now = block.byStep[k].map((n) => ({ ...block.events[n], n }));
+      for (const { k: array, layout, cells } of this.arrays) this.drawArray(array, layout, cells, values[array], now);
+      this.fillAbout(k, states);
+      this.sources.update(this.litAt(now, states));
+      this.onstep(k);
+    }
+    drawArray(array, layout, cells, values, now) {
+      const touched = /* @__PURE__ */ new Map();
+      for (const event of now) {
+        if (event.array !== array || event.kind === BARRIER) continue;
+        const before = touched.get(event.index);
+        touched.set(
+          event.index,
+          this.raced.has(event.n) ? WRONG : event.kind === STORE || before === WRITTEN ? WRITTEN : before ?? READ
+        );
+      }
+      const most = Math.max(0, ...values.filter((x) => isFinite(x)).map(Math.abs)) || 1;
+      cells.draw((index) => {
+        const value = values[index];
+        const color = touched.get(index);
+        const text = layout.written ? value === void 0 ? "?" : format(value, 3) : "";
+        if (color)
+          return {
+            fill: css(color),
+            text,
+            ink: "#ffffff",
+            frame: this.marksChosen(array, index, now) ? "#ff2d96" : null
+          };
+        if (layout.written || value === void 0) return { text };
+        const share = Math.min(1, Math.abs(value) / most);
+        const grey = isDark() ? 60 + 150 * share : 240 - 170 * share;
+        return { fill: css([grey, grey, grey]) };
+      });
+    }
+    marksChosen = (array, index, now) => now.some((event) => event.thread === this.thread && event.array === array && event.index === index);
+    fillAbout(k, states) {
+      const { events } = this.block;
+      const { n, color } = states[this.thread];
+      const name = this.threadText(this.thread);
+      const does = n !== void 0 ? this.doing(events[n]) : color === GONE ? "has left the kernel" : "waits for threads at another line";
+      const race = this.block.races.find((r) => r.events.includes(n));
+      const own = this.own[this.thread].map((number) => events[number]);
+      const rows = own.map((event) => [`${event.step + 1}${event.step === k ? ", now" : ""}`, this.doing(event)]);
+      const listed = element("details", { open: this.isOpen }, element("summary", {}, `all that ${name} does`));
+      listed.append(table(["step", "what"], rows, `all that ${name} does`));
+      listed.addEventListener("toggle", () => this.isOpen = listed.open);
+      refill(this.about, [
+        element("p", {}, `${name[0].toUpperCase()}${name.slice(1)} ${does}.`),
+        race ? element("p", { class: "raced" }, `Race: ${race.text}. ${ORDER}`) : "",
+        listed
+      ]);
+    }
+    /** The lines at which threads are, those at which others wait for them, and of a race both lines. */
+    litAt(now, states) {
+      const { names, sources, races, events } = this.block;
+      const wanted = sources.map(() => null);
+      const light = ({ file, line }, style) => {
+        const place2 = sources.findIndex((source) => source.file === names[file].file);
+        if (place2 < 0) return;
+        wanted[place2] = { ...wanted[place2], [line]: wanted[place2]?.[line] === "race" ? "race" : style };
+      };
+      for (const { next } of states) if (next !== void 0) light(events[next], "later");
+      for (const event of now) light(event, "lit");
+      const shown = new Set(now.map(({ n }) => n));
+      for (const race of races) {
+        if (race.events.some((n) => shown.has(n))) race.events.forEach((n) => light(events[n], "race"));
+      }
+      return wanted.map((lines, place2) => lines ?? (place2 === 0 ? {} : null));
+    }
+  };
+  var extent = (numbers) => numbers.slice(0, 1 + numbers.findLastIndex((n, axis) => n > 1 || axis === 0)).join(" × ");
+  var sizeText = ({ name, size: size2, columns }) => columns ? `${name}: ${Math.floor(size2 / columns)} × ${columns}` : `${name}: ${size2}`;
+
+  // steps/arrays.js
+  var NOT_FINITE2 = 255;
+  var MOST = 64;
+  var [WIDE, HIGH] = [400, 200];
+  var PICTURE = 48 * 48;
+  function decodedArray(array) {
+    if (array.numbers) return { ...array, numbers: array.numbers.map(Number) };
+    const [low, high, mean2, std] = [array.low, array.high, array.mean, array.std].map(Number);
+    const values = Float64Array.from(
+      bytesOf(array.pixels),
+      (q) => q === NOT_FINITE2 ? NaN : low + (high - low) * q / (NOT_FINITE2 - 1)
+    );
+    return { ...array, low, high, mean: mean2, std, values };
+  }
+  function arrayOf(numbers, shape) {
+    if (numbers.length <= MOST) return { shape, numbers: [...numbers] };
+    const [height, width] = shape.length > 1 ? shape.slice(-2) : folded(numbers.length);
+    const count = Math.max(
+      1,
+      Math.min(Math.floor(numbers.length / (height * width)), Math.floor(PICTURE / (height * width)))
+    );
+    let [low, high, sum2, squares] = [Infinity, -Infinity, 0, 0];
+    for (const x of numbers) {
+      low = Math.min(low, x);
+      high = Math.max(high, x);
+      sum2 += x;
+      squares += x * x;
+    }
+    const mean2 = sum2 / numbers.length;
+    const std = Math.sqrt(Math.max(0, squares / numbers.length - mean2 * mean2));
+    const step = Math.max(1, Math.ceil(Math.sqrt(height * width / PICTURE)));
+    const tiles = [count, Math.ceil(height / step), Math.ceil(width / step)];
+    const values = Float64Array.from({ length: tiles[0] * tiles[1] * tiles[2] }, (_, k) => {
+      const [y, x] = [Math.floor(k / tiles[2]) % tiles[1], k % tiles[2]];
+      return numbers[(Math.floor(k / (tiles[1] * tiles[2])) * height + y * step) * width + x * step];
+    });
+    return { shape, low, high, mean: mean2, std, tiles, step, values };
+  }
+  function folded(size2) {
+    const width = Math.min(48, Math.ceil(Math.sqrt(size2)));
+    return [Math.floor(size2 / width), width];
+  }
+  var shapeOf = ({ shape }) => shape.length ? `(${shape.join(", ")}${shape.length === 1 ? "," : ""})` : "a number";
+  var written = (x, allDigits) => allDigits ? String(x).replaceAll("-", "−") : format(x);
+  function arrayFigure(array, caption, { signed, allDigits }) {
+    const content = array.numbers ? numbersOf(array, caption, allDigits) : pictureOf(array, caption, signed);
+    return element("figure", { class: "array" }, element("figcaption", {}, caption), ...content);
+  }
+  function numbersOf({ shape, numbers }, caption, allDigits) {
+    const width = shape.at(-1) ?? 1;
+    const height = shape.at(-2) ?? 1;
+    const most = Math.max(...numbers.map(Math.abs).filter(isFinite), 0);
+    const cell = (x) => {
+      const made = element("td", { class: "number" }, written(x, allDigits));
+      made.style.backgroundColor = behind(x, most);
+      return made;
+    };
+    const tables = [];
+    for (let first = 0; first < numbers.length; first += width * height) {
+      const rows = Array.from({ length: height }, (_, y) => {
+        const start = first + y * width;
+        return element("tr", {}, ...Array.from(numbers.slice(start, start + width), cell));
+      });
+      tables.push(element("table", {}, element("tbody", {}, ...rows)));
+    }
+    const attributes = { class: "scrolls grid", tabindex: 0, role: "group", "aria-label": `numbers: ${caption}` };
+    const empty = numbers.length ? [] : ["no elements"];
+    return [element("div", attributes, ...tables, ...empty), element("p", { class: "small" }, shapeOf({ shape }))];
+  }
+  function pictureOf(array, caption, signed) {
+    const [count, height, width] = array.tiles;
+    const columns = Math.max(1, Math.min(count, Math.round(Math.sqrt(count * height / width))));
+    const rows = Math.ceil(count / columns);
+    const scale = Math.max(1, Math.min(12, Math.floor(Math.min(WIDE / (columns * width), HIGH / (rows * height)))));
+    const tiles = new Tiles({
+      count,
+      height,
+      width,
+      columns,
+      scale,
+      gap: count > 1 ? 1 : 0,
+      label: `picture: ${caption}`
+    });
+    const color = (signed ? twoColors : greys)([array.low, array.high]);
+    tiles.draw((k) => color(array.values[k]));
+    const kept = array.tiles.reduce((product2, n) => product2 * n, 1);
+    const whole = array.shape.reduce((product2, n) => product2 * n, 1);
+    const part = kept < whole ? `; the picture has ${kept} of ${whole} numbers` : "";
+    const facts = ["low", "high", "mean", "std"].map((name) => `${name} ${format(array[name])}`).join(", ");
+    return [
+      element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption }, tiles.canvas),
+      element("p", { class: "small" }, `${shapeOf(array)}: ${facts}${part}`)
+    ];
+  }
+
+  // steps/graph.js
+  var [WIDTH, HEIGHT, ACROSS, DOWN] = [124, 46, 156, 58];
+  function columnsOf(nodes) {
+    const column = nodes.map(() => 0);
+    const order = nodes.map((_, n) => n).filter((n) => nodes[n].inputs.length);
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const n of order) {
+        const least = 1 + Math.max(...nodes[n].inputs.map((input) => column[input]));
+        if (column[n] < least) [column[n], changed] = [least, true];
+      }
+    }
+    nodes.forEach(({ inputs }, n) => {
+      const users = order.filter((user) => nodes[user].inputs.includes(n));
+      if (!inputs.length && users.length) column[n] = Math.min(...users.map((user) => column[user])) - 1;
+    });
+    return column;
+  }
+  function placesOf(nodes) {
+    const column = columnsOf(nodes);
+    const row = nodes.map(() => 0);
+    const last = Math.max(0, ...column);
+    for (let c = 0; c <= last; c++) {
+      const members = nodes.map((_, n) => n).filter((n) => column[n] === c);
+      const wish = (n) => nodes[n].inputs.length ? Math.min(...nodes[n].inputs.map((input) => row[input])) : Infinity;
+      members.sort((a, b) => wish(a) - wish(b) || a - b);
+      let free = 0;
+      for (const n of members) {
+        row[n] = isFinite(wish(n)) ? Math.max(free, wish(n)) : free;
+        free = row[n] + 1;
+      }
+    }
+    return nodes.map((_, n) => [column[n], row[n]]);
+  }
+  var Graph = class {
+    /** nodes: {kind, title, about, inputs}; onpick(n): called with the node that is pressed. */
+    constructor(nodes, onpick) {
+      Object.assign(this, { nodes, places: placesOf(nodes) });
+      const [columns, rows] = [0, 1].map((axis) => 1 + Math.max(0, ...this.places.map((place2) => place2[axis])));
+      this.buttons = nodes.map((node, n) => this.button(node, n, onpick));
+      this.edges = [];
+      nodes.forEach(({ inputs }, n) => inputs.forEach((input) => this.edges.push(this.edge(input, n))));
+      const inner = element("div", { class: "graph" }, ...this.edges.map(({ line }) => line), ...this.buttons);
+      inner.style.width = `${columns * ACROSS}px`;
+      inner.style.height = `${rows * DOWN}px`;
+      this.element = element("div", { class: "scrolls tall", role: "group", "aria-label": "the graph" }, inner);
+    }
+    button({ kind, title }, n, onpick) {
+      const [column, row] = this.places[n];
+      const parts = [element("span", {}, title), element("span", { class: "small" })];
+      const made = element("button", { type: "button", class: `node ${kind}`, onclick: () => onpick(n) }, ...parts);
+      made.style.left = `${column * ACROSS + 4}px`;
+      made.style.top = `${row * DOWN + 4}px`;
+      return made;
+    }
+    write(n, number) {
+      const { kind, title, about } = this.nodes[n];
+      const [button, text] = [this.buttons[n], number ?? about];
+      button.lastChild.textContent = text.replace("gradient", "∇");
+      button.setAttribute("aria-label", `${kind} ${title}${text ? `, ${text}` : ""}`);
+      button.title = text;
+    }
+    edge(from, to) {
+      const [[a, b], [c, d]] = [this.places[from], this.places[to]];
+      const [left, top] = [a * ACROSS + 4 + WIDTH, b * DOWN + 4 + HEIGHT / 2];
+      const [right, bottom] = [c * ACROSS + 4, d * DOWN + 4 + HEIGHT / 2];
+      const line = element("div", { class: "edge" });
+      line.style.left = `${left}px`;
+      line.style.top = `${top}px`;
+      line.style.width = `${Math.hypot(right - left, bottom - top)}px`;
+      line.style.transform = `rotate(${Math.atan2(bottom - top, right - left)}rad)`;
+      return { from, to, line };
+    }
+    /**
+     * states: the class of each node; lit(from, to): the class of an edge; current: the node to bring into view.
+     *
+     * numbers: a text for each node in the place of what it is, or null.
+     */
+    update(states, lit, current, numbers) {
+      this.buttons.forEach((button, n) => {
+        for (const name of ["computed", "reached"]) button.classList.toggle(name, states[n] === name);
+        button.setAttribute("aria-pressed", n === current);
+        this.write(n, numbers[n]);
+      });
+      for (const { from, to, line } of this.edges) line.className = `edge ${lit(from, to)}`;
+      const { offsetLeft, offsetTop } = this.buttons[current];
+      const box2 = this.element;
+      if (offsetLeft < box2.scrollLeft || offsetLeft + WIDTH > box2.scrollLeft + box2.clientWidth)
+        box2.scrollLeft = offsetLeft - box2.clientWidth / 3;
+      if (offsetTop < box2.scrollTop || offsetTop + HEIGHT > box2.scrollTop + box2.clientHeight)
+        box2.scrollTop = offsetTop - 20;
+    }
+  };
+
+  // steps/trace.js
+  var nameOf2 = ({ kind, name, variable }) => variable || (kind === "operation" ? name : kind);
+  var TITLES = {
+    forward: (node) => `Forwards: ${node.name}${node.variable ? ` makes ${node.variable}` : ""}`,
+    loss: () => "Forwards: the loss",
+    backward: (node) => `Backwards: ${node.name}, from the gradient of its result to those of its inputs`,
+    sum: (node) => `Backwards: one more gradient arrives at ${nameOf2(node)}, and is added`,
+    leaf: (node) => `Backwards: a gradient reaches the leaf ${nameOf2(node)}`,
+    update: (node) => `Update: the optimiser changes ${nameOf2(node)}`
+  };
+  var SIGNED = /gradient|^gy|so far|arriving|sum|\.grad|momentum|velocity/;
+  var BACKWARD = ["backward", "sum", "leaf"];
+  var EDGES = ["forward", "backward"];
+  var FIRST = "the first to arrive is kept as it is; .grad was empty";
+  var decodedTrace = (trace) => ({ ...trace, arrays: trace.arrays.map(decodedArray) });
+  var TraceView = class {
+    /** trace: {nodes, steps, arrays, sources, stopped}; onstep(k): called when another step is shown. */
+    constructor(trace, onstep = () => {
+    }) {
+      Object.assign(this, { trace, onstep });
+      this.allDigits = false;
+      this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
+      this.about = element("div");
+      this.figures = element("div", { class: "figures arrays" });
+      this.graph = new Graph(trace.nodes.map(drawnAs), (n) => this.player.go(this.stepOf(n)));
+      this.sources = new Sources(trace.sources ?? []);
+      const describe = (k) => `step ${k + 1}: ${this.titleOf(k)}`;
+      const label = "step of the trace";
+      this.player = new Player({ count: trace.steps.length, onstep: (k) => this.show(k), label, describe });
+      const onclick = () => {
+        this.allDigits = !this.allDigits;
+        this.show(this.player.at);
+      };
+      this.digits = element("button", { type: "button", onclick }, "all digits");
+      this.player.element.append(this.digits);
+      const stopped = trace.stopped ? element("p", {}, trace.stopped) : null;
+      const panel = element(
+        "section",
+        { class: "panel", "aria-label": "the step" },
+        this.heading,
+        this.about,
+        this.figures,
+        this.sources.element
+      );
+      this.element = element(
+        "div",
+        { class: "trace" },
+        element("div", { class: "panel" }, stopped, this.player.element, this.graph.element),
+        panel
+      );
+    }
+    titleOf = (k) => TITLES[this.trace.steps[k].phase](this.trace.nodes[this.trace.steps[k].node]);
+    /** The step that a press on a node leads to: its next one behind that which is shown, or else its first. */
+    stepOf(n) {
+      const { steps } = this.trace;
+      const behind2 = steps.findIndex((step, k) => step.node === n && k > this.player.at);
+      const first = steps.findIndex((step) => step.node === n || step.values.some(([, , node]) => node === n));
+      return behind2 >= 0 ? behind2 : Math.max(0, first);
+    }
+    show(k) {
+      const { nodes, steps, arrays } = this.trace;
+      const step = steps[k];
+      const node = nodes[step.node];
+      this.heading.setAttribute("aria-live", this.player.timer ? "off" : "polite");
+      this.heading.textContent = this.titleOf(k);
+      this.digits.setAttribute("aria-pressed", this.allDigits);
+      const formulas = step.formulas ?? (["forward", "backward", "loss"].includes(step.phase) ? node.formulas : "");
+      const words = [
+        node.module && `in ${node.module}`,
+        step.phase === "leaf" && step.values.length === 2 && FIRST,
+        step.about
+      ];
+      refill(this.about, [
+        ...words.filter(Boolean).map((text) => element("p", {}, text)),
+        node.sentence && step.phase === "forward" ? element("p", {}, node.sentence) : "",
+        formulas ? element("pre", { class: "formula" }, formulas) : ""
+      ]);
+      const scroll = this.figures.scrollLeft;
+      refill(
+        this.figures,
+        step.values.flatMap(([label, array, n], place2) => {
+          const options = { signed: SIGNED.test(label), allDigits: this.allDigits };
+          const figure3 = arrayFigure(arrays[array], this.captionOf(step, label, nodes[n]), options);
+          const sign = signBefore(step, place2);
+          return sign ? [element("span", { class: "sign" }, sign), figure3] : [figure3];
+        })
+      );
+      this.figures.scrollLeft = scroll;
+      this.sources.update(this.litOf(step));
+      this.graph.update(...this.statesAt(k), step.node, this.numbersAt(k));
+      this.onstep(k);
+    }
+    captionOf({ phase }, label, node) {
+      const name = nameOf2(node);
+      if (label === "gy") return `gy, the gradient of ${name === node.name ? `${name}'s result` : name}`;
+      if (label === "y") return name === node.name ? "y, the result" : `y, the result: ${name}`;
+      if (label.startsWith("gradient of input")) return `${label}: ${name}`;
+      if (label.startsWith("input")) return `${label}: ${name}`;
+      return phase === "forward" ? label : `${label}: ${name}`;
+    }
+    litOf({ lit = [] }) {
+      const wanted = (this.trace.sources ?? []).map(() => null);
+      for (const [source, lines] of lit) {
+        wanted[source] = { ...wanted[source], ...Object.fromEntries(lines.map((line) => [line, "lit"])) };
+      }
+      return wanted;
+    }
+    /** Of every node that is one number, a text with it and with its gradient, as far as a step knows them. */
+    numbersAt(k) {
+      const { nodes, steps, arrays } = this.trace;
+      const known = nodes.map(() => ({}));
+      for (const { phase, values } of steps.slice(0, k + 1)) {
+        for (const [label, array, n] of values) {
+          const number = arrays[array].numbers?.length === 1 ? arrays[array].numbers[0] : void 0;
+          if (label.startsWith("gradient of input"))
+            known[n].gradient ??= number;
+          else if (BACKWARD.includes(phase)) known[n].gradient = number;
+          else if (phase === "forward" || label.endsWith("after")) known[n].value = number;
+        }
+      }
+      return known.map(({ value, gradient }, n) => {
+        if (value === void 0 && gradient === void 0) return null;
+        const parts = [value, gradient].map((x) => x === void 0 ? "" : format(x));
+        const name = nodes[n].kind === "operation" && nodes[n].variable ? `${nodes[n].variable} ` : "";
+        return `${name}${parts[0]}${parts[1] && `${parts[0] && ", "}gradient ${parts[1]}`}`;
+      });
+    }
+    /** What has been computed and reached up to a step, and which edges it uses. */
+    statesAt(k) {
+      const { nodes, steps } = this.trace;
+      const states = nodes.map(({ kind }) => kind === "operation" ? "" : "computed");
+      for (const { phase: phase2, node: node2, values: values2 } of steps.slice(0, k + 1)) {
+        if (phase2 === "forward") states[node2] = "computed";
+        if (phase2 === "update") states[node2] = "computed";
+        if (BACKWARD.includes(phase2)) for (const [, , n] of values2) states[n] = "reached";
+      }
+      const { phase, node, values } = steps[k];
+      const handed = new Set(values.map(([, , n]) => n));
+      const lit = (from, to) => to === node && EDGES.includes(phase) && handed.has(from) ? phase : "";
+      return [states, lit];
+    }
+  };
+  var drawnAs = (node) => ({
+    kind: node.kind,
+    title: node.kind === "operation" ? node.name : nameOf2(node),
+    about: [node.kind === "operation" ? node.variable : "", `(${node.shape.join(", ")})`].filter(Boolean).join(" "),
+    inputs: node.inputs
+  });
+  function signBefore({ phase, values }, place2) {
+    if (!["sum", "leaf"].includes(phase) || place2 === 0) return "";
+    if (place2 === values.length - 1) return "=";
+    return "+";
+  }
+
+  // steps/pages.js
+  var HELP = "Step: arrow keys left and right, Home and End; the slider leads to any step.";
+  function remembered(name) {
+    const found = new RegExp(`[#;]${name}=(\\d+)`).exec(location.hash);
+    return found ? Number(found[1]) : 0;
+  }
+  function framed(place2, title, view) {
+    const header = element("header", {}, element("h1", {}, title), element("p", { class: "small" }, HELP));
+    place2.append(header, view.element);
+    const go = () => view.player.go(Math.min(remembered("step"), view.player.count - 1));
+    addEventListener("hashchange", go);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => view.player.go(view.player.at));
+    go();
+  }
+  var remember = (k) => {
+    if (location.protocol !== "about:") history.replaceState(null, "", `#step=${k}`);
+  };
+  function tracePage(place2, { title, trace }) {
+    const view = new TraceView(decodedTrace(trace), remember);
+    framed(place2, title, view);
+    globalThis.steps = view;
+  }
+  function blockPage(place2, { title, block }) {
+    const view = new BlockView(decodedBlock(block), remember);
+    framed(place2, title, view);
+    globalThis.steps = view;
+  }
+
+  // timeline.js
+  var ARRAYS = ["weight", "bias", "mean", "variance"];
+  var Timeline = class {
+    /** data: of explore/timeline.py; layers: of the network, which has the weights of the entry `start`. */
+    constructor({ entries, start, note, tested, of, most, labels, pictures }, layers) {
+      Object.assign(this, { layers, note, of, most, at: start });
+      this.epochs = entries.map(({ epoch }) => epoch);
+      this.arrays = entries.map(({ weights }) => weights ? decoded2(weights) : taken(layers));
+      this.predicted = entries.map(({ predicted }) => integersOf(predicted));
+      [this.tested, this.labels] = [tested, labels].map(integersOf);
+      this.pictures = Object.fromEntries(Object.entries(pictures).map(([k, text]) => [k, bytesOf(text)]));
+    }
+    get epoch() {
+      return this.epochs[this.at];
+    }
+    go(number) {
+      this.at = number;
+      for (const [n, arrays] of Object.entries(this.arrays[number])) Object.assign(this.layers[n], arrays);
+    }
+    /** The tested pictures of a class that are taken for another one, by their places among all that were tested. */
+    cell(label, predicted) {
+      return [...this.labels.keys()].filter((k) => this.labels[k] === label && this.predicted[this.at][k] === predicted);
+    }
+    /** counts[label][predicted] of so many classes. */
+    counts(classes) {
+      const counts = Array.from({ length: classes }, () => new Array(classes).fill(0));
+      this.labels.forEach((label, k) => counts[label][this.predicted[this.at][k]]++);
+      return counts;
+    }
+  };
+  function taken(layers) {
+    const present = (layer) => Object.fromEntries(ARRAYS.filter((name) => layer[name]).map((name) => [name, layer[name]]));
+    return Object.fromEntries(layers.map((layer, n) => [n, present(layer)]));
+  }
+  function decoded2(weights) {
+    const array = (value) => typeof value === "string" ? floatsOf(value) : { ...value, data: floatsOf(value.data) };
+    const ofLayer = (arrays) => Object.fromEntries(Object.entries(arrays).map(([name, value]) => [name, array(value)]));
+    return Object.fromEntries(Object.entries(weights).map(([n, arrays]) => [n, ofLayer(arrays)]));
+  }
+
+  // engine/training.js
+  function* backwardSteps(network, target) {
+    const { layers, end } = network;
+    const arrived = layers.map(() => null);
+    const q = (i) => i === target ? 1 : 0;
+    const logits = layers[end].sources[0];
+    arrived[logits] = Float64Array.from(network.values[end], (p, i) => p - q(i));
+    yield { phase: "backward", n: end, gy: new Float32Array([1]), inputs: [rounded(arrived[logits])], parameters: {} };
+    for (let n = end - 1; n >= 1; n--) {
+      const gy = rounded(arrived[n] ?? new Float64Array(size(layers[n].output)));
+      const given2 = [layers[n], network.inputsOf(n), network.values[n], gy];
+      const { inputs, parameters = {} } = network.of(n).backward(...given2);
+      yield { phase: "backward", n, gy, inputs, parameters };
+      for (const [k, source] of layers[n].sources.entries()) {
+        const before = arrived[source];
+        arrived[source] = before ? before.map((g, i) => g + inputs[k][i]) : Float64Array.from(inputs[k]);
+        if (before) {
+          yield { phase: "sum", n: source, before: rounded(before), arriving: inputs[k], sum: rounded(arrived[source]) };
+        }
+      }
+    }
+  }
+  function updated(weights, gradient, velocity, { lr, momentum }) {
+    const factor = Math.fround(momentum);
+    const v = velocity ? gradient.map((g, i) => Math.fround(factor * velocity[i]) + g) : gradient.slice();
+    const rate = Math.fround(lr);
+    return { velocity: v, after: weights.map((w, i) => w - Math.fround(rate * v[i])) };
+  }
+  var Training = class {
+    constructor(network, picture, target) {
+      this.network = network.copy();
+      Object.assign(this, { picture, target, velocities: {}, losses: [] });
+      this.forward();
+    }
+    forward() {
+      this.network.forward(this.picture);
+      this.losses.push(lossOf(this.network.logits, this.target));
+      this.backward = [...backwardSteps(this.network, this.target)];
+    }
+    /** Every weight's update with some settings: {n, name, before, gradient, velocity, next, after}. */
+    updates(settings) {
+      return this.backward.flatMap(
+        ({ phase, n, parameters }) => phase !== "backward" ? [] : Object.entries(parameters).map(([name, gradient]) => {
+          const before = this.network.layers[n][name].data;
+          const velocity = this.velocities[`${n} ${name}`];
+          const { velocity: next, after: after2 } = updated(before, gradient, velocity, settings);
+          return { n, name, before, gradient, velocity, next, after: after2 };
+        })
+      );
+    }
+    /** Take the step: the next one begins with its weights and velocities. */
+    step(settings) {
+      for (const { n, name, next, after: after2 } of this.updates(settings)) {
+        this.velocities[`${n} ${name}`] = next;
+        const layer = this.network.layers[n];
+        layer[name] = { ...layer[name], data: after2 };
+      }
+      this.forward();
+    }
+  };
+
+  // steps/training.js
+  var UPDATE = "v = momentum v + g      w = w − lr v";
+  var LOSS = "loss = −log p_t      gx_i = p_i − q_i,   q_i = 1 for the class t of the loss, else 0";
+  var COMPUTES = /\bbackend\.|from_operation/;
+  function traceOf(training, settings) {
+    const { network } = training;
+    const { layers, end } = network;
+    const trace = { nodes: [], steps: [], arrays: [], sources: [] };
+    const keep = (numbers2, shape) => trace.arrays.push(arrayOf(numbers2, shape)) - 1;
+    const add2 = (node) => trace.nodes.push({ module: "", variable: "", ...node }) - 1;
+    const shapeOf2 = (n) => layers[n].output[1] * layers[n].output[2] > 1 ? layers[n].output : [layers[n].output[0]];
+    const step = (phase, node, values, more) => trace.steps.push({ phase, node, values, about: "", lit: [], ...more });
+    const numbers = layers.map(() => 0);
+    const leaves = layers.map(() => ({}));
+    const sources = layers.map((layer) => sourcesOf(layer, trace.sources));
+    numbers[0] = add2({ kind: "constant", name: "picture", variable: "picture", shape: shapeOf2(0), inputs: [] });
+    for (let n = 1; n <= end; n++) {
+      const layer = layers[n];
+      const inputs = layer.sources.map((source) => numbers[source]);
+      for (const name of ["weight", "bias"]) {
+        if (!layer[name]) continue;
+        const variable = `${layer.name}.${name}`;
+        leaves[n][name] = add2({ kind: "leaf", name: variable, variable, shape: layer[name].shape, inputs: [] });
+      }
+      const isLoss = n === end;
+      const { formula, gradient } = network.of(n);
+      const node = {
+        kind: "operation",
+        name: isLoss ? "cross_entropy" : layer.name,
+        module: isLoss ? "" : layer.title,
+        sentence: layer.sentence,
+        formulas: isLoss ? LOSS : `${formula}
+${gradient}`,
+        shape: isLoss ? [] : shapeOf2(n),
+        inputs: [...inputs, ...Object.values(leaves[n])]
+      };
+      numbers[n] = add2(node);
+      const values = layer.sources.map((source, k) => [
+        `input ${k + 1}`,
+        keep(network.values[source], shapeOf2(source)),
+        numbers[source]
+      ]);
+      for (const [name, leaf] of Object.entries(leaves[n])) {
+        values.push([name, keep(layer[name].data, layer[name].shape), leaf]);
+      }
+      const result = isLoss ? keep([training.losses.at(-1)], []) : keep(network.values[n], shapeOf2(n));
+      const p = isLoss ? [["p, the probabilities", keep(network.values[n], shapeOf2(n)), numbers[n]]] : [];
+      step(isLoss ? "loss" : "forward", numbers[n], [...values, ...p, ["y", result, numbers[n]]], {
+        lit: sources[n].forward
+      });
+    }
+    for (const done of training.backward) {
+      const { n } = done;
+      if (done.phase === "sum") {
+        const names = ["before", "arriving", "sum"];
+        const values2 = names.map((name) => [
+          name === "before" ? "so far" : name,
+          keep(done[name], shapeOf2(n)),
+          numbers[n]
+        ]);
+        step("sum", numbers[n], values2);
+        continue;
+      }
+      const values = [["gy", keep(done.gy, n === end ? [] : shapeOf2(n)), numbers[n]]];
+      layers[n].sources.forEach((source, k) => {
+        values.push([`gradient of input ${k + 1}`, keep(done.inputs[k], shapeOf2(source)), numbers[source]]);
+      });
+      for (const [name, gradient] of Object.entries(done.parameters)) {
+        values.push([`gradient of the ${name}`, keep(gradient, layers[n][name].shape), leaves[n][name]]);
+      }
+      step("backward", numbers[n], values, { lit: sources[n].backward });
+    }
+    const { lr, momentum } = settings;
+    for (const { n, name, before, gradient, velocity, next, after: after2 } of training.updates(settings)) {
+      const node = leaves[n][name];
+      const value = (label, numbers_) => [label, keep(numbers_, layers[n][name].shape), node];
+      const values = [value("w before", before), value("gradient g", gradient)];
+      if (velocity) values.push(value("velocity v before", velocity));
+      values.push(value("velocity v", next), value("w after", after2));
+      step("update", node, values, { formulas: UPDATE, about: `SGD: lr ${lr}, momentum ${momentum}` });
+    }
+    return trace;
+  }
+  function sourcesOf(layer, sources) {
+    const lit = { forward: [], backward: [] };
+    (layer.code ?? []).forEach(({ file, code: code2 }, k) => {
+      const lines = code2.split("\n");
+      const source = sources.push({ file, unnumbered: true, lines: lines.map((text, i) => [i, text]) }) - 1;
+      const numbers = [...lines.keys()];
+      const inner = numbers.filter((i) => isWithin(lines, i));
+      const outer = numbers.filter((i) => !inner.includes(i) && (layer.code.length === 1 || COMPUTES.test(lines[i])));
+      if (k !== 2) lit.forward.push([source, k === 1 ? numbers : outer]);
+      if (k !== 1) lit.backward.push([source, k === 2 ? numbers : inner]);
+    });
+    return lit;
+  }
+  function isWithin(lines, i) {
+    const start = lines.findLastIndex((line, k) => k <= i && /^    def backward\(/.test(line));
+    return start >= 0 && lines.slice(start + 1, i + 1).every((line) => line === "" || /^     /.test(line));
+  }
+  var field = (label, value, onchange) => {
+    const input = element("input", { type: "number", min: 0, max: 1, step: "any", value, onchange });
+    return [element("label", {}, `${label} `, input), input];
+  };
+  var TrainingView = class {
+    /** state: of the page; remember(k): called with the number of the step that is shown. */
+    constructor(state, classes, remember2) {
+      Object.assign(this, { state, classes, remember: remember2, settings: { lr: 0.01, momentum: 0.9 } });
+      const [lr, lrField] = field("lr", 0.01, () => this.set("lr", lrField));
+      const [momentum, momentumField] = field("momentum", 0.9, () => this.set("momentum", momentumField));
+      const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+      this.take = button("take this step, and show the next", () => {
+        this.training.step(this.settings);
+        this.draw(0);
+      });
+      const again = button("begin again", () => this.begin());
+      this.losses = element("p", { role: "status" });
+      const controls = element("div", { class: "panel controls" }, lr, momentum, this.take, again, this.losses);
+      this.place = element("div");
+      this.element = element("div", {}, controls, this.place);
+    }
+    set(name, { value, valueAsNumber }) {
+      if (value === "" || !(valueAsNumber >= 0)) return;
+      this.settings = { ...this.settings, [name]: valueAsNumber };
+      this.draw(this.view.player.at);
+    }
+    begin() {
+      const { network, target } = this.state;
+      this.of = network.gradients;
+      this.training = new Training(network, network.values[0], target);
+      this.draw(this.state.view.at);
+    }
+    /** Show step k of the step of training that comes next. */
+    draw(k) {
+      this.stop();
+      this.view = new TraceView(traceOf(this.training, this.settings), this.remember);
+      this.place.replaceChildren(this.view.element);
+      const losses = this.training.losses.map((loss) => format(loss)).join(", ");
+      const name = this.classes[this.training.target];
+      this.losses.textContent = `loss of ${name} before this step: ${losses}. The picture is all of the batch.`;
+      this.view.player.go(Math.min(k, this.view.player.count - 1));
+    }
+    /** Whatever has changed the numbers of the page, as another picture does, begins anew. */
+    update() {
+      const { network, view } = this.state;
+      if (this.of !== network.gradients) this.begin();
+      else if (view.at !== this.view.player.at) this.view.player.go(Math.min(view.at, this.view.player.count - 1));
+    }
+    redraw = () => this.draw(this.view.player.at);
+    stop = () => this.view?.player.stop();
+  };
+
+  // engine/columns.js
+  function mapsOf({ kind, weight, groups, output }, o) {
+    if (kind !== "conv2d") return [o, 1];
+    const seen2 = weight.shape[1];
+    return [Math.floor(o / (output[0] / groups)) * seen2, seen2];
+  }
+  function windowsOf(layer, o) {
+    const { window: window2, inputs, output } = layer;
+    const [kernelHeight, kernelWidth] = window2.kernel;
+    const [first, seen2] = mapsOf(layer, o);
+    const [height, width] = window2.size;
+    const rows = seen2 * kernelHeight * kernelWidth;
+    const count = output[1] * output[2];
+    const from = new Int32Array(rows * count).fill(-1);
+    const down = Array.from({ length: output[1] }, (_, i) => places(window2, 0, i));
+    const across = Array.from({ length: output[2] }, (_, j) => places(window2, 1, j));
+    for (let row = 0; row < rows; row++) {
+      const v = row % kernelWidth;
+      const u = Math.floor(row / kernelWidth) % kernelHeight;
+      const c = first + Math.floor(row / (kernelWidth * kernelHeight));
+      for (let place2 = 0; place2 < count; place2++) {
+        const y = down[Math.floor(place2 / output[2])][u];
+        const x = across[place2 % output[2]][v];
+        if (exists(y, height) && exists(x, width)) from[row * count + place2] = (c * inputs[0][1] + y) * inputs[0][2] + x;
+      }
+    }
+    return { rows, places: count, from };
+  }
+  function im2col({ from }, x, padding = 0) {
+    return Float32Array.from(from, (k) => k < 0 ? padding : x[k]);
+  }
+  function columnGradients(layer, windows, gy, o, terms) {
+    const { rows, places: count, from } = windows;
+    const gradients = new Float32Array(rows * count);
+    if (layer.kind === "conv2d") {
+      const { weight, groups, output } = layer;
+      const together = output[0] / groups;
+      const first = Math.floor(o / together) * together;
+      const sums = new Float64Array(rows * count);
+      for (let filter = first; filter < first + together; filter++) {
+        for (let row = 0; row < rows; row++) {
+          const w = weight.data[filter * rows + row];
+          for (let place2 = 0; place2 < count; place2++) sums[row * count + place2] += w * gy[filter * count + place2];
+        }
+      }
+      gradients.set(sums);
+      return gradients;
+    }
+    for (let place2 = 0; place2 < count; place2++) {
+      const factors = new Map(terms(place2).map(({ index, factor }) => [index, factor]));
+      for (let row = 0; row < rows; row++) {
+        const k = from[row * count + place2];
+        if (k >= 0) gradients[row * count + place2] = (factors.get(k) ?? 0) * gy[o * count + place2];
+      }
+    }
+    return gradients;
+  }
+  function col2im({ rows, places: count, from }, gradients, shape, until = count) {
+    const sums = new Float64Array(size(shape));
+    for (let place2 = 0; place2 < until; place2++) {
+      for (let row = 0; row < rows; row++) {
+        const k = from[row * count + place2];
+        if (k >= 0) sums[k] += gradients[row * count + place2];
+      }
+    }
+    return sums;
+  }
+
+  // steps/windows.js
+  var KINDS2 = ["conv2d", "maxPool2d", "avgPool2d"];
+  var MAP = 168;
+  var MATRIX = 360;
+  var MOST2 = 49;
+  var hasWindows = ({ kind, window: window2 }) => KINDS2.includes(kind) && !window2.adaptive;
+  var isConvolution = (layer) => layer.kind === "conv2d";
+  var Picture = class {
+    constructor({ height, width, side, label, color }) {
+      const scale = Math.max(1, Math.min(14, Math.floor(side / Math.max(height, width))));
+      Object.assign(this, { height, width, scale });
+      this.tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label });
+      this.drawn = new OffscreenCanvas(this.tiles.canvas.width, this.tiles.canvas.height);
+      this.paint(color);
+    }
+    paint(color) {
+      this.tiles.draw(color);
+      this.drawn.getContext("2d").drawImage(this.tiles.canvas, 0, 0);
+    }
+    /** covered: [row, column, rows, columns] of what is not there yet; marks: as of Tiles. */
+    show(covered2, marks) {
+      const context = this.tiles.canvas.getContext("2d");
+      context.drawImage(this.drawn, 0, 0);
+      context.fillStyle = isDark() ? "#2b2b36" : "#e4e4ec";
+      for (const [row, column, rows, columns] of covered2) {
+        const [left, top] = this.tiles.corner(0, row, column);
+        context.fillRect(left, top, columns * this.scale, rows * this.scale);
+      }
+      for (const mark of marks) this.tiles.frame(context, { tile: 0, ...mark });
+    }
+  };
+  var box = (rows, columns) => ({ rows, columns });
+  var scrolled = (label, ...content) => element("div", { class: "scrolls tall", tabindex: 0, role: "group", "aria-label": label }, ...content);
+  var figure = (caption, canvas) => element("figure", {}, element("figcaption", {}, caption), scrolled(caption, canvas));
+  function grid(caption, numbers, width, lost, most = Math.max(...[...numbers].filter(isFinite).map(Math.abs), 0)) {
+    const cells = Array.from(numbers, (x, k) => {
+      const cell = element("td", { class: lost(k) ? "number padding" : "number" }, format(x));
+      if (!lost(k)) cell.style.backgroundColor = behind(x, most);
+      return cell;
+    });
+    const rows = [];
+    for (let k = 0; k < cells.length; k += width) rows.push(element("tr", {}, ...cells.slice(k, k + width)));
+    const table2 = element("table", {}, element("tbody", {}, ...rows));
+    const scrolls = element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption }, table2);
+    return element("figure", { class: "grid" }, element("figcaption", {}, caption), scrolls);
+  }
+  var Subject = class {
+    constructor(state, n, o) {
+      const { network } = state;
+      Object.assign(this, { state, network, n, o, layer: network.layers[n] });
+      const { layer } = this;
+      const source = layer.sources[0];
+      this.x = network.values[source];
+      this.y = network.values[n];
+      this.gy = network.gradients[n];
+      this.windows = windowsOf(layer, o);
+      this.columns = im2col(this.windows, this.x, layer.kind === "maxPool2d" ? -Infinity : 0);
+      const explained = (place2) => network.explain(n, this.at(place2)).terms.map(({ at, factor }) => ({ index: indexOf(layer.inputs[0], at), factor }));
+      this.gradients = columnGradients(layer, this.windows, this.gy, o, explained);
+      [this.first, this.seen] = mapsOf(layer, o);
+      this.area = layer.window.kernel[0] * layer.window.kernel[1];
+      this.inputName = network.layers[source].name;
+    }
+    at = (place2) => placeOf(this.layer.output, this.o * this.windows.places + place2);
+    /** Column `place` of a matrix of columns, the rows of input map first + c only. */
+    column(matrix, place2, c) {
+      const { places: places2 } = this.windows;
+      return Array.from({ length: this.area }, (_, k) => matrix[(c * this.area + k) * places2 + place2]);
+    }
+    /** The row of the filter matrix, those of input map first + c only. */
+    filter(c) {
+      const start = this.o * this.windows.rows + c * this.area;
+      return [...this.layer.weight.data.slice(start, start + this.area)];
+    }
+    /** The map whose products have the largest sum at a place. */
+    strongest(place2) {
+      if (!isConvolution(this.layer)) return 0;
+      const sum2 = (c) => {
+        const w = this.filter(c);
+        return Math.abs(this.column(this.columns, place2, c).reduce((total2, x, k) => total2 + x * w[k], 0));
+      };
+      return Array.from({ length: this.seen }, (_, c) => sum2(c)).reduce(
+        (best, s, c, all) => s > all[best] ? c : best,
+        0
+      );
+    }
+  };
+  var WindowsView = class {
+    /** state, choose: of the page; a step of the window chooses its output. */
+    constructor(state, choose) {
+      Object.assign(this, { state, choose });
+      this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
+      this.player = new Player({
+        count: 1,
+        label: "place of the window",
+        describe: (place2) => this.subject ? `place ${place2}: ${this.placeText(place2)}` : "",
+        onstep: (place2) => this.choose({ layer: this.subject.n, at: this.subject.at(place2) })
+      });
+      this.output = element("select", { id: "filter", onchange: () => this.choosesOutput() });
+      this.input = element("select", { id: "seen", onchange: () => this.choosesInput() });
+      this.outputLabel = element("label", { for: "filter" });
+      this.inputLabel = element("label", { for: "seen" }, "input map ");
+      const selects = element("p", { class: "controls" }, this.outputLabel, this.output, this.inputLabel, this.input);
+      this.content = element("div", { class: "columns" });
+      this.element = element(
+        "section",
+        { class: "panel", "aria-label": "a sliding window" },
+        ...[this.heading, this.player.element, selects, this.content]
+      );
+    }
+    choosesOutput() {
+      const { n } = this.subject;
+      const [, ...place2] = this.state.chosen.at;
+      this.choose({ layer: n, at: [Number(this.output.value), ...place2] });
+    }
+    choosesInput() {
+      this.c = Number(this.input.value);
+      this.draw();
+      this.show(this.player.at);
+    }
+    placeText(place2) {
+      const [, i, j] = this.subject.at(place2);
+      return `row ${i}, column ${j}`;
+    }
+    update() {
+      const { network, chosen: chosen2 } = this.state;
+      const { layer: n, at } = chosen2;
+      const { output } = network.layers[n];
+      const place2 = at[1] * output[2] + at[2];
+      const { n: before, o, gy } = this.subject ?? {};
+      if (before !== n || o !== at[0] || gy !== network.gradients[n]) {
+        this.subject = new Subject(this.state, n, at[0]);
+        if (before !== n || !isConvolution(this.subject.layer)) this.c = this.subject.strongest(place2);
+        this.c = Math.min(this.c, this.subject.seen - 1);
+        this.fillSelects();
+        this.draw();
+      }
+      this.player.resize(this.subject.windows.places);
+      this.player.at = place2;
+      this.player.update();
+      this.show(place2);
+    }
+    fillSelects() {
+      const { layer, first, seen: seen2, o } = this.subject;
+      const options = (from, count) => Array.from({ length: count }, (_, k) => element("option", { value: k }, String(from + k)));
+      this.outputLabel.textContent = isConvolution(layer) ? "filter " : "map ";
+      this.output.replaceChildren(...options(0, layer.output[0]));
+      this.output.value = o;
+      this.input.replaceChildren(...options(first, seen2));
+      this.input.value = this.c;
+      for (const part of [this.input, this.inputLabel]) part.hidden = seen2 === 1;
+    }
+    redraw() {
+      this.draw();
+      this.show(this.player.at);
+    }
+    stop = () => this.player.stop();
+    /** All pictures that a step of the window leaves as they are. */
+    draw() {
+      const { subject: s, c } = this;
+      const { layer, windows } = s;
+      const [, inputHeight, inputWidth] = layer.inputs[0];
+      const [, height, width] = layer.output;
+      const map = s.first + c;
+      const area = inputHeight * inputWidth;
+      const grey = greys(s.x);
+      const values = greys(s.y);
+      const signed = twoColors(s.gradients);
+      const isConv = isConvolution(layer);
+      const columnColor = (k) => windows.from[k] < 0 ? [128, 128, 148] : grey(s.columns[k]);
+      const matrix = { height: windows.rows, width: windows.places, side: MATRIX };
+      const one = { height: 1, width: windows.places, side: MATRIX };
+      const yRow = (k) => values(s.y[s.o * windows.places + k]);
+      this.pictures = {
+        x: new Picture({
+          ...{ height: inputHeight, width: inputWidth, side: MAP, label: `${s.inputName}, map ${map}` },
+          color: (k) => grey(s.x[map * area + k])
+        }),
+        y: new Picture({
+          ...{ height, width, side: MAP, label: `${layer.name}, map ${s.o}, as far as it is computed` },
+          color: yRow
+        }),
+        columns: new Picture({ ...matrix, label: "the matrix of columns, as far as it is filled", color: columnColor }),
+        row: new Picture({ ...one, label: "the row of the output matrix", color: yRow }),
+        gradients: new Picture({
+          ...{ ...matrix, label: "the gradients of the columns" },
+          color: (k) => windows.from[k] < 0 ? [128, 128, 148] : signed(s.gradients[k])
+        }),
+        gx: new Picture({
+          ...{
+            height: inputHeight,
+            width: inputWidth,
+            side: MAP,
+            label: `the gradient of ${s.inputName}, map ${map}, so far`
+          },
+          color: () => [255, 255, 255]
+        })
+      };
+      if (isConv) {
+        const weights = twoColors(layer.weight.data);
+        const count = layer.output[0];
+        this.pictures.filters = new Picture({
+          ...{ height: count, width: windows.rows, side: MATRIX, label: "the filter matrix, a filter in each row" },
+          color: (k) => weights(layer.weight.data[k])
+        });
+      }
+      this.whole = col2im(windows, s.gradients, layer.inputs[0]);
+    }
+    /** The window at a place. */
+    show(place2) {
+      const { subject: s, pictures: p, c } = this;
+      const { layer, windows } = s;
+      const [, height, width] = layer.output;
+      const [, i, j] = s.at(place2);
+      const value = s.y[s.o * windows.places + place2];
+      this.heading.setAttribute("aria-live", this.player.timer ? "off" : "polite");
+      this.heading.textContent = `${layer.name}, map ${s.o}: the window of row ${i}, column ${j}, value ${format(value)}`;
+      const seen2 = this.seenBox(place2);
+      const rest = [0, place2 + 1, windows.rows, windows.places - place2 - 1];
+      const rows = [c * s.area, (c + 1) * s.area - 1];
+      p.x.show([], seen2);
+      p.y.show(
+        [
+          [i, j + 1, 1, width - j - 1],
+          [i + 1, 0, height - i - 1, width]
+        ],
+        [box([i, i], [j, j])]
+      );
+      p.columns.show([rest], [box([0, windows.rows - 1], [place2, place2]), box(rows, [place2, place2])]);
+      p.row.show([[0, place2 + 1, 1, windows.places - place2 - 1]], [box([0, 0], [place2, place2])]);
+      p.filters?.show([], [box([s.o, s.o], [0, windows.rows - 1]), box([s.o, s.o], rows)]);
+      p.gradients.show([rest], [box([0, windows.rows - 1], [place2, place2]), box(rows, [place2, place2])]);
+      const sums = col2im(windows, s.gradients, layer.inputs[0], place2 + 1);
+      const color = twoColors(this.whole);
+      const area = layer.inputs[0][1] * layer.inputs[0][2];
+      p.gx.paint((k) => color(sums[(s.first + c) * area + k]));
+      p.gx.show([], seen2);
+      this.content.replaceChildren(this.direct(place2, value), this.asMatrix(place2, value), this.backwards(place2, sums));
+    }
+    /** The part of the window that is within the input. */
+    seenBox(place2) {
+      const { windows, layer, area } = this.subject;
+      const found = [];
+      for (let k = 0; k < area; k++) {
+        const from = windows.from[(this.c * area + k) * windows.places + place2];
+        if (from >= 0) found.push(placeOf(layer.inputs[0], from));
+      }
+      if (!found.length) return [];
+      return [box(rangeOf(found.map(([, y]) => y)), rangeOf(found.map(([, , x]) => x)))];
+    }
+    isLost = (place2) => (k) => {
+      const { windows, area } = this.subject;
+      return windows.from[(this.c * area + k) * windows.places + place2] < 0;
+    };
+    part(title, text, ...content) {
+      return element("section", {}, element("h3", {}, title), element("p", { class: "small" }, text), ...content);
+    }
+    direct(place2, value) {
+      const { subject: s, pictures: p, c } = this;
+      const { layer } = s;
+      const width = layer.window.kernel[1];
+      const lost = this.isLost(place2);
+      const x = s.column(s.columns, place2, c);
+      const figures = [
+        figure(`${s.inputName}, map ${s.first + c}: the window`, p.x.tiles.canvas),
+        figure(`${layer.name}, map ${s.o}`, p.y.tiles.canvas)
+      ];
+      const numbers = s.area <= MOST2 ? [grid("x", x, width, lost)] : [];
+      if (!isConvolution(layer)) {
+        const text2 = layer.kind === "maxPool2d" ? "The largest number under the window." : "The mean under the window.";
+        const found = element("p", {}, `y = ${format(value)}`);
+        return this.part("Direct", text2, element("div", { class: "figures" }, ...figures, ...numbers), found);
+      }
+      const w = s.filter(c);
+      const products = x.map((a, k) => a * w[k]);
+      if (s.area <= MOST2)
+        numbers.push(
+          grid("w", w, width, () => false),
+          grid("w x", products, width, lost)
+        );
+      const sum2 = products.reduce((total2, a) => total2 + a, 0);
+      const others2 = s.seen > 1 ? ` The other ${s.seen - 1} maps it sees: ${format(value - sum2 - this.bias())}.` : "";
+      const bias = layer.bias ? ` Bias: ${format(this.bias())}.` : "";
+      const said = `These ${s.area} products: ${format(sum2)}.${others2}${bias} Together y = ${format(value)}.`;
+      const text = "Products of what is under the window with the filter, added up.";
+      return this.part(
+        "Direct",
+        text,
+        element("div", { class: "figures" }, ...figures, ...numbers),
+        element("p", {}, said)
+      );
+    }
+    bias = () => this.subject.layer.bias?.data[this.subject.o] ?? 0;
+    asMatrix(place2, value) {
+      const { subject: s, pictures: p, c } = this;
+      const { layer, windows } = s;
+      const shape = `${windows.rows} × ${windows.places}`;
+      const columns = figure(`columns, ${shape}: column ${place2} is this window`, p.columns.tiles.canvas);
+      const row = figure(`the row of map ${s.o} in the output, 1 × ${windows.places}`, p.row.tiles.canvas);
+      const text = "im2col copies the window, row by row and map by map, into the column of its place. " + (isConvolution(layer) ? "One matrix product then computes all places of all maps: row times column." : "Each column then gives one number.");
+      const filters2 = p.filters ? [figure(`filter matrix, ${layer.output[0]} × ${windows.rows}: row ${s.o}`, p.filters.tiles.canvas)] : [];
+      return this.part(
+        "im2col",
+        text,
+        element("div", { class: "figures" }, ...filters2, columns, row),
+        this.columnTable(place2, c),
+        element("p", {}, `${this.resultOf(layer, place2)} = ${format(value)}`)
+      );
+    }
+    resultOf({ kind, bias }, place2) {
+      if (kind === "conv2d") return `row ${this.subject.o} · column ${place2}${bias ? " + bias" : ""}`;
+      return `the ${kind === "maxPool2d" ? "largest" : "mean"} of column ${place2}`;
+    }
+    /** The rows of the column that are of the chosen map, with what they are multiplied by. */
+    columnTable(place2, c) {
+      const { subject: s } = this;
+      const { layer } = s;
+      const width = layer.window.kernel[1];
+      const x = s.column(s.columns, place2, c);
+      const w = isConvolution(layer) ? s.filter(c) : null;
+      const lost = this.isLost(place2);
+      const headings = ["row", "c, u, v", "x", ...w ? ["w", "w x"] : []];
+      const rows = x.map((value, k) => {
+        const numbers = [value, ...w ? [w[k], w[k] * value] : []];
+        const where = `${s.first + c}, ${Math.floor(k / width)}, ${k % width}${lost(k) ? " padding" : ""}`;
+        const cells = numbers.map((number) => element("td", { class: "number" }, format(number)));
+        return element("tr", {}, element("td", {}, String(c * s.area + k)), element("td", {}, where), ...cells);
+      });
+      const head = element("tr", {}, ...headings.map((text) => element("th", { scope: "col" }, text)));
+      const table2 = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
+      const label = `column ${place2}, the rows of map ${s.first + c}`;
+      const scrolls = element("div", { class: "scrolls tall", tabindex: 0, role: "group", "aria-label": label }, table2);
+      return element("details", { open: s.area <= 9 }, element("summary", {}, label), scrolls);
+    }
+    backwards(place2, sums) {
+      const { subject: s, pictures: p, c } = this;
+      const { layer, windows } = s;
+      const width = layer.window.kernel[1];
+      const lost = this.isLost(place2);
+      const added = s.column(s.gradients, place2, c);
+      const from = Array.from({ length: s.area }, (_, k) => windows.from[(c * s.area + k) * windows.places + place2]);
+      const after2 = from.map((k) => k < 0 ? 0 : sums[k]);
+      const before = after2.map((sum2, k) => from[k] < 0 ? 0 : sum2 - added[k]);
+      const most = Math.max(...[...before, ...added, ...after2].map(Math.abs));
+      const how = isConvolution(layer) ? "The filters, transposed, times the gradients arriving give the gradients of all columns. " : layer.kind === "maxPool2d" ? "The gradient arriving goes to the largest number of its column. " : "The gradient arriving is shared out equally within its column. ";
+      const numbers = s.area <= MOST2 ? [
+        grid("sum so far", before, width, lost, most),
+        element("span", { class: "sign" }, "+"),
+        grid(`column ${place2}`, added, width, lost, most),
+        element("span", { class: "sign" }, "="),
+        grid("sum now", after2, width, lost, most)
+      ] : [];
+      return this.part(
+        "col2im, backwards",
+        `${how}col2im adds each column back to the pixels that it was copied from: where windows overlap, sums grow.`,
+        element(
+          "div",
+          { class: "figures" },
+          figure(`gradients of the columns, ${windows.rows} × ${windows.places}`, p.gradients.tiles.canvas),
+          figure(
+            `gradient of ${s.inputName}, map ${s.first + c}, after ${place2 + 1} of ${windows.places} places`,
+            p.gx.tiles.canvas
+          )
+        ),
+        element("div", { class: "figures arrays" }, ...numbers)
+      );
+    }
+  };
+
+  // steps/below.js
+  var Below = class {
+    /** panel: the element of the explanation; choose, update and remember: of the page. */
+    constructor(state, classes, panel, { choose, update, remember: remember2 }) {
+      Object.assign(this, { state, classes, panel, choose, refresh: update });
+      const onstep = (k) => {
+        if (state.view) state.view.at = k;
+        remember2();
+      };
+      this.make = {
+        training: () => new TrainingView(state, classes, onstep),
+        windows: () => new WindowsView(state, choose)
+      };
+      this.views = {};
+      const button = (text, name) => {
+        const made = element("button", { type: "button", onclick: () => this.open(name) }, text);
+        return [name, made];
+      };
+      this.computes = state.network.computes;
+      this.buttons = [button("the explanation", null)];
+      if (this.computes) this.buttons.push(button("one training step", "training"));
+      if (this.computes && state.network.layers.some(hasWindows))
+        this.buttons.push(button("a sliding window", "windows"));
+      const legend = element("legend", {}, "Shown below");
+      this.choice = element("fieldset", { hidden: !this.computes }, legend, ...this.buttons.map(([, made]) => made));
+      this.element = element("div");
+    }
+    open(name) {
+      const { state } = this;
+      state.view = name && { name, at: 0 };
+      if (name === "windows" && !this.isWindowed()) {
+        const layer = state.network.layers.findIndex(hasWindows);
+        state.chosen = { layer, at: state.largest(layer) };
+      }
+      this.refresh();
+    }
+    /** Whether the windows of what is chosen can be shown. */
+    isWindowed() {
+      const { chosen: chosen2, network } = this.state;
+      return hasWindows(network.layers[chosen2.layer]) && Boolean(chosen2.at) && !chosen2.parameter;
+    }
+    /** Something else was chosen: it is explained, unless it is another window. */
+    chosen() {
+      const { view } = this.state;
+      if (view?.name === "training" || !this.isWindowed()) this.state.view = null;
+    }
+    update() {
+      const { state } = this;
+      if (!this.computes) state.view = null;
+      if (state.view?.name === "windows" && !this.isWindowed()) {
+        const { layer } = state.chosen;
+        if (hasWindows(state.network.layers[layer])) state.chosen = { layer, at: state.placeIn(layer) };
+        else state.view = null;
+      }
+      const name = state.view?.name ?? null;
+      if (name) this.views[name] ??= this.make[name]();
+      for (const [other, view] of Object.entries(this.views)) if (other !== name) view.stop();
+      const shown = name ? this.views[name].element : this.panel;
+      if (this.element.firstChild !== shown) this.element.replaceChildren(shown);
+      if (name) this.views[name].update();
+      for (const [other, button] of this.buttons) button.setAttribute("aria-pressed", other === name);
+    }
+    /** Colours have changed. */
+    redraw() {
+      if (this.state.view) this.views[this.state.view.name].redraw();
+    }
+  };
+
   // view/confusion.js
   var NUMBERS = 20;
   var SIDE = 64;
@@ -1884,8 +3447,8 @@
   var sum = (numbers) => numbers.reduce((total2, n) => total2 + n, 0);
   var Confusion = class {
     /** open(picture): called with a picture of a cell that is pressed; null where the page cannot compute it. */
-    constructor(timeline2, classes, shape, open) {
-      Object.assign(this, { timeline: timeline2, classes, shape, open });
+    constructor(timeline, classes, shape, open) {
+      Object.assign(this, { timeline, classes, shape, open });
       this.summary = element("summary");
       this.chosen = this.worst();
       this.table = classes.length <= NUMBERS ? this.numbers() : this.colors();
@@ -1960,11 +3523,11 @@
       return i === j ? `${label}, recognised: ${counted2(count)}` : `${label} taken for ${predicted}: ${counted2(count)}`;
     }
     update() {
-      const { timeline: timeline2, classes } = this;
-      const counts = timeline2.counts(classes.length);
+      const { timeline, classes } = this;
+      const counts = timeline.counts(classes.length);
       const right = sum(counts.map((row, i) => row[i]));
-      const count = timeline2.labels.length;
-      const after2 = `after ${timeline2.epoch} epoch${timeline2.epoch === 1 ? "" : "s"}`;
+      const count = timeline.labels.length;
+      const after2 = `after ${timeline.epoch} epoch${timeline.epoch === 1 ? "" : "s"}`;
       this.summary.textContent = `Confusion ${after2}: ${percent(right / count)} of ${counted2(count)} recognised`;
       if (this.tiles) this.draw(counts);
       else this.fill(counts);
@@ -1994,9 +3557,9 @@
     /** The pictures of the chosen cell that the page has. */
     show() {
       const [i, j] = this.chosen;
-      const { timeline: timeline2 } = this;
-      const all = timeline2.cell(i, j);
-      const known = all.filter((k) => timeline2.pictures[k]).slice(0, timeline2.most);
+      const { timeline } = this;
+      const all = timeline.cell(i, j);
+      const known = all.filter((k) => timeline.pictures[k]).slice(0, timeline.most);
       this.heading.textContent = this.describe(i, j, all.length);
       const missing = all.length - known.length;
       const text = `and ${counted2(missing)} more, which the page leaves out`;
@@ -2023,15 +3586,15 @@
   var PAUSE = 900;
   var Epochs = class {
     /** go(number): called with the number of the entry to show. */
-    constructor(timeline2, go) {
-      Object.assign(this, { timeline: timeline2, go });
-      const last = timeline2.epochs.length - 1;
+    constructor(timeline, go) {
+      Object.assign(this, { timeline, go });
+      const last = timeline.epochs.length - 1;
       const oninput = () => this.choose(Number(this.slider.value));
       this.slider = element("input", { type: "range", id: "epoch", min: 0, max: last, step: 1, oninput });
       this.play = element("button", { type: "button", onclick: () => this.timer ? this.stop() : this.start() });
       this.shown = element("output", { for: "epoch" });
       const label = element("label", { for: "epoch" }, "weights after ");
-      const note = timeline2.note && element("span", { class: "small" }, timeline2.note);
+      const note = timeline.note && element("span", { class: "small" }, timeline.note);
       const parts = [label, this.shown, this.slider, this.play, note].filter(Boolean);
       this.element = element("fieldset", { class: "epochs" }, element("legend", {}, "Training"), ...parts);
       this.update();
@@ -2093,11 +3656,17 @@
   var PAPER = "#ffffff";
   var INK = "#1c1c20";
   var BRUSH = 1 / 12;
-  function drawing(side, gallery2, add2) {
+  function drawing(side, gallery, add2) {
     const label = "drawing: the arrow keys move the brush, with Shift they draw";
-    const canvas = element("canvas", { width: side, height: side, tabindex: 0, role: "application", "aria-label": label });
-    const shown2 = `${Math.max(side, Math.floor(SHOWN / side) * side)}px`;
-    Object.assign(canvas.style, { width: shown2, height: shown2, touchAction: "none" });
+    const canvas = element("canvas", {
+      width: side,
+      height: side,
+      tabindex: 0,
+      role: "application",
+      "aria-label": label
+    });
+    const shown = `${Math.max(side, Math.floor(SHOWN / side) * side)}px`;
+    Object.assign(canvas.style, { width: shown, height: shown, touchAction: "none" });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     Object.assign(context, { lineWidth: Math.max(1, side * BRUSH), lineCap: "round", lineJoin: "round" });
     let brush = [side / 2, side / 2];
@@ -2115,8 +3684,8 @@
       brush = place2;
     };
     const placeOf2 = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return [(event.clientX - box.left) * side / box.width, (event.clientY - box.top) * side / box.height];
+      const box2 = canvas.getBoundingClientRect();
+      return [(event.clientX - box2.left) * side / box2.width, (event.clientY - box2.top) * side / box2.height];
     };
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
@@ -2140,38 +3709,41 @@
       canvas,
       element("label", { for: "brush" }, "colour ", color),
       element("button", { type: "button", onclick: clear }, "clear"),
-      element("button", { type: "button", onclick: () => add2(gallery2.ofDrawing(drawnOn(canvas))) }, "show it")
+      element("button", { type: "button", onclick: () => add2(gallery.ofDrawing(drawnOn(canvas))) }, "show it")
     );
   }
 
   // view/more_pictures.js
-  function morePictures(gallery2, side, count, add2) {
-    const open = (file) => add2(gallery2.ofFile(file).catch((error) => Promise.reject(readable(error, file))));
-    const fields = [fileField(open), element("details", {}, element("summary", {}, "draw one"), drawing(side, gallery2, add2))];
-    if (count) fields.push(numberField(count, (number) => add2(gallery2.ofNumber(number))));
+  function morePictures(gallery, side, count, add2) {
+    const open = (file) => add2(gallery.ofFile(file).catch((error) => Promise.reject(readable(error, file))));
+    const fields = [
+      fileField(open),
+      element("details", {}, element("summary", {}, "draw one"), drawing(side, gallery, add2))
+    ];
+    if (count) fields.push(numberField(count, (number) => add2(gallery.ofNumber(number))));
     return element("div", { class: "more" }, ...fields);
   }
   function readable(error, { name }) {
     return error.name === "Error" ? error : new Error(`${name} is no picture that this browser can read.`);
   }
   function fileField(open) {
-    const onchange = () => field.files[0] && open(field.files[0]);
-    const field = element("input", { type: "file", accept: "image/*", id: "own", onchange });
+    const onchange = () => field2.files[0] && open(field2.files[0]);
+    const field2 = element("input", { type: "file", accept: "image/*", id: "own", onchange });
     addEventListener("dragover", (event) => event.preventDefault());
     addEventListener("drop", (event) => {
       event.preventDefault();
       if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
     });
-    return element("label", { for: "own" }, "one of your own ", field);
+    return element("label", { for: "own" }, "one of your own ", field2);
   }
   function numberField(count, take) {
-    const field = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0 });
+    const field2 = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0 });
     const onsubmit = (event) => {
       event.preventDefault();
-      take(field.valueAsNumber);
+      take(field2.valueAsNumber);
     };
     const label = element("label", { for: "number" }, `test image, 0 to ${count - 1} `);
-    return element("form", { onsubmit }, label, field, element("button", { type: "submit" }, "take it"));
+    return element("form", { onsubmit }, label, field2, element("button", { type: "submit" }, "take it"));
   }
 
   // view/words.js
@@ -2226,7 +3798,7 @@
     const items = groups.map((group, k) => () => {
       const [{ layer, map, at }] = group;
       const grids = Object.entries(columns).map(
-        ([field, name]) => grid(group, field, name, width, largestOf(terms, field), layers, go)
+        ([field2, name]) => grid2(group, field2, name, width, largestOf(terms, field2), layers, go)
       );
       const together = columns.product ? `: ${counted(group, "term")}, together ${format(sumOf(group))}` : "";
       const title = `map ${map ?? at[0]} of ${layers[layer].name}${together}`;
@@ -2239,7 +3811,7 @@
     });
     return shortened(element("div"), items, MAPS, "maps");
   }
-  function grid(group, field, name, width, most, layers, go) {
+  function grid2(group, field2, name, width, most, layers, go) {
     const rows = [];
     for (let first = 0; first < group.length; first += width) {
       rows.push(
@@ -2247,11 +3819,11 @@
           "tr",
           {},
           ...group.slice(first, first + width).map((term) => {
-            const text = format(term[field]);
-            const target = field === "value" && term.at && { layer: term.layer, at: term.at };
+            const text = format(term[field2]);
+            const target = field2 === "value" && term.at && { layer: term.layer, at: term.at };
             const content = target ? link(text, `${text}, ${shortPlace(layers[term.layer], term.at)}`, () => go(target)) : text;
             const cell = element("td", { class: term.at ? "number" : "number padding" }, content);
-            cell.style.backgroundColor = behind(term[field], most);
+            cell.style.backgroundColor = behind(term[field2], most);
             return cell;
           })
         )
@@ -2273,7 +3845,7 @@
     const made = sorted.map((term) => () => {
       const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
       const place2 = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
-      const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
+      const cells = fields.map((field2) => element("td", { class: "number" }, format(term[field2])));
       if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
       return element("tr", {}, element("td", {}, place2), ...cells);
     });
@@ -2283,9 +3855,9 @@
       element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
     );
     const body = element("tbody");
-    const shown2 = shortened(body, made, TERMS, "terms");
+    const shown = shortened(body, made, TERMS, "terms");
     const whole = element("table", {}, head, body);
-    const more = shown2 === body ? null : shown2.querySelector("button");
+    const more = shown === body ? null : shown.querySelector("button");
     return element(
       "div",
       {},
@@ -2297,7 +3869,7 @@
 
   // view/figures.js
   var SIDE2 = 160;
-  function figure(caption, [, height, width], color, marks, onpick, chosen2) {
+  function figure2(caption, [, height, width], color, marks, onpick, chosen2) {
     const scale = Math.max(1, Math.floor(SIDE2 / Math.max(height, width)));
     const label = `${caption}, enlarged: arrow keys choose a pixel`;
     const tiles = new Tiles({ count: 1, height, width, columns: 1, scale, label, onpick, chosen: chosen2 });
@@ -2307,41 +3879,41 @@
     );
     return element("figure", {}, tiles.canvas, element("figcaption", {}, caption));
   }
-  function mapFigure(state2, layer, map, marks, choose) {
-    const { network: network2, backward } = state2;
-    const { output, name } = network2.layers[layer];
-    const all = backward ? network2.gradients[layer] : network2.values[layer];
+  function mapFigure(state, layer, map, marks, choose) {
+    const { network, backward } = state;
+    const { output, name } = network.layers[layer];
+    const all = backward ? network.gradients[layer] : network.values[layer];
     const area = output[1] * output[2];
     const color = backward ? twoColors(all, true) : greys(all);
     const here = marks.filter((mark) => mark.layer === layer && mark.tile === map);
     const chosen2 = () => [
       0,
-      ...state2.chosen.layer === layer ? state2.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]
+      ...state.chosen.layer === layer ? state.chosen.at.slice(1) : [here[0]?.rows[0] ?? 0, here[0]?.columns[0] ?? 0]
     ];
     const onpick = (tile, y, x) => choose({ layer, at: [map, y, x] });
-    return figure(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen2);
+    return figure2(`${name}, map ${map}`, output, (k) => color(all[map * area + k]), here, onpick, chosen2);
   }
-  function pictureFigure(state2, choose) {
-    const { network: network2, pictures, picture, chosen: chosen2 } = state2;
+  function pictureFigure(state, choose) {
+    const { network, pictures, picture, chosen: chosen2 } = state;
     const { pixels, shape } = pictures[picture];
     const area = shape[1] * shape[2];
-    const field = network2.receptiveField(chosen2.layer, chosen2.at).find(({ layer }) => layer === 0);
+    const field2 = network.receptiveField(chosen2.layer, chosen2.at).find(({ layer }) => layer === 0);
     const color = (k) => [pixels[k], pixels[area + k], pixels[2 * area + k]];
     const map = chosen2.layer === 0 ? chosen2.at[0] : 0;
     const onpick = (tile, y, x) => choose({ layer: 0, at: [map, y, x] });
-    const at = () => [0, field.rows[0], field.columns[0]];
+    const at = () => [0, field2.rows[0], field2.columns[0]];
     const caption = chosen2.layer === 0 ? "the picture" : "the picture: what this number sees of it";
-    return figure(caption, shape, color, [field], onpick, at);
+    return figure2(caption, shape, color, [field2], onpick, at);
   }
-  function figuresOf(state2, explanation, marks, choose) {
-    const { chosen: chosen2, network: network2, backward } = state2;
-    const figures = [pictureFigure(state2, choose)];
-    const isMap = (layer) => network2.layers[layer].output[1] * network2.layers[layer].output[2] > 1;
+  function figuresOf(state, explanation, marks, choose) {
+    const { chosen: chosen2, network, backward } = state;
+    const figures = [pictureFigure(state, choose)];
+    const isMap = (layer) => network.layers[layer].output[1] * network.layers[layer].output[2] > 1;
     const [strongest] = [...explanation.terms].filter(({ at }) => at).sort((a, b) => Math.abs(b.product ?? 0) - Math.abs(a.product ?? 0));
     const other = strongest && isMap(strongest.layer) ? [strongest.layer, strongest.at[0]] : null;
     const own = isMap(chosen2.layer) ? [chosen2.layer, chosen2.at[0]] : null;
-    for (const shown2 of backward ? [own, other] : [other, own]) {
-      if (shown2) figures.push(mapFigure(state2, ...shown2, marks, choose));
+    for (const shown of backward ? [own, other] : [other, own]) {
+      if (shown) figures.push(mapFigure(state, ...shown, marks, choose));
     }
     return element("div", { class: "figures" }, ...figures);
   }
@@ -2362,12 +3934,12 @@
     });
     return tiles.canvas;
   }
-  function gradCamOf(state2, n, name) {
-    const { network: network2, pictures, picture } = state2;
-    const map = network2.gradCam(n);
+  function gradCamOf(state, n, name) {
+    const { network, pictures, picture } = state;
+    const map = network.gradCam(n);
     const most = rangeOf(map)[1];
     const { shape } = pictures[picture];
-    const [, height, width] = network2.layers[n].output;
+    const [, height, width] = network.layers[n].output;
     const heat = (y, x) => map[Math.floor(y * height / shape[1]) * width + Math.floor(x * width / shape[2])] / (most || 1);
     const canvas = heated(pictures[picture], heat, `Grad-CAM of ${name}`);
     const text = `orange: what speaks for ${name} in these maps, each weighted by its mean gradient (Grad-CAM)`;
@@ -2378,28 +3950,28 @@
       element("figcaption", {}, most ? text : `nothing in these maps speaks for ${name}`)
     );
   }
-  function occlusionOf(state2, name) {
-    if (!state2.network.isLive) return element("p", {}, "The page that is served covers the picture square by square.");
+  function occlusionOf(state, name) {
+    if (!state.network.isLive) return element("p", {}, "The page that is served covers the picture square by square.");
     const place2 = element("div");
     const button = element("button", { type: "button" }, `cover the picture square by square, and watch ${name}`);
     button.addEventListener("click", async () => {
       button.disabled = true;
       place2.textContent = "minialex computes …";
-      place2.replaceChildren(await covered(state2, name, place2).catch((error) => error.message));
+      place2.replaceChildren(await covered(state, name, place2).catch((error) => error.message));
       button.disabled = false;
     });
     return element("div", {}, button, place2);
   }
-  async function covered(state2, name, place2) {
-    const { network: network2, target, pictures, picture } = state2;
+  async function covered(state, name, place2) {
+    const { network, target, pictures, picture } = state;
     const { shape } = pictures[picture];
     const [, height, width] = shape;
     const side = Math.max(1, Math.floor(Math.min(height, width) / (SQUARES / 2)));
     const stride = Math.max(1, Math.floor(side / 2));
-    const whole = network2.values[network2.end][target];
+    const whole = network.values[network.end][target];
     const lost = new Float32Array(height * width);
     let least = { probability: Infinity };
-    for await (const square of network2.occlusion(pictures[picture], target, side, stride)) {
+    for await (const square of network.occlusion(pictures[picture], target, side, stride)) {
       const { row, column, probability } = square;
       if (column === 0) {
         place2.textContent = `row ${row} of ${height}`;
@@ -2419,11 +3991,11 @@
   }
 
   // view/histogram.js
-  var [WIDTH, HEIGHT] = [246, 64];
+  var [WIDTH2, HEIGHT2] = [246, 64];
   function histogram({ count: all, smallest, largest: largest2, mean: mean2, std, zeros: zeros2, bins }, what) {
     const canvas = element("canvas", {
-      width: WIDTH,
-      height: HEIGHT,
+      width: WIDTH2,
+      height: HEIGHT2,
       role: "img",
       "aria-label": `histogram of the ${what}`
     });
@@ -2431,8 +4003,8 @@
     const most = Math.log1p(Math.max(...bins));
     context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--soft");
     bins.forEach((count, bin) => {
-      const height = Math.log1p(count) / most * HEIGHT;
-      context.fillRect(bin * WIDTH / bins.length, HEIGHT - height, WIDTH / bins.length - 1, height);
+      const height = Math.log1p(count) / most * HEIGHT2;
+      context.fillRect(bin * WIDTH2 / bins.length, HEIGHT2 - height, WIDTH2 / bins.length - 1, height);
     });
     const facts = table(
       ["count", "smallest", "mean", "std", "largest", "zeros"],
@@ -2445,8 +4017,8 @@
   }
 
   // view/layer_page.js
-  function aboutLayer(state2, n, engine, classes, choose) {
-    const layer = state2.network.layers[n];
+  function aboutLayer(state, n, engine, classes, choose) {
+    const layer = state.network.layers[n];
     const parts = [element("p", {}, layer.sentence ?? ""), element("p", {}, element("code", {}, layer.title))];
     if (layer.sizes?.length) parts.push(titled("Sizes", pre(layer.sizes.join("\n"))));
     if (layer.receptiveField) {
@@ -2457,19 +4029,19 @@
     }
     if (engine) parts.push(titled("Formulas", pre(`${engine.formula}
 ${engine.gradient}`)));
-    if (n < state2.network.end) parts.push(...distribution(state2, n), ...attention(state2, n, classes[state2.target]));
-    for (const name of ["weight", "bias"]) if (layer[name]) parts.push(parameter(state2, n, name, choose));
+    if (n < state.network.end) parts.push(...distribution(state, n), ...attention(state, n, classes[state.target]));
+    for (const name of ["weight", "bias"]) if (layer[name]) parts.push(parameter(state, n, name, choose));
     if (layer.code) parts.push(titled("In minialex", ...code(layer)));
     return element("div", {}, ...parts);
   }
-  function distribution({ network: network2, backward }, n) {
+  function distribution({ network, backward }, n) {
     const kind = backward ? "gradients" : "values";
-    return [titled(backward ? "Gradients" : "Values", histogram(network2.summary(kind, n), kind))];
+    return [titled(backward ? "Gradients" : "Values", histogram(network.summary(kind, n), kind))];
   }
-  function attention(state2, n, name) {
-    const [, height, width] = state2.network.layers[n].output;
-    if (n === 0) return [titled("Occlusion", occlusionOf(state2, name))];
-    return height * width > 1 ? [titled("Grad-CAM", gradCamOf(state2, n, name))] : [];
+  function attention(state, n, name) {
+    const [, height, width] = state.network.layers[n].output;
+    if (n === 0) return [titled("Occlusion", occlusionOf(state, name))];
+    return height * width > 1 ? [titled("Grad-CAM", gradCamOf(state, n, name))] : [];
   }
   var titled = (title, ...content) => element("section", {}, element("h3", {}, title), ...content);
   var pre = (text) => element("pre", { tabindex: 0, role: "group", "aria-label": "text that may scroll" }, text);
@@ -2500,10 +4072,10 @@ ${engine.gradient}`)));
     const scale = Math.max(1, Math.min(6, Math.floor(600 / Math.max(height, width))));
     return { count: 1, height, width, columns: 1, scale };
   }
-  function parameter(state2, n, name, choose) {
-    const { backward, network: network2 } = state2;
-    const { shape, summary: isLarge } = network2.layers[n][name];
-    const summary = network2.summary(backward ? "parameterGradients" : "parameters", n, name);
+  function parameter(state, n, name, choose) {
+    const { backward, network } = state;
+    const { shape, summary: isLarge } = network.layers[n][name];
+    const summary = network.summary(backward ? "parameterGradients" : "parameters", n, name);
     const what = `${backward ? "gradients of the " : ""}${name}, ${shape.join(" × ")}`;
     const title = what[0].toUpperCase() + what.slice(1);
     if (!summary) return titled(title, element("p", {}, "This parameter is not learned: it has no gradient."));
@@ -2513,14 +4085,14 @@ ${engine.gradient}`)));
       title,
       histogram(summary, what),
       element("p", { class: "small" }, key),
-      element("div", { class: "scrolls tall" }, pictureOf(state2, n, name, what, choose))
+      element("div", { class: "scrolls tall" }, pictureOf2(state, n, name, what, choose))
     );
   }
   var sizeOf = ({ smallest, largest: largest2 }) => Math.max(Math.abs(smallest), Math.abs(largest2));
-  function pictureOf(state2, n, name, what, choose) {
-    const { backward, network: network2, chosen: chosen2 } = state2;
-    const { shape, data: data2 } = network2.layers[n][name];
-    const numbers = backward ? network2.parameterGradients[n][name] : data2;
+  function pictureOf2(state, n, name, what, choose) {
+    const { backward, network, chosen: chosen2 } = state;
+    const { shape, data } = network.layers[n][name];
+    const numbers = backward ? network.parameterGradients[n][name] : data;
     const options = tilesOf(shape);
     const { height, width } = options;
     const isChosen = chosen2.layer === n && chosen2.parameter === name;
@@ -2539,8 +4111,8 @@ ${engine.gradient}`)));
   // view/stepper.js
   var PAUSE2 = 700;
   var Stepper = class {
-    constructor(state2, choose) {
-      Object.assign(this, { state: state2, choose });
+    constructor(state, choose) {
+      Object.assign(this, { state, choose });
       const button = (text, onclick) => element("button", { type: "button", onclick }, text);
       this.back = button("one step back", () => this.step(-1));
       this.play = button("play", () => this.timer ? this.stop() : this.start());
@@ -2550,8 +4122,8 @@ ${engine.gradient}`)));
     }
     /** The place that is `count` steps further, row by row and map by map; null beyond the ends. */
     from(count) {
-      const { chosen: chosen2, network: network2 } = this.state;
-      const shape = network2.layers[chosen2.layer].output;
+      const { chosen: chosen2, network } = this.state;
+      const shape = network.layers[chosen2.layer].output;
       const k = indexOf(shape, chosen2.at) + count;
       return k >= 0 && k < size(shape) ? placeOf(shape, k) : null;
     }
@@ -2581,11 +4153,11 @@ ${engine.gradient}`)));
   // view/panel.js
   var SERVED = "python -m minialex.explore RUN";
   var Panel = class {
-    constructor(state2, classes, choose) {
-      Object.assign(this, { state: state2, classes, choose });
+    constructor(state, classes, choose) {
+      Object.assign(this, { state, classes, choose });
       this.heading = element("h2", { tabindex: -1, "aria-live": "polite" });
       this.content = element("div");
-      this.stepper = new Stepper(state2, choose);
+      this.stepper = new Stepper(state, choose);
       const parts = [this.heading, this.stepper.element, this.content];
       this.element = element("section", { class: "panel", "aria-label": "explanation" }, ...parts);
     }
@@ -2593,20 +4165,20 @@ ${engine.gradient}`)));
     fill = (...content) => refill(this.content, content, this.heading);
     /** The explanation of what is chosen; null for a layer. */
     explanation() {
-      const { network: network2, backward, chosen: chosen2 } = this.state;
+      const { network, backward, chosen: chosen2 } = this.state;
       const { layer, at, parameter: parameter2 } = chosen2;
       if (!at) return null;
-      if (parameter2) return network2.explainParameter(layer, parameter2, at);
-      return backward ? network2.explainGradient(this.receiver(), at) : network2.explain(layer, at);
+      if (parameter2) return network.explainParameter(layer, parameter2, at);
+      return backward ? network.explainGradient(this.receiver(), at) : network.explain(layer, at);
     }
     /** The layer whose gradient is shown: at the probabilities that of the logits, with which backward begins. */
     receiver() {
-      const { network: network2, chosen: chosen2 } = this.state;
-      return chosen2.layer === network2.end ? network2.layers[network2.end].sources[0] : chosen2.layer;
+      const { network, chosen: chosen2 } = this.state;
+      return chosen2.layer === network.end ? network.layers[network.end].sources[0] : chosen2.layer;
     }
     update(explanation, marks) {
-      const { network: network2, chosen: chosen2 } = this.state;
-      const layer = network2.layers[chosen2.layer];
+      const { network, chosen: chosen2 } = this.state;
+      const layer = network.layers[chosen2.layer];
       this.stepper.update();
       this.heading.setAttribute("aria-live", this.stepper.timer ? "off" : "polite");
       if (chosen2.at && !explanation) {
@@ -2628,20 +4200,20 @@ ${engine.gradient}`)));
     }
     /** "conv1, map 3, row 4, column 5: 1.234", with a ≈ where the page knows the number to 8 bits only. */
     headingOf(layer) {
-      const { network: network2, backward, chosen: chosen2 } = this.state;
+      const { network, backward, chosen: chosen2 } = this.state;
       const { at, parameter: parameter2 } = chosen2;
       if (parameter2) return `${layer.name}, ${parameter2} [${at.join(", ")}]`;
-      const place2 = chosen2.layer === network2.end ? `class ${this.classes[at[0]]}` : placeText(at, layer.output);
+      const place2 = chosen2.layer === network.end ? `class ${this.classes[at[0]]}` : placeText(at, layer.output);
       const n = backward ? this.receiver() : chosen2.layer;
-      const number = format(backward ? network2.gradientAt(n, at) : network2.valueAt(n, at));
-      const sign = network2.isExact(backward ? "gradients" : "values", n, at) ? "" : "≈ ";
-      return `${backward ? "Gradient at " : ""}${network2.layers[n].name}, ${place2}: ${sign}${number}`;
+      const number = format(backward ? network.gradientAt(n, at) : network.valueAt(n, at));
+      const sign = network.isExact(backward ? "gradients" : "values", n, at) ? "" : "≈ ";
+      return `${backward ? "Gradient at " : ""}${network.layers[n].name}, ${place2}: ${sign}${number}`;
     }
     /** Where the numbers of a place are not there: when they come, or where to find them. */
     unknown(layer) {
-      const { network: network2, chosen: chosen2 } = this.state;
-      if (network2.isLive) return [element("p", {}, "minialex computes what this number is made of …")];
-      const places2 = network2.explainedIn(chosen2.layer).map((at) => {
+      const { network, chosen: chosen2 } = this.state;
+      if (network.isLive) return [element("p", {}, "minialex computes what this number is made of …")];
+      const places2 = network.explainedIn(chosen2.layer).map((at) => {
         const onclick = () => this.choose({ layer: chosen2.layer, at });
         return element("button", { type: "button", onclick }, shortPlace(layer, at));
       });
@@ -2649,22 +4221,27 @@ ${engine.gradient}`)));
       return [
         element("p", {}, "This page, of a large network, has the numbers behind some places only. ", ...places2),
         element("p", {}, "Every place is explained in the page that is served, by ", element("code", {}, SERVED), "; "),
-        element("p", {}, "or written into a page for this one: ", element("code", {}, `${SERVED} --out page.html ${here}`)),
+        element(
+          "p",
+          {},
+          "or written into a page for this one: ",
+          element("code", {}, `${SERVED} --out page.html ${here}`)
+        ),
         this.about(chosen2.layer)
       ];
     }
     showValue(layer, explanation, marks) {
-      const { network: network2, backward, chosen: chosen2 } = this.state;
+      const { network, backward, chosen: chosen2 } = this.state;
       this.heading.textContent = this.headingOf(layer);
       this.fill(
         figuresOf(this.state, explanation, marks, this.choose),
-        element("p", {}, fromText(explanation, network2.layers)),
+        element("p", {}, fromText(explanation, network.layers)),
         ...this.formulas(backward).map((text) => element("pre", { class: "formula" }, text)),
         element(
           "div",
           { class: "numbers" },
           stepsOf(explanation),
-          termsOf(explanation, network2.layers, this.choose) ?? ""
+          termsOf(explanation, network.layers, this.choose) ?? ""
         ),
         this.followers(explanation) ?? "",
         this.about(chosen2.layer)
@@ -2672,36 +4249,36 @@ ${engine.gradient}`)));
     }
     /** The formula of the value, or of its gradient by each layer that uses it. */
     formulas(backward) {
-      const { network: network2, chosen: chosen2 } = this.state;
-      if (!backward) return chosen2.layer ? [network2.of(chosen2.layer).formula] : [];
-      return network2.users[this.receiver()].map((user) => `${network2.layers[user].name}: ${network2.of(user).gradient}`);
+      const { network, chosen: chosen2 } = this.state;
+      if (!backward) return chosen2.layer ? [network.of(chosen2.layer).formula] : [];
+      return network.users[this.receiver()].map((user) => `${network.layers[user].name}: ${network.of(user).gradient}`);
     }
     /** Where a value goes to, as buttons; its gradient's terms name these places themselves. */
     followers() {
-      const { network: network2, backward, chosen: chosen2 } = this.state;
-      if (backward || chosen2.layer === network2.end) return null;
-      const buttons = network2.users[chosen2.layer].flatMap((user) => {
-        const terms = network2.explainGradient(chosen2.layer, chosen2.at).terms.filter(({ layer, at }) => layer === user && at);
+      const { network, backward, chosen: chosen2 } = this.state;
+      if (backward || chosen2.layer === network.end) return null;
+      const buttons = network.users[chosen2.layer].flatMap((user) => {
+        const terms = network.explainGradient(chosen2.layer, chosen2.at).terms.filter(({ layer, at }) => layer === user && at);
         const target = terms.sort((a, b) => Math.abs(b.factor) - Math.abs(a.factor))[0];
         if (!target) return [];
-        const text = shortPlace(network2.layers[user], target.at);
+        const text = shortPlace(network.layers[user], target.at);
         const onclick = () => this.choose({ layer: user, at: target.at });
         return [
           element("button", { type: "button", onclick }, text),
-          terms.length > 1 ? ` and ${terms.length - 1} more of ${network2.layers[user].name} ` : " "
+          terms.length > 1 ? ` and ${terms.length - 1} more of ${network.layers[user].name} ` : " "
         ];
       });
       return element("p", {}, "used by ", ...buttons);
     }
     showParameter(layer, explanation) {
-      const { network: network2, chosen: chosen2 } = this.state;
+      const { network, chosen: chosen2 } = this.state;
       const { at, parameter: parameter2 } = chosen2;
       const index = at.reduce((k, n, axis) => k * layer[parameter2].shape[axis] + n, 0);
       const numbers = `${format(layer[parameter2].data[index])}, its gradient ${format(total(explanation.terms))}`;
       this.heading.textContent = `${this.headingOf(layer)}: ${numbers}`;
       this.fill(
         stepsOf(explanation),
-        termsOf({ ...explanation, grid: [1, 1] }, network2.layers, this.choose),
+        termsOf({ ...explanation, grid: [1, 1] }, network.layers, this.choose),
         aboutLayer(this.state, chosen2.layer, KINDS[layer.kind], this.classes, this.choose)
       );
     }
@@ -2711,9 +4288,9 @@ ${engine.gradient}`)));
   var CLASSES = 10;
   var Strip = class {
     /** choose(chosen): called with what is pressed. enter(): called where the keyboard asks for the explanation. */
-    constructor(state2, classes, choose, enter) {
-      Object.assign(this, { state: state2, classes, choose, enter });
-      this.columns = state2.network.layers.map((layer, n) => this.column(layer, n));
+    constructor(state, classes, choose, enter) {
+      Object.assign(this, { state, classes, choose, enter });
+      this.columns = state.network.layers.map((layer, n) => this.column(layer, n));
       const label = "the layers, from the picture to the probabilities";
       this.element = element(
         "div",
@@ -2768,11 +4345,11 @@ ${engine.gradient}`)));
     }
     /** Draw everything anew; marks: of view/marks.js. */
     update(marks) {
-      const { network: network2, backward, chosen: chosen2 } = this.state;
+      const { network, backward, chosen: chosen2 } = this.state;
       this.columns.forEach(({ heading, tiles, legend, bars }, n) => {
         heading.setAttribute("aria-pressed", chosen2.layer === n);
         if (bars) return this.drawBars(bars, legend);
-        const numbers = backward ? network2.gradients[n] : network2.values[n];
+        const numbers = backward ? network.gradients[n] : network.values[n];
         const color = backward ? twoColors(numbers, true) : greys(numbers);
         tiles.draw(
           (k) => color(numbers[k]),
@@ -2786,11 +4363,11 @@ ${engine.gradient}`)));
       });
     }
     drawBars(bars, legend) {
-      const { network: network2, backward, target, chosen: chosen2 } = this.state;
-      const p = network2.values[network2.end];
+      const { network, backward, target, chosen: chosen2 } = this.state;
+      const p = network.values[network.end];
       const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a]).slice(0, CLASSES);
       if (!order.includes(target)) order.push(target);
-      const logits = network2.gradients[network2.layers[network2.end].sources[0]];
+      const logits = network.gradients[network.layers[network.end].sources[0]];
       const most = backward ? Math.max(...logits.map(Math.abs)) || 1 : 1;
       refill(
         bars,
@@ -2798,11 +4375,11 @@ ${engine.gradient}`)));
           const bar = element("span", { class: backward && logits[i] < 0 ? "bar negative" : "bar" });
           bar.style.width = `${100 * Math.abs(backward ? logits[i] : p[i]) / most}%`;
           const text = `${this.classes[i]} ${backward ? format(logits[i]) : percent(p[i])}`;
-          const isChosen = chosen2.layer === network2.end && chosen2.at?.[0] === i;
+          const isChosen = chosen2.layer === network.end && chosen2.at?.[0] === i;
           const options = {
             type: "button",
             "aria-pressed": isChosen,
-            onclick: () => this.choose({ layer: network2.end, at: [i, 0, 0] })
+            onclick: () => this.choose({ layer: network.end, at: [i, 0, 0] })
           };
           return element("li", { class: i === target ? "target" : "" }, element("button", options, text, bar));
         })
@@ -2812,31 +4389,40 @@ ${engine.gradient}`)));
   };
 
   // view/explorer.js
-  var HELP = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
+  var HELP2 = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
   var Explorer = class {
     /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
-    constructor(place2, state2, { title, classes, reading, served }, gallery2) {
-      Object.assign(this, { state: state2, classes, reading, served, gallery: gallery2 });
-      this.strip = new Strip(state2, classes, this.choose, () => this.panel.focus());
-      this.panel = new Panel(state2, classes, this.choose);
+    constructor(place2, state, { title, classes, reading, served }, gallery) {
+      Object.assign(this, { state, classes, reading, served, gallery });
+      this.strip = new Strip(state, classes, this.choose, () => this.panel.focus());
+      this.panel = new Panel(state, classes, this.choose);
       this.said = element("p", { role: "status" });
-      if (state2.timeline) this.addTraining();
-      this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.epochs?.element ?? ""];
+      if (state.timeline) this.addTraining();
+      this.below = new Below(state, classes, this.panel.element, {
+        choose: this.choose,
+        update: () => this.update(),
+        remember: () => this.remember()
+      });
+      const choices = [this.pictureChoice(), this.direction(), this.classChoice()];
+      this.controls = [...choices, this.epochs?.element ?? "", this.below.choice];
       place2.append(
         element(
           "header",
           {},
           element("h1", {}, title),
           this.said,
-          element("p", { class: "small" }, HELP),
+          element("p", { class: "small" }, HELP2),
           element("div", { class: "controls" }, ...this.controls)
         ),
         this.strip.element,
         this.confusion?.element ?? "",
-        this.panel.element
+        this.below.element
       );
-      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
-      addEventListener("hashchange", () => this.follow(state2.read()));
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+        this.update();
+        this.below.redraw();
+      });
+      addEventListener("hashchange", () => this.follow(state.read()));
       this.update();
     }
     /** Show the state when it is there: at once, or when minialex has computed it. */
@@ -2848,17 +4434,18 @@ ${engine.gradient}`)));
     say = ({ message }) => this.said.textContent = message;
     /** The weights of several epochs, and what they take test pictures for. */
     addTraining() {
-      const { state: state2, classes, reading } = this;
-      this.epochs = new Epochs(state2.timeline, (number) => {
-        state2.goTo(number);
+      const { state, classes, reading } = this;
+      this.epochs = new Epochs(state.timeline, (number) => {
+        state.goTo(number);
         this.update();
       });
       const open = (picture) => this.add({ ...picture, input: normalized(picture.pixels, reading) });
-      this.confusion = new Confusion(state2.timeline, classes, state2.pictures[0].shape, reading && open);
+      this.confusion = new Confusion(state.timeline, classes, state.pictures[0].shape, reading && open);
     }
     /** Choose a layer, a value or a weight; see view/state.js. */
     choose = (chosen2) => {
       this.state.chosen = chosen2;
+      this.below.chosen();
       this.update();
     };
     pictureChoice() {
@@ -2923,23 +4510,29 @@ ${engine.gradient}`)));
       return element("fieldset", {}, element("legend", {}, "Loss"), label, this.select);
     }
     update() {
-      const { state: state2, classes } = this;
-      const p = state2.network.values[state2.network.end];
+      const { state, classes } = this;
+      const p = state.network.values[state.network.end];
       const best = argmax(p);
-      this.said.textContent = `${this.captionOf(state2.picture)}. The network says ${classes[best]}, ${percent(p[best])}. The loss of ${classes[state2.target]} is ${format(state2.loss)}.`;
-      this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state2.picture));
-      this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state2.backward));
-      this.select.value = state2.target;
-      this.askFor(state2.chosen);
+      this.said.textContent = `${this.captionOf(state.picture)}. The network says ${classes[best]}, ${percent(p[best])}. The loss of ${classes[state.target]} is ${format(state.loss)}.`;
+      this.pictures.forEach((button, number) => button.setAttribute("aria-pressed", number === state.picture));
+      this.directions.forEach((button, k) => button.setAttribute("aria-pressed", Boolean(k) === state.backward));
+      this.select.value = state.target;
+      this.askFor(state.chosen);
       this.epochs?.update();
       this.confusion?.update();
       const explanation = this.panel.explanation();
-      const marks = explanation ? marksOf(state2, explanation) : [];
-      const field = state2.chosen.at && !state2.chosen.parameter ? this.fieldMarks() : [];
-      this.strip.update([...marks, ...field]);
+      const marks = explanation ? marksOf(state, explanation) : [];
+      const field2 = state.chosen.at && !state.chosen.parameter ? this.fieldMarks() : [];
+      this.strip.update([...marks, ...field2]);
       this.strip.reveal();
       this.panel.update(explanation, marks);
-      if (location.protocol !== "about:") history.replaceState(null, "", state2.address);
+      this.below.update();
+      this.remember();
+    }
+    /** Keep what is shown in the page's address. */
+    remember() {
+      const { state } = this;
+      if (location.protocol !== "about:") history.replaceState(null, "", state.address);
     }
     /** Where the page does not know what explains the chosen place, ask for it; it is shown when it has come. */
     askFor(chosen2) {
@@ -2952,18 +4545,19 @@ ${engine.gradient}`)));
     }
     /** What the chosen value sees of the picture, in each of its maps. */
     fieldMarks() {
-      const { network: network2, chosen: chosen2, backward } = this.state;
+      const { network, chosen: chosen2, backward } = this.state;
       if (backward || chosen2.layer === 0) return [];
-      const field = network2.receptiveField(chosen2.layer, chosen2.at).find(({ layer }) => layer === 0);
-      return Array.from({ length: network2.layers[0].output[0] }, (_, tile) => ({ ...field, tile }));
+      const field2 = network.receptiveField(chosen2.layer, chosen2.at).find(({ layer }) => layer === 0);
+      return Array.from({ length: network.layers[0].output[0] }, (_, tile) => ({ ...field2, tile }));
     }
   };
 
   // view/state.js
+  var VIEW = /^(training|windows)(?:=(\d+))?$/;
   var State = class {
     /** timeline: of web/timeline.js, where the weights of several epochs are known. */
-    constructor(network2, pictures, timeline2 = null) {
-      Object.assign(this, { network: network2, pictures, timeline: timeline2, picture: 0, backward: false, chosen: { layer: 1 } });
+    constructor(network, pictures, timeline = null) {
+      Object.assign(this, { network, pictures, timeline, picture: 0, backward: false, view: null, chosen: { layer: 1 } });
       this.ready = after(this.show(0), () => {
         this.chosen = { layer: 1, at: this.largest(1) };
         return this.read();
@@ -2998,12 +4592,14 @@ ${engine.gradient}`)));
       const { chosen: chosen2 } = this;
       return chosen2.layer === layer && chosen2.at && !chosen2.parameter ? chosen2.at : this.largest(layer);
     }
-    /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
+    /** "#conv2:5,3,7;backward;picture=1", "#conv2:5,3,7;windows", "#conv2;training=12": a place that one can link to. */
     get address() {
       const { layer, at, parameter: parameter2 } = this.chosen;
       const place2 = [encodeURIComponent(this.network.layers[layer].name), parameter2, at?.join(",")].filter(Boolean).join(":");
+      const view = this.view ? `;${this.view.name}${this.view.at ? `=${this.view.at}` : ""}` : "";
       const epoch = this.timeline ? `;epoch=${this.timeline.epoch}` : "";
-      return `#${place2}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}${epoch}`;
+      const picture = this.picture ? `;picture=${this.picture}` : "";
+      return `#${place2}${this.backward ? ";backward" : ""}${view}${picture}${epoch}`;
     }
     /** Go to the place of the page's address, as far as it exists. */
     read() {
@@ -3017,6 +4613,8 @@ ${engine.gradient}`)));
     }
     readPlace(place2, options) {
       if (place2 || options.length) this.backward = options.includes("backward");
+      const view = options.map((option) => VIEW.exec(option)).find(Boolean);
+      this.view = view ? { name: view[1], at: Number(view[2] ?? 0) } : null;
       const [name, ...rest] = place2.split(":");
       const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
       if (layer < 0) return;
@@ -3029,29 +4627,34 @@ ${engine.gradient}`)));
   };
 
   // main.js
-  var data = decoded(JSON.parse(document.getElementById("network").textContent));
   function networkOf({ layers, pictures, results, computes }) {
     if (computes) return new Network(layers);
     return new Computed(layers, results ? new Carried(pictures, results) : new Served());
   }
-  function gallery() {
-    if (data.served) return servedPictures;
-    return data.reading && localPictures(data.reading, data.layers[0].output[1]);
+  function galleryOf({ served, reading, layers }) {
+    if (served) return servedPictures;
+    return reading && localPictures(reading, layers[0].output[1]);
   }
-  var network = networkOf(data);
-  var timeline = data.timeline && new Timeline(data.timeline, data.layers);
-  var state = new State(network, data.pictures, timeline);
-  var place = document.getElementById("explorer");
-  var shown = after(state.ready, () => {
-    place.replaceChildren();
-    new Explorer(place, state, data, gallery());
-    globalThis.explorer = { network, state, gradCam, occlusion };
-  });
-  if (shown instanceof Promise) {
-    place.textContent = "minialex computes the first picture …";
-    shown.catch((error) => {
-      place.textContent = error.message;
-      throw error;
+  function explore(place2, data) {
+    const network = networkOf(data);
+    const timeline = data.timeline && new Timeline(data.timeline, data.layers);
+    const state = new State(network, data.pictures, timeline);
+    const shown = after(state.ready, () => {
+      place2.replaceChildren();
+      const { below } = new Explorer(place2, state, data, galleryOf(data));
+      globalThis.explorer = { network, state, below, gradCam, occlusion };
     });
+    if (shown instanceof Promise) {
+      place2.textContent = "minialex computes the first picture …";
+      shown.catch((error) => {
+        place2.textContent = error.message;
+        throw error;
+      });
+    }
   }
+  var given = JSON.parse(document.getElementById("network").textContent);
+  var place = document.getElementById("explorer");
+  if (given.trace) tracePage(place, given);
+  else if (given.block) blockPage(place, given);
+  else explore(place, decoded(given));
 })();

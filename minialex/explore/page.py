@@ -113,13 +113,23 @@ def page(
         "results": results,
         "served": None if served is None else {"pictures": served},
     }
+    return document(data, title, is_served=served is not None)
+
+
+def document(data: dict[str, Any], title: str, is_served: bool = False) -> str:
+    """HTML that holds data, the program that shows it, and its style, and lets nothing else run.
+
+    data: what JSON can hold; its key says what the program shows: layers, trace or block.
+    title: of the page.
+    is_served: whether the page may ask the address that it came from.
+    """
     style, program = (_resource(name) for name in ("explorer.css", "explorer.js"))
-    connect = "" if served is None else "connect-src 'self'; "
+    connect = "connect-src 'self'; " if is_served else ""
     policy = (
         f"default-src 'none'; script-src {_hash(program)}; style-src {_hash(style)}; img-src data:; "
         f"{connect}base-uri 'none'; form-action 'none'"
     )
-    icon = "" if served is None else '<link rel="icon" href="data:,">\n'  # or else a browser asks for one
+    icon = '<link rel="icon" href="data:,">\n' if is_served else ""  # or else a browser asks for one
     return _PAGE.format(
         policy=policy, icon=icon, title=html.escape(printable(title)), style=style, data=_json(data), program=program
     )

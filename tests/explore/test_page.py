@@ -21,7 +21,7 @@ from minialex.support.text import printable
 
 CIFAR = ["shapes_net", "cifar_quick", "cifar_18pct", "cifar_13pct", "cifar_11pct"]
 WEB = Path(explore.__file__).parent / "web"
-MODULES = sorted(path for folder in ("", "engine", "view") for path in (WEB / folder).glob("*.js"))
+MODULES = sorted(path for folder in ("", "engine", "steps", "view") for path in (WEB / folder).glob("*.js"))
 
 
 class Blocks(HTMLParser):

@@ -151,17 +151,26 @@ def check(kernel, grid, block, *arguments, text=None):
 
     Returns a Report, problems included. Raises as Launcher does.
     """
-    if text is None:
-        found = cuda_launch.find(kernel)
-        text = cuda_launch.source(found.file)
-    else:
-        text = f'{cuda_launch.source("common.cuh")}\n#line 1 "{kernel}.cu"\n{text}'
-        named = {k.name: k for k in cuda_launch.parse(text, f"{kernel}.cu")}
-        if kernel not in named:
-            raise ValueError(f"the text defines no kernel {kernel!r}; it defines {', '.join(named) or 'none'}")
-        found = named[kernel]
+    found, text = defined(kernel, text)
     real, values = cuda_launch.Launcher().check(found, arguments)
     return run_checked(found, text, real, cuda_launch.three(grid, "grid"), cuda_launch.three(block, "block"), values)
+
+
+def defined(kernel, text=None):
+    """(a Kernel, the source that defines it, whole).
+
+    kernel, text: as of check.
+
+    Raises ValueError where there is none of that name.
+    """
+    if text is None:
+        found = cuda_launch.find(kernel)
+        return found, cuda_launch.source(found.file)
+    text = f'{cuda_launch.source("common.cuh")}\n#line 1 "{kernel}.cu"\n{text}'
+    named = {k.name: k for k in cuda_launch.parse(text, f"{kernel}.cu")}
+    if kernel not in named:
+        raise ValueError(f"the text defines no kernel {kernel!r}; it defines {', '.join(named) or 'none'}")
+    return named[kernel], text
 
 
 def mark_unwritten(array):
@@ -245,7 +254,7 @@ def build(text, real, checked, extra=(), seconds=None):
     an OSError, with the compiler's first error, and subprocess.TimeoutExpired.
     """
     folder = resources.folder("kernels")
-    headers = "".join((folder / name).read_text() for name in ("emulator.h", "checked.h", "warps.h"))
+    headers = "".join((folder / name).read_text() for name in ("emulator.h", "checked.h", "traced.h", "warps.h"))
     whole, flags = unit(text, real, checked, extra)
     flags += shlex.split(os.environ.get("CXXFLAGS", ""))  # -O0 for a debugger, for example
     key = hashlib.sha256("\0".join([whole, headers, *flags, compiler(), _version()]).encode()).hexdigest()[:24]

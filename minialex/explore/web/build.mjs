@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { build } from "esbuild";
 
-const folders = [".", "engine", "view"];
+const folders = [".", "engine", "steps", "view"];
 const modules = folders.flatMap((folder) =>
   readdirSync(folder)
     .filter((name) => name.endsWith(".js"))

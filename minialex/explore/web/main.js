@@ -6,11 +6,10 @@ import { Computed } from "./engine/computed.js";
 import { Network } from "./engine/network.js";
 import { localPictures } from "./reading.js";
 import { Carried, Served, servedPictures } from "./sources.js";
+import { blockPage, tracePage } from "./steps/pages.js";
 import { Timeline } from "./timeline.js";
 import { Explorer } from "./view/explorer.js";
 import { State } from "./view/state.js";
-
-const data = decoded(JSON.parse(document.getElementById("network").textContent));
 
 function networkOf({ layers, pictures, results, computes }) {
   if (computes) return new Network(layers);
@@ -18,24 +17,31 @@ function networkOf({ layers, pictures, results, computes }) {
 }
 
 /** Where more pictures come from; null: the page takes none. */
-function gallery() {
-  if (data.served) return servedPictures;
-  return data.reading && localPictures(data.reading, data.layers[0].output[1]);
+function galleryOf({ served, reading, layers }) {
+  if (served) return servedPictures;
+  return reading && localPictures(reading, layers[0].output[1]);
 }
 
-const network = networkOf(data);
-const timeline = data.timeline && new Timeline(data.timeline, data.layers);
-const state = new State(network, data.pictures, timeline);
-const place = document.getElementById("explorer");
-const shown = after(state.ready, () => {
-  place.replaceChildren();
-  new Explorer(place, state, data, gallery());
-  globalThis.explorer = { network, state, gradCam, occlusion }; // for the console: explorer.network.values[1]
-});
-if (shown instanceof Promise) {
-  place.textContent = "minialex computes the first picture …";
-  shown.catch((error) => {
-    place.textContent = error.message;
-    throw error;
+function explore(place, data) {
+  const network = networkOf(data);
+  const timeline = data.timeline && new Timeline(data.timeline, data.layers);
+  const state = new State(network, data.pictures, timeline);
+  const shown = after(state.ready, () => {
+    place.replaceChildren();
+    const { below } = new Explorer(place, state, data, galleryOf(data));
+    globalThis.explorer = { network, state, below, gradCam, occlusion }; // for the console: explorer.network.values[1]
   });
+  if (shown instanceof Promise) {
+    place.textContent = "minialex computes the first picture …";
+    shown.catch((error) => {
+      place.textContent = error.message;
+      throw error;
+    });
+  }
 }
+
+const given = JSON.parse(document.getElementById("network").textContent);
+const place = document.getElementById("explorer");
+if (given.trace) tracePage(place, given);
+else if (given.block) blockPage(place, given);
+else explore(place, decoded(given));

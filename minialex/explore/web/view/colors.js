@@ -39,7 +39,9 @@ export function fullColor(numbers) {
 export function twoColors(numbers, clipped = false) {
   const most = (clipped ? fullColor(numbers) : Math.max(...rangeOf(numbers).map(Math.abs))) || 1;
   const zero = isDark() ? [20, 20, 24] : [255, 255, 255];
-  const shades = [NEGATIVE, POSITIVE].map((color) => Array.from({ length: 256 }, (_, k) => mixed(zero, color, k / 255)));
+  const shades = [NEGATIVE, POSITIVE].map((color) =>
+    Array.from({ length: 256 }, (_, k) => mixed(zero, color, k / 255)),
+  );
   const shade = (x) => Math.round(255 * Math.min(1, Math.abs(x) / most));
   return (x) => (isFinite(x) ? shades[Number(x >= 0)][shade(x)] : NOT_FINITE);
 }

@@ -10,7 +10,13 @@ const BRUSH = 1 / 12; // of the side
 /** side: pixels of the network's input; gallery, add: as of morePictures. */
 export function drawing(side, gallery, add) {
   const label = "drawing: the arrow keys move the brush, with Shift they draw";
-  const canvas = element("canvas", { width: side, height: side, tabindex: 0, role: "application", "aria-label": label });
+  const canvas = element("canvas", {
+    width: side,
+    height: side,
+    tabindex: 0,
+    role: "application",
+    "aria-label": label,
+  });
   const shown = `${Math.max(side, Math.floor(SHOWN / side) * side)}px`;
   Object.assign(canvas.style, { width: shown, height: shown, touchAction: "none" });
   const context = canvas.getContext("2d", { willReadFrequently: true });

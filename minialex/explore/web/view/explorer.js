@@ -1,6 +1,7 @@
 // The page: choices on top, the layers below them, and what is chosen explained below these.
 import { argmax } from "../engine/shape.js";
 import { normalized } from "../reading.js";
+import { Below } from "../steps/below.js";
 import { Confusion } from "./confusion.js";
 import { element, format, percent } from "./dom.js";
 import { Epochs } from "./epochs.js";
@@ -22,7 +23,13 @@ export class Explorer {
     this.panel = new Panel(state, classes, this.choose);
     this.said = element("p", { role: "status" });
     if (state.timeline) this.addTraining();
-    this.controls = [this.pictureChoice(), this.direction(), this.classChoice(), this.epochs?.element ?? ""];
+    this.below = new Below(state, classes, this.panel.element, {
+      choose: this.choose,
+      update: () => this.update(),
+      remember: () => this.remember(),
+    });
+    const choices = [this.pictureChoice(), this.direction(), this.classChoice()];
+    this.controls = [...choices, this.epochs?.element ?? "", this.below.choice];
     place.append(
       element(
         "header",
@@ -34,9 +41,12 @@ export class Explorer {
       ),
       this.strip.element,
       this.confusion?.element ?? "",
-      this.panel.element,
+      this.below.element,
     );
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.update());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.update();
+      this.below.redraw();
+    });
     addEventListener("hashchange", () => this.follow(state.read()));
     this.update();
   }
@@ -64,6 +74,7 @@ export class Explorer {
   /** Choose a layer, a value or a weight; see view/state.js. */
   choose = (chosen) => {
     this.state.chosen = chosen;
+    this.below.chosen();
     this.update();
   };
 
@@ -154,6 +165,13 @@ export class Explorer {
     this.strip.update([...marks, ...field]);
     this.strip.reveal();
     this.panel.update(explanation, marks);
+    this.below.update();
+    this.remember();
+  }
+
+  /** Keep what is shown in the page's address. */
+  remember() {
+    const { state } = this;
     if (location.protocol !== "about:") history.replaceState(null, "", state.address); // a notebook's cell has none
   }
 

@@ -10,7 +10,10 @@ import { element } from "./dom.js";
  */
 export function morePictures(gallery, side, count, add) {
   const open = (file) => add(gallery.ofFile(file).catch((error) => Promise.reject(readable(error, file))));
-  const fields = [fileField(open), element("details", {}, element("summary", {}, "draw one"), drawing(side, gallery, add))];
+  const fields = [
+    fileField(open),
+    element("details", {}, element("summary", {}, "draw one"), drawing(side, gallery, add)),
+  ];
   if (count) fields.push(numberField(count, (number) => add(gallery.ofNumber(number))));
   return element("div", { class: "more" }, ...fields);
 }

@@ -86,7 +86,12 @@ export class Panel {
     return [
       element("p", {}, "This page, of a large network, has the numbers behind some places only. ", ...places),
       element("p", {}, "Every place is explained in the page that is served, by ", element("code", {}, SERVED), "; "),
-      element("p", {}, "or written into a page for this one: ", element("code", {}, `${SERVED} --out page.html ${here}`)),
+      element(
+        "p",
+        {},
+        "or written into a page for this one: ",
+        element("code", {}, `${SERVED} --out page.html ${here}`),
+      ),
       this.about(chosen.layer),
     ];
   }

@@ -3,11 +3,14 @@
 import { after } from "../engine/after.js";
 import { argmax, placeOf } from "../engine/shape.js";
 
-/** chosen: {layer: number, at: [c, y, x]} a value, {layer, parameter, at} a weight, {layer} the layer itself. */
+const VIEW = /^(training|windows)(?:=(\d+))?$/;
+
+/** chosen: {layer: number, at: [c, y, x]} a value, {layer, parameter, at} a weight, {layer} the layer itself.
+ *  view: {name: "training" or "windows", at: number of the step} of what is stepped through; null for the explanation. */
 export class State {
   /** timeline: of web/timeline.js, where the weights of several epochs are known. */
   constructor(network, pictures, timeline = null) {
-    Object.assign(this, { network, pictures, timeline, picture: 0, backward: false, chosen: { layer: 1 } });
+    Object.assign(this, { network, pictures, timeline, picture: 0, backward: false, view: null, chosen: { layer: 1 } });
     this.ready = after(this.show(0), () => {
       this.chosen = { layer: 1, at: this.largest(1) };
       return this.read();
@@ -48,14 +51,16 @@ export class State {
     return chosen.layer === layer && chosen.at && !chosen.parameter ? chosen.at : this.largest(layer);
   }
 
-  /** "#conv2:5,3,7;backward;picture=1": a place that one can link to. */
+  /** "#conv2:5,3,7;backward;picture=1", "#conv2:5,3,7;windows", "#conv2;training=12": a place that one can link to. */
   get address() {
     const { layer, at, parameter } = this.chosen;
     const place = [encodeURIComponent(this.network.layers[layer].name), parameter, at?.join(",")]
       .filter(Boolean)
       .join(":");
+    const view = this.view ? `;${this.view.name}${this.view.at ? `=${this.view.at}` : ""}` : "";
     const epoch = this.timeline ? `;epoch=${this.timeline.epoch}` : "";
-    return `#${place}${this.backward ? ";backward" : ""}${this.picture ? `;picture=${this.picture}` : ""}${epoch}`;
+    const picture = this.picture ? `;picture=${this.picture}` : "";
+    return `#${place}${this.backward ? ";backward" : ""}${view}${picture}${epoch}`;
   }
 
   /** Go to the place of the page's address, as far as it exists. */
@@ -71,6 +76,8 @@ export class State {
 
   readPlace(place, options) {
     if (place || options.length) this.backward = options.includes("backward");
+    const view = options.map((option) => VIEW.exec(option)).find(Boolean);
+    this.view = view ? { name: view[1], at: Number(view[2] ?? 0) } : null;
     const [name, ...rest] = place.split(":");
     const layer = this.network.layers.findIndex((known) => encodeURIComponent(known.name) === name);
     if (layer < 0) return;
