@@ -177,7 +177,8 @@ show(figure, "10-sectors", "Which floats a warp wants and which it fetches at st
 # The arguments, the grid and the block are given; the first line stays as it is.
 #
 # What you write is run, as C++ of your own is. A slip is harmless: it runs in a process of its own, which ends after a
-# million accesses, ten seconds or two gigabytes.
+# million accesses, ten seconds or two gigabytes. And `puzzles.step("map", leaky_relu)`, as the last line of a cell,
+# shows the block that went wrong, step by step: what each thread reads and writes, and where they wait.
 
 # %% [markdown]
 # ### Exercise 10.1 ★ A map
@@ -389,7 +390,7 @@ for number, line in enumerate(puzzles.SOFTMAX.splitlines(), 1):
 # ### Exercise 10.5 ★★ Find the bug
 #
 # On a GPU this softmax has passed its tests, on most days. `check("10.5", puzzles.SOFTMAX)` tells you what the checked
-# build sees. Find the reason, and mend it by *one* line.
+# build sees, and `puzzles.step("softmax", puzzles.SOFTMAX)` lets you watch. Find the reason, and mend it by *one* line.
 
 # %% tags=["exercise"]
 mended = ...  # puzzles.SOFTMAX.replace("...", "...")

@@ -174,6 +174,20 @@ extern "C" __global__ void tiles(global<REAL> y) {
     assert counts.steps == 32 + 3 + 2 and counts.most == 32 + 3 + 1 and counts.shared_bytes == 4096
 
 
+def test_the_block_that_went_wrong_is_stepped_through(puzzles):
+    from checks import kernels_10
+
+    lost = next(text for text, why in kernels_10.STENCILS if "tile[1]" in why)
+    steps = puzzles.step("stencil", lost)
+    assert any("tile[1]" in race for race in steps.races) and "<html" in steps.page()
+    assert not puzzles.step("stencil", kernels_10.STENCIL).races
+    second = kernels_10.changed(kernels_10.STENCIL, ("= sum;", "= blockIdx.x ? 0 : sum;"))
+    assert puzzles.step("stencil", second).trace.number == 1
+    for text in (STUB.format("for (;;) y[threadIdx.x] = 1;"), STUB.format("nonsense"), kernels_10.MAPS[3][0]):
+        with pytest.raises(ValueError, match="cannot be stepped through: "):
+            puzzles.step("map", text)
+
+
 def test_numbers_that_the_lesson_states(puzzles):
     """159 steps for a block of 256 with a tournament of neighbours; three quarters more sectors with taps first."""
     from checks import kernels_10

@@ -8,9 +8,9 @@ softmax.cu          a kernel with a planted fault
 
 from pathlib import Path
 
-from .grader import compile_together, count, counts, grade, launch
+from .grader import compile_together, count, counts, grade, launch, step
 from .specifications import PUZZLES
 
-__all__ = ["PUZZLES", "SOFTMAX", "compile_together", "count", "counts", "grade", "launch"]
+__all__ = ["PUZZLES", "SOFTMAX", "compile_together", "count", "counts", "grade", "launch", "step"]
 
 SOFTMAX = (Path(__file__).parent / "softmax.cu").read_text(encoding="utf-8")

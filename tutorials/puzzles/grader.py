@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minialex import explore
 from minialex.backends.cuda import emulator
 from minialex.backends.cuda import launch as cuda_launch
 from minialex.window import Window
@@ -90,23 +91,49 @@ def grade(name, text):
     name: of a puzzle, one of PUZZLES.
     text: CUDA source that defines its kernel.
     """
+    return _tried(name, text)[0]
+
+
+def _tried(name, text):
+    """(the Verdict, the number of the case that it is about, the _Run); None where there is none."""
     puzzle = PUZZLES[name]
     problem = _unfit(puzzle, text)
     if problem:
-        return problem
+        return problem, None, None
     try:
         run = _Run(name, text)
     except emulator.CompileError as error:
-        return Verdict(False, _compile_error(error.output, text))
+        return Verdict(False, _compile_error(error.output, text)), None, None
     except subprocess.TimeoutExpired:
-        return Verdict(False, f"The compiler was stopped after {COMPILE_SECONDS} seconds.")
+        return Verdict(False, f"The compiler was stopped after {COMPILE_SECONDS} seconds."), None, None
     except OSError as error:  # there is no compiler
-        return Verdict(None, f"A kernel cannot be judged here: {error}.")
+        return Verdict(None, f"A kernel cannot be judged here: {error}."), None, None
     for number, case in enumerate(cases(name)):
         problem = run.fault(number) or run.wrong_value(number) or _over_budget(puzzle, case, run, number)
         if problem:
-            return Verdict(False, f"For {case.told} ({_launch(case)}):\n{_laid_out(problem)}")
-    return Verdict(True, _praise(run, cases(name)))
+            told = f"For {case.told} ({_launch(case)}):\n{_laid_out(problem)}"
+            return Verdict(False, told), number, run
+    return Verdict(True, _praise(run, cases(name))), None, run
+
+
+def step(name, text):
+    """The block in which a kernel went wrong, to be stepped through in a notebook; of a right kernel, a small one.
+
+    name, text: as of grade.
+
+    Returns what `minialex.explore.block` does. Raises ValueError, with the verdict, for a kernel that cannot be run
+    here: it does not compile, does not end, dies, or its arrays are too long.
+    """
+    verdict, number, run = _tried(name, text)
+    number = 2 if number is None else number
+    if run is None or not run.slots[number].done or isinstance(cases(name)[number].expected, Part):
+        raise ValueError(f"it cannot be stepped through: {verdict.text}")
+    case, puzzle = cases(name)[number], PUZZLES[name]
+    arguments = [a if i != case.output else _blank(case.expected) for i, a in enumerate(case.arguments)]
+    x, y, z = map(int, (re.findall(r"block \((\d+), (\d+), (\d+)\)", verdict.text) or [(0, 0, 0)])[0])
+    width, height, _ = cuda_launch.three(case.grid, "grid")
+    there = x + width * (y + height * z)
+    return explore.block(puzzle.kernel, case.grid, case.block, *arguments, text=text, number=there)
 
 
 def counts(name, text):
@@ -258,12 +285,7 @@ def count(kernel, grid, block, *arguments, text=None):
 
     kernel, grid, block, arguments, text: as of `emulator.check`.
     """
-    if text is None:
-        found = cuda_launch.find(kernel)
-        text = cuda_launch.source(found.file)
-    else:
-        text = f'{cuda_launch.source("common.cuh")}\n#line 1 "{kernel}.cu"\n{text}'
-        found = next(k for k in cuda_launch.parse(text, "") if k.name == kernel)
+    found, text = emulator.defined(kernel, text)
     real, values = cuda_launch.Launcher().check(found, arguments)
     library = ctypes.CDLL(str(emulator.build(text, cuda_launch.REALS[real], True, FLAGS)))
     warps = _Warps(limit=2**62)
@@ -374,10 +396,8 @@ class _Run:
         """What an argument of a case is to the kernel's process: an array or a Part."""
         argument, parameter = case.arguments[number], self.parameters[number]
         if number == case.output:
-            part = isinstance(case.expected, Part)
-            blank = np.empty_like(case.expected.values if part else case.expected)
-            emulator.mark_unwritten(blank)
-            return replace(case.expected, values=blank) if part else blank
+            expected = case.expected
+            return replace(expected, values=_blank(expected.values)) if isinstance(expected, Part) else _blank(expected)
         if isinstance(argument, Window):
             return np.frombuffer(bytes(cuda_launch.struct(argument)), np.uint8)
         if parameter.array:
@@ -458,6 +478,13 @@ class _Run:
             f"{writer}:\n{output}[{index}] is {given[tuple(wrong[0])]:.6g}, in NumPy {expected[tuple(wrong[0])]:.6g}; "
             f"{many}.\n{_quoted(self.text, warps.writer_line)}{formula}"
         )
+
+
+def _blank(expected):
+    """An array of this shape that nobody has written."""
+    blank = np.empty_like(expected)
+    emulator.mark_unwritten(blank)
+    return blank
 
 
 def _counts(warps):
