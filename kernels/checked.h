@@ -129,7 +129,7 @@ struct Four {
 
 }  // namespace emulator
 
-#ifdef WARPS
+#ifdef COUNT_WARPS
 #include "warps.h"
 #else
 namespace emulator {

@@ -1,4 +1,4 @@
-// What the warps of a block do: -DWARPS on top of the checked build (checked.h), for tutorials/puzzles.
+// What the warps of a block do: -DCOUNT_WARPS on top of the checked build (checked.h), for tutorials/puzzles.
 //
 // 32 threads of a block in a row, a warp, execute one instruction at a time; a lane is a thread in its warp. The lanes
 // that come to the same access of the same line, for the k-th time since the last barrier, make it together: a *step*.

@@ -122,10 +122,11 @@ for node in nodes:
 # %% [markdown]
 # The first `linear` (last in the list) keeps $x$ alone, since nobody wants the gradient of $x$. Is it safe to keep an
 # array that somebody may change? Each tensor counts its changes, and the node remembers the count. **Predict**: we now
-# add to `W` in place, under `no_grad`, as an optimiser does. Will `loss.backward()` work?
+# add to `W` in place, under `no_grad`, as an optimiser does. Will `loss.backward()`
+# be accepted or refused?
 
-# %% tags=["prediction"]
-prediction = ...  # "yes" or "no"
+# %% tags=["prediction"] choices=["accepted", "refused"]
+prediction = ...  # "accepted" or "refused"
 
 # %% tags=["outcome"]
 changed = functional.cross_entropy(model(x), labels)
@@ -133,9 +134,9 @@ with minialex.no_grad():
     W += 0
 try:
     changed.backward()
-    compare(prediction, "yes")
+    compare(prediction, "accepted")
 except RuntimeError as error:
-    compare(prediction, "no")
+    compare(prediction, "refused")
     print(error)
 
 # %% [markdown] tags=["outcome"]

@@ -31,7 +31,7 @@ from .specifications import PUZZLES, Part, cases
 
 COMPILE_SECONDS, SECONDS, ACCESSES = 60, 10, 1_000_000
 TOO_LONG = 97  # kernels/warps.h: the exit code of a process that has made so many accesses
-FLAGS = ("-DWARPS", "-O1", "-g0", "-fwrapv", "-Werror=float-conversion", "-fno-diagnostics-show-caret")
+FLAGS = ("-DCOUNT_WARPS", "-O1", "-g0", "-fwrapv", "-Werror=float-conversion", "-fno-diagnostics-show-caret")
 INDENT = 5 * " "
 PAGE = 4096  # arrays begin where a sector does, each in a page of its own
 
