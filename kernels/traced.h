@@ -18,8 +18,9 @@ static std::vector<std::string> trace_names;
 // The number of a text: of "file tile.cuh", "global a 64 0" or "shared a_tile 256 16".
 inline int name_number(const std::string& text) {
     auto found = std::find(trace_names.begin(), trace_names.end(), text);
-    if (found == trace_names.end()) return trace_names.push_back(text), (int)trace_names.size() - 1;
-    return found - trace_names.begin();
+    int number = found - trace_names.begin();
+    if (found == trace_names.end()) trace_names.push_back(text);
+    return number;
 }
 
 inline void trace(Kind kind, const ArrayName& array, long long index, const char* file, int line, double value) {
@@ -36,6 +37,7 @@ extern "C" void trace_into(emulator::Event* events, long long most) {
     emulator::events = events;
     emulator::most_events = most;
     emulator::seen_events = 0;
+    if (events) emulator::trace_names.clear();
 }
 extern "C" long long traced_events() { return emulator::seen_events; }
 extern "C" const char* trace_name(int number) {

@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 90d267f1d6f583cda0aa53a0e36f1ef86e75b740df6297399810cf97564323ed
+// Made of the modules in web/ by npm run build there; their SHA-256 is 5d7fc71e8868396f47584a677d86020e40940de7536f7b6ba20542a7486114e6
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -3039,7 +3039,7 @@ ${gradient}`,
   var figure = (caption, canvas) => element("figure", {}, element("figcaption", {}, caption), scrolled(caption, canvas));
   function grid(caption, numbers, width, lost, most = Math.max(...[...numbers].filter(isFinite).map(Math.abs), 0)) {
     const cells = Array.from(numbers, (x, k) => {
-      const cell = element("td", { class: lost(k) ? "number padding" : "number" }, format(x));
+      const cell = element("td", { class: lost(k) ? "number padding" : "number" }, format(x, width > 4 ? 3 : 4));
       if (!lost(k)) cell.style.backgroundColor = behind(x, most);
       return cell;
     });
@@ -4389,7 +4389,7 @@ ${engine.gradient}`)));
   };
 
   // view/explorer.js
-  var HELP2 = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
+  var HELP2 = "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation; elsewhere the arrow keys lead through the steps of what is shown below.";
   var Explorer = class {
     /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
     constructor(place2, state, { title, classes, reading, served }, gallery) {

@@ -15,7 +15,7 @@ from typing import Any
 from ..support.text import printable
 
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
-AROUND = 4  # lines of the user's that are shown above and below the first and last that is lit
+AROUND = 4  # lines of the user's that are shown above and below each that is lit
 LINES = 120  # of one file that are shown
 LONGEST = 200  # characters of a line
 
@@ -101,9 +101,9 @@ def own(file: str, lit: set[int]) -> dict[str, Any]:
     lit: numbers of lines.
     """
     text = linecache.getlines(file)
-    first = max(1, min(lit) - AROUND)
-    last = min(len(text), max(lit) + AROUND, first + LINES - 1)
-    return {"file": name_of(file), "lines": [[n, _shown(text[n - 1])] for n in range(first, last + 1)]}
+    near = {n for line in lit for n in range(line - AROUND, line + AROUND + 1)}
+    shown = sorted(near & {*range(1, len(text) + 1)})[:LINES]
+    return {"file": name_of(file), "lines": [[n, _shown(text[n - 1])] for n in shown]}
 
 
 def name_of(file: str) -> str:

@@ -185,6 +185,19 @@ def test_the_lines_that_compute_are_lit(rng):
         assert len(source["lines"]) <= sources.LINES
 
 
+def test_lines_of_one_s_own_that_are_far_apart_or_unknown(tmp_path):
+    (tmp_path / "far.py").write_text("\n".join(f"line {n}" for n in range(1, 2001)))
+    found = sources.own(str(tmp_path / "far.py"), {3, 1000, 1999})
+    assert found["file"] == "far.py"
+    expected = [*range(1, 8), *range(996, 1005), *range(1995, 2001)]
+    assert found["lines"] == [[n, f"line {n}"] for n in expected]
+    assert len(sources.own(str(tmp_path / "far.py"), {*range(1, 2001)})["lines"]) == sources.LINES
+    code = "x = Tensor(2.0, requires_grad=True)\nwith explore.trace() as steps:\n    (x * x).backward()"
+    names = {"Tensor": Tensor, "explore": explore}
+    exec(compile(code, "<nowhere>", "exec"), names)
+    assert [len(step["lit"]) for step in names["steps"].data["steps"]] == [1, 1, 0, 0], "minialex's lines alone"
+
+
 def test_it_stops_with_a_sentence(monkeypatch, rng):
     monkeypatch.setattr(recorder, "OPERATIONS", 3)
     x = Tensor(rng.normal(size=3), requires_grad=True)

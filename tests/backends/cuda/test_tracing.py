@@ -196,6 +196,17 @@ def test_a_long_trace_is_cut_off(monkeypatch, product):
 
 
 @pytest.mark.heavy
+def test_a_trace_knows_nothing_of_those_before():
+    usable.or_skip("emulator")
+    for size in (8, 16):
+        x, y = np.zeros((2, size), np.float32)
+        trace = tracing.trace("parted", 1, 8, x, y, text=PARTED)
+        arrays = [name for name in trace.names if not isinstance(name, str)]
+        assert sorted((a.name, a.size) for a in arrays) == [("scratch", 8), ("x", size), ("y", size)]
+        assert len(trace.events) == 4 * 7
+
+
+@pytest.mark.heavy
 def test_lines_of_headers():
     """matmul_blocked stands in two files."""
     usable.or_skip("emulator")

@@ -53,7 +53,7 @@ const figure = (caption, canvas) =>
 /** Numbers in the rows of a window; lost: whether entry k is padding. */
 function grid(caption, numbers, width, lost, most = Math.max(...[...numbers].filter(isFinite).map(Math.abs), 0)) {
   const cells = Array.from(numbers, (x, k) => {
-    const cell = element("td", { class: lost(k) ? "number padding" : "number" }, format(x));
+    const cell = element("td", { class: lost(k) ? "number padding" : "number" }, format(x, width > 4 ? 3 : 4));
     if (!lost(k)) cell.style.backgroundColor = behind(x, most);
     return cell;
   });

@@ -13,7 +13,8 @@ import { Tiles } from "./tiles.js";
 
 const HELP =
   "Press a pixel, or the name of a layer. By keyboard: Tab goes from layer to layer, in its maps the arrow keys " +
-  "choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation.";
+  "choose a pixel, Page Up and Page Down a map, and Enter leads to the explanation; elsewhere the arrow keys lead through " +
+  "the steps of what is shown below.";
 
 export class Explorer {
   /** gallery: where more pictures come from, see more_pictures.js; null: there are no more. */
