@@ -4,7 +4,7 @@
 # *Between `loss.backward()` and the new weights lie a few dozen lines. Which are they, in what order do they run, and
 # what is in memory while they do?*
 #
-# You need lessons 1 and 2. Here nothing new is built: you read the library itself, from the call to the update, and
+# You need lessons 1, 2 and 6. Here nothing new is built: you read the library itself, from the call to the update, and
 # stop wherever there is something to see. Open the files beside this page; every stop names one, with a line.
 
 # %%
