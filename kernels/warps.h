@@ -20,7 +20,7 @@
 
 namespace emulator {
 
-struct Line {  // tutorials/puzzles/grader.py reads it, and Warps
+struct Line {  // tutorials/puzzles/running.py reads it, and Warps
     long long line, loads, stores, sectors, shared, steps, conflicts, most;
 };
 

@@ -133,7 +133,7 @@ def test_what_does_not_compile_is_shown_with_the_learners_line(told, body, said)
     ],
 )
 def test_what_never_ends_or_dies_ends_nothing_else(told, monkeypatch, puzzles, body, said):
-    monkeypatch.setattr(puzzles.grader, "SECONDS", 2)
+    monkeypatch.setattr(puzzles.running, "SECONDS", 2)
     right, text = told(body)
     assert right is False and said in text, text
 
@@ -203,10 +203,10 @@ def test_the_structs_are_those_of_the_header(puzzles):
     """Sizes of struct Warps and struct Report, from a compiler that has read the headers."""
     lines = 'extern "C" long long sizes(int i) { return i ? sizeof(emulator::Warps) : sizeof(emulator::Report); }'
     whole = emulator.cuda_launch.source("common.cuh") + "\n" + lines
-    library = emulator.ctypes.CDLL(str(emulator.build(whole, "float", True, puzzles.grader.FLAGS)))
+    library = emulator.ctypes.CDLL(str(emulator.build(whole, "float", True, puzzles.running.FLAGS)))
     library.sizes.restype = emulator.ctypes.c_longlong
     of = emulator.ctypes.sizeof
-    assert (library.sizes(1), library.sizes(0)) == (of(puzzles.grader._Warps), of(emulator.Counters))
+    assert (library.sizes(1), library.sizes(0)) == (of(puzzles.running.Warps), of(emulator.Counters))
 
 
 def test_without_a_compiler_nothing_is_judged():

@@ -1,6 +1,6 @@
 """The puzzles, as data: what each asks for, in NumPy, on which awkward sizes, within which budgets.
 
-A budget is a most of what `grader.Counts` counts, for one launch. A right kernel that does not know the trick of its
+A budget is a most of what `running.Counts` counts, for one launch. A right kernel that does not know the trick of its
 puzzle exceeds it; the measured need of the solution is in the comment beside it.
 """
 
