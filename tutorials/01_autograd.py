@@ -439,7 +439,53 @@ print(f"{lines} lines")
 # is really this small. What the rest of minialex adds is not another idea but arrays, speed, and care: its sort keeps
 # a stack of its own, because ours would exceed Python's limit on recursion in a graph a thousand steps deep; it frees
 # what it no longer needs; it notices when a saved number was overwritten.
+
+# %% [markdown]
+# ## Find the bug
 #
+# Five more operations for the engine, each with its forward and its backward step. Whoever wrote them tried every one
+# of them by nudging, at $a = 3$, $b = 1$, and saw no difference. One is wrong all the same.
+
+# %%
+five = {
+    "A": (lambda a, b: a - b, lambda a, b, gy: (gy, -gy)),
+    "B": (lambda a, b: a * a * b, lambda a, b, gy: (2 * gy * a * b, gy * a * a)),
+    "C": (lambda a, b: a / b, lambda a, b, gy: (gy / b, -gy * a / b)),
+    "D": (lambda a, b: a / (a + b), lambda a, b, gy: (gy * b / (a + b) ** 2, -gy * a / (a + b) ** 2)),
+    "E": (lambda a, b: max(a, 2 * b), lambda a, b, gy: (gy * (a > 2 * b), 2 * gy * (a <= 2 * b))),
+}
+
+
+def nudged(f, a, b, h=1e-6):
+    """Both slopes of f at (a, b), by nudging."""
+    return (f(a + h, b) - f(a, b)) / h, (f(a, b + h) - f(a, b)) / h
+
+
+for letter, (f, slopes) in five.items():
+    print(letter, np.allclose(nudged(f, 3.0, 1.0), slopes(3.0, 1.0, 1.0), atol=1e-4))
+
+# %% [markdown]
+# ### Exercise 1.5 ★★ One of five operations
+#
+# Which one is wrong? A letter, such as `"A"`.
+
+# %% tags=["exercise"]
+wrong_one = ...
+
+check("1.5", wrong_one)
+
+# %% [markdown]
+# <details><summary>Solution 1.5</summary>
+#
+# ```python
+# wrong_one = "C"
+# ```
+#
+# At $b = 1$ the numbers $a / b$ and $a / b^2$ are the same, so no check there can tell them apart. Zeros and ones hide
+# mistakes: check at numbers that have nothing special, and at several of them.
+# </details>
+
+# %% [markdown]
 # ## What to read next
 #
 # * `minialex/tape.py`: `sorted_nodes` is our `topological_order` without recursion, `backward` our `backward`, and

@@ -415,7 +415,69 @@ print(f"and minialex's, whose measure is stricter, {theirs.error:.1e}")
 # %% [markdown]
 # Nine or ten digits, from a method that knows nothing but how to evaluate the function. Whenever you write a backward
 # pass, for the rest of your life, you can have this for the price of four lines.
+
+# %% [markdown]
+# ## Find the bug
 #
+# A layer of three inputs and three outputs, with a softmax over each row and a factor for each column of what comes
+# out. Every shape is right, nothing fails, and the gradient of the sum is nearly right as well.
+
+# %%
+def layer(x, w, b, scale):
+    z = x @ w + b
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    return p * scale, p
+
+
+def layer_backward(x, w, scale, p, gy):
+    gscale = (gy * p).sum(axis=0)               # A
+    gp = gy * scale                             # B
+    gz = p * (gp - (gp * p).sum(axis=1))        # C
+    gw = x.T @ gz                               # D
+    gb = gz.sum(axis=0)                         # E
+    return gz @ w.T, gw, gb, gscale             # F
+
+# %%
+def errors(rows):
+    """How far each gradient of the layer is from nudging, for a batch of so many rows."""
+    x, w, b, scale = (rng.normal(0, 1, shape) for shape in ((rows, 3), (3, 3), (3,), (3,)))
+    gy = rng.normal(0, 1, (rows, 3))
+    found = layer_backward(x, w, scale, layer(x, w, b, scale)[1], gy)
+    given, apart = [x, w, b, scale], {}
+    for i, name in enumerate(("gx", "gw", "gb", "gscale")):
+        def f(flat, i=i):
+            return layer(*given[:i], flat.reshape(given[i].shape), *given[i + 1 :])[0].ravel()
+        numeric = gy.ravel() @ jacobian(f, given[i].ravel())
+        apart[name] = round(float(np.abs(found[i].ravel() - numeric).max()), 6)
+    return apart
+
+
+print(errors(rows=3))
+
+# %% [markdown]
+# ### Exercise 2.5 ★★ A line of backward
+#
+# Which line is wrong? A letter.
+
+# %% tags=["exercise"]
+line = ...
+
+check("2.5", line)
+
+# %% [markdown]
+# <details><summary>Solution 2.5</summary>
+#
+# ```python
+# line = "C"
+# ```
+#
+# `(gp * p).sum(axis=1)` has a number for each *row*, in the shape $(3,)$, and NumPy lines it up with the *columns*.
+# With three rows and three columns nobody complains: `keepdims=True` is missing. `errors(rows=4)` stops with an error
+# in this line. Square shapes hide mistakes; that is why minialex's tests have N, C, H and W that all differ.
+# </details>
+
+# %% [markdown]
 # ## What to read next
 #
 # * `minialex/functional/arithmetic.py`: `unbroadcast`, and `add`, `mul`, `matmul`, which call it where you can see it.

@@ -395,7 +395,56 @@ print(f"test accuracy of templates: {accuracy['test']:.1f} %")
 # price for being sure of the wrong class. Keep the last number: it is what the rest of the lessons
 # has to beat. The small convolutional network that `python -m minialex.train` trains on these same pictures in under a
 # minute gets more than nine in ten right.
+
+# %% [markdown]
+# ## Find the bug
 #
+# The same templates, trained by somebody else. The loss goes down at first, but the network answers hardly better than
+# by guessing, on the very pictures that it was trained with. Every gradient has been checked against nudging.
+
+# %%
+def train_again(count, epochs):
+    W, b = np.zeros((3072, 10), np.float32), np.zeros(10, np.float32)
+    images, right, losses = X[:count].copy(), labels[:count].copy(), []
+    for epoch in range(epochs):
+        order = np.random.default_rng(epoch).permutation(count)                # A
+        images = images[order]                                                 # B
+        for start in range(0, count, 50):
+            some = slice(start, start + 50)                                    # C
+            p = softmax(images[some] @ W + b)                                  # D
+            gz = (p - np.eye(10)[right[some]]) / len(p)                        # E
+            W, b = W - rate * images[some].T @ gz, b - rate * gz.sum(axis=0)   # F
+            losses.append(-np.log(p[range(len(p)), right[some]]).mean())
+    return losses, 100 * ((X[:count] @ W + b).argmax(axis=1) == labels[:count]).mean()
+
+# %%
+for count in (50, min(1000, len(X))):
+    losses, accuracy_there = train_again(count, epochs=5)
+    print(f"{count} pictures: loss {losses[0]:.2f}, then {losses[-1]:.2f}; {accuracy_there:.0f} % right")
+
+# %% [markdown]
+# ### Exercise 3.5 ★★ A line of the loop
+#
+# Which line is wrong? A letter.
+
+# %% tags=["exercise"]
+line = ...
+
+check("3.5", line)
+
+# %% [markdown]
+# <details><summary>Solution 3.5</summary>
+#
+# ```python
+# line = "B"
+# ```
+#
+# The pictures are put into another order and the labels are not, so that from the second epoch on nearly every picture
+# has another's label. No gradient can tell: each is right, for the wrong question. What tells is the oldest check of
+# all. Can the network learn fifty pictures by heart? With right labels it can, with these it cannot.
+# </details>
+
+# %% [markdown]
 # ## What to read next
 #
 # * `minialex/functional/loss.py`, `cross_entropy`: with class weights, label smoothing (exercise 3.3), rows to skip.

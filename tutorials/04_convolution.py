@@ -707,6 +707,53 @@ check("4.5", multiplications)
 # </details>
 
 # %% [markdown]
+# ## Find the bug
+#
+# A convolution as a sum of $K^2$ products, one for each place in the window. It has passed its tests, with strides,
+# with padding, with three channels.
+
+# %%
+def conv_by_places(x, w, stride, padding):
+    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))    # A
+    kernel = w.shape[2]                                                        # B
+    rows = (x.shape[2] - kernel) // stride + 1                                 # C
+    columns = (x.shape[2] - kernel) // stride + 1                              # D
+    y = np.zeros((len(x), len(w), rows, columns))
+    for u in range(kernel):
+        for v in range(kernel):
+            seen = x[:, :, u : u + stride * rows : stride, v : v + stride * columns : stride]   # E
+            y += np.einsum("nchw,oc->nohw", seen, w[:, :, u, v])               # F
+    return y
+
+# %%
+generator = np.random.default_rng(4)
+for side, kernel, stride, padding in ((7, 3, 1, 0), (8, 3, 2, 1), (9, 5, 2, 2), (6, 1, 1, 0)):
+    x, w = generator.normal(0, 1, (2, 3, side, side)), generator.normal(0, 1, (4, 3, kernel, kernel))
+    theirs = functional.conv2d(Tensor(x), Tensor(w), None, stride, padding).numpy()
+    print(side, kernel, stride, padding, np.allclose(conv_by_places(x, w, stride, padding), theirs))
+
+# %% [markdown]
+# ### Exercise 4.6 ★★ A line of the convolution
+#
+# Which line is wrong? A letter.
+
+# %% tags=["exercise"]
+line = ...
+
+check("4.6", line)
+
+# %% [markdown]
+# <details><summary>Solution 4.6</summary>
+#
+# ```python
+# line = "D"
+# ```
+#
+# The number of columns is computed from the height, `x.shape[2]`, and all pictures in the tests were square. With $7
+# \times 9$ pixels the last two columns are not computed at all, and with $9 \times 7$ it stops with an error.
+# </details>
+
+# %% [markdown]
 # ## What to read next
 #
 # * `minialex/functional/convolution.py`, `conv2d`: the formulas, forward and backward in one function.

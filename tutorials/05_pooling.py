@@ -450,6 +450,50 @@ check("5.4", scale_backward)
 # </details>
 
 # %% [markdown]
+# ## Find the bug
+#
+# A max-pooling with padding. In somebody's network it stands behind a ReLU, and works.
+
+# %%
+def max_pool(x, kernel, stride, padding):
+    height, width = x.shape
+    padded = np.pad(x, padding)                                                # A
+    rows = (height + 2 * padding - kernel) // stride + 1                       # B
+    columns = (width + 2 * padding - kernel) // stride + 1                     # C
+    y = np.empty((rows, columns))
+    for i in range(rows):
+        for j in range(columns):
+            window = padded[i * stride : i * stride + kernel, j * stride : j * stride + kernel]   # D
+            y[i, j] = window.max()                                             # E
+    return y
+
+
+x = np.maximum(np.random.default_rng(5).normal(0, 1, (7, 9)), 0)
+theirs = functional.max_pool2d(Tensor(x[None, None]), 3, 2, 1).numpy()[0, 0]
+print("as minialex's:", np.array_equal(max_pool(x, 3, 2, 1), theirs))
+
+# %% [markdown]
+# ### Exercise 5.5 ★★ A line of the pooling
+#
+# Which line is wrong? A letter.
+
+# %% tags=["exercise"]
+line = ...
+
+check("5.5", line)
+
+# %% [markdown]
+# <details><summary>Solution 5.5</summary>
+#
+# ```python
+# line = "A"
+# ```
+#
+# `np.pad` pads with zeros, and a zero wins against negative numbers: padding has to be $-\infty$, which never wins.
+# Behind a ReLU there are no negative numbers, so nobody notices, until the layers are swapped.
+# </details>
+
+# %% [markdown]
 # ## What to read next
 #
 # * `minialex/functional/pooling.py`, `max_pool2d`, and `minialex/backends/numpy_backend.py`, `max_pool2d_backward`: no

@@ -508,6 +508,51 @@ check("6.4", dead_share)
 # </details>
 
 # %% [markdown]
+# ## Find the bug
+#
+# A student reports a validation error of 0.0 %. On the test pictures, however, the same network is wrong as often as
+# one that guesses a little. Here is what was done, with pictures of pure noise and labels drawn by lot, so that there
+# is nothing to learn but by heart.
+
+# %%
+def report(seed=0, count=300):
+    draw = np.random.default_rng(seed)
+    images = draw.normal(0, 1, (count, 400))                           # A
+    classes = draw.integers(0, 10, count)                              # B
+    order = draw.permutation(count)                                    # C
+    train, validation = order, order[-60:]                             # D
+    w = np.linalg.lstsq(images[train], np.eye(10)[classes[train]], rcond=None)[0]   # E
+    wrong = (images[validation] @ w).argmax(axis=1) != classes[validation]          # F
+    test = draw.normal(0, 1, (60, 400))                                # G
+    wrong_in_test = (test @ w).argmax(axis=1) != draw.integers(0, 10, 60)
+    return f"validation error {100 * wrong.mean():.1f} %, test error {100 * wrong_in_test.mean():.1f} %"
+
+
+print(report())
+
+# %% [markdown]
+# ### Exercise 6.5 ★★ Too good to be true
+#
+# Which line is wrong? A letter.
+
+# %% tags=["exercise"]
+line = ...
+
+check("6.5", line)
+
+# %% [markdown]
+# <details><summary>Solution 6.5</summary>
+#
+# ```python
+# line = "D"
+# ```
+#
+# The last 60 pictures are for validation, and for training as well: it has to be `train, validation = order[:-60],
+# order[-60:]`. A validation error far *below* what you expected is no reason to rejoice; look for pictures that are in
+# both sets first. Labels drawn by lot are a good test: whoever finds something in them has a leak.
+# </details>
+
+# %% [markdown]
 # ## What to read next
 #
 # * `minialex/optim/optimizers.py`, `SGD`: both velocities; its arithmetic is in `minialex/backends/numpy_backend.py`.

@@ -475,6 +475,44 @@ check("7.4", first_at)
 # </details>
 
 # %% [markdown]
+# ## Find the bug
+#
+# Six activations. Each keeps its output $y$, and computes the slope from it. Look at what the slopes can be, and find
+# the one that does not belong.
+
+# %%
+ACTIVATIONS_TO_CHECK = {  # letter: (forward, slope from the output)
+    "A": (np.tanh, lambda y: 1 - y**2),
+    "B": (lambda x: 1 / (1 + np.exp(-x)), lambda y: y * (1 - y)),
+    "C": (lambda x: np.log1p(np.exp(x)), lambda y: 1 - np.exp(-y)),
+    "D": (lambda x: np.clip(x, -1, 1), lambda y: (np.abs(y) < 1) * 1.0),
+    "E": (lambda x: np.where(x > 0, x, 0.1 * x), lambda y: np.where(y > 0, 1.0, 0.1)),
+    "F": (lambda x: np.where(x > 0, x, np.exp(x) - 1), lambda y: np.where(y > 0, 1.0, y)),
+}
+
+# %% [markdown]
+# ### Exercise 7.5 ★★ One of six slopes
+#
+# Whose slope is wrong? A letter.
+
+# %% tags=["exercise"]
+letter = ...
+
+check("7.5", letter)
+
+# %% [markdown]
+# <details><summary>Solution 7.5</summary>
+#
+# ```python
+# letter = "F"
+# ```
+#
+# The function is the ELU. For $x < 0$ its slope is $e^x$, which is $y + 1$ and not $y$. A function that rises
+# everywhere cannot have a negative slope, so the smallest slope of each over a few numbers tells it:
+# `slope(f(x)).min()`.
+# </details>
+
+# %% [markdown]
 # ## What to read next
 #
 # * `minialex/functional/activation.py`, `relu` and `tanh`: forward and backward, and what each of them keeps.

@@ -547,6 +547,38 @@ check("8.4", training_macs)
 # </details>
 
 # %% [markdown]
+# ## Find the bug
+#
+# Somebody's AlexNet learns, and is a little slow. Its author swears that it follows the paper layer by layer; the
+# number of its parameters says something else.
+
+# %%
+others_total = 61_628_776
+print(f"{others_total:,} parameters; the paper's network has {derived:,}; that is {others_total - derived:,} more")
+
+# %% [markdown]
+# ### Exercise 8.5 ★★ A layer without groups
+#
+# One layer has lost its groups. Which? A name, such as `"conv1"`.
+
+# %% tags=["exercise"]
+layer = ...
+
+check("8.5", layer)
+
+# %% [markdown]
+# <details><summary>Solution 8.5</summary>
+#
+# ```python
+# layer = "conv4"
+# ```
+#
+# A layer with two groups holds half of the weights that it would hold without. So the surplus is as large as what the
+# layer has: 307,200 for conv2, 663,552 for conv4, 442,368 for conv5 (weights only: biases do not double). Every wrong
+# number of parameters is a trace; the table above tells to which layer it leads.
+# </details>
+
+# %% [markdown]
 # ## What to read next
 #
 # * `minialex/models/alexnet.py`, `alexnet`: the table above, with layers in place of numbers and initial values beside

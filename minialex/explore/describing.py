@@ -28,7 +28,7 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
     model: a Module in evaluation mode; its output are logits.
     input_shape: of one image, (C, H, W).
 
-    Returns a list of dicts: name, kind (of web/engine/network.js), title, output (C, H, W), inputs and sources (their
+    Returns a list of dicts: name, kind (of web/engine/kinds.js), title, output (C, H, W), inputs and sources (their
     shapes and numbers in the list), what is to be read about the layer, its settings, and its arrays as base64. Of a
     network of more than LARGEST bytes of weights, which a page does not compute, weights of more than CARRIED numbers
     have their shape and a summary only; see `computes`.

@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 5d7fc71e8868396f47584a677d86020e40940de7536f7b6ba20542a7486114e6
+// Made of the modules in web/ by npm run build there; their SHA-256 is 8193220cf2addc65f954cf0b4ab8abbb10d66c5c767f1274b8de16c6cf6b8339
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -1252,33 +1252,7 @@
     (p, j, i) => Number(i === j) - p[i]
   );
 
-  // engine/summary.js
-  var BINS = 41;
-  function rangeOf(numbers) {
-    let [low, high] = [Infinity, -Infinity];
-    for (const x of numbers) {
-      if (x < low && x > -Infinity) low = x;
-      if (x > high && x < Infinity) high = x;
-    }
-    return low <= high ? [low, high] : [0, 0];
-  }
-  function countsOf(numbers, low, high) {
-    const counts = new Array(BINS).fill(0);
-    for (const x of numbers) {
-      if (isFinite(x)) counts[Math.min(BINS - 1, Math.floor((x - low) / (high - low || 1) * BINS))]++;
-    }
-    return counts;
-  }
-  function summaryOf2(numbers) {
-    const [smallest, largest2] = rangeOf(numbers);
-    const sum2 = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
-    const mean2 = sum2((x) => x) / numbers.length;
-    const std = Math.sqrt(sum2((x) => (x - mean2) ** 2) / numbers.length);
-    const zeros2 = sum2((x) => x === 0 ? 1 : 0);
-    return { count: numbers.length, smallest, largest: largest2, mean: mean2, std, zeros: zeros2, bins: countsOf(numbers, smallest, largest2) };
-  }
-
-  // engine/network.js
+  // engine/kinds.js
   var KINDS = {
     conv2d,
     local2d,
@@ -1317,58 +1291,19 @@
     logSoftmax,
     ...pointwise_exports
   };
+
+  // engine/explained.js
   var summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
-  var Network = class _Network {
+  var Explained = class {
     constructor(layers) {
       this.layers = layers;
       this.end = layers.length - 1;
       this.users = layers.map((_, n) => layers.flatMap((layer, user) => layer.sources.includes(n) ? [user] : []));
     }
-    /** The same network, to be at work on another picture. */
-    copy = () => new _Network(this.layers.map((layer) => ({ ...layer })));
     of = (n) => KINDS[this.layers[n].kind];
-    inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
-    outputOf = (n) => this.values[n];
-    /** Begin work on a picture of the page; returns the probabilities. */
-    show(picture) {
-      return this.forward(picture.input);
-    }
-    /** All values for an input, a Float32Array (C, H, W). */
-    forward(picture) {
-      this.values = [picture];
-      for (let n = 1; n <= this.end; n++) this.values[n] = this.of(n).forward(this.layers[n], this.inputsOf(n));
-      return this.values[this.end];
-    }
     get logits() {
       return this.values[this.layers[this.end].sources[0]];
     }
-    /** The gradients of the loss of a class, a number, with respect to all values and parameters; returns the loss. */
-    backward(target) {
-      this.target = target;
-      const p = this.values[this.end];
-      Object.assign(this, this.backwardFrom(p.map((value, i) => value - (i === target ? 1 : 0))));
-      return lossOf(this.logits, target);
-    }
-    /** All gradients, where that of the logits is given: {gradients, parameterGradients}, by layer. */
-    backwardFrom(ofLogits) {
-      const sums = this.layers.map(({ output }) => new Float64Array(size(output)));
-      const gradients = [];
-      const parameterGradients = [];
-      sums[this.layers[this.end].sources[0]].set(ofLogits);
-      for (let n = this.end - 1; n >= 1; n--) {
-        gradients[n] = rounded(sums[n]);
-        const given2 = [this.layers[n], this.inputsOf(n), this.values[n], gradients[n]];
-        const { inputs, parameters = {} } = this.of(n).backward(...given2);
-        this.layers[n].sources.forEach((source, k) => inputs[k].forEach((g, i) => sums[source][i] += g));
-        parameterGradients[n] = parameters;
-      }
-      gradients[0] = rounded(sums[0]);
-      return { gradients, parameterGradients };
-    }
-    /** What explains the gradient behind layer n: that of its output; behind softmax, the class of the loss. */
-    arriving = (n) => n === this.end ? this.target : this.gradients[n];
-    valueAt = (n, at) => this.values[n][indexOf(this.layers[n].output, at)];
-    gradientAt = (n, at) => this.gradients[n][indexOf(this.layers[n].output, at)];
     /** What a value of layer n is made of: {terms, columns, steps}; each term names the layer and place it is from. */
     explain(n, at) {
       if (n === 0) return { terms: [], columns: {}, steps: [["x: the pixel, normalised", this.valueAt(0, at)]] };
@@ -1393,30 +1328,6 @@
       const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.arriving(n), name, at);
       terms.forEach((term) => term.layer = n);
       return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
-    }
-    // What a network that is computed elsewhere does otherwise: see computed.js.
-    computes = true;
-    // whether all its numbers are in the page
-    isLive = true;
-    // whether it answers whatever is asked: every place, any class of the loss, another picture
-    /** A promise to know what explains a place; null: it is known, or cannot be had. */
-    ask() {
-      return null;
-    }
-    isExact() {
-      return true;
-    }
-    gradCam(n) {
-      return gradCam(this, n, this.target);
-    }
-    /** The squares of a picture with the probability of a class when each is covered; see attention.js. */
-    occlusion(picture, target, side, stride) {
-      return occlusion(this, picture.input, target, side, stride);
-    }
-    /** See summary.js; kind: "values", "gradients", "parameters" or "parameterGradients"; name: of a parameter. */
-    summary(kind, n, name) {
-      if (kind === "parameters") return summaryOf2(this.layers[n][name].data);
-      return summaryOf2(name ? this.parameterGradients[n][name] : this[kind][n]);
     }
     /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */
     receptiveField(n, at) {
@@ -1463,13 +1374,39 @@
     along(0, 0);
   }
 
+  // engine/summary.js
+  var BINS = 41;
+  function rangeOf(numbers) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const x of numbers) {
+      if (x < low && x > -Infinity) low = x;
+      if (x > high && x < Infinity) high = x;
+    }
+    return low <= high ? [low, high] : [0, 0];
+  }
+  function countsOf(numbers, low, high) {
+    const counts = new Array(BINS).fill(0);
+    for (const x of numbers) {
+      if (isFinite(x)) counts[Math.min(BINS - 1, Math.floor((x - low) / (high - low || 1) * BINS))]++;
+    }
+    return counts;
+  }
+  function summaryOf2(numbers) {
+    const [smallest, largest2] = rangeOf(numbers);
+    const sum2 = (f) => numbers.reduce((total2, x) => total2 + f(x), 0);
+    const mean2 = sum2((x) => x) / numbers.length;
+    const std = Math.sqrt(sum2((x) => (x - mean2) ** 2) / numbers.length);
+    const zeros2 = sum2((x) => x === 0 ? 1 : 0);
+    return { count: numbers.length, smallest, largest: largest2, mean: mean2, std, zeros: zeros2, bins: countsOf(numbers, smallest, largest2) };
+  }
+
   // engine/computed.js
   var keyOf = ({ layer, parameter: parameter2, at }) => `${layer}:${parameter2 ?? ""}:${at}`;
-  var Computed = class extends Network {
+  var Computed = class extends Explained {
+    computes = false;
     constructor(layers, source) {
       super(layers);
       this.source = source;
-      this.computes = false;
       this.isLive = source.isLive;
       this.logitsLayer = layers[this.end].sources[0];
       for (const { weight } of layers) if (weight && !weight.data) weight.data = partial(weight.shape);
@@ -1542,9 +1479,72 @@
       }
     }
     summary(kind, n, name) {
-      const { summary } = kind === "parameters" ? this.layers[n][name] : {};
-      if (kind === "parameters") return summary ?? super.summary(kind, n, name);
+      if (kind === "parameters") return this.layers[n][name].summary ?? summaryOf2(this.layers[n][name].data);
       return name ? this.summaries[kind][n][name] : this.summaries[kind][n];
+    }
+  };
+
+  // engine/network.js
+  var Network = class _Network extends Explained {
+    computes = true;
+    isLive = true;
+    /** The same network, to be at work on another picture. */
+    copy = () => new _Network(this.layers.map((layer) => ({ ...layer })));
+    inputsOf = (n) => this.layers[n].sources.map((source) => this.values[source]);
+    outputOf = (n) => this.values[n];
+    /** Begin work on a picture of the page; returns the probabilities. */
+    show(picture) {
+      return this.forward(picture.input);
+    }
+    /** All values for an input, a Float32Array (C, H, W). */
+    forward(picture) {
+      this.values = [picture];
+      for (let n = 1; n <= this.end; n++) this.values[n] = this.of(n).forward(this.layers[n], this.inputsOf(n));
+      return this.values[this.end];
+    }
+    /** The gradients of the loss of a class, a number, with respect to all values and parameters; returns the loss. */
+    backward(target) {
+      this.target = target;
+      const p = this.values[this.end];
+      Object.assign(this, this.backwardFrom(p.map((value, i) => value - (i === target ? 1 : 0))));
+      return lossOf(this.logits, target);
+    }
+    /** All gradients, where that of the logits is given: {gradients, parameterGradients}, by layer. */
+    backwardFrom(ofLogits) {
+      const sums = this.layers.map(({ output }) => new Float64Array(size(output)));
+      const gradients = [];
+      const parameterGradients = [];
+      sums[this.layers[this.end].sources[0]].set(ofLogits);
+      for (let n = this.end - 1; n >= 1; n--) {
+        gradients[n] = rounded(sums[n]);
+        const given2 = [this.layers[n], this.inputsOf(n), this.values[n], gradients[n]];
+        const { inputs, parameters = {} } = this.of(n).backward(...given2);
+        this.layers[n].sources.forEach((source, k) => inputs[k].forEach((g, i) => sums[source][i] += g));
+        parameterGradients[n] = parameters;
+      }
+      gradients[0] = rounded(sums[0]);
+      return { gradients, parameterGradients };
+    }
+    arriving = (n) => n === this.end ? this.target : this.gradients[n];
+    valueAt = (n, at) => this.values[n][indexOf(this.layers[n].output, at)];
+    gradientAt = (n, at) => this.gradients[n][indexOf(this.layers[n].output, at)];
+    ask() {
+      return null;
+    }
+    isExact() {
+      return true;
+    }
+    gradCam(n) {
+      return gradCam(this, n, this.target);
+    }
+    /** The squares of a picture with the probability of a class when each is covered; see attention.js. */
+    occlusion(picture, target, side, stride) {
+      return occlusion(this, picture.input, target, side, stride);
+    }
+    /** See summary.js; kind: "values", "gradients", "parameters" or "parameterGradients"; name: of a parameter. */
+    summary(kind, n, name) {
+      if (kind === "parameters") return summaryOf2(this.layers[n][name].data);
+      return summaryOf2(name ? this.parameterGradients[n][name] : this[kind][n]);
     }
   };
 

@@ -38,7 +38,7 @@ def test_what_is_solved_is_shown_and_what_comes_next(capsys):
     for name in ("1.1", "1.2", "1.4"):
         learner.note(name, solved=True, hints=1)
     code, out, _ = run(capsys)
-    assert code == 0 and "  1  Autograd in eighty lines     ● ● ○ ●     3 hints\n" in out
+    assert code == 0 and "  1  Autograd in eighty lines     ● ● ○ ● ○   3 hints\n" in out
     assert "3 of" in out and "next: 1.3 ★" in out and "--open 1" in out
 
 

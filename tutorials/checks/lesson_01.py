@@ -114,4 +114,22 @@ EXERCISES = {
             "return len(seen).",
         ),
     ),
+    "1.5": Exercise(
+        "C",
+        mistakes=(
+            ("A", "a - b is right at every point: nudge it."),
+            ("B", "Both slopes are right: nudge them at (2, 3)."),
+            ("D", "The quotient rule was used as it should be: nudge it at (2, 3)."),
+            (
+                "E",
+                "Each side of the max gets all of gy or nothing, and that is right. Only on the line a = 2 b is "
+                "there a choice.",
+            ),
+        ),
+        hints=(
+            "At how many points were they tried? What is special about this one?",
+            "Let the last two lines run at a few other points, with both numbers unlike 0 and 1.",
+            "b is 1 there, and then b, b * b and 1 / b are the same.",
+        ),
+    ),
 }

@@ -95,4 +95,19 @@ EXERCISES = {
             "Along x1 it is 1 - 1/3; along x2 and along x3 only the mean moves, by 1/3, with a minus.",
         ),
     ),
+    "2.5": Exercise(
+        "C",
+        mistakes=(
+            ("A", "gscale agrees with nudging: look at what errors prints."),
+            ("B", "gp has only to be multiplied with what forward multiplied with: scale. That is right."),
+            ("D", "It would be right if gz were. Look one line up."),
+            ("E", "It would be right if gz were."),
+            ("F", "It would be right if gz were."),
+        ),
+        hints=(
+            "Which of the four gradients are right, and from which line on can they no longer be?",
+            "gscale is right, so A is. All that is wrong comes from gz. Try errors(rows=4).",
+            "A sum over a row has to stand beside that row: which shape has it?",
+        ),
+    ),
 }

@@ -104,4 +104,20 @@ EXERCISES = {
             "-ln(1/1000), which is ln(1000): np.log knows it.",
         ),
     ),
+    "3.5": Exercise(
+        "B",
+        mistakes=(
+            ("A", "A new order for each epoch is right, as long as pairs stay together."),
+            ("C", "Slices of 50 go through all pictures."),
+            ("D", "softmax is that of the lesson, row by row."),
+            ("E", "p minus the truth, over the number of pictures: right."),
+            ("F", "The step is right: against the slope, for both."),
+        ),
+        hints=(
+            "The gradients are right. What else does a step of training need?",
+            "Train on fifty pictures for a hundred epochs. Can it learn them by heart? And with the lines A and B"
+            " left out?",
+            "Picture and label are a pair. Which line moves only one of them?",
+        ),
+    ),
 }

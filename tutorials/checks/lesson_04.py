@@ -157,4 +157,19 @@ EXERCISES = {
             "Tiles along a side, rounded up, times m + r - 1; and the square of that, for two directions.",
         ),
     ),
+    "4.6": Exercise(
+        "D",
+        mistakes=(
+            ("A", "Both sides of both directions get their zeros."),
+            ("B", "Right for the square filters of this function."),
+            ("C", "That is the formula for the rows."),
+            ("E", "Every stride-th pixel, from the place (u, v) on: right."),
+            ("F", "Each place adds its products, summed over the channels: right."),
+        ),
+        hints=(
+            "Which tests are missing? Think of what all of these have in common.",
+            "All pictures are as wide as they are high. Try one that is not.",
+            "Two of the lines should differ more than they do.",
+        ),
+    ),
 }

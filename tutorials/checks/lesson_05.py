@@ -187,4 +187,18 @@ EXERCISES = {
             "gx = (gy - y times the mean of gy * y) / s, with y = x / s.",
         ),
     ),
+    "5.5": Exercise(
+        "A",
+        mistakes=(
+            ("B", "The formula of lesson 4, for the rows."),
+            ("C", "The formula of lesson 4, for the columns."),
+            ("D", "The window begins at i stride, j stride of the padded map: right."),
+            ("E", "The largest of the window: right."),
+        ),
+        hints=(
+            "What does the ReLU keep away from the pooling?",
+            "Try it without the ReLU.",
+            "Who wins in a window at the edge if all pixels in it are negative?",
+        ),
+    ),
 }

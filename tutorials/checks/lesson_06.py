@@ -139,4 +139,24 @@ EXERCISES = {
             "(y == 0).all(axis=(0, 2, 3)) is one truth for each channel. What is the mean of truths?",
         ),
     ),
+    "6.5": Exercise(
+        "D",
+        mistakes=(
+            ("A", "Noise, as was said."),
+            ("B", "Ten classes by lot, as was said."),
+            ("C", "An order by lot is what a split needs."),
+            (
+                "E",
+                "Least squares instead of gradient descent: it learns by heart at once, which is allowed on "
+                "training pictures.",
+            ),
+            ("F", "The share of wrong answers is what was asked for."),
+            ("G", "New noise: that is what a test set should be here."),
+        ),
+        hints=(
+            "Which error should there be, on labels that were drawn by lot?",
+            "0 % is impossible for pictures that have never been seen. Have they?",
+            "How many pictures are in `train`, and which of them are in `validation` too?",
+        ),
+    ),
 }

@@ -127,4 +127,19 @@ EXERCISES = {
             "i + (before - target) / (before - after); and math.inf where the loop finds none.",
         ),
     ),
+    "7.5": Exercise(
+        "F",
+        mistakes=(
+            ("A", "tanh, from its output: right."),
+            ("B", "The sigmoid's slope is y (1 - y)."),
+            ("C", "Softplus: its slope is the sigmoid of x, which is 1 - e^-y."),
+            ("D", "Hard tanh: 1 between its ends, 0 outside."),
+            ("E", "Leaky ReLU: y has the sign of x."),
+        ),
+        hints=(
+            "All six functions rise, or at least never fall. What follows for their slopes?",
+            "For a few x, look at the smallest slope of each: slope(f(x)).min().",
+            "A slope below zero is impossible here. Which one has some?",
+        ),
+    ),
 }

@@ -107,4 +107,19 @@ EXERCISES = {
             "3 * 724_406_816 less conv1's MACs, which the table of the lesson has.",
         ),
     ),
+    "8.5": Exercise(
+        "conv4",
+        mistakes=(
+            ("conv1", "conv1 has no groups in the paper either."),
+            ("conv2", "conv2 without groups would have 307,200 more."),
+            ("conv3", "conv3 has no groups in the paper either."),
+            ("conv5", "conv5 without groups would have 442,368 more."),
+            ("fc6", "A fully connected layer has no groups."),
+        ),
+        hints=(
+            "How many weights does a layer with two groups have, beside the same one without?",
+            "Twice as many without. So which layer has as many weights as there are too many in all?",
+            "Weights without biases: the difference has to be O times C/2 times K times K of one layer.",
+        ),
+    ),
 }

@@ -168,4 +168,21 @@ EXERCISES = {
             "p = exp(logits - largest), divided by its sum over the last axis with keepdims, and the mean over axis 0.",
         ),
     ),
+    "9.5": Exercise(
+        "E",
+        mistakes=(
+            ("A", "It is needed for nothing once each run sets its own seed, but it does no harm in itself."),
+            ("B", "Each seed gives a pair: right."),
+            ("C", "Two variants, here the same ones: right."),
+            ("D", "The weights have to be drawn. From which generator, in which state?"),
+            ("F", "The order is drawn from the run's own seed: it is the same in a pair."),
+            ("G", "It depends on weights and order only: if both are the same, it is."),
+            ("H", "Without minus with, in pairs: right."),
+        ),
+        hints=(
+            "Which random numbers do two runs of one seed share, and which not?",
+            "Print the first weight of every variant: are they the same in a pair?",
+            "What is drawn before the seed is set?",
+        ),
+    ),
 }

@@ -1,24 +1,26 @@
 // A network that minialex has computed: its maps are known to 8 bits, and exactly what explains some places.
 import { after } from "./after.js";
-import { Network } from "./network.js";
+import { Explained } from "./explained.js";
 import { fill, partial } from "./partial.js";
 import { indexOf } from "./shape.js";
+import { summaryOf } from "./summary.js";
 
 const keyOf = ({ layer, parameter, at }) => `${layer}:${parameter ?? ""}:${at}`;
 
 /**
- * A Network whose numbers come from a source:
+ * An Explained whose numbers come from a source:
  *
  * source.shown(picture, target): all that is drawn, of decodedResult in data.js, or a promise of it.
  * source.numbers(picture, target, chosen): a promise of the numbers that explain a place; null: there are none.
  * source.covered(picture, target, side, stride): a promise of the probabilities of occlusion, row by row.
- * source.isLive: see Network.
+ * source.isLive: see Explained.
  */
-export class Computed extends Network {
+export class Computed extends Explained {
+  computes = false;
+
   constructor(layers, source) {
     super(layers);
     this.source = source;
-    this.computes = false;
     this.isLive = source.isLive;
     this.logitsLayer = layers[this.end].sources[0];
     for (const { weight } of layers) if (weight && !weight.data) weight.data = partial(weight.shape);
@@ -107,8 +109,7 @@ export class Computed extends Network {
   }
 
   summary(kind, n, name) {
-    const { summary } = kind === "parameters" ? this.layers[n][name] : {};
-    if (kind === "parameters") return summary ?? super.summary(kind, n, name);
+    if (kind === "parameters") return this.layers[n][name].summary ?? summaryOf(this.layers[n][name].data);
     return name ? this.summaries[kind][n][name] : this.summaries[kind][n];
   }
 }

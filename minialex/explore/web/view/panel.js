@@ -1,5 +1,5 @@
 // What is chosen, explained: a layer, a value, a gradient, or a weight.
-import { KINDS } from "../engine/network.js";
+import { KINDS } from "../engine/kinds.js";
 import { total } from "../engine/shape.js";
 import { element, format, refill } from "./dom.js";
 import { stepsOf, termsOf } from "./explanation.js";
