@@ -29,6 +29,7 @@ NEEDS = {
     9: (5, 6),
     10: (4,),
     11: (6, 8),
+    12: (1, 2, 6),
 }
 
 # (lesson, anchor of a section): the number of a small network that the explorer shows at its end, and what it is.
