@@ -251,9 +251,9 @@ show(figure, "06-curves", "Training and validation loss over the epochs, with dr
 #   of the units missing, and as a mean over an epoch in which the network got better; validation comes afterwards, with
 #   all units.
 # * Without dropout the curves part: the training loss goes towards zero, the other one stays. Whether dropout pays, one
-#   run of each cannot tell: the two titles are a point or two apart, and another seed, or another processor, turns them
-#   round (lesson 9 is about that). It pays where a network has the weights and the time to learn its pictures by heart,
-#   as AlexNet had.
+#   run of each cannot tell: the two titles are a few points apart, and another seed, or another processor, may turn
+#   them round (lesson 9 is about that). It pays where a network has the weights and the time to learn its pictures by
+#   heart, as AlexNet had.
 # * The fall after three quarters of the way is the rate divided by ten. A large rate keeps jumping about the bottom of
 #   the valley; a small one settles. The paper did it three times, each time when validation had stopped improving.
 # * The little hill just behind that? The velocity still carries the old, long steps, and gradients at a tenth of the
