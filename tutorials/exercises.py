@@ -138,8 +138,9 @@ def judge(name, answer):
     expected = _results(exercise.expected, exercise)
     try:
         given = _results(answer, exercise)
-    except Exception as error:
-        return Verdict(False, f"{name}: your function stopped with {type(error).__name__}: {error}", True)
+    except _Stopped as stopped:
+        why = stopped.__cause__
+        return Verdict(False, f"{name}: for {stopped} your function stopped with {type(why).__name__}: {why}", True)
     if any(part is None or part is ... for part in given[0]):
         return Verdict(None, f"{name}: not answered yet: your function returns nothing. Is there a `return`?")
     given = [_as_asked(got, len(wanted)) for wanted, got in zip(expected, given)]
@@ -161,8 +162,19 @@ def _results(answer, exercise):
     """What an answer gives: a list for each case, of the parts of what it returns."""
     tried = exercise.tried or (lambda function, *case: function(*case))
     with np.errstate(all="ignore"):  # an answer that overflows is told so by its numbers
-        returned = [tried(answer, *copy.deepcopy(case)) for case in exercise.cases] if exercise.cases else [answer]
+        returned = [_returned(tried, answer, case) for case in exercise.cases] if exercise.cases else [answer]
     return [list(value) if isinstance(value, tuple) else [value] for value in returned]
+
+
+class _Stopped(Exception):
+    """An answer's function has stopped; says for which case."""
+
+
+def _returned(tried, answer, case):
+    try:
+        return tried(answer, *copy.deepcopy(case))
+    except Exception as error:
+        raise _Stopped(_shown_values(case)) from error
 
 
 def _as_asked(parts, count):

@@ -72,8 +72,8 @@ def test_what_is_no_answer_yet(judge):
 
 
 def test_a_function_that_stops_or_returns_too_little(judge):
-    verdict = judge(lambda x: x / 0, lambda x: x, cases=((1.0,),))
-    assert verdict.right is False and "ZeroDivisionError" in verdict.text
+    verdict = judge(lambda x: 1 / (x - 2), lambda x: x, cases=((1.0,), (2.0,)))
+    assert verdict.right is False and "for 2.0 your function stopped with ZeroDivisionError" in verdict.text
     assert "2 results" in judge(lambda x: x, lambda x: (x, x), cases=((1.0,),)).text
 
 
