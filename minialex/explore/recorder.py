@@ -161,10 +161,7 @@ class Recorder:
             p = optimizer._parameters[index]
             number = self._number(p)
             values = [*values, *self._state(optimizer, index), ["after", self.array(p.data)]]
-            numbers = {
-                k: v for k, v in settings[id(p)].items() if isinstance(v, (int, float)) and v and k != "initial_lr"
-            }
-            about = f"{type(optimizer).__name__}: {', '.join(f'{k} {v:g}' for k, v in numbers.items())}"
+            about = f"{type(optimizer).__name__}: {_numbers(settings[id(p)])}"
             self._step("update", number, [[*value, number] for value in values], place, about)
 
     def _state(self, optimizer, index, when=""):
