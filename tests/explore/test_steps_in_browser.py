@@ -194,7 +194,9 @@ def preset(name):
 
 
 PARAMETERS = """explorer.below.views.training.training.network.layers.map((layer, n) =>
-    ["weight", "bias"].filter((name) => layer[name] && (layer[name].tied?.[0] ?? n) === n).map((name) => [...layer[name].data]))"""
+    ["weight", "bias"]
+        .filter((name) => layer[name] && (layer[name].tied?.[0] ?? n) === n)
+        .map((name) => [...layer[name].data]))"""
 
 
 @pytest.mark.parametrize("make", [lambda: preset("shapes_net"), explored.branches, explored.shared])
