@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is e5d4272d076ece8a0facebca036a309565ae9d470c6e8cb7c12d79d072f005ec
+// Made of the modules in web/ by npm run build there; their SHA-256 is b07474a03034f37950fb2ef8017e72710d8a87b70414667d177bbb37a5c2ba10
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -4156,12 +4156,12 @@ ${engine.gradient}`)));
       this.timer = null;
       this.update();
     }
-    /** Only values have a next one; a layer or a weight ends the play, as does the last place. */
+    /** Only values have a next one; a layer or a weight ends the play, as does the last place, or another view. */
     update() {
-      const { at, parameter: parameter2 } = this.state.chosen;
-      const isValue = Boolean(at) && !parameter2;
+      const { chosen: chosen2, view } = this.state;
+      const isValue = Boolean(chosen2.at) && !chosen2.parameter;
       this.element.hidden = !isValue;
-      if (this.timer && !(isValue && this.from(1))) this.stop();
+      if (this.timer && (view || !isValue || !this.from(1))) this.stop();
       this.play.textContent = this.timer ? "pause" : "play";
     }
   };

@@ -128,7 +128,7 @@ class Recorder:
         self._step("backward", number, [["gy", self.array(gy), number], *after, *handed])
 
     def hooked(self, target: Any, gradient: Array, passed: Array) -> None:
-        """The hooks of an operation or a leaf were given a gradient and passed one on; only then it runs, or arrives."""
+        """The hooks of an operation or a leaf were given a gradient and passed one on, before it runs, or takes it."""
         self.scratch.hooked = (target, self.array(gradient), self.array(passed))
 
     def _after_hooks(self, target):

@@ -1,7 +1,8 @@
 """What the tape records and runs, step by step: `with explore.trace() as steps:`, then `steps.show()`.
 
 The engine is not changed: within the context the few methods through which all that passes the tape goes (Node.__init__
-and Node.run, after_hooks, Arrival's, Optimizer.step) tell a recorder of this thread what they are given and what they have done.
+and Node.run, after_hooks, Arrival's, Optimizer.step) tell a recorder of this thread what they are given and what they
+have done.
 """
 
 from __future__ import annotations

@@ -294,6 +294,11 @@ def test_step_by_step(browser, small):
         assert heading(page).startswith("pool2, map 63, row 2, column 2")
         go(page, "pool2")
         assert not page.get_by_role("button", name="play").is_visible()
+        go(page, "pool2:3,1,2")
+        page.get_by_role("button", name="play").click()
+        page.get_by_role("button", name="one training step").click()
+        page.wait_for_timeout(900)
+        assert heading(page) == "Forwards: conv1", "another view ends the play"
 
 
 def test_tab_reaches_every_layer_and_the_explanation(browser, small):
