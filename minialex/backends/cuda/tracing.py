@@ -200,8 +200,8 @@ def trace(kernel: str, grid: Any, block: Any, *arguments: Any, text: str | None 
     library.trace_into(None, ctypes.c_longlong(0), ctypes.c_longlong(0))
     if seen >= ENDLESS:
         raise ValueError(
-            f"{kernel} was stopped after {ENDLESS:,} accesses of one block: does a loop not end? If they do, trace it on "
-            "smaller arrays"
+            f"{kernel} was stopped after {ENDLESS:,} accesses of one block: does a loop not end? If all do, trace "
+            "it on smaller arrays"
         )
     return BlockTrace(
         found.name, grid, block, number, events[:seen].copy(), _names(library), seen <= EVENTS, report, text
