@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is b07474a03034f37950fb2ef8017e72710d8a87b70414667d177bbb37a5c2ba10
+// Made of the modules in web/ by npm run build there; their SHA-256 is 02d708549e7d023a5e1effa08e726bd43fd20633c7eda59d1d9026589124f3b1
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -1342,7 +1342,7 @@
     explainParameter(n, name, at) {
       const terms = layersWith(this.layers, n, name).flatMap((user) => {
         const given2 = [this.layers[user], this.inputsOf(user), this.arriving(user), name, at];
-        return this.of(user).explainParameter(...given2).map((term) => ({ layer: user, ...term }));
+        return this.of(user).explainParameter(...given2).map((term) => ({ layer: user, source: this.layers[user].sources[0], ...term }));
       });
       return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
     }
@@ -3858,17 +3858,19 @@ ${gradient}`,
     const sorted = terms.some((term) => term.product === void 0) ? terms : [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
     const fields = Object.keys(names);
     const most = largestOf(terms, "product");
+    const isOfWeight = terms.some(({ from }) => from);
     const made = sorted.map((term) => () => {
       const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
       const place2 = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
       const cells = fields.map((field2) => element("td", { class: "number" }, format(term[field2])));
       if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
+      if (isOfWeight) cells.push(element("td", {}, derivativeOf(term, layers, go)));
       return element("tr", {}, element("td", {}, place2), ...cells);
     });
     const head = element(
       "thead",
       {},
-      element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
+      element("tr", {}, ...["from", ...Object.values(names), ...isOfWeight ? ["dy/dw is"] : []].map((name) => element("th", { scope: "col" }, name)))
     );
     const body = element("tbody");
     const shown = shortened(body, made, TERMS, "terms");
@@ -3880,6 +3882,10 @@ ${gradient}`,
       element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
       more
     );
+  }
+  function derivativeOf({ source, from }, layers, go) {
+    const text = shortPlace(layers[source], from);
+    return link(text, `dy/dw is ${text}`, () => go({ layer: source, at: from }));
   }
   var link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
 

@@ -206,6 +206,12 @@ def test_the_pointer_chooses_and_follows_numbers(browser, small):
         page.locator(".panel canvas[aria-label^='gradients of the weight']").click(position={"x": 3, "y": 3})
         assert heading(page).startswith("conv1, weight [0, 0, 0, 0]: ")
         assert shown(heading(page)) == pytest.approx(parameters[1]["weight"][0, 0, 0, 0], rel=2e-3)
+        row = page.locator(".panel tbody tr", has=page.get_by_label("dy/dw is picture")).first
+        _, factor = (float(cell.replace("\u2212", "-")) for cell in row.locator("td.number").all_inner_texts()[:2])
+        row.get_by_label("dy/dw is picture").click()
+        assert heading(page).startswith("Gradient at picture, map 0, row ")
+        page.get_by_role("button", name="Forwards").click()
+        assert shown(heading(page)) == pytest.approx(factor, rel=2e-3)
 
 
 def test_the_keyboard_does_all_that_the_pointer_does(browser, small):

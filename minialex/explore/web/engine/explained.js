@@ -62,7 +62,7 @@ export class Explained {
       const given = [this.layers[user], this.inputsOf(user), this.arriving(user), name, at];
       return this.of(user)
         .explainParameter(...given)
-        .map((term) => ({ layer: user, ...term }));
+        .map((term) => ({ layer: user, source: this.layers[user].sources[0], ...term }));
     });
     return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
   }
