@@ -45,9 +45,12 @@ static std::vector<Counts> counts;  // one for each thread of the block
 static unsigned self;               // the thread that runs
 static long long epoch = 1, block_began;
 
+inline void counted();
+
 // A sentence in the report; of the same kind in the same line only the first three are told, all are counted.
 inline void complain(const char* kind, const char* file, int line, const char* format, ...) {
     static std::map<std::pair<int, std::string>, int> told;
+    counted();
     if (report->problems++ == 0) told.clear();
     if (++told[{line, kind}] > 3) return;
     size_t used = strlen(report->text), room = sizeof report->text - used;
@@ -124,6 +127,24 @@ struct Four {
     T v[4];
 };
 
+}  // namespace emulator
+
+#ifdef COUNT_WARPS
+#include "warps.h"
+#else
+namespace emulator {
+inline void counted() {}
+inline void warps_block_begins() {}
+inline void warps_block_ends() {}
+inline void warps_epoch_ends() {}
+inline void shared_accessed(const char*, const Place&, bool, size_t, size_t) {}
+inline void global_accessed(const char*, long long, const void*, size_t, const Place&, bool, bool) {}
+inline const char* other_line(int) { return ""; }
+}  // namespace emulator
+#endif
+
+namespace emulator {
+
 template <typename T>
 struct Global {
     typedef typename std::remove_const<T>::type Value;
@@ -154,9 +175,14 @@ struct Global {
     void touched(long long i, int bytes) const {
         for (long long b = 0; b < bytes; b += 32) counts[self].sectors.push_back(((intptr_t)(start + i) + b) / 32);
     }
+    void accessed(const Place& place, bool writes, int count = 1) const {
+        long long i = from + place.i;
+        global_accessed(name, i, start + i, count * sizeof(T), place, writes, std::is_const<T>::value);
+    }
 
     Value load(const Place& place) const {
         if (!inside(place, "reads")) return Value();
+        accessed(place, false);
         Value value = start[from + place.i];
         if (never_written(value))
             complain("unwritten", place.file, place.line, "reads %s[%lld], which nobody has written", name,
@@ -168,6 +194,7 @@ struct Global {
     }
     void store(const Place& place, Value value) const {
         if (!inside(place, "writes")) return;
+        accessed(place, true);
         const_cast<Value*>(start)[from + place.i] = value;
         ++counts[self].stores;
         touched(from + place.i, sizeof(T));
@@ -183,6 +210,7 @@ struct Global {
     Four<Value> load4(const Place& place) const {
         Four<Value> four = {};
         if (!inside(place, "reads four from", 4) || !aligned(place)) return four;
+        accessed(place, false, 4);
         for (int k = 0; k < 4; ++k) {
             four.v[k] = start[from + place.i + k];
             if (never_written(four.v[k]))
@@ -196,6 +224,7 @@ struct Global {
     }
     void store4(const Place& place, Four<Value> four) const {
         if (!inside(place, "writes four to", 4) || !aligned(place)) return;
+        accessed(place, true, 4);
         for (int k = 0; k < 4; ++k) const_cast<Value*>(start)[from + place.i + k] = four.v[k];
         ++counts[self].stores;
         touched(from + place.i, 4 * sizeof(T));
@@ -207,6 +236,7 @@ template <typename T, int N>
 struct Shared {
     typedef T Value;
     struct Memory {                       // of one cell
+        int written_in = 0, read_in = 0, second_in = 0;
         long long written = 0, read = 0;  // epochs
         int writer = -1, reader = -1, second = -1;
     };
@@ -228,38 +258,45 @@ struct Shared {
         complain(does, place.file, place.line, "%s %s[%lld], but %s has %d elements", does, name, place.i, name, N);
         return false;
     }
-    void race(const Place& place, const char* does, int other, const char* did) const {
-        complain("race", place.file, place.line, "race: %s %s[%lld], which thread %d %s, with no barrier between", does,
-                 name, place.i, other, did);
+    void race(const Place& place, const char* does, int other, const char* did, int line) const {
+        complain("race", place.file, place.line,
+                 "race: %s %s[%lld], which thread %d %s, with no barrier between%s", does, name, place.i, other, did,
+                 other_line(line));
     }
 
     T load(const Place& place) const {
         if (!inside(place, "reads")) return T();
+        shared_accessed(name, place, false, sizeof(T), sizeof values);
         Memory& cell = memory[place.i];
         if (cell.written < block_began)
             complain("unwritten", place.file, place.line, "reads %s[%lld], which no thread of this block has written",
                      name, place.i);
         else if (cell.written == epoch && cell.writer != (int)self)
-            race(place, "reads", cell.writer, "wrote");
-        if (cell.read != epoch)
+            race(place, "reads", cell.writer, "wrote", cell.written_in);
+        if (cell.read != epoch) {
             cell.reader = cell.second = self;
-        else if (cell.reader != (int)self)
+            cell.read_in = cell.second_in = place.line;
+        } else if (cell.reader != (int)self) {
             cell.second = self;
+            cell.second_in = place.line;
+        }
         cell.read = epoch;
         note(LOAD, place, values[place.i]);
         return values[place.i];
     }
     void store(const Place& place, T value) const {
         if (!inside(place, "writes")) return;
+        shared_accessed(name, place, true, sizeof(T), sizeof values);
         Memory& cell = memory[place.i];
         if (cell.written == epoch && cell.writer != (int)self)
-            race(place, "writes", cell.writer, "wrote");
+            race(place, "writes", cell.writer, "wrote", cell.written_in);
         else if (cell.read == epoch && cell.reader != (int)self)
-            race(place, "writes", cell.reader, "read");
+            race(place, "writes", cell.reader, "read", cell.read_in);
         else if (cell.read == epoch && cell.second != (int)self)
-            race(place, "writes", cell.second, "read");
+            race(place, "writes", cell.second, "read", cell.second_in);
         cell.written = epoch;
         cell.writer = self;
+        cell.written_in = place.line;
         values[place.i] = value;
         note(STORE, place, value);
     }
@@ -297,12 +334,14 @@ inline void barrier(const char* file, int line) {
 inline void block_begins() {
     counts.assign(blockDim.x * blockDim.y * blockDim.z, Counts());
     block_began = ++epoch;
+    warps_block_begins();
 }
 
 inline void thread_runs(unsigned number) { self = number; }
 
 // All threads have run up to a barrier or to their end.
 inline void epoch_ends(const Fiber* fibers, unsigned threads) {
+    warps_epoch_ends();
     ++epoch;
     const Fiber *waiting = nullptr, *elsewhere = nullptr;
     for (unsigned t = 0; t < threads; ++t)
@@ -321,6 +360,7 @@ inline void epoch_ends(const Fiber* fibers, unsigned threads) {
 }
 
 inline void block_ends() {
+    warps_block_ends();
     for (const Counts& thread : counts) {
         report->loads += thread.loads;
         report->stores += thread.stores;

@@ -43,6 +43,10 @@ template <typename T>
 inline T max(T a, T b) {
     return a < b ? b : a;
 }
+inline float min(float a, float b) { return b < a ? b : a; }  // also for a float and a cell of the checked build
+inline float max(float a, float b) { return a < b ? b : a; }
+inline double min(double a, double b) { return b < a ? b : a; }
+inline double max(double a, double b) { return a < b ? b : a; }
 inline unsigned __umulhi(unsigned a, unsigned b) { return (uint64_t)a * b >> 32; }
 
 namespace emulator {

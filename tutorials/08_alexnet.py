@@ -15,7 +15,6 @@ import numpy as np
 from first_filters import to_see
 from lesson import BLUE, INK, PURPLE, VERMILION, check, compare, hint, panels, pick, show, tint
 from matplotlib.patches import Rectangle
-from own_alexnet import verify
 
 from minialex import Tensor, functional, models, nn, plotting
 from minialex.bench.ours import Minialex
@@ -104,19 +103,25 @@ print("as layout() counts:", theirs == [(n, c, p, m) for n, c, _, p, m in walked
 #
 # ## By your own hand
 #
-# Now write it down yourself, the 23 layers one by one, as the paper's section 3.5 describes them. `verify` reads your
-# list as far as it is right. Then it says what is wrong with the next layer, or what the next one has to be; `...`
-# stands for what you have not written yet. (A picture has 227 pixels here; the next section says why.)
+# Now write it down yourself: the 23 layers, one by one, as the paper's section 3.5 describes them. (A picture has 227
+# pixels here; the next section says why.)
 
-# %%
+# %% [markdown]
+# ### Exercise 8.1 ★★ AlexNet
+#
+# `check` reads your list as far as it is right. Then it says what is wrong with the next layer, or what the next one
+# has to be; `...` stands for what you have not written yet.
+
+# %% tags=["exercise"]
 own = [
     nn.Conv2d(3, 96, 11, stride=4),
     ...
 ]
-print(verify(own).text)
+
+check("8.1", own)
 
 # %% [markdown]
-# <details><summary>The whole network</summary>
+# <details><summary>Solution 8.1</summary>
 #
 # ```python
 # def lrn():
@@ -450,7 +455,7 @@ print(f"THE CLOSING NUMBER: at this pace the training of 2012 would take this ma
 # ## Exercises
 
 # %% [markdown]
-# ### Exercise 8.1 ★★ Larger pictures
+# ### Exercise 8.2 ★★ Larger pictures
 #
 # Feed pictures of 259×259, 32 pixels more, through the same convolutions and pools. How many *weights*, biases not
 # counted, does fc6 need now?
@@ -458,10 +463,10 @@ print(f"THE CLOSING NUMBER: at this pace the training of 2012 would take this ma
 # %% tags=["exercise"]
 fc6_weights = ...
 
-check("8.1", fc6_weights)
+check("8.2", fc6_weights)
 
 # %% [markdown]
-# <details><summary>Solution 8.1</summary>
+# <details><summary>Solution 8.2</summary>
 #
 # ```python
 # conv1 = (259 - 11) // 4 + 1
@@ -476,17 +481,17 @@ check("8.1", fc6_weights)
 # </details>
 
 # %% [markdown]
-# ### Exercise 8.2 ★ Ten classes
+# ### Exercise 8.3 ★ Ten classes
 #
 # Cut off fc8 and put a new one for 10 classes in its place. How many parameters has the whole network?
 
 # %% tags=["exercise"]
 ten_classes = ...
 
-check("8.2", ten_classes)
+check("8.3", ten_classes)
 
 # %% [markdown]
-# <details><summary>Solution 8.2</summary>
+# <details><summary>Solution 8.3</summary>
 #
 # ```python
 # ten_classes = 60_965_224 - 1000 * (4096 + 1) + 10 * (4096 + 1)
@@ -496,7 +501,7 @@ check("8.2", ten_classes)
 # </details>
 
 # %% [markdown]
-# ### Exercise 8.3 ★★★ What an output sees
+# ### Exercise 8.4 ★★★ What an output sees
 #
 # How many pixels of the picture can one output see, in each direction: how wide is its *receptive field*? `layers` is a
 # list of (kernel, stride), from the picture on. One pixel sees itself; a window of K on top sees K − 1 neighbours more,
@@ -507,10 +512,10 @@ def receptive_field(layers):
     ...
 
 
-check("8.3", receptive_field)
+check("8.4", receptive_field)
 
 # %% [markdown]
-# <details><summary>Solution 8.3</summary>
+# <details><summary>Solution 8.4</summary>
 #
 # ```python
 # def receptive_field(layers):
@@ -525,7 +530,7 @@ check("8.3", receptive_field)
 # </details>
 
 # %% [markdown]
-# ### Exercise 8.4 ★★ The work of a step
+# ### Exercise 8.5 ★★ The work of a step
 #
 # How many MACs does a *training* step make for one picture? Forward needs 724,406,816. Backward makes, for every layer,
 # a product as large for the weights' gradient and another for the input's. One of them nobody needs.
@@ -533,10 +538,10 @@ check("8.3", receptive_field)
 # %% tags=["exercise"]
 training_macs = ...
 
-check("8.4", training_macs)
+check("8.5", training_macs)
 
 # %% [markdown]
-# <details><summary>Solution 8.4</summary>
+# <details><summary>Solution 8.5</summary>
 #
 # ```python
 # conv1 = 96 * 55 * 55 * 3 * 11 * 11
@@ -557,17 +562,17 @@ others_total = 61_628_776
 print(f"{others_total:,} parameters; the paper's network has {derived:,}; that is {others_total - derived:,} more")
 
 # %% [markdown]
-# ### Exercise 8.5 ★★ A layer without groups
+# ### Exercise 8.6 ★★ A layer without groups
 #
 # One layer has lost its groups. Which? A name, such as `"conv1"`.
 
 # %% tags=["exercise"]
 layer = ...
 
-check("8.5", layer)
+check("8.6", layer)
 
 # %% [markdown]
-# <details><summary>Solution 8.5</summary>
+# <details><summary>Solution 8.6</summary>
 #
 # ```python
 # layer = "conv4"

@@ -1,15 +1,17 @@
 # %% [markdown]
-# # 10. CUDA without a GPU
+# # 10. CUDA puzzles
 #
 # *A graphics card makes thirty trillion multiplications a second, by having tens of thousands of threads do the same
 # thing at once. What does a program for that look like, why is the obvious one slow, and how can you find out on a
 # computer that has no such card?*
 #
-# You need lesson 4: the convolution, and im2col. Not needed: C++, beyond reading `for` and `if`, or a graphics card.
+# You need lesson 4: the convolution, and im2col. You write kernels here, in the part of C that looks like Python with
+# braces; a graphics card is not needed.
 
 # %%
 import ladder
 import numpy as np
+import puzzles
 from lesson import BLUE, GRID, PALE, VERMILION, check, compare, hint, panels, pick, pictures, show, stop, tint
 from matplotlib.patches import Rectangle
 from squares import sheet
@@ -31,7 +33,7 @@ except OSError as error:
 # %% [markdown]
 # minialex's kernels for graphics cards (**GPUs**) are the files in `kernels/`, written in CUDA, NVIDIA's C++. Its
 # *emulator* hands the very same files to an ordinary compiler and runs them on your processor: slowly, but it can
-# watch. It sees every access to memory. A GPU by itself says nothing of what follows.
+# watch. It sees every access to memory, and says what a GPU would keep to itself.
 #
 # ## One function, a thousand threads
 #
@@ -56,8 +58,9 @@ print("right:", np.array_equal(y, np.maximum(x, 0)), f" {report.loads} loads, {r
 
 # %% [markdown]
 # There is no loop. Whoever starts the kernel says how many threads there are, and each works out from its own number
-# which element is its own. Threads come in **blocks** of equal size (`blockDim`); a thread knows its block
-# (`blockIdx`) and its place in it (`threadIdx`). In NumPy's world this would be
+# which element is its own. Threads come in **blocks** of equal size (`blockDim`), and the blocks of a launch are its
+# **grid** (`gridDim`); a thread knows its block (`blockIdx`) and its place in it (`threadIdx`). In NumPy's world this
+# would be
 #
 # ```python
 # for block in range(3):          # in any order, or at once
@@ -103,6 +106,7 @@ prediction = ...
 
 # %% tags=["outcome"]
 careless = RELU.replace("if (i >= n) return;", "")
+x = rng.standard_normal(n).astype(np.float32)
 report = emulator.check("my_relu", 3, 32, x, np.empty_like(x), n, text=careless)
 compare(prediction, report.count)
 print(report.problems[0])
@@ -114,9 +118,10 @@ print(report.problems[0])
 # %% [markdown]
 # ## Memory comes in sectors
 #
-# 32 neighbouring threads of a block, a **warp**, go in step: when one loads, all load. Memory does not deliver single
-# numbers but **sectors** of 32 bytes, eight floats. If the 32 loads lie side by side, they are four sectors, every
-# byte of them wanted. That is called *coalescing*. So what if each thread skips some?
+# 32 neighbouring threads of a block are a **warp**, its threads the *lanes*. A warp executes one instruction at a time
+# for all lanes that have come to it. Memory does not deliver single numbers but **sectors** of 32 bytes, eight floats.
+# If the 32 loads of a warp lie side by side, they are four sectors, every byte of them wanted. That is called
+# *coalescing*. So what if each thread skips some?
 
 # %%
 STRIDED = """
@@ -156,15 +161,104 @@ right.grid(axis="x", visible=False)
 show(figure, "10-sectors", "Which floats a warp wants and which it fetches at strides 1, 2, 8; sectors for each stride")
 
 # %% [markdown] tags=["outcome"]
-# At stride 8 every thread pays for eight floats and uses one: seven eighths of the memory's speed are gone. It never
-# gets worse than that. In NumPy terms: let neighbouring threads take neighbouring elements of the *last* axis.
+# From stride 8 on every lane fetches a sector of its own, 32 of them, and uses an eighth of each. More sectors than
+# lanes there cannot be. *Sectors* are not *time*: caches keep some for the next load, and no GPU has timed any of this
+# here. But a sector that nobody asks for costs nothing anywhere, so the puzzles count them.
+
+# %% [markdown]
+# In NumPy terms: let neighbouring threads take neighbouring elements of the *last* axis.
+#
+# ## How a puzzle is judged
+#
+# You write a kernel; `check` compiles it for the emulator, runs it on sizes that are awkward on purpose, and compares
+# with NumPy. The verdict is about the first thing that is wrong: it names the line, block and thread, the index, and
+# the rule. (Lines are counted from that of the opening `"""`.) Where the numbers are right, what the kernel *asked for*
+# is compared with a budget; the emulator counts what the source says, while a compiler may save a load here and there.
+# The arguments, the grid and the block are given; the first line stays as it is.
+#
+# What you write is run, as C++ of your own is. A slip is harmless: it runs in a process of its own, which ends after a
+# million accesses, ten seconds or two gigabytes. And `puzzles.step("map", leaky_relu)`, as the last line of a cell,
+# shows the block that went wrong, step by step: what each thread reads and writes, and where they wait.
+
+# %% [markdown]
+# ### Exercise 10.1 ★ A map
+#
+# `y[i]` is `x[i]` where that is positive, otherwise `slope * x[i]`, for *every* `i` below `n`. There are 3 blocks of 64
+# threads, and `n` may be a thousand; once it is more than two thousand million, with as many threads. Budget for 1,000
+# elements: as many loads, and 400 sectors.
+
+# %% tags=["exercise"]
+leaky_relu = """
+extern "C" __global__ void leaky_relu(global<const REAL> x, global<REAL> y, REAL slope, long long n) {
+    // `long long` is a whole number of 64 bits; `for (long long i = 0; i < n; i += 2) { ... }` is a loop
+}
+"""
+check("10.1", leaky_relu)
+
+# %% [markdown]
+# <details><summary>Solution 10.1</summary>
+#
+# ```python
+# leaky_relu = """
+# extern "C" __global__ void leaky_relu(global<const REAL> x, global<REAL> y, REAL slope, long long n) {
+#     long long step = (long long)gridDim.x * blockDim.x;
+#     for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
+#         REAL value = x[i];
+#         y[i] = value > 0 ? value : slope * value;
+#     }
+# }
+# """
+# ```
+#
+# The "grid-stride loop": right for any number of threads, and in every round a warp touches 32 floats in a row. The
+# product of two `unsigned` would wrap round, so one factor becomes a `long long` before.
+# </details>
+
+# %% [markdown]
+# ### Exercise 10.2 ★★ im2col
+#
+# Lesson 4's columns, for one picture: `columns[(c, u, v), (i, j)]` is `x[c, i stride + u - before, j stride + v -
+# before]`, and 0 outside the picture. There is a thread for each *entry* of the columns, in blocks of 128. `w` is a
+# `Window`: `w.size`, `w.kernel`, `w.stride`, `w.before` (the padding above and on the left) and `w.output` hold two
+# numbers each, vertical `[0]` and horizontal `[1]`. Budget: sectors. Which of the five indices should change fastest
+# from one thread to the next?
+
+# %% tags=["exercise"]
+im2col = """
+extern "C" __global__ void im2col(global<const REAL> x, global<REAL> columns, int channels, Window w) {
+}
+"""
+check("10.2", im2col)
+
+# %% [markdown]
+# <details><summary>Solution 10.2</summary>
+#
+# ```python
+# im2col = """
+# extern "C" __global__ void im2col(global<const REAL> x, global<REAL> columns, int channels, Window w) {
+#     int places = w.output[0] * w.output[1], taps = w.kernel[0] * w.kernel[1];
+#     int entry = blockIdx.x * blockDim.x + threadIdx.x;
+#     if (entry >= channels * taps * places) return;
+#     int place = entry % places, tap = entry / places % taps, c = entry / places / taps;
+#     int row = place / w.output[1] * w.stride[0] + tap / w.kernel[1] - w.before[0];
+#     int column = place % w.output[1] * w.stride[1] + tap % w.kernel[1] - w.before[1];
+#     bool inside = row >= 0 && row < w.size[0] && column >= 0 && column < w.size[1];
+#     columns[entry] = inside ? x[(c * w.size[0] + row) * w.size[1] + column] : (REAL)0;
+# }
+# """
+# ```
+#
+# Entry number and thread number are the same, so that stores are coalesced. With the tap changing fastest the numbers
+# would be right, and the sectors three quarters more.
+# </details>
 
 # %% [markdown]
 # ## Memory that a block shares
 #
 # Each block has a few dozen kilobytes of **shared memory**, close to the arithmetic, many times faster than global
-# memory. One thread writes to it, another reads. But threads of different warps do not go in step, and nobody promises
-# who comes first. Here a block turns 64 numbers round, through an array `tile` that its threads share:
+# memory. One thread writes to it, another reads. But warps do not wait for each other, and nobody promises who comes
+# first. Here a block turns 64 numbers round, through an array `tile` that its threads share. (A second index:
+# `SHARED2(REAL, tile, 16, 16)` and `tile[i][j]`.)
 
 # %%
 REVERSE = """
@@ -206,10 +300,288 @@ show(figure, "10-race", "The reversed numbers without and with a barrier: withou
 # %% [markdown] tags=["outcome"]
 # Vermilion is what should have been there: threads 0 to 31 read cells that nobody had written yet. On a GPU another
 # half may be wrong, or on a quiet day none: a race is a bug that passes its tests. The emulator does not wait for bad
-# luck. Its checked build remembers for every shared cell who touched it since which barrier, and names both threads.
+# luck. Its checked build remembers for every cell who touched it since which barrier, and names both threads.
 
 # %% [markdown]
-# ## A matrix product, rung by rung
+# ### Exercise 10.3 ★★ A stencil
+#
+# `y[i]` is the sum of `(4 - |d|) x[i + d]` over `d` from -3 to 3, where `x` is 0 outside. Blocks of 64 threads, one for
+# each `i`. Seven loads for each result are the obvious way; the budget is 70 for each block, and 280 bytes of shared
+# memory.
+
+# %% tags=["exercise"]
+stencil = """
+extern "C" __global__ void stencil(global<const REAL> x, global<REAL> y, int n) {
+}
+"""
+check("10.3", stencil)
+
+# %% [markdown]
+# <details><summary>Solution 10.3</summary>
+#
+# ```python
+# stencil = """
+# extern "C" __global__ void stencil(global<const REAL> x, global<REAL> y, int n) {
+#     SHARED(REAL, tile, 70);
+#     int t = threadIdx.x, first = blockIdx.x * 64 - 3;
+#     for (int k = t; k < 70; k += 64) {
+#         int i = first + k;
+#         tile[k] = i >= 0 && i < n ? x[i] : (REAL)0;
+#     }
+#     __syncthreads();
+#     int i = blockIdx.x * 64 + t;
+#     if (i >= n) return;
+#     REAL sum = 0;
+#     for (int d = -3; d <= 3; ++d) sum += (4 - abs(d)) * tile[t + 3 + d];
+#     y[i] = sum;
+# }
+# """
+# ```
+#
+# The three at either side, which belong to the neighbouring blocks, are the *halo*. `return` comes after the barrier:
+# before it, the block would wait for threads that have left.
+# </details>
+
+# %% [markdown]
+# ### Exercise 10.4 ★★ A sum
+#
+# `sums[b]` is the sum of the 128 elements of block `b`; the last block may have fewer. 128 threads add at once, as in
+# a tournament: neighbours first, then winners with winners. Budget: 40 accesses for the busiest thread, and each
+# element loaded once.
+
+# %% tags=["exercise"]
+block_sums = """
+extern "C" __global__ void block_sums(global<const REAL> x, global<REAL> sums, int n) {
+}
+"""
+check("10.4", block_sums)
+
+# %% [markdown]
+# <details><summary>Solution 10.4</summary>
+#
+# ```python
+# block_sums = """
+# extern "C" __global__ void block_sums(global<const REAL> x, global<REAL> sums, int n) {
+#     SHARED(REAL, tile, 128);
+#     int t = threadIdx.x, i = blockIdx.x * 128 + t;
+#     tile[t] = i < n ? x[i] : (REAL)0;
+#     __syncthreads();
+#     for (int apart = 1; apart < 128; apart *= 2) {
+#         if (t % (2 * apart) == 0) tile[t] += tile[t + apart];
+#         __syncthreads();
+#     }
+#     if (t == 0) sums[blockIdx.x] = tile[0];
+# }
+# """
+# ```
+#
+# Seven rounds, since $2^7 = 128$. The barrier stands outside the `if`: all threads must come to it.
+# </details>
+
+# %% [markdown]
+# Here is a kernel of somebody else's, a softmax. A block of 64 threads for each row finds the largest
+# number, then the sum of the powers, both by trees in the same 64 cells.
+
+# %%
+for number, line in enumerate(puzzles.SOFTMAX.splitlines(), 1):
+    print(f"{number:2}  {line}")
+
+# %% [markdown]
+# ### Exercise 10.5 ★★ Find the bug
+#
+# On a GPU this softmax has passed its tests, on most days. `check("10.5", puzzles.SOFTMAX)` tells you what the checked
+# build sees, and `puzzles.step("softmax", puzzles.SOFTMAX)` lets you watch. Find the reason, and mend it by *one* line.
+
+# %% tags=["exercise"]
+mended = ...  # puzzles.SOFTMAX.replace("...", "...")
+
+check("10.5", mended)
+
+# %% [markdown]
+# <details><summary>Solution 10.5</summary>
+#
+# ```python
+# mended = puzzles.SOFTMAX.replace("most = scratch[0];", "most = scratch[0]; __syncthreads();")
+# ```
+#
+# Thread 0 goes on to its sum, and overwrites `scratch[0]` while others have not read the largest yet. With one warp it
+# would nearly always go well. `block_sum` in `kernels/common.cuh` ends with the very same barrier.
+# </details>
+
+# %% [markdown]
+# ### Exercise 10.6 ★★ Pooling
+#
+# `y[m, i, j]` is the largest `x[m, 2 i + u, 2 j + v]` with `u` and `v` from 0 to 2, of those inside the picture:
+# AlexNet's windows, which overlap. Blocks of 8 x 8 threads; `blockIdx.x` counts them to the right, `.y` downwards, `.z`
+# is the map. Budget: 289 loads for each block of 64 results, where the obvious kernel has 576.
+
+# %% tags=["exercise"]
+max_pool = """
+extern "C" __global__ void max_pool(global<const REAL> x, global<REAL> y, int height, int width, int out_height,
+                                    int out_width) {
+}
+"""
+check("10.6", max_pool)
+
+# %% [markdown]
+# <details><summary>Solution 10.6</summary>
+#
+# ```python
+# max_pool = """
+# extern "C" __global__ void max_pool(global<const REAL> x, global<REAL> y, int height, int width, int out_height,
+#                                     int out_width) {
+#     SHARED2(REAL, patch, 17, 17);
+#     int map = blockIdx.z, top = blockIdx.y * 16, left = blockIdx.x * 16;
+#     for (int k = threadIdx.y * 8 + threadIdx.x; k < 17 * 17; k += 64) {
+#         int row = top + k / 17, column = left + k % 17;
+#         if (row < height && column < width) patch[k / 17][k % 17] = x[(map * height + row) * width + column];
+#     }
+#     __syncthreads();
+#     int i = blockIdx.y * 8 + threadIdx.y, j = blockIdx.x * 8 + threadIdx.x;
+#     if (i >= out_height || j >= out_width) return;
+#     REAL best = patch[2 * threadIdx.y][2 * threadIdx.x];
+#     for (int u = 0; u < 3; ++u)
+#         for (int v = 0; v < 3; ++v)
+#             if (2 * i + u < height && 2 * j + v < width)
+#                 best = max(best, patch[2 * threadIdx.y + u][2 * threadIdx.x + v]);
+#     y[(map * out_height + i) * out_width + j] = best;
+# }
+# """
+# ```
+#
+# The maximum begins with a pixel, not with 0: where all pixels are negative, 0 would win.
+# </details>
+
+# %% [markdown]
+# ## Divergence and banks
+#
+# What if the lanes of a warp disagree at an `if`? The warp has **diverged**: it goes one way with the lanes that belong
+# there, while the others wait, and then the other way. A *step* is one access of a warp, with however many of its
+# lanes. In this kernel half of 128 threads go one way, alternating in groups:
+
+# %%
+EITHER = """
+extern "C" __global__ void either(global<const REAL> x, global<REAL> y, int group) {
+    int t = threadIdx.x;
+    if (t / group % 2 == 0)
+        y[t] = 2 * x[t];
+    else
+        y[t] = -x[t];
+}
+"""
+x, y = rng.standard_normal((2, 128), np.float32)
+groups = 1, 4, 16, 32, 64
+steps = [puzzles.count("either", 1, 128, x, y, group, text=EITHER).steps for group in groups]
+
+# %% [markdown]
+# In groups of 64, the four warps take 8 steps: a load and a store each. **Predict**: how many in groups of 4?
+
+# %% tags=["prediction"]
+prediction = ...
+
+# %% tags=["outcome"]
+compare(prediction, steps[groups.index(4)], " steps")
+
+# %% tags=["outcome"]
+figure, left, right = panels(2, height=2.4, width_ratios=(2, 1))
+for row, group in enumerate((4, 32)):
+    for way in range(2):
+        for lane in range(32):
+            works = lane // group % 2 == way
+            color = (BLUE, VERMILION)[way] if works else "white"
+            left.add_patch(Rectangle((lane, 2.6 * row + 1.1 * way), 0.9, 0.9, fc=color, ec=GRID, lw=0.5))
+left.set(xlim=(-0.5, 32.5), ylim=(4.9, -0.4), xticks=[], yticks=[1, 3.6], yticklabels=["groups of 4", "of 32"])
+left.set(title="the first warp: who works when it goes either way")
+left.grid(False)
+right.bar([str(group) for group in groups], steps, color=BLUE, width=0.7)
+right.set(title="steps of four warps", xlabel="threads in a group", ylim=(0, 18))
+right.grid(axis="x", visible=False)
+show(figure, "10-divergence", "Lanes of a warp that work on either way of an if; the steps for five sizes of groups")
+
+# %% [markdown] tags=["outcome"]
+# From 32 on a whole warp agrees, and goes only one way. (The emulator sees lanes only at their accesses to memory:
+# divergence in mere arithmetic it does not see.)
+
+# %% [markdown]
+# Shared memory has a rule of its own. It lies in 32 **banks**: word $i$ in bank $i \bmod 32$. In one turn each bank
+# delivers one word, to all lanes that want it. Two *different* words of one bank are a **conflict**, and take two
+# turns. 32 neighbours are free; one column of a 16 x 16 tile is eight words in each of two banks.
+
+# %% [markdown]
+# ### Exercise 10.7 ★★★ A sum without waiting
+#
+# 10.4 again, with 256 threads for 256 elements. The tournament of neighbours leaves warps with few working lanes in
+# every round: 159 steps for each block. Budget: 64, and no bank conflict.
+
+# %% tags=["exercise"]
+sparing_sums = """
+extern "C" __global__ void block_sums(global<const REAL> x, global<REAL> sums, int n) {
+}
+"""
+check("10.7", sparing_sums)
+
+# %% [markdown]
+# <details><summary>Solution 10.7</summary>
+#
+# ```python
+# sparing_sums = """
+# extern "C" __global__ void block_sums(global<const REAL> x, global<REAL> sums, int n) {
+#     SHARED(REAL, tile, 256);
+#     int t = threadIdx.x, i = blockIdx.x * 256 + t;
+#     tile[t] = i < n ? x[i] : (REAL)0;
+#     __syncthreads();
+#     for (int half = 128; half > 0; half /= 2) {
+#         if (t < half) tile[t] += tile[t + half];
+#         __syncthreads();
+#     }
+#     if (t == 0) sums[blockIdx.x] = tile[0];
+# }
+# """
+# ```
+#
+# The threads that work are the first ones, so whole warps stop; and the cells that they read are neighbours.
+# </details>
+
+# %% [markdown]
+# ### Exercise 10.8 ★★★ Local response normalisation
+#
+# Lesson 5's: `y[c, l] = x[c, l] (k + alpha * sum)^(-3/4)`, where the sum is that of `x[j, l]^2` for `j` from `c - 2` to
+# `c + 2`, over the channels that there are. A thread for each place `l`, in blocks of 64, walks through the channels.
+# Budget: each number is loaded *once*. One channel may be 10,000 times as strong as the others. (`sqrt` is there; two
+# of them make $d^{3/4}$.)
+
+# %% tags=["exercise"]
+lrn = """
+extern "C" __global__ void lrn(global<const REAL> x, global<REAL> y, int channels, int places, REAL alpha, REAL k) {
+}
+"""
+check("10.8", lrn)
+
+# %% [markdown]
+# <details><summary>Solution 10.8</summary>
+#
+# ```python
+# lrn = """
+# extern "C" __global__ void lrn(global<const REAL> x, global<REAL> y, int channels, int places, REAL alpha, REAL k) {
+#     int l = blockIdx.x * 64 + threadIdx.x;
+#     if (l >= places) return;
+#     REAL a = 0, b = 0, c = 0, d = x[l], e = channels > 1 ? x[places + l] : (REAL)0;  // x of five channels, c in front
+#     for (int channel = 0; channel < channels; ++channel) {
+#         a = b, b = c, c = d, d = e;
+#         e = channel + 2 < channels ? x[(channel + 2) * places + l] : (REAL)0;
+#         REAL scale = k + alpha * (a * a + b * b + c * c + d * d + e * e);
+#         y[channel * places + l] = c / sqrt(scale * sqrt(scale));
+#     }
+# }
+# """
+# ```
+#
+# Variables of a thread are **registers**, the fastest memory there is. A running sum would be shorter, and wrong: when
+# a square of $10^8$ is subtracted again, what was added beside it is lost.
+# </details>
+
+# %% [markdown]
+# ## A matrix product
 #
 # Now the kernel that matters most: $C = AB$, $c_{ij} = \sum_k a_{ik} b_{kj}$. The obvious way is one thread for each
 # entry of $C$, which runs along a row of $A$ and a column of $B$. For each multiplication it loads two
@@ -231,6 +603,7 @@ def operands(axes, side, title):
     loads, products = 2 * 16 * side, 16 * side**2
     axes.set(xlim=(-1.5, 38.5), ylim=(35.5, -0.5), title=f"{title}:\n{loads} loads, {products:,} products")
 
+
 # %%
 figure, *three = panels(3, height=3.5)
 for axes, side, title in zip(three, (1, 4, 8), ("a thread alone", "a block of 4×4 entries", "a block of 8×8 entries")):
@@ -239,12 +612,71 @@ show(figure, "10-tiles", "The strips of A and B that one entry, a tile of 4 by 4
 
 # %% [markdown]
 # A tile of $s \times s$ entries needs strips of $s$ rows and $s$ columns: with twice the side, four times the products
-# for twice the loads. So the block loads its strips *once*, into shared memory, and all its threads use them:
+# for twice the loads. So a block loads its strips *once*, into shared memory, and all its threads use them:
 #
 # $$\frac{\text{loads}}{\text{products}} = \frac{2sK}{s^2 K} = \frac{2}{s}$$
+
+# %% [markdown]
+# ### Exercise 10.9 ★★★ The tiled product
 #
-# Strips do not fit at once, so it goes along $K$ in steps of 16. Here is the package's kernel. (`SIDE` is 16,
-# `long long` a whole number of 64 bits, `SHARED2` a shared array with two indices, and `&&` is `and`.)
+# `c[i, j] = sum of a[i, k] b[k, j]`. Blocks of 16 x 16 threads, one for each entry of `c`: `blockIdx.y` counts tiles
+# downwards, `blockIdx.x` to the right. Strips do not fit into shared memory: go along $k$ in steps of 16. Budget: an
+# eighth of a load for a product, no bank conflict, two tiles of shared memory (2,048 bytes).
+
+# %% tags=["exercise"]
+product = """
+extern "C" __global__ void product(global<const REAL> a, global<const REAL> b, global<REAL> c, int rows, int columns,
+                                   int depth) {
+}
+"""
+check("10.9", product)
+
+# %% [markdown]
+# <details><summary>Solution 10.9</summary>
+#
+# ```python
+# product = """
+# extern "C" __global__ void product(global<const REAL> a, global<const REAL> b, global<REAL> c, int rows, int columns,
+#                                    int depth) {
+#     SHARED2(REAL, a_tile, 16, 16);
+#     SHARED2(REAL, b_tile, 16, 16);
+#     int tx = threadIdx.x, ty = threadIdx.y;
+#     int i = blockIdx.y * 16 + ty, j = blockIdx.x * 16 + tx;
+#     REAL sum = 0;
+#     for (int first = 0; first < depth; first += 16) {
+#         a_tile[ty][tx] = i < rows && first + tx < depth ? a[i * depth + first + tx] : (REAL)0;
+#         b_tile[ty][tx] = first + ty < depth && j < columns ? b[(first + ty) * columns + j] : (REAL)0;
+#         __syncthreads();
+#         for (int k = 0; k < 16; ++k) sum += a_tile[ty][k] * b_tile[k][tx];
+#         __syncthreads();
+#     }
+#     if (i < rows && j < columns) c[i * columns + j] = sum;
+# }
+# """
+# ```
+#
+# Two barriers: one before reading what others have loaded, one before overwriting what others may still read.
+# </details>
+
+# %% [markdown]
+# ## Beside minialex's own
+#
+# Your product, counted beside the package's. `matmul_blocked` has tiles of 64, and each thread keeps 4×4 sums in
+# registers.
+
+# %%
+a, b = rng.standard_normal((2, 48, 48), np.float32)
+sizes = {"matmul_naive": (9, (16, 16)), "matmul_tiled": (9, (16, 16)), "matmul_blocked": (1, 256)}
+counted = {name: puzzles.count(name, *shape, a, b, np.empty_like(a), 48, 48, 48) for name, shape in sizes.items()}
+counted["your product"] = puzzles.counts("product", product)
+for name, its in counted.items():
+    told = its and f"{its.loads:7,} loads  {its.steps:6,} steps  {its.conflicts:6,} conflicts"
+    print(f"{name:15} {told or 'not solved yet'}")
+
+# %% [markdown]
+# (To share `row[i]` and `column[j]` among 16 products, the largest reads shared memory in fours, which GPUs do in one
+# access and the emulator counts as four.) Here is the second, to compare line by line with yours:
+
 
 # %%
 def kernel_text(file, name):
@@ -256,9 +688,10 @@ def kernel_text(file, name):
 print(kernel_text("matmul.cu", "matmul_tiled"))
 
 # %% [markdown]
-# Two barriers: one before reading what others have loaded, one before overwriting what others may still read. The third
-# rung, `matmul_blocked`, has tiles of 64, and each thread keeps 4×4 sums in its registers, so that
-# it reads shared memory less often, too. To count, we run the package's own host code in the checked build:
+# A tiled product needs only a *tile* of the columns at a time. So a convolution need not write them at all: a thread
+# that has to fill cell (row, column) of the tile works out which pixel stands there. The matrix exists only as
+# arithmetic on indices; hence *implicit* matrix product, or **implicit GEMM**. The rungs of both ladders, on a larger
+# product and on AlexNet's conv3 with fewer channels:
 
 # %%
 class Counting(emulator.EmulatorLauncher):
@@ -268,49 +701,28 @@ class Counting(emulator.EmulatorLauncher):
         self.last = kernel, cuda_launch.source(kernel.file), real, grid, block, values
         self.report = emulator.run_checked(*self.last)
 
+
 # %%
 launch = Counting()
 size = pick(smoke=64, quick=128)
 a, b = rng.standard_normal((2, size, size), np.float32)
-matrix_loads = {}
+x, w = rng.standard_normal((2, 16, 13, 13), np.float32), rng.standard_normal((64, 16, 3, 3), np.float32)
+expected = functional.conv2d(Tensor(x), Tensor(w), None, padding=1).numpy()
+matrix_loads, conv_loads = {}, {}
 for rung in ladder.MATMUL:
     c = ladder.matmul(launch, rung, a, b)
     matrix_loads[rung] = launch.report.loads
-    print(f"{rung:8} {launch.report.loads:9,} loads  right: {np.allclose(c, a @ b, atol=1e-3)}")
-
-# %% [markdown]
-# ## Convolution without columns
-#
-# Lesson 4 turned a convolution into a matrix product by writing out the columns: im2col. For a batch of 128, those of
-# conv1 take half a gigabyte, written and read again. But a tiled product only ever needs a *tile* of the columns. So
-# do not write them: when a thread has to fill cell (row, column) of the tile, it works out which pixel stands there,
-# and fetches that. The big matrix exists only as arithmetic on indices; hence **implicit** matrix product, or *implicit
-# GEMM*. Its row says which weight $(c, u, v)$, its column which place $(n, i, j)$:
-#
-# $$\text{columns}[(c, u, v), (n, i, j)] = x[n,\; c,\; is + u - p,\; js + v - p]$$
-#
-# Three rungs again: a thread for each output; a patch of pixels in shared memory; and the implicit product, in tiles of
-# 64 by 64. The layer is conv3 of AlexNet with fewer channels. **Predict**: by what factor does the last rung load
-# less than the first?
-
-# %% tags=["prediction"]
-prediction = ...
-
-# %% tags=["outcome"]
-x, w = rng.standard_normal((2, 16, 13, 13), np.float32), rng.standard_normal((64, 16, 3, 3), np.float32)
-expected = functional.conv2d(Tensor(x), Tensor(w), None, padding=1).numpy()
-conv_loads = {}
+    print(f"{rung:13} {launch.report.loads:9,} loads  right: {np.allclose(c, a @ b, atol=1e-3)}")
 for rung in ladder.CONV2D:
     y = ladder.conv2d(launch, rung, x, w, None, Window.over(x.shape, (3, 3), padding=1))
     conv_loads[rung] = launch.report.loads
     print(f"{rung:13} {launch.report.loads:9,} loads  right: {np.allclose(y, expected, atol=1e-3)}")
-compare(prediction, round(conv_loads["direct"] / conv_loads["implicit_gemm"], 1), " times")
 
 # %% [markdown]
 # How few loads are few enough? The data sheet of an H200, a large GPU, says 67 trillion float32 operations a second,
 # and 4.8 terabytes. Divide.
 
-# %% tags=["outcome"]
+# %%
 enough = (67e12 / 2) / (4.8e12 / 4)  # products in the time of one float
 print(f"while one float arrives, {enough:.0f} products could be made")
 figure, left, right = panels(2, height=2.8)
@@ -328,118 +740,49 @@ right.invert_yaxis()
 show(figure, "10-ladder", "Products for each load on the rungs of both ladders, beside what keeps a GPU busy")
 
 # %% [markdown]
-# Left of the dotted line a kernel waits for memory, right of it for arithmetic. The highest rungs pass it, just.
-# A GPU's caches soften this: a sector that two warps load soon after each other comes from far away only once, so do
-# not expect seconds to differ by as much as the counts. Counts are the same on every machine; seconds are not,
-# and there are none here: whether a GPU has timed these kernels yet is said in `kernels/README.md`, under "A GPU", and
-# `python -m minialex.bench --backend cupy` times yours.
+# Left of the dotted line a kernel has less to compute than to fetch, by the data sheet; right of it, the reverse.
+# Caches soften this: what two warps load soon after each other comes from far away only once. Counts are the same
+# on every machine; seconds are not, and *no GPU has timed these kernels yet*. `python -m minialex.bench --backend cupy`
+# times yours.
 #
-# ## Instructions
-#
-# Loads are one bill, instructions the other. im2col multiplies nothing, it only copies pixels. The obvious kernel gives
-# every entry of the columns a thread of its own, which has to find out from two numbers, `plane` and `place`, where it
-# stands: which picture, which channel, which $u$ and $v$, which $i$ and $j$.
-
-# %%
-print(kernel_text("im2col.cu", "im2col_naive"))
-
-# %% [markdown]
-# What does that cost? NVRTC, NVIDIA's compiler, translates a kernel into PTX, the GPU's assembler, on any computer.
-# `instructions.count` takes the threads of a launch through it one by one, and counts each instruction every time that
-# a thread comes by. **Predict**: how many instructions are executed for one entry, one copied number?
+# Loads are one bill, **instructions** the other. NVRTC, NVIDIA's compiler, translates a kernel into PTX, the GPU's
+# assembler, on any computer, and `instructions.count` counts each instruction every time that a thread comes by.
+# **Predict**: how many does the thread of `im2col_naive`, made like your 10.2, execute to copy one number?
 
 # %% tags=["prediction"]
 prediction = ...
 
 # %%
-def executed():
-    """The Instructions of the last launch; NaN where NVRTC is not installed."""
+def executed(launched):
+    """The Instructions of a launch; NaN where NVRTC is not installed."""
     try:
-        return instructions.count(*launch.last)
+        return instructions.count(*launched)
     except OSError as error:
         print(f"Instructions are not counted: {error}")
-        return instructions.Instructions({"div.s32": np.nan, "sqrt.f32": np.nan}, 0)
+        return instructions.Instructions({"div.s32": np.nan}, 0)
+
 
 # %% tags=["outcome"]
 x, window = rng.standard_normal((1, 4, 13, 13), np.float32), Window.over((13, 13), 3, padding=1)
-views = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-expected = views.transpose(1, 4, 5, 0, 2, 3).reshape(4 * 9, 13 * 13)
-copying = {}
+launches = {}
 for rung in ladder.IM2COL:
-    columns = ladder.im2col(launch, rung, x, window)
-    done = executed()
-    copying[rung] = done.total / columns.size
-    print(
-        f"{rung:9} {copying[rung]:5.1f} instructions, {done.whole_divisions / columns.size:.2f} of them divisions  "
-        f"right: {np.array_equal(columns, expected)}"
-    )
+    ladder.im2col(launch, rung, x, window)
+    launches[rung] = launch.last
+launches["yours"] = puzzles.launch("im2col", im2col)
+copying = {}
+for name, launched in launches.items():
+    if launched:
+        done, entries = executed(launched), 4 * 9 * 13 * 13
+        copying[name] = done.total / entries
+        print(f"{name:8} {copying[name]:5.1f} instructions, {done.whole_divisions / entries:.2f} of them divisions")
 compare(prediction, round(copying["naive"], 1), " instructions")
 
 # %% [markdown] tags=["outcome"]
-# More than a hundred, for a number that memory takes in the time of 28.
+# That many, for a number that memory takes in the time of 28. And a division is one instruction only in PTX; the GPU
+# makes it of twenty others. The second rung gives a thread not an entry but a place, and divides once for all pixels of
+# its windows.
 
 # %% [markdown]
-# In PTX a division is one instruction; the GPU
-# has none, and makes it of twenty others. The second rung gives a thread not an entry but a place $(n, i, j)$ of the
-# output: it divides once, and then goes through the pixels of its windows, with additions. Neighbouring threads still
-# have neighbouring places, so that nothing changes for the sectors.
-#
-# Local response normalisation has the other disease: it computes, and then computes the same again. Its gradient is
-#
-# $$g_c = \gamma_c\, d_c^{-\beta} - 2a\beta\, x_c \sum_{j} \gamma_j\, x_j\, d_j^{-\beta - 1}$$
-#
-# where $\gamma$ is the gradient that arrives, $d$ the scale, whose power the forward pass multiplied by, and the sum is
-# over the five channels whose windows hold $c$. With $\beta = 3/4$ a power is two square roots and a division. The
-# first rung computes all terms of the sum **anew** for every $c$, although the next sum shares four of the five.
-# **Predict**: how many square roots for each of 32 channels, on average? (The outermost have shorter windows.)
-
-# %% tags=["prediction"]
-prediction = ...
-
-# %% tags=["outcome"]
-x, gy = rng.standard_normal((2, 1, 32, 13, 13), np.float32)
-settings = 5, 0.02, 0.75, 1.0
-use_backend("numpy")
-t = Tensor(x, requires_grad=True)
-functional.local_response_norm(t, 5, alpha=0.1, beta=0.75, k=1.0).backward(gy)
-roots, normalising = {}, {}
-for rung in ladder.LRN:
-    gx = ladder.local_response_norm_backward(launch, rung, gy, x, *settings)
-    done = executed()
-    roots[rung], normalising[rung] = done.square_roots / x.size, done.total / x.size
-    print(
-        f"{rung:9} {launch.report.loads / x.size:4.1f} loads, {normalising[rung]:5.1f} instructions, "
-        f"{roots[rung]:.1f} of them square roots  right: {np.allclose(gx, t.grad.numpy(), atol=1e-5)}"
-    )
-compare(prediction, round(roots["anew"], 1), " square roots")
-
-# %% [markdown]
-# The second rung walks through the channels as well, but remembers: the last five $x$, and the last five terms of the
-# sum, in **registers**, the few dozen numbers that each thread has at hand. Nothing is faster. But a register has no
-# index: `v[k]` is one only if `k` is known when the kernel is compiled, so another size of the window needs other code
-# (`template <int SIZE>` in `kernels/lrn_registers.cu`). And since this rung reads every $x$ anyway, it computes $d$
-# again: five squares are cheaper than an array that the forward pass writes to memory and the backward pass reads.
-
-# %% tags=["outcome"]
-figure, left, right = panels(2, height=2.4)
-bars = (left, copying, (1, 1), "im2col, for an entry"), (right, normalising, (4, 3), "LRN backward, for an element")
-for axes, counts, moved, title in bars:
-    drawn = axes.barh(list(counts), list(counts.values()), color=[tint(BLUE, 0.5), BLUE], height=0.6)
-    axes.bar_label(drawn, [f"{value:.0f}" for value in counts.values()], label_type="center", color="white")
-    for row, floats in enumerate(moved):  # that go to or come from memory for each
-        axes.plot([enough * floats] * 2, [row - 0.45, row + 0.45], color=VERMILION, linestyle=":")
-    axes.set(title=f"{title}: instructions", xlim=(0, 190))
-    axes.grid(axis="y", visible=False)
-left.invert_yaxis()
-right.invert_yaxis()
-show(figure, "10-instructions", "Instructions for an entry of im2col and an element of LRN, beside the time of memory")
-
-# %% [markdown]
-# The dotted lines say how many instructions fit into the time that memory needs: for a float that is written in im2col,
-# for four floats that are read or written in LRN, for three without $d$. A bar that ends to the left of its line is a
-# kernel that waits for memory, which is all that one can ask of it. (Not quite: a square root counts as one here, and
-# takes about ten.)
-#
 # ## All of it together
 #
 # The emulator is also a backend, like `numpy` and `numba`: one training step, with every layer computed by the
@@ -465,146 +808,14 @@ fewer = matrix_loads["naive"] / matrix_loads["blocked"]
 print(f"THE CLOSING NUMBER: the same product, with {fewer:.0f} times fewer loads")
 
 # %% [markdown]
-# ## Exercises
-
-# %% [markdown]
-# ### Exercise 10.1 ★ Blocks
-#
-# For `n` elements, blocks of `size` threads and a thread for each element: how many blocks must be started?
-
-# %% tags=["exercise"]
-def blocks(n, size):
-    ...
-
-
-check("10.1", blocks)
-
-# %% [markdown]
-# <details><summary>Solution 10.1</summary>
-#
-# ```python
-# def blocks(n, size):
-#     return (n + size - 1) // size
-# ```
-#
-# The quotient, rounded up: you find this line in every CUDA program. Python knows a shorter one, `-(-n // size)`.
-# </details>
-
-# %% [markdown]
-# ### Exercise 10.2 ★★ Sectors
-#
-# Thread $t$ of a warp loads the float `x[first + t * stride]`, for $t$ from 0 to 31; `x` itself begins with a sector.
-# How many sectors of eight floats are fetched?
-
-# %% tags=["exercise"]
-def sectors(first, stride):
-    ...
-
-
-check("10.2", sectors)
-
-# %% [markdown]
-# <details><summary>Solution 10.2</summary>
-#
-# ```python
-# def sectors(first, stride):
-#     return len({(first + t * stride) // 8 for t in range(32)})
-# ```
-#
-# Even at stride 1 a run that does not begin with a sector costs five of them instead of four. And at stride 0, where
-# all threads want the same number, one is enough.
-# </details>
-
-# %% [markdown]
-# ### Exercise 10.3 ★★ Loads of a product
-#
-# C (rows, columns) = A (rows, depth) @ B (depth, columns), in tiles of side × side entries of C; all sizes are
-# multiples of `side`. How many numbers are loaded from global memory in all?
-
-# %% tags=["exercise"]
-def loads(rows, columns, depth, side):
-    ...
-
-
-check("10.3", loads)
-
-# %% [markdown]
-# <details><summary>Solution 10.3</summary>
-#
-# ```python
-# def loads(rows, columns, depth, side):
-#     tiles = (rows // side) * (columns // side)
-#     return tiles * 2 * side * depth
-# ```
-#
-# Each tile loads its two strips, whatever the others do.
-# </details>
-
-# %% [markdown]
-# ### Exercise 10.4 ★★ Barriers
-#
-# A block of 64 threads runs these lines. Before which of them does it need a barrier? Give a list of numbers.
-#
-# ```
-# 1   tile[t] = x[t];
-# 2   REAL left = tile[(t + 63) % 64];
-# 3   tile[t] = left;
-# 4   tile[t] += 1;
-# 5   y[t] = tile[63 - t];
-# ```
-
-# %% tags=["exercise"]
-barriers = ...
-
-check("10.4", barriers)
-
-# %% [markdown]
-# <details><summary>Solution 10.4</summary>
-#
-# ```python
-# barriers = [2, 3, 5]
-# ```
-#
-# Line 2 reads what a neighbour wrote in 1. Line 3 overwrites what a neighbour reads in 2. Line 4 meets only the
-# thread's own cell. Line 5 reads another's again. Try it: put the lines into `REVERSE`, and ask the emulator.
-# </details>
-
-# %% [markdown]
-# ### Exercise 10.5 ★★★ Which pixel
-#
-# The implicit product, for one picture and a square map: which pixel stands in the columns at `[k, place]`? Return
-# (channel, row, column). `k = (c * kernel + u) * kernel + v` counts the weights, `place = i * out + j` the outputs.
-
-# %% tags=["exercise"]
-def pixel(k, place, kernel, out, stride, padding):
-    ...
-
-
-check("10.5", pixel)
-
-# %% [markdown]
-# <details><summary>Solution 10.5</summary>
-#
-# ```python
-# def pixel(k, place, kernel, out, stride, padding):
-#     c, u, v = k // kernel**2, k // kernel % kernel, k % kernel
-#     i, j = place // out, place % out
-#     return c, i * stride + u - padding, j * stride + v - padding
-# ```
-#
-# A pixel outside the picture counts as zero and is not fetched. The package's kernel divides only once, for the
-# first, and then steps on: on a GPU a division takes longer than a multiplication by far.
-# </details>
-
-# %% [markdown]
 # ## What to read next
 #
 # * `kernels/common.cuh`, one page: all that the kernels take for granted. Then `kernels/relu.cu` and `pool.cu`.
 # * `kernels/matmul.cu` and `tile.cuh`, `tile_product`: the third rung, and why one row of its tile is 68 wide, not 64.
-# * `kernels/conv2d.cu`, `conv2d_implicit_gemm` and `Counter`: exercise 10.5 without divisions.
+# * `kernels/conv2d.cu`, `conv2d_implicit_gemm` and `Counter`: the pixel of a cell, without divisions.
 # * `kernels/lrn_registers.cu`, `Last` and `backward`: two windows, one behind the other, in thirteen registers.
-# * `tutorials/ladder.py`; `minialex/backends/cuda/launch.py`, `Launcher.check`: what can go wrong.
-# * `kernels/checked.h`, `Shared`: how a race is caught, in forty lines.
+# * `kernels/checked.h`, `Shared`: how a race is caught, in forty lines. `kernels/warps.h`: steps, banks, and races in
+#   global memory. `tutorials/puzzles/grader.py`: from your text to a verdict.
 #
 # From one scalar with a gradient you have come to the kernels that a GPU trains AlexNet with; nothing lies between the
 # two that you have not seen. `python -m minialex.train` is yours.

@@ -583,4 +583,4 @@ print(f"THE CLOSING NUMBER: data parallel sends {times:.0f} times as much as one
 # * `minialex/parallel/threads.py`, `ThreadGroup`, and `minialex/parallel/mpi.py`, `MPIGroup`: two engines, one meaning.
 # * `minialex/bench/memory.py`: how a peak is measured without the memory of the parent.
 #
-# This was the last lesson: from one scalar with a gradient to a network that is too large for one card.
+# Next: [lesson 12](12_reading.ipynb), where you read the library itself.

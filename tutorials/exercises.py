@@ -30,6 +30,7 @@ class Exercise:
     cases: tuples of arguments that a function is tried on; it may return one array or a tuple of them
     right: what to say beside "right"; tolerance: relative to the largest expected number
     tried: how a function is tried on a case, tried(function, *case); None: it is called with the case
+    judged: who judges the answer instead, judged(answer) -> (right, text): kernels
     """
 
     expected: Any
@@ -39,6 +40,7 @@ class Exercise:
     right: str = ""
     tolerance: float = 1e-6
     tried: Callable[..., Any] | None = None
+    judged: Callable[[Any], Any] | None = None
 
 
 class Verdict(NamedTuple):
@@ -126,6 +128,9 @@ def find(name):
 def judge(name, answer):
     """The Verdict on an answer to exercise `name`."""
     exercise = find(name)
+    if exercise.judged and answer is not ...:
+        right, text = exercise.judged(answer)
+        return Verdict(right, f"{name}: {'not yet. ' if right is False else ''}{text}", known=True)
     if answer is ...:
         return Verdict(None, f"{name}: not answered yet. Put your answer in place of `...` and run the cell again.")
     if exercise.cases and not callable(answer):

@@ -1,4 +1,4 @@
-"""A learner's AlexNet beside section 3.5 of the paper, layer by layer: `verify(layers)` of lesson 8.
+"""A learner's AlexNet beside section 3.5 of the paper, layer by layer: exercise 8.1.
 
 The layers that it is compared with are those of the preset `alexnet`; what is said about a wrong one is what the paper
 says about that layer, and which number of it to look at.
@@ -75,8 +75,10 @@ class Verified(NamedTuple):
 
 def verify(layers):
     """The Verified of a list of layers, of which the first wrong one counts; `...` at its end stands for the rest."""
+    if not isinstance(layers, (list, tuple, nn.Sequential)):
+        return Verified(False, f"a list of layers is asked for, this is a {type(layers).__name__}.")
     given = [layer for layer in layers if layer is not ...]
-    lines = []
+    lines = [""]
     with init.skipped():
         paper = list(models.build("alexnet").named_children())
     rows = layout(nn.Sequential(*(layer for _, layer in paper)), PICTURE)
@@ -90,8 +92,9 @@ def verify(layers):
         return Verified(False, "\n".join([*lines, f"The paper's network ends with {paper[-1][0]}: you have more."]))
     if len(given) < len(paper):
         name = paper[len(given)][0]
+        lines[0] = f"not answered yet, but for {len(given)} of the {len(paper)} layers:"
         return Verified(None, "\n".join([*lines, f"{len(given) + 1:3} next: {PAPER.get(name, _RELU)}"]))
-    return Verified(True, "\n".join([*lines, "That is AlexNet."]))
+    return Verified(True, "\n".join(["right. That is AlexNet:", *lines[1:]]))
 
 
 def _problem(layer, wanted, row):

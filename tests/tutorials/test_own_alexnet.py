@@ -37,7 +37,7 @@ def paper():
 
 
 def test_the_solution_is_right(verify):
-    text = (TUTORIALS / "08_alexnet.py").read_text(encoding="utf-8").partition("<summary>The whole network")[2]
+    text = (TUTORIALS / "08_alexnet.py").read_text(encoding="utf-8").partition("<summary>Solution 8.1")[2]
     code = re.search(r"# ```python\n(.*?)# ```", text, re.DOTALL)[1]
     space = {"nn": nn}
     exec("\n".join(line[2:] for line in code.splitlines()), space)
@@ -90,7 +90,7 @@ def test_the_first_wrong_layer_is_named(verify, mistake):
     layers[20] = nn.ReLU()  # wrong as well, but later
     verdict = verify(layers)
     assert verdict.right is False and asked in verdict.text
-    assert len(verdict.text.splitlines()) == number + 2
+    assert len(verdict.text.splitlines()) == number + 3
 
 
 def test_other_words_for_the_same_layer_are_right(verify):
@@ -103,6 +103,10 @@ def test_other_words_for_the_same_layer_are_right(verify):
 
 def test_more_than_the_paper_has_is_wrong(verify):
     assert "you have more" in verify([*paper(), nn.ReLU()]).text
+
+
+def test_what_is_no_list_is_said_to_be_none(verify):
+    assert verify(nn.ReLU()) == (False, "a list of layers is asked for, this is a ReLU.")
 
 
 def test_published_weights_come_first(lesson_8, monkeypatch, tmp_path):

@@ -199,11 +199,22 @@ def test_search(browser, pages):
 def test_the_explorer_stands_where_a_layer_is_explained(browser, pages):
     with opened(browser, pages / "05_pooling.html") as page:
         folds = page.locator("details.explorer")
-        assert folds.count() == 3
+        assert folds.count() == 4
         folds.first.locator("summary").click()
         frame = page.frame_locator("details.explorer iframe").first
         frame.locator(".panel h2").wait_for()
         assert "pool1" in frame.locator(".panel h2").inner_text()
+
+
+def test_every_place_that_a_lesson_leads_to_is_there(browser, pages, monkeypatch):
+    """The explorer reads each address, and would write the same one."""
+    monkeypatch.syspath_prepend(str(TUTORIALS))
+    from web import course
+
+    with browsing.opened(browser, pages / "explorer.html", 1280, "light", "", ready=".panel h2") as page:
+        for place, _ in course.EXPLORED.values():
+            read = "(place) => { location.hash = place; explorer.state.read(); return explorer.state.address; }"
+            assert page.evaluate(read, f"#{place}") == f"#{place}"
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+import own_alexnet
 from exercises import Exercise
+
+from minialex import models, nn
+from minialex.nn import init
 
 
 def receptive_field(layers):
-    """Solution of 8.3."""
+    """Solution of 8.4."""
     field, jump = 1, 1
     for kernel, stride in layers:
         field += (kernel - 1) * jump
@@ -31,8 +35,33 @@ def _from_the_top(layers):
 _POOL = (3, 2)
 _TO_POOL5 = [(11, 4), _POOL, (5, 1), _POOL, (3, 1), (3, 1), (3, 1), _POOL]
 
+
+def _alexnet(number=0, layer=None):
+    """The paper's layers, which are given no values; or with another one in place of a layer."""
+    with init.skipped():
+        layers = list(models.build("alexnet"))
+        return [*layers[:number], layer(), *layers[number + 1 :]] if layer else layers
+
+
 EXERCISES = {
     "8.1": Exercise(
+        _alexnet(),
+        judged=own_alexnet.verify,
+        mistakes=(
+            (_alexnet(0, lambda: nn.Conv2d(3, 64, 11, stride=4)), "how many kernels"),
+            (_alexnet(2, lambda: nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0)), "or their mean"),
+            (_alexnet(3, lambda: nn.MaxPool2d(2, 2)), "how many pixels does its window cover"),
+            (_alexnet(4, lambda: nn.Conv2d(96, 256, 5, padding=2)), "which depth does the paper print"),
+            (_alexnet(4, lambda: nn.Conv2d(96, 256, 5, groups=2)), "27 x 27"),
+        ),
+        hints=(
+            "Convolution, ReLU, normalisation, pooling, twice; then three convolutions in a row, each with its ReLU; "
+            "then the last pooling, and the layers of neurons.",
+            "A kernel's depth, such as 48, is the number of maps below it divided by groups.",
+            "All five paddings are 0, 2, 1, 1, 1; only conv1 has a stride; conv2, conv4 and conv5 have two groups.",
+        ),
+    ),
+    "8.2": Exercise(
         51_380_224,
         (
             (37_748_736, "That is fc6 of the usual network. The larger picture makes the last map larger than 6 x 6."),
@@ -50,7 +79,7 @@ EXERCISES = {
             "63, 31, 15, 7: 256 maps of 7 x 7, and 4,096 outputs.",
         ),
     ),
-    "8.2": Exercise(
+    "8.3": Exercise(
         56_909_194,
         (
             (56_909_184, "The ten new outputs have biases, too."),
@@ -68,7 +97,7 @@ EXERCISES = {
             "From 60,965,224 take off 1000 * 4097, and add 10 * 4097.",
         ),
     ),
-    "8.3": Exercise(
+    "8.4": Exercise(
         receptive_field,
         (
             (_own_stride_first, "A layer's stride moves its outputs apart, not the inputs it sees: multiply after."),
@@ -90,7 +119,7 @@ EXERCISES = {
             "field, jump = 1, 1; for each layer: field += (kernel - 1) * jump, and after that jump *= stride.",
         ),
     ),
-    "8.4": Exercise(
+    "8.5": Exercise(
         2_067_805_248,
         (
             (2_173_220_448, "Three times forward. One layer's input needs no gradient: which one is nobody's output?"),
@@ -107,7 +136,7 @@ EXERCISES = {
             "3 * 724_406_816 less conv1's MACs, which the table of the lesson has.",
         ),
     ),
-    "8.5": Exercise(
+    "8.6": Exercise(
         "conv4",
         mistakes=(
             ("conv1", "conv1 has no groups in the paper either."),

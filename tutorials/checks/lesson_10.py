@@ -1,160 +1,114 @@
-"""What the exercises of lesson 10 expect, and what goes wrong in them."""
+"""What the puzzles of lesson 10 expect, and the hints; the kernels themselves are in kernels_10.py."""
 
 from __future__ import annotations
 
+from functools import partial
+
+import puzzles
 from exercises import Exercise
 
-
-def blocks(n, size):
-    """Solution of 10.1."""
-    return -(-n // size)
+from . import kernels_10 as kernels
 
 
-def sectors(first, stride):
-    """Solution of 10.2."""
-    return len({(first + t * stride) // 8 for t in range(32)})
-
-
-def loads(rows, columns, depth, side):
-    """Solution of 10.3."""
-    return 2 * rows * columns * depth // side
-
-
-def pixel(k, place, kernel, out, stride, padding):
-    """Solution of 10.5."""
-    c, u, v = k // kernel**2, k // kernel % kernel, k % kernel
-    return c, place // out * stride + u - padding, place % out * stride + v - padding
-
-
-def _taps_swapped(k, place, kernel, out, stride, padding):
-    c, u, v = k // kernel**2, k % kernel, k // kernel % kernel
-    return c, place // out * stride + u - padding, place % out * stride + v - padding
-
-
-def _places_swapped(k, place, kernel, out, stride, padding):
-    c, u, v = k // kernel**2, k // kernel % kernel, k % kernel
-    return c, place % out * stride + u - padding, place // out * stride + v - padding
-
-
-def _stride_on_taps(k, place, kernel, out, stride, padding):
-    c, u, v = k // kernel**2, k // kernel % kernel, k % kernel
-    return c, place // out + u * stride - padding, place % out + v * stride - padding
+def _asked(name, right, mistakes, *hints):
+    return Exercise(right, mistakes, judged=partial(puzzles.grade, name), hints=hints)
 
 
 EXERCISES = {
-    "10.1": Exercise(
-        blocks,
-        (
-            (lambda n, size: n // size, "Rounded down: the last elements get no thread. Round up."),
-            (lambda n, size: n // size + 1, "One too many where size divides n. Add size - 1 before dividing."),
-            (lambda n, size: n / size, "Blocks come whole: round up."),
-            (lambda n, size: n * size, "A block does `size` elements at once: divide."),
-            (lambda n, size: size // n + 1, "The other way round: n elements are dealt out to blocks of size."),
-        ),
-        cases=((90, 32), (96, 32), (1, 256), (257, 256)),
-        right="The threads of the last block that find nothing are what `if (i >= n) return;` is for.",
-        hints=("Blocks come whole. What if size does not divide n?", "Divide and round up.", "(n + size - 1) // size."),
+    "10.1": _asked(
+        "map",
+        kernels.MAP,
+        kernels.MAPS,
+        "192 threads, and a thousand elements: each thread has to do several. Which is the first of thread t of "
+        "block b, and how far away is its next?",
+        "Number the threads of all blocks, block by block. A thread begins at its own number, and steps by the "
+        "number of threads that there are: then neighbours are always beside each other.",
+        "A for loop with a long long i, from blockIdx.x * blockDim.x + threadIdx.x, in steps of gridDim.x * "
+        "blockDim.x, while i < n; convert to long long before you multiply, and read x[i] once.",
     ),
-    "10.2": Exercise(
-        sectors,
-        (
-            (lambda first, stride: 32, "A sector that two threads want is fetched once for the warp: count it once."),
-            (
-                lambda first, stride: max(4 * stride, 1),
-                "A warp of 32 never fetches more than 32; and where x begins counts.",
-            ),
-            (
-                lambda first, stride: sectors(0, stride),
-                "`first` moves the run: it may begin in the middle of a sector.",
-            ),
-            (lambda first, stride: 4, "That is the best case. With a stride the wanted floats lie further apart."),
-            (
-                lambda first, stride: len({(first + t * stride) // 32 for t in range(32)}),
-                "A sector has 32 bytes, and a float has four of them: eight floats.",
-            ),
-        ),
-        cases=((0, 1), (3, 1), (0, 2), (0, 3), (5, 0), (6, 9)),
-        right="Cases with a `first` of their own are why arrays begin at multiples of 32 bytes.",
-        hints=(
-            "A sector that several threads want is fetched once.",
-            "Float number f lies in sector f // 8. How many different ones do the 32 threads need?",
-            "The number of elements of the set of (first + t * stride) // 8, for t from 0 to 31.",
-        ),
+    "10.2": _asked(
+        "im2col",
+        kernels.IM2COL,
+        kernels.IM2COLS,
+        "One thread makes one entry: first find out which. Five numbers tell it: c, u, v, i, j.",
+        "Take the thread's number apart by / and %, as the digits of a number. The digit that changes fastest "
+        "should be the one that is last in memory: the place, i * OW + j.",
+        "place = entry % places, tap = entry / places % taps, c the rest; i, j are place / and % the output's "
+        "width, u, v are tap / and % the kernel's. Then row = i * stride + u - before, and 0 unless row and column "
+        "are inside.",
     ),
-    "10.3": Exercise(
-        loads,
-        (
-            (
-                lambda rows, columns, depth, side: 2 * rows * columns * depth,
-                "That is a thread for each entry, no tiles.",
-            ),
-            (lambda rows, columns, depth, side: rows * columns * depth // side, "There are two strips, of A and of B."),
-            (
-                lambda rows, columns, depth, side: 2 * rows * columns * depth // side**2,
-                "A strip of one tile is `side` rows wide: 2 * side * depth loads for a tile.",
-            ),
-            (lambda rows, columns, depth, side: 2 * depth // side, "That is for one entry of C. There are many."),
-            (
-                lambda rows, columns, depth, side: depth * (rows + columns),
-                "Each number once would do only if one tile were all of C. Every tile loads strips of its own.",
-            ),
-        ),
-        cases=((16, 16, 8, 8), (64, 32, 48, 16), (128, 128, 128, 64)),
-        right="Divided by all products this is 2 / side.",
-        hints=(
-            "How many tiles has C, and what does one of them load?",
-            "A tile needs a strip of `side` rows of A and one of `side` columns of B, each `depth` long.",
-            "(rows // side) * (columns // side) tiles, each with 2 * side * depth loads.",
-        ),
+    "10.3": _asked(
+        "stencil",
+        kernels.STENCIL,
+        kernels.STENCILS,
+        "Which elements of x do the 64 threads of a block need, all together? How many are they?",
+        "70 elements, beginning 3 before the block's own. 64 threads fill 70 cells of a shared tile: some fill "
+        "two. Then a barrier; then everybody sums.",
+        "for (int k = t; k < 70; k += 64) puts x at blockIdx.x * 64 - 3 + k into tile[k], or 0 outside x. After "
+        "the barrier, a thread below n adds (4 - abs(d)) * tile[t + 3 + d].",
     ),
-    "10.4": Exercise(
-        [2, 3, 5],
-        (
-            ([2, 5], "In line 3 a thread overwrites its cell. Has its neighbour read it yet, in line 2?"),
-            ([2, 3, 4, 5], "Line 4 touches only the thread's own cell, which nobody else reads before line 5."),
-            ([5], "Line 2 reads another thread's cell as well; and line 3 overwrites one that another reads."),
-            ([2, 3], "Line 5 reads another thread's cell, which lines 3 and 4 have just changed."),
-            ([1, 2, 4], "A barrier *after* a line is one before the next: before which lines are yours?"),
-        ),
-        right="Read after another's write, and write after another's read: both need one.",
-        hints=(
-            "A barrier is needed where a thread touches a cell that another touched since the last one, and one of "
-            "them writes.",
-            "For each line ask: whose cell does it read or write, and who wrote or read that cell before?",
-            "Lines 2 and 5 read what others wrote; which line overwrites what a neighbour may still have to read?",
-        ),
+    "10.4": _asked(
+        "sum",
+        kernels.SUM,
+        kernels.SUMS,
+        "Put the numbers of the block into shared memory first. Who could add which two of them, all at the same time?",
+        "A tournament: in the first round each even thread adds its right neighbour's cell to its own, in the next "
+        "those divisible by 4 add the cell 2 to the right, and so on. What must lie between two rounds?",
+        "for (int apart = 1; apart < 128; apart *= 2): if t % (2 * apart) is 0, tile[t] += tile[t + apart]; and "
+        "after the if, for all threads, a barrier. Threads at or past n put 0 into their cell.",
     ),
-    "10.5": Exercise(
-        pixel,
-        (
-            (_taps_swapped, "u and v are swapped: v is the last that k counts, so it changes fastest."),
-            (_places_swapped, "i and j are swapped: place = i * out + j, so j is the remainder."),
-            (
-                _stride_on_taps,
-                "The stride moves the window: it belongs to i and j. Inside a window pixels are neighbours.",
-            ),
-            (
-                lambda k, place, kernel, out, stride, padding: pixel(k, place, kernel, out, stride, 0),
-                "The window begins `padding` pixels before the picture: subtract it.",
-            ),
-            (
-                lambda k, place, kernel, out, stride, padding: pixel(k, place, kernel, out, stride, -padding),
-                "Subtract the padding: the first window begins outside the picture, at -padding.",
-            ),
-            (
-                lambda k, place, kernel, out, stride, padding: (
-                    pixel(k, place, kernel, out, stride, padding)[1:]
-                    + pixel(k, place, kernel, out, stride, padding)[:1]
-                ),
-                "The channel comes first: (channel, row, column).",
-            ),
-        ),
-        cases=((0, 0, 3, 13, 1, 1), (23, 30, 3, 13, 1, 1), (47, 58, 5, 7, 2, 2), (362, 100, 11, 55, 4, 0)),
-        right="`Entry` in kernels/conv2d.cu does this, and returns 0 outside the picture.",
-        hints=(
-            "Both numbers are written like the time of day: split them by // and %.",
-            "k holds c, u, v, with v counting fastest; place holds i, j, with j counting fastest.",
-            "v = k % kernel, u = k // kernel % kernel, c = k // kernel**2; the row is i * stride + u - padding.",
-        ),
+    "10.5": _asked(
+        "softmax",
+        kernels.SOFTMAX,
+        kernels.SOFTMAXES,
+        "Run the kernel as it is: the verdict names two lines and two threads. What do both do with the same cell?",
+        "The array `scratch` is used twice: for the largest, and then for the sum. One thread may already be at "
+        "its second use while another has not finished the first.",
+        "Everyone must have read scratch[0], the largest, before anyone writes a sum there: one barrier, between "
+        "the two.",
+    ),
+    "10.6": _asked(
+        "pooling",
+        kernels.POOLING,
+        kernels.POOLINGS,
+        "Which pixels do the 8 x 8 windows of a block cover? They are 3 wide and 2 apart.",
+        "17 x 17 pixels, from (16 blockIdx.y, 16 blockIdx.x) on. 64 threads put those that exist into shared "
+        "memory, each several; after a barrier every thread looks at its nine.",
+        "for (k = threadIdx.y * 8 + threadIdx.x; k < 289; k += 64) fills patch[k / 17][k % 17], if that pixel is "
+        "inside. Then the largest of patch[2 ty + u][2 tx + v], of those inside, begun with the first one and not "
+        "with 0.",
+    ),
+    "10.7": _asked(
+        "sum without waiting",
+        kernels.SPARING_SUM,
+        kernels.SPARING_SUMS,
+        "In 10.4's first round every second thread works: all 8 warps take part, with half of their lanes. Which "
+        "threads could do that work so that 4 warps do?",
+        "Let the first half of the threads add, not every second one. Which cells they add is free as well: lanes "
+        "beside each other should read cells beside each other.",
+        "Thread t < half adds tile[t + half] to tile[t]; half goes from 128 down to 1, with a barrier for all in "
+        "each round.",
+    ),
+    "10.8": _asked(
+        "lrn",
+        kernels.LRN,
+        kernels.LRNS,
+        "A thread walks through the channels of its place. Which of the five numbers of the next window has it not "
+        "seen?",
+        "Keep the five in five variables. For the next channel each takes over its neighbour's number, and the "
+        "last one loads x of two channels ahead, or takes 0 past the end. Add the five squares afresh.",
+        "Before the loop d = x[l] and e = x of channel 1; in it a = b, b = c, c = d, d = e and e is loaded for "
+        "channel + 2; the scale is k + alpha (a a + b b + c c + d d + e e), and the power is two square roots.",
+    ),
+    "10.9": _asked(
+        "product",
+        kernels.PRODUCT,
+        kernels.PRODUCTS,
+        "16 rows of a and 16 columns of b serve 16 x 16 threads. They do not fit into shared memory at once: go "
+        "along k in steps of 16.",
+        "In each step thread (tx, ty) loads one number for a's tile and one for b's, 0 outside the matrices; then "
+        "a barrier, 16 products, and a second barrier. Why the second?",
+        "a_tile[ty][tx] is a[i, first + tx], b_tile[ty][tx] is b[first + ty, j]; sum += a_tile[ty][k] * "
+        "b_tile[k][tx]. Nobody returns before the loop ends: only the last line asks whether i and j are inside.",
     ),
 }

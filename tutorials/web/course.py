@@ -29,15 +29,26 @@ NEEDS = {
     9: (5, 6),
     10: (4,),
     11: (6, 8),
+    12: (1, 2, 6),
 }
 
 # (lesson, anchor of a section): the number of a small network that the explorer shows at its end, and what it is.
 EXPLORED = {
+    (1, "walking-back"): ("conv1;training", "one training step of a network, forwards and backwards, step by step"),
+    (3, "scores-and-what-to-make-of-them"): ("softmax:0,0,0", "a probability, term by term"),
+    (3, "how-wrong"): ("fc5:0,0,0;backward", "the gradient that arrives at a logit"),
     (4, "a-window-slides"): ("conv1:0,8,8", "a number that a convolution made, its window and its weights"),
+    (4, "groups"): ("conv2:5,3,3", "a number that sees the maps of its own group only"),
+    (4, "second-way-one-matrix-product"): ("conv1:0,8,8;windows", "windows become columns, place by place"),
+    (4, "the-way-back-col2im"): ("conv2:5,3,3;windows", "columns are added back into the picture"),
     (5, "keep-the-largest"): ("pool1:0,4,4", "a number that won, and its window"),
     (5, "where-gradients-go"): ("pool1:0,4,4;backward", "a gradient on its way back through a pool"),
     (5, "the-loud-silence-the-quiet"): ("norm1:3,4,4", "a normalised number, and its neighbours"),
-    (6, "where-weights-begin"): ("fc4:0", "a network before training, and any number in it"),
+    (5, "its-gradient-by-hand"): ("norm1:3,4,4;backward", "where the gradient of a normalised number comes from"),
+    (6, "the-step-momentum-and-decay"): ("fc5;training", "a training step, with a rate and a momentum to choose"),
+    (6, "where-weights-begin"): ("fc4:0,0,0", "a network before training, and any number in it"),
+    (6, "dropout-an-ensemble-for-the-price-of-two"): ("drop4:0,0,0", "what dropout does in evaluation"),
+    (7, "two-functions-and-their-slopes"): ("relu1:0,8,8;backward", "which gradients a ReLU lets pass"),
 }
 
 

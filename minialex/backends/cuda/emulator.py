@@ -58,7 +58,17 @@ class Report:
     problems: tuple[str, ...]
 
 
-class _Counters(ctypes.Structure):  # struct Report of kernels/checked.h
+class CompileError(OSError):
+    """A source text that the compiler refuses; `output` is all that the compiler says."""
+
+    def __init__(self, message, output):
+        super().__init__(message)
+        self.output = output
+
+
+class Counters(ctypes.Structure):
+    """struct Report of kernels/checked.h, which a launch in the checked build fills."""
+
     _fields_ = [
         *((name, ctypes.c_longlong) for name in ("loads", "stores", "most_loads", "most_stores", "sectors")),
         ("problems", ctypes.c_int),
@@ -66,6 +76,7 @@ class _Counters(ctypes.Structure):  # struct Report of kernels/checked.h
     ]
 
     def report(self):
+        """As a Report."""
         lines = self.text.decode(errors="replace").splitlines()
         numbers = self.loads, self.stores, self.most_loads, self.most_stores, self.sectors
         return Report(*numbers, self.problems, tuple(lines))
@@ -190,7 +201,7 @@ def watched(function, grid, block, values, blocks=None):
     function: the entry.
     grid, block, values, blocks: as of run_checked.
     """
-    counters = _Counters()
+    counters = Counters()
     sizes = (ctypes.c_longlong * len(values))(*(v.size for v in values))
     dimensions = (ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block)
     holders, pointers = _pointers(values)
@@ -230,19 +241,20 @@ def compiler():
     return found
 
 
-def build(text, real, checked, extra=()):
+def build(text, real, checked, extra=(), seconds=None):
     """Compile a source text with an entry for each of its kernels.
 
     text: CUDA source.
     real: "float" or "double".
     checked: whether for the checked build.
     extra: further flags.
+    seconds: that the compiler may take; None for as long as it needs.
 
-    Returns the library's path in the cache folder; its name holds a hash of all that went into it. Raises OSError with
-    the compiler's first error.
+    Returns the library's path in the cache folder; its name holds a hash of all that went into it. Raises CompileError,
+    an OSError, with the compiler's first error, and subprocess.TimeoutExpired.
     """
     folder = resources.folder("kernels")
-    headers = "".join((folder / name).read_text() for name in ("emulator.h", "checked.h", "traced.h"))
+    headers = "".join((folder / name).read_text() for name in ("emulator.h", "checked.h", "traced.h", "warps.h"))
     whole, flags = unit(text, real, checked, extra)
     flags += shlex.split(os.environ.get("CXXFLAGS", ""))  # -O0 for a debugger, for example
     key = hashlib.sha256("\0".join([whole, headers, *flags, compiler(), _version()]).encode()).hexdigest()[:24]
@@ -253,9 +265,9 @@ def build(text, real, checked, extra=()):
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             made = Path(scratch) / "kernels.so"
             command = [compiler(), *flags, "-x", "c++", "-", "-o", str(made)]
-            result = subprocess.run(command, input=whole, capture_output=True, text=True, check=False)
+            result = subprocess.run(command, input=whole, capture_output=True, text=True, timeout=seconds)
             if result.returncode:
-                raise OSError(f"the kernels do not compile: {_first_error(result.stderr)}")
+                raise CompileError(f"the kernels do not compile: {_first_error(result.stderr)}", result.stderr)
             os.replace(made, library)
     return library
 
