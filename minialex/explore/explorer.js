@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 02d708549e7d023a5e1effa08e726bd43fd20633c7eda59d1d9026589124f3b1
+// Made of the modules in web/ by npm run build there; their SHA-256 is 4cd67fcb6a6f13abcc19ac67f681fd49e7c4d94fa9a783330786e1ef730e7575
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -3753,7 +3753,7 @@ ${gradient}`,
     return element("label", { for: "own" }, "one of your own ", field2);
   }
   function numberField(count, take) {
-    const field2 = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0 });
+    const field2 = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0, required: true });
     const onsubmit = (event) => {
       event.preventDefault();
       take(field2.valueAsNumber);
