@@ -12,7 +12,7 @@ struct Event {  // minialex/backends/cuda/tracing.py reads it
 };
 
 static Event* events;
-static long long most_events, seen_events;  // those beyond the most are counted, but not written down
+static long long most_events, last_event, seen_events;  // those beyond the most are counted, but not written down
 static std::vector<std::string> trace_names;
 
 // The number of a text: of "file tile.cuh", "global a 64 0" or "shared a_tile 256 16".
@@ -24,7 +24,12 @@ inline int name_number(const std::string& text) {
 }
 
 inline void trace(Kind kind, const ArrayName& array, long long index, const char* file, int line, double value) {
-    if (!events || seen_events++ >= most_events) return;
+    if (!events) return;
+    if (seen_events >= last_event) {  // a loop that does not end: no thread goes on behind its next access
+        fiber->state = Fiber::DONE;
+        _longjmp(scheduler, 1);
+    }
+    if (seen_events++ >= most_events) return;
     std::string name = (array.shared ? "shared " : "global ") + std::string(array.name) + " " +
                        std::to_string(array.size) + " " + std::to_string(array.columns);
     events[seen_events - 1] = {
@@ -33,9 +38,10 @@ inline void trace(Kind kind, const ArrayName& array, long long index, const char
 
 }  // namespace emulator
 
-extern "C" void trace_into(emulator::Event* events, long long most) {
+extern "C" void trace_into(emulator::Event* events, long long most, long long last) {
     emulator::events = events;
     emulator::most_events = most;
+    emulator::last_event = last;
     emulator::seen_events = 0;
     if (events) emulator::trace_names.clear();
 }

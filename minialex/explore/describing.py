@@ -47,12 +47,25 @@ def describe(model: nn.Module, input_shape: Shape) -> list[dict[str, Any]]:
             raise ValueError(f"layer {row.name} joins maps with vectors, which a page cannot show: reshape them first")
         known[row.name] = len(layers)
         layers.append(_layer(row, [known[source] for source in row.sources], layers, most))
+    _tie(rows, layers)
     classes = layers[-1]["output"]
     if classes[1:] != [1, 1]:
         raise ValueError(f"a page shows classifiers, whose output are logits (N, C), but this one's is {classes}")
     end = {"name": "softmax", "kind": "softmax", "title": "the probabilities of the classes", "output": classes}
     layers.append({**end, "inputs": [classes], "sources": [len(layers) - 1], **_to_read("softmax", "log_softmax")})
     return layers
+
+
+def _tie(rows, layers):
+    """Give a parameter that several layers have the numbers of all of them, `tied`: its gradient is of all."""
+    users: dict[tuple[str, int], list[int]] = {}
+    for n, row in enumerate(rows, 1):
+        for name in PARAMETERS:
+            if name in layers[n]:
+                users.setdefault((name, id(getattr(row.layer, name))), []).append(n)
+    for (name, _), numbers in users.items():
+        for n in numbers if len(numbers) > 1 else ():
+            layers[n][name]["tied"] = numbers
 
 
 def layers_of(model: nn.Module, input_shape: Shape) -> list[Row]:
@@ -102,6 +115,9 @@ def _known(row: Row) -> tuple[str, dict[str, Any]]:
             f"layer {row.name}, {type(row.layer).__name__}({row.layer.extra_repr()}), cannot be computed in a page; "
             f"these can: {', '.join(kind.__name__ for kind in _SETTINGS)}"
         )
+    for name, value in settings[1].items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"layer {row.name} cannot be shown in a page: its {name} is {value}, not a finite number")
     return settings
 
 

@@ -1,4 +1,4 @@
-// Made of the modules in web/ by npm run build there; their SHA-256 is 8193220cf2addc65f954cf0b4ab8abbb10d66c5c767f1274b8de16c6cf6b8339
+// Made of the modules in web/ by npm run build there; their SHA-256 is 4cd67fcb6a6f13abcc19ac67f681fd49e7c4d94fa9a783330786e1ef730e7575
 (() => {
   var __defProp = Object.defineProperty;
   var __export = (target, all) => {
@@ -22,6 +22,7 @@
         if (layer[name]) arrays[name] = { ...layer[name], data: layer[name].data && floatsOf(layer[name].data) };
       }
       for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
+      if ("constant" in layer) arrays.constant = Number(layer.constant);
       for (const name of ["from", "to"]) if (layer[name]) arrays[name] = integersOf(layer[name]);
       return { ...layer, ...arrays };
     });
@@ -141,12 +142,13 @@
     return { below: 0.5 * (1 + erf(x * Math.SQRT1_2)), slope: Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI) };
   }
   var geluOf = ({ approximate }, x) => approximate === "tanh" ? geluTanh(x) : geluExact(x);
+  var passed = (g, factor) => factor === 0 ? 0 : g * factor;
   function elementwise(formula, gradient, f, derivative) {
     return {
       formula,
       gradient,
       forward: (layer, [x]) => Float32Array.from(x, (value) => f(layer, value)),
-      backward: (layer, [x], y, gy) => ({ inputs: [Float32Array.from(gy, (g, k) => g * derivative(layer, x[k]))] }),
+      backward: (layer, [x], y, gy) => ({ inputs: [Float32Array.from(gy, (g, k) => passed(g, derivative(layer, x[k])))] }),
       explain(layer, [x], at) {
         const value = x[indexOf(layer.output, at)];
         const y = f(layer, value);
@@ -163,7 +165,7 @@
       explainGradient(layer, [x], ys, gy, input, at) {
         const k = indexOf(layer.output, at);
         const factor = derivative(layer, x[k]);
-        return [{ at, value: gy[k], factor, product: gy[k] * factor }];
+        return [{ at, value: gy[k], factor, product: passed(gy[k], factor) }];
       }
     };
   }
@@ -847,18 +849,18 @@
   }
   function winner(layer, x, at) {
     const candidates = under(layer, at).map((place2) => indexOf(layer.inputs[0], place2));
-    return candidates.reduce((best, k) => x[k] > x[best] || x[k] !== x[k] && x[best] === x[best] ? k : best);
+    return candidates.reduce((best, k) => best < 0 || x[k] > x[best] || Number.isNaN(x[k]) ? k : best, -1);
   }
   var maxPool2d = {
     formula: "y[c, i, j] = the largest x[c, i s + u d - p, j s + v d - p] over u, v",
     gradient: "gx[c, y, x] = sum of the gy[c, i, j] whose window it wins: the first of equal ones",
     forward(layer, [x]) {
       layer.winners = Int32Array.from(zeros(layer.output), (_, k) => winner(layer, x, placeOf(layer.output, k)));
-      return Float32Array.from(layer.winners, (from) => x[from]);
+      return Float32Array.from(layer.winners, (from) => x[from] ?? -Infinity);
     },
     backward(layer, [x], y, gy) {
       const gx = zeros(layer.inputs[0]);
-      layer.winners.forEach((from, k) => gx[from] += gy[k]);
+      layer.winners.forEach((from, k) => from >= 0 && (gx[from] += gy[k]));
       return { inputs: [rounded(gx)] };
     },
     explain(layer, [x], at) {
@@ -867,6 +869,7 @@
         const k = indexOf(layer.inputs[0], place2);
         return { input: 0, at: place2, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
       });
+      if (won < 0) return { terms, columns: {}, steps: [["y: no pixel is under the window", -Infinity]] };
       const [, row, column] = placeOf(layer.inputs[0], won);
       return {
         terms,
@@ -878,8 +881,8 @@
       const k = indexOf(layer.inputs[0], at);
       return above(layer, at).map((place2) => {
         const value = gy[indexOf(layer.output, place2)];
-        const factor = winner(layer, x, place2) === k ? 1 : 0;
-        return { at: place2, value, factor, product: value * factor };
+        const wins = winner(layer, x, place2) === k;
+        return { at: place2, value, factor: wins ? 1 : 0, product: wins ? value : 0 };
       });
     }
   };
@@ -1292,6 +1295,19 @@
     ...pointwise_exports
   };
 
+  // engine/tied.js
+  var layersWith = (layers, n, name) => layers[n][name].tied ?? [n];
+  function summedGradient(layers, n, name, ofUse) {
+    const gradients = layersWith(layers, n, name).map((user) => ofUse[user][name]);
+    return gradients.reduce((sum2, gradient) => sum2.map((g, i) => g + gradient[i]));
+  }
+  function summedGradients(layers, ofUse) {
+    return ofUse.map((named, n) => {
+      const summed2 = Object.keys(named).map((name) => [name, summedGradient(layers, n, name, ofUse)]);
+      return Object.fromEntries(summed2);
+    });
+  }
+
   // engine/explained.js
   var summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
   var Explained = class {
@@ -1322,11 +1338,12 @@
       );
       return { terms, columns: { value: "gy", factor: "dy/dx", product: "product" }, steps: summed(terms) };
     }
-    /** From which outputs the gradient of a weight or bias comes. */
+    /** From which outputs the gradient of a weight or bias comes: of all layers that have it. */
     explainParameter(n, name, at) {
-      const layer = this.layers[n];
-      const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.arriving(n), name, at);
-      terms.forEach((term) => term.layer = n);
+      const terms = layersWith(this.layers, n, name).flatMap((user) => {
+        const given2 = [this.layers[user], this.inputsOf(user), this.arriving(user), name, at];
+        return this.of(user).explainParameter(...given2).map((term) => ({ layer: user, source: this.layers[user].sources[0], ...term }));
+      });
       return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
     }
     /** What a pixel of layer n sees of each layer before it: [{layer, rows: [first, last], columns: [first, last]}]. */
@@ -1523,7 +1540,7 @@
         parameterGradients[n] = parameters;
       }
       gradients[0] = rounded(sums[0]);
-      return { gradients, parameterGradients };
+      return { gradients, parameterGradients: summedGradients(this.layers, parameterGradients) };
     }
     arriving = (n) => n === this.end ? this.target : this.gradients[n];
     valueAt = (n, at) => this.values[n][indexOf(this.layers[n].output, at)];
@@ -2332,15 +2349,8 @@
       1,
       Math.min(Math.floor(numbers.length / (height * width)), Math.floor(PICTURE / (height * width)))
     );
-    let [low, high, sum2, squares] = [Infinity, -Infinity, 0, 0];
-    for (const x of numbers) {
-      low = Math.min(low, x);
-      high = Math.max(high, x);
-      sum2 += x;
-      squares += x * x;
-    }
-    const mean2 = sum2 / numbers.length;
-    const std = Math.sqrt(Math.max(0, squares / numbers.length - mean2 * mean2));
+    const finite = numbers.filter(isFinite);
+    const { smallest: low, largest: high, mean: mean2, std } = summaryOf2(finite.length ? finite : [0]);
     const step = Math.max(1, Math.ceil(Math.sqrt(height * width / PICTURE)));
     const tiles = [count, Math.ceil(height / step), Math.ceil(width / step)];
     const values = Float64Array.from({ length: tiles[0] * tiles[1] * tiles[2] }, (_, k) => {
@@ -2763,21 +2773,24 @@
     }
     /** Every weight's update with some settings: {n, name, before, gradient, velocity, next, after}. */
     updates(settings) {
-      return this.backward.flatMap(
-        ({ phase, n, parameters }) => phase !== "backward" ? [] : Object.entries(parameters).map(([name, gradient]) => {
-          const before = this.network.layers[n][name].data;
-          const velocity = this.velocities[`${n} ${name}`];
-          const { velocity: next, after: after2 } = updated(before, gradient, velocity, settings);
-          return { n, name, before, gradient, velocity, next, after: after2 };
-        })
-      );
+      const { layers } = this.network;
+      const ran = this.backward.filter(({ phase }) => phase === "backward");
+      const ofUse = Object.fromEntries(ran.map(({ n, parameters }) => [n, parameters]));
+      const names = ran.flatMap(({ n, parameters }) => Object.keys(parameters).map((name) => [n, name]));
+      return names.filter(([n, name]) => layersWith(layers, n, name)[0] === n).map(([n, name]) => {
+        const before = layers[n][name].data;
+        const gradient = summedGradient(layers, n, name, ofUse);
+        const velocity = this.velocities[`${n} ${name}`];
+        const { velocity: next, after: after2 } = updated(before, gradient, velocity, settings);
+        return { n, name, before, gradient, velocity, next, after: after2 };
+      });
     }
     /** Take the step: the next one begins with its weights and velocities. */
     step(settings) {
+      const { layers } = this.network;
       for (const { n, name, next, after: after2 } of this.updates(settings)) {
         this.velocities[`${n} ${name}`] = next;
-        const layer = this.network.layers[n];
-        layer[name] = { ...layer[name], data: after2 };
+        for (const user of layersWith(layers, n, name)) layers[user][name] = { ...layers[user][name], data: after2 };
       }
       this.forward();
     }
@@ -2804,6 +2817,9 @@
       const inputs = layer.sources.map((source) => numbers[source]);
       for (const name of ["weight", "bias"]) {
         if (!layer[name]) continue;
+        const [first] = layersWith(layers, n, name);
+        if (first < n) leaves[n][name] = leaves[first][name];
+        if (first < n) continue;
         const variable = `${layer.name}.${name}`;
         leaves[n][name] = add2({ kind: "leaf", name: variable, variable, shape: layer[name].shape, inputs: [] });
       }
@@ -2987,7 +3003,7 @@ ${gradient}`,
       const factors = new Map(terms(place2).map(({ index, factor }) => [index, factor]));
       for (let row = 0; row < rows; row++) {
         const k = from[row * count + place2];
-        if (k >= 0) gradients[row * count + place2] = (factors.get(k) ?? 0) * gy[o * count + place2];
+        if (k >= 0 && factors.get(k)) gradients[row * count + place2] = factors.get(k) * gy[o * count + place2];
       }
     }
     return gradients;
@@ -3737,7 +3753,7 @@ ${gradient}`,
     return element("label", { for: "own" }, "one of your own ", field2);
   }
   function numberField(count, take) {
-    const field2 = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0 });
+    const field2 = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0, required: true });
     const onsubmit = (event) => {
       event.preventDefault();
       take(field2.valueAsNumber);
@@ -3842,17 +3858,19 @@ ${gradient}`,
     const sorted = terms.some((term) => term.product === void 0) ? terms : [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
     const fields = Object.keys(names);
     const most = largestOf(terms, "product");
+    const isOfWeight = terms.some(({ from }) => from);
     const made = sorted.map((term) => () => {
       const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
       const place2 = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
       const cells = fields.map((field2) => element("td", { class: "number" }, format(term[field2])));
       if (term.product !== void 0) cells.at(-1).style.backgroundColor = behind(term.product, most);
+      if (isOfWeight) cells.push(element("td", {}, derivativeOf(term, layers, go)));
       return element("tr", {}, element("td", {}, place2), ...cells);
     });
     const head = element(
       "thead",
       {},
-      element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name)))
+      element("tr", {}, ...["from", ...Object.values(names), ...isOfWeight ? ["dy/dw is"] : []].map((name) => element("th", { scope: "col" }, name)))
     );
     const body = element("tbody");
     const shown = shortened(body, made, TERMS, "terms");
@@ -3864,6 +3882,10 @@ ${gradient}`,
       element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
       more
     );
+  }
+  function derivativeOf({ source, from }, layers, go) {
+    const text = shortPlace(layers[source], from);
+    return link(text, `dy/dw is ${text}`, () => go({ layer: source, at: from }));
   }
   var link = (text, label, onclick) => element("button", { type: "button", class: "link", "aria-label": label, onclick }, text);
 
@@ -4140,12 +4162,12 @@ ${engine.gradient}`)));
       this.timer = null;
       this.update();
     }
-    /** Only values have a next one; a layer or a weight ends the play, as does the last place. */
+    /** Only values have a next one; a layer or a weight ends the play, as does the last place, or another view. */
     update() {
-      const { at, parameter: parameter2 } = this.state.chosen;
-      const isValue = Boolean(at) && !parameter2;
+      const { chosen: chosen2, view } = this.state;
+      const isValue = Boolean(chosen2.at) && !chosen2.parameter;
       this.element.hidden = !isValue;
-      if (this.timer && !(isValue && this.from(1))) this.stop();
+      if (this.timer && (view || !isValue || !this.from(1))) this.stop();
       this.play.textContent = this.timer ? "pause" : "play";
     }
   };

@@ -7,6 +7,7 @@ each direction, reductions by the output to which each input belongs. All of the
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..functional.axes import all_axes, one_axis
 from ..models.layout import Row
 from ..support.types import Array, Shape
 from ..tensor import Tensor, no_grad
+from .captured import number
 
 Settings = tuple[str, dict[str, Any]] | None
 MOVING = ("getitem", "pad", "permute", "transpose", "flip", "reshape", "flatten", "repeat", "expand", "index_select")
@@ -31,12 +33,13 @@ def rearranged(layer: nn.Module, row: Row) -> Settings:
     images = np.arange(2 * count, dtype=np.float64).reshape(2, *row.input)
     with no_grad():
         first, second = layer(Tensor(images)).numpy().reshape(2, -1)
-    moved = second - first == count
+    with np.errstate(invalid="ignore"):  # of an infinite constant
+        moved = second - first == count
     margin = first[~moved]
     if not ((second == first) | moved).all() or (margin != margin[:1]).any() or (first[moved] >= count).any():
         return None
     constant = float(margin[0]) if len(margin) else 0.0
-    return "rearrange", {"from": _integers(np.where(moved, first, -1)), "constant": constant}
+    return "rearrange", {"from": _integers(np.where(moved, first, -1)), "constant": number(constant)}
 
 
 def resampled(layer: nn.Upsample, row: Row) -> Settings:
@@ -160,7 +163,8 @@ def _of_power(constants):
 
 
 def _of_bounds(constants):
-    return "clamp", {"low": constants.get("min"), "high": constants.get("max")}
+    low, high = constants.get("min"), constants.get("max")
+    return "clamp", {"low": None if low == -math.inf else low, "high": None if high == math.inf else high}
 
 
 _REDUCING = {"mean": ("mean", 1), "sum": ("mean", 1), "amax": ("largest", 1), "amin": ("largest", -1)}

@@ -51,9 +51,12 @@ def show(
 
     Returns what the notebook displays. Raises ValueError for other images, and as `describe` and `page` do.
     """
-    array = np.asarray(images.numpy() if isinstance(images, Tensor) else images, np.float32)[:MOST]
+    array = np.asarray(images.numpy() if isinstance(images, Tensor) else images, np.float32)
     if array.ndim != 4 or array.shape[1] not in (1, 3):
         raise ValueError(f"show needs images (N, C, H, W) of 1 or 3 channels, got {array.shape}")
+    if labels is not None and len(labels) != len(array):
+        raise ValueError(f"{len(labels)} labels were given for {len(array)} images")
+    array = array[:MOST]
     with evaluating(model):
         network = in_order(model, array.shape[1:])
         layers = describe(network, array.shape[1:])
@@ -67,7 +70,9 @@ def show(
 
 
 def _pixels(image):
-    """uint8 (3, H, W): black for the smallest number of an image, white for the largest."""
-    low, high = float(image.min()), float(image.max())
-    shades = ((image - low) / (high - low or 1) * 255).round().astype(np.uint8)
+    """uint8 (3, H, W): black for the smallest finite number of an image, and for NaN, white for the largest."""
+    finite = image[np.isfinite(image)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    shown = np.nan_to_num(image, nan=low, posinf=high, neginf=low)
+    shades = ((shown - low) / (high - low or 1) * 255).round().astype(np.uint8)
     return np.broadcast_to(shades, (3, *shades.shape[1:]))

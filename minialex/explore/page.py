@@ -164,7 +164,7 @@ def cropped(normalization: Normalize, side: int) -> Normalize:
 
 def _json(data: Any) -> str:
     """JSON without < and >: no text in it can end the block, or begin a comment."""
-    text = json.dumps(data, separators=(",", ":"))
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)  # which no browser reads
     return text.replace("<", "\\u003c").replace(">", "\\u003e")
 
 

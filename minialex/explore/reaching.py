@@ -50,6 +50,11 @@ def of_value(layers: list[dict[str, Any]], n: int, at: list[int]) -> Boxes:
 
 def of_parameter(layers: list[dict[str, Any]], n: int, name: str, at: list[int]) -> Boxes:
     """All numbers that explain the gradient of a weight or bias; name: "weight" or "bias"; at: its place."""
+    return [box for user in layers[n][name].get("tied", [n]) for box in _of_use(layers, user, name, at)]
+
+
+def _of_use(layers, n, name, at):
+    """Those of one of the layers that have the parameter."""
     layer = layers[n]
     outputs = _all(layer["output"])
     if layer["kind"] == "local2d":

@@ -60,6 +60,7 @@ class _Scratch:
     results: number of an operation -> number of its result's array.
     digests: digest of an array -> its number.
     waiting: the edges whose gradients the tape is about to take.
+    hooked: what had a gradient passed through its hooks last, and the numbers of the arrays before and after.
     """
 
     numbers: dict[int, int] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class _Scratch:
     results: dict[int, int] = field(default_factory=dict)
     digests: dict[bytes, int] = field(default_factory=dict)
     waiting: list[Any] = field(default_factory=list)
+    hooked: tuple[Any, int, int] = (None, 0, 0)
 
 
 class Recorder:
@@ -121,7 +123,19 @@ class Recorder:
         self.scratch.places.setdefault(number, _Place(backward=code))
         places = [k for k, edge in enumerate(parents, 1) if edge is not None]
         handed = [[f"gradient of input {k}", self.array(g), self._number(edge)] for k, (edge, g) in zip(places, wanted)]
-        self._step("backward", number, [["gy", self.array(gy), number], *handed])
+        hooked = self._after_hooks(node)
+        after = [["gy after its hooks", hooked[1], number]] if hooked else []
+        self._step("backward", number, [["gy", self.array(gy), number], *after, *handed])
+
+    def hooked(self, target: Any, gradient: Array, passed: Array) -> None:
+        """The hooks of an operation or a leaf were given a gradient and passed one on, before it runs, or takes it."""
+        self.scratch.hooked = (target, self.array(gradient), self.array(passed))
+
+    def _after_hooks(self, target):
+        """(the number of what arrived, and of what its hooks made of it); None where they changed nothing."""
+        of, gradient, passed = self.scratch.hooked
+        self.scratch.hooked = (None, 0, 0)
+        return (gradient, passed) if of is target and gradient != passed else None
 
     def began(self) -> None:
         """The first gradient has arrived at an edge."""
@@ -138,7 +152,11 @@ class Recorder:
         """A gradient was added to a leaf's .grad; before: the number of the array that was there."""
         number, grad = self._number(leaf), leaf.grad
         values = [] if before is None else [[".grad before", before]]
-        values += [["arriving", self.array(gradient)], [".grad", self.array(grad.data) if grad is not None else None]]
+        arrived, passed = self._after_hooks(leaf) or (self.array(gradient), None)
+        values.append(["arriving", arrived])
+        if passed is not None:
+            values.append(["arriving, after its hooks", passed])
+        values += [[".grad", self.array(grad.data) if grad is not None else None]]
         self._step("leaf", number, [[*value, number] for value in values])
 
     def parameters_of(self, optimizer: Any) -> dict[int, Any]:
@@ -161,10 +179,7 @@ class Recorder:
             p = optimizer._parameters[index]
             number = self._number(p)
             values = [*values, *self._state(optimizer, index), ["after", self.array(p.data)]]
-            numbers = {
-                k: v for k, v in settings[id(p)].items() if isinstance(v, (int, float)) and v and k != "initial_lr"
-            }
-            about = f"{type(optimizer).__name__}: {', '.join(f'{k} {v:g}' for k, v in numbers.items())}"
+            about = f"{type(optimizer).__name__}: {_numbers(settings[id(p)])}"
             self._step("update", number, [[*value, number] for value in values], place, about)
 
     def _state(self, optimizer, index, when=""):

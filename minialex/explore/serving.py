@@ -283,7 +283,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not self._is_known("/ask"):
             return
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdecimal()) or int(length) > LONGEST:
+        if not (length.isascii() and length.isdecimal()) or len(length) > 8 or int(length) > LONGEST:
             self._say(413, {"error": f"a question has at most {LONGEST // 1_000_000} MB"})
             return
         try:

@@ -1,7 +1,8 @@
 """What the tape records and runs, step by step: `with explore.trace() as steps:`, then `steps.show()`.
 
 The engine is not changed: within the context the few methods through which all that passes the tape goes (Node.__init__
-and Node.run, Arrival's, Optimizer.step) tell a recorder of this thread what they are given and what they have done.
+and Node.run, after_hooks, Arrival's, Optimizer.step) tell a recorder of this thread what they are given and what they
+have done.
 """
 
 from __future__ import annotations
@@ -126,6 +127,13 @@ def _ran(node, gy):
     return wanted
 
 
+def _hooked(target, gradient):
+    passed = _ORIGINAL[tape, "after_hooks"](target, gradient)
+    if recorder := _recorder():
+        recorder.hooked(target, gradient, passed)
+    return passed
+
+
 def _began(arrival, gradient, aliased):
     _ORIGINAL[tape.Arrival, "__init__"](arrival, gradient, aliased)
     if recorder := _recorder():
@@ -159,7 +167,8 @@ def _stepped(optimizer, closure=None):
     return loss
 
 
-_REPLACED: dict[tuple[type, str], Any] = {
+_REPLACED: dict[tuple[Any, str], Any] = {
+    (tape, "after_hooks"): _hooked,
     (tape.Node, "__init__"): _made,
     (tape.Node, "run"): _ran,
     (tape.Arrival, "__init__"): _began,
@@ -167,4 +176,4 @@ _REPLACED: dict[tuple[type, str], Any] = {
     (tape.Arrival, "deliver"): _delivered,
     (Optimizer, "step"): _stepped,
 }
-_ORIGINAL: dict[tuple[type, str], Any] = {(owner, name): vars(owner)[name] for owner, name in _REPLACED}
+_ORIGINAL: dict[tuple[Any, str], Any] = {(owner, name): vars(owner)[name] for owner, name in _REPLACED}

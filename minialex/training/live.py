@@ -60,9 +60,14 @@ class Live:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        if self.losses or self.rows:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if not (self.losses or self.rows):
+            return
+        try:
             self.draw()
+        except Exception:
+            if error is None:  # or else it would hide what has ended the loop
+                raise
 
     def on_step(self, trainer: Any, row: dict[str, Any]) -> None:
         """For Trainer.fit. trainer: the Trainer; row: of Trainer.step_row."""
@@ -131,7 +136,7 @@ class Live:
 
 
 def _some(test):
-    """(batches of images, labels) of the first pictures of a Loader or of batches."""
+    """(batches of images, labels) of the first pictures of a Loader or of batches; ValueError without any."""
     images, labels, count = [], [], 0
     for x, own in backends.get_backend().upload(test.epoch() if hasattr(test, "epoch") else test):
         x, own = x[: TESTED - count], np.asarray(own)[: TESTED - count]
@@ -140,6 +145,8 @@ def _some(test):
         count += len(own)
         if count >= TESTED:
             break
+    if not images:
+        raise ValueError("test holds no pictures: give a Loader or a list with at least one batch, or None")
     return images, np.concatenate(labels)
 
 

@@ -12,7 +12,7 @@ from browsing import opened
 from on_pages import EXPLAINED, ROUNDING, close, go, heading, numbers, shown
 from PIL import Image
 
-from minialex import data, explore, functional, models
+from minialex import data, explore, functional, models, nn
 from minialex.data.pipeline import Pipeline
 from minialex.tensor import Tensor, no_grad
 
@@ -88,6 +88,38 @@ def test_numbers_are_minialex_s_and_every_one_is_explained(browser, make, tmp_pa
         off = np.abs(explained - expected) / scales
         assert off.max() <= ROUNDING, places[int(off.argmax())]
         assert abs(found["loss"] - loss) <= ROUNDING * max(1, np.abs(values[-2]).max())
+
+
+def not_finite(kind):
+    """A network with numbers that are not finite: a weight, a margin, or a window that holds padding alone."""
+    if kind == "margin":
+        layers = nn.ConstantPad2d(1, -np.inf), nn.Call("clamp", min=-np.inf, max=2.0), nn.MaxPool2d(2, 2)
+    elif kind == "padding":
+        layers = nn.AdaptiveAvgPool2d(2), nn.MaxPool2d(2, padding=1, dilation=3), nn.Sigmoid()
+    else:
+        layers = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.LocalResponseNorm(3, 0.5), nn.MaxPool2d(2)
+    return explored.classifier((3, 7, 6), *layers)
+
+
+@pytest.mark.parametrize("kind", ["margin", "padding", np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_minialex_s(browser, kind, tmp_path, rng):
+    model, shape = not_finite(kind)
+    explored.filled(model, rng)
+    if isinstance(kind, float):
+        next(model.parameters()).data[0, 0] = kind
+    picture = explored.picture(shape, rng, label=3)
+    (tmp_path / "page.html").write_text(explored.html(model, [picture]), encoding="utf-8")
+    with np.errstate(all="ignore"):
+        values, gradients, parameters, _ = explored.computed(model, picture.input, 3)
+    with opened(browser, tmp_path / "page.html", place="1;training") as page:
+        page.keyboard.press("End")  # through every array of a training step
+        found = page.evaluate(f"({ALL})(explorer)")
+        for n, (value, gradient) in enumerate(zip(values, gradients)):
+            pairs = [(found["values"][n], value), *((found["parameters"][n][k], g) for k, g in parameters[n].items())]
+            for mine, theirs in pairs if gradient is None else [*pairs, (found["gradients"][n], gradient)]:
+                assert np.allclose(mine, theirs.ravel(), ROUNDING, 1e-5, equal_nan=True), n
+        place = [len(values) - 3, "gradient", [0, 0, 0]]
+        assert np.allclose(page.evaluate(EXPLAINED, [place]), gradients[-3].ravel()[0], equal_nan=True)
 
 
 def test_what_a_pixel_sees_of_the_picture(browser, small):
@@ -174,6 +206,12 @@ def test_the_pointer_chooses_and_follows_numbers(browser, small):
         page.locator(".panel canvas[aria-label^='gradients of the weight']").click(position={"x": 3, "y": 3})
         assert heading(page).startswith("conv1, weight [0, 0, 0, 0]: ")
         assert shown(heading(page)) == pytest.approx(parameters[1]["weight"][0, 0, 0, 0], rel=2e-3)
+        row = page.locator(".panel tbody tr", has=page.get_by_label("dy/dw is picture")).first
+        _, factor = (float(cell.replace("\u2212", "-")) for cell in row.locator("td.number").all_inner_texts()[:2])
+        row.get_by_label("dy/dw is picture").click()
+        assert heading(page).startswith("Gradient at picture, map 0, row ")
+        page.get_by_role("button", name="Forwards").click()
+        assert shown(heading(page)) == pytest.approx(factor, rel=2e-3)
 
 
 def test_the_keyboard_does_all_that_the_pointer_does(browser, small):
@@ -262,6 +300,11 @@ def test_step_by_step(browser, small):
         assert heading(page).startswith("pool2, map 63, row 2, column 2")
         go(page, "pool2")
         assert not page.get_by_role("button", name="play").is_visible()
+        go(page, "pool2:3,1,2")
+        page.get_by_role("button", name="play").click()
+        page.get_by_role("button", name="one training step").click()
+        page.wait_for_timeout(900)
+        assert heading(page) == "Forwards: conv1", "another view ends the play"
 
 
 def test_tab_reaches_every_layer_and_the_explanation(browser, small):

@@ -67,3 +67,8 @@ def test_maps_joined_with_vectors_are_refused():
     model = nn.Graph([*layers, ("fc", nn.Linear(8, 2), ["f"])])
     with pytest.raises(ValueError, match="layer sum joins maps with vectors"):
         explore.describe(model.eval(), (2, 2, 2))
+
+
+def test_a_setting_that_is_not_finite_is_named():
+    with pytest.raises(ValueError, match="layer 1 cannot be shown in a page: its k is inf, not a finite number"):
+        explore.describe(after(nn.LocalResponseNorm(3, k=np.inf), (3, 4, 5)).eval(), (3, 4, 5))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from minialex import explore, nn
+from minialex.explore import notebook
 from minialex.tensor import Tensor
 
 
@@ -68,3 +69,16 @@ def test_a_large_network_is_carried(rng):
     assert not data["computes"] and len(data["pictures"]) == len(data["results"]) == 4
     assert [result["target"] for result in data["results"]] == [0, 1, 2, 3]
     assert all(p.grad is None for p in large.parameters()), "the model is left as it was"
+
+
+def test_labels_of_another_count_are_refused():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    for count in (1, 3):
+        with pytest.raises(ValueError, match=f"{count} labels were given for 2 images"):
+            explore.show(model, np.zeros((2, 3, 2, 2)), labels=[0] * count)
+
+
+def test_a_pixel_that_is_not_finite_leaves_the_others_to_be_seen():
+    image = np.array([[[np.nan, 1, 2], [3, np.inf, -np.inf]]], np.float32)
+    assert notebook._pixels(image)[2].tolist() == [[0, 0, 128], [255, 255, 0]]
+    assert not notebook._pixels(np.full((3, 2, 2), np.nan, np.float32)).any()

@@ -76,3 +76,13 @@ def test_no_box_is_larger_than_it_need_be():
         ("values", 2),
         ("values", 1),
     ]
+
+
+def test_the_gradient_of_a_parameter_comes_from_all_layers_that_have_it():
+    model, shape = explored.shared()
+    layers = describe(model.eval(), shape)
+    assert [layers[n]["weight"].get("tied") for n in (1, 3, 5)] == [[1, 3], [1, 3], None]
+    for name, at, users in (("weight", [1, 2, 0, 1], [1, 3]), ("bias", [2], [1, 3, 5])):
+        for n in users:
+            needed = reaching.of_parameter(layers, n, name, at)
+            assert [of_layer for of, of_layer, _ in needed if of == "gradients"] == users

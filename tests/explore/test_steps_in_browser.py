@@ -188,13 +188,20 @@ def small(tmp_path_factory):
     return path, model, picture
 
 
-PARAMETERS = """explorer.below.views.training.training.network.layers.map((layer) =>
-    ["weight", "bias"].filter((name) => layer[name]).map((name) => [...layer[name].data]))"""
+def preset(name):
+    size = models.get_preset(name).input_size
+    return models.build(name), (3, size, size)
 
 
-@pytest.mark.parametrize("make", [lambda: (models.build("shapes_net"), (3, 32, 32)), explored.branches])
+PARAMETERS = """explorer.below.views.training.training.network.layers.map((layer, n) =>
+    ["weight", "bias"]
+        .filter((name) => layer[name] && (layer[name].tied?.[0] ?? n) === n)
+        .map((name) => [...layer[name].data]))"""
+
+
+@pytest.mark.parametrize("make", [lambda: preset("shapes_net"), explored.branches, explored.shared])
 def test_training_in_the_page_is_minialex_s(browser, make, tmp_path, rng):
-    """Two steps of SGD with momentum; a network whose gradients meet, too."""
+    """Two steps of SGD with momentum; a network whose gradients meet, and one whose layers share a weight, too."""
     model, shape = make()
     path, picture = page_of(model, shape, rng, tmp_path)
     optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.8)

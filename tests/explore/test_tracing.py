@@ -272,3 +272,19 @@ def test_a_cell_shows_the_page(shared):
     assert json.loads(data)["trace"] == steps.data and page.count("<script") == 2 and "default-src 'none'" in page
     cell = steps._repr_html_()
     assert cell.startswith('<iframe sandbox="allow-scripts"') and "srcdoc=" in cell
+
+
+def test_what_hooks_make_of_a_gradient_is_shown():
+    x = Tensor(np.array([1.0, 2.0], np.float32), requires_grad=True)
+    with explore.trace() as steps:
+        y = x * x
+        y.register_hook(lambda gradient: 10 * gradient)
+        y.register_hook(lambda gradient: None)
+        x.register_hook(lambda gradient: gradient + 1)
+        y.sum().backward()
+    _, product = steps_of(steps, "backward")
+    assert numbers(steps, product, "gy").tolist() == [1, 1]
+    assert numbers(steps, product, "gy after its hooks").tolist() == [10, 10]
+    (leaf,) = steps_of(steps, "leaf")
+    assert numbers(steps, leaf, "arriving").tolist() == [20, 40]
+    assert numbers(steps, leaf, "arriving, after its hooks").tolist() == x.grad.numpy().tolist() == [21, 41]

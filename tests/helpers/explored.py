@@ -157,7 +157,14 @@ def extremes():
     return classifier((3, 12, 5), nn.Call("repeat", repeats=(1, 2, 1, 1)), *steps)
 
 
-NETWORKS = [convolutions, pools, norms, activations, branches, of_2012, other_sizes, joins, calls, extremes]
+def shared():
+    """A convolution that is used twice, and a bias that two layers have."""
+    conv, other = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, groups=3)
+    other.bias = conv.bias
+    return classifier((3, 6, 5), conv, nn.ReLU(), conv, nn.LeakyReLU(0.1), other)
+
+
+NETWORKS = [convolutions, pools, norms, activations, branches, of_2012, other_sizes, joins, calls, extremes, shared]
 
 
 def filled(model, rng):

@@ -186,3 +186,17 @@ def test_a_run_of_a_folder(cell, tmp_path, monkeypatch):
         run.train(live=shown)
     assert len(shown.losses) == 6 and len(shown.rows) == 2 and "2 epochs done, step 6" in cell[-1]
     assert ">hourglass</th>" in cell[-1]
+
+
+def test_what_ends_the_loop_is_not_hidden_by_a_drawing_that_fails(cell):
+    test = [(np.zeros((2, 5, 4, 4), np.float32), np.zeros(2, int))]  # five channels, and the network takes three
+    with pytest.raises(ZeroDivisionError), Live(network(), test) as shown:
+        shown.losses.append(1.0)
+        1 / 0  # noqa: B018
+    with pytest.raises(ValueError, match="channels"), Live(network(), test) as shown:
+        shown.losses.append(1.0)
+
+
+def test_a_test_set_without_pictures_is_refused(cell):
+    with pytest.raises(ValueError, match="test holds no pictures: give a Loader or a list with at least one batch"):
+        Live(network(), [])

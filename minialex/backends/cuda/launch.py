@@ -390,7 +390,7 @@ def grid_of_planes(places, planes):
 def three(value, name):
     if type(value) is int and value >= 0:
         return value, 1, 1
-    values = (value,) if isinstance(value, (int, np.integer)) else tuple(value)
-    if not 1 <= len(values) <= 3 or min(values) < 0:
+    values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
+    if not 1 <= len(values) <= 3 or not all(isinstance(n, (int, np.integer)) and n >= 0 for n in values):
         raise ValueError(f"{name} is one to three whole numbers, got {value!r}")
     return (*map(int, values), 1, 1)[:3]

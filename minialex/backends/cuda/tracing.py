@@ -19,6 +19,7 @@ from . import emulator
 from . import launch as cuda_launch
 
 EVENTS = 100_000  # that a trace holds; about 256 threads of a tiled product with 16 tiles
+ENDLESS = 4_000_000  # accesses after which a block is stopped
 RACES = 100  # that are listed
 LOAD, STORE, BARRIER, OUTSIDE_LOAD, OUTSIDE_STORE = range(5)  # enum Kind of kernels/checked.h
 _FLAGS = ("-DTRACED", "-O0", "-g0")  # compiled in half the time: what counts here, since a block runs in no time
@@ -181,7 +182,8 @@ def trace(kernel: str, grid: Any, block: Any, *arguments: Any, text: str | None 
     text: CUDA source, None for the kernels folder.
     number: of the block: x + y * width + z * width * height of the grid.
 
-    Returns a BlockTrace. Raises as emulator.check does, and ValueError for a block that the grid does not have.
+    Returns a BlockTrace. Raises as emulator.check does, and ValueError for a block that the grid does not have, and for
+    one that makes ENDLESS accesses; a loop that touches no memory is not noticed.
     """
     found, text = emulator.defined(kernel, text)
     real, values = cuda_launch.Launcher().check(found, arguments)
@@ -192,10 +194,15 @@ def trace(kernel: str, grid: Any, block: Any, *arguments: Any, text: str | None 
         raise ValueError(f"a block has 1 to 1024 threads, got {math.prod(block)}")
     library = _library(text, cuda_launch.REALS[real])
     events = np.zeros(EVENTS, _EVENT)
-    library.trace_into(events.ctypes.data_as(ctypes.c_void_p), ctypes.c_longlong(EVENTS))
+    library.trace_into(events.ctypes.data_as(ctypes.c_void_p), ctypes.c_longlong(EVENTS), ctypes.c_longlong(ENDLESS))
     report = emulator.watched(getattr(library, f"run_{found.name}"), grid, block, values, [number])
     seen = library.traced_events()
-    library.trace_into(None, ctypes.c_longlong(0))
+    library.trace_into(None, ctypes.c_longlong(0), ctypes.c_longlong(0))
+    if seen >= ENDLESS:
+        raise ValueError(
+            f"{kernel} was stopped after {ENDLESS:,} accesses of one block: does a loop not end? If all do, trace "
+            "it on smaller arrays"
+        )
     return BlockTrace(
         found.name, grid, block, number, events[:seen].copy(), _names(library), seen <= EVENTS, report, text
     )

@@ -18,6 +18,7 @@ export function decoded(data) {
       if (layer[name]) arrays[name] = { ...layer[name], data: layer[name].data && floatsOf(layer[name].data) };
     }
     for (const name of ["mean", "variance"]) if (layer[name]) arrays[name] = floatsOf(layer[name]);
+    if ("constant" in layer) arrays.constant = Number(layer.constant); // "-Infinity": JSON has no word for it
     for (const name of ["from", "to"]) if (layer[name]) arrays[name] = integersOf(layer[name]);
     return { ...layer, ...arrays };
   });

@@ -196,6 +196,18 @@ def test_a_long_trace_is_cut_off(monkeypatch, product):
 
 
 @pytest.mark.heavy
+def test_a_loop_that_does_not_end_is_stopped(monkeypatch):
+    usable.or_skip("emulator")
+    monkeypatch.setattr(tracing, "ENDLESS", 1000)
+    text = PARTED + 'extern "C" __global__ void endless(global<REAL> x) { while (true) x[0] += 1; }\n'
+    x = np.zeros(4, np.float32)
+    with pytest.raises(ValueError, match="endless was stopped after 1,000 accesses of one block: does a loop not end"):
+        tracing.trace("endless", 1, 4, x, text=text)
+    assert x[0] == 500
+    assert len(tracing.trace("parted", 1, 4, x, x.copy(), text=text).events) == 16, "the next one runs"
+
+
+@pytest.mark.heavy
 def test_a_trace_knows_nothing_of_those_before():
     usable.or_skip("emulator")
     for size in (8, 16):
@@ -224,5 +236,8 @@ def test_a_block_that_is_not_there():
         tracing.trace("body", 2, 4, x, x, text=PARTED.replace("parted", "body"), number=2)
     with pytest.raises(ValueError, match="a block has 1 to 1024 threads, got 2048"):
         tracing.trace("parted", 1, 2048, x, x, text=PARTED)
+    for grid in ("a", 1.5, (1, -1), (1, 2, 3, 4)):
+        with pytest.raises(ValueError, match="grid is one to three whole numbers, got "):
+            tracing.trace("parted", grid, 4, x, x, text=PARTED)
     with pytest.raises(ValueError, match="the text defines no kernel 'other'; it defines parted"):
         tracing.trace("other", 1, 4, x, x, text=PARTED)

@@ -25,13 +25,16 @@ function geluExact(x) {
 
 const geluOf = ({ approximate }, x) => (approximate === "tanh" ? geluTanh(x) : geluExact(x));
 
+/** Where nothing passes, a NaN does not either. */
+const passed = (g, factor) => (factor === 0 ? 0 : g * factor);
+
 /** A layer of f(settings, x) and its derivative. */
 export function elementwise(formula, gradient, f, derivative) {
   return {
     formula,
     gradient,
     forward: (layer, [x]) => Float32Array.from(x, (value) => f(layer, value)),
-    backward: (layer, [x], y, gy) => ({ inputs: [Float32Array.from(gy, (g, k) => g * derivative(layer, x[k]))] }),
+    backward: (layer, [x], y, gy) => ({ inputs: [Float32Array.from(gy, (g, k) => passed(g, derivative(layer, x[k])))] }),
     explain(layer, [x], at) {
       const value = x[indexOf(layer.output, at)];
       const y = f(layer, value);
@@ -48,7 +51,7 @@ export function elementwise(formula, gradient, f, derivative) {
     explainGradient(layer, [x], ys, gy, input, at) {
       const k = indexOf(layer.output, at);
       const factor = derivative(layer, x[k]);
-      return [{ at, value: gy[k], factor, product: gy[k] * factor }];
+      return [{ at, value: gy[k], factor, product: passed(gy[k], factor) }];
     },
   };
 }

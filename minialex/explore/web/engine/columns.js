@@ -70,7 +70,7 @@ export function columnGradients(layer, windows, gy, o, terms) {
     const factors = new Map(terms(place).map(({ index, factor }) => [index, factor]));
     for (let row = 0; row < rows; row++) {
       const k = from[row * count + place];
-      if (k >= 0) gradients[row * count + place] = (factors.get(k) ?? 0) * gy[o * count + place];
+      if (k >= 0 && factors.get(k)) gradients[row * count + place] = factors.get(k) * gy[o * count + place];
     }
   }
   return gradients;

@@ -1,6 +1,7 @@
 // What every number of a network at work is made of: the same for one that the page computes, and one that it is given.
 import { KINDS } from "./kinds.js";
 import { counted, total } from "./shape.js";
+import { layersWith } from "./tied.js";
 import { places } from "./window.js";
 
 const summed = (terms) => [[`sum of ${counted(terms, "term")}`, total(terms)]];
@@ -55,11 +56,14 @@ export class Explained {
     return { terms, columns: { value: "gy", factor: "dy/dx", product: "product" }, steps: summed(terms) };
   }
 
-  /** From which outputs the gradient of a weight or bias comes. */
+  /** From which outputs the gradient of a weight or bias comes: of all layers that have it. */
   explainParameter(n, name, at) {
-    const layer = this.layers[n];
-    const terms = this.of(n).explainParameter(layer, this.inputsOf(n), this.arriving(n), name, at);
-    terms.forEach((term) => (term.layer = n));
+    const terms = layersWith(this.layers, n, name).flatMap((user) => {
+      const given = [this.layers[user], this.inputsOf(user), this.arriving(user), name, at];
+      return this.of(user)
+        .explainParameter(...given)
+        .map((term) => ({ layer: user, source: this.layers[user].sources[0], ...term }));
+    });
     return { terms, columns: { value: "gy", factor: "dy/dw", product: "product" }, steps: summed(terms) };
   }
 

@@ -4,6 +4,7 @@ import { Explained } from "./explained.js";
 import { indexOf, rounded, size } from "./shape.js";
 import { lossOf } from "./softmax.js";
 import { summaryOf } from "./summary.js";
+import { summedGradients } from "./tied.js";
 
 /** See Explained. */
 export class Network extends Explained {
@@ -50,7 +51,7 @@ export class Network extends Explained {
       parameterGradients[n] = parameters;
     }
     gradients[0] = rounded(sums[0]);
-    return { gradients, parameterGradients };
+    return { gradients, parameterGradients: summedGradients(this.layers, parameterGradients) };
   }
 
   arriving = (n) => (n === this.end ? this.target : this.gradients[n]);

@@ -20,10 +20,10 @@ function above({ window }, [c, row, column]) {
   return rows.flatMap(([i]) => columns.map(([j]) => [c, i, j]));
 }
 
-/** The index in x of the maximum under an output: the first of equal ones. NaN wins, as in minialex. */
+/** The index in x of the maximum under an output: the first of equal ones, the last NaN; -1 where all is padding. */
 function winner(layer, x, at) {
   const candidates = under(layer, at).map((place) => indexOf(layer.inputs[0], place));
-  return candidates.reduce((best, k) => (x[k] > x[best] || (x[k] !== x[k] && x[best] === x[best]) ? k : best));
+  return candidates.reduce((best, k) => (best < 0 || x[k] > x[best] || Number.isNaN(x[k]) ? k : best), -1);
 }
 
 export const maxPool2d = {
@@ -32,12 +32,12 @@ export const maxPool2d = {
 
   forward(layer, [x]) {
     layer.winners = Int32Array.from(zeros(layer.output), (_, k) => winner(layer, x, placeOf(layer.output, k)));
-    return Float32Array.from(layer.winners, (from) => x[from]);
+    return Float32Array.from(layer.winners, (from) => x[from] ?? -Infinity); // of the padding
   },
 
   backward(layer, [x], y, gy) {
     const gx = zeros(layer.inputs[0]);
-    layer.winners.forEach((from, k) => (gx[from] += gy[k]));
+    layer.winners.forEach((from, k) => from >= 0 && (gx[from] += gy[k]));
     return { inputs: [rounded(gx)] };
   },
 
@@ -47,6 +47,7 @@ export const maxPool2d = {
       const k = indexOf(layer.inputs[0], place);
       return { input: 0, at: place, map: at[0], value: x[k], factor: k === won ? 1 : 0, product: k === won ? x[k] : 0 };
     });
+    if (won < 0) return { terms, columns: {}, steps: [["y: no pixel is under the window", -Infinity]] };
     const [, row, column] = placeOf(layer.inputs[0], won);
     return {
       terms,
@@ -59,8 +60,8 @@ export const maxPool2d = {
     const k = indexOf(layer.inputs[0], at);
     return above(layer, at).map((place) => {
       const value = gy[indexOf(layer.output, place)];
-      const factor = winner(layer, x, place) === k ? 1 : 0;
-      return { at: place, value, factor, product: value * factor };
+      const wins = winner(layer, x, place) === k;
+      return { at: place, value, factor: wins ? 1 : 0, product: wins ? value : 0 };
     });
   },
 };

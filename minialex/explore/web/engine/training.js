@@ -1,6 +1,7 @@
 // One step of training on one picture: forwards, the loss, backwards, and the update of every weight.
 import { rounded, size } from "./shape.js";
 import { lossOf } from "./softmax.js";
+import { layersWith, summedGradient } from "./tied.js";
 
 /**
  * The gradients that each layer hands to its inputs, and their sums, in the order of the tape.
@@ -58,24 +59,27 @@ export class Training {
 
   /** Every weight's update with some settings: {n, name, before, gradient, velocity, next, after}. */
   updates(settings) {
-    return this.backward.flatMap(({ phase, n, parameters }) =>
-      phase !== "backward"
-        ? []
-        : Object.entries(parameters).map(([name, gradient]) => {
-            const before = this.network.layers[n][name].data;
-            const velocity = this.velocities[`${n} ${name}`];
-            const { velocity: next, after } = updated(before, gradient, velocity, settings);
-            return { n, name, before, gradient, velocity, next, after };
-          }),
-    );
+    const { layers } = this.network;
+    const ran = this.backward.filter(({ phase }) => phase === "backward");
+    const ofUse = Object.fromEntries(ran.map(({ n, parameters }) => [n, parameters]));
+    const names = ran.flatMap(({ n, parameters }) => Object.keys(parameters).map((name) => [n, name]));
+    return names
+      .filter(([n, name]) => layersWith(layers, n, name)[0] === n)
+      .map(([n, name]) => {
+        const before = layers[n][name].data;
+        const gradient = summedGradient(layers, n, name, ofUse);
+        const velocity = this.velocities[`${n} ${name}`];
+        const { velocity: next, after } = updated(before, gradient, velocity, settings);
+        return { n, name, before, gradient, velocity, next, after };
+      });
   }
 
   /** Take the step: the next one begins with its weights and velocities. */
   step(settings) {
+    const { layers } = this.network;
     for (const { n, name, next, after } of this.updates(settings)) {
       this.velocities[`${n} ${name}`] = next;
-      const layer = this.network.layers[n];
-      layer[name] = { ...layer[name], data: after };
+      for (const user of layersWith(layers, n, name)) layers[user][name] = { ...layers[user][name], data: after };
     }
     this.forward();
   }

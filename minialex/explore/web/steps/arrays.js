@@ -1,5 +1,6 @@
 // Arrays of any shape: small ones as numbers, larger ones as pictures with facts; captured.py makes these data.
 import { bytesOf } from "../data.js";
+import { summaryOf } from "../engine/summary.js";
 import { behind, greys, twoColors } from "../view/colors.js";
 import { element, format } from "../view/dom.js";
 import { Tiles } from "../view/tiles.js";
@@ -27,15 +28,8 @@ export function arrayOf(numbers, shape) {
     1,
     Math.min(Math.floor(numbers.length / (height * width)), Math.floor(PICTURE / (height * width))),
   );
-  let [low, high, sum, squares] = [Infinity, -Infinity, 0, 0];
-  for (const x of numbers) {
-    low = Math.min(low, x);
-    high = Math.max(high, x);
-    sum += x;
-    squares += x * x;
-  }
-  const mean = sum / numbers.length;
-  const std = Math.sqrt(Math.max(0, squares / numbers.length - mean * mean));
+  const finite = numbers.filter(isFinite); // as in captured.py
+  const { smallest: low, largest: high, mean, std } = summaryOf(finite.length ? finite : [0]);
   const step = Math.max(1, Math.ceil(Math.sqrt((height * width) / PICTURE)));
   const tiles = [count, Math.ceil(height / step), Math.ceil(width / step)];
   const values = Float64Array.from({ length: tiles[0] * tiles[1] * tiles[2] }, (_, k) => {

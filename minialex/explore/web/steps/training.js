@@ -1,4 +1,5 @@
 // One training step of the network of the page, shown as the trace of a tape is.
+import { layersWith } from "../engine/tied.js";
 import { Training } from "../engine/training.js";
 import { element, format } from "../view/dom.js";
 import { arrayOf } from "./arrays.js";
@@ -28,6 +29,9 @@ export function traceOf(training, settings) {
     const inputs = layer.sources.map((source) => numbers[source]);
     for (const name of ["weight", "bias"]) {
       if (!layer[name]) continue;
+      const [first] = layersWith(layers, n, name);
+      if (first < n) leaves[n][name] = leaves[first][name];
+      if (first < n) continue;
       const variable = `${layer.name}.${name}`;
       leaves[n][name] = add({ kind: "leaf", name: variable, variable, shape: layer[name].shape, inputs: [] });
     }

@@ -88,17 +88,19 @@ function list({ terms, columns: names }, layers, go) {
     : [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
   const fields = Object.keys(names);
   const most = largestOf(terms, "product");
+  const isOfWeight = terms.some(({ from }) => from);
   const made = sorted.map((term) => () => {
     const text = term.loss ? "the loss" : term.at ? shortPlace(layers[term.layer], term.at) : "padding";
     const place = term.at && !term.loss ? link(text, text, () => go({ layer: term.layer, at: term.at })) : text;
     const cells = fields.map((field) => element("td", { class: "number" }, format(term[field])));
     if (term.product !== undefined) cells.at(-1).style.backgroundColor = behind(term.product, most);
+    if (isOfWeight) cells.push(element("td", {}, derivativeOf(term, layers, go)));
     return element("tr", {}, element("td", {}, place), ...cells);
   });
   const head = element(
     "thead",
     {},
-    element("tr", {}, ...["from", ...Object.values(names)].map((name) => element("th", { scope: "col" }, name))),
+    element("tr", {}, ...["from", ...Object.values(names), ...(isOfWeight ? ["dy/dw is"] : [])].map((name) => element("th", { scope: "col" }, name))),
   );
   const body = element("tbody");
   const shown = shortened(body, made, TERMS, "terms");
@@ -110,6 +112,12 @@ function list({ terms, columns: names }, layers, go) {
     element("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": "the terms" }, whole),
     more,
   );
+}
+
+/** The input that a weight is multiplied by. */
+function derivativeOf({ source, from }, layers, go) {
+  const text = shortPlace(layers[source], from);
+  return link(text, `dy/dw is ${text}`, () => go({ layer: source, at: from }));
 }
 
 const link = (text, label, onclick) =>

@@ -35,7 +35,7 @@ function fileField(open) {
 }
 
 function numberField(count, take) {
-  const field = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0 });
+  const field = element("input", { type: "number", id: "number", min: 0, max: count - 1, value: 0, required: true });
   const onsubmit = (event) => {
     event.preventDefault();
     take(field.valueAsNumber);

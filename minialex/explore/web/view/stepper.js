@@ -39,12 +39,12 @@ export class Stepper {
     this.update();
   }
 
-  /** Only values have a next one; a layer or a weight ends the play, as does the last place. */
+  /** Only values have a next one; a layer or a weight ends the play, as does the last place, or another view. */
   update() {
-    const { at, parameter } = this.state.chosen;
-    const isValue = Boolean(at) && !parameter;
+    const { chosen, view } = this.state;
+    const isValue = Boolean(chosen.at) && !chosen.parameter;
     this.element.hidden = !isValue;
-    if (this.timer && !(isValue && this.from(1))) this.stop();
+    if (this.timer && (view || !isValue || !this.from(1))) this.stop();
     this.play.textContent = this.timer ? "pause" : "play";
   }
 }
