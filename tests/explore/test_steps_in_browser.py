@@ -223,7 +223,7 @@ def test_training_in_the_page_is_minialex_s(browser, make, tmp_path, rng):
         for array, (name, p) in zip(found, model.named_parameters()):
             close(array, p.numpy(), name)
         close(page.evaluate("explorer.below.views.training.training.losses.slice(0, 2)"), losses, "losses")
-        assert heading(page).startswith("Forwards: conv1")
+        assert heading(page) == f"Forwards: {page.evaluate('explorer.network.layers[1].name')}"
         untouched = page.evaluate("[...explorer.network.layers[1].weight.data]")
         page.get_by_role("button", name="begin again").click()
         assert page.evaluate(PARAMETERS)[1][0] == untouched, "the page's own network is as it was"
