@@ -366,8 +366,7 @@ VIEWS = [
 ]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width, scheme", browsing.LOOKS)
 def test_every_view_fits_and_can_be_read(browser, small, width, scheme):
     """Nothing reaches beyond the window, and axe-core finds neither roles nor contrasts amiss."""
     path, _, _ = small

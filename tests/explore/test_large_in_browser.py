@@ -259,11 +259,10 @@ def test_where_minialex_has_stopped_the_page_says_so(browser, shapes):
 VIEWS = ["conv1:3,4,5", "conv1", "fc4:7,0,0", "norm1:3,4,5;backward", "softmax:2,0,0", "picture", "conv2;backward"]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width, scheme", browsing.LOOKS)
 def test_every_view_fits_and_can_be_read(browser, shapes, file, width, scheme):
     model, pictures, _ = shapes
-    axe = browsing.checker() if width == 1280 else None
+    axe = browsing.checker()
     with explored.served(explored.answers(model, pictures, pictures.__getitem__, 2)) as server:
         for address in (file, server.address):
             with opened(browser, address, width, scheme) as page:

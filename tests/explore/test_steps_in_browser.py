@@ -44,14 +44,6 @@ def without_faults(page, width, axe, what):
     assert not found, (what, [(v["id"], [n["html"][:300] for n in v["nodes"][:3]]) for v in found])
 
 
-def checker():
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
-    return axe.Axe()
-
-
-LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
-
-
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory):
     """(the page of a small graph in which h is used twice, its steps, h)"""
@@ -146,8 +138,8 @@ def test_a_trace_of_a_training_step_fits_and_can_be_read(browser, tmp_path, rng)
         loss.backward()
         optimizer.step()
     (tmp_path / "page.html").write_text(steps.page(), encoding="utf-8")
-    for width, scheme in LOOKS:
-        axe = checker() if width == 1280 else None
+    for width, scheme in browsing.LOOKS:
+        axe = browsing.checker()
         with opened(browser, tmp_path / "page.html", width, scheme, "step=0") as page:
             for phase in ("forward", "backward", "leaf", "update"):
                 n = next(k for k, step in enumerate(steps.data["steps"]) if step["phase"] == phase)
@@ -372,9 +364,9 @@ def test_a_network_without_windows_has_none(browser, tmp_path, rng):
 PLACES = ["conv1;training", "conv1;training=20", "conv1;training=41", "conv1:5,3,3;windows", "pool1:5,0,3;windows"]
 
 
-@pytest.mark.parametrize("width, scheme", LOOKS)
+@pytest.mark.parametrize("width, scheme", browsing.LOOKS)
 def test_steps_of_a_network_fit_and_can_be_read(browser, small, width, scheme):
-    axe = checker() if width == 1280 else None
+    axe = browsing.checker()
     for place in PLACES:
         with opened(browser, small[0], width, scheme, place) as page:
             assert page.url.endswith(place)
@@ -473,8 +465,8 @@ def test_a_race_is_shown(browser, blocks):
 
 
 def test_a_block_fits_and_can_be_read(browser, blocks):
-    for width, scheme in LOOKS:
-        axe = checker() if width == 1280 else None
+    for width, scheme in browsing.LOOKS:
+        axe = browsing.checker()
         for path, step in ((blocks[0], 0), (blocks[0], 30), (blocks[1], 5)):
             with opened(browser, path, width, scheme, f"step={step}") as page:
                 without_faults(page, width, axe, (path.name, step, width, scheme))

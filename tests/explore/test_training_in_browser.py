@@ -147,8 +147,7 @@ def test_the_confusion_matrix_by_keyboard(browser, folder):
             assert page.locator(".confusion h3").inner_text().startswith(start)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width, scheme", browsing.LOOKS)
 def test_it_fits_and_can_be_read(browser, folder, width, scheme):
     axe = browsing.checker()
     with opened(browser, folder / "explore.html", width, scheme, place="conv1;epoch=1") as page:

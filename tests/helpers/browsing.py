@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+LOOKS = [(1280, "light"), (390, "dark")]  # (width of the window in pixels, scheme) in which pages are looked at
 
 
 @contextlib.contextmanager
