@@ -1,9 +1,10 @@
 """The numba backend's kernels for pooling.
 
-A window that moves by a stride s meets, at each of its places, every s-th pixel of every s-th row. So a map is first
-split, by row and column, into s x s small maps ("phases"); then each place of the window is one long run through
-one of them, for all outputs at once: what the processor's vectors want. Rows of outputs are as long as rows of a phase;
-what stands beyond the last output of a row belongs to no window and is dropped at the end.
+A window that moves by a stride s meets, at each of its places, every s-th pixel of every s-th row. So maps are first
+split, by row and column, into s x s small ones ("phases"); then each place of the window is one long run through one of
+them, for all outputs at once: what the processor's vectors want. Rows of outputs are as long as rows of a phase; what
+stands beyond the last output of a row belongs to no window and is dropped at the end. The phases of a few small maps
+stand behind one another, for a run through all of them.
 
 x, y, gx and gy are maps (N C, H, W); geometry: padded height and width, kernel, stride, dilation and the padding before
 the first pixel, a pair each. The last two arguments, `start` and `stop`, say which maps: `threads.parallel_for` shares
@@ -21,56 +22,84 @@ _RUN = 1024  # pixels of a phase at a time, of as many maps as they are: a run o
 
 
 @kernel
-def _split_phases(x, phases, pitch, stride, before):
-    """phases[(y % s, x % s), (y // s, x // s)] = pixel (y, x) of the padded map; the margins are left alone."""
-    for r in range(stride[0]):
-        for k in range(stride[1]):
-            top, column = (r - before[0]) % stride[0], (k - before[1]) % stride[1]  # the first pixel of this phase
-            first = (before[0] + top) // stride[0] * pitch + (before[1] + column) // stride[1]
-            for i in range((x.shape[0] - top + stride[0] - 1) // stride[0]):
-                pixels, phase = x[top + i * stride[0], column:], phases[r * stride[1] + k, first + i * pitch :]
-                if stride[1] == 2:  # said as a number: then it is vector operations
-                    for t in range((len(pixels) + 1) // 2):
-                        phase[t] = pixels[2 * t]
-                else:
-                    for t in range((len(pixels) + stride[1] - 1) // stride[1]):
-                        phase[t] = pixels[t * stride[1]]
+def _phases(padded, stride, maps, value, like):
+    """Room for so many padded maps, full of `value`, in two arrangements between which columns change places.
+
+    near[y % s, m, y // s, x] and phases[x % s, y % s, m, y // s, x // s] are pixel (y, x) of map m.
+    """
+    rows, pitch = (padded[0] + stride[0] - 1) // stride[0], (padded[1] + stride[1] - 1) // stride[1]
+    near = np.full((stride[0], maps, rows, pitch * stride[1]), value, like.dtype)
+    return near, np.full((stride[1], stride[0], maps, rows, pitch), value, like.dtype)
 
 
 @kernel
-def _merge_phases(phases, x, pitch, stride, before):
-    """The transpose of _split_phases."""
-    for r in range(stride[0]):
-        for k in range(stride[1]):
-            top, column = (r - before[0]) % stride[0], (k - before[1]) % stride[1]
-            first = (before[0] + top) // stride[0] * pitch + (before[1] + column) // stride[1]
-            for i in range((x.shape[0] - top + stride[0] - 1) // stride[0]):
-                pixels, phase = x[top + i * stride[0], column:], phases[r * stride[1] + k, first + i * pitch :]
-                if stride[1] == 2:
-                    for t in range((len(pixels) + 1) // 2):
-                        pixels[2 * t] = phase[t]
-                else:
-                    for t in range((len(pixels) + stride[1] - 1) // stride[1]):
-                        pixels[t * stride[1]] = phase[t]
+def _split(x, first, maps, near, phases, before):
+    """Take in maps of x from number `first` on; the margins are left alone."""
+    height, width = x.shape[1:]
+    pixels, flat, stride = x.reshape(-1), near.reshape(-1), len(phases)
+    for m in range(maps):
+        for y in range(height):
+            source, target = np.uint64(((first + m) * height + y) * width), _row(m, y, near, before)
+            for z in range(np.uint64(width)):
+                flat[target + z] = pixels[source + z]
+    if stride == 2:  # said as a number: then it is vector operations
+        even, odd = phases[0].reshape(-1), phases[1].reshape(-1)
+        for q in range(len(even)):
+            even[q], odd[q] = flat[2 * q], flat[2 * q + 1]
+    else:
+        for k in range(stride):
+            phase = phases[k].reshape(-1)
+            for q in range(len(phase)):
+                phase[q] = flat[q * stride + k]
 
 
 @kernel
-def _phases(padded, stride, value, like):
-    """(pitch, phases full of `value`): the pitch is the length of a phase's rows."""
-    pitch, rows = (padded[1] + stride[1] - 1) // stride[1], (padded[0] + stride[0] - 1) // stride[0]
-    return pitch, np.full((stride[0] * stride[1], rows * pitch), value, like.dtype)
+def _merge(phases, near, x, first, maps, before):
+    """The way back."""
+    height, width = x.shape[1:]
+    pixels, flat, stride = x.reshape(-1), near.reshape(-1), len(phases)
+    if stride == 2:
+        even, odd = phases[0].reshape(-1), phases[1].reshape(-1)
+        for q in range(len(even)):
+            flat[2 * q], flat[2 * q + 1] = even[q], odd[q]
+    else:
+        for k in range(stride):
+            phase = phases[k].reshape(-1)
+            for q in range(len(phase)):
+                flat[q * stride + k] = phase[q]
+    for m in range(maps):
+        for y in range(height):
+            target, source = np.uint64(((first + m) * height + y) * width), _row(m, y, near, before)
+            for z in range(np.uint64(width)):
+                pixels[target + z] = flat[source + z]
 
 
 @kernel
-def _runs(pitch, kernel_size, stride, dilation):
-    """For each place of the window: the phase that it goes through, and the pixel there that it meets first."""
-    runs = np.empty((kernel_size[0] * kernel_size[1], 2), np.int64)
+def _row(m, y, near, before):
+    """Where row y of map m begins in `near`, flat."""
+    stride, maps, rows, line = near.shape
+    y += before[0]
+    return np.uint64(((y % stride * maps + m) * rows + y // stride) * line + before[1])
+
+
+@kernel
+def _runs(phases, kernel_size, dilation):
+    """For each place of the window where, in the flat phases, the first pixel is that it meets."""
+    across, down, maps, rows, pitch = phases.shape
+    runs = np.empty(kernel_size[0] * kernel_size[1], np.int64)
     for u in range(kernel_size[0]):
         for v in range(kernel_size[1]):
             y, x = u * dilation[0], v * dilation[1]
-            runs[u * kernel_size[1] + v, 0] = y % stride[0] * stride[1] + x % stride[1]
-            runs[u * kernel_size[1] + v, 1] = y // stride[0] * pitch + x // stride[1]
+            plane = (x % across * down + y % down) * maps * rows
+            runs[u * kernel_size[1] + v] = (plane + y // down) * pitch + x // across
     return runs
+
+
+@kernel
+def _together(padded, stride, count):
+    """How many of `count` maps go through the phases at a time."""
+    size = (padded[0] + stride[0] - 1) // stride[0] * ((padded[1] + stride[1] - 1) // stride[1])
+    return max(1, min(_RUN // size, count))
 
 
 @kernel
@@ -80,40 +109,49 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
     Of equals the first wins, NaN over everything; where all is -inf, `first_inside` (OH, OW) says who.
     """
     height, width = y.shape[1:]
-    pitch, phases = _phases(padded, stride, -np.inf, x)
-    size = phases.shape[1]  # of a phase of one map; those of several stand behind one another, for one long run
-    some = max(1, min(_RUN // size, stop - start))
-    phases = np.full((len(phases), some * size), -np.inf, x.dtype)
-    runs, near = _runs(pitch, kernel_size, stride, dilation), np.empty(x.shape[1:], x.dtype)
-    # Before and after a place, by turns: in one array, "store the new value or leave the old one" would become a masked
-    # store, which takes some processors ten times as long.
+    some, count = _together(padded, stride, stop - start), kernel_size[0] * kernel_size[1]
+    near, phases = _phases(padded, stride, some, -np.inf, x)
+    runs, flat, pitch = _runs(phases, kernel_size, dilation), phases.reshape(-1), phases.shape[4]
+    size = phases.shape[3] * pitch  # of a phase of one map
+    # Before and after three places, by turns: in one array, "store the new value or leave the old one" would become a
+    # masked store, which takes some processors ten times as long.
     bests, winners_so_far = np.empty((2, some * size), x.dtype), np.empty((2, some * size), np.int32)
+    nobody = np.zeros((some, phases.shape[3], pitch), np.int32)
+    nobody[:, :height, :width] = first_inside
+    values_out, winners_out, wide = y.reshape(-1), winners.reshape(-1), np.uint64(width)
     for first in range(start, stop, some):
         maps = min(some, stop - first)
-        for m in range(maps):
-            near[:] = x[first + m]  # one run over memory, fetched ahead; the phases' many short ones would wait for it
-            _split_phases(near, phases[:, m * size : (m + 1) * size], pitch, stride, before)
+        _split(x, first, maps, near, phases, before)
         length = (maps - 1) * size + (height - 1) * pitch + width
         best, winner = bests[0], winners_so_far[0]
         best[:] = -np.inf
-        winner[:] = -1
-        for place in range(len(runs)):
-            values, number = phases[runs[place, 0], runs[place, 1] :], np.int32(place)
-            next_best, next_winner = bests[(place + 1) % 2], winners_so_far[(place + 1) % 2]
+        winner[:] = nobody.reshape(-1)
+        for turn in range((count + 2) // 3):  # the last place may come twice: it does not win over itself
+            a, b, c = 3 * turn, min(3 * turn + 1, count - 1), min(3 * turn + 2, count - 1)
+            values_a, values_b, values_c = flat[runs[a] :], flat[runs[b] :], flat[runs[c] :]
+            a, b, c = np.int32(a), np.int32(b), np.int32(c)
+            next_best, next_winner = bests[(turn + 1) % 2], winners_so_far[(turn + 1) % 2]
             for q in range(length):
-                value, largest, earlier = values[q], best[q], winner[q]  # read first: see relu_backward
-                wins = (value > largest) | (value != value)
-                next_best[q] = value if wins else largest
-                next_winner[q] = number if wins else earlier
+                largest, place = best[q], winner[q]
+                largest, place = _larger(values_a[q], a, largest, place)
+                largest, place = _larger(values_b[q], b, largest, place)
+                next_best[q], next_winner[q] = _larger(values_c[q], c, largest, place)
             best, winner = next_best, next_winner
         for m in range(maps):
             for i in range(height):
-                row = m * size + i * pitch
-                y[first + m, i] = best[row : row + width]
+                source, target = np.uint64(m * size + i * pitch), np.uint64(((first + m) * height + i) * width)
+                for j in range(wide):
+                    values_out[target + j] = best[source + j]
                 if len(winners):
-                    for j in range(width):
-                        place = winner[row + j]
-                        winners[first + m, i, j] = first_inside[i, j] if place < 0 else place
+                    for j in range(wide):
+                        winners_out[target + j] = winner[source + j]
+
+
+@kernel
+def _larger(value, number, largest, place):
+    """The larger value and its place."""
+    wins = (value > largest) | (value != value)
+    return value if wins else largest, number if wins else place
 
 
 @kernel
@@ -164,36 +202,49 @@ def stochastic_pool(a, y, places, drawn, kernel_size, stride, before, first_insi
 def avg_pool(x, y, scale, padded, kernel_size, stride, dilation, before, start, stop):
     """y = scale * sum over the window; scale (OH, OW)."""
     height, width = y.shape[1:]
-    pitch, phases = _phases(padded, stride, 0.0, x)
-    runs, near = _runs(pitch, kernel_size, stride, dilation), np.empty(x.shape[1:], x.dtype)
-    total = np.empty((height - 1) * pitch + width, x.dtype)
-    for m in range(start, stop):
-        near[:] = x[m]
-        _split_phases(near, phases, pitch, stride, before)
+    some = _together(padded, stride, stop - start)
+    near, phases = _phases(padded, stride, some, 0.0, x)
+    runs, flat, pitch = _runs(phases, kernel_size, dilation), phases.reshape(-1), phases.shape[4]
+    size = phases.shape[3] * pitch
+    total = np.empty(some * size, x.dtype)
+    out, factors, wide = y.reshape(-1), scale.reshape(-1), np.uint64(width)
+    for first in range(start, stop, some):
+        maps = min(some, stop - first)
+        _split(x, first, maps, near, phases, before)
         total[:] = 0
-        for place in range(len(runs)):
-            values = phases[runs[place, 0], runs[place, 1] :]
-            for q in range(len(total)):
+        for run in runs:
+            values = flat[run:]
+            for q in range((maps - 1) * size + (height - 1) * pitch + width):
                 total[q] += values[q]
-        for i in range(height):
-            for j in range(width):
-                y[m, i, j] = total[i * pitch + j] * scale[i, j]
+        for m in range(maps):
+            for i in range(height):
+                source, target = np.uint64(m * size + i * pitch), np.uint64(((first + m) * height + i) * width)
+                factor = np.uint64(i * width)
+                for j in range(wide):
+                    out[target + j] = total[source + j] * factors[factor + j]
 
 
 @kernel
 def avg_pool_backward(gy, gx, scale, padded, kernel_size, stride, dilation, before, start, stop):
     """scale * gy added at every place of its window."""
     height, width = gy.shape[1:]
-    pitch, phases = _phases(padded, stride, 0.0, gy)
-    runs = _runs(pitch, kernel_size, stride, dilation)
-    share = np.zeros((height - 1) * pitch + width, gy.dtype)  # and 0 in what belongs to no window
-    for m in range(start, stop):
-        phases[...] = 0
-        for i in range(height):
-            for j in range(width):
-                share[i * pitch + j] = gy[m, i, j] * scale[i, j]
-        for place in range(len(runs)):
-            values = phases[runs[place, 0], runs[place, 1] :]
-            for q in range(len(share)):
+    some = _together(padded, stride, stop - start)
+    near, phases = _phases(padded, stride, some, 0.0, gy)
+    runs, flat, pitch = _runs(phases, kernel_size, dilation), phases.reshape(-1), phases.shape[4]
+    size = phases.shape[3] * pitch
+    share = np.zeros(some * size, gy.dtype)  # and 0 in what belongs to no window
+    gradients, factors, wide = gy.reshape(-1), scale.reshape(-1), np.uint64(width)
+    for first in range(start, stop, some):
+        maps = min(some, stop - first)
+        for m in range(maps):
+            for i in range(height):
+                target, source = np.uint64(m * size + i * pitch), np.uint64(((first + m) * height + i) * width)
+                factor = np.uint64(i * width)
+                for j in range(wide):
+                    share[target + j] = gradients[source + j] * factors[factor + j]
+        flat[:] = 0
+        for run in runs:
+            values = flat[run:]
+            for q in range((maps - 1) * size + (height - 1) * pitch + width):
                 values[q] += share[q]
-        _merge_phases(phases, gx[m], pitch, stride, before)
+        _merge(phases, near, gx, first, maps, before)
