@@ -15,6 +15,7 @@ class Backend:
     name = ""
     thread_owner = "BLAS"  # whose threads compute
     takes_bytes = False  # whether loaders should leave the transforms of images to `upload`
+    fuses_relu = False  # whether it has relu_follows(), see nn/fused.py
     sync_every = 1  # batches between two looks at the loss: a look waits until all that was asked for is computed
 
     def __reduce__(self):

@@ -21,7 +21,7 @@ from .more_layers import (
 from .operations import Add, Call, Concat, Multiply, Reshape
 from .graph import Graph
 from .tracing import Untraceable, trace
-from . import functional, init, utils
+from . import functional, fused as fused, init, utils
 
 __all__ = [
     "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "Add", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",

@@ -297,7 +297,7 @@ class Sequential(SequentialMethods, Module):
         def __getattr__(self, name: str) -> Any: ...
 
     def forward(self, input: Tensor) -> Tensor:
-        for layer in self._modules.values():
+        for layer in self._steps(input):
             input = layer(input)
         return input
 

@@ -178,6 +178,12 @@ class SequentialMethods:
 
     _modules: dict[str, Any]
 
+    def _steps(self, input):
+        """The layers, one after another; the numba backend computes a Conv2d and the ReLU behind it in one pass."""
+        from .fused import steps  # which needs the layers, and they this
+
+        return steps(list(self._modules.values()), input)
+
     def _name(self, index):
         names = list(self._modules)
         if not -len(names) <= index < len(names):

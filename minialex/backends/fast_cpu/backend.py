@@ -7,7 +7,9 @@ to convolve in `im2col.py`, `winograd.py` and `blocks.py`, between which `ways.p
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,13 @@ from .memory import keep_freed_memory
 _FEW = 1 << 15  # elements below which a second thread costs more than it saves
 
 
+_thread = threading.local()  # fused: the list of relu_follows(), within it
+
+
 class NumbaBackend(NumPyBackend):
     """NumPyBackend by compiled kernels, which work on contiguous arrays: each method makes sure of that."""
 
-    name, thread_owner = "numba", "minialex's pool"
+    name, thread_owner, fuses_relu = "numba", "minialex's pool", True
 
     def on_selected(self):
         pass  # it takes the cores with every kernel
@@ -109,8 +114,19 @@ class NumbaBackend(NumPyBackend):
     def conv2d(self, x, w, b, window, groups, needs):
         """By Winograd where that pays, by im2col otherwise: see `ways.py`."""
         x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-        y = ways.conv2d(x, w, b, window, groups)
+        fused = getattr(_thread, "fused", [True])
+        y = ways.conv2d(x, w, b, window, groups, relu=not fused)
+        fused.append(True)
         return y, (x.shape, w.shape, x if needs[1] else None, w if needs[0] else None)
+
+    @contextlib.contextmanager
+    def relu_follows(self):
+        """Within, this thread's first convolution gives max(y, 0) for y; yields a list, empty until it has."""
+        _thread.fused = []
+        try:
+            yield _thread.fused
+        finally:
+            del _thread.fused
 
     def conv2d_backward(self, gy, saved, window, groups, needs):
         x_shape, w_shape, x, w = saved

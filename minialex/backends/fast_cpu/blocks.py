@@ -24,10 +24,10 @@ def taps(window):
     return -(-window.kernel[0] // window.stride[0])
 
 
-def conv2d(x, w, b, window, groups, outputs):
-    """y by F(outputs, taps) over blocks."""
+def conv2d(x, w, b, window, groups, outputs, relu=False):
+    """y by F(outputs, taps) over blocks; with relu, max(y, 0)."""
     inner, size = _inner(x.shape, window)
-    return winograd.conv2d(_split(x, window, size), _split_filters(w, window), b, inner, groups, outputs)
+    return winograd.conv2d(_split(x, window, size), _split_filters(w, window), b, inner, groups, outputs, relu)
 
 
 def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups, outputs):

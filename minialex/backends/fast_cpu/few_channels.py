@@ -13,8 +13,8 @@ from .winograd import Plan
 MOST = 4  # channels
 
 
-def conv2d(x, w, b, window, groups, outputs):
-    """y = A^T [sum over channels of (G g G^T) * (B^T d B)] A, tile by tile, by F(outputs, r); one group."""
+def conv2d(x, w, b, window, groups, outputs, relu=False):
+    """As `winograd.conv2d`, of one group."""
     plan = Plan(x.shape, w.shape, window, groups, x.dtype, outputs, maps=w.shape[1])
     (top, _), (left, _) = window.padding
     y = np.empty((len(x), len(w), *window.output), x.dtype)
@@ -25,7 +25,7 @@ def conv2d(x, w, b, window, groups, outputs):
         v, _ = plan.buffers()
         for unit in units:
             plan.cut(plan.kernels.bt, x, 0, unit, v, top, left)
-            plan.paste(plan.kernels.at, v, y, 0, unit, 0, 0, bias, u)
+            plan.paste(plan.kernels.at, v, y, 0, unit, 0, 0, bias, relu, u)
 
     plan.each_part(compute)
     return y

@@ -129,13 +129,12 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
         for turn in range((count + 2) // 3):  # the last place may come twice: it does not win over itself
             a, b, c = 3 * turn, min(3 * turn + 1, count - 1), min(3 * turn + 2, count - 1)
             values_a, values_b, values_c = flat[runs[a] :], flat[runs[b] :], flat[runs[c] :]
-            a, b, c = np.int32(a), np.int32(b), np.int32(c)
             next_best, next_winner = bests[(turn + 1) % 2], winners_so_far[(turn + 1) % 2]
             for q in range(length):
                 largest, place = best[q], winner[q]
-                largest, place = _larger(values_a[q], a, largest, place)
-                largest, place = _larger(values_b[q], b, largest, place)
-                next_best[q], next_winner[q] = _larger(values_c[q], c, largest, place)
+                largest, place = _larger(values_a[q], np.int32(a), largest, place)
+                largest, place = _larger(values_b[q], np.int32(b), largest, place)
+                next_best[q], next_winner[q] = _larger(values_c[q], np.int32(c), largest, place)
             best, winner = next_best, next_winner
         for m in range(maps):
             for i in range(height):

@@ -78,11 +78,11 @@ def _cut(x, shape, first_map, lanes, left, rows, columns, tiles, plane, total, f
                     TIMES(half, i * line, extent, many, tiles, i * OUT * plane + to, plane, STEP * plane, run)
 
 
-def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes, left, bias, u, start, stop):
+def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes, left, bias, floor, u, start, stop):
     """The transpose: L m L^T of the tiles m of a block, each at its place in x; arguments as for _cut.
 
-    Where outputs do not overlap (OUT = STEP), x = that + bias; else x += that. With MAPS, `tiles` are V, and m is made
-    of them and of U, `u` (n^2, C, MAPS).
+    Where outputs do not overlap (OUT = STEP), x = max(that + bias, floor); else x += that. With MAPS, `tiles` are V,
+    and m is made of them and of U, `u` (n^2, C, MAPS).
     """
     many = len(lanes)
     run = columns * many
@@ -124,7 +124,8 @@ def _paste(tiles, plane, total, first, rows, columns, x, shape, first_map, lanes
                         if OUT > STEP:
                             x[target + z] += pixels[pixel + places[z]]
                         else:
-                            x[target + z] = pixels[pixel + places[z]] + added
+                            value = pixels[pixel + places[z]] + added
+                            x[target + z] = floor if value <= floor else value  # NaN stays NaN
 
 
 @functools.cache

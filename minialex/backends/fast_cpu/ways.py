@@ -53,12 +53,12 @@ enabled = True  # False: every convolution is direct
 _table: dict[str, str] = {}  # the user's own, by `key`
 
 
-def conv2d(x, w, b, window, groups):
-    """y = x * w + b, the way that `choose` chooses."""
+def conv2d(x, w, b, window, groups, relu=False):
+    """y = x * w + b, the way that `choose` chooses; with relu, max(y, 0)."""
     way = choose(x.shape[1:], w.shape, window, groups, x.dtype)
     if not way.outputs or not len(x):
-        return im2col.conv2d(x, w, b, window, groups)
-    return _module(w.shape, window).conv2d(x, w, b, window, groups, way.outputs)
+        return im2col.conv2d(x, w, b, window, groups, relu)
+    return _module(w.shape, window).conv2d(x, w, b, window, groups, way.outputs, relu)
 
 
 def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):

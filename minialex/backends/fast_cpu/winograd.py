@@ -137,17 +137,17 @@ class Plan:
         gu = self.unused if gu is None else gu
         threads.parallel_for(maps, count)
 
-    def paste(self, kernel, tiles, x, group, unit, top, left, bias, u=None):
-        """x = L m L^T + bias, or x += L m L^T, for a unit's tiles m, L by the kernel."""
+    def paste(self, kernel, tiles, x, group, unit, top, left, bias, relu=False, u=None):
+        """x = L m L^T + bias, with relu max(x, 0), or x += L m L^T, for a unit's tiles m, L by the kernel."""
 
         def maps(start, stop):
             for lanes, rows, first in self._blocks(unit, top):
                 where = x.shape, group * count, lanes, left
                 which = tiles.shape[1], total, first, rows, self.columns
-                kernel(tiles.reshape(-1), *which, x.reshape(-1), *where, bias, u, start, stop)
+                kernel(tiles.reshape(-1), *which, x.reshape(-1), *where, bias, floor, u, start, stop)
 
         count, total = x.shape[1] // self.groups, self.count(unit)
-        u = self.unused if u is None else u
+        u, floor = self.unused if u is None else u, self.dtype.type(0 if relu else -np.inf)
         threads.parallel_for(maps, count)
 
     def _blocks(self, unit, top):
@@ -208,8 +208,11 @@ class Plan:
         return gw
 
 
-def conv2d(x, w, b, window, groups, outputs):
-    """y = A^T [sum over channels of (G g G^T) * (B^T d B)] A, tile by tile, by F(outputs, r)."""
+def conv2d(x, w, b, window, groups, outputs, relu=False):
+    """y = A^T [sum over channels of (G g G^T) * (B^T d B)] A + b, tile by tile, by F(outputs, r).
+
+    relu: whether it is max(y, 0).
+    """
     plan = Plan(x.shape, w.shape, window, groups, x.dtype, outputs)
     (top, _), (left, _) = window.padding
     y = np.empty((len(x), len(w), *window.output), x.dtype)
@@ -227,7 +230,7 @@ def conv2d(x, w, b, window, groups, outputs):
                     plan.spread_and_multiply(w, group, inputs, products)
                 else:
                     plan.multiply(u[group], inputs, products)
-                plan.paste(plan.kernels.at, m, y, group, unit, 0, 0, bias)
+                plan.paste(plan.kernels.at, m, y, group, unit, 0, 0, bias, relu)
 
     plan.each_part(compute)
     return y
