@@ -349,5 +349,7 @@ def _lrn(x, y, gy, gx, size, a, beta, k, within_channel, groups):
         arrays = [_maps(array) for array in (x, y, gy, gx)]
         _share(normalization.lrn_within, math.prod(x.shape[:2]), *arrays, *numbers)
     else:
-        arrays = [array.reshape(*array.shape[:2], math.prod(x.shape[2:])) for array in (x, y, gy, gx)]
-        _share(normalization.lrn_across, len(x), *arrays, *numbers, x.shape[1] // groups)
+        block, length = x.shape[1] // groups, math.prod(x.shape[2:])
+        arrays = [array.reshape(*array.shape[:2], length) for array in (x, y, gy, gx)]
+        strips = -(-length // normalization.lrn_strip(block, length)) if x.size else 0
+        _share(normalization.lrn_across, len(x) * groups * strips, *arrays, *numbers, block)

@@ -77,6 +77,13 @@ def _copy(a, at, a_pitch, b, to, b_pitch, rows, width):
             b[target + q] = a[source + q]
 
 
+@kernel
+def lrn_strip(block, length):
+    """How many places of a map, in all channels of a block, LRN takes at a time: all, or strips as even as may be."""
+    strips = (block * length + _ROOM - 1) // _ROOM
+    return length if strips == 1 else (length + _VECTORS * strips - 1) // (_VECTORS * strips) * _VECTORS
+
+
 @reordering_kernel
 def lrn_across(x, y, gy, gx, size, a, beta, k, block, start, stop):
     """Local response normalisation across channels, for pictures x (N, C, L), windows inside blocks of channels.
@@ -87,61 +94,60 @@ def lrn_across(x, y, gy, gx, size, a, beta, k, block, start, stop):
     The values of a block's channels, in a strip of the map or all of it, stand behind one another, and their squares
     between rows of zeros: then the sums over the windows of all channels are one run over memory. d is computed again
     in backward: that takes less time than to write it to memory and read it back.
+
+    start, stop: of all strips, of all blocks of all pictures.
     """
-    channels, length = x.shape[1:]
-    before, after = size // 2, size - 1 - size // 2
-    backward = gx.size > 0
-    strips = (block * length + _ROOM - 1) // _ROOM
-    strip = length if strips == 1 else (length + _VECTORS * strips - 1) // (_VECTORS * strips) * _VECTORS
+    length, before, after = x.shape[2], size // 2, size - 1 - size // 2
+    backward, strip = gx.size > 0, lrn_strip(block, length)
+    strips = (length + strip - 1) // strip
     values, direct = np.empty(block * strip, x.dtype), np.empty(block * strip, x.dtype)
     squares, ratios = np.empty((block + size - 1) * strip, x.dtype), np.empty((block + size - 1) * strip, x.dtype)
     d, power = np.empty(_RUN, x.dtype), np.empty(_RUN, x.dtype)
     pixels, out, gradients = x.reshape(-1), gx.reshape(-1) if backward else y.reshape(-1), gy.reshape(-1)
     twice, before_this = x.dtype.type(2) * a * beta, -1
-    for n in range(start, stop):
-        for first in range(0, channels, block):
-            for left in range(0, length, strip):
-                width, here = min(strip, length - left), (n * channels + first) * length + left
-                total = block * width
-                if width != before_this:
-                    squares[:] = 0
-                    ratios[:] = 0
-                    before_this = width
-                _copy(pixels, here, length, values, 0, width, block, width)
-                inner = squares[before * width :]
-                for q in range(total):
-                    inner[q] = values[q] * values[q]
-                if backward:
-                    _copy(gradients, here, length, direct, 0, width, block, width)
-                for at in range(0, total, _RUN):
-                    run = min(_RUN, total - at)
-                    _window_sum(squares, at, width, size, d[:run])
-                    for q in range(run):
-                        d[q] = k + a * d[q]
-                    _power(d[:run], beta, power[:run])
-                    some, result = values[at:], direct[at:]
-                    if not backward:
-                        for q in range(run):
-                            result[q] = some[q] * power[q]
-                        continue
-                    ratio = ratios[after * width + at :]
-                    if beta == 0.75:  # 1 / d = d^2 (d^-3/4)^4: multiplications take less time than a division
-                        for q in range(run):
-                            result[q] *= power[q]
-                            inverse = d[q] * (power[q] * power[q])
-                            ratio[q] = result[q] * some[q] * (inverse * inverse)
-                    else:
-                        for q in range(run):
-                            result[q] *= power[q]
-                            ratio[q] = result[q] * some[q] / d[q]
-                if backward:
-                    for at in range(0, total, _RUN):
-                        run = min(_RUN, total - at)
-                        _window_sum(ratios, at, width, size, d[:run])
-                        some, result = values[at:], direct[at:]
-                        for q in range(run):
-                            result[q] -= twice * some[q] * d[q]
-                _copy(direct, 0, width, out, here, length, block, width)
+    for piece in range(start, stop):
+        left = piece % strips * strip
+        width, here = min(strip, length - left), piece // strips * block * length + left
+        total = block * width
+        if width != before_this:
+            squares[:] = 0
+            ratios[:] = 0
+            before_this = width
+        _copy(pixels, here, length, values, 0, width, block, width)
+        inner = squares[before * width :]
+        for q in range(total):
+            inner[q] = values[q] * values[q]
+        if backward:
+            _copy(gradients, here, length, direct, 0, width, block, width)
+        for at in range(0, total, _RUN):
+            run = min(_RUN, total - at)
+            _window_sum(squares, at, width, size, d[:run])
+            for q in range(run):
+                d[q] = k + a * d[q]
+            _power(d[:run], beta, power[:run])
+            some, result = values[at:], direct[at:]
+            if not backward:
+                for q in range(run):
+                    result[q] = some[q] * power[q]
+                continue
+            ratio = ratios[after * width + at :]
+            if beta == 0.75:  # 1 / d = d^2 (d^-3/4)^4: multiplications take less time than a division
+                for q in range(run):
+                    result[q] *= power[q]
+                    inverse = d[q] * (power[q] * power[q])
+                    ratio[q] = result[q] * some[q] * (inverse * inverse)
+            else:
+                for q in range(run):
+                    result[q] *= power[q]
+                    ratio[q] = result[q] * some[q] / d[q]
+        if backward:
+            for at in range(0, total, _RUN):
+                run = min(_RUN, total - at)
+                _window_sum(ratios, at, width, size, d[:run])
+                some, result = values[at:], direct[at:]
+                for q in range(run):
+                    result[q] -= twice * some[q] * d[q]
+        _copy(direct, 0, width, out, here, length, block, width)
 
 
 @reordering_kernel
