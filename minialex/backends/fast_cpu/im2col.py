@@ -34,15 +34,15 @@ def conv2d(x, w, b, window, groups, relu=False):
     floor = x.dtype.type(0 if relu else -np.inf)
 
     def blocks(start, stop):
-        workspace = tiling.workspace()
+        room = None
         for some, rows in tiling.pieces(start * tiling.lanes, min(stop * tiling.lanes, len(x))):
+            room = tiling.room(some, rows, filters, room)
             if rows.start == 0:
-                tiling.take_in(workspace, x[some])
+                _take_in(x[some], room.pictures, *tiling.before)
             for group in range(groups):
-                columns = tiling.im2col(workspace, group, some, rows)
-                products = tiling.products(workspace, some, rows, filters)
-                np.matmul(weights[group], columns, out=products.reshape(filters, -1))
-                _write(products, y[some], group * filters, rows.start * window.output[1], bias, floor)
+                _im2col(room.pictures, room.columns, *tiling.geometry(group, rows))
+                np.matmul(weights[group], room.columns, out=room.product)
+                _write(room.outputs, y[some], group * filters, rows.start * window.output[1], bias, floor)
 
     parallel_for(blocks, -(-len(x) // tiling.lanes))
     return y
@@ -58,42 +58,49 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     transposed = w.reshape(groups, filters, depth).swapaxes(1, 2) if w is not None else np.empty(0)
 
     def share(part):
-        workspace = tiling.workspace(gradient=gx is not None)
+        room = None
         for some, rows in tiling.pieces(len(gy) * part // parts, len(gy) * (part + 1) // parts):
+            room = tiling.room(some, rows, filters, room)
             if rows.start == 0 and x is not None:
-                tiling.take_in(workspace, x[some])
+                _take_in(x[some], room.pictures, *tiling.before)
             if rows.start == 0 and gx is not None:
-                tiling.padded(workspace.gradient, some)[...] = 0
+                room.gradient[...] = 0
             for group in range(groups):
-                gradient = tiling.products(workspace, some, rows, filters)
-                _read(gy[some], gradient, group * filters, rows.start * window.output[1])
-                gradient = gradient.reshape(filters, -1)
+                geometry = tiling.geometry(group, rows)
+                _read(gy[some], room.outputs, group * filters, rows.start * window.output[1])
                 if sums is not None:
-                    sums[part, group] += gradient @ tiling.im2col(workspace, group, some, rows).T
+                    _im2col(room.pictures, room.columns, *geometry)
+                    sums[part, group] += room.product @ room.columns.T
                 if gx is not None:
-                    columns = np.matmul(transposed[group], gradient, out=tiling.columns(workspace, some, rows))
-                    tiling.col2im(columns, workspace, group, some, rows)
+                    np.matmul(transposed[group], room.product, out=room.columns)
+                    _col2im(room.columns, room.gradient, *geometry)
             if rows.stop == window.output[0] and gx is not None:
-                tiling.give_back(workspace, gx[some])
+                _give_back(room.gradient, gx[some], *tiling.before)
 
     parallel_for(lambda start, stop: [share(part) for part in range(start, stop)], parts, pieces=parts)
     return gx, sums.sum(axis=0).reshape(w_shape) if sums is not None else None
 
 
-class _Workspace:
-    """What one thread works in: padded pictures, or gradients of pictures, columns, and products with them."""
+class _Room:
+    """What one thread works in.
 
-    def __init__(self, pictures, columns, products, dtype, gradient):
-        self.pictures, self.lanes = np.empty(pictures, dtype), 0  # how many pictures are in it
-        self.gradient = np.empty(pictures if gradient else 0, dtype)
-        self.columns, self.products = np.empty(columns, dtype), np.empty(products, dtype)
+    pictures, gradient: [c, y, k, t, n], padded; pixel (y, t s + k) of picture n and its gradient.
+    columns: (K, L).
+    product, outputs: y or gy of a group, (O, L) and (O, pixels, pictures): one array.
+    """
+
+    def __init__(self, pictures, columns, outputs, dtype):
+        self.pictures = np.zeros(pictures, dtype)  # the margins stay so
+        self.gradient = np.empty(pictures, dtype)
+        self.columns, self.outputs = np.empty(columns, dtype), np.empty(outputs, dtype)
+        self.product = self.outputs.reshape(outputs[0], -1)
 
 
 class _Tiling:
     """How a convolution is cut into pieces: some rows of one picture or, where maps are small, several pictures."""
 
     def __init__(self, x_shape, w_shape, dtype, window):
-        self.window, self.dtype, self.channels, self.filters = window, dtype, w_shape[1], w_shape[0]
+        self.window, self.dtype, self.channels = window, dtype, w_shape[1]
         self.depth = math.prod(w_shape[1:])
         rows, length = window.output
         fit = _BYTES // max(1, self.depth * length * np.dtype(dtype).itemsize)  # rows whose columns do
@@ -101,11 +108,7 @@ class _Tiling:
         self.rows, self.lanes = max(1, min(rows, fit)), max(1, several)
         (height, width), stride = window.padded, window.stride[1]
         self.image = x_shape[1], height, stride, -(-width // stride)
-
-    def workspace(self, gradient=False):
-        places = self.lanes * self.rows * self.window.output[1]
-        pictures = math.prod(self.image) * self.lanes
-        return _Workspace(pictures, self.depth * places, self.filters * places, self.dtype, gradient)
+        self.before = window.padding[0][0], window.padding[1][0]
 
     def pieces(self, start, stop):
         """(pictures, output rows), in slices, of the pictures from `start` to `stop`."""
@@ -114,51 +117,35 @@ class _Tiling:
             for first in range(0, lines, self.rows):
                 yield slice(n, min(n + self.lanes, stop)), slice(first, min(first + self.rows, lines))
 
-    def padded(self, room, some):
-        """Pictures [c, y, k, t, n], or their gradients: pixel (y, t s + k) of picture n."""
-        shape = *self.image, some.stop - some.start
-        return room[: math.prod(shape)].reshape(shape)
-
-    def take_in(self, workspace, x):
-        """Pad pictures and split them into phases."""
-        pictures = self.padded(workspace.pictures, slice(0, len(x)))
-        if workspace.lanes != len(x):
-            pictures[...] = 0  # the margins stay so
-            workspace.lanes = len(x)
-        (top, _), (left, _) = self.window.padding
-        _take_in(x, pictures, top, left)
-
-    def give_back(self, workspace, gx):
-        """The way back, of gradients."""
-        (top, _), (left, _) = self.window.padding
-        _give_back(self.padded(workspace.gradient, slice(0, len(gx))), gx, top, left)
-
-    def columns(self, workspace, some, rows):
-        """Room for the columns (K, L) of a piece."""
-        length = (rows.stop - rows.start) * self.window.output[1] * (some.stop - some.start)
-        return workspace.columns[: self.depth * length].reshape(self.depth, length)
-
-    def products(self, workspace, some, rows, filters):
-        """Room for y or gy of a piece, the pictures innermost: (O, pixels, pictures)."""
-        shape = filters, (rows.stop - rows.start) * self.window.output[1], some.stop - some.start
-        return workspace.products[: math.prod(shape)].reshape(shape)
-
-    def im2col(self, workspace, group, some, rows):
-        """columns[(c, u, v), (i, j, n)] = x[n, c, i s + u d - p, j s + v d - p]"""
-        columns, pictures = self.columns(workspace, some, rows), self.padded(workspace.pictures, some)
-        _im2col(pictures, columns, *self.geometry(group, rows))
-        return columns
-
-    def col2im(self, columns, workspace, group, some, rows):
-        """The transpose: every entry of the columns is added to the pixel it was copied from."""
-        _col2im(columns, self.padded(workspace.gradient, some), *self.geometry(group, rows))
+    def room(self, some, rows, filters, before):
+        """A _Room for a piece: `before`, if that has the size."""
+        pictures, pixels = some.stop - some.start, (rows.stop - rows.start) * self.window.output[1]
+        outputs = filters, pixels, pictures
+        if before is not None and before.outputs.shape == outputs:
+            return before
+        room = _Room((*self.image, pictures), (self.depth, pixels * pictures), outputs, self.dtype)
+        if before is not None and before.outputs.shape[2] == pictures:  # other rows, perhaps of the same pictures
+            room.pictures, room.gradient = before.pictures, before.gradient
+        return room
 
     def geometry(self, group, rows):
+        """The channels of a group, the output rows of a piece, and the window."""
         window, maps = self.window, (group * self.channels, (group + 1) * self.channels)
         return *maps, rows.start, rows.stop, *window.kernel, window.stride[0], *window.dilation, window.output[1]
 
 
-# The kernels take indices into flat arrays, unsigned ones, as those of `tiles.py` do.
+# The kernels take indices into flat arrays, unsigned ones, as those of `tiles.py` do. A division takes as long as a row
+# of a small map: none is in a loop over rows.
+
+
+@kernel
+def _phases(stride, left, width):
+    """For each phase the column of its first pixel, where in its row that stands, and how many pixels it has."""
+    phases = np.empty((stride, 3), np.int64)
+    for k in range(stride):
+        column = (k - left) % stride
+        phases[k] = column, (left + column) // stride, (width - column + stride - 1) // stride
+    return phases
 
 
 @kernel
@@ -166,15 +153,15 @@ def _take_in(x, pictures, top, left):
     """pictures[c, y + top, k, t, n] = x[n, c, y, t s + k - left]; the margins are left alone."""
     channels, height, stride, length, lanes = pictures.shape
     pixels, padded, step, wide = x.reshape(-1), pictures.reshape(-1), np.uint64(stride), np.uint64(lanes)
+    phases = _phases(stride, left, x.shape[3])
     for n in range(lanes):
         for c in range(channels):
             for y in range(x.shape[2]):
+                row, padded_row = (n * channels + c) * x.shape[2] + y, (c * height + y + top) * stride
                 for k in range(stride):
-                    column = (k - left) % stride  # the first pixel of this phase
-                    source = np.uint64(((n * channels + c) * x.shape[2] + y) * x.shape[3] + column)
-                    row = ((c * height + y + top) * stride + k) * length
-                    target = np.uint64((row + (left + column) // stride) * lanes + n)
-                    for t in range(np.uint64((x.shape[3] - column + stride - 1) // stride)):
+                    source = np.uint64(row * x.shape[3] + phases[k, 0])
+                    target = np.uint64(((padded_row + k) * length + phases[k, 1]) * lanes + n)
+                    for t in range(np.uint64(phases[k, 2])):
                         padded[target + t * wide] = pixels[source + t * step]
 
 
@@ -183,15 +170,15 @@ def _give_back(pictures, x, top, left):
     """The transpose of _take_in."""
     channels, height, stride, length, lanes = pictures.shape
     pixels, padded, step, wide = x.reshape(-1), pictures.reshape(-1), np.uint64(stride), np.uint64(lanes)
+    phases = _phases(stride, left, x.shape[3])
     for n in range(lanes):
         for c in range(channels):
             for y in range(x.shape[2]):
+                row, padded_row = (n * channels + c) * x.shape[2] + y, (c * height + y + top) * stride
                 for k in range(stride):
-                    column = (k - left) % stride
-                    target = np.uint64(((n * channels + c) * x.shape[2] + y) * x.shape[3] + column)
-                    row = ((c * height + y + top) * stride + k) * length
-                    source = np.uint64((row + (left + column) // stride) * lanes + n)
-                    for t in range(np.uint64((x.shape[3] - column + stride - 1) // stride)):
+                    target = np.uint64(row * x.shape[3] + phases[k, 0])
+                    source = np.uint64(((padded_row + k) * length + phases[k, 1]) * lanes + n)
+                    for t in range(np.uint64(phases[k, 2])):
                         pixels[target + t * step] = padded[source + t * wide]
 
 
@@ -200,14 +187,15 @@ def _im2col(pictures, columns, low, high, first, last, kh, kw, sh, dh, dw, width
     """Of the channels from `low` to `high` and the output rows from `first` to `last`."""
     _, height, stride, length, lanes = pictures.shape
     pixels, entries, run, to = pictures.reshape(-1), columns.reshape(-1), np.uint64(width * lanes), np.uint64(0)
+    line = stride * length * lanes  # from one row of pixels to the next
     for c in range(low, high):
         for u in range(kh):
             for v in range(kw):
+                at = (c * height + u * dh) * line + (v * dw % stride * length + v * dw // stride) * lanes
                 for i in range(first, last):
-                    row = (c * height + i * sh + u * dh) * stride + v * dw % stride
-                    at = np.uint64((row * length + v * dw // stride) * lanes)
+                    row = np.uint64(at + i * sh * line)
                     for q in range(run):
-                        entries[to + q] = pixels[at + q]
+                        entries[to + q] = pixels[row + q]
                     to += run
 
 
@@ -215,14 +203,15 @@ def _im2col(pictures, columns, low, high, first, last, kh, kw, sh, dh, dw, width
 def _col2im(columns, pictures, low, high, first, last, kh, kw, sh, dh, dw, width):
     _, height, stride, length, lanes = pictures.shape
     pixels, entries, run, to = pictures.reshape(-1), columns.reshape(-1), np.uint64(width * lanes), np.uint64(0)
+    line = stride * length * lanes
     for c in range(low, high):
         for u in range(kh):
             for v in range(kw):
+                at = (c * height + u * dh) * line + (v * dw % stride * length + v * dw // stride) * lanes
                 for i in range(first, last):
-                    row = (c * height + i * sh + u * dh) * stride + v * dw % stride
-                    at = np.uint64((row * length + v * dw // stride) * lanes)
+                    row = np.uint64(at + i * sh * line)
                     for q in range(run):
-                        pixels[at + q] += entries[to + q]
+                        pixels[row + q] += entries[to + q]
                     to += run
 
 
