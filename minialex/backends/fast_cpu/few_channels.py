@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .winograd import Plan
+from .winograd import planned
 
 MOST = 4  # channels
 
 
 def conv2d(x, w, b, window, groups, outputs, relu=False):
     """As `winograd.conv2d`, of one group."""
-    plan = Plan(x.shape, w.shape, window, groups, x.dtype, outputs, maps=w.shape[1])
+    plan = planned(x.shape, w.shape, window, groups, x.dtype, outputs, maps=w.shape[1])
     (top, _), (left, _) = window.padding
     y = np.empty((len(x), len(w), *window.output), x.dtype)
     bias = np.zeros(len(w), x.dtype) if b is None else b
@@ -33,7 +33,7 @@ def conv2d(x, w, b, window, groups, outputs, relu=False):
 
 def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups, outputs):
     """gw, and no gx: pictures need none."""
-    plan = Plan(x_shape, w_shape, window, groups, gy.dtype, outputs, backward=True, maps=w_shape[1])
+    plan = planned(x_shape, w_shape, window, groups, gy.dtype, outputs, backward=True, maps=w_shape[1])
     (top, _), (left, _) = window.padding
     gu = np.zeros((1, plan.parts, plan.places, plan.filters, plan.channels), gy.dtype)
 

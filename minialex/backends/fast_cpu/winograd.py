@@ -208,12 +208,22 @@ class Plan:
         return gw
 
 
+def planned(*shape, **options):
+    """The Plan for these arguments, made once: that takes as long as to compute a small layer."""
+    return _planned(threads.count(), _BYTES, *shape, **options)
+
+
+@functools.lru_cache(256)
+def _planned(count, room, *shape, **options):
+    return Plan(*shape, **options)
+
+
 def conv2d(x, w, b, window, groups, outputs, relu=False):
     """y = A^T [sum over channels of (G g G^T) * (B^T d B)] A + b, tile by tile, by F(outputs, r).
 
     relu: whether it is max(y, 0).
     """
-    plan = Plan(x.shape, w.shape, window, groups, x.dtype, outputs)
+    plan = planned(x.shape, w.shape, window, groups, x.dtype, outputs)
     (top, _), (left, _) = window.padding
     y = np.empty((len(x), len(w), *window.output), x.dtype)
     bias = np.zeros(len(w), x.dtype) if b is None else b
@@ -238,7 +248,7 @@ def conv2d(x, w, b, window, groups, outputs, relu=False):
 
 def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups, outputs):
     """gx and gw; one is None where what it is made from is: w, or x. Each part sums its own share of gw."""
-    plan = Plan(x_shape, w_shape, window, groups, gy.dtype, outputs, backward=True)
+    plan = planned(x_shape, w_shape, window, groups, gy.dtype, outputs, backward=True)
     (top, _), (left, _) = window.padding
     gx = np.zeros(x_shape, gy.dtype) if w is not None else None
     transposed = plan.spread(w).swapaxes(2, 3) if w is not None else np.empty(0)
