@@ -144,7 +144,8 @@ def _phases(stride, left, width):
     phases = np.empty((stride, 3), np.int64)
     for k in range(stride):
         column = (k - left) % stride
-        phases[k] = column, (left + column) // stride, (width - column + stride - 1) // stride
+        phases[k, 0], phases[k, 1] = column, (left + column) // stride
+        phases[k, 2] = (width - column + stride - 1) // stride
     return phases
 
 

@@ -23,13 +23,14 @@ _RUN = 1024  # pixels of a phase at a time, of as many maps as they are: a run o
 
 @kernel
 def _phases(padded, stride, maps, value, like):
-    """Room for so many padded maps, full of `value`, in two arrangements between which columns change places.
+    """Room for so many padded maps, in two arrangements between which columns change places; margins are `value`.
 
     near[y % s, m, y // s, x] and phases[x % s, y % s, m, y // s, x // s] are pixel (y, x) of map m.
     """
     rows, pitch = (padded[0] + stride[0] - 1) // stride[0], (padded[1] + stride[1] - 1) // stride[1]
-    near = np.full((stride[0], maps, rows, pitch * stride[1]), value, like.dtype)
-    return near, np.full((stride[1], stride[0], maps, rows, pitch), value, like.dtype)
+    near = np.empty((stride[0], maps, rows, pitch * stride[1]), like.dtype)
+    near.reshape(-1)[:] = value
+    return near, np.empty((stride[1], stride[0], maps, rows, pitch), like.dtype)
 
 
 @kernel
@@ -116,8 +117,11 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
     # Before and after three places, by turns: in one array, "store the new value or leave the old one" would become a
     # masked store, which takes some processors ten times as long.
     bests, winners_so_far = np.empty((2, some * size), x.dtype), np.empty((2, some * size), np.int32)
-    nobody = np.zeros((some, phases.shape[3], pitch), np.int32)
-    nobody[:, :height, :width] = first_inside
+    nobody = np.zeros(some * size, np.int32)
+    for m in range(some):
+        for i in range(height):
+            for j in range(width):
+                nobody[m * size + i * pitch + j] = first_inside[i, j]
     values_out, winners_out, wide = y.reshape(-1), winners.reshape(-1), np.uint64(width)
     for first in range(start, stop, some):
         maps = min(some, stop - first)
@@ -125,7 +129,8 @@ def max_pool(x, y, winners, padded, kernel_size, stride, dilation, before, first
         length = (maps - 1) * size + (height - 1) * pitch + width
         best, winner = bests[0], winners_so_far[0]
         best[:] = -np.inf
-        winner[:] = nobody.reshape(-1)
+        for q in range(length):
+            winner[q] = nobody[q]
         for turn in range((count + 2) // 3):  # the last place may come twice: it does not win over itself
             a, b, c = 3 * turn, min(3 * turn + 1, count - 1), min(3 * turn + 2, count - 1)
             values_a, values_b, values_c = flat[runs[a] :], flat[runs[b] :], flat[runs[c] :]
