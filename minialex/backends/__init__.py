@@ -7,6 +7,7 @@ is imported when it is first used: the numba backend's takes half a second.
 from __future__ import annotations
 
 import importlib
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ _CLASSES = {
 _PACKAGES = {"numba": "numba"}  # imported by a backend's module before it can say that one is missing
 _GPU = ("cupy", "cuda", "cuda:0")
 _made: dict = {}
+_making = threading.RLock()  # two threads that ask for the first time get the same backend
 _default = "numpy"
 
 
@@ -67,8 +69,10 @@ def get_backend(backend: Any = None) -> Any:
             raise ValueError(f"unknown backend {name!r}; this version has {', '.join(_CLASSES)}")
         module, cls = _CLASSES[name]
         try:
-            _import(_PACKAGES.get(name))
-            _made[name] = getattr(importlib.import_module(module, __name__), cls)()
+            with _making:
+                _import(_PACKAGES.get(name))
+                if name not in _made:
+                    _made[name] = getattr(importlib.import_module(module, __name__), cls)()
         except BackendUnavailable as error:
             raise ValueError(f"the {name} backend cannot be used here ({error}); choose another backend") from error
     return _made[name]

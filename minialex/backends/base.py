@@ -15,7 +15,6 @@ class Backend:
     name = ""
     thread_owner = "BLAS"  # whose threads compute
     takes_bytes = False  # whether loaders should leave the transforms of images to `upload`
-    fuses_relu = False  # whether it has relu_follows(), see nn/fused.py
     sync_every = 1  # batches between two looks at the loss: a look waits until all that was asked for is computed
 
     def __reduce__(self):
@@ -23,6 +22,11 @@ class Backend:
         from . import get_backend
 
         return get_backend, (self.name,)
+
+    @property
+    def fuses_relu(self):
+        """Whether it has conv2d_relu, see nn/fused.py."""
+        return False
 
     def on_selected(self):
         """Called when this becomes the default backend."""

@@ -14,7 +14,6 @@ from types import FrameType
 from typing import Any
 
 from .. import tape
-from ..nn import fused
 from ..optim import Optimizer
 from ..support.text import printable
 from .notebook import Shown
@@ -168,12 +167,7 @@ def _stepped(optimizer, closure=None):
     return loss
 
 
-def _each_layer(layers, input):
-    return layers if _recorder() else _ORIGINAL[fused, "steps"](layers, input)
-
-
 _REPLACED: dict[tuple[Any, str], Any] = {
-    (fused, "steps"): _each_layer,
     (tape, "after_hooks"): _hooked,
     (tape.Node, "__init__"): _made,
     (tape.Node, "run"): _ran,

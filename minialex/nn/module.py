@@ -297,7 +297,7 @@ class Sequential(SequentialMethods, Module):
         def __getattr__(self, name: str) -> Any: ...
 
     def forward(self, input: Tensor) -> Tensor:
-        for layer in self._steps(input):
+        for layer in self._steps():
             input = layer(input)
         return input
 

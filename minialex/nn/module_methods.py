@@ -178,11 +178,11 @@ class SequentialMethods:
 
     _modules: dict[str, Any]
 
-    def _steps(self, input):
+    def _steps(self):
         """The layers, one after another; the numba backend computes a Conv2d and the ReLU behind it in one pass."""
         from .fused import steps  # which needs the layers, and they this
 
-        return steps(list(self._modules.values()), input)
+        return steps(list(self._modules.values()))
 
     def _name(self, index):
         names = list(self._modules)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 
 import pytest
 
@@ -60,3 +62,25 @@ def test_a_broken_package_is_told_as_such(monkeypatch, tmp_path):
     ):
         backends.get_backend("numba")
     assert backends.fastest() == "numpy"
+
+
+def test_threads_that_ask_at_once_get_the_same_backend(monkeypatch):
+    monkeypatch.setattr(backends, "_made", {})
+    started, made = threading.Barrier(4), []
+
+    class Slow:
+        def __init__(self):
+            time.sleep(0.01)
+
+    monkeypatch.setattr(backends.numpy_backend, "NumPyBackend", Slow)
+
+    def ask():
+        started.wait()
+        made.append(backends.get_backend("numpy"))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, made))) == 1 and len(made) == 4

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import minialex
-from minialex import Tensor, backends, explore, functional, nn
-from minialex.backends.fast_cpu import ways
+from minialex import Tensor, backends, explore, functional, nn, training
+from minialex.backends.fast_cpu import backend, elementwise, ways
 from minialex.backends.fast_cpu.backend import NumbaBackend
 from minialex.nn import fused
 
@@ -25,13 +27,14 @@ WAYS = {  # channels, filters, size, kernel, stride, padding, groups; and the wa
 @pytest.fixture
 def relu_calls(monkeypatch):
     """How often the numba backend's pass of ReLU has run: where it has not, the layers were fused."""
-    calls, original = [], NumbaBackend.relu
+    calls, original = [], elementwise.relu
 
-    def counted(self, x, out=None):
-        calls.append(x.shape)
-        return original(self, x, out)
+    def counted(x, y):
+        calls.append(len(x))
+        original(x, y)
 
-    monkeypatch.setattr(NumbaBackend, "relu", counted)
+    monkeypatch.setattr(elementwise, "relu", counted)
+    monkeypatch.setattr(backend, "_FEW", 1 << 30)  # a call is one piece
     return calls
 
 
@@ -120,9 +123,105 @@ def test_without_gradients_and_for_one_image(rng, relu_calls):
     net, x = network(rng, *WAYS["direct"][0])
     with minialex.no_grad():
         batch = net(Tensor(x, backend=NUMBA)).numpy()
+        assert not relu_calls
         one = net(Tensor(x[2], backend=NUMBA)).numpy()
-    assert not relu_calls
     np.testing.assert_allclose(one, batch[2], atol=1e-5)
+    net.relu.inplace = True
+    with pytest.raises(RuntimeError, match="relu in place would lose a gradient"):
+        net(Tensor(x[2], backend=NUMBA))
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_versions(rng, inplace):
+    net, x = network(rng, *WAYS["direct"][0], inplace=inplace)
+    x = Tensor(x, backend=NUMBA)
+    assert net(x).version == net.relu(net.conv(x)).version == int(inplace)
+
+
+def test_the_search_for_what_is_not_finite_sees_the_convolution(rng):
+    net, x = network(rng, *WAYS["direct"][0])
+    net.conv.weight.data[...] = -1e30
+    with pytest.raises(FloatingPointError, match="conv2d in conv"), training.find_nonfinite(net):
+        net(Tensor(abs(x) * 1e30, backend=NUMBA))
+
+
+def errors_of(layers, x):
+    """What a network says, and what its layers say one by one, without the layer's name."""
+    x = Tensor(x, backend=NUMBA) if isinstance(x, np.ndarray) else x
+    texts = []
+    for network in ([nn.Sequential(*layers)], layers):
+        with pytest.raises((TypeError, ValueError, RuntimeError, AttributeError)) as caught:
+            y = x
+            for layer in network:
+                y = layer(y)
+        texts.append((caught.type, re.sub(r"^layer [^()]+ \(\w+\): ", "", str(caught.value))))
+    return texts
+
+
+class To(nn.Module):
+    def __init__(self, target):
+        super().__init__()
+        self.target = target
+
+    def forward(self, input):
+        return self.target(input)
+
+
+def test_what_does_not_fit_is_refused_as_by_the_layers(rng):
+    x = rng.standard_normal((2, 3, 6, 6)).astype(np.float32)
+    conv, relu = nn.Conv2d(3, 3, 3).to("numba"), nn.ReLU()
+    wrong = [
+        ([nn.Conv2d(4, 3, 3).to("numba"), relu], x),
+        ([conv, relu], x.astype(float)),
+        ([conv, relu], x[0, 0]),
+        ([conv, relu], x[:, :, :2]),
+        ([conv, relu], Tensor(x, backend="numpy")),
+        ([To(lambda x: x), conv, relu], [1, 2]),
+        ([conv, relu, To(lambda x: x.numpy()), conv, relu], x),
+        ([conv, relu, To(lambda x: (x, x)), conv, relu], x),
+        ([conv, relu, To(lambda x: x.to("numpy")), conv, relu], x),
+    ]
+    for layers, images in wrong:
+        together, apart = errors_of(layers, images)
+        assert together == apart
+    odd = nn.Conv2d(3, 3, 3).to("numba")
+    odd.groups = 0
+    assert len(set(errors_of([odd, relu], x))) == 1
+    del odd.groups
+    assert len(set(errors_of([odd, relu], x))) == 1
+
+
+def test_a_backend_in_the_middle(rng, relu_calls):
+    """What a layer hands on may stand on another backend, such as one of a student's own."""
+
+    class Less(NumbaBackend):
+        def conv2d(self, *arguments):
+            y, saved = super().conv2d(*arguments)
+            return y - 1, saved
+
+    x = rng.standard_normal((2, 3, 6, 6)).astype(np.float32)
+    for target in ("numpy", Less()):
+        first, second = nn.Conv2d(3, 3, 3).to("numba"), nn.Conv2d(3, 4, 3).to(target)
+        layers = [first, nn.ReLU(), To(lambda x, target=target: x.to(target)), second, nn.ReLU()]
+        y = Tensor(x, backend=NUMBA)
+        for layer in layers:
+            y = layer(y)
+        np.testing.assert_array_equal(nn.Sequential(*layers)(Tensor(x, backend=NUMBA)).numpy(), y.numpy())
+        assert y.numpy().min() == 0
+
+
+def test_an_interrupted_convolution_leaves_nothing_behind(rng, monkeypatch):
+    net, x = network(rng, *WAYS["direct"][0])
+    x = Tensor(x, backend=NUMBA)
+    with monkeypatch.context() as changed:
+
+        def interrupted(*arguments, **options):
+            raise KeyboardInterrupt
+
+        changed.setattr(ways, "conv2d", interrupted)
+        with pytest.raises(KeyboardInterrupt) as kept:
+            net(x)
+    assert (net.conv(x).numpy() < 0).any() and kept
 
 
 def test_an_error_names_the_layer_and_leaves_nothing_behind(rng, relu_calls):
@@ -158,10 +257,16 @@ def test_whoever_looks_in_between_sees_each_layer(rng, relu_calls, monkeypatch):
         layer.forward = type(layer).forward.__get__(layer)
         assert count_of(net, x, relu_calls) == 1
         del layer.forward
-    for owner, name in fused._CALLED:
+    for owner, name in (*fused._CALLED, (nn.Module, "__call__"), (NumbaBackend, "conv2d"), (NumbaBackend, "relu")):
         with monkeypatch.context() as changed:
-            original = getattr(owner, name)
-            changed.setattr(owner, name, lambda *a, original=original, **k: original(*a, **k))
+            original = vars(owner).get(name) or getattr(owner, name)
+            bound = getattr(original, "__func__", original)  # of a class method
+            replaced = lambda *a, bound=bound, **k: bound(*a, **k)  # noqa: E731
+            changed.setattr(owner, name, replaced if bound is original else classmethod(replaced))
+            assert count_of(net, x, relu_calls) == 1, name
+    for name in ("conv2d", "relu"):
+        with monkeypatch.context() as changed:
+            changed.setattr(NUMBA, name, getattr(NUMBA, name))
             assert count_of(net, x, relu_calls) == 1
     assert count_of(net, x, relu_calls) == 0
 
