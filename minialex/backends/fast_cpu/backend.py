@@ -7,6 +7,7 @@ to convolve in `im2col.py`, `winograd.py` and `blocks.py`, between which `ways.p
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -171,6 +172,7 @@ class NumbaBackend(NumPyBackend):
             _maps(gy),
             _maps(winners),
             _maps(gx),
+            _sees(window),
             math.prod(window.kernel),
             window.kernel[1],
             window.stride,
@@ -334,7 +336,13 @@ def _share(kernel, count, *arguments):
 
 def _maps(x):
     """(N, C, H, W) as (N C, H, W), contiguous."""
-    return np.ascontiguousarray(x).reshape(-1, *x.shape[-2:])
+    return np.ascontiguousarray(x).reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
+
+
+@functools.lru_cache(256)
+def _sees(window):
+    """For each output whether its window has a pixel of the image: one with dilation may have none."""
+    return window.counts(False) > 0
 
 
 def _before(window):

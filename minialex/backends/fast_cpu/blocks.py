@@ -56,6 +56,7 @@ def _inner(x_shape, window):
 def _split(x, window, size):
     stride, before = window.stride[0], [pair[0] for pair in window.padding]
     blocks = np.zeros((len(x), x.shape[1] * stride**2, *size), x.dtype)
+    x = x if x.flags.writeable else x.copy()  # Numba compiles nothing that could write to it
     parallel_for(lambda i, j: _copy(x[i:j], blocks[i:j], stride, *before, False), len(x))
     return blocks
 

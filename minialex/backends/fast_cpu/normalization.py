@@ -21,7 +21,10 @@ _SMALL, _LARGE = np.float32(1e-9), np.float32(1e9)  # between these, d^3 is far 
 
 @reordering_kernel
 def _power(d, beta, out):
-    """out = d^-beta; the paper's 3/4 by Newton's method or two square roots."""
+    """out = d^-beta; the paper's 3/4 by Newton's method or two square roots.
+
+    Returns whether it was Newton's method: then d is far from both ends of float32.
+    """
     if beta == 0.75:
         if d.itemsize == 4:
             outside = 0
@@ -29,12 +32,13 @@ def _power(d, beta, out):
                 outside += (d[q] < _SMALL) | (d[q] > _LARGE) | (d[q] != d[q])
             if not outside:
                 _newton(d, out)
-                return
+                return True
         for q in range(len(out)):
             out[q] = 1 / np.sqrt(d[q] * np.sqrt(d[q]))
     else:
         for q in range(len(out)):
             out[q] = d[q] ** -beta
+    return False
 
 
 @reordering_kernel
@@ -97,7 +101,8 @@ def lrn_across(x, y, gy, gx, size, a, beta, k, block, start, stop):
 
     start, stop: of all strips, of all blocks of all pictures.
     """
-    length, before, after = x.shape[2], size // 2, size - 1 - size // 2
+    length, before, after = x.shape[2], min(size // 2, block - 1), min(size - 1 - size // 2, block - 1)
+    size = before + 1 + after  # no more than there is
     backward, strip = gx.size > 0, lrn_strip(block, length)
     strips = (length + strip - 1) // strip
     values, direct = np.empty(block * strip, x.dtype), np.empty(block * strip, x.dtype)
@@ -124,14 +129,14 @@ def lrn_across(x, y, gy, gx, size, a, beta, k, block, start, stop):
             _window_sum(squares, at, width, size, d[:run])
             for q in range(run):
                 d[q] = k + a * d[q]
-            _power(d[:run], beta, power[:run])
+            newton = _power(d[:run], beta, power[:run])
             some, result = values[at:], direct[at:]
             if not backward:
                 for q in range(run):
                     result[q] = some[q] * power[q]
                 continue
             ratio = ratios[after * width + at :]
-            if beta == 0.75:  # 1 / d = d^2 (d^-3/4)^4: multiplications take less time than a division
+            if newton:  # 1 / d = d^2 (d^-3/4)^4: multiplications take less time than a division
                 for q in range(run):
                     result[q] *= power[q]
                     inverse = d[q] * (power[q] * power[q])
@@ -163,7 +168,9 @@ def lrn_within(x, y, gy, gx, size, a, beta, k, start, stop):
 
     Squares stand within margins of zeros, all else in rows of their length, and means nothing beyond the map's width.
     """
-    (height, width), before, after = x.shape[1:], size // 2, size - 1 - size // 2
+    (height, width), most = x.shape[1:], max(x.shape[1], x.shape[2], 1) - 1
+    before, after = min(size // 2, most), min(size - 1 - size // 2, most)
+    size = before + 1 + after
     backward, pitch = gx.size > 0, x.shape[2] + size - 1
     inside, twice = height * pitch, x.dtype.type(2) * a * beta
     squares, ratios = np.zeros((height + size) * pitch, x.dtype), np.zeros((height + size) * pitch, x.dtype)

@@ -159,8 +159,11 @@ def _larger(value, number, largest, place):
 
 
 @kernel
-def max_pool_backward(gy, winners, gx, places, columns, stride, dilation, before, start, stop):
-    """Each gy is added where its window's winner stood; a window has `places` places, `columns` in a row."""
+def max_pool_backward(gy, winners, gx, sees, places, columns, stride, dilation, before, start, stop):
+    """Each gy is added where its window's winner stood; a window has `places` places, `columns` in a row.
+
+    sees: (OH, OW), whether the window has a pixel at all.
+    """
     width = gx.shape[2]
     steps = np.empty(places, np.int64)  # from where the window begins; computed once, since divisions take long
     for place in range(places):
@@ -171,7 +174,8 @@ def max_pool_backward(gy, winners, gx, places, columns, stride, dilation, before
         for i in range(gy.shape[1]):
             first = (m * gx.shape[1] + i * stride[0] - before[0]) * width - before[1]
             for j in range(gy.shape[2]):
-                flat[np.uint64(first + j * stride[1] + steps[winners[m, i, j]])] += gy[m, i, j]
+                if sees[i, j]:
+                    flat[np.uint64(first + j * stride[1] + steps[winners[m, i, j]])] += gy[m, i, j]
 
 
 @kernel

@@ -63,6 +63,8 @@ def conv2d(x, w, b, window, groups, relu=False):
 
 def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     """gx and gw, the same way; one is None where what it is made from is: w, or x."""
+    if x is None and w is None:  # only the bias is trained
+        return None, None
     way = choose(x_shape[1:], w_shape, window, groups, gy.dtype)
     what = gy, x_shape, w_shape, x, w, window, groups
     if not way.outputs or not len(gy):

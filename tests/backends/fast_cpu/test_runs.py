@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minialex import backends, threads
+from minialex import Tensor, backends, functional, nn, threads
 from minialex.window import Window
 
 NUMBA, NUMPY = backends.get_backend("numba"), backends.get_backend("numpy")
@@ -31,7 +31,7 @@ def number_of_threads(request):
         ((3, 9, 1, 1), 3),
     ],
 )
-@pytest.mark.parametrize("size", [1, 2, 5, 6])
+@pytest.mark.parametrize("size", [1, 2, 5, 6, 1001])
 def test_response_normalisation(rng, number_of_threads, shape, groups, size, within):
     for dtype, beta, tolerance in ((np.float32, 0.75, 1e-5), (np.float64, 0.5, 1e-12)):
         x, gy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
@@ -60,6 +60,60 @@ def test_what_is_not_finite_stays_in_its_windows(rng, within):
         apart[1, 1:6, :5, :5] = apart[2, 9:, 2:, 3:] = True  # two windows away: what backward reaches
         np.testing.assert_allclose(a[~apart], b[~apart], rtol=0, atol=1e-5)
         assert np.isfinite(a[~apart]).all() and not np.isfinite(a[apart]).all()
+
+
+@pytest.mark.parametrize("within", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_response_normalisation_of_extremes(within, dtype):
+    """Where d or a power of it overflows, what is finite in the reference stays so."""
+    for values, k in (([1, 1e21, 2, 3], 1), ([1, np.inf, 2, 3], 1), ([0, 0, 0, 0], 1e-26), ([1e-13] * 4, 1e-28)):
+        x = np.array(values, dtype).reshape((1, 1, 1, 4) if within else (1, 4, 1, 1))
+        results = []
+        with np.errstate(all="ignore"):
+            for backend in (NUMBA, NUMPY):
+                saved = backend.local_response_norm(x, 3, 1e-4, 0.75, k, within, 1, True)[1]
+                gy = np.full_like(x, 1e-10 if k < 1e-27 else 1)
+                results.append(backend.local_response_norm_backward(gy, saved, 3, 1e-4, 0.75, k, within, 1))
+        np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2, 2), (2, 0, 3, 3), (2, 3, 0, 4), (2, 3, 4, 0)])
+@pytest.mark.parametrize("within", [False, True])
+def test_response_normalisation_of_nothing(shape, within):
+    x = np.zeros(shape, np.float32)
+    y, saved = NUMBA.local_response_norm(x, 3, 0.1, 0.75, 1.0, within, 1, True)
+    assert y.shape == NUMBA.local_response_norm_backward(x, saved, 3, 0.1, 0.75, 1.0, within, 1).shape == shape
+
+
+def test_windows_without_a_pixel(rng):
+    """With dilation, all places of a window may lie in the padding: no pixel gets its gradient."""
+    for size, geometry in (((4, 1), ((1, 2), 1, (0, 1), (1, 2))), ((1, 1), (2, 1, 11, 21)), ((2, 3), (3, 2, 4, 4))):
+        window = Window.over((2, 3, *size), *geometry)
+        x = rng.standard_normal((2, 3, *size)).astype(np.float32)
+        results = []
+        for backend in (NUMBA, NUMPY):
+            y, winners = backend.max_pool2d(x, window, True)
+            results.append((y, winners, backend.max_pool2d_backward(np.ones_like(y), winners, window)))
+        for a, b in zip(*results, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("arguments", [(3, 32, 5, 1, 2), (3, 32, 11, 4), (32, 32, 3, 1, 1), (2, 5, 3, 2)])
+def test_frozen_weights_and_read_only_images(rng, arguments):
+    conv = nn.Conv2d(*arguments).to("numba")
+    x = rng.standard_normal((3, arguments[0], 43, 43)).astype(np.float32)
+    expected = conv(Tensor(x, backend=NUMBA)).numpy()
+    x.flags.writeable = False
+    conv.weight.requires_grad = False
+    y = conv(Tensor(x, backend=NUMBA))
+    np.testing.assert_array_equal(y.numpy(), expected)
+    y.sum().backward()
+    np.testing.assert_allclose(conv.bias.grad.numpy(), y.numpy()[:, 0].size, rtol=1e-6)
+    assert conv.weight.grad is None
+    input = Tensor(x, backend=NUMBA, requires_grad=True)
+    gx = functional.conv2d(input, conv.weight.detach(), None, conv.stride, conv.padding)
+    gx.sum().backward()
+    assert input.grad.shape == x.shape
 
 
 CASES = [  # maps, size, kernel, stride, padding, dilation
