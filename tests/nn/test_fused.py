@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from on_request import heavy
 
 import minialex
 from minialex import Tensor, backends, explore, functional, nn, training
@@ -64,7 +65,7 @@ def result(layers, x, gy=None):
 
 
 @pytest.mark.parametrize("inplace", [False, True])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=heavy)])
 @pytest.mark.parametrize("name", WAYS)
 def test_the_same_bits(rng, relu_calls, name, dtype, inplace):
     geometry, way = WAYS[name]

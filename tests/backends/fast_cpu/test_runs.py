@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from on_request import heavy
 
 from minialex import Tensor, backends, functional, nn, threads
 from minialex.window import Window
 
+DTYPES = pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(np.float32, 1e-5), pytest.param(np.float64, 1e-12, marks=heavy)]
+)
 NUMBA, NUMPY = backends.get_backend("numba"), backends.get_backend("numpy")
 
 
@@ -32,16 +36,16 @@ def number_of_threads(request):
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 5, 6, 1001])
-def test_response_normalisation(rng, number_of_threads, shape, groups, size, within):
-    for dtype, beta, tolerance in ((np.float32, 0.75, 1e-5), (np.float64, 0.5, 1e-12)):
-        x, gy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
-        numbers = size, 0.3, beta, 1.5, within, groups
-        y, saved = NUMBA.local_response_norm(x, *numbers, True)
-        gx = NUMBA.local_response_norm_backward(gy, saved, *numbers)
-        expected, saved = NUMPY.local_response_norm(x, *numbers, True)
-        np.testing.assert_allclose(y, expected, rtol=0, atol=tolerance)
-        expected = NUMPY.local_response_norm_backward(gy, saved, *numbers)
-        np.testing.assert_allclose(gx, expected, rtol=0, atol=4 * tolerance)
+@DTYPES
+def test_response_normalisation(rng, number_of_threads, shape, groups, size, within, dtype, tolerance):
+    x, gy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    numbers = size, 0.3, 0.75 if dtype == np.float32 else 0.5, 1.5, within, groups
+    y, saved = NUMBA.local_response_norm(x, *numbers, True)
+    gx = NUMBA.local_response_norm_backward(gy, saved, *numbers)
+    expected, saved = NUMPY.local_response_norm(x, *numbers, True)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=tolerance)
+    expected = NUMPY.local_response_norm_backward(gy, saved, *numbers)
+    np.testing.assert_allclose(gx, expected, rtol=0, atol=4 * tolerance)
 
 
 @pytest.mark.parametrize("within", [False, True])
@@ -63,7 +67,7 @@ def test_what_is_not_finite_stays_in_its_windows(rng, within):
 
 
 @pytest.mark.parametrize("within", [False, True])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=heavy)])
 def test_response_normalisation_of_extremes(within, dtype):
     """Where d or a power of it overflows, what is finite in the reference stays so."""
     for values, k in (([1, 1e21, 2, 3], 1), ([1, np.inf, 2, 3], 1), ([0, 0, 0, 0], 1e-26), ([1e-13] * 4, 1e-28)):
@@ -127,22 +131,22 @@ CASES = [  # maps, size, kernel, stride, padding, dilation
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_pooling(rng, number_of_threads, case):
+@DTYPES
+def test_pooling(rng, number_of_threads, case, dtype, tolerance):
     maps, size, *geometry = case
     shape = (*maps, *size)
     window = Window.over(shape, *geometry)
-    for dtype, tolerance in ((np.float32, 1e-6), (np.float64, 1e-14)):
-        x = rng.integers(-3, 4, shape).astype(dtype)  # many equals
-        x[0, 0], x[-1, -1, 1:3, 2:4] = -np.inf, np.nan
-        results = [backend.max_pool2d(x, window, True) for backend in (NUMBA, NUMPY)]
-        for a, b in zip(*results, strict=True):
-            np.testing.assert_array_equal(a, b)
-        np.testing.assert_array_equal(NUMBA.max_pool2d(x, window, False)[0], results[1][0])
-        gy, (_, winners) = rng.standard_normal(results[0][0].shape).astype(dtype), results[1]
-        a, b = (backend.max_pool2d_backward(gy, winners, window) for backend in (NUMBA, NUMPY))
-        np.testing.assert_allclose(a, b, rtol=0, atol=4 * tolerance)
-        x, scale = rng.standard_normal(shape).astype(dtype), rng.random(window.output).astype(dtype)
-        a, b = (backend.avg_pool2d(x, scale, window) for backend in (NUMBA, NUMPY))
-        np.testing.assert_allclose(a, b, rtol=0, atol=4 * tolerance)
-        a, b = (backend.avg_pool2d_backward(gy, scale, window) for backend in (NUMBA, NUMPY))
-        np.testing.assert_allclose(a, b, rtol=0, atol=4 * tolerance)
+    x = rng.integers(-3, 4, shape).astype(dtype)  # many equals
+    x[0, 0], x[-1, -1, 1:3, 2:4] = -np.inf, np.nan
+    results = [backend.max_pool2d(x, window, True) for backend in (NUMBA, NUMPY)]
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(NUMBA.max_pool2d(x, window, False)[0], results[1][0])
+    gy, (_, winners) = rng.standard_normal(results[0][0].shape).astype(dtype), results[1]
+    a, b = (backend.max_pool2d_backward(gy, winners, window) for backend in (NUMBA, NUMPY))
+    np.testing.assert_allclose(a, b, rtol=0, atol=4 * tolerance)
+    x, scale = rng.standard_normal(shape).astype(dtype), rng.random(window.output).astype(dtype)
+    a, b = (backend.avg_pool2d(x, scale, window) for backend in (NUMBA, NUMPY))
+    np.testing.assert_allclose(a, b, rtol=0, atol=4 * tolerance)
+    a, b = (backend.avg_pool2d_backward(gy, scale, window) for backend in (NUMBA, NUMPY))
+    np.testing.assert_allclose(a, b, rtol=0, atol=4 * tolerance)
