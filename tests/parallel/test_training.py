@@ -213,9 +213,10 @@ def test_a_killed_process_ends_all_and_nothing_is_lost(tmp_path, size, rank):
     assert 1 <= epochs <= int(re.search(r"saved: (\d+) epochs", sentence)[1]) <= epochs + 1
     output, _ = train(size, "--resume", folder, "--epochs", epochs + 2)
     whole = tmp_path / "whole"
-    alone(*LONG[:-4], "--epochs", epochs + 2, *LONG[-2:], "--out", whole)
+    # Not with one process's, which differs by rounding: after some epochs that decides who wins a pool somewhere.
+    train(size, "--parallel", "data", *LONG[:-4], "--epochs", epochs + 2, *LONG[-2:], "--out", whole)
     assert "test accuracy" in output
-    same(folder, whole, 1e-3)
+    same(folder, whole)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

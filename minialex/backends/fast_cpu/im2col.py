@@ -4,10 +4,12 @@ The columns of a whole batch would fill the memory (AlexNet's conv1 at batch 128
 stay in the cache, and their product W (O, K) @ columns (K, L) is already a piece of y. A product of few columns hardly
 uses the processor: where maps are small, a piece is several pictures, with the columns of all of them in one product.
 
-In a piece the pictures stand innermost: neighbours in memory are one pixel's values in all of them, and what a row of
-columns is copied from is one long run, even where maps have three pixels in a row. With a stride s, neighbours in a row
-of columns are s pixels apart, so that each row of pixels is first split into s rows, of the pixels 0, s, 2s ..., of
-1, s + 1, ... ("phases").
+In a piece the pictures stand innermost, in lanes: neighbours in memory are one pixel's values in all of them, and what
+a row of columns is copied from is one long run, even where maps have three pixels in a row. There are as many lanes
+whatever the batch, if need be empty ones, and a power of two: so a pixel stands at the same place in BLAS's blocks in
+every lane, and a picture's result has the same bits in every batch. With a stride s, neighbours in a row of columns are
+s pixels apart, so that each row of pixels is first split into s rows, of the pixels 0, s, 2s ..., of 1, s + 1, ...
+("phases").
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from .compiled import kernel
 
 _BYTES = 2 << 20  # of columns at a time, for each thread
 _LENGTH = 1024  # of the columns' rows, about, where one picture has fewer
+_LANES = 8  # pictures at a time, at most
 _PARTS = 8  # of the batch, whose weight gradients are summed apart, in this order whatever the number of threads
 
 
@@ -36,8 +39,9 @@ def conv2d(x, w, b, window, groups, relu=False):
     def blocks(start, stop):
         room = None
         for some, rows in tiling.pieces(start * tiling.lanes, min(stop * tiling.lanes, len(x))):
-            room = tiling.room(some, rows, filters, room)
+            room = tiling.room(rows, filters, room)
             if rows.start == 0:
+                room.pictures[..., some.stop - some.start :] = 0
                 _take_in(x[some], room.pictures, *tiling.before)
             for group in range(groups):
                 _im2col(room.pictures, room.columns, *tiling.geometry(group, rows))
@@ -53,15 +57,19 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     tiling = _Tiling(x_shape, w_shape, gy.dtype, window)
     filters, depth = w_shape[0] // groups, math.prod(w_shape[1:])
     gx = np.empty(x_shape, gy.dtype) if w is not None else None
-    parts = max(1, min(_PARTS, len(gy)))
+    count = -(-len(gy) // tiling.lanes)
+    parts = max(1, min(_PARTS, count))
     sums = np.zeros((parts, groups, filters, depth), gy.dtype) if x is not None else None
     transposed = w.reshape(groups, filters, depth).swapaxes(1, 2) if w is not None else np.empty(0)
 
     def share(part):
         room = None
-        for some, rows in tiling.pieces(len(gy) * part // parts, len(gy) * (part + 1) // parts):
-            room = tiling.room(some, rows, filters, room)
+        first, last = (tiling.lanes * (count * p // parts) for p in (part, part + 1))
+        for some, rows in tiling.pieces(first, min(last, len(gy))):
+            room = tiling.room(rows, filters, room)
+            room.outputs[..., some.stop - some.start :] = 0
             if rows.start == 0 and x is not None:
+                room.pictures[..., some.stop - some.start :] = 0
                 _take_in(x[some], room.pictures, *tiling.before)
             if rows.start == 0 and gx is not None:
                 room.gradient[...] = 0
@@ -81,10 +89,10 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     return gx, sums.sum(axis=0).reshape(w_shape) if sums is not None else None
 
 
-class _Room:
+class _Workspace:
     """What one thread works in.
 
-    pictures, gradient: [c, y, k, t, n], padded; pixel (y, t s + k) of picture n and its gradient.
+    pictures, gradient: [c, y, k, t, n], padded; pixel (y, t s + k) of the picture in lane n and its gradient.
     columns: (K, L).
     product, outputs: y or gy of a group, (O, L) and (O, pixels, pictures): one array.
     """
@@ -104,8 +112,8 @@ class _Tiling:
         self.depth = math.prod(w_shape[1:])
         rows, length = window.output
         fit = _BYTES // max(1, self.depth * length * np.dtype(dtype).itemsize)  # rows whose columns do
-        several = min(-(-x_shape[0] // _PARTS), fit // rows, _LENGTH // (rows * length))
-        self.rows, self.lanes = max(1, min(rows, fit)), max(1, several)
+        several = max(1, min(_LANES, fit // rows, _LENGTH // (rows * length)))
+        self.rows, self.lanes = max(1, min(rows, fit)), 1 << several.bit_length() - 1
         (height, width), stride = window.padded, window.stride[1]
         self.image = x_shape[1], height, stride, -(-width // stride)
         self.before = window.padding[0][0], window.padding[1][0]
@@ -117,14 +125,14 @@ class _Tiling:
             for first in range(0, lines, self.rows):
                 yield slice(n, min(n + self.lanes, stop)), slice(first, min(first + self.rows, lines))
 
-    def room(self, some, rows, filters, before):
-        """A _Room for a piece: `before`, if that has the size."""
-        pictures, pixels = some.stop - some.start, (rows.stop - rows.start) * self.window.output[1]
-        outputs = filters, pixels, pictures
+    def room(self, rows, filters, before):
+        """A _Workspace for so many rows: `before`, if that has the size."""
+        pixels = (rows.stop - rows.start) * self.window.output[1]
+        outputs = filters, pixels, self.lanes
         if before is not None and before.outputs.shape == outputs:
             return before
-        room = _Room((*self.image, pictures), (self.depth, pixels * pictures), outputs, self.dtype)
-        if before is not None and before.outputs.shape[2] == pictures:  # other rows, perhaps of the same pictures
+        room = _Workspace((*self.image, self.lanes), (self.depth, pixels * self.lanes), outputs, self.dtype)
+        if before is not None:  # other rows, perhaps of the same pictures
             room.pictures, room.gradient = before.pictures, before.gradient
         return room
 
@@ -155,7 +163,7 @@ def _take_in(x, pictures, top, left):
     channels, height, stride, length, lanes = pictures.shape
     pixels, padded, step, wide = x.reshape(-1), pictures.reshape(-1), np.uint64(stride), np.uint64(lanes)
     phases = _phases(stride, left, x.shape[3])
-    for n in range(lanes):
+    for n in range(x.shape[0]):
         for c in range(channels):
             for y in range(x.shape[2]):
                 row, padded_row = (n * channels + c) * x.shape[2] + y, (c * height + y + top) * stride
@@ -172,7 +180,7 @@ def _give_back(pictures, x, top, left):
     channels, height, stride, length, lanes = pictures.shape
     pixels, padded, step, wide = x.reshape(-1), pictures.reshape(-1), np.uint64(stride), np.uint64(lanes)
     phases = _phases(stride, left, x.shape[3])
-    for n in range(lanes):
+    for n in range(x.shape[0]):
         for c in range(channels):
             for y in range(x.shape[2]):
                 row, padded_row = (n * channels + c) * x.shape[2] + y, (c * height + y + top) * stride
@@ -221,7 +229,7 @@ def _write(products, y, first_filter, first_pixel, bias, floor):
     """y[n, o, pixel] = products[o, pixel, n] + bias[o], or `floor` where that is more; NaN stays NaN."""
     filters, count, lanes = products.shape
     size, numbers, out, wide = y.shape[2] * y.shape[3], products.reshape(-1), y.reshape(-1), np.uint64(lanes)
-    for n in range(lanes):
+    for n in range(y.shape[0]):
         for o in range(filters):
             added = bias[first_filter + o]
             target = np.uint64((n * y.shape[1] + first_filter + o) * size + first_pixel)
@@ -236,7 +244,7 @@ def _read(gy, gradient, first_filter, first_pixel):
     """gradient[o, pixel, n] = gy[n, o, pixel]"""
     filters, count, lanes = gradient.shape
     size, numbers, source_of, wide = gy.shape[2] * gy.shape[3], gradient.reshape(-1), gy.reshape(-1), np.uint64(lanes)
-    for n in range(lanes):
+    for n in range(gy.shape[0]):
         for o in range(filters):
             source = np.uint64((n * gy.shape[1] + first_filter + o) * size + first_pixel)
             target = np.uint64(o * count * lanes + n)
