@@ -200,6 +200,7 @@ def test_a_killed_process_ends_all_and_nothing_is_lost(tmp_path, size, rank):
     folder = tmp_path / "run"
     run = start(size, *TRAIN, "--parallel", "data", *LONG, "--out", folder)
     until((folder / "last.npz").exists)
+    until(lambda: len((folder / "metrics.csv").read_text().splitlines()) > 1)  # written after it
     time.sleep(random.random())
     every = processes(size, folder)
     os.kill(every[rank], signal.SIGKILL)
