@@ -37,16 +37,16 @@ def conv2d(x, w, b, window, groups, relu=False):
     floor = x.dtype.type(0 if relu else -np.inf)
 
     def blocks(start, stop):
-        room = None
+        work = None
         for some, rows in tiling.pieces(start * tiling.lanes, min(stop * tiling.lanes, len(x))):
-            room = tiling.room(rows, filters, room)
+            work = tiling.workspace(rows, filters, work)
             if rows.start == 0:
-                room.pictures[..., some.stop - some.start :] = 0
-                _take_in(x[some], room.pictures, *tiling.before)
+                work.pictures[..., some.stop - some.start :] = 0
+                _take_in(x[some], work.pictures, *tiling.before)
             for group in range(groups):
-                _im2col(room.pictures, room.columns, *tiling.geometry(group, rows))
-                np.matmul(weights[group], room.columns, out=room.product)
-                _write(room.outputs, y[some], group * filters, rows.start * window.output[1], bias, floor)
+                _im2col(work.pictures, work.columns, *tiling.geometry(group, rows))
+                np.matmul(weights[group], work.columns, out=work.product)
+                _write(work.outputs, y[some], group * filters, rows.start * window.output[1], bias, floor)
 
     parallel_for(blocks, -(-len(x) // tiling.lanes))
     return y
@@ -63,27 +63,27 @@ def conv2d_backward(gy, x_shape, w_shape, x, w, window, groups):
     transposed = w.reshape(groups, filters, depth).swapaxes(1, 2) if w is not None else np.empty(0)
 
     def share(part):
-        room = None
+        work = None
         first, last = (tiling.lanes * (count * p // parts) for p in (part, part + 1))
         for some, rows in tiling.pieces(first, min(last, len(gy))):
-            room = tiling.room(rows, filters, room)
-            room.outputs[..., some.stop - some.start :] = 0
+            work = tiling.workspace(rows, filters, work)
+            work.outputs[..., some.stop - some.start :] = 0
             if rows.start == 0 and x is not None:
-                room.pictures[..., some.stop - some.start :] = 0
-                _take_in(x[some], room.pictures, *tiling.before)
+                work.pictures[..., some.stop - some.start :] = 0
+                _take_in(x[some], work.pictures, *tiling.before)
             if rows.start == 0 and gx is not None:
-                room.gradient[...] = 0
+                work.gradient[...] = 0
             for group in range(groups):
                 geometry = tiling.geometry(group, rows)
-                _read(gy[some], room.outputs, group * filters, rows.start * window.output[1])
+                _read(gy[some], work.outputs, group * filters, rows.start * window.output[1])
                 if sums is not None:
-                    _im2col(room.pictures, room.columns, *geometry)
-                    sums[part, group] += room.product @ room.columns.T
+                    _im2col(work.pictures, work.columns, *geometry)
+                    sums[part, group] += work.product @ work.columns.T
                 if gx is not None:
-                    np.matmul(transposed[group], room.product, out=room.columns)
-                    _col2im(room.columns, room.gradient, *geometry)
+                    np.matmul(transposed[group], work.product, out=work.columns)
+                    _col2im(work.columns, work.gradient, *geometry)
             if rows.stop == window.output[0] and gx is not None:
-                _give_back(room.gradient, gx[some], *tiling.before)
+                _give_back(work.gradient, gx[some], *tiling.before)
 
     parallel_for(lambda start, stop: [share(part) for part in range(start, stop)], parts, pieces=parts)
     return gx, sums.sum(axis=0).reshape(w_shape) if sums is not None else None
@@ -125,16 +125,16 @@ class _Tiling:
             for first in range(0, lines, self.rows):
                 yield slice(n, min(n + self.lanes, stop)), slice(first, min(first + self.rows, lines))
 
-    def room(self, rows, filters, before):
+    def workspace(self, rows, filters, before):
         """A _Workspace for so many rows: `before`, if that has the size."""
         pixels = (rows.stop - rows.start) * self.window.output[1]
         outputs = filters, pixels, self.lanes
         if before is not None and before.outputs.shape == outputs:
             return before
-        room = _Workspace((*self.image, self.lanes), (self.depth, pixels * self.lanes), outputs, self.dtype)
+        work = _Workspace((*self.image, self.lanes), (self.depth, pixels * self.lanes), outputs, self.dtype)
         if before is not None:  # other rows, perhaps of the same pictures
-            room.pictures, room.gradient = before.pictures, before.gradient
-        return room
+            work.pictures, work.gradient = before.pictures, before.gradient
+        return work
 
     def geometry(self, group, rows):
         """The channels of a group, the output rows of a piece, and the window."""

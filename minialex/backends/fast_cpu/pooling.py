@@ -207,6 +207,13 @@ def stochastic_pool(a, y, places, drawn, kernel_size, stride, before, first_insi
 
 
 @kernel
+def _scaled(a, at, factors, first, b, to, length):
+    """b[to + j] = a[at + j] * factors[first + j]"""
+    for j in range(length):
+        b[to + j] = a[at + j] * factors[first + j]
+
+
+@kernel
 def avg_pool(x, y, scale, padded, kernel_size, stride, dilation, before, start, stop):
     """y = scale * sum over the window; scale (OH, OW)."""
     height, width = y.shape[1:]
@@ -227,9 +234,7 @@ def avg_pool(x, y, scale, padded, kernel_size, stride, dilation, before, start, 
         for m in range(maps):
             for i in range(height):
                 source, target = np.uint64(m * size + i * pitch), np.uint64(((first + m) * height + i) * width)
-                factor = np.uint64(i * width)
-                for j in range(wide):
-                    out[target + j] = total[source + j] * factors[factor + j]
+                _scaled(total, source, factors, np.uint64(i * width), out, target, wide)
 
 
 @kernel
@@ -247,9 +252,7 @@ def avg_pool_backward(gy, gx, scale, padded, kernel_size, stride, dilation, befo
         for m in range(maps):
             for i in range(height):
                 target, source = np.uint64(m * size + i * pitch), np.uint64(((first + m) * height + i) * width)
-                factor = np.uint64(i * width)
-                for j in range(wide):
-                    share[target + j] = gradients[source + j] * factors[factor + j]
+                _scaled(gradients, source, factors, np.uint64(i * width), share, target, wide)
         flat[:] = 0
         for run in runs:
             values = flat[run:]

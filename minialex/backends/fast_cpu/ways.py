@@ -41,7 +41,7 @@ FEW = [(4, 5)]  # for few channels: others were not faster
 NAMES = (str(DIRECT), *(str(Way(m, r)) for m, r in CHANNELS))
 
 # ns in one thread, forward, rounded; what costs least by them is what `doctor --tune` found fastest for each layer of
-# AlexNet and cifar_quick on AMD EPYC (Zen 3), 2026-11-30
+# AlexNet and cifar_quick on AMD EPYC (Zen 3), 2026-11-30, before im2col took several small maps at a time
 _DIRECT_PRODUCT, _COLUMN = 0.03, 0.5  # a multiplication and addition; a number copied into im2col's columns
 _PRODUCT, _TILE = 0.04, 1.3  # the same in a Winograd product; a number of a tile, transformed there or back
 _FEW_PRODUCT, _FEW_TILE = 0.1, 0.3  # the same where there are few channels; a number of M, which is not stored
